@@ -1,0 +1,40 @@
+"""Requests, stores, reports and errors of xfd: the words that its packages share.
+
+import xfd_api as file_distribution
+"""
+
+from xfd_api import errors
+from xfd_api.paths import local_path, root
+from xfd_api.reports import DistributionReport, NodeResult, ObjectResult, Progress
+from xfd_api.requests import (
+    DownloadRequest,
+    ObjectDownloadRequest,
+    PrefixDownloadRequest,
+    UnpackMethod,
+    UnpackOptions,
+)
+from xfd_api.settings import Durability, NodeSettings, UnpackCaps
+from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DistributionReport",
+    "DownloadRequest",
+    "Durability",
+    "NodeResult",
+    "NodeSettings",
+    "ObjectDownloadRequest",
+    "ObjectResult",
+    "ObjectStoreConfig",
+    "ObjectStoreConfigByProfile",
+    "PrefixDownloadRequest",
+    "Progress",
+    "UnpackCaps",
+    "UnpackMethod",
+    "UnpackOptions",
+    "__version__",
+    "errors",
+    "local_path",
+    "root",
+]

@@ -1,0 +1,122 @@
+"""The catalog of a swarm: its objects, and the chunks they are cut into.
+
+A chunk is the unit of every decision: it leaves the origin once, has one checksum, and is held or
+not held. It is either a byte range of one object or a *pack* of several whole small objects, whose
+bytes follow each other in the order of its spans.
+
+A catalog can grow while its swarm lives: a later `Catalog` carries on counting where the one
+before it stopped (`first_object`, `first_chunk`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from xfd_api.ids import ChunkIndex, ObjectIndex
+from xfd_api.requests import UnpackMethod
+
+MIB = 2**20
+CHUNK_CEILING_BYTES = 100 * MIB
+
+ChecksumAlgorithm = Literal["crc64nvme", "crc32c", "crc32", "sha256", "md5"]
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """A checksum over a whole object, as its store gives it; `value` is lower-case hexadecimal."""
+
+    algorithm: ChecksumAlgorithm
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundObject:
+    """What an origin says of one object.
+
+    Attributes:
+        key: its whole key in its bucket, directory or server.
+        size: in bytes.
+        etag: as the store gave it, quotes included; None where there is none.
+        last_modified_ns: since the epoch; None where the store does not tell.
+        checksum: over the whole object, where the store keeps one.
+    """
+
+    key: str
+    size: int
+    etag: str | None = None
+    last_modified_ns: int | None = None
+    checksum: Checksum | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unpack:
+    """How a fetched archive is unpacked; `method` is never `Auto` here."""
+
+    destination: str
+    method: UnpackMethod
+    keep_archive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogObject:
+    """One object of a swarm.
+
+    Attributes:
+        index: its place in the catalog.
+        profile_name: whose store and credentials read it.
+        bucket: where the uri named one; None for the store's own.
+        found: what the origin said of it, and what every GET is pinned to.
+        destination: the file it becomes, absolute or below the node's root.
+        group: the folder of the prefix it came with, which has one manifest beside it; None for an
+            object asked for by itself.
+        is_directory: a `dir/` marker, which becomes an empty folder and has no chunk.
+        cache: False fetches it whatever lies at the destination.
+        unpack: set where it is an archive to be unpacked.
+        priority: smaller is needed sooner.
+    """
+
+    index: ObjectIndex
+    profile_name: str | None
+    bucket: str | None
+    found: FoundObject
+    destination: str
+    group: str | None = None
+    is_directory: bool = False
+    cache: bool = True
+    unpack: Unpack | None = None
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes `offset` to `offset + length` of one object."""
+
+    object: ObjectIndex
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One byte range, or a pack of whole objects; `size` is the sum of its spans' lengths."""
+
+    index: ChunkIndex
+    spans: tuple[Span, ...]
+    size: int
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Objects and chunks with consecutive indexes. Empty objects have a chunk of size 0."""
+
+    objects: tuple[CatalogObject, ...]
+    chunks: tuple[Chunk, ...]
+    first_object: int = 0
+    first_chunk: int = 0
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all objects, each counted once."""
+        return sum(chunk.size for chunk in self.chunks)

@@ -1,0 +1,149 @@
+"""From requests to questions for the origin, with everything refused that can be by reading alone.
+
+Pure: no store is asked and no disk is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xfd_api.chunks import Unpack
+from xfd_api.errors import InvalidRequestError, UnsafePathError
+from xfd_api.paths import checked_destination, checked_segments
+from xfd_api.requests import (
+    DownloadRequest,
+    ObjectDownloadRequest,
+    PrefixDownloadRequest,
+    UnpackMethod,
+    UnpackOptions,
+    detect_unpack_method,
+)
+from xfd_api.stores import ObjectStoreConfigByProfile, StoreKind
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """One question for an origin: HEAD of an object, or the list of a prefix.
+
+    Attributes:
+        profile_name: whose store is asked.
+        bucket: named by the uri; None for the store's own.
+        key: the object's key, or the prefix without a slash at its end; empty for everything.
+        is_prefix: whether `key` is a prefix of whole segments.
+        destination: the file, or the folder of the prefix.
+        cache: see `ObjectDownloadRequest`.
+        unpack: with the format already detected.
+        priority: smaller is needed sooner.
+    """
+
+    profile_name: str | None
+    bucket: str | None
+    key: str
+    is_prefix: bool
+    destination: str
+    cache: bool = True
+    unpack: Unpack | None = None
+    priority: int = 0
+
+
+def plan_lookups(
+    requests: Sequence[DownloadRequest],
+    stores: ObjectStoreConfigByProfile,
+    *,
+    priorities: Sequence[int] | None = None,
+) -> tuple[Lookup, ...]:
+    """One lookup per request, in the same order.
+
+    Args:
+        requests: what the user asks for.
+        stores: every profile that the requests name.
+        priorities: one per request, smaller is sooner; None gives all the same.
+
+    Raises:
+        UnknownProfileError: a request names a profile that `stores` lacks.
+        UnsafePathError: a uri or a destination climbs out.
+        UnknownArchiveError: an archive's format cannot be told from its extension.
+        InvalidRequestError: anything else that makes no sense.
+    """
+    if priorities is None:
+        priorities = [0] * len(requests)
+    return tuple(
+        _lookup(request, stores, priority)
+        for request, priority in zip(requests, priorities, strict=True)
+    )
+
+
+def _lookup(request: DownloadRequest, stores: ObjectStoreConfigByProfile, priority: int) -> Lookup:
+    value = request.value
+    if not isinstance(value, ObjectDownloadRequest | PrefixDownloadRequest):
+        raise InvalidRequestError(
+            f"DownloadRequest(value=...) holds a {type(value).__name__}",
+            remedy="Give an ObjectDownloadRequest or a PrefixDownloadRequest",
+        )
+    store = stores.of(value.profile_name)
+    bucket, key = split_uri(value.uri, store.kind)
+    is_prefix = isinstance(value, PrefixDownloadRequest)
+    if is_prefix:
+        key = key.rstrip("/")
+    elif not key or key.endswith("/"):
+        raise InvalidRequestError(
+            "The uri names no object", object=value.uri, remedy="Use PrefixDownloadRequest"
+        )
+    if is_prefix and store.kind is StoreKind.HTTP:
+        raise InvalidRequestError(
+            "A web server's prefixes cannot be listed",
+            object=value.uri,
+            remedy="Request each object by its own uri",
+        )
+    if store.kind is not StoreKind.S3:
+        checked_segments(key, what="uri")
+    unpack = None
+    if isinstance(value, ObjectDownloadRequest) and value.unpack_options is not None:
+        unpack = _unpack(value.unpack_options, key)
+    return Lookup(
+        profile_name=value.profile_name,
+        bucket=bucket,
+        key=key,
+        is_prefix=is_prefix,
+        destination=checked_destination(value.destination),
+        cache=value.cache,
+        unpack=unpack,
+        priority=priority,
+    )
+
+
+def split_uri(uri: str, kind: StoreKind) -> tuple[str | None, str]:
+    """The bucket, where the uri names one, and the key.
+
+    Raises:
+        InvalidRequestError: the uri has a scheme that does not belong to this kind of store.
+        UnsafePathError: the key has a `..` segment.
+    """
+    bucket: str | None = None
+    key = uri
+    scheme, mark, rest = uri.partition("://")
+    if mark:
+        if scheme != "s3" or kind is not StoreKind.S3:
+            raise InvalidRequestError(
+                f"A {scheme}:// uri does not belong to a {kind.value} store",
+                object=uri,
+                remedy="Give a key relative to the profile's store, or s3://bucket/key for S3",
+            )
+        bucket, _, key = rest.partition("/")
+        if not bucket:
+            raise InvalidRequestError("The uri names no bucket", object=uri)
+    if "\0" in key or ".." in key.split("/"):
+        raise UnsafePathError("The uri climbs out of its store", object=uri)
+    return bucket, key
+
+
+def _unpack(options: UnpackOptions, key: str) -> Unpack:
+    method = UnpackMethod(options.unpack_method)
+    if method is UnpackMethod.Auto:
+        method = detect_unpack_method(key)
+    return Unpack(
+        destination=checked_destination(options.destination),
+        method=method,
+        keep_archive=options.keep_archive,
+    )

@@ -1,0 +1,240 @@
+"""What a node says happened, and what a user is told at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from xfd_api.errors import XfdError
+from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
+
+Fault = Literal["origin", "peer", "node"]
+"""Who is to blame for a failed order: the origin, the peer it named, or the node itself."""
+
+BoundSource = Literal["configured", "probed", "observed"]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRun:
+    """Neighbouring chunks that a node holds, from `first_chunk` on.
+
+    Attributes:
+        crcs: one CRC-64/NVME per chunk; None where it is not known before the chunk is served.
+    """
+
+    first_chunk: ChunkIndex
+    crcs: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a node has of a catalog when it joins, or after a gap in its reports.
+
+    Attributes:
+        held: chunks that it can serve: of valid cached objects, or of an earlier run's journal.
+        landed: objects whole at their destination, unpacked where that was asked.
+        elsewhere: objects whose destination another node or process of this disk is writing, with
+            that writer's node id (None where it is no node of this swarm).
+        cached_bytes: bytes of the objects in `landed`.
+    """
+
+    held: tuple[HeldRun, ...] = ()
+    landed: tuple[ObjectIndex, ...] = ()
+    elsewhere: tuple[tuple[ObjectIndex, NodeId | None], ...] = ()
+    cached_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkHeld:
+    """An order was carried out: the chunk is here, verified, and can be served.
+
+    Attributes:
+        crc: CRC-64/NVME of the chunk's bytes.
+        source: where it came from; None is the origin.
+        seconds: from the first request for it to its verification, waiting included.
+        transfer_seconds: from its first byte to its last.
+    """
+
+    order: OrderId
+    chunk: ChunkIndex
+    crc: int
+    source: NodeId | None
+    size: int
+    seconds: float
+    transfer_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFailed:
+    """An order was given up, after the retries that the data plane makes by itself.
+
+    Attributes:
+        fault: who is to blame.
+        bad_bytes: the source delivered bytes that differ from the chunk's checksum.
+        final: asking again cannot help (404, 403, a full disk).
+        retry_after_s: how long the source asked to be left alone, if it did.
+    """
+
+    order: OrderId
+    chunk: ChunkIndex
+    source: NodeId | None
+    error: XfdError
+    fault: Fault
+    bad_bytes: bool = False
+    final: bool = False
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectLanded:
+    """An object is whole and verified at its destination, and unpacked where that was asked."""
+
+    object: ObjectIndex
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFailed:
+    """An object cannot land on this node, whatever is fetched again.
+
+    Attributes:
+        chunks_suspect: the object's checksum is wrong although each chunk's was right, so some
+            chunk was bad from its first reader on.
+    """
+
+    object: ObjectIndex
+    error: XfdError
+    chunks_suspect: bool = False
+
+
+NodeEvent = ChunkHeld | OrderFailed | ObjectLanded | ObjectFailed
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCounters:
+    """Totals of one node since it started; every field only grows but the `active_*` ones."""
+
+    origin_bytes: int = 0
+    origin_requests: int = 0
+    peer_bytes: int = 0
+    served_bytes: int = 0
+    cached_bytes: int = 0
+    written_bytes: int = 0
+    chunks_from_origin: int = 0
+    chunks_from_peers: int = 0
+    chunks_served: int = 0
+    objects_landed: int = 0
+    objects_cached: int = 0
+    retries: int = 0
+    verification_failures: int = 0
+    active_origin: int = 0
+    active_peer: int = 0
+    active_served: int = 0
+    active_unpacks: int = 0
+    unpacked_entries: int = 0
+    unpacked_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReport:
+    """A node's answer to one exchange.
+
+    Attributes:
+        seq: one more than in the node's report before; a gap asks for a full one.
+        events: what happened since the report before, in order.
+        counters: as they are now.
+        full: set on the first report and after a gap: all that the node holds.
+    """
+
+    seq: int
+    events: tuple[NodeEvent, ...]
+    counters: NodeCounters = NodeCounters()
+    full: Inventory | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a distribution is; bytes are summed over the nodes, each node's copy counted."""
+
+    elapsed_s: float
+    total_bytes: int
+    done_bytes: int
+    origin_bytes: int
+    peer_bytes: int
+    nodes: int
+    nodes_done: int
+    objects: int
+    objects_done: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """One node's part in a distribution. `state` is `lost` for a node that died on the way."""
+
+    node: NodeId
+    state: Literal["done", "lost", "failed"]
+    elapsed_s: float
+    objects: int
+    files: int
+    bytes: int
+    origin_bytes: int
+    peer_bytes: int
+    served_bytes: int
+    cached_bytes: int
+    joined_late: bool = False
+    error: XfdError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectResult:
+    """One object's part in a distribution."""
+
+    key: str
+    destination: str
+    size: int
+    origin_bytes: int
+    nodes_landed: int
+    nodes_cached: int
+    error: XfdError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionReport:
+    """What a distribution did.
+
+    Attributes:
+        elapsed_s: from the call to the last node's last file.
+        bound_s: the physical lower bound on the time for the bytes that were missing, or None.
+        bound_source: where the bound's rates come from; None: unknown, or all was cached.
+        catalog_bytes: bytes of all objects, each counted once.
+        missing_bytes: of these, the bytes that some node lacked at the start.
+        origin_bytes: read from the origin, by all nodes.
+        peer_bytes: received from peers, by all nodes.
+        cached_bytes: found in the nodes' caches, by all nodes.
+        amplification: `origin_bytes / missing_bytes`; 0 where nothing was missing.
+    """
+
+    elapsed_s: float
+    bound_s: float | None
+    bound_source: BoundSource | None
+    catalog_bytes: int
+    missing_bytes: int
+    origin_bytes: int
+    peer_bytes: int
+    cached_bytes: int
+    retries: int
+    nodes: tuple[NodeResult, ...]
+    objects: tuple[ObjectResult, ...] = field(repr=False)
+    nodes_lost: tuple[NodeId, ...] = ()
+    nodes_joined: tuple[NodeId, ...] = ()
+
+    @property
+    def efficiency(self) -> float | None:
+        """`bound_s / elapsed_s`: 1 is as fast as physics allows."""
+        if self.bound_s is None or self.elapsed_s <= 0:
+            return None
+        return self.bound_s / self.elapsed_s
+
+    @property
+    def amplification(self) -> float:
+        """Bytes read from the origin, for each byte that was missing."""
+        return self.origin_bytes / self.missing_bytes if self.missing_bytes else 0.0

@@ -1,0 +1,155 @@
+"""Where objects come from: one `ObjectStoreConfig` per store, by profile name.
+
+A configuration is a description, not a connection: it is shipped to every node, and each node
+resolves the AWS credential chain for itself. Secrets never show in a repr.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xfd_api.errors import InvalidRequestError, UnknownProfileError
+
+
+class StoreKind(str, enum.Enum):
+    """The protocol that an origin speaks."""
+
+    S3 = "s3"
+    LOCAL = "local"
+    HTTP = "http"
+
+
+class AddressingStyle(str, enum.Enum):
+    """Whether the bucket is part of the path or of the host name.
+
+    `AUTO` is path-style where an endpoint is given (or found in the environment), else
+    virtual-host style, as the AWS tools do.
+    """
+
+    AUTO = "auto"
+    PATH = "path"
+    VIRTUAL = "virtual"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStoreConfig:
+    """How to reach one object store. Use the `make_for_*` functions to build one."""
+
+    kind: StoreKind
+    bucket: str | None = None
+    endpoint: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    region: str | None = None
+    addressing_style: AddressingStyle = AddressingStyle.AUTO
+    anonymous: bool = False
+    directory: str | None = None
+    base_url: str | None = field(default=None, repr=False)
+
+    @staticmethod
+    def make_for_s3(
+        bucket: str,
+        endpoint: str | None = None,
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
+        session_token: str | None = None,
+        region: str | None = None,
+        *,
+        addressing_style: AddressingStyle | str = AddressingStyle.AUTO,
+        anonymous: bool = False,
+    ) -> ObjectStoreConfig:
+        """A bucket of S3, or of a store that speaks its protocol.
+
+        Args:
+            bucket: name of the bucket that relative uris are looked up in.
+            endpoint: URL of the store; None for `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, or AWS.
+            access_key_id: with `secret_access_key`, static credentials; None for the AWS chain.
+            secret_access_key: belongs to `access_key_id`.
+            session_token: of temporary credentials.
+            region: None to find it (environment, profile, else the bucket is asked).
+            addressing_style: see `AddressingStyle`.
+            anonymous: send unsigned requests, for public buckets.
+
+        Raises:
+            InvalidRequestError: half a key pair, or an empty bucket.
+        """
+        if not bucket:
+            raise InvalidRequestError("The bucket's name is empty", remedy="Give a bucket")
+        if (access_key_id is None) != (secret_access_key is None):
+            raise InvalidRequestError(
+                "Only one of access_key_id and secret_access_key is given",
+                remedy="Give both, or neither to use the AWS credential chain",
+            )
+        if anonymous and access_key_id is not None:
+            raise InvalidRequestError(
+                "Keys are given for anonymous access", remedy="Drop the keys or anonymous=True"
+            )
+        return ObjectStoreConfig(
+            kind=StoreKind.S3,
+            bucket=bucket,
+            endpoint=endpoint,
+            access_key_id=access_key_id,
+            secret_access_key=secret_access_key,
+            session_token=session_token,
+            region=region,
+            addressing_style=AddressingStyle(addressing_style),
+            anonymous=anonymous,
+        )
+
+    @staticmethod
+    def make_for_local(directory: str | Path) -> ObjectStoreConfig:
+        """A directory whose files are the objects, reachable from every node under one path."""
+        path = Path(directory)
+        if not path.is_absolute():
+            raise InvalidRequestError(
+                "The store's directory is not absolute",
+                path=str(directory),
+                remedy="Give an absolute path, the same on every node",
+            )
+        return ObjectStoreConfig(kind=StoreKind.LOCAL, directory=str(path))
+
+    @staticmethod
+    def make_for_http(base_url: str) -> ObjectStoreConfig:
+        """A web server; a uri is a path below `base_url`. Prefixes cannot be listed there."""
+        if not base_url.startswith(("http://", "https://")):
+            raise InvalidRequestError(
+                "The base URL is neither http:// nor https://", object=base_url
+            )
+        return ObjectStoreConfig(kind=StoreKind.HTTP, base_url=base_url)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStoreConfigByProfile:
+    """Several stores with credentials of their own; the profile None is the one without a name."""
+
+    profiles: Mapping[str | None, ObjectStoreConfig]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "profiles", dict(self.profiles))
+
+    def of(self, profile_name: str | None) -> ObjectStoreConfig:
+        """The store of one profile.
+
+        Raises:
+            UnknownProfileError: there is no profile of this name.
+        """
+        try:
+            return self.profiles[profile_name]
+        except KeyError:
+            known = ", ".join(sorted(repr(name) for name in self.profiles)) or "none"
+            raise UnknownProfileError(
+                f"There is no profile {profile_name!r}; known: {known}"
+            ) from None
+
+
+def by_profile(
+    config: ObjectStoreConfig | ObjectStoreConfigByProfile,
+) -> ObjectStoreConfigByProfile:
+    """A bare configuration is the profile None."""
+    if isinstance(config, ObjectStoreConfigByProfile):
+        return config
+    return ObjectStoreConfigByProfile(profiles={None: config})

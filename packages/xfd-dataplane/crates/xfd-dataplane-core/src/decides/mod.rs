@@ -1,0 +1,7 @@
+//! Decisions without effects: no tokio, no file system, no clock. Time and random numbers come in
+//! as arguments, so every one of them can be tested by itself.
+
+pub mod archive;
+pub mod cache;
+pub mod ledger;
+pub mod retry;

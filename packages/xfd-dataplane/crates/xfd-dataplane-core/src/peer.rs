@@ -1,0 +1,1 @@
+//! Receives chunks from peers.

@@ -1,0 +1,1 @@
+//! Serves chunks to peers.

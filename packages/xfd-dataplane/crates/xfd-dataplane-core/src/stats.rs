@@ -1,0 +1,116 @@
+//! Counters of a node and of each swarm: relaxed atomics, read as one `Counters` value.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// `xfd_api.reports.NodeCounters`, live.
+        #[derive(Debug, Default)]
+        pub struct Stats {
+            $($(#[$doc])* pub $name: Counter,)+
+        }
+
+        /// `xfd_api.reports.NodeCounters` at one moment.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Counters {
+            $($(#[$doc])* pub $name: u64,)+
+        }
+
+        impl Stats {
+            /// The values now; each is right, their sum may be torn.
+            #[must_use]
+            pub fn read(&self) -> Counters {
+                Counters { $($name: self.$name.get(),)+ }
+            }
+        }
+
+        impl Counters {
+            /// Name and value of each counter, in the order of the Python class.
+            #[must_use]
+            pub fn entries(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)+]
+            }
+        }
+
+        impl std::ops::AddAssign for Counters {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$name += other.$name;)+
+            }
+        }
+    };
+}
+
+counters! {
+    /// Bytes of bodies read from origins.
+    origin_bytes,
+    /// Requests sent to origins.
+    origin_requests,
+    /// Bytes of bodies received from peers.
+    peer_bytes,
+    /// Bytes of bodies sent to peers.
+    served_bytes,
+    /// Bytes of objects that were valid in the cache.
+    cached_bytes,
+    /// Bytes written to part files.
+    written_bytes,
+    /// Chunks fetched from origins.
+    chunks_from_origin,
+    /// Chunks fetched from peers.
+    chunks_from_peers,
+    /// Chunks served to peers, whole.
+    chunks_served,
+    /// Objects landed.
+    objects_landed,
+    /// Objects found valid in the cache.
+    objects_cached,
+    /// Requests tried again.
+    retries,
+    /// Chunks or objects that differed from their checksum.
+    verification_failures,
+    /// Chunks being read from origins.
+    active_origin,
+    /// Chunks being received from peers.
+    active_peer,
+    /// Chunks being served.
+    active_served,
+    /// Archives being unpacked.
+    active_unpacks,
+    /// Archive entries unpacked.
+    unpacked_entries,
+    /// Bytes unpacked from archives.
+    unpacked_bytes,
+}
+
+/// One counter.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds to it.
+    pub fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// Its value.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more for as long as the guard lives.
+    #[must_use]
+    pub fn active(&self) -> Active<'_> {
+        self.add(1);
+        Active(self)
+    }
+}
+
+/// Takes one off a counter when it is dropped.
+#[derive(Debug)]
+pub struct Active<'a>(&'a Counter);
+
+impl Drop for Active<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,3 @@
+"""Distributes large files to every node of a Ray cluster."""
+
+__version__ = "0.1.0"
