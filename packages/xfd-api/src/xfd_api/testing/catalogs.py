@@ -1,0 +1,38 @@
+"""Catalogs for tests, cut by the real cutter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from xfd_api.catalog import build_catalog
+from xfd_api.chunks import MIB, Catalog, FoundObject
+from xfd_api.lookups import Lookup
+
+
+def found_object(key: str, size: int, *, version: int = 1) -> FoundObject:
+    """An origin's answer; another `version` has another ETag and another time."""
+    return FoundObject(
+        key=key,
+        size=size,
+        etag=f'"{key}-{size}-{version}"',
+        last_modified_ns=1_700_000_000_000_000_000 + version,
+    )
+
+
+def catalog_of(
+    sizes: Mapping[str, int],
+    *,
+    chunk_size_bytes: int | None = MIB,
+    first_object: int = 0,
+    first_chunk: int = 0,
+) -> Catalog:
+    """One object per key, of so many bytes, which lands at `out/KEY`."""
+    lookups = [Lookup(None, None, key, is_prefix=False, destination=f"out/{key}") for key in sizes]
+    found = [[found_object(key, size)] for key, size in sizes.items()]
+    return build_catalog(
+        lookups,
+        found,
+        chunk_size_bytes=chunk_size_bytes,
+        first_object=first_object,
+        first_chunk=first_chunk,
+    )
