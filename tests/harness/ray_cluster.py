@@ -1,0 +1,253 @@
+"""A real Ray cluster of several nodes on this host, each with a root folder of its own.
+
+A node is a `ray start --block` with its raylet, agents and workers, below a supervisor; so a node
+can be killed whole, and clusters run side by side without knowing of each other. All nodes have the
+address 127.0.0.1, and ports that were free.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from ray._raylet import GcsClient
+
+from harness.processes import Supervised, free_ports, listens
+
+HOST = "127.0.0.1"
+START_TIMEOUT_S = 120.0
+MIB = 2**20
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_enable_metrics_collection": "0",
+    "RAY_prestart_worker_first_driver": "0",
+    "RAY_memory_monitor_refresh_ms": "0",
+    "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+"""Spares the cores what a test does not look at, and keeps Ray from calling home."""
+
+_FAST_DEATH = {
+    "RAY_health_check_initial_delay_ms": "2000",
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_failure_threshold": "3",
+    "RAY_health_check_timeout_ms": "3000",
+}
+"""A killed node is noticed within seconds; busy test machines still get some patience."""
+
+
+@dataclass
+class RayNode:
+    """One node.
+
+    Attributes:
+        id: its Ray node id in hexadecimal.
+        name: its Ray node name, `node0` for the head.
+        root: where its relative destinations land (`XFD_ROOT`).
+    """
+
+    id: str
+    name: str
+    root: Path
+    process: Supervised
+
+    @property
+    def alive(self) -> bool:
+        """Whether its processes run."""
+        return self.process.running
+
+
+class RayCluster:
+    """Several Ray nodes. Use `RayCluster.start`, or `running`.
+
+    Attributes:
+        address: what `ray.init(address=...)` takes.
+        nodes: in the order they were added, the head first; killed ones stay in the list.
+    """
+
+    def __init__(self, folder: Path, env: Mapping[str, str], num_cpus: int, store_mib: int) -> None:
+        self._folder = folder
+        self._env = {**_QUIET, **_FAST_DEATH, "RAY_TMPDIR": str(folder), **env}
+        self._num_cpus = num_cpus
+        self._store_mib = store_mib
+        self._port = free_ports(1)[0]
+        self._gcs: GcsClient | None = None
+        self.address = f"{HOST}:{self._port}"
+        self.nodes: list[RayNode] = []
+
+    @staticmethod
+    def start(
+        nodes: int = 3,
+        *,
+        num_cpus: int = 2,
+        store_mib: int = 80,
+        env: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> RayCluster:
+        """Starts a cluster and returns when all of its nodes are alive.
+
+        Args:
+            nodes: how many, the head among them.
+            num_cpus: that each node says it has.
+            store_mib: size of each node's object store.
+            env: variables of every node and its workers, for example `S3Server.environment()`.
+            folder: where a temporary folder for logs and roots is made. Its path must be short,
+                since Ray puts sockets there. None for the system's.
+
+        Raises:
+            StartError: a node did not come up.
+        """
+        home = Path(tempfile.mkdtemp(prefix="xfd-ray-", dir=folder))
+        cluster = RayCluster(home, env or {}, num_cpus, store_mib)
+        try:
+            cluster._start_nodes(1)
+            cluster._start_nodes(nodes - 1)
+        except BaseException:
+            cluster.stop()
+            raise
+        return cluster
+
+    @property
+    def roots(self) -> list[Path]:
+        """The root folder of each node, in the order of `nodes`."""
+        return [node.root for node in self.nodes]
+
+    def add_node(
+        self,
+        *,
+        labels: Mapping[str, str] | None = None,
+        resources: Mapping[str, float] | None = None,
+        root: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> RayNode:
+        """One more node, alive when this returns; `root` makes it share another node's."""
+        return self._start_nodes(1, labels, resources, root, env)[0]
+
+    def kill_node(self, place: int) -> RayNode:
+        """Kills all processes of one node at once, as a power cut would."""
+        node = self.nodes[place]
+        node.process.stop()
+        return node
+
+    def wait_dead(self, place: int, timeout_s: float = 30.0) -> None:
+        """Returns when Ray has noticed that a node is dead."""
+        node = self.nodes[place]
+        deadline = time.monotonic() + timeout_s
+        while node.name in self._alive_ids():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Ray still lists {node.name} as alive")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Ends every node and removes what they left, roots included."""
+        self._gcs = None
+        for node in reversed(self.nodes):
+            node.process.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _start_nodes(
+        self,
+        count: int,
+        labels: Mapping[str, str] | None = None,
+        resources: Mapping[str, float] | None = None,
+        root: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> list[RayNode]:
+        started: list[RayNode] = []
+        for _ in range(count):
+            name = f"node{len(self.nodes)}"
+            its_root = root or self._folder / "roots" / name
+            its_root.mkdir(parents=True, exist_ok=True)
+            process = Supervised(
+                self._command(name, labels, resources),
+                self._folder / f"{name}.log",
+                env={**self._env, "XFD_ROOT": str(its_root), **(env or {})},
+            )
+            node = RayNode("", name, its_root, process)
+            self.nodes.append(node)
+            started.append(node)
+            # Ray names a node's sockets by counting those that are there, so two nodes that start
+            # at the same instant would take the same one.
+            process.wait_until(self._has_all_sockets, name, START_TIMEOUT_S)
+        for node in started:
+            node.process.wait_until(lambda node=node: self._is_up(node), node.name, START_TIMEOUT_S)
+        return started
+
+    def _command(
+        self,
+        name: str,
+        labels: Mapping[str, str] | None,
+        resources: Mapping[str, float] | None,
+    ) -> list[str]:
+        is_head = not self.nodes
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
+        if is_head:
+            command += ["--head", f"--port={self._port}", f"--temp-dir={self._folder}"]
+            command += ["--include-dashboard=false", "--no-monitor"]
+            if find_spec("grpc"):  # Then Ray would start its client server, on a fixed port.
+                command += [f"--ray-client-server-port={free_ports(1)[0]}"]
+        else:
+            command += [f"--address={self.address}"]
+        if labels:
+            command.append("--labels=" + ",".join(f"{key}={is_}" for key, is_ in labels.items()))
+        if resources:
+            pairs = ", ".join(f'"{key}": {amount}' for key, amount in resources.items())
+            command.append(f"--resources={{{pairs}}}")
+        return [
+            *command,
+            f"--node-name={name}",
+            f"--node-ip-address={HOST}",
+            f"--num-cpus={self._num_cpus}",
+            "--num-gpus=0",
+            f"--object-store-memory={self._store_mib * MIB}",
+            "--min-worker-port=0",
+            "--max-worker-port=0",
+            "--dashboard-agent-listen-port=0",
+            "--include-log-monitor=false",
+            "--disable-usage-stats",
+        ]
+
+    def _has_all_sockets(self) -> bool:
+        made = len(list(self._folder.glob("session_latest/sockets/raylet*")))
+        return made >= len(self.nodes)
+
+    def _is_up(self, node: RayNode) -> bool:
+        found = self._alive_ids().get(node.name)
+        if found is None:
+            return False
+        node.id = found
+        return True
+
+    def _alive_ids(self) -> dict[str, str]:
+        """Node ids by node name, as Ray's control service lists them; empty while it is not up."""
+        if self._gcs is None and not listens(HOST, self._port):
+            return {}
+        try:
+            if self._gcs is None:
+                self._gcs = GcsClient(address=self.address)
+            listed = self._gcs.get_all_node_info(timeout=10)
+        except Exception:  # Ray raises several kinds here while the head is starting.
+            self._gcs = None
+            return {}
+        return {
+            info.node_name: node_id.hex() for node_id, info in listed.items() if info.state == 0
+        }
+
+
+@contextmanager
+def running(nodes: int = 3, **options: object) -> Iterator[RayCluster]:
+    """A cluster for the length of a block; options as in `RayCluster.start`."""
+    cluster = RayCluster.start(nodes, **options)  # type: ignore[arg-type]
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
