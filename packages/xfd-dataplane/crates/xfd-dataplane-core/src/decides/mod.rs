@@ -4,4 +4,5 @@
 pub mod archive;
 pub mod cache;
 pub mod ledger;
+pub mod pace;
 pub mod retry;
