@@ -5,5 +5,6 @@ pub mod archive;
 pub mod bucket;
 pub mod cache;
 pub mod ledger;
+pub mod pace;
 pub mod queue;
 pub mod retry;
