@@ -1,0 +1,88 @@
+"""What the integration tests share: one S3 server, one Ray cluster of three nodes, drivers.
+
+Both are started once for a whole run. A test that kills nodes, changes the cluster, or looks at
+what it starts and leaves, starts its own with `harness.ray_cluster.RayCluster.start`.
+"""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from harness import ray_cluster, s3
+from harness.ray_cluster import RayCluster
+from harness.s3 import Identity, S3Server
+
+MODELS_READER = Identity("models-reader", "models-reader-secret", buckets=("profile-models",))
+DATASETS_READER = Identity("datasets-reader", "datasets-reader-secret", ("profile-datasets",))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what the fixtures of a test start, so that a run can leave it out by marker."""
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        if names & {"s3_server", "bucket", "cluster"}:
+            item.add_marker(pytest.mark.needs_s3)
+        if names & {"cluster", "driver"}:
+            item.add_marker(pytest.mark.needs_ray)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """Lets in its owner, `MODELS_READER` and `DATASETS_READER`, each of these to its bucket."""
+    with s3.running([MODELS_READER, DATASETS_READER]) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server) -> str:
+    """An empty bucket of the test's own."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    s3_server.make_bucket(name)
+    return name
+
+
+@pytest.fixture(scope="session")
+def cluster(s3_server: S3Server) -> Iterator[RayCluster]:
+    """Three nodes that find the S3 server, and its owner's keys, in their environment."""
+    with ray_cluster.running(3, env=s3_server.environment()) as running:
+        yield running
+
+
+@contextmanager
+def driving(cluster: RayCluster, module: ModuleType) -> Iterator[None]:
+    """Connects this process to the cluster as a driver, for the length of a block.
+
+    What `module` defines travels by value, since workers cannot import a test module.
+    """
+    import ray
+    from ray import cloudpickle
+
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
+        ray.shutdown()
+
+
+@pytest.fixture
+def drive(request: pytest.FixtureRequest) -> Callable[[RayCluster], AbstractContextManager[None]]:
+    """`with drive(cluster):` connects to a cluster that the test started by itself."""
+    return lambda cluster: driving(cluster, request.module)
+
+
+@pytest.fixture
+def driver(cluster: RayCluster, request: pytest.FixtureRequest) -> Iterator[RayCluster]:
+    """The shared cluster, with this process connected to it as a driver."""
+    with driving(cluster, request.module):
+        yield cluster
