@@ -1,5 +1,6 @@
 //! Counters of a node and of each swarm: relaxed atomics, read as one `Counters` value.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! counters {
@@ -112,5 +113,32 @@ pub struct Active<'a>(&'a Counter);
 impl Drop for Active<'_> {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts one more upload for as long as it lives.
+#[derive(Debug)]
+pub struct Uploading(Arc<Stats>);
+
+impl Stats {
+    /// One more upload.
+    #[must_use]
+    pub fn uploading(self: &Arc<Self>) -> Uploading {
+        self.active_served.add(1);
+        Uploading(Arc::clone(self))
+    }
+}
+
+impl Uploading {
+    /// The counters it counts in.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.0
+    }
+}
+
+impl Drop for Uploading {
+    fn drop(&mut self) {
+        self.0.active_served.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

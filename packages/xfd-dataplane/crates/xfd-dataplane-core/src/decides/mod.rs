@@ -2,6 +2,9 @@
 //! as arguments, so every one of them can be tested by itself.
 
 pub mod archive;
+pub mod bucket;
 pub mod cache;
 pub mod ledger;
+pub mod pace;
+pub mod queue;
 pub mod retry;

@@ -1,1 +1,162 @@
-//! To be written.
+//! When a request is tried again: exponential backoff with full jitter.
+//!
+//! The wait before try n+1 is drawn evenly from zero to `min(longest, first * 2^(n-1))`: the "full
+//! jitter" of the AWS Architecture Blog, "Exponential Backoff And Jitter" (2015), which spreads
+//! many clients that failed together. What the other side asks for is added to that, so that they
+//! do not all come back at the moment it named.
+//!
+//! A try that brought bytes is progress: the count starts over, since a large body over a poor
+//! network may break often and still arrive.
+
+use std::time::Duration;
+
+use crate::error::{Error, Kind};
+
+/// How often and how patiently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Tries without progress before giving up, the first one included.
+    pub attempts: u32,
+    /// Longest wait after the first failure.
+    pub first: Duration,
+    /// Longest wait of all.
+    pub longest: Duration,
+    /// Longest patience that the other side may ask for.
+    pub longest_asked: Duration,
+}
+
+impl RetryPolicy {
+    /// Sensible waits for so many tries.
+    #[must_use]
+    pub fn new(attempts: u32) -> Self {
+        Self {
+            attempts,
+            first: Duration::from_millis(200),
+            longest: Duration::from_secs(10),
+            longest_asked: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The tries of one request, or of one body in several requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    policy: RetryPolicy,
+    failures: u32,
+}
+
+impl Retry {
+    /// Before the first try.
+    #[must_use]
+    pub fn new(policy: RetryPolicy) -> Self {
+        Self {
+            policy,
+            failures: 0,
+        }
+    }
+
+    /// Failures in a row, without progress between them.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Takes in that a try failed; tells how long to wait before the next one, or None to give up.
+    ///
+    /// `received` are the bytes that this try brought; `random` is drawn evenly from 0 to 1.
+    pub fn after(&mut self, error: &Error, received: u64, random: f64) -> Option<Duration> {
+        if received > 0 {
+            self.failures = 0;
+        }
+        self.failures += 1;
+        if !is_worth_retrying(error) || self.failures >= self.policy.attempts {
+            return None;
+        }
+        let cap = self
+            .policy
+            .first
+            .saturating_mul(1 << (self.failures - 1).min(16))
+            .min(self.policy.longest);
+        let asked = error.retry_after.unwrap_or_default();
+        let asked = asked.min(self.policy.longest_asked);
+        Some(asked + cap.mul_f64(random.clamp(0.0, 1.0)))
+    }
+}
+
+/// Whether the same request may succeed: transient errors, and bytes that differ from their
+/// checksum, which may have been spoilt on the way.
+fn is_worth_retrying(error: &Error) -> bool {
+    error.is_transient() || error.kind == Kind::ChecksumMismatch
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const POLICY: RetryPolicy = RetryPolicy {
+        attempts: 4,
+        first: Duration::from_secs(1),
+        longest: Duration::from_secs(3),
+        longest_asked: Duration::from_secs(30),
+    };
+
+    fn broken() -> Error {
+        Error::new(Kind::OriginUnreachable, "broken")
+    }
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_then_it_gives_up() {
+        let mut retry = Retry::new(POLICY);
+        let waits: Vec<_> = (0..4).map(|_| retry.after(&broken(), 0, 1.0)).collect();
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(waits, [seconds(1), seconds(2), seconds(3), None]);
+    }
+
+    #[test]
+    fn progress_starts_the_count_over() {
+        let mut retry = Retry::new(POLICY);
+        for _ in 0..100 {
+            let wait = retry.after(&broken(), 1, 1.0);
+            assert_eq!(wait, Some(Duration::from_secs(1)));
+        }
+        assert_eq!(retry.failures(), 1);
+    }
+
+    #[test]
+    fn what_cannot_change_is_not_tried_again() {
+        for kind in [Kind::AccessDenied, Kind::ObjectChanged, Kind::OriginAnswer] {
+            let error = Error::new(kind, "no");
+            assert_eq!(Retry::new(POLICY).after(&error, 100, 0.5), None);
+        }
+    }
+
+    #[test]
+    fn patience_asked_for_is_given_within_reason() {
+        let ask = |seconds| {
+            let error = Error::new(Kind::OriginThrottled, "slow down");
+            let error = error.with_retry_after(Duration::from_secs(seconds));
+            Retry::new(POLICY).after(&error, 0, 0.0)
+        };
+        assert_eq!(ask(7), Some(Duration::from_secs(7)));
+        assert_eq!(ask(86_400), Some(Duration::from_secs(30)));
+    }
+
+    proptest! {
+        #[test]
+        fn it_always_ends_and_never_waits_too_long(
+            attempts in 1u32..100,
+            random in 0.0f64..=1.0,
+        ) {
+            let policy = RetryPolicy { attempts, ..POLICY };
+            let mut retry = Retry::new(policy);
+            let mut tries = 1;
+            while let Some(wait) = retry.after(&broken(), 0, random) {
+                prop_assert!(wait <= policy.longest);
+                tries += 1;
+            }
+            prop_assert_eq!(tries, attempts);
+        }
+    }
+}

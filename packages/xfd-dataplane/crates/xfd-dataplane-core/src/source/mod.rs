@@ -10,16 +10,34 @@
 //! * Nothing is retried in here: one call is one request. Retries belong to the caller, who knows
 //!   how many bytes are already down (`fetch.rs`, `decides::retry`).
 
+mod answer;
+mod body;
+mod client;
+mod faulty;
+mod file;
+mod find;
+mod http;
+mod memory;
+mod s3;
+
 use std::fmt::Debug;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 
-use crate::error::Result;
-use crate::model::FoundObject;
+pub use self::client::ConnectOptions;
+pub use self::faulty::{Asked, Fault, FaultyOrigin};
+pub use self::file::FileOrigin;
+pub use self::find::{Origins, find_objects};
+pub use self::http::HttpOrigin;
+pub use self::memory::MemoryOrigin;
+pub use self::s3::S3Origin;
+use crate::error::{Error, Kind, Result};
+use crate::model::{FoundObject, StoreConfig};
 
 /// The bytes of an object or of a range of it, in order.
 pub type Body = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
@@ -55,4 +73,52 @@ pub trait Origin: Send + Sync + Debug {
 
     /// The bytes of one object or range.
     fn get<'a>(&'a self, get: Get<'a>) -> BoxFuture<'a, Result<Body>>;
+}
+
+/// Makes the origin of a store's description. No request is sent yet.
+///
+/// # Errors
+/// `InvalidRequest` for a description that makes no sense.
+pub async fn connect(config: &StoreConfig, options: &ConnectOptions) -> Result<Arc<dyn Origin>> {
+    Ok(match config {
+        StoreConfig::S3(config) => Arc::new(S3Origin::connect(config, options).await),
+        StoreConfig::Local { directory } => Arc::new(FileOrigin::new(directory)),
+        StoreConfig::Http { base_url } => Arc::new(HttpOrigin::new(&base_url.0, options)?),
+    })
+}
+
+/// Whether a key lies under a prefix of whole segments.
+fn is_under(key: &str, prefix: &str) -> bool {
+    prefix.is_empty()
+        || key
+            .strip_prefix(prefix)
+            .is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Compares the ETag that was asked for with the one that came.
+///
+/// # Errors
+/// `ObjectChanged` where both are known and differ.
+fn check_pin(pinned: Option<&str>, answered: Option<&str>) -> Result<()> {
+    match (pinned, answered) {
+        (Some(pinned), Some(answered)) if pinned != answered => Err(Error::new(
+            Kind::ObjectChanged,
+            format!("The object's ETag was {pinned} and is {answered}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// An error and what caused it, in one sentence.
+fn text_of(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let said = error.to_string();
+        if words.last().is_none_or(|last| !last.contains(&said)) {
+            words.push(said);
+        }
+        next = error.source();
+    }
+    words.join(": ")
 }

@@ -1,1 +1,0 @@
-//! Serves chunks to peers.

@@ -1,0 +1,215 @@
+//! From a request to its answer.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hyper::body::Incoming;
+use hyper::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, RANGE, RETRY_AFTER, TRAILER,
+};
+use hyper::{Method, Request, Response, StatusCode};
+use subtle::ConstantTimeEq;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+use crate::model::{ChunkIndex, Secret};
+use crate::server::body::{self, AnswerBody, Upload};
+use crate::server::{Served, Server};
+use crate::store::Follow;
+use crate::wire::{CRC_HEADER, UPLOAD_QUEUE_WAIT, crc_text};
+
+type Answer = Response<AnswerBody>;
+
+pub(crate) async fn answer(
+    server: &Server,
+    request: Request<Incoming>,
+) -> std::result::Result<Answer, Infallible> {
+    Ok(match serve(server, &request).await {
+        Ok(answer) => answer,
+        Err(status) => {
+            tracing::debug!(%status, "peer_request_refused");
+            refusal(status)
+        }
+    })
+}
+
+async fn serve(
+    server: &Server,
+    request: &Request<Incoming>,
+) -> std::result::Result<Answer, StatusCode> {
+    if request.method() != Method::GET {
+        return Err(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let (swarm, chunk) = place(request.uri().path()).ok_or(StatusCode::NOT_FOUND)?;
+    let given = request.headers().get(AUTHORIZATION);
+    // An unknown swarm is answered like a wrong token: a stranger learns of neither.
+    let served = server
+        .swarms
+        .served(swarm)
+        .filter(|served| is_bearer(given, &served.token))
+        .ok_or(StatusCode::UNAUTHORIZED)?;
+    let from = match request.headers().get(RANGE) {
+        None => 0,
+        Some(range) => first_byte(range).ok_or(StatusCode::RANGE_NOT_SATISFIABLE)?,
+    };
+    upload(server, served, chunk, from).await
+}
+
+async fn upload(
+    server: &Server,
+    served: Served,
+    chunk: ChunkIndex,
+    from: u64,
+) -> std::result::Result<Answer, StatusCode> {
+    let mut reader = served.store.reader(chunk).ok_or(StatusCode::NOT_FOUND)?;
+    let size = reader.size();
+    if from > size || (from > 0 && reader.crc().is_none()) {
+        return Err(StatusCode::RANGE_NOT_SATISFIABLE);
+    }
+    let asked = Instant::now();
+    let first = tokio::select! {
+        () = served.left.cancelled() => return Err(StatusCode::NOT_FOUND),
+        first = body::skip_to(&mut reader, from, server.relay_wait) => first,
+    };
+    let first = match first {
+        Ok(Follow::Aborted) if asked.elapsed() >= server.relay_wait => {
+            return Err(StatusCode::REQUEST_TIMEOUT);
+        }
+        Ok(Follow::Aborted) => return Err(StatusCode::NOT_FOUND),
+        Ok(first) => first,
+        Err(error) => {
+            tracing::warn!(chunk, %error, "chunk_read_failed");
+            return Err(StatusCode::INTERNAL_SERVER_ERROR);
+        }
+    };
+    let slot = slot(server).await?;
+    let mut response = Response::new(body::empty());
+    let crc = match &first {
+        Follow::End(crc) => Some(*crc),
+        _ => reader.crc(),
+    };
+    let headers = response.headers_mut();
+    match crc {
+        Some(crc) => {
+            headers.insert(CRC_HEADER, value(&crc_text(crc))?);
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(size - from));
+        }
+        None => {
+            headers.insert(TRAILER, HeaderValue::from_name(CRC_HEADER));
+        }
+    }
+    if from > 0 {
+        let last = size.saturating_sub(1);
+        headers.insert(CONTENT_RANGE, value(&format!("bytes {from}-{last}/{size}"))?);
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    *response.body_mut() = body::stream(Upload {
+        reader,
+        first: Some(first),
+        rate: server.rate.clone(),
+        wait: server.relay_wait,
+        with_trailer: crc.is_none(),
+        active: served.stats.uploading(),
+        left: served.left,
+        slot,
+    });
+    Ok(response)
+}
+
+/// An upload slot, waited for in a short queue.
+async fn slot(server: &Server) -> std::result::Result<OwnedSemaphorePermit, StatusCode> {
+    if let Ok(slot) = Arc::clone(&server.slots).try_acquire_owned() {
+        return Ok(slot);
+    }
+    let busy = |_| StatusCode::SERVICE_UNAVAILABLE;
+    let _place = server.queue.try_acquire().map_err(busy)?;
+    match timeout(UPLOAD_QUEUE_WAIT, Arc::clone(&server.slots).acquire_owned()).await {
+        Ok(Ok(slot)) => Ok(slot),
+        _ => Err(StatusCode::SERVICE_UNAVAILABLE),
+    }
+}
+
+/// Swarm and chunk that a path names.
+fn place(path: &str) -> Option<(&str, ChunkIndex)> {
+    let (swarm, rest) = path.strip_prefix("/v1/")?.split_once('/')?;
+    let index = rest.strip_prefix("chunks/")?;
+    if index.is_empty() || !index.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some((swarm, index.parse().ok()?))
+}
+
+fn is_bearer(given: Option<&HeaderValue>, token: &Secret) -> bool {
+    given
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+        .is_some_and(|given| given.ct_eq(token.0.as_bytes()).into())
+}
+
+/// N of `bytes=N-`; None for any other range.
+fn first_byte(range: &HeaderValue) -> Option<u64> {
+    let from = range.to_str().ok()?.strip_prefix("bytes=")?;
+    from.strip_suffix('-')?.parse().ok()
+}
+
+fn value(text: &str) -> std::result::Result<HeaderValue, StatusCode> {
+    HeaderValue::from_str(text).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn refusal(status: StatusCode) -> Answer {
+    let mut response = Response::new(body::empty());
+    *response.status_mut() = status;
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+        .headers_mut()
+        .insert(CONTENT_LENGTH, HeaderValue::from(0));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::{first_byte, is_bearer, place};
+    use crate::model::Secret;
+
+    #[test]
+    fn only_a_chunk_of_a_swarm_is_a_place() {
+        assert_eq!(place("/v1/abc/chunks/12"), Some(("abc", 12)));
+        for path in [
+            "/",
+            "/v1/abc/chunks/",
+            "/v1/abc/chunks/+1",
+            "/v1/abc/chunks/1/",
+            "/v1/abc/chunks/4294967296",
+            "/v1/abc/files/../../etc/passwd",
+            "/v2/abc/chunks/1",
+        ] {
+            assert_eq!(place(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_token_is_all_of_it_or_nothing() {
+        let token = Secret("0123".into());
+        let given = |text: &'static str| HeaderValue::from_static(text);
+        assert!(is_bearer(Some(&given("Bearer 0123")), &token));
+        for wrong in ["Bearer 012", "Bearer 01234", "0123", "Basic 0123", "Bearer "] {
+            assert!(!is_bearer(Some(&given(wrong)), &token), "{wrong}");
+        }
+        assert!(!is_bearer(None, &token));
+    }
+
+    #[test]
+    fn a_range_has_a_start_alone() {
+        let given = |text: &'static str| first_byte(&HeaderValue::from_static(text));
+        assert_eq!(given("bytes=5-"), Some(5));
+        for wrong in ["bytes=-5", "bytes=1-2", "bytes=1-,3-", "5-"] {
+            assert_eq!(given(wrong), None, "{wrong}");
+        }
+    }
+}

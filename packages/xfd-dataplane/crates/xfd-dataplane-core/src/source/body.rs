@@ -1,0 +1,148 @@
+//! The stream of one answer: exactly the bytes wanted, or an error at the end of it.
+//!
+//! Frames are handed on as the connection delivers them, without a copy.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use futures_util::Stream;
+use http_body::Body as _;
+use tokio::time::{Instant, Sleep};
+
+use super::answer::Window;
+use super::text_of;
+use crate::error::{Error, Kind, Result};
+
+/// See the module.
+pub(super) struct Incoming {
+    body: SdkBody,
+    skip: u64,
+    left: Option<u64>,
+    is_all: bool,
+    read_timeout: Duration,
+    /// Armed while the connection is waited for: a body that flows costs no timer.
+    timer: Pin<Box<Sleep>>,
+    is_waiting: bool,
+    is_over: bool,
+    object: String,
+}
+
+impl Incoming {
+    pub(super) fn new(
+        body: SdkBody,
+        window: Window,
+        read_timeout: Duration,
+        object: String,
+    ) -> Self {
+        Self {
+            body,
+            skip: window.skip,
+            left: window.take,
+            is_all: window.is_all,
+            read_timeout,
+            timer: Box::pin(tokio::time::sleep(read_timeout)),
+            is_waiting: false,
+            is_over: false,
+            object,
+        }
+    }
+
+    /// The next bytes off the connection, or the end of it, within the read time-out.
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        loop {
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(frame) => {
+                    self.is_waiting = false;
+                    match frame {
+                        None => return Poll::Ready(None),
+                        Some(Ok(frame)) => match frame.into_data() {
+                            Ok(bytes) => return Poll::Ready(Some(Ok(bytes))),
+                            Err(_trailers) => {}
+                        },
+                        Some(Err(error)) => {
+                            let what = format!("The connection broke: {}", text_of(error.as_ref()));
+                            return Poll::Ready(Some(Err(Error::new(
+                                Kind::OriginUnreachable,
+                                what,
+                            ))));
+                        }
+                    }
+                }
+                Poll::Pending => {
+                    if !self.is_waiting {
+                        self.is_waiting = true;
+                        let deadline = Instant::now() + self.read_timeout;
+                        self.timer.as_mut().reset(deadline);
+                    }
+                    ready!(self.timer.as_mut().poll(cx));
+                    let seconds = self.read_timeout.as_secs_f64();
+                    return Poll::Ready(Some(Err(Error::new(
+                        Kind::OriginTimeout,
+                        format!("The origin sent nothing for {seconds} s"),
+                    ))));
+                }
+            }
+        }
+    }
+
+    /// The wanted part of some bytes.
+    fn cut(&mut self, mut bytes: Bytes) -> Result<Bytes> {
+        let skipped = self.skip.min(bytes.len() as u64);
+        self.skip -= skipped;
+        let mut bytes = bytes.split_off(skipped as usize);
+        if let Some(left) = &mut self.left {
+            if bytes.len() as u64 > *left {
+                if self.is_all {
+                    return Err(Error::new(
+                        Kind::OriginAnswer,
+                        "The origin sent more bytes than were asked for",
+                    ));
+                }
+                bytes.truncate(*left as usize);
+            }
+            *left -= bytes.len() as u64;
+        }
+        Ok(bytes)
+    }
+
+    fn poll_wanted(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        loop {
+            // What follows a slice is not wanted. The end of a whole body is: reading it gives the
+            // connection back to the pool, and shows a body that is too long.
+            if self.left == Some(0) && !self.is_all {
+                return Poll::Ready(None);
+            }
+            match ready!(self.poll_bytes(cx)) {
+                Some(Ok(bytes)) => match self.cut(bytes) {
+                    Ok(bytes) if bytes.is_empty() => {}
+                    other => return Poll::Ready(Some(other)),
+                },
+                None if self.left.is_some_and(|left| left > 0) => {
+                    let left = self.left.unwrap_or_default();
+                    return Poll::Ready(Some(Err(Error::new(
+                        Kind::OriginUnreachable,
+                        format!("The body ended {left} bytes early"),
+                    ))));
+                }
+                end => return Poll::Ready(end),
+            }
+        }
+    }
+}
+
+impl Stream for Incoming {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        let item = ready!(self.poll_wanted(cx));
+        let item = item.map(|item| item.map_err(|error| error.with_object(self.object.clone())));
+        self.is_over = !matches!(item, Some(Ok(_)));
+        Poll::Ready(item)
+    }
+}

@@ -1,0 +1,123 @@
+//! Objects in memory, for tests and for callers that have the bytes already.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future, stream};
+
+use super::{Body, Get, Origin, check_pin, is_under};
+use crate::crc::crc64;
+use crate::error::{Error, Kind, Result};
+use crate::model::{Checksum, ChecksumAlgorithm, FoundObject};
+
+/// Largest piece of a body, about what a socket delivers at once.
+const PIECE: usize = 64 * 1024;
+
+/// A bucket and a key.
+type Name = (Option<String>, String);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct MemoryOrigin {
+    objects: Mutex<BTreeMap<Name, (FoundObject, Bytes)>>,
+    writes: AtomicU64,
+}
+
+impl MemoryOrigin {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Writes an object of the store's own bucket, over whatever has its key.
+    pub fn put(&self, key: &str, bytes: impl Into<Bytes>) -> FoundObject {
+        self.put_in(None, key, bytes)
+    }
+
+    /// Writes an object of a bucket.
+    pub fn put_in(&self, bucket: Option<&str>, key: &str, bytes: impl Into<Bytes>) -> FoundObject {
+        let bytes = bytes.into();
+        let write = self.writes.fetch_add(1, Ordering::Relaxed);
+        let found = FoundObject {
+            key: key.to_owned(),
+            size: bytes.len() as u64,
+            etag: Some(format!("\"{write}\"")),
+            last_modified_ns: i64::try_from(write).ok().map(|write| write * 1_000_000_000),
+            checksum: Some(Checksum {
+                algorithm: ChecksumAlgorithm::Crc64Nvme,
+                value: format!("{:016x}", crc64(&bytes)),
+            }),
+        };
+        self.objects()
+            .insert(name(bucket, key), (found.clone(), bytes));
+        found
+    }
+
+    /// Removes an object of the store's own bucket.
+    pub fn remove(&self, key: &str) {
+        self.objects().remove(&name(None, key));
+    }
+
+    fn objects(&self) -> MutexGuard<'_, BTreeMap<Name, (FoundObject, Bytes)>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, bucket: Option<&str>, key: &str) -> Result<(FoundObject, Bytes)> {
+        let missing = || Error::new(Kind::ObjectNotFound, "No such object").with_object(key);
+        self.objects()
+            .get(&name(bucket, key))
+            .cloned()
+            .ok_or_else(missing)
+    }
+
+    fn read(&self, get: &Get<'_>) -> Result<Body> {
+        let (found, bytes) = self.find(get.bucket, get.key)?;
+        check_pin(get.etag, found.etag.as_deref()).map_err(|error| error.with_object(get.key))?;
+        let range = get.range.clone().unwrap_or(0..found.size);
+        if range.end > found.size {
+            let what = format!("The object ends before byte {}", range.end);
+            return Err(Error::new(Kind::OriginAnswer, what).with_object(get.key));
+        }
+        let bytes = bytes.slice(range.start as usize..range.end as usize);
+        let pieces = (0..bytes.len())
+            .step_by(PIECE)
+            .map(move |start| Ok(bytes.slice(start..bytes.len().min(start + PIECE))));
+        Ok(Box::pin(stream::iter(pieces)))
+    }
+}
+
+impl Origin for MemoryOrigin {
+    fn head<'a>(
+        &'a self,
+        bucket: Option<&'a str>,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<FoundObject>> {
+        future::ready(self.find(bucket, key).map(|(found, _)| found)).boxed()
+    }
+
+    fn list<'a>(
+        &'a self,
+        bucket: Option<&'a str>,
+        prefix: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<FoundObject>>> {
+        let objects = self.objects();
+        let found = objects
+            .iter()
+            .filter(|((of, key), _)| of.as_deref() == bucket && is_under(key, prefix))
+            .map(|(_, (found, _))| found.clone())
+            .collect();
+        future::ready(Ok(found)).boxed()
+    }
+
+    fn get<'a>(&'a self, get: Get<'a>) -> BoxFuture<'a, Result<Body>> {
+        future::ready(self.read(&get)).boxed()
+    }
+}
+
+fn name(bucket: Option<&str>, key: &str) -> Name {
+    (bucket.map(str::to_owned), key.to_owned())
+}

@@ -1,0 +1,91 @@
+//! The checksum over a whole object, out of what HeadObject says.
+
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::types::{ChecksumType, ServerSideEncryption};
+
+use crate::model::{Checksum, ChecksumAlgorithm};
+
+/// The best checksum of the whole object, if there is one.
+///
+/// The checksum of a multi-part upload may be one of its parts' checksums (COMPOSITE, written with
+/// a dash and the number of parts), which says nothing about the bytes by itself. An ETag is the
+/// MD5 of the bytes only for an object uploaded in one part and encrypted, if at all, with the
+/// store's own keys (S3 user guide, "Checking object integrity").
+pub(super) fn find_checksum(head: &HeadObjectOutput) -> Option<Checksum> {
+    let is_composite = head.checksum_type() == Some(&ChecksumType::Composite);
+    let values = [
+        (ChecksumAlgorithm::Crc64Nvme, head.checksum_crc64_nvme(), 8),
+        (ChecksumAlgorithm::Crc32c, head.checksum_crc32_c(), 4),
+        (ChecksumAlgorithm::Crc32, head.checksum_crc32(), 4),
+        (ChecksumAlgorithm::Sha256, head.checksum_sha256(), 32),
+    ];
+    let given = values.into_iter().find_map(|(algorithm, value, length)| {
+        let value = value.filter(|_| !is_composite)?;
+        let bytes = aws_smithy_types::base64::decode(value).ok()?;
+        (bytes.len() == length).then(|| Checksum {
+            algorithm,
+            value: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        })
+    });
+    given.or_else(|| find_md5(head))
+}
+
+fn find_md5(head: &HeadObjectOutput) -> Option<Checksum> {
+    let is_store_encrypted = matches!(
+        head.server_side_encryption(),
+        None | Some(ServerSideEncryption::Aes256)
+    );
+    if !is_store_encrypted || head.sse_customer_algorithm().is_some() {
+        return None;
+    }
+    let value = head.e_tag()?.trim_matches('"');
+    let is_md5 = value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_md5.then(|| Checksum {
+        algorithm: ChecksumAlgorithm::Md5,
+        value: value.to_ascii_lowercase(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MD5: &str = "\"5d41402abc4b2a76b9719d911017c592\"";
+
+    fn found(head: HeadObjectOutput) -> Option<(ChecksumAlgorithm, String)> {
+        find_checksum(&head).map(|checksum| (checksum.algorithm, checksum.value))
+    }
+
+    #[test]
+    fn a_full_object_crc_is_preferred_and_given_in_hexadecimal() {
+        let head = HeadObjectOutput::builder()
+            .e_tag(MD5)
+            .checksum_crc64_nvme("rosUhgp5mIg=")
+            .checksum_crc32("y/Q5Jg==")
+            .checksum_type(ChecksumType::FullObject)
+            .build();
+        let expected = (ChecksumAlgorithm::Crc64Nvme, "ae8b14860a799888".to_owned());
+        assert_eq!(found(head), Some(expected));
+    }
+
+    #[test]
+    fn a_composite_checksum_is_none() {
+        let head = HeadObjectOutput::builder()
+            .e_tag("\"5d41402abc4b2a76b9719d911017c592-2\"")
+            .checksum_crc32_c("y/Q5Jg==-2")
+            .checksum_type(ChecksumType::Composite)
+            .build();
+        assert_eq!(found(head), None);
+    }
+
+    #[test]
+    fn an_etag_is_an_md5_unless_a_key_of_the_customer_was_used() {
+        let plain = HeadObjectOutput::builder().e_tag(MD5).build();
+        assert_eq!(found(plain).map(|it| it.0), Some(ChecksumAlgorithm::Md5));
+        let kms = HeadObjectOutput::builder()
+            .e_tag(MD5)
+            .server_side_encryption(ServerSideEncryption::AwsKms)
+            .build();
+        assert_eq!(found(kms), None);
+    }
+}

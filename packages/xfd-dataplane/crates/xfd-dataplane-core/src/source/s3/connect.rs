@@ -1,0 +1,143 @@
+//! From a store's description to clients: endpoint, region, credentials, and the knobs of the SDK.
+//!
+//! The SDK keeps to one try per request, checks no response checksum that was not asked for (a
+//! range has none), and does not judge how fast a body flows: retries, chunk checksums and the read
+//! time-out belong to this project.
+
+use std::time::Duration;
+
+use aws_config::environment::region::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_sdk_s3::config::{
+    Builder, IdentityCache, ResponseChecksumValidation, StalledStreamProtectionConfig,
+};
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+
+use super::super::client::{ConnectOptions, make_connector, make_http_client};
+use super::errors::error_of_connector;
+use crate::error::{Error, Kind, Result};
+use crate::model::{AddressingStyle, S3Config};
+
+/// Where every bucket's region can be asked for.
+const GLOBAL_ENDPOINT: &str = "https://s3.us-east-1.amazonaws.com";
+/// What a store that is not AWS takes requests to be signed for, by custom.
+pub(super) const REGION_BY_CUSTOM: &str = "us-east-1";
+/// A credential process or single sign-on may take a while.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What all buckets of a store have in common.
+#[derive(Debug)]
+pub(super) struct Connection {
+    /// The S3 settings, lacking a region.
+    pub settings: Builder,
+    /// Given, or set in the environment or the profile; or the custom one for an endpoint.
+    pub region: Option<String>,
+    connector: SharedHttpConnector,
+}
+
+/// Reads the environment and the profile files; sends nothing yet.
+pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Connection {
+    let connector = make_connector(options);
+    let sdk = load(config, connector.clone()).await;
+    let endpoint = config
+        .endpoint
+        .clone()
+        .or_else(|| set_variable("AWS_ENDPOINT_URL_S3"))
+        .or_else(|| sdk.endpoint_url().map(str::to_owned));
+    let by_path = match config.addressing_style {
+        AddressingStyle::Auto => endpoint.is_some(),
+        AddressingStyle::Path => true,
+        AddressingStyle::Virtual => false,
+    };
+    let region = sdk
+        .region()
+        .map(ToString::to_string)
+        .or_else(|| endpoint.as_ref().map(|_| REGION_BY_CUSTOM.to_owned()));
+    let mut settings = Builder::from(&sdk)
+        .force_path_style(by_path)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::disabled())
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    settings.set_endpoint_url(endpoint);
+    if config.anonymous {
+        settings = settings.allow_no_auth();
+    }
+    Connection {
+        settings,
+        region,
+        connector,
+    }
+}
+
+async fn load(config: &S3Config, connector: SharedHttpConnector) -> SdkConfig {
+    let client = make_http_client(connector);
+    let profile = ProfileFileRegionProvider::builder()
+        .configure(&ProviderConfig::default())
+        .build();
+    // The region of the machine (IMDS) is left out: it need not be the bucket's.
+    let region = RegionProviderChain::first_try(config.region.clone().map(Region::new))
+        .or_else(EnvironmentVariableRegionProvider::new())
+        .or_else(profile);
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(client)
+        .identity_cache(
+            IdentityCache::lazy()
+                .load_timeout(CREDENTIALS_TIMEOUT)
+                .build(),
+        )
+        .region(region);
+    let keys = (&config.access_key_id, &config.secret_access_key);
+    let loader = match keys {
+        _ if config.anonymous => loader.no_credentials(),
+        (Some(id), Some(secret)) => loader.credentials_provider(Credentials::new(
+            id,
+            &secret.0,
+            config.session_token.as_ref().map(|token| token.0.clone()),
+            None,
+            "ObjectStoreConfig",
+        )),
+        _ => loader,
+    };
+    loader.load().await
+}
+
+fn set_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl Connection {
+    /// Asks AWS in which region a bucket lies; needs no credentials, whatever the bucket's rights.
+    ///
+    /// # Errors
+    /// `OriginUnreachable`, `OriginTimeout`; `ObjectNotFound` for a bucket that does not exist.
+    pub(super) async fn find_region(&self, bucket: &str) -> Result<String> {
+        let mut request = HttpRequest::empty();
+        let invalid = |_| Error::new(Kind::InvalidRequest, "The bucket's name is not valid");
+        request.set_method("HEAD").map_err(invalid)?;
+        let escaped =
+            percent_encoding::utf8_percent_encode(bucket, percent_encoding::NON_ALPHANUMERIC);
+        request
+            .set_uri(format!("{GLOBAL_ENDPOINT}/{escaped}"))
+            .map_err(invalid)?;
+        let response = self
+            .connector
+            .call(request)
+            .await
+            .map_err(|error| error_of_connector(&error))?;
+        match response.headers().get("x-amz-bucket-region") {
+            Some(region) => Ok(region.to_owned()),
+            None if response.status().as_u16() == 404 => {
+                Err(Error::new(Kind::ObjectNotFound, "There is no such bucket"))
+            }
+            None => Ok(REGION_BY_CUSTOM.to_owned()),
+        }
+    }
+}

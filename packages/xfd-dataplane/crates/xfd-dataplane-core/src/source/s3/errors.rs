@@ -1,0 +1,103 @@
+//! What the SDK's errors mean.
+
+use std::error::Error as StdError;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+
+use super::super::answer::Refusal;
+use super::super::text_of;
+use crate::error::{Error, Kind};
+
+/// The error of one request; `pinned` says whether it carried an ETag.
+pub(super) fn error_of<E>(error: &SdkError<E, HttpResponse>, pinned: bool) -> Error
+where
+    E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    match error {
+        SdkError::ServiceError(context) => {
+            let refusal = Refusal {
+                code: context.err().code(),
+                message: context.err().message(),
+                ..refusal_of(context.raw(), pinned)
+            };
+            let error = refusal.to_error();
+            match refusal.code {
+                Some("InvalidObjectState") => {
+                    error.with_remedy("Restore the object from its archive class first")
+                }
+                _ => error,
+            }
+        }
+        SdkError::ResponseError(context) => {
+            if context.raw().status().is_success() {
+                let what = format!("The origin's answer cannot be read: {}", text_of(error));
+                return Error::new(Kind::OriginAnswer, what);
+            }
+            refusal_of(context.raw(), pinned).to_error()
+        }
+        SdkError::TimeoutError(_) => unreached(Kind::OriginTimeout, error),
+        SdkError::DispatchFailure(_) if find::<CredentialsError>(error).is_some() => {
+            no_credentials(error)
+        }
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+            unreached(Kind::OriginTimeout, error)
+        }
+        SdkError::DispatchFailure(_) => unreached(Kind::OriginUnreachable, error),
+        _ if find::<CredentialsError>(error).is_some() => no_credentials(error),
+        _ => Error::new(
+            Kind::InvalidRequest,
+            format!("The request cannot be made: {}", text_of(error)),
+        ),
+    }
+}
+
+/// What a bare connector says, for requests that no SDK stands behind.
+pub(in super::super) fn error_of_connector(error: &ConnectorError) -> Error {
+    if error.is_timeout() {
+        unreached(Kind::OriginTimeout, error)
+    } else if error.is_user() {
+        Error::new(
+            Kind::InvalidRequest,
+            format!("The request cannot be made: {}", text_of(error)),
+        )
+    } else {
+        unreached(Kind::OriginUnreachable, error)
+    }
+}
+
+fn refusal_of(response: &HttpResponse, pinned: bool) -> Refusal<'_> {
+    Refusal {
+        status: response.status().as_u16(),
+        retry_after: response.headers().get("retry-after"),
+        pinned,
+        ..Refusal::default()
+    }
+}
+
+fn unreached(kind: Kind, error: &(dyn StdError + 'static)) -> Error {
+    Error::new(
+        kind,
+        format!("The origin cannot be reached: {}", text_of(error)),
+    )
+}
+
+fn no_credentials(error: &(dyn StdError + 'static)) -> Error {
+    Error::new(
+        Kind::Credentials,
+        format!("There are no credentials: {}", text_of(error)),
+    )
+}
+
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
