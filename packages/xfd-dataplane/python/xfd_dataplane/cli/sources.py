@@ -101,9 +101,9 @@ def _web(text: str) -> Source:
     parts = urlsplit(text)
     if not parts.hostname:
         raise InvalidRequestError("The source names no host", object=text)
-    server = f"{parts.scheme}://{parts.netloc}"
-    key = unquote(parts.path.lstrip("/")) + (f"?{parts.query}" if parts.query else "")
-    return Source(ObjectStoreConfig.make_for_http(server), key)
+    # A query may be a signature: the store's address keeps it out of keys, errors and reprs.
+    server = f"{parts.scheme}://{parts.netloc}" + (f"?{parts.query}" if parts.query else "")
+    return Source(ObjectStoreConfig.make_for_http(server), unquote(parts.path.lstrip("/")))
 
 
 def absolute(destination: str) -> Path:
@@ -115,8 +115,8 @@ def absolute(destination: str) -> Path:
 
 
 def object_name(key: str) -> str:
-    """The file name that a key or a web server's path ends with."""
-    name = key.partition("?")[0].rpartition("/")[2]
+    """The file name that a key ends with."""
+    name = key.rpartition("/")[2]
     if not name:
         raise InvalidRequestError("The source names no file", object=key)
     return name
