@@ -1,1 +1,176 @@
-//! To be written.
+//! Whether what lies at a destination is what the origin has.
+//!
+//! The four steps: the destination exists; size, time and ETag in its record equal the store's; it
+//! is as we left it on the disk; else it is fetched again.
+//!
+//! *As we left it* is size and modification time in nanoseconds. Writing into a file or touching it
+//! changes that time. The change time would also notice an edit whose time was set back, but it
+//! changes with `chmod`, `chown` and a hard link too, and each would cost a whole download; the
+//! inode would forbid to copy a cache to another disk with its times. Bytes that rot in place are
+//! found by the checksums when the file is served or verified.
+
+use crate::model::FoundObject;
+use crate::unpack::Entry;
+
+/// What a path is, without following a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum FileKind {
+    File,
+    Folder,
+    Link,
+    Other,
+}
+
+/// What `lstat` says of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnDisk {
+    /// What it is.
+    pub kind: FileKind,
+    /// In bytes.
+    pub size: u64,
+    /// In nanoseconds since the epoch.
+    pub mtime_ns: i64,
+}
+
+/// The object at its store when it was fetched; what a record, a journal and a GET are pinned to.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Pin {
+    /// In bytes.
+    pub size: u64,
+    /// As the store gave it.
+    pub etag: Option<String>,
+    /// In nanoseconds since the epoch.
+    pub last_modified_ns: Option<i64>,
+}
+
+impl From<&FoundObject> for Pin {
+    fn from(found: &FoundObject) -> Self {
+        Self {
+            size: found.size,
+            etag: found.etag.clone(),
+            last_modified_ns: found.last_modified_ns,
+        }
+    }
+}
+
+/// The part of a record that the verdict needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded<'a> {
+    /// The object at its store.
+    pub pin: &'a Pin,
+    /// Size and modification time of the file we left; None where no file was kept.
+    pub file: Option<(u64, i64)>,
+    /// The entries of the tree we left, if it was unpacked to the place that is wanted now.
+    pub tree: Option<&'a [Entry]>,
+}
+
+/// What lies on the disk.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen<'a> {
+    /// The destination.
+    pub file: Option<OnDisk>,
+    /// The tree's folder, where a tree is wanted.
+    pub folder: Option<OnDisk>,
+    /// One for each recorded entry, in the record's order.
+    pub entries: &'a [Option<OnDisk>],
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The object at its store now.
+    pub pin: &'a Pin,
+    /// False is never satisfied by a cache.
+    pub cache: bool,
+    /// None: no tree. Else whether the archive is wanted beside it.
+    pub keep_archive: Option<bool>,
+}
+
+/// Why a cached object is not valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The request refuses the cache.
+    Refused,
+    /// The store has another object now.
+    ChangedAtOrigin,
+    /// The file or tree on the disk was changed, or lacks something.
+    ChangedOnDisk,
+}
+
+/// What to do about an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing: it is all here.
+    Valid,
+    /// Unpack it again: the archive is here, its tree is not.
+    Unpack,
+    /// Fetch it: nothing is here.
+    Absent,
+    /// Fetch it: what is here is ours, and outdated.
+    Stale(Why),
+    /// Fetch it, and replace whole a file that we did not write.
+    Foreign,
+}
+
+/// The verdict on one object.
+#[must_use]
+pub fn verdict(wanted: Wanted<'_>, recorded: Option<Recorded<'_>>, seen: Seen<'_>) -> Verdict {
+    let Some(recorded) = recorded else {
+        return match seen.file {
+            Some(_) => Verdict::Foreign,
+            None => Verdict::Absent,
+        };
+    };
+    if seen.file.is_none() && seen.folder.is_none() {
+        return Verdict::Absent;
+    }
+    if !wanted.cache {
+        return Verdict::Stale(Why::Refused);
+    }
+    if recorded.pin != wanted.pin {
+        return Verdict::Stale(Why::ChangedAtOrigin);
+    }
+    let file = is_as_left(recorded.file, seen.file);
+    let Some(keep_archive) = wanted.keep_archive else {
+        return match (seen.file, file) {
+            (_, true) => Verdict::Valid,
+            (None, false) => Verdict::Absent,
+            (Some(_), false) => Verdict::Stale(Why::ChangedOnDisk),
+        };
+    };
+    let tree = recorded
+        .tree
+        .is_some_and(|entries| is_tree_as_left(entries, seen));
+    match (tree, file, keep_archive) {
+        (true, true, _) | (true, _, false) => Verdict::Valid,
+        (false, true, _) => Verdict::Unpack,
+        (_, false, _) => Verdict::Stale(Why::ChangedOnDisk),
+    }
+}
+
+fn is_as_left(recorded: Option<(u64, i64)>, seen: Option<OnDisk>) -> bool {
+    match (recorded, seen) {
+        (Some((size, mtime_ns)), Some(seen)) => {
+            seen.kind == FileKind::File && seen.size == size && seen.mtime_ns == mtime_ns
+        }
+        _ => false,
+    }
+}
+
+/// Folders count by their kind alone: their time changes when a program leaves a file of its own
+/// in them (`__pycache__`), which takes nothing from what was unpacked.
+fn is_tree_as_left(entries: &[Entry], seen: Seen<'_>) -> bool {
+    let same = |(entry, on_disk): (&Entry, &Option<OnDisk>)| {
+        on_disk.is_some_and(|on_disk| match entry.kind {
+            'f' => is_as_left(Some((entry.size, entry.mtime_ns)), Some(on_disk)),
+            'd' => on_disk.kind == FileKind::Folder,
+            'l' => on_disk.kind == FileKind::Link,
+            'h' => on_disk.kind == FileKind::File,
+            _ => false,
+        })
+    };
+    seen.folder.is_some_and(|it| it.kind == FileKind::Folder)
+        && entries.len() == seen.entries.len()
+        && entries.iter().zip(seen.entries).all(same)
+}

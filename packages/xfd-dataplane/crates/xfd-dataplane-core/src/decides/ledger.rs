@@ -1,1 +1,427 @@
-//! To be written.
+//! Which chunks are missing, leased or held, and which objects that makes whole.
+//!
+//! ```text
+//!              lease                 commit
+//!   Missing ──────────▶ Leased ─────────────────▶ Held
+//!      ▲     give_back    │                        │
+//!      ├──────────────────┘          lose          │
+//!      └───────────────────────────────────────────┘
+//! ```
+//!
+//! Invariants, re-derived by [`Ledger::check`]:
+//!
+//! 1. A chunk and its objects name each other.
+//! 2. `missing` of an object is the number of its chunks that are not held.
+//! 3. A held chunk with a known checksum agrees with the pinned one, if both are known.
+//! 4. A landed object has all of its chunks held, or none of them: a tree without its archive.
+//! 5. A held chunk is not expected.
+
+use std::collections::BTreeMap;
+
+use crate::model::{ChunkIndex, ObjectIndex};
+
+/// Why a chunk cannot be leased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is here already, with this checksum if it is known.
+    Held(Option<u64>),
+    /// Another order is writing it.
+    Leased,
+    /// Its object was released, has failed, or is not in the catalog.
+    Unwanted,
+}
+
+/// Why a written chunk does not become held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommitRefusal {
+    /// It is pinned to this other checksum.
+    Pinned(u64),
+    /// No object wants it any more.
+    Unwanted,
+}
+
+/// What is known of one chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChunkState {
+    /// Nobody writes it.
+    Missing,
+    /// One lease writes it.
+    Leased,
+    /// It is on the disk.
+    Held {
+        /// CRC-64/NVME, where it is known.
+        crc: Option<u64>,
+        /// False for a chunk of an earlier run that was not read again yet.
+        verified: bool,
+    },
+}
+
+/// What became of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectState {
+    /// Wanted, and not at its destination yet.
+    Open,
+    /// At its destination.
+    Landed,
+    /// Cannot land on this node.
+    Failed,
+    /// Nobody wants it any more.
+    Released,
+    /// Another writer of this disk is busy with it.
+    Elsewhere,
+}
+
+#[derive(Debug)]
+struct ChunkEntry {
+    state: ChunkState,
+    expected: bool,
+    pinned: Option<u64>,
+    objects: Vec<ObjectIndex>,
+}
+
+#[derive(Debug)]
+struct ObjectEntry {
+    state: ObjectState,
+    chunks: Vec<ChunkIndex>,
+    missing: usize,
+}
+
+/// The account of one swarm's chunks and objects on one node.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    chunks: BTreeMap<ChunkIndex, ChunkEntry>,
+    objects: BTreeMap<ObjectIndex, ObjectEntry>,
+}
+
+impl Ledger {
+    /// Adds an object, open and without chunks. A known one is left as it is.
+    pub fn add_object(&mut self, object: ObjectIndex) {
+        self.objects.entry(object).or_insert(ObjectEntry {
+            state: ObjectState::Open,
+            chunks: Vec::new(),
+            missing: 0,
+        });
+    }
+
+    /// Adds a missing chunk of known objects. A known one is left as it is.
+    pub fn add_chunk(&mut self, chunk: ChunkIndex, objects: impl IntoIterator<Item = ObjectIndex>) {
+        if self.chunks.contains_key(&chunk) {
+            return;
+        }
+        let mut of: Vec<ObjectIndex> = objects.into_iter().collect();
+        of.retain(|object| self.objects.contains_key(object));
+        of.dedup();
+        for object in &of {
+            if let Some(entry) = self.objects.get_mut(object) {
+                entry.chunks.push(chunk);
+                entry.missing += 1;
+            }
+        }
+        self.chunks.insert(
+            chunk,
+            ChunkEntry {
+                state: ChunkState::Missing,
+                expected: false,
+                pinned: None,
+                objects: of,
+            },
+        );
+    }
+
+    /// What became of an object; None for one that is not in the catalog.
+    #[must_use]
+    pub fn object(&self, object: ObjectIndex) -> Option<ObjectState> {
+        self.objects.get(&object).map(|entry| entry.state)
+    }
+
+    /// Says what became of an object.
+    pub fn set_object(&mut self, object: ObjectIndex, state: ObjectState) {
+        if let Some(entry) = self.objects.get_mut(&object) {
+            entry.state = state;
+        }
+    }
+
+    /// The chunks of an object, in the order they were added.
+    #[must_use]
+    pub fn chunks_of(&self, object: ObjectIndex) -> &[ChunkIndex] {
+        self.objects
+            .get(&object)
+            .map_or(&[], |entry| entry.chunks.as_slice())
+    }
+
+    /// Whether all chunks of an object are held.
+    #[must_use]
+    pub fn is_whole(&self, object: ObjectIndex) -> bool {
+        self.objects
+            .get(&object)
+            .is_some_and(|entry| entry.missing == 0)
+    }
+
+    /// Open objects all of whose chunks are held.
+    #[must_use]
+    pub fn whole_and_open(&self) -> Vec<ObjectIndex> {
+        self.objects
+            .iter()
+            .filter(|(_, entry)| entry.state == ObjectState::Open && entry.missing == 0)
+            .map(|(object, _)| *object)
+            .collect()
+    }
+
+    /// Chunks of an object that an earlier run wrote and nobody has read again yet.
+    #[must_use]
+    pub fn unverified(&self, object: ObjectIndex) -> Vec<ChunkIndex> {
+        let unread = |chunk: &ChunkIndex| {
+            matches!(
+                self.chunk(*chunk),
+                Some(ChunkState::Held {
+                    verified: false,
+                    ..
+                })
+            )
+        };
+        let chunks = self.chunks_of(object).iter().copied();
+        chunks.filter(unread).collect()
+    }
+
+    /// What is known of a chunk; None for one that is not in the catalog.
+    #[must_use]
+    pub fn chunk(&self, chunk: ChunkIndex) -> Option<ChunkState> {
+        self.chunks.get(&chunk).map(|entry| entry.state)
+    }
+
+    /// The checksum of a held chunk, where it is known.
+    #[must_use]
+    pub fn crc(&self, chunk: ChunkIndex) -> Option<u64> {
+        match self.chunk(chunk) {
+            Some(ChunkState::Held { crc, .. }) => crc,
+            _ => None,
+        }
+    }
+
+    /// Makes a missing chunk leased.
+    ///
+    /// # Errors
+    /// Why it cannot be.
+    pub fn lease(&mut self, chunk: ChunkIndex) -> Result<(), Refusal> {
+        let wanted = self.is_wanted(chunk);
+        let entry = self.chunks.get_mut(&chunk).ok_or(Refusal::Unwanted)?;
+        match entry.state {
+            ChunkState::Held { crc, .. } => Err(Refusal::Held(crc)),
+            _ if !wanted => Err(Refusal::Unwanted),
+            ChunkState::Leased => Err(Refusal::Leased),
+            ChunkState::Missing => {
+                entry.state = ChunkState::Leased;
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes a leased chunk missing again.
+    pub fn give_back(&mut self, chunk: ChunkIndex) {
+        if let Some(entry) = self.chunks.get_mut(&chunk)
+            && entry.state == ChunkState::Leased
+        {
+            entry.state = ChunkState::Missing;
+        }
+    }
+
+    /// Makes a leased chunk held; the open objects that are whole by it.
+    ///
+    /// # Errors
+    /// Why it is not; the chunk is leased as before.
+    pub fn commit(
+        &mut self,
+        chunk: ChunkIndex,
+        crc: u64,
+    ) -> Result<Vec<ObjectIndex>, CommitRefusal> {
+        if !self.is_wanted(chunk) || self.chunk(chunk) != Some(ChunkState::Leased) {
+            return Err(CommitRefusal::Unwanted);
+        }
+        match self.pinned(chunk) {
+            Some(pinned) if pinned != crc => Err(CommitRefusal::Pinned(pinned)),
+            _ => Ok(self.hold(chunk, Some(crc), true)),
+        }
+    }
+
+    /// Makes a chunk held that is on the disk already; the open objects that are whole by it.
+    /// One that is known to differ from its pin stays missing.
+    pub fn hold(
+        &mut self,
+        chunk: ChunkIndex,
+        crc: Option<u64>,
+        verified: bool,
+    ) -> Vec<ObjectIndex> {
+        let Some(entry) = self.chunks.get_mut(&chunk) else {
+            return Vec::new();
+        };
+        let differs = matches!((crc, entry.pinned), (Some(is), Some(should)) if is != should);
+        if differs || matches!(entry.state, ChunkState::Held { .. }) {
+            return Vec::new();
+        }
+        entry.state = ChunkState::Held { crc, verified };
+        entry.expected = false;
+        let mut whole = Vec::new();
+        for object in &entry.objects {
+            if let Some(object_entry) = self.objects.get_mut(object) {
+                object_entry.missing -= 1;
+                if object_entry.missing == 0 && object_entry.state == ObjectState::Open {
+                    whole.push(*object);
+                }
+            }
+        }
+        whole
+    }
+
+    /// A held chunk was read again and has this checksum. False if it should have another one.
+    pub fn confirm(&mut self, chunk: ChunkIndex, read: u64) -> bool {
+        let Some(entry) = self.chunks.get_mut(&chunk) else {
+            return false;
+        };
+        let ChunkState::Held { crc, .. } = entry.state else {
+            return false;
+        };
+        if crc.or(entry.pinned).is_some_and(|should| should != read) {
+            return false;
+        }
+        entry.state = ChunkState::Held {
+            crc: Some(read),
+            verified: true,
+        };
+        true
+    }
+
+    /// A held chunk is bad: missing again. An object that had landed with it is open again and
+    /// loses all of its chunks, because its bytes are written anew from the first. All chunks that
+    /// are missing now, and were held.
+    pub fn lose(&mut self, chunk: ChunkIndex) -> Vec<ChunkIndex> {
+        let Some(ChunkState::Held { .. }) = self.chunk(chunk) else {
+            return Vec::new();
+        };
+        let mut lost = vec![chunk];
+        for object in self.objects_of(chunk) {
+            if self.object(object) == Some(ObjectState::Landed) {
+                self.set_object(object, ObjectState::Open);
+                lost.extend(self.chunks_of(object));
+            }
+        }
+        lost.sort_unstable();
+        lost.dedup();
+        lost.retain(|chunk| self.forget(*chunk));
+        lost
+    }
+
+    /// Holds a chunk to a checksum. True if it is held already with another one.
+    pub fn pin(&mut self, chunk: ChunkIndex, crc: u64) -> bool {
+        let Some(entry) = self.chunks.get_mut(&chunk) else {
+            return false;
+        };
+        match entry.state {
+            ChunkState::Held { crc: Some(is), .. } if is != crc => true,
+            _ => {
+                entry.pinned = Some(crc);
+                false
+            }
+        }
+    }
+
+    /// Forgets what a chunk is held to.
+    pub fn unpin(&mut self, chunk: ChunkIndex) {
+        if let Some(entry) = self.chunks.get_mut(&chunk) {
+            entry.pinned = None;
+        }
+    }
+
+    /// The checksum that a chunk is held to.
+    #[must_use]
+    pub fn pinned(&self, chunk: ChunkIndex) -> Option<u64> {
+        self.chunks.get(&chunk).and_then(|entry| entry.pinned)
+    }
+
+    /// An order for the chunk was accepted, or is gone.
+    pub fn set_expected(&mut self, chunk: ChunkIndex, expected: bool) {
+        if let Some(entry) = self.chunks.get_mut(&chunk) {
+            entry.expected = expected && !matches!(entry.state, ChunkState::Held { .. });
+        }
+    }
+
+    /// Whether an order for the chunk was accepted and is not carried out yet.
+    #[must_use]
+    pub fn is_expected(&self, chunk: ChunkIndex) -> bool {
+        self.chunks.get(&chunk).is_some_and(|entry| entry.expected)
+    }
+
+    /// The objects that have bytes in a chunk.
+    #[must_use]
+    pub fn objects_of(&self, chunk: ChunkIndex) -> Vec<ObjectIndex> {
+        self.chunks
+            .get(&chunk)
+            .map_or_else(Vec::new, |entry| entry.objects.clone())
+    }
+
+    /// Whether an open object has bytes in the chunk.
+    #[must_use]
+    pub fn is_wanted(&self, chunk: ChunkIndex) -> bool {
+        self.chunks.get(&chunk).is_some_and(|entry| {
+            let open = |object| self.object(object) == Some(ObjectState::Open);
+            entry.objects.iter().any(|object| open(*object))
+        })
+    }
+
+    /// Objects and what became of them, by index.
+    pub fn objects(&self) -> impl Iterator<Item = (ObjectIndex, ObjectState)> {
+        self.objects
+            .iter()
+            .map(|(object, entry)| (*object, entry.state))
+    }
+
+    fn forget(&mut self, chunk: ChunkIndex) -> bool {
+        let Some(entry) = self.chunks.get_mut(&chunk) else {
+            return false;
+        };
+        if !matches!(entry.state, ChunkState::Held { .. }) {
+            return false;
+        }
+        entry.state = ChunkState::Missing;
+        for object in &entry.objects {
+            if let Some(object_entry) = self.objects.get_mut(object) {
+                object_entry.missing += 1;
+            }
+        }
+        true
+    }
+
+    /// Re-derives the invariants of this module.
+    ///
+    /// # Errors
+    /// The first one that is broken, as a sentence.
+    pub fn check(&self) -> Result<(), String> {
+        for (index, chunk) in &self.chunks {
+            for object in &chunk.objects {
+                let named = self.objects.get(object).map(|entry| &entry.chunks);
+                if !named.is_some_and(|chunks| chunks.contains(index)) {
+                    return Err(format!("object {object} does not name chunk {index}"));
+                }
+            }
+            if let ChunkState::Held { crc, .. } = chunk.state {
+                if matches!((crc, chunk.pinned), (Some(is), Some(should)) if is != should) {
+                    return Err(format!("chunk {index} is held against its pin"));
+                }
+                if chunk.expected {
+                    return Err(format!("chunk {index} is held and still expected"));
+                }
+            }
+        }
+        for (index, object) in &self.objects {
+            let is_held =
+                |chunk: &&ChunkIndex| matches!(self.chunk(**chunk), Some(ChunkState::Held { .. }));
+            let held = object.chunks.iter().filter(is_held).count();
+            if object.chunks.len() - held != object.missing {
+                return Err(format!("object {index} miscounts its missing chunks"));
+            }
+            if object.state == ObjectState::Landed && held != 0 && object.missing != 0 {
+                return Err(format!("object {index} landed with some chunks missing"));
+            }
+        }
+        Ok(())
+    }
+}

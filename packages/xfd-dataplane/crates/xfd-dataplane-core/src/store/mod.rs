@@ -3,7 +3,258 @@
 //! A chunk is *missing*, *leased* (one writer has it, readers follow behind the writer), or *held*
 //! (verified, readable by anyone). Only a [`Lease`] writes, and a chunk has at most one. Readers
 //! never see an unverified chunk end: the last byte of a chunk in flight is followed by the verdict.
+//!
+//! ```text
+//! DIR/NAME                 the destination: the old file or the new one, whole
+//! DIR/.NAME.xfd            its record              .GROUP.xfd        of a prefix: its manifest
+//! DIR/.NAME.xfd-part       what is being written
+//! DIR/.NAME.xfd-journal    which chunks of it are right
+//! DIR/.NAME.xfd-lock       who writes it           .GROUP.xfd-lock   who writes below the prefix
+//! ```
+//!
+//! One mutex guards the account ([`crate::decides::ledger`]); no file is touched under it. Chunks
+//! of an earlier run are read again when the store is extended, or, where they are many, when they
+//! are first served, unpacked or landed. One that has changed on the disk since is missing again:
+//! [`Store::take_lost_chunks`].
 
-mod skeleton;
+mod account;
+mod checks;
+mod disk;
+mod flight;
+mod in_order;
+mod inspect;
+mod inventory;
+mod journal;
+mod land;
+mod lease;
+mod leave;
+mod lock;
+mod manifest;
+mod paths;
+mod reader;
+mod record;
+mod resume;
+mod room;
+mod slot;
+mod stock;
+mod tree;
 
-pub use skeleton::*;
+use std::ops::Range;
+use std::sync::Arc;
+
+pub use crate::decides::ledger::Refusal;
+pub use disk::{Disk, Room, StatVfs};
+pub use in_order::InOrderReader;
+pub use lease::{Committed, Lease};
+pub use reader::{ChunkReader, Follow};
+
+use crate::error::Result;
+use crate::model::{
+    Catalog, CatalogObject, Chunk, ChunkIndex, Durability, Inventory, NodeId, ObjectIndex,
+};
+use crate::stats::Stats;
+use account::Inner;
+use slot::locked;
+
+/// How a store works.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// Identity written into lock files.
+    pub node: NodeId,
+    /// Whether files are synced before they get their names.
+    pub durability: Durability,
+    /// Compare SHA-256 or MD5 over the finished file, where the store has only that.
+    pub verify_whole: bool,
+    /// Of the swarm.
+    pub stats: Arc<Stats>,
+}
+
+/// What one swarm has on one node's disk. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+impl Store {
+    /// A store with an empty catalog.
+    #[must_use]
+    pub fn new(options: StoreOptions) -> Self {
+        Self::with_disk(options, Arc::new(StatVfs))
+    }
+
+    /// The same, asking `disk` how much room there is.
+    #[must_use]
+    pub fn with_disk(options: StoreOptions, disk: Arc<dyn Disk>) -> Self {
+        Self {
+            inner: Arc::new(Inner::new(options, disk)),
+        }
+    }
+
+    /// Adds to the catalog and takes stock: locks, cache verdicts, journals, room on the disk.
+    /// Known objects that were elsewhere, released or failed are looked at again; any other known
+    /// object or chunk is left as it is. The inventory is of the objects and chunks of `catalog`.
+    /// Blocking. On an error the catalog is as before.
+    ///
+    /// Objects of the inventory that are whole and have not landed are in [`Store::ready`].
+    ///
+    /// # Errors
+    /// `DiskFull`, `DestinationNotWritable`, `DestinationNotEmpty`, `Destination`, `UnsafePath`;
+    /// `Internal` for a chunk of an unknown object.
+    pub fn extend(&self, catalog: Catalog) -> Result<Inventory> {
+        stock::extend(&self.inner, catalog)
+    }
+
+    /// An object of the catalog.
+    #[must_use]
+    pub fn object(&self, object: ObjectIndex) -> Option<Arc<CatalogObject>> {
+        let state = self.inner.state();
+        state.slots.get(&object).map(|slot| slot.object.clone())
+    }
+
+    /// A chunk of the catalog.
+    #[must_use]
+    pub fn chunk(&self, chunk: ChunkIndex) -> Option<Arc<Chunk>> {
+        self.inner.state().chunks.get(&chunk).cloned()
+    }
+
+    /// Objects all of whose chunks are held and that have not landed: after `extend`, those that an
+    /// earlier run nearly finished, that are empty, or whose archive is here and whose tree is not.
+    #[must_use]
+    pub fn ready(&self) -> Vec<ObjectIndex> {
+        self.inner.state().ledger.whole_and_open()
+    }
+
+    /// The right to write a chunk. Creates and preallocates the part file at the first lease.
+    ///
+    /// # Errors
+    /// Outside, why it cannot be leased; inside, what the disk said (`DiskFull`,
+    /// `DestinationNotWritable`, `Destination`).
+    pub fn lease(&self, chunk: ChunkIndex) -> std::result::Result<Result<Lease>, Refusal> {
+        lease::lease(&self.inner, chunk)
+    }
+
+    /// An order for these chunks was accepted: readers of them wait instead of being refused.
+    pub fn expect(&self, chunks: Range<ChunkIndex>) {
+        let mut state = self.inner.state();
+        for chunk in chunks {
+            state.expect(chunk);
+        }
+    }
+
+    /// The order was cancelled or failed: readers that wait are told.
+    pub fn unexpect(&self, chunk: ChunkIndex) {
+        self.inner.state().unexpect(chunk);
+    }
+
+    /// A reader of a held, leased or expected chunk; None for any other.
+    #[must_use]
+    pub fn reader(&self, chunk: ChunkIndex) -> Option<ChunkReader> {
+        ChunkReader::new(&self.inner, chunk)
+    }
+
+    /// A blocking reader of an object's verified bytes in their order, for unpacking behind the
+    /// download. Ends at the object's end, when its combined checksum is the store's; fails when
+    /// that differs, the object fails or is released, or the store is left. None for an object
+    /// that is packed with others, or unknown.
+    #[must_use]
+    pub fn in_order(&self, object: ObjectIndex) -> Option<InOrderReader> {
+        InOrderReader::new(&self.inner, object)
+    }
+
+    /// The file that has all bytes of an object that is whole, to unpack it from; the object's
+    /// tree is then expected to get its name.
+    ///
+    /// # Errors
+    /// `Destination`, `DestinationNotWritable`, `DiskFull` for the record; `Internal` for an
+    /// object that is not whole.
+    pub fn archive_path(&self, object: ObjectIndex) -> Result<std::path::PathBuf> {
+        tree::archive_path(&self.inner, object)
+    }
+
+    /// Whether what lies where the object's tree belongs is of our making.
+    #[must_use]
+    pub fn may_replace_tree(&self, object: ObjectIndex) -> bool {
+        let slot = self.inner.state().slots.get(&object).cloned();
+        slot.is_some_and(|slot| slot.facts().tree_is_ours)
+    }
+
+    /// Holds a chunk to a checksum. True if it is held already with another one.
+    pub fn pin(&self, chunk: ChunkIndex, crc: u64) -> bool {
+        self.inner.state().ledger.pin(chunk, crc)
+    }
+
+    /// The checksum that a chunk is held to.
+    #[must_use]
+    pub fn pinned(&self, chunk: ChunkIndex) -> Option<u64> {
+        self.inner.state().ledger.pinned(chunk)
+    }
+
+    /// The chunk was bad: it is missing again, in the journal too, and no longer pinned. An object
+    /// that had landed with it is open again with all of its chunks missing.
+    pub fn discard(&self, chunk: ChunkIndex) {
+        self.inner.discard(chunk);
+    }
+
+    /// Held chunks that turned out to be damaged on the disk since the last call: they are missing
+    /// again. Found while serving, while unpacking or before landing; never those of `discard`.
+    #[must_use]
+    pub fn take_lost_chunks(&self) -> Vec<ChunkIndex> {
+        std::mem::take(&mut self.inner.state().lost)
+    }
+
+    /// Waits for the next lost chunks and takes them.
+    pub async fn lost_chunks(&self) -> Vec<ChunkIndex> {
+        loop {
+            let notified = self.inner.lost.notified();
+            let lost = self.take_lost_chunks();
+            if !lost.is_empty() {
+                return lost;
+            }
+            notified.await;
+        }
+    }
+
+    /// Lands an object all of whose chunks are held: compares the combined checksum with the
+    /// store's, syncs, renames, records. With a tree to be made, the record waits for
+    /// [`Store::unpacked`], which may come before or after. Landing twice is fine. Blocking.
+    ///
+    /// # Errors
+    /// `ChecksumMismatch`: the whole is wrong although its chunks were right; they stay held.
+    /// `Cancelled`: chunks of an earlier run were damaged and are missing again
+    /// ([`Store::take_lost_chunks`]), or nobody wants the object. Else what the disk said.
+    pub fn land(&self, object: ObjectIndex) -> Result<()> {
+        match self.land_many(&[object]).pop() {
+            Some((_, outcome)) => outcome,
+            None => Ok(()),
+        }
+    }
+
+    /// The same for many small objects at once: one sync for all.
+    pub fn land_many(&self, objects: &[ObjectIndex]) -> Vec<(ObjectIndex, Result<()>)> {
+        land::land_many(&self.inner, objects)
+    }
+
+    /// The object's tree is in its place; records it.
+    ///
+    /// # Errors
+    /// What the disk said; `Internal` for an object without a tree.
+    pub fn unpacked(&self, object: ObjectIndex, tree: &crate::unpack::Summary) -> Result<()> {
+        tree::unpacked(&self.inner, object, tree)
+    }
+
+    /// The object cannot land: its part file goes, readers are told.
+    pub fn fail(&self, object: ObjectIndex) {
+        leave::fail(&self.inner, object);
+    }
+
+    /// Nobody wants these objects any more: what is not landed stays as a part file, unread.
+    pub fn release(&self, objects: &[ObjectIndex]) {
+        leave::release(&self.inner, objects);
+    }
+
+    /// Ends the swarm here: see `DataPlane.leave` in `xfd_api.ports`. Leaving twice is fine.
+    pub fn leave(&self) {
+        let _alone = locked(&self.inner.extending);
+        leave::leave(&self.inner);
+    }
+}

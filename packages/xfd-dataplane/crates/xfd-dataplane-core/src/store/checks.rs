@@ -1,0 +1,178 @@
+//! Checksums of whole objects, from those of their chunks or over the finished file.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use crc_fast::{CrcAlgorithm, Digest, checksum_combine};
+
+use crate::crc;
+use crate::error::{Error, Kind, Result};
+use crate::model::{CatalogObject, Checksum, ChecksumAlgorithm};
+
+/// Bytes read at once where a file is read again.
+pub(crate) const PIECE: usize = 256 * 1024;
+
+/// The checksum besides CRC-64/NVME that an object's chunks need, because its store has that kind.
+pub(crate) fn second_algorithm(object: &CatalogObject) -> Option<CrcAlgorithm> {
+    match object.found.checksum.as_ref()?.algorithm {
+        ChecksumAlgorithm::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
+        ChecksumAlgorithm::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
+        ChecksumAlgorithm::Crc64Nvme | ChecksumAlgorithm::Sha256 | ChecksumAlgorithm::Md5 => None,
+    }
+}
+
+/// What the bytes of one object in one chunk sum up to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sums {
+    /// In bytes.
+    pub(crate) length: u64,
+    /// CRC-64/NVME.
+    pub(crate) crc: u64,
+    /// By [`second_algorithm`], if there is one.
+    pub(crate) second: Option<u64>,
+}
+
+/// Running [`Sums`].
+pub(crate) struct Summing {
+    length: u64,
+    crc: crc::Crc64,
+    second: Option<Digest>,
+}
+
+impl Summing {
+    pub(crate) fn new(second: Option<CrcAlgorithm>) -> Self {
+        Self {
+            length: 0,
+            crc: crc::Crc64::new(),
+            second: second.map(Digest::new),
+        }
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.length += bytes.len() as u64;
+        self.crc.update(bytes);
+        if let Some(second) = &mut self.second {
+            second.update(bytes);
+        }
+    }
+
+    /// Bytes so far.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub(crate) fn sums(&self) -> Sums {
+        Sums {
+            length: self.length,
+            crc: self.crc.value(),
+            second: self.second.as_ref().map(Digest::finalize),
+        }
+    }
+}
+
+/// Sums of a range of a file, read again; None if the file ends before it.
+pub(crate) fn sum_range(
+    file: &File,
+    offset: u64,
+    length: u64,
+    second: Option<CrcAlgorithm>,
+) -> std::io::Result<Option<Sums>> {
+    let mut summing = Summing::new(second);
+    let mut buffer = vec![0; PIECE.min(usize::try_from(length).unwrap_or(PIECE))];
+    while summing.length < length {
+        let left = usize::try_from(length - summing.length).unwrap_or(PIECE);
+        let into = buffer.len().min(left);
+        match file.read_at(&mut buffer[..into], offset + summing.length)? {
+            0 => return Ok(None),
+            read => summing.update(&buffer[..read]),
+        }
+    }
+    Ok(Some(summing.sums()))
+}
+
+/// The checksum of parts that follow each other.
+pub(crate) fn combine(parts: impl IntoIterator<Item = (u64, u64)>) -> u64 {
+    let empty = crc::crc64(&[]);
+    parts
+        .into_iter()
+        .fold(empty, |all, (part, length)| crc::combine(all, part, length))
+}
+
+/// Compares an object's parts, in their order, with the store's checksum where that can be
+/// combined. Without a checksum, or with one of another kind, there is nothing to compare.
+///
+/// # Errors
+/// `ChecksumMismatch`.
+pub(crate) fn compare_combined(object: &CatalogObject, parts: &[Sums]) -> Result<()> {
+    let Some(checksum) = &object.found.checksum else {
+        return Ok(());
+    };
+    let found = match second_algorithm(object) {
+        Some(algorithm) => {
+            let empty = Digest::new(algorithm).finalize();
+            let sum = parts.iter().try_fold(empty, |all, part| {
+                let second = part.second?;
+                Some(checksum_combine(algorithm, all, second, part.length))
+            });
+            let Some(sum) = sum else { return Ok(()) };
+            format!("{sum:08x}")
+        }
+        None if checksum.algorithm == ChecksumAlgorithm::Crc64Nvme => {
+            let sum = combine(parts.iter().map(|part| (part.crc, part.length)));
+            format!("{sum:016x}")
+        }
+        None => return Ok(()),
+    };
+    compare(object, checksum, &found)
+}
+
+/// Compares SHA-256 or MD5 over the finished file with the store's checksum, if it is such a one.
+///
+/// # Errors
+/// `ChecksumMismatch`, `Destination`.
+pub(crate) fn compare_whole(object: &CatalogObject, path: &Path) -> Result<()> {
+    let Some(checksum) = &object.found.checksum else {
+        return Ok(());
+    };
+    let found = match checksum.algorithm {
+        ChecksumAlgorithm::Sha256 => digest_file::<sha2::Sha256>(path)?,
+        ChecksumAlgorithm::Md5 => digest_file::<md5::Md5>(path)?,
+        _ => return Ok(()),
+    };
+    compare(object, checksum, &found)
+}
+
+fn digest_file<D: sha2::Digest>(path: &Path) -> Result<String> {
+    let failed = |error: std::io::Error| Error::of_path(&error, "read the file again", path);
+    let file = File::open(path).map_err(failed)?;
+    let mut digest = D::new();
+    let mut buffer = vec![0; PIECE];
+    let mut offset = 0;
+    loop {
+        match file.read_at(&mut buffer, offset).map_err(failed)? {
+            0 => break,
+            read => {
+                digest.update(&buffer[..read]);
+                offset += read as u64;
+            }
+        }
+    }
+    let hex = |byte: &u8| format!("{byte:02x}");
+    Ok(digest.finalize().iter().map(hex).collect())
+}
+
+fn compare(object: &CatalogObject, checksum: &Checksum, found: &str) -> Result<()> {
+    if checksum.value.eq_ignore_ascii_case(found) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::ChecksumMismatch,
+        format!(
+            "The object's {:?} is {found}, its store says {}",
+            checksum.algorithm, checksum.value
+        ),
+    )
+    .with_object(&object.found.key)
+    .with_path(&object.destination))
+}

@@ -1,0 +1,141 @@
+//! An object's verified bytes from first to last, for unpacking behind the download.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, PoisonError};
+
+use super::account::Inner;
+use super::slot::{Handle, Slot};
+use super::{land, tree};
+use crate::crc::Crc64;
+use crate::decides::ledger::{ChunkState, ObjectState};
+use crate::model::{ChunkIndex, ObjectIndex};
+
+/// Blocking reader of the verified in-order prefix.
+pub struct InOrderReader {
+    inner: Arc<Inner>,
+    slot: Arc<Slot>,
+    /// Chunk and length, in the object's order.
+    chunks: Vec<(ChunkIndex, u64)>,
+    next: usize,
+    /// Of the object.
+    position: u64,
+    /// Bytes read of the chunk `next`, and their checksum.
+    within: u64,
+    crc: Crc64,
+    handle: Option<Handle>,
+}
+
+impl InOrderReader {
+    pub(crate) fn new(inner: &Arc<Inner>, object: ObjectIndex) -> Option<Self> {
+        let state = inner.state();
+        let slot = state.slots.get(&object).cloned()?;
+        let mut spans = Vec::new();
+        for index in state.ledger.chunks_of(object) {
+            match state.chunks.get(index)?.spans.as_slice() {
+                [span] => spans.push((span.offset, *index, span.length)),
+                _ => return None,
+            }
+        }
+        drop(state);
+        spans.sort_unstable();
+        Some(Self {
+            inner: inner.clone(),
+            slot,
+            chunks: spans.iter().map(|(_, index, len)| (*index, *len)).collect(),
+            next: 0,
+            position: 0,
+            within: 0,
+            crc: Crc64::new(),
+            handle: None,
+        })
+    }
+
+    /// Waits until a chunk is held and verified.
+    fn wait_for(&self, chunk: ChunkIndex) -> io::Result<()> {
+        let mut state = self.inner.state();
+        loop {
+            if state.left {
+                return Err(io::Error::other("the swarm was left"));
+            }
+            match state.ledger.object(self.slot.object.index) {
+                Some(ObjectState::Open | ObjectState::Landed) => {}
+                Some(ObjectState::Failed) => return Err(io::Error::other("the object has failed")),
+                _ => return Err(io::Error::other("the object was released")),
+            }
+            match state.ledger.chunk(chunk) {
+                Some(ChunkState::Held { verified: true, .. }) => return Ok(()),
+                Some(ChunkState::Held {
+                    verified: false, ..
+                }) => {
+                    drop(state);
+                    self.inner.verify(chunk).map_err(io::Error::other)?;
+                    state = self.inner.state();
+                }
+                _ => {
+                    let waited = self.inner.changed.wait(state);
+                    state = waited.unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+
+    /// The chunk was read to its end: is it what was verified?
+    fn finish_chunk(&mut self, chunk: ChunkIndex) -> io::Result<()> {
+        let confirmed = self.inner.state().ledger.confirm(chunk, self.crc.value());
+        self.crc = Crc64::new();
+        self.within = 0;
+        self.next += 1;
+        if confirmed {
+            return Ok(());
+        }
+        self.inner.lose(chunk);
+        Err(io::Error::other("a chunk changed on the disk"))
+    }
+
+    /// Behind the last byte, the tree gets its name: the whole has to be right, and the record has
+    /// to say whose the tree is.
+    fn finish(&self) -> io::Result<()> {
+        land::compare_combined(&self.slot).map_err(io::Error::other)?;
+        tree::announce(&self.slot).map_err(io::Error::other)
+    }
+}
+
+impl io::Read for InOrderReader {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if into.is_empty() {
+            return Ok(0);
+        }
+        while let Some((chunk, length)) = self.chunks.get(self.next).copied() {
+            if self.within == 0 {
+                self.wait_for(chunk)?;
+            }
+            if self.within == length {
+                self.finish_chunk(chunk)?;
+                continue;
+            }
+            let handle = match &self.handle {
+                Some(handle) => handle,
+                None => {
+                    let opened = self.slot.open_for_reading().map_err(io::Error::other)?;
+                    self.handle.insert(opened)
+                }
+            };
+            let left = usize::try_from(length - self.within).unwrap_or(usize::MAX);
+            let room = into.len().min(left);
+            let read = handle.file().read_at(&mut into[..room], self.position)?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.crc.update(&into[..read]);
+            self.within += read as u64;
+            self.position += read as u64;
+            if self.within == length {
+                self.finish_chunk(chunk)?;
+            }
+            return Ok(read);
+        }
+        self.finish()?;
+        Ok(0)
+    }
+}

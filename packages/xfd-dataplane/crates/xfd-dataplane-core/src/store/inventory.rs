@@ -1,0 +1,144 @@
+//! Enters what was found into the account, and says what a node has of a catalog.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use super::account::{Inner, State};
+use super::checks::combine;
+use super::lock::DiskLock;
+use super::manifest::Manifest;
+use super::stock::{Looked, Plan, settle};
+use crate::crc::crc64;
+use crate::decides::ledger::{ChunkState, ObjectState};
+use crate::model::{Catalog, Chunk, HeldRun, Inventory, NodeId, ObjectIndex};
+
+/// The last step of [`super::stock::extend`]; nothing in it can fail.
+pub(crate) fn enter(
+    inner: &Inner,
+    catalog: Catalog,
+    looked: Vec<Looked>,
+    manifests: HashMap<PathBuf, Arc<Mutex<Manifest>>>,
+    locks: HashMap<PathBuf, DiskLock>,
+) -> Inventory {
+    looked.iter().for_each(settle);
+    let mut state = inner.state();
+    state.manifests.extend(manifests);
+    state.locks.extend(locks);
+    let mut owners: HashMap<ObjectIndex, Option<NodeId>> = HashMap::new();
+    for one in looked {
+        let object = one.slot.object.index;
+        state.ledger.add_object(object);
+        let became = match &one.plan {
+            Plan::Landed { .. } => {
+                inner.options.stats.objects_cached.add(1);
+                inner
+                    .options
+                    .stats
+                    .cached_bytes
+                    .add(one.slot.object.found.size);
+                ObjectState::Landed
+            }
+            Plan::Unpack | Plan::Fetch(_) => ObjectState::Open,
+            Plan::Elsewhere(owner) => {
+                owners.insert(object, owner.clone());
+                ObjectState::Elsewhere
+            }
+        };
+        state.ledger.set_object(object, became);
+        if let Plan::Fetch(chunks) = &one.plan {
+            for chunk in chunks {
+                state.resumed.insert((object, chunk.offset), chunk.verified);
+            }
+        }
+        state.slots.insert(object, one.slot);
+    }
+    let mut chunks: Vec<Arc<Chunk>> = Vec::with_capacity(catalog.chunks.len());
+    for chunk in catalog.chunks {
+        let objects = chunk.spans.iter().map(|span| span.object);
+        state.ledger.add_chunk(chunk.index, objects);
+        let chunk = state
+            .chunks
+            .entry(chunk.index)
+            .or_insert_with(|| Arc::new(chunk))
+            .clone();
+        hold_if_here(&mut state, &chunk);
+        chunks.push(chunk);
+    }
+    state.resumed.clear();
+    let objects = catalog.objects.iter().map(|object| object.index);
+    let inventory = inventory(&state, objects, &chunks, &owners);
+    drop(state);
+    inner.changed.notify_all();
+    inventory
+}
+
+/// A chunk is held whose spans are all on the disk already.
+fn hold_if_here(state: &mut State, chunk: &Chunk) {
+    if state.ledger.chunk(chunk.index) != Some(ChunkState::Missing) {
+        return;
+    }
+    if chunk.size == 0 {
+        state.ledger.hold(chunk.index, Some(crc64(&[])), true);
+        return;
+    }
+    let mut parts = Vec::with_capacity(chunk.spans.len());
+    let mut all_verified = true;
+    for span in &chunk.spans {
+        let Some(slot) = state.slots.get(&span.object) else {
+            return;
+        };
+        let facts = slot.facts();
+        let sums = facts.sums.get(&span.offset);
+        let known = sums.filter(|sums| sums.length == span.length);
+        if facts.whereabouts == super::slot::Whereabouts::Part {
+            let Some(verified) = state.resumed.get(&(span.object, span.offset)) else {
+                return;
+            };
+            all_verified &= verified;
+        }
+        parts.push(known.map(|sums| (sums.crc, sums.length)));
+    }
+    let crc = parts.into_iter().collect::<Option<Vec<_>>>().map(combine);
+    state.ledger.hold(chunk.index, crc, all_verified);
+}
+
+fn inventory(
+    state: &State,
+    objects: impl Iterator<Item = ObjectIndex>,
+    chunks: &[Arc<Chunk>],
+    owners: &HashMap<ObjectIndex, Option<NodeId>>,
+) -> Inventory {
+    let mut inventory = Inventory::default();
+    for object in objects {
+        match state.ledger.object(object) {
+            Some(ObjectState::Landed) => {
+                inventory.landed.push(object);
+                let slot = state.slots.get(&object);
+                inventory.cached_bytes += slot.map_or(0, |slot| slot.object.found.size);
+            }
+            Some(ObjectState::Elsewhere) => {
+                let owner = owners.get(&object).cloned().flatten();
+                inventory.elsewhere.push((object, owner));
+            }
+            _ => {}
+        }
+    }
+    for chunk in chunks {
+        let Some(ChunkState::Held { crc, .. }) = state.ledger.chunk(chunk.index) else {
+            continue;
+        };
+        match inventory.held.last_mut() {
+            Some(run)
+                if u64::from(run.first_chunk) + run.crcs.len() as u64 == u64::from(chunk.index) =>
+            {
+                run.crcs.push(crc);
+            }
+            _ => inventory.held.push(HeldRun {
+                first_chunk: chunk.index,
+                crcs: vec![crc],
+            }),
+        }
+    }
+    inventory
+}

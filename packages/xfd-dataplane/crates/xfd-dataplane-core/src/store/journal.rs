@@ -1,0 +1,125 @@
+//! Which chunks of a part file are right: a text file beside it, so that a later run carries on.
+//!
+//! ```text
+//! {"size":…,"etag":…,"last_modified_ns":…}     the object it was begun for
+//! + OFFSET LENGTH CRC64 SECOND|-               a chunk that is right; checksums in hexadecimal
+//! - OFFSET LENGTH                              no longer
+//! ```
+//!
+//! Lines are appended with one write each and never synced: after a power loss a line may name
+//! bytes that did not reach the disk, so every chunk is read again before it counts as verified.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use super::checks::Sums;
+use super::paths::is_absent;
+use crate::decides::cache::Pin;
+use crate::error::{Error, Result};
+
+/// Chunks that are right, by their offset.
+pub(crate) type Chunks = BTreeMap<u64, Sums>;
+
+/// A journal that is open for appending.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    file: File,
+}
+
+impl Journal {
+    /// Opens the journal of a part file, begun for `pin`. One that is there was read before and
+    /// is for the same pin.
+    pub(crate) fn open(path: &Path, pin: &Pin) -> Result<Self> {
+        let failed = |error: std::io::Error| Error::of_path(&error, "open the journal", path);
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o666)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(path)
+            .map_err(failed)?;
+        let is_new = file.metadata().map_err(failed)?.len() == 0;
+        // A line break ends the torn line that a killed run may have left; empty lines say nothing.
+        let mut first = vec![];
+        if is_new {
+            serde_json::to_writer(&mut first, pin).map_err(|error| failed(error.into()))?;
+        }
+        first.push(b'\n');
+        file.write_all(&first).map_err(failed)?;
+        Ok(Self { file })
+    }
+
+    /// Says that a chunk is right. Several threads may: a small append is not torn by another.
+    pub(crate) fn add(&self, offset: u64, sums: Sums) -> std::io::Result<()> {
+        let second = match sums.second {
+            Some(second) => format!("{second:x}"),
+            None => "-".to_owned(),
+        };
+        let line = format!("+ {offset} {} {:x} {second}\n", sums.length, sums.crc);
+        (&self.file).write_all(line.as_bytes())
+    }
+
+    /// Takes a chunk back.
+    pub(crate) fn remove(&self, offset: u64, length: u64) -> std::io::Result<()> {
+        (&self.file).write_all(format!("- {offset} {length}\n").as_bytes())
+    }
+}
+
+/// The chunks that a journal names, if it was begun for the same object at the store.
+pub(crate) fn read(path: &Path, pin: &Pin) -> Result<Option<Chunks>> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(Error::of_path(&error, "read the journal", path)),
+    };
+    let text = String::from_utf8_lossy(&text);
+    let mut lines = text.split_inclusive('\n').filter(|l| l.ends_with('\n'));
+    let begun: Option<Pin> = lines.next().and_then(|l| serde_json::from_str(l).ok());
+    if begun.as_ref() != Some(pin) {
+        return Ok(None);
+    }
+    let mut chunks = Chunks::new();
+    for line in lines {
+        match parse(line) {
+            Some((offset, Some(sums))) => {
+                chunks.insert(offset, sums);
+            }
+            Some((offset, None)) => {
+                chunks.remove(&offset);
+            }
+            None => {}
+        }
+    }
+    Ok(Some(chunks))
+}
+
+fn parse(line: &str) -> Option<(u64, Option<Sums>)> {
+    let mut words = line.split_ascii_whitespace();
+    let sign = words.next()?;
+    let offset = words.next()?.parse().ok()?;
+    let length = words.next()?.parse().ok()?;
+    match sign {
+        "+" => {
+            let crc = u64::from_str_radix(words.next()?, 16).ok()?;
+            let second = match words.next()? {
+                "-" => None,
+                second => Some(u64::from_str_radix(second, 16).ok()?),
+            };
+            Some((
+                offset,
+                Some(Sums {
+                    length,
+                    crc,
+                    second,
+                }),
+            ))
+        }
+        "-" => Some((offset, None)),
+        _ => None,
+    }
+}

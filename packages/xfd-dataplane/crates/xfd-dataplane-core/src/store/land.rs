@@ -1,0 +1,253 @@
+//! Whole objects get their names.
+//!
+//! The record is written before the rename: a run that is killed between the two leaves a part
+//! file with its journal, and a record that does not fit what lies at the destination. After the
+//! rename it would leave a file that nobody knows, to be fetched again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::account::Inner;
+use super::checks;
+use super::disk::{open_part, sync_folder};
+use super::paths::{on_disk, remove};
+use super::record::Record;
+use super::slot::{Slot, Whereabouts, locked};
+use super::tree;
+use crate::decides::ledger::ObjectState;
+use crate::error::{Error, Kind, Result};
+use crate::model::{Durability, ObjectIndex};
+
+/// From this many files on, one sync of the file system is cheaper than one for each file.
+const FILES_FOR_SYNCFS: usize = 4;
+
+/// A part file that is right, with what its record will say.
+struct Ready {
+    slot: Arc<Slot>,
+    record: Option<Record>,
+}
+
+/// See [`super::Store::land_many`].
+pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIndex, Result<()>)> {
+    let mut outcomes: BTreeMap<ObjectIndex, Result<()>> = BTreeMap::new();
+    let mut ready = Vec::new();
+    for object in objects {
+        match prepare(inner, *object) {
+            Ok(Some(slot)) => ready.push(Ready { slot, record: None }),
+            Ok(None) => drop(outcomes.insert(*object, Ok(()))),
+            Err(error) => drop(outcomes.insert(*object, Err(error))),
+        }
+    }
+    let mut keep = |ready: Vec<Ready>, outcome: &mut dyn FnMut(&mut Ready) -> Result<()>| {
+        let mut kept = Vec::with_capacity(ready.len());
+        for mut one in ready {
+            match outcome(&mut one) {
+                Ok(()) => kept.push(one),
+                Err(error) => {
+                    let error = error.with_object(&one.slot.object.found.key);
+                    outcomes.insert(one.slot.object.index, Err(error));
+                }
+            }
+        }
+        kept
+    };
+    let sync = inner.options.durability == Durability::Object;
+    let synced_by_file = sync && ready.len() < FILES_FOR_SYNCFS;
+    let mut devices: BTreeMap<u64, File> = BTreeMap::new();
+    ready = keep(ready, &mut |one| {
+        let (file, device) = measure(one, synced_by_file)?;
+        if sync && !synced_by_file {
+            devices.entry(device).or_insert(file);
+        }
+        Ok(())
+    });
+    let synced = devices.values().try_for_each(|file| {
+        rustix::fs::syncfs(file)
+            .map_err(|error| Error::of_path(&error.into(), "sync the file system", ""))
+    });
+    ready = keep(ready, &mut |_| synced.clone());
+    let recorded = record(&mut ready);
+    ready = keep(ready, &mut |one| match &recorded {
+        Err(error) if one.slot.manifest.is_some() => Err(error.clone()),
+        _ => record_alone(one),
+    });
+    ready = keep(ready, &mut |one| rename(&one.slot));
+    if sync {
+        let folder = |one: &Ready| one.slot.object.destination.parent().map(PathBuf::from);
+        let folders: BTreeSet<PathBuf> = ready.iter().filter_map(folder).collect();
+        for folder in folders {
+            // The names are there; that they survive a power loss is all that is left to fail.
+            if let Err(error) = sync_folder(&folder) {
+                tracing::warn!(%error, "the folder's names are not synced");
+            }
+        }
+    }
+    ready = keep(ready, &mut |one| done(inner, &one.slot));
+    for one in ready {
+        outcomes.insert(one.slot.object.index, Ok(()));
+    }
+    outcomes.into_iter().collect()
+}
+
+/// Everything that can be wrong with an object before its file gets its name. None: it is there.
+fn prepare(inner: &Inner, object: ObjectIndex) -> Result<Option<Arc<Slot>>> {
+    let (slot, unverified) = {
+        let state = inner.state();
+        let slot = state.slots.get(&object).cloned();
+        match (slot, state.ledger.object(object)) {
+            (Some(_), Some(ObjectState::Landed)) => return Ok(None),
+            (Some(slot), Some(ObjectState::Open)) if state.ledger.is_whole(object) => {
+                (slot, state.ledger.unverified(object))
+            }
+            (Some(_), Some(ObjectState::Open)) => {
+                return Err(Error::new(Kind::Internal, "The object lacks chunks"));
+            }
+            _ => return Err(Error::new(Kind::Cancelled, "Nobody wants the object")),
+        }
+    };
+    let mut lost = 0;
+    for chunk in unverified {
+        lost += u32::from(!inner.verify(chunk)?);
+    }
+    if lost > 0 {
+        return Err(Error::new(
+            Kind::Cancelled,
+            format!("{lost} chunks of an earlier run were damaged on the disk"),
+        )
+        .with_object(&slot.object.found.key)
+        .with_path(slot.part_path()));
+    }
+    if slot.facts().file_done {
+        return Ok(None);
+    }
+    if slot.object.found.size == 0 {
+        let path = slot.part_path();
+        open_part(&path, true)
+            .map_err(|error| Error::of_path(&error, "open the part file", &path))?;
+    }
+    let compared = compare_combined(&slot).and_then(|()| {
+        if inner.options.verify_whole {
+            checks::compare_whole(&slot.object, &slot.part_path())
+        } else {
+            Ok(())
+        }
+    });
+    if compared.is_err() {
+        inner.options.stats.verification_failures.add(1);
+    }
+    compared.map(|()| Some(slot))
+}
+
+/// Compares the combined checksums of an object's chunks with the store's, if all are known.
+pub(crate) fn compare_combined(slot: &Slot) -> Result<()> {
+    let parts: Vec<_> = slot.facts().sums.values().copied().collect();
+    let known: u64 = parts.iter().map(|part| part.length).sum();
+    if known != slot.object.found.size {
+        return Ok(());
+    }
+    checks::compare_combined(&slot.object, &parts)
+}
+
+/// Syncs the part file if asked, and takes the size and time that its record needs.
+fn measure(one: &mut Ready, sync: bool) -> Result<(File, u64)> {
+    let slot = &one.slot;
+    let path = slot.part_path();
+    let failed = |error: std::io::Error| Error::of_path(&error, "finish the part file", &path);
+    let file = File::open(&path).map_err(failed)?;
+    if sync {
+        file.sync_data().map_err(failed)?;
+    }
+    let found = file.metadata().map_err(failed)?;
+    if found.len() != slot.object.found.size {
+        return Err(Error::new(
+            Kind::Destination,
+            format!(
+                "The part file has {} bytes instead of {}",
+                found.len(),
+                slot.object.found.size
+            ),
+        )
+        .with_path(path));
+    }
+    let seen = on_disk(&found);
+    let parts: Vec<_> = slot.facts().sums.values().copied().collect();
+    let at = Some((seen.size, seen.mtime_ns));
+    one.record = Some(Record::new(slot.pin.clone(), at, &parts));
+    Ok((file, found.dev()))
+}
+
+/// One append for all files of each group.
+fn record(ready: &mut [Ready]) -> Result<()> {
+    let mut lines: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
+    for (place, one) in ready.iter().enumerate() {
+        if let (Some(_), Some(group)) = (&one.slot.manifest, &one.slot.object.group) {
+            lines.entry(group.clone()).or_default().push(place);
+        }
+    }
+    for places in lines.values() {
+        let Some(manifest) = places
+            .first()
+            .and_then(|place| ready[*place].slot.manifest.clone())
+        else {
+            continue;
+        };
+        let batch: Vec<_> = places
+            .iter()
+            .map(|place| {
+                let one = &mut ready[*place];
+                (one.slot.object.destination.clone(), one.record.take())
+            })
+            .collect();
+        locked(&manifest).append(batch)?;
+    }
+    Ok(())
+}
+
+/// The record beside an object of its own. With a tree to come, its record waits for that.
+fn record_alone(one: &mut Ready) -> Result<()> {
+    match one.record.take() {
+        Some(record) if one.slot.manifest.is_none() && one.slot.object.unpack.is_none() => {
+            one.slot.set_record(Some(record))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn rename(slot: &Slot) -> Result<()> {
+    if slot.is_archive_dropped() {
+        return Ok(());
+    }
+    let destination = &slot.object.destination;
+    fs::rename(slot.part_path(), destination)
+        .map_err(|error| Error::of_path(&error, "put the file in its place", destination))?;
+    slot.facts().whereabouts = Whereabouts::Destination;
+    slot.close_part();
+    remove(&slot.journal_path());
+    Ok(())
+}
+
+fn done(inner: &Inner, slot: &Slot) -> Result<()> {
+    let has_tree = {
+        let mut facts = slot.facts();
+        facts.file_done = true;
+        facts.unpacked.is_some()
+    };
+    if slot.object.unpack.is_some() {
+        return if has_tree {
+            tree::finish(inner, slot)
+        } else {
+            Ok(())
+        };
+    }
+    let mut state = inner.state();
+    if state.ledger.object(slot.object.index) == Some(ObjectState::Open) {
+        state
+            .ledger
+            .set_object(slot.object.index, ObjectState::Landed);
+        inner.options.stats.objects_landed.add(1);
+    }
+    Ok(())
+}

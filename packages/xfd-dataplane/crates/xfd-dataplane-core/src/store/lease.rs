@@ -1,0 +1,285 @@
+//! Writing one chunk.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use super::account::Inner;
+use super::checks::{Summing, Sums, combine, second_algorithm};
+use super::disk::open_part;
+use super::flight::{Flight, Landing};
+use super::slot::{Part, Slot};
+use crate::decides::ledger::{CommitRefusal, ObjectState, Refusal};
+use crate::error::{Error, Kind, Result};
+use crate::model::{Chunk, ChunkIndex, ObjectIndex};
+
+/// The exclusive right to write one chunk. Dropped without [`Lease::commit`], it gives the chunk
+/// back as missing and ends its readers' bodies with [`super::Follow::Aborted`].
+pub struct Lease {
+    inner: Arc<Inner>,
+    chunk: Arc<Chunk>,
+    flight: Arc<Flight>,
+    slots: Vec<Arc<Slot>>,
+    target: Target,
+    /// Of the chunk.
+    position: u64,
+    /// Sums of the spans that are written.
+    sums: Vec<Sums>,
+    /// Of the span that is being written.
+    summing: Summing,
+    committed: bool,
+}
+
+/// Where the bytes go.
+enum Target {
+    /// The part file that all chunks of a large object share.
+    Shared(Arc<Part>),
+    /// One small file after the other; `None` between them. Objects that are not open here (whole
+    /// already, failed, elsewhere) are summed and not written.
+    Each { open: Vec<bool>, file: Option<File> },
+}
+
+/// A chunk that was committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// CRC-64/NVME of its bytes.
+    pub crc: u64,
+    /// Objects that have no chunk missing now.
+    pub whole: Vec<ObjectIndex>,
+}
+
+pub(crate) fn lease(
+    inner: &Arc<Inner>,
+    index: ChunkIndex,
+) -> std::result::Result<Result<Lease>, Refusal> {
+    let (chunk, slots, open, flight) = {
+        let mut state = inner.state();
+        let chunk = state.chunks.get(&index).cloned().ok_or(Refusal::Unwanted)?;
+        let slots = state.slots_of(&chunk).ok_or(Refusal::Unwanted)?;
+        if state.left {
+            return Err(Refusal::Unwanted);
+        }
+        state.ledger.lease(index)?;
+        let is_open =
+            |slot: &Arc<Slot>| state.ledger.object(slot.object.index) == Some(ObjectState::Open);
+        let open: Vec<bool> = slots.iter().map(is_open).collect();
+        let flight = state.flights.entry(index).or_default().clone();
+        (chunk, slots, open, flight)
+    };
+    let target = match slots.as_slice() {
+        [one] => one.open_part().map(Target::Shared),
+        _ => Ok(Target::Each { open, file: None }),
+    };
+    let target = match target {
+        Ok(target) => target,
+        Err(error) => {
+            let mut state = inner.state();
+            state.ledger.give_back(index);
+            state.abort(index);
+            return Ok(Err(error));
+        }
+    };
+    let summing = Summing::new(
+        slots
+            .first()
+            .and_then(|slot| second_algorithm(&slot.object)),
+    );
+    Ok(Ok(Lease {
+        inner: inner.clone(),
+        chunk,
+        flight,
+        slots,
+        target,
+        position: 0,
+        sums: Vec::new(),
+        summing,
+        committed: false,
+    }))
+}
+
+impl Lease {
+    /// The chunk that is written.
+    #[must_use]
+    pub fn chunk(&self) -> &Chunk {
+        &self.chunk
+    }
+
+    /// Bytes of the chunk written so far; the next `write` goes there.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Writes the next bytes of the chunk (a pack's objects follow each other), takes them into the
+    /// checksum and lets readers see them.
+    ///
+    /// # Errors
+    /// `Internal` for more bytes than the chunk has; `DiskFull` and others that the disk gives.
+    pub fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
+        if bytes.len() as u64 > self.chunk.size - self.position {
+            return Err(Error::new(
+                Kind::Internal,
+                format!("More bytes than the {} of the chunk", self.chunk.size),
+            ));
+        }
+        while !bytes.is_empty() {
+            self.pass_finished_spans();
+            let within = self.sums.len();
+            let span = self.chunk.spans[within];
+            let done = self.written_of_span();
+            let left = usize::try_from(span.length - done).unwrap_or(usize::MAX);
+            let (now, later) = bytes.split_at(left.min(bytes.len()));
+            self.put(within, span.offset + done, done == 0, now)?;
+            self.summing.update(now);
+            self.position += now.len() as u64;
+            self.inner.options.stats.written_bytes.add(now.len() as u64);
+            bytes = later;
+        }
+        self.flight.advance(self.position);
+        Ok(())
+    }
+
+    fn written_of_span(&self) -> u64 {
+        self.summing.length()
+    }
+
+    /// Moves on to the first span that lacks bytes.
+    fn pass_finished_spans(&mut self) {
+        while let Some(span) = self.chunk.spans.get(self.sums.len())
+            && self.summing.length() == span.length
+        {
+            self.sums.push(self.summing.sums());
+            let next = self.slots.get(self.sums.len());
+            self.summing = Summing::new(next.and_then(|slot| second_algorithm(&slot.object)));
+            if let Target::Each { file, .. } = &mut self.target {
+                *file = None;
+            }
+        }
+    }
+
+    fn put(&mut self, span: usize, offset: u64, first: bool, bytes: &[u8]) -> Result<()> {
+        let slot = &self.slots[span];
+        let failed = |error: std::io::Error| {
+            Error::of_path(&error, "write the part file", slot.part_path())
+                .with_object(&slot.object.found.key)
+        };
+        match &mut self.target {
+            Target::Shared(part) => part.file.write_all_at(bytes, offset).map_err(failed),
+            Target::Each { open, .. } if !open[span] => Ok(()),
+            Target::Each { file, .. } => {
+                let into = match file {
+                    Some(file) if !first => file,
+                    _ => file.insert(open_part(&slot.part_path(), true).map_err(failed)?),
+                };
+                into.write_all_at(bytes, offset).map_err(failed)
+            }
+        }
+    }
+
+    /// Starts the chunk over; readers are aborted.
+    pub fn rewind(&mut self) {
+        let mut state = self.inner.state();
+        state.abort(self.chunk.index);
+        self.flight = state.flights.entry(self.chunk.index).or_default().clone();
+        drop(state);
+        self.position = 0;
+        self.sums.clear();
+        let first = self.slots.first();
+        self.summing = Summing::new(first.and_then(|slot| second_algorithm(&slot.object)));
+        if let Target::Each { file, .. } = &mut self.target {
+            *file = None;
+        }
+    }
+
+    /// Checks length and checksum (against the pinned one if there is one, and `expected`), writes
+    /// the journal and makes the chunk held.
+    ///
+    /// # Errors
+    /// `ChecksumMismatch`; `Cancelled` when nobody wants the chunk any more; `Internal` for a chunk
+    /// that is not written to its end; what the disk said of the journal. The chunk is missing then.
+    pub fn commit(mut self, expected: Option<u64>) -> Result<Committed> {
+        self.pass_finished_spans();
+        if self.position != self.chunk.size {
+            return Err(Error::new(
+                Kind::Internal,
+                format!(
+                    "The chunk has {} of {} bytes",
+                    self.position, self.chunk.size
+                ),
+            ));
+        }
+        let crc = combine(self.sums.iter().map(|part| (part.crc, part.length)));
+        let pinned = self.inner.state().ledger.pinned(self.chunk.index);
+        for should in [expected, pinned].into_iter().flatten() {
+            if should != crc {
+                return Err(self.mismatch(crc, should));
+            }
+        }
+        self.journal()?;
+        let mut state = self.inner.state();
+        match state.ledger.commit(self.chunk.index, crc) {
+            Ok(whole) => {
+                for ((span, slot), sums) in self.chunk.spans.iter().zip(&self.slots).zip(&self.sums)
+                {
+                    slot.facts().sums.insert(span.offset, *sums);
+                }
+                state.flights.remove(&self.chunk.index);
+                drop(state);
+                self.committed = true;
+                self.flight.end(Landing::Held(crc));
+                self.inner.changed.notify_all();
+                Ok(Committed { crc, whole })
+            }
+            Err(CommitRefusal::Pinned(should)) => {
+                drop(state);
+                if let Target::Shared(part) = &self.target {
+                    let span = self.chunk.spans[0];
+                    let _ = part.journal.remove(span.offset, span.length);
+                }
+                Err(self.mismatch(crc, should))
+            }
+            Err(CommitRefusal::Unwanted) => Err(Error::new(
+                Kind::Cancelled,
+                "Nobody wants the chunk any more",
+            )),
+        }
+    }
+
+    /// A pack needs no line: its files land right after it, each whole.
+    fn journal(&self) -> Result<()> {
+        let (Target::Shared(part), [slot]) = (&self.target, self.slots.as_slice()) else {
+            return Ok(());
+        };
+        part.journal
+            .add(self.chunk.spans[0].offset, self.sums[0])
+            .map_err(|error| Error::of_path(&error, "write the journal", slot.journal_path()))
+    }
+
+    fn mismatch(&self, is: u64, should: u64) -> Error {
+        self.inner.options.stats.verification_failures.add(1);
+        let error = Error::new(
+            Kind::ChecksumMismatch,
+            format!(
+                "Chunk {} has CRC-64/NVME {is:016x} instead of {should:016x}",
+                self.chunk.index
+            ),
+        );
+        match self.slots.first() {
+            Some(slot) => error.with_object(&slot.object.found.key),
+            None => error,
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.committed {
+            return;
+        }
+        let mut state = self.inner.state();
+        state.ledger.give_back(self.chunk.index);
+        state.abort(self.chunk.index);
+        drop(state);
+        self.flight.end(Landing::Aborted);
+    }
+}

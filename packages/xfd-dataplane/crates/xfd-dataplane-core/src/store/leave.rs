@@ -1,0 +1,115 @@
+//! Objects that will not land here, and the end of the swarm.
+
+use std::sync::Arc;
+
+use super::account::{Inner, State};
+use super::slot::{Slot, locked};
+use crate::decides::ledger::{ChunkState, ObjectState};
+use crate::model::ObjectIndex;
+
+/// See [`super::Store::fail`].
+pub(crate) fn fail(inner: &Inner, object: ObjectIndex) {
+    let slot = {
+        let mut state = inner.state();
+        if state.ledger.object(object) == Some(ObjectState::Landed) {
+            return;
+        }
+        state.ledger.set_object(object, ObjectState::Failed);
+        forget_chunks(&mut state, object);
+        state.slots.get(&object).cloned()
+    };
+    inner.changed.notify_all();
+    if let Some(slot) = slot {
+        slot.drop_part();
+    }
+}
+
+/// See [`super::Store::release`].
+pub(crate) fn release(inner: &Inner, objects: &[ObjectIndex]) {
+    let mut state = inner.state();
+    for object in objects {
+        if state.ledger.object(*object) == Some(ObjectState::Open) {
+            state.ledger.set_object(*object, ObjectState::Released);
+            abort_flights(&mut state, *object);
+        }
+    }
+    drop(state);
+    inner.changed.notify_all();
+}
+
+/// A failed object's chunks are not held any more, but for those that others share.
+fn forget_chunks(state: &mut State, object: ObjectIndex) {
+    for chunk in state.ledger.chunks_of(object).to_vec() {
+        if state.ledger.objects_of(chunk).len() == 1 {
+            state.ledger.lose(chunk);
+        }
+    }
+    abort_flights(state, object);
+}
+
+/// Ends the flights of chunks that no open object wants any more.
+fn abort_flights(state: &mut State, object: ObjectIndex) {
+    for chunk in state.ledger.chunks_of(object).to_vec() {
+        if !state.ledger.is_wanted(chunk) {
+            state.ledger.set_expected(chunk, false);
+            state.abort(chunk);
+        }
+    }
+}
+
+/// See [`super::Store::leave`].
+pub(crate) fn leave(inner: &Inner) {
+    let (slots, manifests, locks) = {
+        let mut state = inner.state();
+        state.left = true;
+        for chunk in state.flights.keys().copied().collect::<Vec<_>>() {
+            state.abort(chunk);
+        }
+        let slots: Vec<(Arc<Slot>, Remains)> = state
+            .slots
+            .values()
+            .map(|slot| (slot.clone(), remains(&state, slot)))
+            .collect();
+        let manifests = std::mem::take(&mut state.manifests);
+        (slots, manifests, std::mem::take(&mut state.locks))
+    };
+    inner.changed.notify_all();
+    inner.lost.notify_one();
+    for (slot, remains) in slots {
+        if remains == Remains::Nothing && locks.contains_key(&slot.lock_path()) {
+            slot.drop_part();
+        }
+    }
+    for manifest in manifests.values() {
+        if let Err(error) = locked(manifest).tidy() {
+            tracing::warn!(%error, "could not tidy a manifest");
+        }
+    }
+    drop(locks);
+}
+
+/// What of an object's part file is kept for a later run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Remains {
+    /// The part file and its journal.
+    Part,
+    /// Neither.
+    Nothing,
+    /// There is no part file, or it is another writer's.
+    Untouched,
+}
+
+fn remains(state: &State, slot: &Slot) -> Remains {
+    let object = slot.object.index;
+    let is_held = |chunk| matches!(state.ledger.chunk(chunk), Some(ChunkState::Held { .. }));
+    let any_held = || {
+        let mut chunks = state.ledger.chunks_of(object).iter();
+        chunks.any(|chunk| is_held(*chunk))
+    };
+    match state.ledger.object(object) {
+        Some(ObjectState::Landed) if slot.is_archive_dropped() => Remains::Nothing,
+        Some(ObjectState::Open | ObjectState::Released) if any_held() => Remains::Part,
+        Some(ObjectState::Open | ObjectState::Released | ObjectState::Failed) => Remains::Nothing,
+        _ => Remains::Untouched,
+    }
+}

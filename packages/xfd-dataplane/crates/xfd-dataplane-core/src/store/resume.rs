@@ -1,0 +1,101 @@
+//! What an earlier run left of an object that it did not finish.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use super::checks::{Sums, second_algorithm, sum_range};
+use super::journal;
+use super::slot::{Slot, locked};
+use super::stock::{Looked, Plan};
+use crate::error::Result;
+
+/// Up to this many bytes are read again at once; more when they are needed.
+const VERIFIED_AT_ONCE: u64 = 256 << 20;
+const THREADS: usize = 4;
+
+/// A chunk that the journal names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Resumed {
+    pub(crate) offset: u64,
+    pub(crate) sums: Sums,
+    /// It was read again, and is right.
+    pub(crate) verified: bool,
+}
+
+/// The chunks of `layout` (offset, length) that the journal names, if its part file is there.
+pub(crate) fn read(slot: &Slot, layout: &[(u64, u64)]) -> Result<Vec<Resumed>> {
+    if layout.is_empty() || slot.object.found.size == 0 {
+        return Ok(Vec::new());
+    }
+    let whole = std::fs::symlink_metadata(slot.part_path())
+        .is_ok_and(|part| part.is_file() && part.len() == slot.object.found.size);
+    if !whole {
+        return Ok(Vec::new());
+    }
+    let Some(chunks) = journal::read(&slot.journal_path(), &slot.pin)? else {
+        return Ok(Vec::new());
+    };
+    let second = second_algorithm(&slot.object).is_some();
+    let named = layout.iter().filter_map(|(offset, length)| {
+        let sums = *chunks.get(offset)?;
+        (sums.length == *length && sums.second.is_some() == second).then_some(Resumed {
+            offset: *offset,
+            sums,
+            verified: false,
+        })
+    });
+    Ok(named.collect())
+}
+
+/// Reads the chunks of earlier runs again, if they are few; those that are not as the journal says
+/// are missing.
+pub(crate) fn verify(looked: &mut [Looked]) {
+    let resumed = |one: &Looked| match &one.plan {
+        Plan::Fetch(chunks) => chunks.iter().map(|chunk| chunk.sums.length).sum(),
+        _ => 0,
+    };
+    let total: u64 = looked.iter().map(resumed).sum();
+    if total == 0 || total > VERIFIED_AT_ONCE {
+        return;
+    }
+    let work: VecDeque<(&Slot, &mut Resumed)> = looked
+        .iter_mut()
+        .filter_map(|one| match &mut one.plan {
+            Plan::Fetch(chunks) => Some((&*one.slot, chunks)),
+            _ => None,
+        })
+        .flat_map(|(slot, chunks)| chunks.iter_mut().map(move |chunk| (slot, chunk)))
+        .collect();
+    let threads = THREADS.min(work.len());
+    let work = Mutex::new(work);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let next = locked(&work).pop_front();
+                    let Some((slot, chunk)) = next else { return };
+                    chunk.verified = is_right(slot, chunk);
+                }
+            });
+        }
+    });
+    for one in looked {
+        if let Plan::Fetch(chunks) = &mut one.plan {
+            chunks.retain(|chunk| {
+                if !chunk.verified {
+                    one.slot.take_back(chunk.offset, chunk.sums.length);
+                }
+                chunk.verified
+            });
+        }
+    }
+}
+
+fn is_right(slot: &Slot, chunk: &Resumed) -> bool {
+    let Ok(handle) = slot.open_for_reading() else {
+        return false;
+    };
+    let second = second_algorithm(&slot.object);
+    sum_range(handle.file(), chunk.offset, chunk.sums.length, second)
+        .is_ok_and(|read| read == Some(chunk.sums))
+}
