@@ -1,0 +1,212 @@
+"""A cluster in a box: hosts as network namespaces on one bridge, each link with a rate limit.
+
+Every host has an address, a host name, and a `/tmp` and `/data` of its own (bind mounts that end
+with its processes). One more host, `s3`, is for the object store. Needs root and iproute2; all of
+it is removed when the `with` block ends, also after an exception or a signal that Python sees, and
+what a killed run left behind is removed at the next start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+NETWORK = "10.78.0"
+S3_HOST = "s3"
+PREFIX = "xfdbed"
+BRIDGE = f"{PREFIX}-hub"
+
+ENTER = """
+hostname "$1"; mount --bind "$2/data" /data; mount --bind "$2/tmp" /tmp; shift 2; exec "$@"
+"""
+
+
+class BedError(RuntimeError):
+    """The machine cannot make a bed, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkBytes:
+    """What a host's link has carried so far, frames and headers counted."""
+
+    received: int
+    sent: int
+
+
+def refuse_where_impossible() -> None:
+    """Says what is missing to make network namespaces.
+
+    Raises:
+        BedError: not Linux, not root, or no iproute2.
+    """
+    if sys.platform != "linux" or os.geteuid() != 0:
+        raise BedError("The cluster benchmark makes network namespaces: run it as root on Linux")
+    for tool in ("ip", "tc", "unshare"):
+        if shutil.which(tool) is None:
+            raise BedError(f"The cluster benchmark needs {tool}: install iproute2 and util-linux")
+
+
+class Bed:
+    """N hosts `n0` ... and the host `s3`."""
+
+    def __init__(self, nodes: int, mbit: int, s3_mbit: int | None = None) -> None:
+        self.hosts = [f"n{place}" for place in range(nodes)]
+        self._mbit = dict.fromkeys(self.hosts, mbit)
+        self._mbit[S3_HOST] = mbit if s3_mbit is None else s3_mbit
+        self._folder = Path(tempfile.mkdtemp(prefix="xfdbed-", dir="/var/tmp"))
+
+    def __enter__(self) -> Bed:
+        refuse_where_impossible()
+        remove_leftovers()
+        try:
+            self._make()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        remove_leftovers()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def address(self, host: str) -> str:
+        """The host's IPv4 address."""
+        return f"{NETWORK}.{2 if host == S3_HOST else 10 + int(host[1:])}"
+
+    def data(self, host: str) -> Path:
+        """The host's `/data`, seen from outside."""
+        return self._folder / host / "data"
+
+    def argv(self, host: str, command: Sequence[str]) -> list[str]:
+        """The command, run on a host."""
+        enter = ["unshare", "-u", "bash", "-ec", ENTER, "bed", host, str(self._folder / host)]
+        return ["ip", "netns", "exec", _namespace(host), *enter, *command]
+
+    def start(
+        self, host: str, command: Sequence[str], *, env: Mapping[str, str] | None = None, log: Path
+    ) -> subprocess.Popen[bytes]:
+        """Starts a command on a host and goes on; it ends with the bed at the latest."""
+        with log.open("ab") as sink:
+            return subprocess.Popen(
+                self.argv(host, command),
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,
+            )
+
+    def run(
+        self,
+        host: str,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        timeout_s: float = 600,
+    ) -> str:
+        """Runs a command on a host to its end and returns what it printed.
+
+        Raises:
+            BedError: it failed; the end of what it printed is in the message.
+        """
+        done = subprocess.run(
+            self.argv(host, command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(env or {})},
+            timeout=timeout_s,
+            check=False,
+        )
+        text = done.stdout.decode(errors="replace")
+        if done.returncode != 0:
+            raise BedError(f"{command} on {host} ended with {done.returncode}:\n{text[-3000:]}")
+        return text
+
+    def link_bytes(self, host: str) -> LinkBytes:
+        """What the host's link has carried so far."""
+        path = f"/sys/class/net/{_port(host)}/statistics"
+        text = _ip("netns", "exec", BRIDGE, "cat", f"{path}/tx_bytes", f"{path}/rx_bytes")
+        received, sent = (int(line) for line in text.split())
+        return LinkBytes(received, sent)
+
+    def limit(self, host: str, mbit: int) -> None:
+        """Sets the host's rate, both ways; 0 for no limit."""
+        shape = ["root", "tbf", "rate", f"{mbit}mbit", "burst", "256kb", "latency", "100ms"]
+        for namespace, device in ((_namespace(host), "eth0"), (BRIDGE, _port(host))):
+            if mbit:
+                _run("tc", "-n", namespace, "qdisc", "replace", "dev", device, *shape)
+            else:
+                with contextlib.suppress(BedError):
+                    _run("tc", "-n", namespace, "qdisc", "del", "dev", device, "root")
+
+    def _make(self) -> None:
+        Path("/data").mkdir(exist_ok=True)
+        _ip("netns", "add", BRIDGE)
+        _ip("-n", BRIDGE, "link", "add", "br0", "type", "bridge")
+        _ip("-n", BRIDGE, "link", "set", "br0", "up")
+        for host, mbit in self._mbit.items():
+            self._make_host(host)
+            self.limit(host, mbit)
+
+    def _make_host(self, host: str) -> None:
+        name, port = _namespace(host), _port(host)
+        _ip("netns", "add", name)
+        peer = ["peer", "name", port, "netns", BRIDGE]
+        _ip("-n", name, "link", "add", "eth0", "type", "veth", *peer)
+        _ip("-n", name, "addr", "add", f"{self.address(host)}/24", "dev", "eth0")
+        for device in ("lo", "eth0"):
+            _ip("-n", name, "link", "set", device, "up")
+        _ip("-n", BRIDGE, "link", "set", port, "master", "br0")
+        _ip("-n", BRIDGE, "link", "set", port, "up")
+        for folder in ("tmp", "data"):
+            (self._folder / host / folder).mkdir(parents=True)
+        (self._folder / host / "tmp").chmod(0o1777)
+
+
+def remove_leftovers() -> None:
+    """Ends every process on the hosts of any bed, and removes the namespaces."""
+    for name in _namespaces():
+        deadline = time.monotonic() + 5
+        while pids := _ip("netns", "pids", name).split():
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        _ip("netns", "del", name)
+
+
+def _namespaces() -> Iterator[str]:
+    for line in _ip("netns", "list").splitlines():
+        if line.startswith(f"{PREFIX}-"):
+            yield line.split()[0]
+
+
+def _namespace(host: str) -> str:
+    return f"{PREFIX}-{host}"
+
+
+def _port(host: str) -> str:
+    return f"p-{host}"
+
+
+def _ip(*arguments: str) -> str:
+    return _run("ip", *arguments)
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BedError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout

@@ -1,0 +1,127 @@
+"""The servers on a bed: SeaweedFS on the host `s3`, a Ray cluster over the other hosts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.cluster.bed import S3_HOST, Bed, BedError
+from benchmarks.cluster.scenarios import Scenario
+
+BUCKET = "bench"
+S3_PORT = 8333
+RAY_PORT = 6379
+KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_REGION": "us-east-1"}
+OBJECT_STORE_BYTES = 700 * 2**20
+BIN = Path(sys.executable).parent
+
+DRIVERS = Path(__file__).parent / "drivers"
+
+
+class Rig:
+    """A bed with its servers up. Objects of a scenario lie under prefixes `set-0`, `set-1` ..."""
+
+    def __init__(self, bed: Bed, scenario: Scenario, logs: Path) -> None:
+        self.bed = bed
+        self.scenario = scenario
+        self.logs = logs
+        self.endpoint = f"http://{bed.address(S3_HOST)}:{S3_PORT}"
+        self.environment = {
+            **KEYS,
+            "AWS_ENDPOINT_URL_S3": self.endpoint,
+            "S3_ENDPOINT_URL": self.endpoint,
+            "RAY_enable_metrics_collection": "0",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "XFD_ROOT": "/data/xfd",
+            "PATH": f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin",
+        }
+        self._sums: dict[str, dict[str, str]] = {}
+
+    def start_s3(self) -> None:
+        """Starts SeaweedFS and waits until it answers."""
+        address = self.bed.address(S3_HOST)
+        (self.bed.data(S3_HOST) / "weed").mkdir()
+        command = [
+            *(str(BIN / "weed"), "server", "-s3", f"-s3.port={S3_PORT}", "-dir=/data/weed"),
+            *(f"-ip={address}", "-ip.bind=0.0.0.0", "-volume.max=0", "-master.telemetry=false"),
+        ]
+        self.bed.start(S3_HOST, command, log=self.logs / "weed.log")
+        self._wait_for_s3()
+
+    def start_ray(self) -> None:
+        """Starts a head on n0 and a raylet on every other host, and waits until all are there."""
+        head = f"{self.bed.address('n0')}:{RAY_PORT}"
+        for host in self.bed.hosts:
+            role = ["--head", f"--port={RAY_PORT}"] if host == "n0" else [f"--address={head}"]
+            command = [
+                *(str(BIN / "ray"), "start", *role, "--block", "--disable-usage-stats"),
+                f"--node-ip-address={self.bed.address(host)}",
+                *("--num-cpus=2", f"--object-store-memory={OBJECT_STORE_BYTES}"),
+                "--include-dashboard=false" if host == "n0" else "--num-gpus=0",
+            ]
+            self.bed.start(host, command, env=self.environment, log=self.logs / f"ray-{host}.log")
+            if host == "n0":
+                self._wait_for_raylet(host)
+        for host in self.bed.hosts:
+            self._wait_for_raylet(host)
+
+    def make_set(self, name: str) -> None:
+        """Uploads the scenario's objects under a prefix."""
+        shape = self.scenario
+        self._make(name, shape.files, shape.size, unpack=shape.unpack)
+
+    def make_warm_set(self, name: str) -> None:
+        """Uploads one small object, for calls that only start the workers."""
+        self._make(name, 1, 2**20, unpack=False)
+
+    def _make(self, name: str, files: int, size: int, *, unpack: bool) -> None:
+        script = str(DRIVERS / "make_objects.py")
+        numbers = [str(files), str(size), str(int(unpack))]
+        local = f"http://127.0.0.1:{S3_PORT}"
+        text = self.bed.run(
+            S3_HOST, [sys.executable, script, local, BUCKET, name, *numbers], env=KEYS
+        )
+        self._sums[name] = json.loads(text.strip().splitlines()[-1])
+
+    def wrong_files(self, name: str, folder: str, hosts: Sequence[str]) -> Iterator[str]:
+        """Files of a set that are missing or differ on some host, below `/data/<folder>`."""
+        for host in hosts:
+            for file, expected in self._sums[name].items():
+                path = self.bed.data(host) / folder / file
+                if not path.exists():
+                    yield f"{host}:{path.name} is missing"
+                elif _sha256(path) != expected:
+                    yield f"{host}:{path.name} differs"
+
+    def _wait_for_s3(self) -> None:
+        probe = ["bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{S3_PORT}"]
+
+        def answers() -> bool:
+            try:
+                self.bed.run(S3_HOST, probe, timeout_s=10)
+            except BedError:
+                return False
+            return True
+
+        self._wait_until(answers, "S3")
+
+    def _wait_for_raylet(self, host: str) -> None:
+        # Ray's own word that it is up; a driver that connects before it may hang.
+        log = self.logs / f"ray-{host}.log"
+        self._wait_until(lambda: b"Ray runtime started" in log.read_bytes(), f"Ray on {host}")
+
+    def _wait_until(self, ready: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + 120
+        while not ready():
+            if time.monotonic() > deadline:
+                raise BedError(f"{what} did not come up; see {self.logs}")
+            time.sleep(0.1)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()

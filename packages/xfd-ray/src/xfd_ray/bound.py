@@ -1,0 +1,142 @@
+"""The physical lower bound on the time of a distribution.
+
+With N nodes, F bytes, origin egress S, node down d_i and up u_i, disk write w_i:
+
+    bound = max( F/S , F / min_i min(d_i, w_i) , (N - 1) * F / sum_i u_i )
+
+(Kumar and Ross, "Peer-assisted file distribution: the minimum distribution time", 2006, with the
+disk as a second limit on receiving.) Here in the form for nodes that lack different amounts: what
+no node had must leave the origin, each node must receive what it lacked, and what was received and
+did not leave the origin must have been sent by a node.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from xfd_api.errors import InvalidRequestError
+from xfd_api.reports import BoundSource
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRates:
+    """Rates in bytes per second; None is unlimited or unknown.
+
+    Attributes:
+        origin: what the object store sends to the whole cluster.
+        down: what a node receives.
+        up: what a node sends.
+        write: what a node's disk writes.
+    """
+
+    origin: float | None = None
+    down: float | None = None
+    up: float | None = None
+    write: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("origin", "down", "up", "write"):
+            rate = getattr(self, name)
+            if rate is not None and rate <= 0:
+                raise InvalidRequestError(f"The {name} rate is {rate}", remedy="Use more than 0")
+
+    @staticmethod
+    def from_environment(environ: Mapping[str, str] = os.environ) -> LinkRates | None:
+        """`XFD_ORIGIN_BYTES_PER_S` and the same with DOWN, UP, WRITE; None where none is set.
+
+        Raises:
+            InvalidRequestError: one of them is no number.
+        """
+        rates: dict[str, float] = {}
+        for name in ("origin", "down", "up", "write"):
+            variable = f"XFD_{name.upper()}_BYTES_PER_S"
+            if text := environ.get(variable):
+                try:
+                    rates[name] = float(text)
+                except ValueError:
+                    raise InvalidRequestError(f"{variable} is {text!r}") from None
+        return LinkRates(**rates) if rates else None
+
+
+def bound_s(missing: Sequence[int], from_origin: int, rates: LinkRates) -> float | None:
+    """The least time that the bytes can take, in seconds.
+
+    Args:
+        missing: for each node, the bytes that it lacked.
+        from_origin: bytes that no node had.
+        rates: what limits them.
+
+    Returns:
+        None where no rate is known that limits anything, or nothing was missing.
+    """
+    most, total = max(missing, default=0), sum(missing)
+    if total == 0:
+        return None
+    times = []
+    if rates.origin is not None and from_origin:
+        times.append(from_origin / rates.origin)
+    receiving = [rate for rate in (rates.down, rates.write) if rate is not None]
+    if receiving:
+        times.append(most / min(receiving))
+    if rates.up is not None and total > from_origin:
+        times.append((total - from_origin) / (rates.up * len(missing)))
+    return max(times, default=None)
+
+
+class RateMeter:
+    """The highest rate seen over a window of some length, from transfers that overlap it.
+
+    A transfer's bytes are spread evenly over the time it took, in slots of `slot_s`.
+    """
+
+    def __init__(self, slot_s: float = 0.5, slots_per_window: int = 2) -> None:
+        self._slot_s = slot_s
+        self._slots_per_window = slots_per_window
+        self._slots: dict[int, float] = {}
+
+    def add(self, end: float, seconds: float, size: int) -> None:
+        """`size` bytes moved in the `seconds` before `end`."""
+        first = int((end - seconds) / self._slot_s)
+        last = int(end / self._slot_s)
+        for slot in range(first, last + 1):
+            self._slots[slot] = self._slots.get(slot, 0.0) + size / (last - first + 1)
+
+    def peak(self) -> float | None:
+        """Bytes per second in the fullest window; None before a byte moved."""
+        if not self._slots:
+            return None
+        width = self._slots_per_window
+        fullest = max(
+            sum(self._slots.get(slot + k, 0.0) for k in range(width)) for slot in self._slots
+        )
+        return fullest / (width * self._slot_s)
+
+
+def observed_rates(
+    origin: RateMeter, down: Sequence[RateMeter], up: Sequence[RateMeter]
+) -> LinkRates:
+    """The best that was seen of the origin, of any node's receiving and of any node's sending.
+
+    A link that was never busy shows less than it could do, so a bound from these rates may be
+    higher, and the efficiency better, than those from configured rates.
+    """
+    return LinkRates(
+        origin=origin.peak(),
+        down=max((peak for meter in down if (peak := meter.peak())), default=None),
+        up=max((peak for meter in up if (peak := meter.peak())), default=None),
+    )
+
+
+def bound_with_source(
+    missing: Sequence[int],
+    from_origin: int,
+    configured: LinkRates | None,
+    observed: LinkRates,
+) -> tuple[float | None, BoundSource | None]:
+    """The bound from configured rates where there are some, else from observed ones."""
+    if configured is not None and (bound := bound_s(missing, from_origin, configured)) is not None:
+        return bound, "configured"
+    bound = bound_s(missing, from_origin, observed)
+    return bound, None if bound is None else "observed"

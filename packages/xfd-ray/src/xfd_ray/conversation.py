@@ -1,0 +1,135 @@
+"""The long polls with one node: orders out, reports in, at most two calls at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from xfd_api.errors import InternalError
+from xfd_api.ids import NodeId
+from xfd_api.orders import Order
+from xfd_api.reports import NodeReport
+from xfd_ray.worker import Exchange
+
+RETRY_S = 0.5
+CALLS_AT_ONCE = 2
+
+
+class Unavailable(Exception):
+    """A call got no answer, and nobody knows whether it arrived; the node may be well."""
+
+
+class Reach(Protocol):
+    """How a node is talked to."""
+
+    async def exchange(self, node: NodeId, call: Exchange) -> NodeReport:
+        """The long poll; see `NodeWorker.exchange`.
+
+        Raises:
+            NodeLostError: the node is gone.
+            Unavailable: ask again, with the same call.
+        """
+        ...
+
+
+class Conversation:
+    """Talks to one node until it is cancelled or the node is lost.
+
+    Invariant: `_calls` are the unanswered calls in the order of their numbers; the reports of all
+    before them have been taken.
+    """
+
+    def __init__(
+        self,
+        reach: Reach,
+        node: NodeId,
+        take: Callable[[NodeReport], None],
+        *,
+        interval_s: Callable[[], float],
+        max_wait_s: float,
+    ) -> None:
+        self._reach = reach
+        self._node = node
+        self._take = take
+        self._interval_s = interval_s
+        self._max_wait_s = max_wait_s
+        self._orders: list[Order] = []
+        self._has_orders = asyncio.Event()
+        self._calls: deque[tuple[Exchange, asyncio.Task[NodeReport]]] = deque()
+        self._number = 0
+        self._ack = 0
+
+    def give(self, orders: Sequence[Order]) -> None:
+        """Orders to go out with the next call, which is soon."""
+        self._orders.extend(orders)
+        self._has_orders.set()
+
+    async def run(self) -> None:
+        """The conversation itself.
+
+        Raises:
+            NodeLostError: the node is gone.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                if not self._calls or (self._orders and len(self._calls) < CALLS_AT_ONCE):
+                    began = loop.time()
+                    self._call()
+                    await asyncio.sleep(max(0.0, began + self._interval_s() - loop.time()))
+                await self._something()
+                while self._calls and self._calls[0][1].done():
+                    await self._take_answer()
+        finally:
+            for _, task in self._calls:
+                task.cancel()
+
+    def _call(self) -> None:
+        self._number += 1
+        orders, self._orders = tuple(self._orders), []
+        self._has_orders.clear()
+        self._send(Exchange(self._number, orders, self._ack, max_wait_s=self._max_wait_s))
+
+    def _send(self, call: Exchange) -> None:
+        task = asyncio.ensure_future(self._reach.exchange(self._node, call))
+        self._calls.append((call, task))
+
+    async def _something(self) -> None:
+        """Waits for the oldest answer, or for orders if another call is allowed."""
+        waits: set[asyncio.Future[object]] = {self._calls[0][1]}  # type: ignore[arg-type]
+        orders = None
+        if len(self._calls) < CALLS_AT_ONCE:
+            orders = asyncio.ensure_future(self._has_orders.wait())
+            waits.add(orders)  # type: ignore[arg-type]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if orders is not None:
+                orders.cancel()
+
+    async def _take_answer(self) -> None:
+        call, task = self._calls[0]
+        try:
+            report = task.result()
+        except Unavailable:
+            await self._ask_again()
+            return
+        self._calls.popleft()
+        if report.seq != self._ack + 1 and not call.again:
+            raise InternalError(
+                f"The node's report {report.seq} follows report {self._ack}", node=self._node
+            )
+        self._ack = report.seq
+        self._take(report)
+
+    async def _ask_again(self) -> None:
+        """Every unanswered call once more, in order; the first asks for what was lost."""
+        unanswered = [call for call, _ in self._calls]
+        await asyncio.gather(*(task for _, task in self._calls), return_exceptions=True)
+        self._calls.clear()
+        await asyncio.sleep(RETRY_S)
+        for place, call in enumerate(unanswered):
+            self._send(replace(call, ack=self._ack, again=place == 0))

@@ -1,0 +1,276 @@
+"""What a driver, a task or an actor calls."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any
+
+import ray
+
+from xfd_api.errors import InvalidRequestError
+from xfd_api.ids import NodeId
+from xfd_api.lookups import plan_lookups
+from xfd_api.reports import DistributionReport, Progress
+from xfd_api.requests import DownloadRequest
+from xfd_api.settings import Durability
+from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
+from xfd_ray.actors import COORDINATOR_NAME, NAMESPACE
+from xfd_ray.bound import LinkRates
+from xfd_ray.client import LeaseClient
+from xfd_ray.placement import Nodes, NodeSelector, as_selector
+from xfd_ray.progress import ProgressBar
+from xfd_ray.terms import LeaseRequest, Limits, OnNodeFailure, Terms
+from xfd_ray.versions import installed_versions
+
+NODE_PARALLELISM = 16
+
+
+class Distribution:
+    """Files on every node for as long as a `with` block lasts; see `distribution`.
+
+    Attributes:
+        report: what the first distribution did; nodes that come later are filled, but not in it.
+    """
+
+    report: DistributionReport
+
+    def __init__(
+        self,
+        request: LeaseRequest,
+        *,
+        verbose: bool,
+        deadline_s: float | None,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._lease = LeaseClient(request)
+        self._verbose = verbose
+        self._deadline_s = deadline_s
+        self._on_progress = on_progress
+
+    def __enter__(self) -> Distribution:
+        """Distributes, and then holds the lease."""
+        try:
+            with ProgressBar(shown=self._verbose, then=self._on_progress) as bar:
+                self.report = self._lease.run(
+                    deadline_s=self._deadline_s,
+                    on_progress=bar if bar.wants_news else None,
+                )
+        except BaseException:
+            self._lease.close()
+            raise
+        self._lease.hold()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Gives the lease back."""
+        self._lease.close()
+
+
+def distribution(
+    download_requests: Sequence[DownloadRequest],
+    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile,
+    *,
+    chunk_size_bytes: int | None = None,
+    node_parallelism: int | None = None,
+    object_store_parallelism: int = 1000,
+    verbose: bool = False,
+    nodes: Nodes = None,
+    on_node_failure: OnNodeFailure = "continue",
+    origin_policy: str = "once-per-cluster",
+    peer_tls: bool = False,
+    peer_ports: tuple[int, int] | None = None,
+    durability: Durability | str = Durability.OBJECT,
+    deadline_s: float | None = None,
+    keep_s: float = 60.0,
+    on_progress: Callable[[Progress], None] | None = None,
+    rates: LinkRates | None = None,
+    priorities: Sequence[int] | None = None,
+) -> Distribution:
+    """A distribution whose lease lasts as long as its `with` block.
+
+    Meanwhile nodes that join the cluster get the files as well (where `nodes` is no list of ids).
+    For arguments and errors see `download_distributed`; `priorities` has a number per request,
+    smaller is needed sooner.
+    """
+    stores = by_profile(object_store_config)
+    if not download_requests:
+        raise InvalidRequestError("There is nothing to download", remedy="Give a request")
+    if origin_policy != "once-per-cluster":
+        raise InvalidRequestError(
+            f"origin_policy is {origin_policy!r}", remedy="Use 'once-per-cluster'"
+        )
+    if peer_tls:
+        raise InvalidRequestError(
+            "TLS between peers is not available yet", remedy="Leave peer_tls at False"
+        )
+    if on_node_failure not in ("continue", "fail"):
+        raise InvalidRequestError(
+            f"on_node_failure is {on_node_failure!r}", remedy="Use 'continue' or 'fail'"
+        )
+    request = LeaseRequest(
+        id=uuid.uuid4().hex,
+        lookups=plan_lookups(download_requests, stores, priorities=priorities),
+        stores=stores,
+        selector=as_selector(nodes),
+        terms=Terms(_durability(durability), origin_policy, _ports(peer_ports), peer_tls),
+        limits=Limits(
+            _positive("node_parallelism", node_parallelism or NODE_PARALLELISM),
+            _positive("object_store_parallelism", object_store_parallelism),
+        ),
+        chunk_size_bytes=chunk_size_bytes,
+        on_node_failure=on_node_failure,
+        keep_s=keep_s,
+        rates=rates or LinkRates.from_environment(),
+        versions=installed_versions(),
+    )
+    _initialise_ray()
+    return Distribution(request, verbose=verbose, deadline_s=deadline_s, on_progress=on_progress)
+
+
+def download_distributed(
+    download_requests: Sequence[DownloadRequest],
+    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile,
+    *,
+    chunk_size_bytes: int | None = None,
+    node_parallelism: int | None = None,
+    object_store_parallelism: int = 1000,
+    verbose: bool = False,
+    nodes: Nodes = None,
+    on_node_failure: OnNodeFailure = "continue",
+    origin_policy: str = "once-per-cluster",
+    peer_tls: bool = False,
+    peer_ports: tuple[int, int] | None = None,
+    durability: Durability | str = Durability.OBJECT,
+    deadline_s: float | None = None,
+    keep_s: float = 60.0,
+    on_progress: Callable[[Progress], None] | None = None,
+    rates: LinkRates | None = None,
+) -> DistributionReport:
+    """Brings the requested files to every selected node; each chunk leaves the origin once.
+
+    Ray is initialised as `ray.init()` would where it is not yet.
+
+    Args:
+        download_requests: what to bring where.
+        object_store_config: the store, or one per profile.
+        chunk_size_bytes: size of a chunk, at most 100 MiB; None chooses from the object's size.
+        node_parallelism: chunks that a node fetches at once; None for 16.
+        object_store_parallelism: chunks read from the origin at once, in the whole cluster.
+        verbose: show a progress bar on standard error.
+        nodes: None for all live nodes; ids, a dictionary of labels, or a `NodeSelector`.
+        on_node_failure: "continue": a lost node is named in the report, and where a living node
+            cannot get its files the others finish before its error is raised. "fail": the first
+            lost or failed node ends the distribution.
+        origin_policy: "once-per-cluster".
+        peer_tls: encrypt what peers send each other.
+        peer_ports: first and last port that peer servers may use; None for any free one.
+        durability: "object": a file is on disk before it has its name; "none".
+        deadline_s: longest time to wait.
+        keep_s: how long coordinator and workers stay after the last lease.
+        on_progress: called some times a second.
+        rates: what the links and disks can do, for the bound in the report; else those of the
+            `XFD_*_BYTES_PER_S` variables, else the highest that were observed.
+
+    Raises:
+        InvalidRequestError, UnknownProfileError, UnsafePathError, UnknownArchiveError,
+            DestinationConflictError: before anything is started or asked.
+        NoNodesError: no live node is selected.
+        DeadlineExceededError: `deadline_s` is over; a second run goes on where this one stopped.
+        XfdError: any other, with object, node and remedy; of the type it had where it happened.
+    """
+    with distribution(
+        download_requests,
+        object_store_config,
+        chunk_size_bytes=chunk_size_bytes,
+        node_parallelism=node_parallelism,
+        object_store_parallelism=object_store_parallelism,
+        verbose=verbose,
+        nodes=nodes,
+        on_node_failure=on_node_failure,
+        origin_policy=origin_policy,
+        peer_tls=peer_tls,
+        peer_ports=peer_ports,
+        durability=durability,
+        deadline_s=deadline_s,
+        keep_s=keep_s,
+        on_progress=on_progress,
+        rates=rates,
+    ) as held:
+        return held.report
+
+
+def ensure_local(
+    download_requests: Sequence[DownloadRequest],
+    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile,
+    *,
+    deadline_s: float | None = None,
+    keep_s: float = 60.0,
+) -> DistributionReport:
+    """Brings the files to the node that a task or an actor runs on, and returns when they are here.
+
+    Joins the swarm that runs, if one does: what it brings anyway is not fetched again. Blocks; call
+    it from a thread in an asynchronous actor. For errors see `download_distributed`.
+    """
+    _initialise_ray()
+    here = NodeId(ray.get_runtime_context().get_node_id())
+    stores = by_profile(object_store_config)
+    request = LeaseRequest(
+        id=uuid.uuid4().hex,
+        lookups=plan_lookups(download_requests, stores),
+        stores=stores,
+        selector=NodeSelector(ids=(here,)),
+        terms=None,
+        keep_s=keep_s,
+        rates=LinkRates.from_environment(),
+        versions=installed_versions(),
+    )
+    with Distribution(request, verbose=False, deadline_s=deadline_s, on_progress=None) as held:
+        return held.report
+
+
+def metrics_addresses() -> dict[NodeId, list[str]]:
+    """The Prometheus endpoints of the workers that are up: `host:port`, by Ray node id."""
+    try:
+        coordinator = ray.get_actor(COORDINATOR_NAME, namespace=NAMESPACE)
+    except ValueError:
+        return {}
+    addresses: dict[NodeId, list[str]] = ray.get(coordinator.metrics_addresses.remote())
+    return addresses
+
+
+def _initialise_ray() -> None:
+    if not ray.is_initialized():
+        ray.init()
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        raise InvalidRequestError(f"{name} is {value}", remedy="Use 1 or more")
+    return value
+
+
+def _durability(value: Any) -> Durability:
+    try:
+        return Durability(value)
+    except ValueError:
+        raise InvalidRequestError(
+            f"durability is {value!r}", remedy="Use 'object' or 'none'"
+        ) from None
+
+
+def _ports(ports: tuple[int, int] | None) -> tuple[int, int] | None:
+    if ports is None:
+        return None
+    first, last = ports
+    if not 0 < first <= last < 2**16:
+        raise InvalidRequestError(
+            f"peer_ports is {ports}", remedy="Give the first and the last port"
+        )
+    return (first, last)

@@ -1,0 +1,102 @@
+"""One lease as the coordinator holds it: what is wanted, how far it is, when it was renewed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from xfd_api.errors import NodeLostError, VersionMismatchError, XfdError
+from xfd_api.ids import NodeId, ObjectIndex
+from xfd_api.reports import DistributionReport
+from xfd_ray.results import progress_of, report_of
+from xfd_ray.tally import LeaseTally
+from xfd_ray.terms import LEASE_TTL_S, LeaseRequest, LeaseState, LeaseStatus
+from xfd_ray.wants import Wanted
+
+
+class Lease:
+    """`tally` and `wanted` are set once the objects are found.
+
+    A lease is over when it is done or has failed; it still holds its nodes and objects until it is
+    given back or expires.
+    """
+
+    def __init__(self, request: LeaseRequest, now: float) -> None:
+        self.request = request
+        self.began = now
+        self.renewed = now
+        self.wanted: Wanted | None = None
+        self.tally: LeaseTally | None = None
+        self.retries_before = 0
+        self.report: DistributionReport | None = None
+        self.error: XfdError | None = None
+        self.over = asyncio.Event()
+        self.finding: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> LeaseState:
+        """Where the lease stands."""
+        if self.error is not None:
+            return LeaseState.FAILED
+        return LeaseState.RUNNING if self.report is None else LeaseState.DONE
+
+    def has_expired(self, now: float) -> bool:
+        """Whether its driver is taken to be gone."""
+        return now - self.renewed > LEASE_TTL_S
+
+    def status(self, now: float) -> LeaseStatus:
+        """What the driver is told."""
+        progress = None if self.tally is None else progress_of(self.tally, now)
+        return LeaseStatus(self.state, progress, self.report, self.error)
+
+    def fail(self, error: XfdError) -> None:
+        """The lease cannot get what it wants."""
+        if not self.over.is_set():
+            self.error = error
+            self.over.set()
+
+    def lose(self, node: NodeId, error: XfdError, now: float) -> None:
+        """A node that may be one of the lease's is gone."""
+        if self.tally is None:
+            return
+        tally = self.tally.nodes.get(node)
+        if tally is None or tally.is_lost:
+            return
+        self.tally.lost(node, error, now)
+        if self.request.on_node_failure == "fail" or not self.tally.live:
+            self.fail(error if isinstance(error, NodeLostError) else _lost(node, error))
+
+    def refuse(
+        self, node: NodeId, objects: tuple[ObjectIndex, ...] | None, error: XfdError, now: float
+    ) -> None:
+        """Objects (None: all) cannot land on a node that lives."""
+        if self.tally is None or node not in self.tally.nodes:
+            return
+        asked = tuple(self.tally.objects) if objects is None else objects
+        if not self.tally.failed(node, asked, error, now):
+            return
+        everywhere = self.tally.failed_everywhere()
+        if isinstance(error, VersionMismatchError) or self.request.on_node_failure == "fail":
+            self.fail(error)
+        elif everywhere is not None:
+            self.fail(everywhere)
+
+    def settle(self, now: float, retries: int) -> bool:
+        """Ends the lease if every node is done; returns whether it is over by that."""
+        if self.over.is_set() or self.tally is None or not self.tally.is_done:
+            return False
+        failed = [node.error for node in self.tally.live if node.failed and node.error]
+        if failed:
+            self.fail(failed[0])
+            return True
+        self.report = report_of(
+            self.tally,
+            now,
+            retries=max(0, retries - self.retries_before),
+            rates=self.request.rates,
+        )
+        self.over.set()
+        return True
+
+
+def _lost(node: NodeId, error: XfdError) -> NodeLostError:
+    return NodeLostError(f"The node was lost: {error.what}", node=node)

@@ -1,0 +1,291 @@
+"""The scheduling loop: carries events to the scheduler and orders to the nodes. Knows no Ray.
+
+The loop is one door between a `Scheduler`, which decides, and a `Swarm`, which reaches the nodes.
+Each node has a conversation of its own: it joins, is extended by the parts of the catalog that it
+wants, and is then talked to by long polls. Orders that come up during a poll go out with a second
+one, at which the node answers the first; so there are at most two at a time, and reports are taken
+in the order in which they were asked for. Conversations of a node start no closer together than the
+loop's interval, which grows with the number of nodes.
+
+A node that is lost, in whatever call, is an event. The loop raises nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from xfd_api.chunks import Catalog
+from xfd_api.errors import InternalError, NodeLostError, XfdError
+from xfd_api.ids import NodeId, ObjectIndex
+from xfd_api.orders import Order
+from xfd_api.reports import Inventory, NodeReport
+from xfd_ray.conversation import Conversation, Reach
+from xfd_ray.wants import Part
+from xfd_scheduler.events import (
+    CatalogGrew,
+    Event,
+    InventoryTaken,
+    NodeJoined,
+    NodeLost,
+    NodeTraits,
+    Released,
+    Reported,
+    Tick,
+)
+from xfd_scheduler.scheduler import Scheduler
+
+LOOK_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
+NODES_PER_SECOND = 1000.0
+
+
+class Swarm(Reach, Protocol):
+    """How the loop reaches nodes. Each method raises `NodeLostError` where the node is gone."""
+
+    async def join(self, node: NodeId) -> str:
+        """Makes the node a member; returns its peer address."""
+        ...
+
+    async def extend(self, node: NodeId, part: Part) -> Inventory:
+        """Has the node look at a part of the catalog."""
+        ...
+
+
+class Watcher(Protocol):
+    """Who wants to know what goes on in the loop. Called in the loop's thread; must not block."""
+
+    def joined(self, node: NodeId) -> None:
+        """The node is a member."""
+        ...
+
+    def took_inventory(
+        self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory, *, again: bool
+    ) -> None:
+        """The node looked for these objects; `again`: it had been asked before."""
+        ...
+
+    def reported(self, node: NodeId, report: NodeReport) -> None:
+        """The node said what happened."""
+        ...
+
+    def failed(self, node: NodeId, objects: Sequence[ObjectIndex], error: XfdError) -> None:
+        """These objects cannot land on the node."""
+        ...
+
+    def lost(self, node: NodeId, error: XfdError) -> None:
+        """The node is gone."""
+        ...
+
+
+@dataclass(slots=True)
+class _Member:
+    """A node of the loop; `wants` wakes its extender."""
+
+    id: NodeId
+    traits: NodeTraits
+    wants: asyncio.Queue[tuple[Part, tuple[ObjectIndex, ...], int]]
+    talk: Conversation
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    joined: bool = False
+
+
+class SchedulingLoop:
+    """See the module. To be used in one event loop; `close` ends all its tasks.
+
+    Args:
+        swarm: reaches the nodes.
+        scheduler: decides.
+        watcher: is told.
+        clock: seconds that never go back; the event loop's where None.
+        max_wait_s: longest wait of a poll.
+    """
+
+    def __init__(
+        self,
+        swarm: Swarm,
+        scheduler: Scheduler,
+        watcher: Watcher,
+        *,
+        clock: Callable[[], float] | None = None,
+        max_wait_s: float = 2.0,
+    ) -> None:
+        self._swarm = swarm
+        self._scheduler = scheduler
+        self._watcher = watcher
+        self._loop = asyncio.get_running_loop()
+        self._clock = clock or self._loop.time
+        self._max_wait_s = max_wait_s
+        self._members: dict[NodeId, _Member] = {}
+        self._failures_told: set[tuple[NodeId, ObjectIndex]] = set()
+        self._planning: asyncio.Handle | None = None
+        self._wakeup: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def nodes(self) -> tuple[NodeId, ...]:
+        """The nodes that were added and are not lost."""
+        return tuple(self._members)
+
+    def is_joined(self, node: NodeId) -> bool:
+        """Whether the node is a member by now."""
+        member = self._members.get(node)
+        return member is not None and member.joined
+
+    def add_node(self, node: NodeId, traits: NodeTraits | None = None) -> None:
+        """Lets a node join, if it is not there already."""
+        if node in self._members or self._closed:
+            return
+        talk = Conversation(
+            self._swarm,
+            node,
+            lambda report: self._take_report(node, report),
+            interval_s=lambda: len(self._members) / NODES_PER_SECOND,
+            max_wait_s=self._max_wait_s,
+        )
+        member = _Member(node, traits or NodeTraits(), asyncio.Queue(), talk)
+        self._members[node] = member
+        self._start(member, self._join(member))
+
+    def remove_node(self, node: NodeId, error: XfdError) -> None:
+        """Takes a node that is known to be gone out of the loop."""
+        member = self._members.pop(node, None)
+        if member is None:
+            return
+        current = asyncio.current_task()
+        for task in member.tasks:
+            if task is not current:
+                task.cancel()
+        if member.joined:
+            self._tell(NodeLost(node))
+        self._watcher.lost(node, error)
+
+    def grow(self, catalog: Catalog) -> None:
+        """The swarm's catalog has a new part; `want` says who wants what of it."""
+        self._tell(CatalogGrew(catalog))
+
+    def want(self, node: NodeId, part: Part, objects: Sequence[ObjectIndex]) -> None:
+        """The node is to have these objects of the part."""
+        member = self._members.get(node)
+        if member is not None:
+            member.wants.put_nowait((part, tuple(objects), 0))
+
+    def release(self, objects: Sequence[ObjectIndex]) -> None:
+        """Nobody wants these objects any more."""
+        self._tell(Released(tuple(objects)))
+
+    def landed(self, node: NodeId) -> int:
+        """See `Scheduler.landed`."""
+        return self._scheduler.landed(node)
+
+    async def close(self) -> None:
+        """Ends all conversations."""
+        self._closed = True
+        for handle in (self._planning, self._wakeup):
+            if handle is not None:
+                handle.cancel()
+        tasks = [task for member in self._members.values() for task in member.tasks]
+        self._members.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _join(self, member: _Member) -> None:
+        address = await self._swarm.join(member.id)
+        member.joined = True
+        self._tell(NodeJoined(member.id, address, member.traits))
+        self._watcher.joined(member.id)
+        self._start(member, member.talk.run())
+        self._start(member, self._extend(member))
+
+    async def _extend(self, member: _Member) -> None:
+        while True:
+            part, objects, looks = await member.wants.get()
+            try:
+                whole = await self._swarm.extend(member.id, part)
+            except NodeLostError:
+                raise
+            except XfdError as error:
+                self._watcher.failed(member.id, objects, error.at_node(member.id))
+                continue
+            inventory = inventory_of(part.catalog, whole, objects)
+            self._tell(InventoryTaken(member.id, objects, inventory))
+            self._watcher.took_inventory(member.id, objects, inventory, again=looks > 0)
+            busy = tuple(index for index, _ in inventory.elsewhere)
+            if busy:
+                delay = LOOK_AGAIN_S[min(looks, len(LOOK_AGAIN_S) - 1)]
+                self._loop.call_later(delay, self._look_again, member, part, busy, looks + 1)
+
+    def _look_again(
+        self, member: _Member, part: Part, objects: tuple[ObjectIndex, ...], looks: int
+    ) -> None:
+        if self._members.get(member.id) is member:
+            member.wants.put_nowait((part, objects, looks))
+
+    def _take_report(self, node: NodeId, report: NodeReport) -> None:
+        if report.events or report.full is not None:
+            self._tell(Reported(node, report))
+        self._watcher.reported(node, report)
+        for (where, index), error in self._scheduler.failures().items():
+            if (where, index) not in self._failures_told:
+                self._failures_told.add((where, index))
+                self._watcher.failed(where, (index,), error.at_node(where))
+
+    def _tell(self, event: Event) -> None:
+        if self._closed:
+            return
+        self._scheduler.handle(event, self._clock())
+        if self._planning is None:
+            self._planning = self._loop.call_soon(self._plan)
+
+    def _plan(self) -> None:
+        self._planning = None
+        if self._closed:
+            return
+        for node, orders in self._scheduler.plan(self._clock()).items():
+            self._give(node, orders)
+        if self._wakeup is not None:
+            self._wakeup.cancel()
+            self._wakeup = None
+        at = self._scheduler.next_wakeup()
+        if at is not None:
+            delay = max(0.0, at - self._clock())
+            self._wakeup = self._loop.call_later(delay, self._tell, Tick())
+
+    def _give(self, node: NodeId, orders: Sequence[Order]) -> None:
+        member = self._members.get(node)
+        if member is not None:
+            member.talk.give(orders)
+
+    def _start(self, member: _Member, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(self._guard(member, work))
+        member.tasks.append(task)
+
+    async def _guard(self, member: _Member, work: Coroutine[None, None, None]) -> None:
+        """Whatever ends a node's task ends the node, and no more than the node."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except XfdError as error:
+            self.remove_node(member.id, error)
+        except Exception as error:
+            told = InternalError(f"{type(error).__name__}: {error}", node=member.id)
+            told.__cause__ = error
+            self.remove_node(member.id, told)
+
+
+def inventory_of(catalog: Catalog, whole: Inventory, objects: Sequence[ObjectIndex]) -> Inventory:
+    """The inventory of a part, cut down to some of its objects; held chunks stay, to be served."""
+    wanted = set(objects)
+    if len(wanted) == len(catalog.objects):
+        return whole
+    landed = tuple(index for index in whole.landed if index in wanted)
+    sizes = {item.index: item.found.size for item in catalog.objects}
+    return Inventory(
+        held=whole.held,
+        landed=landed,
+        elsewhere=tuple(entry for entry in whole.elsewhere if entry[0] in wanted),
+        cached_bytes=sum(sizes[index] for index in landed),
+    )

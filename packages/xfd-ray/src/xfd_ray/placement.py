@@ -1,0 +1,120 @@
+"""Which nodes of the cluster take part.
+
+`nodes=` of the public API is one of: None, all live nodes; a list of node ids (hexadecimal); a
+dictionary of node labels; or a `NodeSelector` for anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from xfd_api.errors import InvalidRequestError, NoNodesError
+from xfd_api.ids import NodeId
+
+HEAD_RESOURCE = "node:__internal_head__"
+ZONE_LABELS = ("ray.io/availability-zone", "topology.kubernetes.io/zone")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeInfo:
+    """A live node of the cluster, as Ray tells of it."""
+
+    id: NodeId
+    host: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    resources: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def is_head(self) -> bool:
+        """Whether Ray's own services run on it."""
+        return HEAD_RESOURCE in self.resources
+
+    @property
+    def zone(self) -> str:
+        """Its availability zone, where a label tells it."""
+        return next((self.labels[name] for name in ZONE_LABELS if name in self.labels), "")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSelector:
+    """Selects the nodes that meet every condition; a selector without conditions selects all.
+
+    Attributes:
+        ids: only these nodes; None for any.
+        labels: each of these node labels has this value.
+        resources: the node has at least so much of each of these resources in total.
+        exclude_head: leave the head node out.
+    """
+
+    ids: tuple[str, ...] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    resources: Mapping[str, float] = field(default_factory=dict)
+    exclude_head: bool = False
+
+    @property
+    def takes_late_nodes(self) -> bool:
+        """Whether nodes that the cluster does not have yet may match."""
+        return self.ids is None
+
+    def matches(self, node: NodeInfo) -> bool:
+        """Whether the node meets every condition."""
+        return (
+            (self.ids is None or node.id in self.ids)
+            and all(node.labels.get(name) == value for name, value in self.labels.items())
+            and all(node.resources.get(name, 0) >= n for name, n in self.resources.items())
+            and not (self.exclude_head and node.is_head)
+        )
+
+
+Nodes = NodeSelector | Sequence[str] | Mapping[str, str] | None
+
+
+def as_selector(nodes: Nodes) -> NodeSelector:
+    """The selector that a value of `nodes=` stands for.
+
+    Raises:
+        InvalidRequestError: it is none of the forms above, or an empty list.
+    """
+    if nodes is None:
+        return NodeSelector()
+    if isinstance(nodes, NodeSelector):
+        return nodes
+    if isinstance(nodes, Mapping):
+        return NodeSelector(labels=dict(nodes))
+    if isinstance(nodes, Sequence) and not isinstance(nodes, str) and nodes:
+        return NodeSelector(ids=tuple(str(node) for node in nodes))
+    raise InvalidRequestError(
+        f"nodes is {nodes!r}", remedy="Give None, node ids, a dict of labels or a NodeSelector"
+    )
+
+
+def select(live: Sequence[NodeInfo], selector: NodeSelector) -> tuple[NodeInfo, ...]:
+    """The live nodes that the selector matches, in the order of their ids.
+
+    Raises:
+        NoNodesError: none does, or an id that is asked for is not of a live node.
+    """
+    chosen = tuple(sorted((n for n in live if selector.matches(n)), key=lambda n: n.id))
+    missing = set(selector.ids or ()) - {node.id for node in live}
+    if missing:
+        named = ", ".join(sorted(missing))
+        raise NoNodesError(f"Not among the live nodes of the cluster: {named}")
+    if not chosen:
+        raise NoNodesError(f"None of {len(live)} live nodes matches {selector}")
+    return chosen
+
+
+def nodes_of_ray(listed: Sequence[Mapping[str, Any]]) -> tuple[NodeInfo, ...]:
+    """The live ones of what `ray.nodes()` lists."""
+    return tuple(
+        NodeInfo(
+            id=NodeId(str(entry["NodeID"])),
+            host=str(entry["NodeManagerAddress"]),
+            labels=dict(entry.get("Labels") or {}),
+            resources=dict(entry.get("Resources") or {}),
+        )
+        for entry in listed
+        if entry.get("Alive")
+    )

@@ -1,0 +1,226 @@
+"""The workers of a coordinator: one per node and way of working, started once, shared by swarms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from xfd_api.chunks import Catalog, FoundObject
+from xfd_api.errors import NodeLostError, XfdError
+from xfd_api.ids import NodeId, SwarmId
+from xfd_api.lookups import Lookup
+from xfd_api.reports import Inventory, NodeReport
+from xfd_api.settings import SwarmTicket
+from xfd_api.stores import ObjectStoreConfigByProfile
+from xfd_ray.events import NODE_REFUSED, NODE_STARTED, logger
+from xfd_ray.placement import NodeInfo
+from xfd_ray.versions import check_versions, installed_versions
+from xfd_ray.wants import Part
+from xfd_ray.worker import Exchange, Hello
+
+
+class WorkerClient(Protocol):
+    """One worker as the coordinator sees it: `NodeWorker`, near or far.
+
+    A call that fails because the worker's process is gone raises `NodeLostError`; one of which
+    nobody knows whether it arrived raises `Unavailable`.
+    """
+
+    async def hello(self) -> Hello:
+        """How the worker introduces itself; starts it at the first call."""
+        ...
+
+    async def find_objects(
+        self, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
+    ) -> list[list[FoundObject]]:
+        """See `ObjectFinder`."""
+        ...
+
+    async def join(self, ticket: SwarmTicket) -> None:
+        """Enters a swarm."""
+        ...
+
+    async def extend(
+        self, swarm: SwarmId, catalog: Catalog, stores: ObjectStoreConfigByProfile
+    ) -> Inventory:
+        """See `DataPlane.extend`."""
+        ...
+
+    async def exchange(self, swarm: SwarmId, call: Exchange) -> NodeReport:
+        """See `NodeWorker.exchange`."""
+        ...
+
+    async def leave(self, swarm: SwarmId) -> None:
+        """Ends a swarm here."""
+        ...
+
+    async def close(self) -> None:
+        """Stops what runs in the worker."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTerms:
+    """What a worker is started with; workers of different terms do not replace each other."""
+
+    node_parallelism: int = 16
+    peer_ports: tuple[int, int] | None = None
+
+
+class Cluster(Protocol):
+    """What the coordinator needs of Ray."""
+
+    async def live_nodes(self) -> tuple[NodeInfo, ...]:
+        """The nodes that are alive now."""
+        ...
+
+    async def start_worker(self, node: NodeInfo, terms: WorkerTerms) -> WorkerClient:
+        """Starts a worker process on the node; does not wait until it is up."""
+        ...
+
+    async def end_worker(self, worker: WorkerClient) -> None:
+        """Makes sure that the worker's process ends. Raises nothing."""
+        ...
+
+    async def end_coordinator(self) -> None:
+        """Ends the coordinator's own process."""
+        ...
+
+
+class WorkerPool:
+    """Starts workers when they are asked for, and checks who they are."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._versions = installed_versions()
+        self._starting: dict[
+            tuple[NodeId, WorkerTerms], asyncio.Task[tuple[WorkerClient, Hello]]
+        ] = {}
+        self._endings: set[asyncio.Future[None]] = set()
+        self._log = logger()
+
+    async def worker(self, node: NodeInfo, terms: WorkerTerms) -> tuple[WorkerClient, Hello]:
+        """The node's worker, up and checked.
+
+        Raises:
+            NodeLostError: it did not come up.
+            VersionMismatchError: it is not of our versions.
+            PeerPortError: it found no port.
+        """
+        key = (node.id, terms)
+        task = self._starting.get(key)
+        if task is None:
+            task = self._starting[key] = asyncio.create_task(self._start(node, terms))
+        try:
+            return await asyncio.shield(task)
+        except XfdError:
+            if self._starting.get(key) is task:
+                del self._starting[key]
+            raise
+
+    def drop(self, node: NodeId) -> None:
+        """The node is gone, or its workers are: the next call starts new ones."""
+        for key in [key for key in self._starting if key[0] == node]:
+            task = self._starting.pop(key)
+            task.add_done_callback(self._end_when_up)
+            task.cancel()
+
+    def hellos(self) -> dict[NodeId, list[Hello]]:
+        """How the workers that are up introduced themselves."""
+        told: dict[NodeId, list[Hello]] = {}
+        for (node, _), task in self._starting.items():
+            if task.done() and not task.cancelled() and task.exception() is None:
+                told.setdefault(node, []).append(task.result()[1])
+        return told
+
+    async def close(self) -> None:
+        """Ends every worker."""
+        tasks, self._starting = list(self._starting.values()), {}
+        up = [t for t in tasks if t.done() and not t.cancelled() and t.exception() is None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(
+            *(self._cluster.end_worker(task.result()[0]) for task in up), return_exceptions=True
+        )
+
+    async def _start(self, node: NodeInfo, terms: WorkerTerms) -> tuple[WorkerClient, Hello]:
+        worker = await self._cluster.start_worker(node, terms)
+        try:
+            hello = await worker.hello()
+            check_versions(self._versions, hello.versions, node=node.id)
+        except BaseException as error:
+            await self._cluster.end_worker(worker)
+            if isinstance(error, XfdError) and not isinstance(error, NodeLostError):
+                self._log.warning(NODE_REFUSED, node=node.id, error=str(error))
+            raise
+        self._log.info(
+            NODE_STARTED,
+            node=node.id,
+            peer_address=hello.peer_address,
+            metrics_address=hello.metrics_address,
+            root=hello.root,
+            pid=hello.pid,
+        )
+        return worker, hello
+
+    def _end_when_up(self, task: asyncio.Task[tuple[WorkerClient, Hello]]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            ending = asyncio.ensure_future(self._cluster.end_worker(task.result()[0]))
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
+
+
+class PooledSwarm:
+    """A swarm's `Swarm` for the scheduling loop: the workers of a pool."""
+
+    def __init__(self, pool: WorkerPool, ticket: SwarmTicket, terms: WorkerTerms) -> None:
+        self._pool = pool
+        self._ticket = ticket
+        self._terms = terms
+        self._nodes: dict[NodeId, NodeInfo] = {}
+        self._members: dict[NodeId, WorkerClient] = {}
+
+    def know(self, node: NodeInfo) -> None:
+        """The node may be asked to join."""
+        self._nodes[node.id] = node
+
+    def member(self, node: NodeId) -> WorkerClient | None:
+        """The worker of a node that has joined."""
+        return self._members.get(node)
+
+    def forget(self, node: NodeId) -> None:
+        """The node's worker is gone."""
+        self._members.pop(node, None)
+        self._pool.drop(node)
+
+    async def join(self, node: NodeId) -> str:
+        """See `Swarm.join`."""
+        worker, hello = await self._pool.worker(self._nodes[node], self._terms)
+        await worker.join(self._ticket)
+        self._members[node] = worker
+        return hello.peer_address
+
+    async def extend(self, node: NodeId, part: Part) -> Inventory:
+        """See `Swarm.extend`."""
+        return await self._worker(node).extend(self._ticket.swarm, part.catalog, part.stores)
+
+    async def exchange(self, node: NodeId, call: Exchange) -> NodeReport:
+        """See `Reach.exchange`."""
+        return await self._worker(node).exchange(self._ticket.swarm, call)
+
+    async def leave(self, timeout_s: float) -> None:
+        """Every member leaves; one that does not answer in time is left behind."""
+        leaving = [
+            asyncio.wait_for(worker.leave(self._ticket.swarm), timeout_s)
+            for worker in self._members.values()
+        ]
+        self._members.clear()
+        await asyncio.gather(*leaving, return_exceptions=True)
+
+    def _worker(self, node: NodeId) -> WorkerClient:
+        if node not in self._members:
+            raise NodeLostError("The node is not in the swarm", node=node)
+        return self._members[node]

@@ -1,0 +1,61 @@
+"""A `DistributionReport` as text."""
+
+from __future__ import annotations
+
+from xfd_api.chunks import MIB
+from xfd_api.reports import DistributionReport
+
+
+def report_text(report: DistributionReport, *, width: int = 100) -> str:
+    """A table of the nodes and a summary; no colours, no secrets."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=width, color_system=None, record=True, quiet=True)
+    table = Table(title="Distribution", title_justify="left")
+    for name in ("node", "state", "files", "MiB", "origin", "peers", "cached", "served", "s"):
+        table.add_column(name, justify="left" if name in ("node", "state") else "right")
+    for node in report.nodes:
+        state = f"{node.state}, late" if node.joined_late else node.state
+        table.add_row(
+            node.node[:12],
+            state,
+            str(node.files),
+            _mib(node.bytes),
+            _mib(node.origin_bytes),
+            _mib(node.peer_bytes),
+            _mib(node.cached_bytes),
+            _mib(node.served_bytes),
+            f"{node.elapsed_s:.2f}",
+        )
+    with console.capture() as captured:
+        console.quiet = False
+        console.print(table)
+        for line in _summary(report):
+            console.print(line, highlight=False, soft_wrap=True)
+    return captured.get().rstrip("\n")
+
+
+def _summary(report: DistributionReport) -> list[str]:
+    lines = [
+        f"objects {len(report.objects)}, {_mib(report.catalog_bytes)} MiB, "
+        f"of which {_mib(report.missing_bytes)} MiB were missing somewhere",
+        f"from the origin {_mib(report.origin_bytes)} MiB, "
+        f"from peers {_mib(report.peer_bytes)} MiB, cached {_mib(report.cached_bytes)} MiB",
+        f"amplification {report.amplification:.3f}, retries {report.retries}",
+    ]
+    if report.bound_s is None or report.efficiency is None:
+        lines.append(f"elapsed {report.elapsed_s:.2f} s, bound unknown")
+    else:
+        lines.append(
+            f"elapsed {report.elapsed_s:.2f} s, bound {report.bound_s:.2f} s "
+            f"({report.bound_source} rates), efficiency {report.efficiency:.2f}"
+        )
+    for name, nodes in (("lost", report.nodes_lost), ("joined late", report.nodes_joined)):
+        if nodes:
+            lines.append(f"nodes {name}: {', '.join(node[:12] for node in nodes)}")
+    return lines
+
+
+def _mib(size: int) -> str:
+    return f"{size / MIB:.1f}"

@@ -1,0 +1,330 @@
+"""One swarm and the leases that share it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+
+from xfd_api.chunks import FoundObject
+from xfd_api.errors import NodeLostError, XfdError
+from xfd_api.ids import NodeId, ObjectIndex, SwarmId
+from xfd_api.reports import ChunkHeld, Inventory, NodeReport, ObjectLanded, OrderFailed
+from xfd_api.settings import SwarmTicket
+from xfd_ray import events
+from xfd_ray.lease import Lease
+from xfd_ray.loop import SchedulingLoop
+from xfd_ray.placement import NodeInfo, select
+from xfd_ray.pool import PooledSwarm, WorkerPool, WorkerTerms
+from xfd_ray.tally import LeaseTally
+from xfd_ray.terms import Limits, Terms
+from xfd_ray.wants import Part, WantedUnion
+from xfd_scheduler.events import NodeTraits
+from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
+
+LEAVE_TIMEOUT_S = 20.0
+START_AGAIN_S = (1.0, 4.0, 15.0, 30.0)
+"""How long after each loss of a worker another is started on its node, if Ray lists it as alive."""
+
+
+class Session:
+    """Lives while a lease is on it. It is the loop's `Watcher`, and tells each lease its part.
+
+    Invariant: `_wants[node]` is the bit set of the objects that the loop was told this node wants.
+    """
+
+    def __init__(
+        self,
+        pool: WorkerPool,
+        terms: Terms,
+        limits: Limits,
+        *,
+        clock: Callable[[], float] | None = None,
+        max_wait_s: float = 2.0,
+    ) -> None:
+        self.terms = terms
+        self.limits = limits
+        self.id = SwarmId(secrets.token_hex(8))
+        self.leases: dict[str, Lease] = {}
+        self._clock = clock or asyncio.get_running_loop().time
+        self._ticket = SwarmTicket(self.id, secrets.token_hex(32), terms.durability)
+        worker_terms = WorkerTerms(limits.node_parallelism, terms.peer_ports)
+        self._swarm = PooledSwarm(pool, self._ticket, worker_terms)
+        settings = SchedulerSettings(
+            download_slots=limits.node_parallelism,
+            origin_slots=limits.object_store_parallelism,
+        )
+        self._loop = SchedulingLoop(
+            self._swarm,
+            Scheduler(settings),
+            self,
+            clock=self._clock,
+            max_wait_s=max_wait_s,
+        )
+        self._union = WantedUnion()
+        self._live: dict[NodeId, NodeInfo] = {}
+        self._wants: dict[NodeId, int] = {}
+        self._landed: dict[NodeId, int] = {}
+        self._losses: dict[NodeId, int] = {}
+        self._start_at: dict[NodeId, float] = {}
+        self._refusals: dict[NodeId, XfdError] = {}
+        self._retries: dict[NodeId, int] = {}
+        self._joined = asyncio.Event()
+        self._log = events.logger(swarm=self.id)
+        self._log.info(events.SWARM_STARTED)
+
+    def open(self, lease: Lease, live: Sequence[NodeInfo]) -> None:
+        """Puts a lease on the swarm. What goes wrong from here on is told by its status."""
+        self.leases[lease.request.id] = lease
+        try:
+            chosen = select(live, lease.request.selector)
+        except XfdError as error:
+            lease.fail(error)
+            return
+        self._live = {node.id: node for node in live}
+        lease.finding = asyncio.create_task(self._find(lease, chosen))
+
+    async def close_lease(self, lease: Lease) -> None:
+        """Takes a lease off; what only it wanted is released."""
+        self.leases.pop(lease.request.id, None)
+        if lease.finding is not None:
+            lease.finding.cancel()
+        lease.fail(NodeLostError("The lease was given back"))
+        if lease.wanted is not None:
+            released = self._union.drop(lease.wanted)
+            if released and self.leases:
+                self._loop.release(released)
+
+    async def close(self) -> None:
+        """Ends the swarm on every node."""
+        await self._loop.close()
+        await self._swarm.leave(LEAVE_TIMEOUT_S)
+        self._log.info(events.SWARM_ENDED)
+
+    def see_nodes(self, live: Sequence[NodeInfo]) -> None:
+        """The cluster's live nodes as of now: some may be new, some gone, some back."""
+        now = self._clock()
+        self._live = {node.id: node for node in live}
+        for node in [node for node in self._wants if node not in self._live]:
+            self._forget(node, NodeLostError("Ray lists the node as dead", node=node), now)
+        for node in [node for node in self._start_at if node not in self._live]:
+            self._forget(node, NodeLostError("Ray lists the node as dead", node=node), now)
+            del self._start_at[node]
+        self._joined.set()
+        for lease in list(self.leases.values()):
+            if lease.tally is None or lease.error is not None:
+                continue
+            for info in live:
+                tally = lease.tally.nodes.get(info.id)
+                is_new = tally is None and lease.request.selector.takes_late_nodes
+                if is_new and lease.request.selector.matches(info):
+                    lease.tally.add_node(info.id, now, late=True)
+                    self._bring(lease, info)
+                elif tally is not None and not tally.is_lost and self._may_start(info.id, now):
+                    self._bring(lease, info)
+        self._settle(now)
+
+    # What the loop tells.
+
+    def joined(self, node: NodeId) -> None:
+        """See `Watcher`."""
+        self._log.info(events.NODE_JOINED, node=node)
+        self._joined.set()
+
+    def took_inventory(
+        self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory, *, again: bool
+    ) -> None:
+        """See `Watcher`."""
+        now = self._clock()
+        for index in inventory.landed:
+            self._landed[node] = self._landed.get(node, 0) | 1 << index
+        self._log.info(
+            events.INVENTORY_TAKEN,
+            node=node,
+            objects=len(objects),
+            landed=len(inventory.landed),
+            elsewhere=len(inventory.elsewhere),
+            again=again,
+        )
+        for _, tally in self._running():
+            tally.took_inventory(node, objects, inventory, now)
+        self._settle(now)
+
+    def reported(self, node: NodeId, report: NodeReport) -> None:
+        """See `Watcher`."""
+        now = self._clock()
+        self._retries[node] = report.counters.retries
+        if report.full is not None:
+            for _, tally in self._running():
+                tally.took_inventory(node, report.full.landed, report.full, now)
+        for event in report.events:
+            if isinstance(event, ChunkHeld):
+                for _, tally in self._running():
+                    tally.held(node, event, now)
+            elif isinstance(event, ObjectLanded):
+                self._landed[node] = self._landed.get(node, 0) | 1 << event.object
+                for _, tally in self._running():
+                    tally.landed(node, event, now)
+            elif isinstance(event, OrderFailed):
+                self._log.info(
+                    events.ORDER_FAILED,
+                    node=node,
+                    chunk=event.chunk,
+                    source=event.source,
+                    fault=event.fault,
+                    error=str(event.error),
+                )
+        self._settle(now)
+
+    def failed(self, node: NodeId, objects: Sequence[ObjectIndex], error: XfdError) -> None:
+        """See `Watcher`."""
+        now = self._clock()
+        self._log.warning(events.OBJECT_FAILED, node=node, objects=len(objects), error=str(error))
+        for lease in list(self.leases.values()):
+            lease.refuse(node, tuple(objects), error, now)
+        self._settle(now)
+
+    def lost(self, node: NodeId, error: XfdError) -> None:
+        """See `Watcher`. A worker that dies on a living node is started again, some times."""
+        now = self._clock()
+        self._log.warning(events.NODE_LOST, node=node, error=str(error))
+        self._swarm.forget(node)
+        self._wants.pop(node, None)
+        self._landed.pop(node, None)
+        self._joined.set()
+        losses = self._losses[node] = self._losses.get(node, 0) + 1
+        if isinstance(error, NodeLostError) and losses <= len(START_AGAIN_S):
+            self._start_at[node] = now + START_AGAIN_S[losses - 1]
+            for lease, tally in self._running():
+                tally.start_over(node)
+                if lease.request.on_node_failure == "fail":
+                    lease.lose(node, error, now)
+        else:
+            self._refusals[node] = error
+            for lease in list(self.leases.values()):
+                lease.refuse(node, None, error, now)
+        self._settle(now)
+
+    async def _find(self, lease: Lease, chosen: Sequence[NodeInfo]) -> None:
+        request = lease.request
+        try:
+            for node in chosen:
+                if self._may_start(node.id, self._clock()):
+                    self._admit(node)
+            found = await self._ask_first_up(lease, chosen)
+            wanted = self._union.add(
+                request.lookups, found, request.stores, request.chunk_size_bytes
+            )
+        except XfdError as error:
+            lease.fail(error)
+            return
+        lease.wanted = wanted
+        lease.tally = _tally_of(wanted.objects, began=lease.began)
+        lease.retries_before = sum(self._retries.values())
+        if wanted.grown is not None:
+            catalog = wanted.grown.catalog
+            self._log.info(
+                events.CATALOG_GREW, objects=len(catalog.objects), chunks=len(catalog.chunks)
+            )
+            self._loop.grow(catalog)
+        now = self._clock()
+        for node in chosen:
+            lease.tally.add_node(node.id, now)
+            if (refusal := self._refusals.get(node.id)) is not None:
+                lease.refuse(node.id, None, refusal, now)
+            elif node.id not in self._live:
+                lease.lose(node.id, NodeLostError("Ray lists the node as dead"), now)
+            elif node.id in self._loop.nodes:
+                self._bring(lease, node)
+        self._settle(now)
+
+    async def _ask_first_up(
+        self, lease: Lease, chosen: Sequence[NodeInfo]
+    ) -> list[list[FoundObject]]:
+        """Has the first node that is up find the objects; another one if that is lost."""
+        while True:
+            self._joined.clear()
+            up = [node.id for node in chosen if self._loop.is_joined(node.id)]
+            worker = self._swarm.member(up[0]) if up else None
+            if worker is not None:
+                try:
+                    return await worker.find_objects(lease.request.lookups, lease.request.stores)
+                except NodeLostError as error:
+                    self._loop.remove_node(up[0], error)
+                    continue
+            hopeful = [node for node in chosen if node.id in self._live]
+            hopeful = [node for node in hopeful if node.id not in self._refusals]
+            if not hopeful:
+                refusals = [self._refusals[n.id] for n in chosen if n.id in self._refusals]
+                raise (refusals or [NodeLostError("No selected node is left")])[0]
+            for node in hopeful:
+                if self._may_start(node.id, self._clock()):
+                    self._admit(node)
+            await self._joined.wait()
+
+    def _bring(self, lease: Lease, node: NodeInfo) -> None:
+        """The node is to have what the lease wants."""
+        if lease.wanted is None or lease.tally is None:
+            return
+        self._admit(node)
+        wants = self._wants.get(node.id, 0)
+        landed = self._landed.get(node.id, 0)
+        now = self._clock()
+        for part, objects in lease.wanted.objects:
+            new = tuple(index for index in objects if not wants >> index & 1)
+            old_landed = tuple(i for i in objects if wants >> i & 1 and landed >> i & 1)
+            if old_landed:
+                lease.tally.took_inventory(node.id, old_landed, Inventory(landed=old_landed), now)
+            if new:
+                for index in new:
+                    wants |= 1 << index
+                self._loop.want(node.id, part, new)
+        self._wants[node.id] = wants
+
+    def _may_start(self, node: NodeId, now: float) -> bool:
+        """Whether the node has no worker, and it is time to start one."""
+        return (
+            node not in self._loop.nodes
+            and node not in self._refusals
+            and now >= self._start_at.get(node, 0.0)
+        )
+
+    def _admit(self, node: NodeInfo) -> None:
+        if node.id in self._loop.nodes:
+            return
+        self._swarm.know(node)
+        self._loop.add_node(node.id, NodeTraits(zone=node.zone))
+
+    def _forget(self, node: NodeId, error: XfdError, now: float) -> None:
+        self._loop.remove_node(node, error)
+        self._wants.pop(node, None)
+        for lease in list(self.leases.values()):
+            lease.lose(node, error, now)
+
+    def _running(self) -> list[tuple[Lease, LeaseTally]]:
+        return [(lease, lease.tally) for lease in self.leases.values() if lease.tally is not None]
+
+    def _settle(self, now: float) -> None:
+        retries = sum(self._retries.values())
+        for lease in self.leases.values():
+            if lease.settle(now, retries):
+                failed = lease.error is not None
+                self._log.info(
+                    events.LEASE_FAILED if failed else events.LEASE_DONE,
+                    lease=lease.request.id,
+                    error=str(lease.error) if failed else None,
+                )
+
+
+def _tally_of(wanted: Sequence[tuple[Part, Sequence[ObjectIndex]]], *, began: float) -> LeaseTally:
+    objects = []
+    chunks = []
+    for part, indexes in wanted:
+        chosen = set(indexes)
+        objects += [item for item in part.catalog.objects if item.index in chosen]
+        chunks += [
+            chunk
+            for chunk in part.catalog.chunks
+            if any(span.object in chosen for span in chunk.spans)
+        ]
+    return LeaseTally(objects, chunks, began=began)

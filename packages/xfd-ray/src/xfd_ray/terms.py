@@ -1,0 +1,91 @@
+"""What a driver and the coordinator say to each other."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from xfd_api.errors import XfdError
+from xfd_api.lookups import Lookup
+from xfd_api.reports import DistributionReport, Progress
+from xfd_api.settings import Durability
+from xfd_api.stores import ObjectStoreConfigByProfile
+from xfd_ray.bound import LinkRates
+from xfd_ray.placement import NodeSelector
+
+LEASE_TTL_S = 6.0
+"""A lease that was not renewed for so long has lost its driver."""
+
+RENEW_EVERY_S = 1.0
+
+LATE_NODE_POLL_S = 1.0
+
+OnNodeFailure = Literal["continue", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Conditions that a swarm keeps for all who share it; calls with others get another swarm."""
+
+    durability: Durability = Durability.OBJECT
+    origin_policy: str = "once-per-cluster"
+    peer_ports: tuple[int, int] | None = None
+    peer_tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How hard a swarm may work; who comes first to a swarm decides.
+
+    Attributes:
+        node_parallelism: chunks that one node fetches at once.
+        object_store_parallelism: chunks that the swarm reads from the origin at once.
+    """
+
+    node_parallelism: int = 16
+    object_store_parallelism: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRequest:
+    """What a driver wants, and for how long.
+
+    Attributes:
+        id: chosen by the driver; asking again with the same id attaches to the same lease.
+        terms: None joins the oldest swarm there is, else one of default terms.
+        keep_s: how long coordinator and workers stay after the last lease.
+        versions: of the driver's xfd packages.
+    """
+
+    id: str
+    lookups: tuple[Lookup, ...]
+    stores: ObjectStoreConfigByProfile = field(repr=False)
+    selector: NodeSelector
+    terms: Terms | None = Terms()
+    limits: Limits = Limits()
+    chunk_size_bytes: int | None = None
+    on_node_failure: OnNodeFailure = "continue"
+    keep_s: float = 60.0
+    rates: LinkRates | None = None
+    versions: Mapping[str, str | None] = field(default_factory=dict)
+
+
+class LeaseState(enum.Enum):
+    """`UNKNOWN`: the coordinator has no such lease (any more); attach again."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseStatus:
+    """How a lease is doing; `report` and `error` are set by the end."""
+
+    state: LeaseState
+    progress: Progress | None = None
+    report: DistributionReport | None = None
+    error: XfdError | None = None

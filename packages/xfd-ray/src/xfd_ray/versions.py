@@ -1,0 +1,38 @@
+"""The handshake: nodes of one swarm run the same versions of the xfd packages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from xfd_api.errors import VersionMismatchError
+
+PACKAGES = ("xfd_api", "xfd_scheduler", "xfd_dataplane", "xfd_ray")
+
+
+def installed_versions() -> dict[str, str | None]:
+    """Version of each xfd package in this process; None where it cannot be imported."""
+    versions: dict[str, str | None] = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = str(import_module(package).__version__)
+        except ImportError:
+            versions[package] = None
+    return versions
+
+
+def check_versions(
+    ours: Mapping[str, str | None], theirs: Mapping[str, str | None], *, node: str
+) -> None:
+    """Compares what a node has with what the coordinator has.
+
+    Raises:
+        VersionMismatchError: naming the node, and each package that is missing or differs.
+    """
+    differences = [
+        f"{package} is {theirs.get(package) or 'missing'} instead of {wanted or 'missing'}"
+        for package, wanted in ours.items()
+        if theirs.get(package) != wanted or wanted is None
+    ]
+    if differences:
+        raise VersionMismatchError("; ".join(differences), node=node)

@@ -1,0 +1,142 @@
+"""The union of what several leases want: one growing catalog, each object in it once.
+
+Pure. An object is the same as another where store, key, version, destination and unpacking are;
+credentials are no part of that. Profiles of different drivers may share a name, so each store gets
+a name of its own in the catalog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from xfd_api.catalog import build_catalog, cut, refuse_conflicts
+from xfd_api.chunks import Catalog, CatalogObject, FoundObject
+from xfd_api.ids import ObjectIndex
+from xfd_api.lookups import Lookup
+from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a catalog grew by at one time, with the stores that it is read from."""
+
+    catalog: Catalog
+    stores: ObjectStoreConfigByProfile = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one lease wants.
+
+    Attributes:
+        objects: by part; those of one part in the catalog's order.
+        grown: the part that is new with this lease, if one is.
+    """
+
+    objects: tuple[tuple[Part, tuple[ObjectIndex, ...]], ...]
+    grown: Part | None
+
+
+class WantedUnion:
+    """Invariant: `_index_of` holds exactly the objects that somebody wants."""
+
+    def __init__(self) -> None:
+        self._index_of: dict[object, ObjectIndex] = {}
+        self._live: dict[ObjectIndex, tuple[CatalogObject, Part]] = {}
+        self._wanted_by: dict[ObjectIndex, int] = {}
+        self._profile_of: dict[object, str | None] = {}
+        self._stores: dict[str | None, ObjectStoreConfig] = {}
+        self._next_object = 0
+        self._next_chunk = 0
+
+    def add(
+        self,
+        lookups: Sequence[Lookup],
+        found: Sequence[Sequence[FoundObject]],
+        stores: ObjectStoreConfigByProfile,
+        chunk_size_bytes: int | None,
+    ) -> Wanted:
+        """Takes up what one lease wants; for `chunk_size_bytes` see `build_catalog`.
+
+        Raises:
+            DestinationConflictError: it wants a place that another lease's object has.
+            XfdError: see `build_catalog`.
+        """
+        renamed = tuple(
+            replace(lookup, profile_name=self._profile(lookup, stores)) for lookup in lookups
+        )
+        asked = build_catalog(
+            renamed,
+            found,
+            chunk_size_bytes=chunk_size_bytes,
+            first_object=self._next_object,
+            first_chunk=self._next_chunk,
+        )
+        new = [item for item in asked.objects if _identity(item) not in self._index_of]
+        refuse_conflicts([item for item, _ in self._live.values()] + new)
+        grown = self._grow(asked, new, chunk_size_bytes) if new else None
+        by_part: dict[int, tuple[Part, list[ObjectIndex]]] = {}
+        for item in asked.objects:
+            index = self._index_of[_identity(item)]
+            self._wanted_by[index] = self._wanted_by.get(index, 0) + 1
+            part = self._live[index][1]
+            by_part.setdefault(part.catalog.first_object, (part, []))[1].append(index)
+        return Wanted(
+            objects=tuple((part, tuple(sorted(indexes))) for part, indexes in by_part.values()),
+            grown=grown,
+        )
+
+    def drop(self, wanted: Wanted) -> tuple[ObjectIndex, ...]:
+        """A lease ended; returns the objects that nobody wants any more."""
+        released = []
+        for _, indexes in wanted.objects:
+            for index in indexes:
+                self._wanted_by[index] -= 1
+                if self._wanted_by[index] == 0:
+                    item, _ = self._live.pop(index)
+                    del self._wanted_by[index]
+                    del self._index_of[_identity(item)]
+                    released.append(index)
+        return tuple(released)
+
+    def _grow(
+        self, asked: Catalog, new: Sequence[CatalogObject], chunk_size_bytes: int | None
+    ) -> Part:
+        catalog = asked
+        if len(new) < len(asked.objects):
+            objects = tuple(
+                replace(item, index=ObjectIndex(self._next_object + place))
+                for place, item in enumerate(new)
+            )
+            catalog = Catalog(
+                objects=objects,
+                chunks=tuple(cut(objects, chunk_size_bytes, self._next_chunk)),
+                first_object=self._next_object,
+                first_chunk=self._next_chunk,
+            )
+        names = {item.profile_name for item in catalog.objects}
+        part = Part(catalog, ObjectStoreConfigByProfile({n: self._stores[n] for n in names}))
+        self._next_object += len(catalog.objects)
+        self._next_chunk += len(catalog.chunks)
+        for item in catalog.objects:
+            self._index_of[_identity(item)] = item.index
+            self._live[item.index] = (item, part)
+        return part
+
+    def _profile(self, lookup: Lookup, stores: ObjectStoreConfigByProfile) -> str | None:
+        """The catalog's name of a lookup's store; the newest credentials for it are kept."""
+        config = stores.of(lookup.profile_name)
+        place = (config.kind, config.endpoint, config.bucket, config.directory, config.base_url)
+        if place not in self._profile_of:
+            name, k = lookup.profile_name, 2
+            while name in self._stores:
+                name, k = f"{lookup.profile_name or 'store'}-{k}", k + 1
+            self._profile_of[place] = name
+        name = self._profile_of[place]
+        self._stores[name] = config
+        return name
+
+
+def _identity(item: CatalogObject) -> object:
+    return (item.profile_name, item.bucket, item.found, item.destination, item.unpack)

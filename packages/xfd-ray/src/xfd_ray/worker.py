@@ -1,0 +1,277 @@
+"""One node's side of the control channel: a data plane behind asynchronous calls.
+
+A plain class; `actors` makes a Ray actor of it. Calls of the data plane block, so they run in
+threads. One task per swarm moves the data plane's events into an outbox; `exchange` is the long
+poll that hands orders in and reports out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from xfd_api.chunks import Catalog, FoundObject
+from xfd_api.errors import InternalError, XfdError
+from xfd_api.ids import NodeId, SwarmId
+from xfd_api.lookups import Lookup
+from xfd_api.orders import Discard, Order
+from xfd_api.paths import root
+from xfd_api.ports import DataPlane, ObjectFinder
+from xfd_api.reports import Inventory, NodeEvent, NodeReport
+from xfd_api.settings import NodeSettings, SwarmTicket
+from xfd_api.stores import ObjectStoreConfigByProfile
+from xfd_ray.events import log_to_stderr
+from xfd_ray.metrics import NodeMetrics
+from xfd_ray.outbox import Outbox
+from xfd_ray.versions import installed_versions
+
+T = TypeVar("T")
+
+POLL_S = 1.0
+MISSING_EXCHANGE_S = 5.0
+
+
+class NodePlane(DataPlane, ObjectFinder, Protocol):
+    """What a worker needs: `xfd_dataplane.Node`, or a stand-in for it."""
+
+
+DataPlaneFactory = Callable[[NodeId, NodeSettings], NodePlane]
+
+
+def real_data_plane(node: NodeId, settings: NodeSettings) -> NodePlane:
+    """The data plane in Rust; imported where it runs, so that drivers need not load it."""
+    from xfd_dataplane import Node
+
+    return Node(node, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """How a worker introduces itself.
+
+    Attributes:
+        peer_address: of its peer server, `host:port`.
+        metrics_address: of its Prometheus endpoint, `host:port`.
+        versions: of its xfd packages.
+        root: folder of its relative destinations.
+    """
+
+    node: NodeId
+    peer_address: str
+    metrics_address: str
+    versions: dict[str, str | None]
+    root: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call of the long poll.
+
+    Attributes:
+        number: counted from 1; a repeated call has the number of the first.
+        ack: the last report that arrived.
+        again: send again what was not acknowledged.
+        max_wait_s: answer after so long, whether something happened or not.
+    """
+
+    number: int
+    orders: tuple[Order, ...]
+    ack: int
+    again: bool = False
+    max_wait_s: float = 2.0
+
+
+class _Desk:
+    """One swarm's part of a worker."""
+
+    def __init__(self) -> None:
+        self.outbox = Outbox()
+        self.changed = asyncio.Condition()
+        self.next_number = 1
+        self.latest_caller = 0
+        self.pump: asyncio.Task[None] | None = None
+        self.failure: XfdError | None = None
+        self.ended = False
+
+    async def tell(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+
+class NodeWorker:
+    """See the module. Every method raises the data plane's errors with the node filled in."""
+
+    def __init__(
+        self,
+        node: NodeId,
+        host: str,
+        *,
+        node_parallelism: int = 16,
+        peer_ports: tuple[int, int] | None = None,
+        data_plane: DataPlaneFactory = real_data_plane,
+    ) -> None:
+        log_to_stderr()
+        self._node = node
+        self._host = host
+        self._ports = peer_ports
+        self._settings = NodeSettings(root=str(root()), node_parallelism=node_parallelism)
+        self._make_plane = data_plane
+        self._plane: NodePlane | None = None
+        self._hello: Hello | None = None
+        self._metrics: NodeMetrics | None = None
+        self._desks: dict[SwarmId, _Desk] = {}
+        self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="xfd")
+        self._lock: asyncio.Lock | None = None
+
+    async def hello(self) -> Hello:
+        """Starts the data plane and its servers at the first call.
+
+        A node whose packages are missing answers too, so that the handshake can say so.
+
+        Raises:
+            PeerPortError: no port of the range is free.
+        """
+        self._lock = self._lock or asyncio.Lock()
+        async with self._lock:
+            if self._hello is None:
+                self._hello = await self._start()
+            return self._hello
+
+    async def find_objects(
+        self, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
+    ) -> list[list[FoundObject]]:
+        """See `ObjectFinder`."""
+        return await self._call(lambda: self._running().find_objects(lookups, stores))
+
+    async def join(self, ticket: SwarmTicket) -> None:
+        """Enters a swarm, with an empty catalog."""
+        await self._call(lambda: self._running().join(ticket))
+        desk = self._desks[ticket.swarm] = _Desk()
+        desk.pump = asyncio.create_task(self._pump(ticket.swarm, desk))
+
+    async def extend(
+        self, swarm: SwarmId, catalog: Catalog, stores: ObjectStoreConfigByProfile
+    ) -> Inventory:
+        """See `DataPlane.extend`."""
+        desk = self._desk(swarm)
+        inventory = await self._call(lambda: self._running().extend(swarm, catalog, stores))
+        desk.outbox.take_stock(inventory)
+        return inventory
+
+    async def exchange(self, swarm: SwarmId, call: Exchange) -> NodeReport:
+        """Takes orders; answers once something happened, a later call came, or time is up.
+
+        Orders of a call that came before are not taken twice, and calls are taken in the order of
+        their numbers.
+        """
+        desk = self._desk(swarm)
+        desk.latest_caller = max(desk.latest_caller, call.number)
+        await self._in_turn(swarm, desk, call)
+        await _until(
+            desk,
+            lambda: desk.outbox.has_news or desk.latest_caller > call.number or call.again,
+            call.max_wait_s,
+        )
+        if desk.failure is not None:
+            raise desk.failure
+        counters = self._running().counters(swarm)
+        return desk.outbox.report(call.ack, counters, again=call.again)
+
+    async def leave(self, swarm: SwarmId) -> None:
+        """Ends the swarm here; see `DataPlane.leave`."""
+        desk = self._desks.pop(swarm, None)
+        if desk is None:
+            return
+        desk.ended = True
+        await desk.tell()
+        await self._call(lambda: self._running().leave(swarm))
+
+    async def close(self) -> None:
+        """Leaves every swarm and stops the servers."""
+        for swarm in list(self._desks):
+            await self.leave(swarm)
+        if self._plane is not None:
+            await self._call(self._plane.close)
+        if self._metrics is not None:
+            self._metrics.close()
+
+    async def _start(self) -> Hello:
+        versions = installed_versions()
+        if versions["xfd_dataplane"] is None and self._make_plane is real_data_plane:
+            return Hello(self._node, "", "", versions, self._settings.root, os.getpid())
+        plane = await self._call(lambda: self._make_plane(self._node, self._settings))
+        self._plane = plane
+        address = await self._call(lambda: plane.serve(self._host, self._ports))
+        self._metrics = NodeMetrics(plane.counters)
+        metrics_address = self._metrics.serve(self._host)
+        return Hello(
+            self._node, address, metrics_address, versions, self._settings.root, os.getpid()
+        )
+
+    async def _in_turn(self, swarm: SwarmId, desk: _Desk, call: Exchange) -> None:
+        await _until(desk, lambda: desk.next_number >= call.number, MISSING_EXCHANGE_S)
+        if call.number < desk.next_number:
+            return
+        desk.next_number = call.number + 1
+        if call.orders:
+            for order in call.orders:
+                if isinstance(order, Discard):
+                    desk.outbox.forget(order.chunks)
+            # Orders are queued by the data plane at once; no thread is worth it, and without one
+            # they cannot overtake each other.
+            self._running().submit(swarm, call.orders)
+        await desk.tell()
+
+    async def _pump(self, swarm: SwarmId, desk: _Desk) -> None:
+        while not desk.ended:
+            try:
+                events = await self._call(lambda: self._running().poll(swarm, POLL_S))
+            except XfdError as error:
+                if not desk.ended:
+                    desk.failure = error
+                    await desk.tell()
+                return
+            if events:
+                self._count(events)
+                desk.outbox.add(events)
+                await desk.tell()
+
+    def _count(self, events: Sequence[NodeEvent]) -> None:
+        if self._metrics is not None:
+            self._metrics.observe(events)
+
+    def _running(self) -> NodePlane:
+        if self._plane is None:
+            raise InternalError("The node's data plane is not running", node=self._node)
+        return self._plane
+
+    def _desk(self, swarm: SwarmId) -> _Desk:
+        if swarm not in self._desks:
+            raise InternalError(f"The node is not in swarm {swarm}", node=self._node)
+        return self._desks[swarm]
+
+    async def _call(self, function: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+        except XfdError as error:
+            raise error.at_node(self._node) from error
+
+
+async def _until(desk: _Desk, happened: Callable[[], bool], timeout_s: float) -> None:
+    """Waits until it happened, the swarm failed or ended, or time is up."""
+
+    async def wait() -> None:
+        async with desk.changed:
+            await desk.changed.wait_for(
+                lambda: happened() or desk.ended or desk.failure is not None
+            )
+
+    try:
+        await asyncio.wait_for(wait(), timeout_s)
+    except asyncio.TimeoutError:
+        return

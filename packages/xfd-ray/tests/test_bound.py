@@ -1,0 +1,65 @@
+"""The bound of a distribution, term by term."""
+
+import pytest
+
+from xfd_api.errors import InvalidRequestError
+from xfd_ray.bound import LinkRates, RateMeter, bound_s, bound_with_source, observed_rates
+
+F = 1000
+
+
+@pytest.mark.parametrize(
+    ("rates", "seconds"),
+    [
+        (LinkRates(origin=100), 10.0),  # F / S
+        (LinkRates(origin=1000, down=50), 20.0),  # F / d
+        (LinkRates(origin=1000, down=500, write=40), 25.0),  # the disk is slower than the link
+        (LinkRates(origin=1000, down=500, up=100), 7.5),  # (N - 1) F / (N u)
+    ],
+)
+def test_the_slowest_part_sets_the_bound(rates, seconds):
+    assert bound_s([F] * 4, F, rates) == pytest.approx(seconds)
+
+
+def test_only_what_was_missing_counts():
+    rates = LinkRates(origin=100, down=100, up=100)
+    # One of two nodes had everything: nothing leaves the origin, one node receives.
+    assert bound_s([0, F], 0, rates) == pytest.approx(10.0)
+    assert bound_s([0, 0], 0, rates) is None
+
+
+def test_without_rates_the_bound_is_unknown():
+    assert bound_with_source([F], F, None, LinkRates()) == (None, None)
+
+
+def test_configured_rates_are_preferred_to_observed_ones():
+    observed = LinkRates(origin=10)
+    assert bound_with_source([F], F, LinkRates(origin=100), observed) == (10.0, "configured")
+    assert bound_with_source([F], F, None, observed) == (100.0, "observed")
+
+
+def test_rates_come_from_the_environment():
+    assert LinkRates.from_environment({}) is None
+    told = LinkRates.from_environment({"XFD_DOWN_BYTES_PER_S": "5e6"})
+    assert told == LinkRates(down=5e6)
+    with pytest.raises(InvalidRequestError, match="XFD_UP_BYTES_PER_S"):
+        LinkRates.from_environment({"XFD_UP_BYTES_PER_S": "fast"})
+
+
+def test_the_peak_rate_is_that_of_the_busiest_second():
+    meter = RateMeter()
+    assert meter.peak() is None
+    meter.add(end=1.0, seconds=0.9, size=100)
+    for k in range(10):  # ten transfers of 2 s side by side
+        meter.add(end=12.0 - k * 0.01, seconds=2.0, size=200)
+    assert meter.peak() == pytest.approx(1000, rel=0.25)
+
+
+def test_observed_rates_are_the_best_of_any_node():
+    slow, fast = RateMeter(), RateMeter()
+    slow.add(1.0, 1.0, 10)
+    fast.add(1.0, 1.0, 1000)
+    rates = observed_rates(RateMeter(), [slow, fast], [])
+    assert rates.origin is None
+    assert rates.up is None
+    assert rates.down == fast.peak()

@@ -1,0 +1,105 @@
+"""What several leases want becomes one catalog."""
+
+from pathlib import Path
+
+import pytest
+
+from xfd_api.errors import DestinationConflictError
+from xfd_api.lookups import plan_lookups
+from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
+from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
+from xfd_api.testing import FakeOrigin
+from xfd_ray.wants import WantedUnion
+
+STORE = by_profile(ObjectStoreConfig.make_for_s3("bucket"))
+
+
+def one(key: str, destination: str | None = None, profile: str | None = None) -> DownloadRequest:
+    return DownloadRequest(
+        ObjectDownloadRequest(key, Path(destination or f"out/{key}"), profile_name=profile)
+    )
+
+
+@pytest.fixture
+def origin() -> FakeOrigin:
+    return FakeOrigin({"a": 10, "b": 20, "dir/c": 30, "dir/d": 40})
+
+
+def add(union: WantedUnion, origin: FakeOrigin, requests, stores=STORE):
+    lookups = plan_lookups(requests, stores)
+    return union.add(lookups, origin.find_objects(lookups, stores), stores, None)
+
+
+def test_the_same_object_and_destination_is_in_the_catalog_once(origin):
+    union = WantedUnion()
+    first = add(union, origin, [one("a"), one("b")])
+    second = add(union, origin, [one("b"), one("dir/c")])
+    assert first.grown is not None
+    assert second.grown is not None
+    assert [item.found.key for item in second.grown.catalog.objects] == ["dir/c"]
+    assert second.grown.catalog.first_object == 2
+    assert second.grown.catalog.first_chunk == len(first.grown.catalog.chunks)
+    assert {part.catalog.first_object: found for part, found in second.objects} == {
+        0: (1,),
+        2: (2,),
+    }
+    assert add(union, origin, [one("a")]).grown is None
+
+
+def test_only_what_nobody_wants_any_more_is_released(origin):
+    union = WantedUnion()
+    first = add(union, origin, [one("a"), one("b")])
+    second = add(union, origin, [one("b")])
+    assert union.drop(first) == (0,)
+    assert union.drop(second) == (1,)
+    again = add(union, origin, [one("a")])
+    assert again.grown is not None
+    assert again.grown.catalog.first_object == 2  # an index is never used twice
+
+
+def test_a_place_that_another_lease_has_is_refused_and_nothing_is_taken_up(origin):
+    union = WantedUnion()
+    add(union, origin, [one("a", "out/x")])
+    with pytest.raises(DestinationConflictError):
+        add(union, origin, [one("b", "out/x")])
+    origin.versions["a"] += 1
+    with pytest.raises(DestinationConflictError):
+        add(union, origin, [one("a", "out/x")])
+    assert add(union, origin, [one("b", "out/y")]).grown.catalog.first_object == 1
+
+
+def test_profiles_of_one_name_and_two_stores_stay_apart(origin):
+    union = WantedUnion()
+    mine = by_profile(ObjectStoreConfig.make_for_s3("mine"))
+    theirs = by_profile(ObjectStoreConfig.make_for_s3("theirs"))
+    first = add(union, origin, [one("a", "out/1")], mine).grown
+    second = add(union, origin, [one("a", "out/2")], theirs).grown
+    names = [part.catalog.objects[0].profile_name for part in (first, second)]
+    assert len(set(names)) == 2
+    assert [
+        part.stores.of(name).bucket for part, name in zip((first, second), names, strict=True)
+    ] == [
+        "mine",
+        "theirs",
+    ]
+
+
+def test_other_credentials_make_no_other_store(origin):
+    union = WantedUnion()
+    add(union, origin, [one("a", profile="p")], _profile("key-1"))
+    again = add(union, origin, [one("a", profile="p"), one("b", profile="p")], _profile("key-2"))
+    assert [item.found.key for item in again.grown.catalog.objects] == ["b"]
+    assert again.grown.stores.of("p").access_key_id == "key-2"
+
+
+def test_a_prefix_and_one_of_its_objects_are_one_file(origin):
+    union = WantedUnion()
+    tree = DownloadRequest(PrefixDownloadRequest("dir/", Path("out/dir")))
+    whole = add(union, origin, [tree])
+    assert len(whole.grown.catalog.objects) == 2
+    assert add(union, origin, [one("dir/c", "out/dir/c")]).grown is None
+
+
+def _profile(key: str) -> ObjectStoreConfigByProfile:
+    config = ObjectStoreConfig.make_for_s3("b", access_key_id=key, secret_access_key="s")
+    return ObjectStoreConfigByProfile({"p": config})

@@ -1,0 +1,72 @@
+"""The scheduler's index of a growing catalog: which chunks make up which object."""
+
+from __future__ import annotations
+
+from xfd_api.chunks import Catalog
+from xfd_api.ids import ObjectIndex
+
+
+class ChunkIndexer:
+    """Looks up chunks by object and objects by chunk.
+
+    Attributes:
+        sizes: bytes of each chunk.
+        priorities: of each chunk; smaller is needed sooner.
+        objects_of: objects that each chunk holds bytes of.
+        chunks_of: chunks of each object, in order; empty for a directory marker.
+        by_priority: for each priority, its chunks as a bit set.
+    """
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.priorities: list[int] = []
+        self.objects_of: list[tuple[ObjectIndex, ...]] = []
+        self.chunks_of: list[list[int]] = []
+        self.by_priority: dict[int, int] = {}
+        self._masks: dict[tuple[ObjectIndex, ...], int] = {}
+
+    def grow(self, catalog: Catalog) -> None:
+        """Adds what `catalog` has beyond what is known.
+
+        Raises:
+            ValueError: it does not carry on where the known one stops.
+        """
+        if catalog.first_chunk != len(self.sizes) or catalog.first_object != len(self.chunks_of):
+            raise ValueError(
+                f"a catalog from object {catalog.first_object} and chunk {catalog.first_chunk} on "
+                f"does not follow {len(self.chunks_of)} objects and {len(self.sizes)} chunks"
+            )
+        self.chunks_of.extend([] for _ in catalog.objects)
+        added: dict[int, list[int]] = {}
+        for chunk in catalog.chunks:
+            index = len(self.sizes)
+            self.sizes.append(chunk.size)
+            self.priorities.append(chunk.priority)
+            self.objects_of.append(tuple(span.object for span in chunk.spans))
+            for span in chunk.spans:
+                self.chunks_of[span.object].append(index)
+            added.setdefault(chunk.priority, []).append(index)
+        for priority, chunks in added.items():
+            known = self.by_priority.get(priority, 0)
+            self.by_priority[priority] = known | mask_of(chunks)
+        self.by_priority = dict(sorted(self.by_priority.items()))
+
+    def chunks_mask(self, objects: tuple[ObjectIndex, ...]) -> int:
+        """The chunks of all these objects, as a bit set."""
+        mask = self._masks.get(objects)
+        if mask is None:
+            mask = mask_of([chunk for item in objects for chunk in self.chunks_of[item]])
+            if len(self._masks) >= 64:
+                self._masks.clear()
+            self._masks[objects] = mask
+        return mask
+
+
+def mask_of(members: list[int]) -> int:
+    """A bit set of these members, made in one pass whatever their number."""
+    if not members:
+        return 0
+    cells = bytearray(max(members) // 8 + 1)
+    for member in members:
+        cells[member >> 3] |= 1 << (member & 7)
+    return int.from_bytes(cells, "little")

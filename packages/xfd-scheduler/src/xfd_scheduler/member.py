@@ -1,0 +1,100 @@
+"""What the scheduler keeps of one node."""
+
+from __future__ import annotations
+
+from xfd_api.ids import NodeId, ObjectIndex
+from xfd_api.orders import Order
+from xfd_scheduler.events import NodeTraits
+
+
+class Member:
+    """One node of the swarm. Bit sets are over chunks where nothing else is said.
+
+    Attributes:
+        index: its number in this swarm, never used again after it is lost.
+        wants: chunks of objects that should land here.
+        open: chunks it wants and neither holds, nor is ordered to fetch, nor waits to retry.
+        inventoried, landed, failed: bit sets over objects.
+        elsewhere: objects that another node writes on this node's disk, and who.
+        queued, queued_bytes: chunks it is ordered to fetch and has not reported.
+        origin_orders: of these, from the origin.
+        promised: orders of other nodes that name it as their source.
+        clock: seconds of its uplink that all orders naming it took so far.
+        known: nodes whose address it was told, as a bit set.
+        strikes: nodes that it failed in a row; rests: how often it was rested for all.
+        reads: chunks it was ever ordered to read from the origin.
+        depth_bytes: how much work it should have.
+        down, up: bytes per second that it moves, as far as is known; `up_share` compares its
+            uplink with the swarm's best (1.0).
+    """
+
+    __slots__ = (
+        "address",
+        "bit",
+        "clock",
+        "depth_bytes",
+        "down",
+        "elsewhere",
+        "failed",
+        "id",
+        "index",
+        "interval_s",
+        "inventoried",
+        "known",
+        "landed",
+        "last_report",
+        "last_seq",
+        "meet",
+        "open",
+        "origin_orders",
+        "outbox",
+        "pins",
+        "promised",
+        "queued",
+        "queued_bytes",
+        "reads",
+        "received_bytes",
+        "rests",
+        "served_bytes",
+        "speed_class",
+        "strikes",
+        "traits",
+        "up",
+        "up_share",
+        "wants",
+    )
+
+    def __init__(self, index: int, node: NodeId, address: str, traits: NodeTraits) -> None:
+        self.index = index
+        self.bit = 1 << index
+        self.id = node
+        self.address = address
+        self.traits = traits
+        self.wants = 0
+        self.open = 0
+        self.inventoried = 0
+        self.landed = 0
+        self.failed = 0
+        self.elsewhere: dict[ObjectIndex, NodeId | None] = {}
+        self.queued = 0
+        self.queued_bytes = 0
+        self.origin_orders = 0
+        self.promised = 0
+        self.clock = 0.0
+        self.known = 0
+        self.depth_bytes = 0.0
+        self.down = traits.down_bytes_per_s
+        self.up = traits.up_bytes_per_s
+        self.up_share = 1.0
+        self.speed_class = 0
+        self.received_bytes = 0
+        self.served_bytes = 0
+        self.interval_s: float | None = None
+        self.last_report: float | None = None
+        self.last_seq: int | None = None
+        self.strikes: set[int] = set()
+        self.rests = 0
+        self.reads = 0
+        self.outbox: list[Order] = []
+        self.pins: dict[int, int] = {}
+        self.meet: dict[int, tuple[NodeId, str]] = {}

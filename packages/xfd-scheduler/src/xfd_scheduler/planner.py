@@ -1,0 +1,287 @@
+"""What to order next.
+
+Two rules hand out all work.
+
+*Waves* launch chunks that nobody has, rarest (that is, unborn) first, in runs of a few neighbours:
+one node reads the run from the origin, and everybody who wants it and has room gets it in the same
+plan, from a node above it in a tree (`selection`). A wave starts when some node is running dry or
+half of the nodes have room, so that nearly all of them take part in it and go through the chunks in
+step; a slow node's queue is full more often than not, and it takes part in as many waves as its
+rate allows.
+
+*Filling* gives single nodes what others hold already, rarest first: to slow nodes what they missed,
+to late joiners everything, and to anyone what failed.
+"""
+
+from __future__ import annotations
+
+from xfd_scheduler import selection
+from xfd_scheduler.bits import positions, run_length, sample
+from xfd_scheduler.member import Member
+from xfd_scheduler.swarm import NOBODY, ORIGIN, Swarm, key_of
+
+CANDIDATES = 8
+SKIPS = 64
+
+
+class Planner:
+    """Orders for a swarm. `seed` decides where the search for a source starts."""
+
+    def __init__(self, swarm: Swarm, seed: int) -> None:
+        self.swarm = swarm
+        self.settings = swarm.settings
+        self.left = 0
+        self._turn = seed
+        self._members_of_mask: tuple[int, list[int]] = (0, [])
+
+    def plan(self, now: float) -> bool:
+        """Fills the outboxes. True: all was planned that can be; False: call again."""
+        self.left = self.settings.assignments_per_plan
+        self._wake(now)
+        self._fill(now, only_dry=True)
+        self._launch(now)
+        self._fill(now, only_dry=False)
+        return self.left > 0
+
+    def _wake(self, now: float) -> None:
+        swarm = self.swarm
+        for key in swarm.resting.pop_due(now):
+            member = swarm.members.get(key >> 32)
+            if member is not None:
+                swarm.open(member, key & 0xFFFFFFFF)
+        for index in swarm.peers_resting.pop_due(now):
+            if index in swarm.members and not (swarm.banned >> index) & 1:
+                swarm.offering |= 1 << index
+        if len(swarm.pairs_resting) > 1024:
+            swarm.pairs_resting = {
+                pair: due for pair, due in swarm.pairs_resting.items() if due > now
+            }
+
+    # Waves.
+
+    def _launch(self, now: float) -> None:
+        swarm = self.swarm
+        if now < swarm.origin_rest_until:
+            return
+        priorities = swarm.catalog.by_priority.values()
+        unborn = swarm.rarity.classes
+        if not unborn[0] & swarm.wanted:
+            return
+        for index in positions(swarm.dry & swarm.hungry):
+            while (swarm.dry >> index) & 1 and self.left > 0:
+                chunk = swarm.rarity.rarest(swarm.members[index].open & unborn[0], priorities)
+                if chunk < 0:
+                    break
+                if not self._wave(chunk):
+                    return
+        while self.left > 0 and (mask := unborn[0] & swarm.wanted):
+            chunk = swarm.rarity.rarest(mask, priorities)
+            wanting = swarm.open_on[chunk]
+            if 2 * (wanting & swarm.roomy).bit_count() < wanting.bit_count():
+                return
+            if not self._wave(chunk):
+                return
+
+    def _run_limit(self) -> int:
+        """Chunks of one wave: so few that the chunks in flight stem from 2 * fan_out waves."""
+        return max(1, self.settings.download_slots // (2 * self.settings.fan_out))
+
+    def _wave(self, first: int) -> bool:
+        """Launches a run of unborn chunks; False where nobody may read the origin now."""
+        swarm = self.swarm
+        takers = swarm.open_on[first] & swarm.soft
+        if not takers:
+            return False
+        limit = run_length(swarm.rarity.classes[0] & swarm.wanted, first, self._run_limit())
+        count = 1
+        priorities = swarm.catalog.priorities
+        while (
+            count < limit
+            and swarm.open_on[first + count] & swarm.soft == takers
+            and priorities[first + count] == priorities[first]
+        ):
+            count += 1
+        members = swarm.members
+        order = selection.order_in_tree(
+            self._listed(takers),
+            lambda node: members[node].clock,
+            lambda node: members[node].speed_class,
+        )
+        fan_out = self._fan_out()
+        inner = order[: -(-len(order) // fan_out)]
+        reader = self._reader(inner, first, count)
+        if reader is None:
+            reader = self._reader(order, first, count)
+        if reader is None:
+            count = 1
+            reader = self._reader(order, first, count)
+        if reader is None:
+            return False
+        order.remove(reader)
+        seats = selection.seats([reader], order, self._room_below(fan_out))
+        self._commit(first, count, takers, reader, order, seats)
+        return True
+
+    def _commit(
+        self, first: int, count: int, takers: int, reader: int, order: list[int], seats: list[int]
+    ) -> None:
+        swarm = self.swarm
+        members = swarm.members
+        chunks = range(first, first + count)
+        run = ((1 << count) - 1) << first
+        size = sum(swarm.catalog.sizes[first : first + count])
+        wave = [NOBODY] * swarm.next_index
+        wave[reader] = ORIGIN
+        member = members[reader]
+        member.reads += count
+        swarm.add_origin_orders(member, count)
+        self._give(member, run, chunks, size, ORIGIN)
+        for node, source in zip(order, seats, strict=True):
+            wave[node] = source
+            member = members[node]
+            swarm.promise(member, source, count, size)
+            self._give(member, run, chunks, size, source)
+        for chunk in chunks:
+            swarm.waves[chunk] = wave
+            swarm.pending[chunk] |= takers
+            swarm.last_reader[chunk] = reader
+            left = swarm.open_on[chunk] & ~takers
+            swarm.open_on[chunk] = left
+            if not left:
+                swarm.wanted &= ~(1 << chunk)
+            swarm.update_rarity(chunk)
+        self.left -= count * (len(order) + 1)
+
+    def _give(self, member: Member, run: int, chunks: range, size: int, source: int) -> None:
+        swarm = self.swarm
+        member.open ^= run
+        if not member.open:
+            swarm.hungry &= ~member.bit
+        member.queued += len(chunks)
+        member.queued_bytes += size
+        swarm.update_room(member)
+        peer = None if source == ORIGIN else swarm.members[source].id
+        if swarm.generations and any(
+            key_of(member.index, chunk) in swarm.generations for chunk in chunks
+        ):
+            for chunk in chunks:
+                swarm.tell(member, chunk, 1, peer)
+        else:
+            swarm.tell(member, chunks.start, len(chunks), peer)
+
+    def _listed(self, mask: int) -> list[int]:
+        if self._members_of_mask[0] != mask:
+            self._members_of_mask = (mask, positions(mask))
+        return self._members_of_mask[1]
+
+    def _fan_out(self) -> int:
+        """Few chunks in the swarm make a deep tree: one chunk goes through a binary one."""
+        chunks = len(self.swarm.catalog.sizes)
+        return min(self.settings.fan_out, self.settings.upload_slots, max(2, chunks))
+
+    def _room_below(self, fan_out: int) -> selection.FanOut:
+        members = self.swarm.members
+        offering = self.swarm.offering
+
+        def room(node: int) -> int:
+            member = members[node]
+            if not offering & member.bit or member.promised >= self._promise_limit(member):
+                return 0
+            return min(self.settings.upload_slots, round(fan_out * member.up_share))
+
+        return room
+
+    def _promise_limit(self, member: Member) -> int:
+        """Outstanding orders that may name it: what runs at once, and as much again to come."""
+        return 2 * max(self.settings.upload_slots, member.queued)
+
+    def _reader(self, nodes: list[int], chunk: int, count: int) -> int | None:
+        """The node that read least from the origin so far, and not this chunk the last time."""
+        swarm = self.swarm
+        before = swarm.last_reader.get(chunk)
+        best: int | None = None
+        least = 0
+        for node in nodes:
+            member = swarm.members[node]
+            reads = member.reads
+            if (best is None or reads < least) and swarm.may_read_origin(member, count):
+                if node == before and len(nodes) > 1:
+                    continue
+                best, least = node, reads
+        return best
+
+    # Filling.
+
+    def _fill(self, now: float, *, only_dry: bool) -> None:
+        swarm = self.swarm
+        for index in positions((swarm.dry if only_dry else swarm.roomy) & swarm.hungry):
+            if self.left <= 0:
+                return
+            self._feed(swarm.members[index], now, only_dry)
+
+    def _feed(self, member: Member, now: float, only_dry: bool) -> None:
+        swarm = self.swarm
+        priorities = swarm.catalog.by_priority.values()
+        mask = member.open & ~swarm.rarity.classes[0]
+        skips = 0
+        while mask and skips < SKIPS and self.left > 0:
+            if not (swarm.dry if only_dry else swarm.roomy) & member.bit:
+                return
+            chunk = swarm.rarity.rarest(mask, priorities)
+            if chunk < 0:
+                return
+            source = self._source(member, chunk, now)
+            if source == NOBODY:
+                mask &= ~(1 << chunk)
+                skips += 1
+                continue
+            limit = run_length(mask, chunk, self._run_limit()) if source != ORIGIN else 1
+            count = 1
+            swarm.begin(member, chunk, source)
+            while count < limit and (swarm.holders[chunk + count] >> source) & 1:
+                swarm.begin(member, chunk + count, source)
+                count += 1
+            mask &= member.open
+            self.left -= count
+
+    def _source(self, member: Member, chunk: int, now: float) -> int:
+        """Who can give the chunk to the node now: a peer's number, `ORIGIN` or `NOBODY`."""
+        swarm = self.swarm
+        holding = swarm.holders[chunk] & ~swarm.banned
+        best = self._best(member, holding & swarm.offering, now, None)
+        if best != NOBODY:
+            return best
+        coming = swarm.pending[chunk]
+        best = self._best(member, coming & swarm.offering, now, chunk)
+        if best != NOBODY:
+            return best
+        patient = swarm.tries.get(key_of(member.index, chunk), 0) < max(
+            1, self.settings.attempts // 2
+        )
+        if patient and (
+            holding or any(swarm.is_rooted(node, chunk, member.index) for node in positions(coming))
+        ):
+            return NOBODY
+        if now < swarm.origin_rest_until or not swarm.may_read_origin(member, 1):
+            return NOBODY
+        return ORIGIN
+
+    def _best(self, member: Member, candidates: int, now: float, relaying: int | None) -> int:
+        """The candidate that promised least, of a few that are looked at."""
+        swarm = self.swarm
+        if not candidates:
+            return NOBODY
+        self._turn = (self._turn * 1103515245 + 12345) & 0x7FFFFFFF
+        best = NOBODY
+        least = 0.0
+        for node in sample(candidates, self._turn % swarm.next_index, CANDIDATES):
+            peer = swarm.members[node]
+            if peer.promised >= self._promise_limit(peer):
+                continue
+            if swarm.pairs_resting.get((member.index << 20) | node, 0.0) > now:
+                continue
+            if relaying is not None and not swarm.is_rooted(node, relaying, member.index):
+                continue
+            if best == NOBODY or peer.clock < least:
+                best, least = node, peer.clock
+        return best

@@ -1,0 +1,188 @@
+"""Takes in what nodes say: their inventories and their reports."""
+
+from __future__ import annotations
+
+from xfd_api.ids import NodeId, ObjectIndex
+from xfd_api.reports import (
+    ChunkHeld,
+    Inventory,
+    NodeReport,
+    ObjectFailed,
+    ObjectLanded,
+    OrderFailed,
+)
+from xfd_scheduler import rates
+from xfd_scheduler.bits import positions
+from xfd_scheduler.catalog import mask_of
+from xfd_scheduler.faults import Faults
+from xfd_scheduler.member import Member
+from xfd_scheduler.swarm import Swarm, key_of
+
+
+class Reports:
+    """Applies inventories and reports to a swarm."""
+
+    def __init__(self, swarm: Swarm, faults: Faults) -> None:
+        self.swarm = swarm
+        self.faults = faults
+        self._opening: dict[int, int] = {}
+        """Chunks (bit set) to nodes (bit set) that want exactly these, not yet opened by chunk."""
+
+    def inventory(
+        self, member: Member, objects: tuple[ObjectIndex, ...], inventory: Inventory
+    ) -> None:
+        """The node wants what is missing of these objects; said again, the later word counts."""
+        self.settle()
+        swarm = self.swarm
+        asked = mask_of(list(objects))
+        landed = mask_of(list(inventory.landed))
+        member.inventoried |= asked
+        member.landed &= ~asked
+        member.failed &= ~asked
+        for item in objects:
+            member.elsewhere.pop(item, None)
+            swarm.failures.pop((member.id, item), None)
+        self._holds(member, inventory)
+        for item in inventory.landed:
+            self._landed(member, item)
+        for item, owner in inventory.elsewhere:
+            self._is_elsewhere(member, item, owner)
+        for item in swarm.refused.keys() & set(objects):
+            self.faults.fail_object(member, item, swarm.refused[item])
+        wanted = swarm.catalog.chunks_mask(objects)
+        if landed or inventory.elsewhere or member.failed & asked:
+            done = landed | member.failed | mask_of([item for item, _ in inventory.elsewhere])
+            wanted = swarm.catalog.chunks_mask(
+                tuple(item for item in objects if not (done >> item) & 1)
+            )
+        member.wants |= wanted
+        for chunk in positions(wanted & member.open):
+            swarm.close(member, chunk)
+        if inventory.held or member.queued or len(swarm.resting):
+            wanted = mask_of([c for c in positions(wanted) if self._is_unwanted(member, c)])
+        if wanted:
+            self._opening[wanted] = self._opening.get(wanted, 0) | member.bit
+
+    def settle(self) -> None:
+        """Opens what inventories asked for; nodes that want the same cost no more than one."""
+        swarm = self.swarm
+        for chunks, nodes in self._opening.items():
+            for chunk in positions(chunks):
+                swarm.open_on[chunk] |= nodes
+            swarm.wanted |= chunks
+            swarm.hungry |= nodes
+            for node in positions(nodes):
+                swarm.members[node].open |= chunks
+        self._opening.clear()
+
+    def take(self, member: Member, report: NodeReport, now: float) -> None:
+        """One report. A repeated one changes nothing; a full one after a gap sets things right."""
+        last = member.last_seq
+        if last is not None and report.seq <= last and report.full is None:
+            return
+        member.last_seq = report.seq
+        for event in report.events:
+            kind = type(event)
+            if kind is ChunkHeld:
+                self._held(member, event)  # type: ignore[arg-type]
+            elif kind is ObjectLanded:
+                self._landed(member, event.object)  # type: ignore[union-attr]
+            elif kind is OrderFailed:
+                self.faults.order_failed(member, event, now)  # type: ignore[arg-type]
+            elif kind is ObjectFailed:
+                self.faults.object_failed(member, event)  # type: ignore[arg-type]
+        if report.full is not None:
+            self._full(member, report.full, gap=last is not None and report.seq != last + 1)
+        rates.measure(member, now)
+        self.resize(member)
+
+    def resize(self, member: Member) -> None:
+        """After the node's rates changed."""
+        swarm = self.swarm
+        member.depth_bytes = rates.depth_bytes(member, swarm.settings, len(swarm.members))
+        swarm.update_room(member)
+
+    def _held(self, member: Member, event: ChunkHeld) -> None:
+        swarm = self.swarm
+        chunk = event.chunk
+        bit = member.bit
+        if swarm.holders[chunk] & bit:
+            return
+        peer = None if event.source is None else swarm.by_id.get(event.source)
+        pin = swarm.crcs[chunk]
+        if pin is None:
+            if event.source is None:
+                self.faults.pin(chunk, event.crc)
+            else:
+                swarm.unpinned.setdefault(chunk, {})[member.index] = event.crc
+        elif pin != event.crc:
+            swarm.hold(member, chunk)
+            self.faults.bad_copy(member, chunk, peer)
+            return
+        member.received_bytes += event.size
+        if peer is not None:
+            peer.served_bytes += event.size
+            if peer.strikes or peer.rests:
+                self.faults.forgive(peer)
+        left = swarm.pending[chunk]
+        if not left & bit:
+            swarm.hold(member, chunk)
+            return
+        swarm.end(member, chunk)
+        swarm.holders[chunk] |= bit
+
+    def _landed(self, member: Member, item: ObjectIndex) -> None:
+        bit = 1 << item
+        if member.landed & bit:
+            return
+        member.landed |= bit
+        for peer in self.swarm.members.values():
+            if peer.elsewhere.get(item) == member.id:
+                del peer.elsewhere[item]
+                self._landed(peer, item)
+
+    def _is_elsewhere(self, member: Member, item: ObjectIndex, owner: NodeId | None) -> None:
+        writer = None if owner is None else self.swarm.by_id.get(owner)
+        if writer is not None and (writer.landed >> item) & 1:
+            self._landed(member, item)
+            return
+        member.elsewhere[item] = owner
+
+    def _holds(self, member: Member, inventory: Inventory) -> None:
+        swarm = self.swarm
+        for run in inventory.held:
+            for chunk, crc in enumerate(run.crcs, run.first_chunk):
+                pin = swarm.crcs[chunk]
+                if crc is not None and pin is None:
+                    self.faults.pin(chunk, crc)
+                if not swarm.holders[chunk] & member.bit:
+                    swarm.hold(member, chunk)
+                if crc is not None and pin is not None and pin != crc:
+                    self.faults.bad_copy(member, chunk, None)
+
+    def _full(self, member: Member, inventory: Inventory, *, gap: bool) -> None:
+        """Brings the books in line with all that the node holds."""
+        swarm = self.swarm
+        held = {
+            chunk
+            for run in inventory.held
+            for chunk in range(run.first_chunk, run.first_chunk + len(run.crcs))
+        }
+        self._holds(member, inventory)
+        for item in inventory.landed:
+            self._landed(member, item)
+        if not gap:
+            return
+        for chunk in range(len(swarm.holders)):
+            if swarm.pending[chunk] & member.bit:
+                swarm.cancel(member, chunk)
+                swarm.open(member, chunk)
+            elif swarm.holders[chunk] & member.bit and chunk not in held:
+                swarm.unhold(member, chunk)
+
+    def _is_unwanted(self, member: Member, chunk: int) -> bool:
+        swarm = self.swarm
+        return not (
+            (swarm.holders[chunk] | swarm.pending[chunk] | swarm.open_on[chunk]) & member.bit
+            or key_of(member.index, chunk) in swarm.resting
+        )

@@ -1,0 +1,48 @@
+"""Who sends a chunk on to whom, once it is known who gets it: a tree with bounded fan-out.
+
+Every node passes a chunk on to at most `fan_out` others, and nodes that have promised least (in
+seconds of their uplink) stand at the top. Over `fan_out` waves each node has been inside one tree
+and a leaf in the others, so that all uplinks carry the same: the rotation that SplitStream sets up
+by hand (Castro et al. 2003) follows from the sorting. A node with a quarter of the uplink is inside
+a tree a quarter as often, has fewer children there, and stands below the fast ones, so that nobody
+fast waits behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+FanOut = Callable[[int], int]
+"""How many nodes a node may send one chunk on to."""
+
+
+def order_in_tree(
+    takers: Sequence[int], clock: Callable[[int], float], speed: Callable[[int], int]
+) -> list[int]:
+    """Takers from the top of the tree to its leaves: fast classes first, least promised first."""
+    by_clock = sorted(takers, key=clock)
+    by_clock.sort(key=speed)
+    return by_clock
+
+
+def seats(roots: Sequence[int], order: Sequence[int], fan_out: FanOut) -> list[int]:
+    """The source of each node of `order`, given who holds (or will hold) the bytes already.
+
+    The k-th node sits below a root (there is at least one) or a node before it. Where the fan-outs
+    leave no seat, the last source that has one takes another.
+    """
+    chosen: list[int] = []
+    need = len(order)
+    for root in roots:
+        chosen.extend([root] * max(1, fan_out(root)))
+        if len(chosen) >= need:
+            return chosen[:need]
+    for place, node in enumerate(order):
+        if len(chosen) >= need:
+            break
+        if len(chosen) <= place:
+            chosen.append(chosen[-1])
+        chosen.extend([node] * fan_out(node))
+    while len(chosen) < need:
+        chosen.append(chosen[-1])
+    return chosen[:need]

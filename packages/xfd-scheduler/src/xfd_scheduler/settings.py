@@ -1,0 +1,53 @@
+"""What the plan keeps to. Re-exported by `xfd_scheduler.scheduler`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerSettings:
+    """Limits that the plan keeps to.
+
+    A node runs at most `download_slots` of its orders at once and works through the rest in their
+    order, so the plan may give it more: what it gives is bounded by the queue's depth.
+
+    Attributes:
+        download_slots: chunks that one node fetches at once (`node_parallelism`).
+        upload_slots: chunks that one node serves at once.
+        origin_slots: chunks that the whole swarm reads from the origin at once
+            (`object_store_parallelism`). Kept whatever the nodes run first: the sum over the nodes
+            of min(origin orders, `download_slots`) never exceeds it.
+        attempts: failures of one chunk on one node before the object fails there.
+        fan_out: nodes that one node sends one chunk on to; at most `upload_slots`.
+        queue_s: seconds of work that a node is kept supplied with, if that is more than
+            `report_intervals` report intervals; never less than 2 * `download_slots` chunks.
+        report_intervals: see `queue_s`.
+        report_interval_s: seconds between two reports of a node until it is measured; None for
+            a thousandth of a second per node.
+        assumed_bytes_per_s: what a node moves until it is measured.
+        rest_s: how long a failing peer, node or origin is left alone at first; doubles.
+        rest_ceiling_s: the longest rest.
+        strikes: failures in a row, at different nodes, before a peer is rested for all.
+        assignments_per_plan: upper limit on what one `plan` hands out (about; a wave is whole), so
+            that the first nodes start while the rest is planned.
+    """
+
+    download_slots: int = 16
+    upload_slots: int = 32
+    origin_slots: int = 1000
+    attempts: int = 6
+    fan_out: int = 4
+    queue_s: float = 0.25
+    report_intervals: float = 3.0
+    report_interval_s: float | None = None
+    assumed_bytes_per_s: float = 3.0e9
+    rest_s: float = 0.25
+    rest_ceiling_s: float = 20.0
+    strikes: int = 3
+    assignments_per_plan: int = 200_000
+
+    def __post_init__(self) -> None:
+        for name in ("download_slots", "upload_slots", "origin_slots", "attempts", "fan_out"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, less than 1")

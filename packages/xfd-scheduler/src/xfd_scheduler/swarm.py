@@ -1,0 +1,312 @@
+"""The state of a swarm: who wants, fetches and holds which chunk, and the moves between these.
+
+For each node and chunk exactly one of these is true:
+
+    unwanted   nothing to do
+    open       wanted, and free to be ordered
+    pending    ordered from a source, not reported yet
+    resting    wanted, but left alone until a time (`alarms`)
+    held       here and verified
+
+`open_on`, `pending` and `holders` say so by chunk (bit sets over nodes); `Member.open` says the
+first by node as well. Whom a pending chunk comes from is in `extra`, or else in the wave that
+launched it: a wave's sources are one list over nodes, shared by its chunks, because a thousand
+nodes with a thousand orders each would need a gigabyte of single entries.
+
+Order ids are computed, not stored: `generation << 52 | node << 32 | chunk`. A generation ends when
+an order fails or is cancelled, so a late report of it is told from one of its successor.
+"""
+
+from __future__ import annotations
+
+from xfd_api.chunks import Catalog
+from xfd_api.errors import XfdError
+from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
+from xfd_api.orders import Cancel, Fetch
+from xfd_scheduler.backoff import Alarms
+from xfd_scheduler.catalog import ChunkIndexer
+from xfd_scheduler.member import Member
+from xfd_scheduler.rarity import Rarity
+from xfd_scheduler.settings import SchedulerSettings
+
+ORIGIN = -1
+NOBODY = -2
+
+
+def key_of(node: int, chunk: int) -> int:
+    """One number for a node and a chunk; also the id of the first order between them."""
+    return (node << 32) | chunk
+
+
+def split_key(key: int) -> tuple[int, int]:
+    """Node and chunk of a key or of an order's id."""
+    return (key >> 32) & 0xFFFFF, key & 0xFFFFFFFF
+
+
+class Swarm:
+    """Columns over chunks, members by number, and the moves between the states above."""
+
+    def __init__(self, settings: SchedulerSettings) -> None:
+        self.settings = settings
+        self.catalog = ChunkIndexer()
+        self.rarity = Rarity()
+        self.members: dict[int, Member] = {}
+        self.by_id: dict[NodeId, Member] = {}
+        self.next_index = 0
+
+        self.open_on: list[int] = []
+        self.pending: list[int] = []
+        self.holders: list[int] = []
+        self.waves: list[list[int] | None] = []
+        self.crcs: list[int | None] = []
+        self.unpinned: dict[int, dict[int, int]] = {}
+        self.extra: dict[int, int] = {}
+        self.generations: dict[int, int] = {}
+        self.tries: dict[int, int] = {}
+        self.last_reader: dict[int, int] = {}
+        self.wanted = 0
+        """Chunks that are open on some node, as a bit set."""
+
+        self.resting = Alarms()
+        self.peers_resting = Alarms()
+        self.pairs_resting: dict[int, float] = {}
+        self.banned = 0
+        self.offering = 0
+        """Nodes that may be named as a source: neither banned nor resting; bit set."""
+        self.origin_load = 0
+        self.origin_rest_until = 0.0
+        self.origin_failures = 0
+
+        self.hungry = 0
+        """Nodes that some chunk is open on; bit set."""
+        self.roomy = 0
+        """Nodes whose queue is below its depth; bit set, as the two below."""
+        self.dry = 0
+        self.soft = 0
+
+        self.failures: dict[tuple[NodeId, ObjectIndex], XfdError] = {}
+        self.refused: dict[ObjectIndex, XfdError] = {}
+        self.suspected: set[ObjectIndex] = set()
+        self.released: set[ObjectIndex] = set()
+
+    def grow(self, catalog: Catalog) -> None:
+        """Adds objects and chunks that nobody wants yet."""
+        self.catalog.grow(catalog)
+        count = len(catalog.chunks)
+        self.rarity.grow(count)
+        self.open_on.extend([0] * count)
+        self.pending.extend([0] * count)
+        self.holders.extend([0] * count)
+        self.waves.extend([None] * count)
+        self.crcs.extend([None] * count)
+
+    # The moves.
+
+    def open(self, member: Member, chunk: int) -> None:
+        """unwanted, or out of any other state -> open."""
+        self.open_on[chunk] |= member.bit
+        bit = 1 << chunk
+        member.open |= bit
+        self.wanted |= bit
+        self.hungry |= member.bit
+
+    def close(self, member: Member, chunk: int) -> None:
+        """Open -> whatever comes next."""
+        left = self.open_on[chunk] & ~member.bit
+        self.open_on[chunk] = left
+        bit = 1 << chunk
+        member.open &= ~bit
+        if not left:
+            self.wanted &= ~bit
+        if not member.open:
+            self.hungry &= ~member.bit
+
+    def source_of(self, node: int, chunk: int) -> int:
+        """Whom the pending chunk comes from: a node's number or `ORIGIN`."""
+        source = self.extra.get(key_of(node, chunk))
+        if source is not None:
+            return source
+        wave = self.waves[chunk]
+        return NOBODY if wave is None or node >= len(wave) else wave[node]
+
+    def order_id(self, node: int, chunk: int) -> OrderId:
+        """The id of the current order, or of the next one."""
+        key = key_of(node, chunk)
+        return OrderId((self.generations.get(key, 0) << 52) | key)
+
+    def begin(self, member: Member, chunk: int, source: int) -> None:
+        """Open -> pending, for one chunk; the order goes to the member's outbox."""
+        self.close(member, chunk)
+        self.pending[chunk] |= member.bit
+        self.extra[key_of(member.index, chunk)] = source
+        size = self.catalog.sizes[chunk]
+        member.queued += 1
+        member.queued_bytes += size
+        self.promise(member, source, 1, size)
+        self.update_room(member)
+        self.update_rarity(chunk)
+        if source == ORIGIN:
+            self.last_reader[chunk] = member.index
+            member.reads += 1
+        self.tell(member, chunk, 1, None if source == ORIGIN else self.members[source].id)
+
+    def tell(self, member: Member, first: int, count: int, source: NodeId | None) -> None:
+        """Puts a run of orders into the outbox, joined to the run before where they fit."""
+        for chunk in range(first, first + count):
+            if (crc := self.crcs[chunk]) is not None:
+                member.pins[chunk] = crc
+        order = self.order_id(member.index, first)
+        priority = self.catalog.priorities[first]
+        outbox = member.outbox
+        if outbox and type(last := outbox[-1]) is Fetch:
+            before = last.count
+            if (
+                last.first_chunk + before == first
+                and last.first_order + before == order
+                and last.source == source
+                and last.priority == priority
+            ):
+                outbox.pop()
+                outbox.append(
+                    Fetch(last.first_order, last.first_chunk, before + count, source, priority)
+                )
+                return
+        outbox.append(Fetch(order, ChunkIndex(first), count, source, priority))
+
+    def promise(self, member: Member, source: int, count: int, size: int) -> None:
+        """Books `count` orders of `size` bytes in all at their source."""
+        if source == ORIGIN:
+            self.add_origin_orders(member, count)
+            return
+        peer = self.members[source]
+        peer.promised += count
+        peer.clock += size / peer.up_share
+        if not member.known & peer.bit:
+            member.known |= peer.bit
+            member.meet[source] = (peer.id, peer.address)
+
+    def add_origin_orders(self, member: Member, count: int) -> None:
+        """Books origin orders; a node runs no more of them at once than it has slots."""
+        slots = self.settings.download_slots
+        before = min(member.origin_orders, slots)
+        member.origin_orders += count
+        self.origin_load += min(member.origin_orders, slots) - before
+
+    def end(self, member: Member, chunk: int) -> int:
+        """Pending -> whatever comes next; returns the source."""
+        source = self.source_of(member.index, chunk)
+        self.extra.pop(key_of(member.index, chunk), None)
+        left = self.pending[chunk] & ~member.bit
+        self.pending[chunk] = left
+        if not left:
+            self.waves[chunk] = None
+        member.queued -= 1
+        member.queued_bytes -= self.catalog.sizes[chunk]
+        if source == ORIGIN:
+            self.add_origin_orders(member, -1)
+        elif (peer := self.members.get(source)) is not None:
+            peer.promised -= 1
+        return source
+
+    def abandon(self, member: Member, chunk: int) -> int:
+        """Pending -> whatever comes next, the order having come to nothing."""
+        source = self.end(member, chunk)
+        self.next_generation(member.index, chunk)
+        self.update_room(member)
+        self.update_rarity(chunk)
+        return source
+
+    def cancel(self, member: Member, chunk: int) -> int:
+        """Like `abandon`, and tells the node."""
+        member.outbox.append(Cancel(self.order_id(member.index, chunk)))
+        return self.abandon(member, chunk)
+
+    def next_generation(self, node: int, chunk: int) -> None:
+        """The next order between these two has another id."""
+        key = key_of(node, chunk)
+        self.generations[key] = self.generations.get(key, 0) + 1
+
+    def hold(self, member: Member, chunk: int) -> None:
+        """Any other state -> held."""
+        if self.pending[chunk] & member.bit:
+            self.end(member, chunk)
+            self.update_room(member)
+        elif self.open_on[chunk] & member.bit:
+            self.close(member, chunk)
+        else:
+            self.resting.forget(key_of(member.index, chunk))
+        self.holders[chunk] |= member.bit
+        self.update_rarity(chunk)
+
+    def unhold(self, member: Member, chunk: int) -> None:
+        """Held -> open where it is wanted, else unwanted."""
+        self.holders[chunk] &= ~member.bit
+        self.next_generation(member.index, chunk)
+        if (member.wants >> chunk) & 1:
+            self.open(member, chunk)
+        self.update_rarity(chunk)
+
+    def drop(self, member: Member, chunk: int) -> None:
+        """open, pending or resting -> unwanted; a pending order is cancelled."""
+        if self.pending[chunk] & member.bit:
+            self.cancel(member, chunk)
+        elif self.open_on[chunk] & member.bit:
+            self.close(member, chunk)
+        else:
+            self.resting.forget(key_of(member.index, chunk))
+        member.wants &= ~(1 << chunk)
+
+    # What is derived.
+
+    def usable(self, chunk: int) -> int:
+        """Nodes that hold the chunk or will, and are not banned; bit set."""
+        return (self.holders[chunk] & ~self.banned) | self.pending[chunk]
+
+    def update_rarity(self, chunk: int) -> None:
+        """After `holders`, `pending` or `banned` changed."""
+        self.rarity.update(chunk, self.usable(chunk).bit_count())
+
+    def update_room(self, member: Member) -> None:
+        """After the member's queue or its depth changed."""
+        bit = member.bit
+        size = member.queued_bytes
+        depth = member.depth_bytes
+        slots = self.settings.download_slots
+        few = member.queued < slots
+        if few or size < depth * 0.5:
+            self.dry |= bit
+            self.roomy |= bit
+            self.soft |= bit
+            return
+        self.dry &= ~bit
+        if member.queued < 2 * slots or size < depth:
+            self.roomy |= bit
+            self.soft |= bit
+            return
+        self.roomy &= ~bit
+        if member.queued < 4 * slots or size < depth * 2:
+            self.soft |= bit
+        else:
+            self.soft &= ~bit
+
+    def may_read_origin(self, member: Member, count: int) -> bool:
+        """Whether `count` more origin orders for this node keep within `origin_slots`."""
+        slots = self.settings.download_slots
+        more = min(member.origin_orders + count, slots) - min(member.origin_orders, slots)
+        return self.origin_load + more <= self.settings.origin_slots
+
+    def is_rooted(self, node: int, chunk: int, without: int) -> bool:
+        """Whether the chunk reaches `node` by a way of running orders that avoids `without`."""
+        seen = 0
+        while True:
+            bit = 1 << node
+            if node == without or seen & bit:
+                return False
+            if self.holders[chunk] & ~self.banned & bit:
+                return True
+            if not self.pending[chunk] & bit:
+                return False
+            seen |= bit
+            node = self.source_of(node, chunk)
+            if node == ORIGIN:
+                return True

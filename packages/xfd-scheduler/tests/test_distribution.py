@@ -1,0 +1,168 @@
+"""Given nodes that want an object, these orders bring it to all of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from xfd_api.orders import Fetch, MeetPeers, Pin, Release
+from xfd_scheduler.scheduler import SchedulerSettings
+from xfd_scheduler.story import Story, crc_of
+
+Told = Callable[[Story], Story]
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3, 5, 17, 40])
+def test_each_chunk_leaves_the_origin_once_and_reaches_every_node(told: Told, nodes: int) -> None:
+    story = told(Story.of_nodes(nodes, chunks=37))
+    story.runs_to_the_end()
+    assert story.origin_reads == dict.fromkeys(range(37), 1)
+    fetched = Counter(
+        chunk
+        for _, order in story.orders
+        if isinstance(order, Fetch)
+        for chunk in range(order.first_chunk, order.first_chunk + order.count)
+    )
+    assert fetched == dict.fromkeys(range(37), nodes)
+
+
+def test_one_plan_names_sources_that_are_themselves_only_ordered(told: Told) -> None:
+    story = told(Story.of_nodes(30, chunks=1))
+    story.plan()
+    assert all(0 in mine for mine in story.errands.values())
+    assert list(story.origin_reads.values()) == [1]
+
+
+def test_origin_reads_are_spread_over_the_nodes(told: Told) -> None:
+    story = told(Story.of_nodes(8, chunks=64))
+    story.runs_to_the_end()
+    reads = Counter(
+        {
+            node: sum(
+                order.count
+                for name, order in story.orders
+                if name == node and isinstance(order, Fetch) and order.source is None
+            )
+            for node in story.errands
+        }
+    )
+    assert min(reads.values()) >= 6
+    assert max(reads.values()) <= 10
+
+
+def test_all_nodes_send_about_as_much(told: Told) -> None:
+    story = told(Story.of_nodes(9, chunks=90))
+    story.runs_to_the_end()
+    sent: Counter[str] = Counter()
+    for _, order in story.orders:
+        if isinstance(order, Fetch) and order.source is not None:
+            sent[order.source] += order.count
+    assert sum(sent.values()) == 8 * 90
+    assert max(sent.values()) <= 1.15 * 80
+
+
+def test_a_node_knows_the_address_before_it_is_sent_to_a_peer(told: Told) -> None:
+    story = told(Story.of_nodes(12, chunks=40))
+    story.runs_to_the_end()
+    met: dict[str, set[str]] = {node: set() for node in story.errands}
+    for node, order in story.orders:
+        if isinstance(order, MeetPeers):
+            met[node].update(peer for peer, _ in order.addresses)
+        elif isinstance(order, Fetch) and order.source is not None:
+            assert order.source in met[node]
+
+
+def test_orders_are_runs_of_neighbouring_chunks(told: Told) -> None:
+    story = told(Story.of_nodes(4, chunks=200))
+    story.plan()
+    runs = [order.count for _, order in story.orders if isinstance(order, Fetch)]
+    assert sum(runs) / len(runs) >= 2
+
+
+def test_no_more_origin_orders_than_the_origin_has_slots(told: Told) -> None:
+    story = told(Story.of_nodes(6, chunks=80, settings=SchedulerSettings(origin_slots=3)))
+    story.plan()
+    assert sum(story.origin_reads.values()) == 3
+    story.runs_to_the_end()
+    assert story.origin_reads == dict.fromkeys(range(80), 1)
+
+
+def test_what_a_node_holds_already_is_served_and_not_read_again(told: Told) -> None:
+    story = told(Story())
+    story.grow([10])
+    story.joins("old", held=tuple(range(4)))
+    story.joins("new")
+    story.runs_to_the_end()
+    assert story.origin_reads == dict.fromkeys(range(4, 10), 1)
+    assert {story.orders.index(one) for one in story.orders if isinstance(one[1], Pin)}
+
+
+def test_a_node_that_joins_late_gets_everything_from_its_peers(told: Told) -> None:
+    story = told(Story.of_nodes(3, chunks=20))
+    story.runs_to_the_end()
+    story.joins("late")
+    story.runs_to_the_end()
+    late = [o for n, o in story.orders if n == "late" and isinstance(o, Fetch)]
+    assert sum(order.count for order in late) == 20
+    assert all(order.source is not None for order in late)
+    pinned = [o for n, o in story.orders if n == "late" and isinstance(o, Pin)]
+    assert dict(pair for pin in pinned for pair in pin.crcs) == {c: crc_of(c) for c in range(20)}
+
+
+def test_landing_counts_for_the_nodes_that_share_the_disk(told: Told) -> None:
+    story = told(Story())
+    story.grow([2, 2])
+    story.joins("writer")
+    story.joins("sharer", elsewhere=((0, "writer"),))
+    story.plan()
+    assert set(story.errands["sharer"]) == {2, 3}
+    story.lands("writer", 0)
+    assert story.scheduler.landed("sharer") == 0b01
+    assert story.scheduler.landed("writer") == 0b01
+
+
+def test_an_urgent_object_goes_before_a_large_one(told: Told) -> None:
+    settings = SchedulerSettings(download_slots=2, queue_s=0.001, report_interval_s=0.001)
+    story = told(Story(settings))
+    story.grow([100])
+    for node in ("a", "b"):
+        story.joins(node)
+    story.plan()
+    story.grow([3], priorities=[-1])
+    for node in ("a", "b"):
+        story.asks(node)
+    for node in ("a", "b"):
+        story.holds(node)
+    orders = [o for per_node in story.plan().values() for o in per_node if isinstance(o, Fetch)]
+    urgent = [order for order in orders if order.first_chunk >= 100]
+    assert urgent
+    assert all(order.priority == -1 for order in urgent)
+    assert orders[0] in urgent
+
+
+def test_a_released_object_is_fetched_no_more(told: Told) -> None:
+    story = told(Story())
+    story.grow([4, 4])
+    story.joins("a")
+    story.plan()
+    story.releases(0)
+    given = story.plan()["a"]
+    assert Release((0,)) in given
+    assert set(story.errands["a"]) == {4, 5, 6, 7}
+    story.runs_to_the_end()
+    story.asks("a", wants=(0,))
+    story.runs_to_the_end()
+    assert story.origin_reads[0] == 2
+
+
+def test_the_same_events_and_seed_give_the_same_orders() -> None:
+    def orders() -> list[object]:
+        story = Story.of_nodes(11, chunks=50)
+        story.runs_to_the_end()
+        story.joins("late")
+        story.runs_to_the_end()
+        return list(story.orders)
+
+    assert orders() == orders()
