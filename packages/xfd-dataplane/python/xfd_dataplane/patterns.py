@@ -50,8 +50,26 @@ def _one(pattern: str, place: int) -> tuple[str, int]:
     if character == "[":
         end = pattern.find("]", place + 2)
         if end != -1:
-            inside = pattern[place + 1 : end].replace("\\", r"\\").replace("[", r"\[")
-            if inside[0] in "!^":
-                inside = "^/" + inside[1:]
-            return f"[{inside}]", end + 1
+            return _class(pattern[place + 1 : end]), end + 1
     return re.escape(character), place + 1
+
+
+def _class(inside: str) -> str:
+    """The expression for one of the characters, or with ! or ^ for none of them; never a slash."""
+    negated = inside[0] in "!^"
+    characters = inside[negated:]
+    pieces = []
+    place = 0
+    while place < len(characters):
+        first, mark, last = characters[place], characters[place + 1 : place + 2], place + 2
+        if mark == "-" and last < len(characters):
+            if first <= characters[last]:
+                pieces.append(f"{re.escape(first)}-{re.escape(characters[last])}")
+            place += 3
+        else:
+            pieces.append(re.escape(first))
+            place += 1
+    listed = "".join(pieces)
+    if negated:
+        return f"(?!/)[^{listed}]" if listed else "[^/]"
+    return f"(?!/)[{listed}]" if listed else "(?!)"
