@@ -44,7 +44,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     words = list(arguments)
     if words and words[0] not in (*COMMANDS, "-h", "--help", "--version"):
         words.insert(0, "get")
-    parser = _parser()
+    parser = make_parser()
     options = parser.parse_args(words)
     if options.command is None:
         parser.error("name a source, or one of the commands get, ls, verify")
@@ -65,7 +65,8 @@ def _check_get(parser: argparse.ArgumentParser, options: argparse.Namespace) -> 
         parser.error("--unpack took the source for its folder; write --unpack=DIR, or put it last")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
     codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
     parser = argparse.ArgumentParser(
         prog="xfd-get",
