@@ -1,0 +1,282 @@
+//! The one place where dataclasses of `xfd_api` become structs of the core, and back.
+//!
+//! What is read and written is listed in tables; [`fields`] exports them, and a test compares them
+//! with `dataclasses.fields` of each class, so that a field added on one side is noticed.
+
+use std::path::{Path, PathBuf};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use xfd_dataplane_core::model::{
+    AddressingStyle, Catalog, CatalogObject, Checksum, ChecksumAlgorithm, Chunk, Durability, Fault,
+    FoundObject, Inventory, Lookup, NodeEvent, NodeSettings, Order, S3Config, Source, Span,
+    StoreConfig, Stores, SwarmTicket, Unpack, UnpackCaps, UnpackMethod,
+};
+use xfd_dataplane_core::stats::Counters;
+
+use crate::errors;
+use crate::read::{Read, read_dataclasses, read_enums, read_fields, read_variants};
+use crate::write::write_dataclasses;
+
+read_enums! {
+    const READ_ENUMS;
+    AddressingStyle = "xfd_api.stores.AddressingStyle" {
+        "auto" => Auto, "path" => Path, "virtual" => Virtual,
+    };
+    UnpackMethod = "xfd_api.requests.UnpackMethod" {
+        "tar" => Tar, "tar.gz" => TarGz, "tar.zst" => TarZst, "gz" => Gz, "zip" => Zip,
+    } unread { "auto" };
+    Durability = "xfd_api.settings.Durability" { "object" => Object, "none" => None };
+    ChecksumAlgorithm = "xfd_api.chunks.ChecksumAlgorithm" {
+        "crc64nvme" => Crc64Nvme, "crc32c" => Crc32c, "crc32" => Crc32,
+        "sha256" => Sha256, "md5" => Md5,
+    };
+}
+
+read_dataclasses! {
+    const READ_CLASSES;
+    Checksum = "xfd_api.chunks.Checksum" { algorithm, value };
+    FoundObject = "xfd_api.chunks.FoundObject" { key, size, etag, last_modified_ns, checksum };
+    Unpack = "xfd_api.chunks.Unpack" { destination, method, keep_archive };
+    CatalogObject = "xfd_api.chunks.CatalogObject" {
+        index, profile_name, bucket, found, destination, group, is_directory, cache, unpack,
+        priority,
+    };
+    Span = "xfd_api.chunks.Span" { object, offset, length };
+    Chunk = "xfd_api.chunks.Chunk" { index, spans, size } unread { "priority" };
+    Catalog = "xfd_api.chunks.Catalog" { objects, chunks, first_object, first_chunk };
+    Lookup = "xfd_api.lookups.Lookup" { profile_name, bucket, key, is_prefix }
+        unread { "destination", "cache", "unpack", "priority" };
+    S3Config = "xfd_api.stores.ObjectStoreConfig" {
+        bucket, endpoint, access_key_id, secret_access_key, session_token, region,
+        addressing_style, anonymous,
+    } unread { "kind", "directory", "base_url" };
+    UnpackCaps = "xfd_api.settings.UnpackCaps" { max_entries, max_bytes, max_ratio };
+    NodeSettings = "xfd_api.settings.NodeSettings" {
+        node_parallelism, max_uploads, memory_budget_bytes, origin_bytes_per_s,
+        download_bytes_per_s, upload_bytes_per_s, connect_timeout = "connect_timeout_s",
+        read_timeout = "read_timeout_s", attempts, relay_wait = "relay_wait_s", unpack_caps,
+        verify_whole,
+    } unread { "root" };
+    SwarmTicket = "xfd_api.settings.SwarmTicket" { swarm, token, durability };
+}
+
+read_variants! {
+    const READ_ORDERS;
+    Order in "xfd_api.orders" {
+        Fetch = "Fetch" { first_order, first_chunk, count, source, priority }
+        Cancel = "Cancel" { first_order, count }
+        Pin = "Pin" { crcs }
+        MeetPeers = "MeetPeers" { addresses }
+        Discard = "Discard" { chunks }
+        Release = "Release" { objects }
+    }
+}
+
+write_dataclasses! {
+    const WRITTEN_CLASSES;
+    fn new_checksum = "xfd_api.chunks"."Checksum" (algorithm: &str, value: &str);
+    fn new_found_object = "xfd_api.chunks"."FoundObject" (
+        key: &str, size: u64, etag: Option<&str>, last_modified_ns: Option<i64>,
+        checksum: Option<Bound<'py, PyAny>>,
+    );
+    fn new_held_run = "xfd_api.reports"."HeldRun" (
+        first_chunk: u32, crcs: Bound<'py, PyTuple>,
+    );
+    fn new_inventory = "xfd_api.reports"."Inventory" (
+        held: Bound<'py, PyTuple>, landed: Bound<'py, PyTuple>, elsewhere: Bound<'py, PyTuple>,
+        cached_bytes: u64,
+    );
+    fn new_chunk_held = "xfd_api.reports"."ChunkHeld" (
+        order: u64, chunk: u32, crc: u64, source: Option<&str>, size: u64, seconds: f64,
+        transfer_seconds: f64,
+    );
+    fn new_order_failed = "xfd_api.reports"."OrderFailed" (
+        order: u64, chunk: u32, source: Option<&str>, error: Bound<'py, PyAny>, fault: &str,
+        bad_bytes: bool, is_final = "final": bool, retry_after_s: Option<f64>,
+    );
+    fn new_object_landed = "xfd_api.reports"."ObjectLanded" (object: u32);
+    fn new_object_failed = "xfd_api.reports"."ObjectFailed" (
+        object: u32, error: Bound<'py, PyAny>, chunks_suspect: bool,
+    );
+}
+
+/// Every class that crosses the border, by its full name, with the fields (or an enum's values)
+/// that are known here.
+pub fn fields(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let known = PyDict::new(py);
+    for table in [READ_ENUMS, READ_CLASSES, READ_ORDERS, WRITTEN_CLASSES] {
+        for (class, fields) in table {
+            known.set_item(class, PyTuple::new(py, *fields)?)?;
+        }
+    }
+    let counters = Counters::default().entries();
+    let names = counters.iter().map(|(name, _)| *name);
+    let names = PyTuple::new(py, names.collect::<Vec<_>>())?;
+    known.set_item("xfd_api.reports.NodeCounters", names)?;
+    Ok(known)
+}
+
+impl Read for StoreConfig {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let kind: String = value.getattr("kind")?.extract()?;
+        match kind.as_str() {
+            "s3" => S3Config::read(value).map(Self::S3),
+            "local" => Ok(read_fields!(value, StoreConfig::Local { directory })),
+            "http" => Ok(read_fields!(value, StoreConfig::Http { base_url })),
+            other => Err(PyValueError::new_err(format!("no store of kind {other:?}"))),
+        }
+    }
+}
+
+/// `xfd_api.stores.ObjectStoreConfigByProfile`.
+pub fn stores(value: &Bound<'_, PyAny>) -> PyResult<Stores> {
+    Read::read(&value.getattr("profiles")?.call_method0("items")?)
+}
+
+/// A catalog whose relative destinations lie under `root`.
+pub fn catalog(value: &Bound<'_, PyAny>, root: &Path) -> PyResult<Catalog> {
+    let mut catalog = Catalog::read(value)?;
+    let rooted = |path: &mut PathBuf| *path = root.join(&*path);
+    for object in &mut catalog.objects {
+        rooted(&mut object.destination);
+        if let Some(group) = &mut object.group {
+            rooted(group);
+        }
+        if let Some(unpack) = &mut object.unpack {
+            rooted(&mut unpack.destination);
+        }
+    }
+    Ok(catalog)
+}
+
+const fn algorithm_name(algorithm: ChecksumAlgorithm) -> &'static str {
+    match algorithm {
+        ChecksumAlgorithm::Crc64Nvme => "crc64nvme",
+        ChecksumAlgorithm::Crc32c => "crc32c",
+        ChecksumAlgorithm::Crc32 => "crc32",
+        ChecksumAlgorithm::Sha256 => "sha256",
+        ChecksumAlgorithm::Md5 => "md5",
+    }
+}
+
+/// One `list[FoundObject]` per lookup.
+pub fn found<'py>(py: Python<'py>, answers: &[Vec<FoundObject>]) -> PyResult<Bound<'py, PyList>> {
+    let lists = PyList::empty(py);
+    for answer in answers {
+        let list = PyList::empty(py);
+        for object in answer {
+            let checksum = object
+                .checksum
+                .as_ref()
+                .map(|sum| new_checksum(py, algorithm_name(sum.algorithm), &sum.value))
+                .transpose()?;
+            list.append(new_found_object(
+                py,
+                &object.key,
+                object.size,
+                object.etag.as_deref(),
+                object.last_modified_ns,
+                checksum,
+            )?)?;
+        }
+        lists.append(list)?;
+    }
+    Ok(lists)
+}
+
+/// `xfd_api.reports.Inventory`.
+pub fn inventory<'py>(py: Python<'py>, inventory: &Inventory) -> PyResult<Bound<'py, PyAny>> {
+    let held = inventory
+        .held
+        .iter()
+        .map(|run| new_held_run(py, run.first_chunk, PyTuple::new(py, &run.crcs)?))
+        .collect::<PyResult<Vec<_>>>()?;
+    new_inventory(
+        py,
+        PyTuple::new(py, held)?,
+        PyTuple::new(py, &inventory.landed)?,
+        PyTuple::new(py, &inventory.elsewhere)?,
+        inventory.cached_bytes,
+    )
+}
+
+const fn source_name(source: &Source) -> Option<&str> {
+    match source {
+        Source::Origin => None,
+        Source::Peer(node) => Some(node.as_str()),
+    }
+}
+
+/// `xfd_api.reports.NodeEvent`; errors in it say that they happened at `node`.
+pub fn event<'py>(py: Python<'py>, event: &NodeEvent, node: &str) -> PyResult<Bound<'py, PyAny>> {
+    match event {
+        NodeEvent::ChunkHeld {
+            order,
+            chunk,
+            crc,
+            source,
+            size,
+            seconds,
+            transfer_seconds,
+        } => new_chunk_held(
+            py,
+            *order,
+            *chunk,
+            *crc,
+            source_name(source),
+            *size,
+            *seconds,
+            *transfer_seconds,
+        ),
+        NodeEvent::OrderFailed {
+            order,
+            chunk,
+            source,
+            error,
+            fault,
+            bad_bytes,
+            is_final,
+        } => new_order_failed(
+            py,
+            *order,
+            *chunk,
+            source_name(source),
+            errors::instance(py, error, Some(node))?,
+            match fault {
+                Fault::Origin => "origin",
+                Fault::Peer => "peer",
+                Fault::Node => "node",
+            },
+            *bad_bytes,
+            *is_final,
+            error.retry_after.map(|wait| wait.as_secs_f64()),
+        ),
+        NodeEvent::ObjectLanded { object } => new_object_landed(py, *object),
+        NodeEvent::ObjectFailed {
+            object,
+            error,
+            chunks_suspect,
+        } => new_object_failed(
+            py,
+            *object,
+            errors::instance(py, error, Some(node))?,
+            *chunks_suspect,
+        ),
+    }
+}
+
+/// `xfd_api.reports.NodeCounters`.
+pub fn counters<'py>(py: Python<'py>, counters: &Counters) -> PyResult<Bound<'py, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let keywords = PyDict::new(py);
+    for (name, value) in counters.entries() {
+        keywords.set_item(name, value)?;
+    }
+    CLASS
+        .import(py, "xfd_api.reports", "NodeCounters")?
+        .call((), Some(&keywords))
+}

@@ -1,0 +1,109 @@
+//! Checksums of files that have landed, for `verify`.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use crc_fast::{CrcAlgorithm, Digest as Crc};
+use md5::Md5;
+use pyo3::prelude::*;
+use sha2::{Digest as _, Sha256};
+
+use xfd_dataplane_core::crc::Crc64;
+use xfd_dataplane_core::error::{Error, Kind, Result};
+use xfd_dataplane_core::model::ChecksumAlgorithm;
+
+use crate::errors;
+use crate::read::Read;
+use crate::wait::interruptible;
+
+const BUFFER_BYTES: usize = 1 << 20;
+
+enum Running {
+    Crc(Box<Crc>, usize),
+    Sha256(Box<Sha256>),
+    Md5(Box<Md5>),
+}
+
+impl Running {
+    fn new(algorithm: ChecksumAlgorithm) -> Self {
+        let crc = |kind, digits| Self::Crc(Box::new(Crc::new(kind)), digits);
+        match algorithm {
+            ChecksumAlgorithm::Crc64Nvme => crc(CrcAlgorithm::Crc64Nvme, 16),
+            ChecksumAlgorithm::Crc32c => crc(CrcAlgorithm::Crc32Iscsi, 8),
+            ChecksumAlgorithm::Crc32 => crc(CrcAlgorithm::Crc32IsoHdlc, 8),
+            ChecksumAlgorithm::Sha256 => Self::Sha256(Box::default()),
+            ChecksumAlgorithm::Md5 => Self::Md5(Box::default()),
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Crc(crc, _) => crc.update(bytes),
+            Self::Sha256(hash) => hash.update(bytes),
+            Self::Md5(hash) => hash.update(bytes),
+        }
+    }
+
+    /// In lower-case hexadecimal.
+    fn finish(self) -> String {
+        let hexadecimal = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        match self {
+            Self::Crc(crc, digits) => format!("{:0digits$x}", crc.finalize()),
+            Self::Sha256(hash) => hexadecimal(&hash.finalize()),
+            Self::Md5(hash) => hexadecimal(&hash.finalize()),
+        }
+    }
+}
+
+/// What one reading of a file gave.
+type Sums = (u64, Vec<u64>, Vec<String>);
+
+/// Reads a file once. What lies behind the last part counts for the size and the whole alone.
+fn sums(path: &Path, parts: &[u64], algorithms: &[ChecksumAlgorithm]) -> Result<Sums> {
+    let failed = |error: std::io::Error| {
+        Error::new(Kind::Destination, format!("Could not read: {error}")).with_path(path)
+    };
+    let mut file = File::open(path).map_err(failed)?;
+    let mut running: Vec<_> = algorithms.iter().map(|each| Running::new(*each)).collect();
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut crcs = Vec::with_capacity(parts.len());
+    let mut size = 0;
+    for part in parts.iter().copied().chain([u64::MAX]) {
+        let mut crc = Crc64::new();
+        let mut left = part;
+        while left > 0 {
+            let most = usize::try_from(left).map_or(BUFFER_BYTES, |left| left.min(BUFFER_BYTES));
+            let count = file.read(&mut buffer[..most]).map_err(failed)?;
+            if count == 0 {
+                break;
+            }
+            let bytes = &buffer[..count];
+            crc.update(bytes);
+            for checksum in &mut running {
+                checksum.update(bytes);
+            }
+            size += count as u64;
+            left -= count as u64;
+        }
+        if crcs.len() < parts.len() {
+            crcs.push(crc.value());
+        }
+    }
+    let whole = running.into_iter().map(Running::finish).collect();
+    Ok((size, crcs, whole))
+}
+
+/// Reads a file once, from its first byte to its last: its size, the CRC-64/NVME of each of its
+/// `parts` (lengths in bytes, one behind the other), and checksums of the whole in hexadecimal.
+#[pyfunction]
+pub fn checksums(
+    py: Python<'_>,
+    path: PathBuf,
+    parts: Vec<u64>,
+    algorithms: &Bound<'_, PyAny>,
+) -> PyResult<Sums> {
+    let algorithms = Vec::<ChecksumAlgorithm>::read(algorithms)?;
+    interruptible(py, move || sums(&path, &parts, &algorithms))?
+        .map_err(|error| errors::raised(py, &error, None))
+}

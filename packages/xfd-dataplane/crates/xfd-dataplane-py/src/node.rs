@@ -1,0 +1,146 @@
+//! The class that Python calls: `xfd_api.ports.DataPlane` and `ObjectFinder`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use xfd_dataplane_core::error::Result;
+use xfd_dataplane_core::model::{Lookup, NodeSettings, Order, SwarmTicket};
+use xfd_dataplane_core::node::Node as Core;
+
+use crate::read::Read;
+use crate::wait::{SLICE, interruptible};
+use crate::{convert, errors};
+
+/// One node's data plane. Blocking methods let other threads run; those that wait long act on
+/// signals within a tenth of a second.
+#[pyclass(module = "xfd_dataplane._native", frozen)]
+pub struct Node {
+    core: Arc<Core>,
+    id: String,
+    root: PathBuf,
+}
+
+impl Node {
+    fn raised<T>(&self, py: Python<'_>, result: Result<T>) -> PyResult<T> {
+        result.map_err(|error| errors::raised(py, &error, Some(&self.id)))
+    }
+}
+
+#[pymethods]
+impl Node {
+    #[new]
+    fn new(py: Python<'_>, node_id: String, settings: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let root: PathBuf = Read::read(&settings.getattr("root")?)?;
+        if !root.is_absolute() {
+            return Err(PyValueError::new_err(format!(
+                "settings.root is not absolute: {}",
+                root.display()
+            )));
+        }
+        let settings = NodeSettings::read(settings)?;
+        let id = node_id.clone();
+        let core = py
+            .detach(|| Core::new(node_id, settings))
+            .map_err(|error| errors::raised(py, &error, Some(&id)))?;
+        Ok(Self {
+            core: Arc::new(core),
+            id,
+            root,
+        })
+    }
+
+    /// See `xfd_api.ports.ObjectFinder.find_objects`.
+    fn find_objects<'py>(
+        &self,
+        py: Python<'py>,
+        lookups: &Bound<'py, PyAny>,
+        stores: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let lookups = Vec::<Lookup>::read(lookups)?;
+        let stores = convert::stores(stores)?;
+        let core = Arc::clone(&self.core);
+        let answers = interruptible(py, move || core.find_objects(&lookups, &stores))?;
+        convert::found(py, &self.raised(py, answers)?)
+    }
+
+    /// See `xfd_api.ports.DataPlane.serve`.
+    fn serve(&self, py: Python<'_>, host: &str, ports: Option<(u16, u16)>) -> PyResult<String> {
+        let address = py.detach(|| self.core.serve(host, ports));
+        Ok(self.raised(py, address)?.to_string())
+    }
+
+    /// See `xfd_api.ports.DataPlane.join`.
+    fn join(&self, py: Python<'_>, ticket: &Bound<'_, PyAny>) -> PyResult<()> {
+        let ticket = SwarmTicket::read(ticket)?;
+        let joined = py.detach(|| self.core.join(ticket));
+        self.raised(py, joined)
+    }
+
+    /// See `xfd_api.ports.DataPlane.extend`.
+    fn extend<'py>(
+        &self,
+        py: Python<'py>,
+        swarm: String,
+        catalog: &Bound<'py, PyAny>,
+        stores: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let catalog = convert::catalog(catalog, &self.root)?;
+        let stores = convert::stores(stores)?;
+        let core = Arc::clone(&self.core);
+        let inventory = interruptible(py, move || core.extend(&swarm, catalog, &stores))?;
+        convert::inventory(py, &self.raised(py, inventory)?)
+    }
+
+    /// See `xfd_api.ports.DataPlane.submit`.
+    fn submit(&self, py: Python<'_>, swarm: &str, orders: &Bound<'_, PyAny>) -> PyResult<()> {
+        let orders = Vec::<Order>::read(orders)?;
+        let submitted = py.detach(|| self.core.submit(swarm, orders));
+        self.raised(py, submitted)
+    }
+
+    /// See `xfd_api.ports.DataPlane.poll`.
+    fn poll<'py>(
+        &self,
+        py: Python<'py>,
+        swarm: &str,
+        timeout_s: f64,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let timeout = Duration::try_from_secs_f64(timeout_s.max(0.0)).unwrap_or(Duration::MAX);
+        let started = Instant::now();
+        loop {
+            let left = timeout.saturating_sub(started.elapsed());
+            let events = py.detach(|| self.core.poll(swarm, left.min(SLICE)));
+            let events = self.raised(py, events)?;
+            if !events.is_empty() || left <= SLICE {
+                let events = events
+                    .iter()
+                    .map(|event| convert::event(py, event, &self.id));
+                return PyList::new(py, events.collect::<PyResult<Vec<_>>>()?);
+            }
+            py.check_signals()?;
+        }
+    }
+
+    /// See `xfd_api.ports.DataPlane.leave`.
+    fn leave(&self, py: Python<'_>, swarm: &str) -> PyResult<()> {
+        let left = py.detach(|| self.core.leave(swarm));
+        self.raised(py, left)
+    }
+
+    /// See `xfd_api.ports.DataPlane.counters`.
+    #[pyo3(signature = (swarm=None))]
+    fn counters<'py>(&self, py: Python<'py>, swarm: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        let counters = py.detach(|| self.core.counters(swarm));
+        convert::counters(py, &counters)
+    }
+
+    /// See `xfd_api.ports.DataPlane.close`.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.core.close());
+    }
+}

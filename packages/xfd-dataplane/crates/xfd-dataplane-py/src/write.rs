@@ -1,0 +1,36 @@
+//! How a value of the core becomes a dataclass of Python.
+
+/// Functions that each build one dataclass by its keyword arguments, so that a field too many or
+/// too few is an error of the first call.
+macro_rules! write_dataclasses {
+    (
+        const $table:ident;
+        $(fn $function:ident = $module:literal . $class:literal (
+            $($argument:ident $(= $python:literal)? : $kind:ty),+ $(,)?
+        );)+
+    ) => {
+        const $table: &[(&str, &[&str])] = &[
+            $((
+                concat!($module, ".", $class),
+                &[$(crate::read::python_name!($argument $($python)?),)+],
+            ),)+
+        ];
+        $(
+            #[allow(clippy::too_many_arguments, reason = "as many as the dataclass has fields")]
+            fn $function<'py>(
+                py: Python<'py>,
+                $($argument: $kind),+
+            ) -> PyResult<Bound<'py, PyAny>> {
+                static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+                let keywords = PyDict::new(py);
+                $(keywords.set_item(
+                    pyo3::intern!(py, crate::read::python_name!($argument $($python)?)),
+                    $argument,
+                )?;)+
+                CLASS.import(py, $module, $class)?.call((), Some(&keywords))
+            }
+        )+
+    };
+}
+
+pub(crate) use write_dataclasses;

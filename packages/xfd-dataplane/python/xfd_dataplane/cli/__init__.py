@@ -1,0 +1,5 @@
+"""The command `xfd-get`."""
+
+from xfd_dataplane.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,55 @@
+"""The command's frame: environment, signals, errors and exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+from xfd_api.errors import XfdError
+from xfd_dataplane.cli import commands, exits, output
+from xfd_dataplane.cli.options import parse
+
+_COMMANDS = {"get": commands.get, "ls": commands.ls, "verify": commands.verify_landed}
+
+
+class _Terminated(BaseException):
+    """SIGTERM, as an exception, so that what runs is left in good order."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs `xfd-get`.
+
+    Returns:
+        The exit code; `exits` says what it means.
+    """
+    options = parse(sys.argv[1:] if arguments is None else arguments)
+    if options.profile is not None:
+        os.environ["AWS_PROFILE"] = options.profile
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = _COMMANDS[options.command](options)
+        sys.stdout.flush()
+    except XfdError as error:
+        if options.json:
+            output.as_json(output.error_document(error))
+        output.complain(f"error: {output.error_line(error)}")
+        return exits.exit_code(error)
+    except KeyboardInterrupt:
+        output.complain("interrupted; run it again to go on from here")
+        return exits.INTERRUPTED
+    except _Terminated:
+        output.complain("terminated; run it again to go on from here")
+        return exits.TERMINATED
+    except BrokenPipeError:
+        # The reader of stdout has gone, as `head` does; nothing is left to be told.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.OK
+    return code
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise _Terminated

@@ -1,0 +1,160 @@
+"""The command line: what it takes, in words and in types."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+
+from xfd_dataplane import __version__
+from xfd_dataplane.cli.exits import MEANINGS
+
+COMMANDS = ("get", "ls", "verify")
+_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+def size(text: str) -> int:
+    """Bytes from `8MiB`, `8M`, `8MB` (all 8 times 2**20) or a plain number."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", text.strip().lower())
+    if match is None or float(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write 8MiB, say")
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+def count(text: str) -> int:
+    """A whole number of at least one."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A time longer than zero, in seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds")
+    return value
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options; `get` where no command is named. Exits with 2 where they make no sense."""
+    words = list(arguments)
+    if words and words[0] not in (*COMMANDS, "-h", "--help", "--version"):
+        words.insert(0, "get")
+    parser = make_parser()
+    options = parser.parse_args(words)
+    if options.command is None:
+        parser.error("name a source, or one of the commands get, ls, verify")
+    if options.command == "get":
+        _check_get(parser, options)
+    if options.command == "verify":
+        is_source = "://" in options.paths[0]
+        if is_source and len(options.paths) > 2:
+            parser.error("verify takes one source and its destination, or paths alone")
+        options.source = options.paths[0] if is_source else None
+    return options
+
+
+def _check_get(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if options.no_keep_archive and options.unpack is None:
+        parser.error("--no-keep-archive goes with --unpack")
+    if options.unpack is not None and "://" in options.unpack:
+        parser.error("--unpack took the source for its folder; write --unpack=DIR, or put it last")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
+    parser = argparse.ArgumentParser(
+        prog="xfd-get",
+        description="Fetches objects and prefixes from S3, a web server or a directory, "
+        "verified, resumable, unpacked while they come.",
+        epilog=f"Without a command it is get: xfd-get s3://bucket/key DEST\n\nexit codes:\n{codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"xfd-get {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="{get,ls,verify}")
+    _get(commands.add_parser("get", help="fetch an object, a prefix or what matches a pattern"))
+    _ls(commands.add_parser("ls", help="list what a store has"))
+    _verify(commands.add_parser("verify", help="read again what has landed"))
+    return parser
+
+
+def _store(parser: argparse.ArgumentParser) -> None:
+    store = parser.add_argument_group("store")
+    store.add_argument("--endpoint-url", metavar="URL", help="of a store that is not AWS")
+    store.add_argument("--region", help="of the bucket; found by itself where not given")
+    store.add_argument("--profile", help="of the AWS configuration files")
+    store.add_argument(
+        "--no-sign-request", action="store_true", help="no credentials, for public buckets"
+    )
+
+
+def _output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="the result as JSON on stdout")
+
+
+_SOURCE = (
+    "s3://bucket/key, s3://bucket/prefix/, s3://bucket/dir/*.bin (** crosses folders), "
+    "https://host/file, file:///folder/file"
+)
+
+
+def _get(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", help=_SOURCE)
+    parser.add_argument(
+        "destination",
+        nargs="?",
+        default=".",
+        help="a file; a folder where it ends in / or is one, and for many objects (default: .)",
+    )
+    parser.add_argument(
+        "--unpack",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="unpack the archive, into DIR or beside it under its name without the extension",
+    )
+    parser.add_argument(
+        "--no-keep-archive", action="store_true", help="remove the archive once unpacked"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="fetch even what is valid at the destination"
+    )
+    parser.add_argument("--chunk-size", type=size, metavar="SIZE", help="of a range, up to 100MiB")
+    parser.add_argument("--parallel", type=count, metavar="N", help="ranges fetched at once")
+    parser.add_argument("--limit-rate", type=size, metavar="SIZE", help="bytes per second")
+    parser.add_argument(
+        "--durability",
+        choices=("object", "none"),
+        default="object",
+        help="object: synced to disk before it gets its name (default)",
+    )
+    parser.add_argument("--deadline", type=seconds, metavar="SECONDS", help="give up after")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="find everything, fetch nothing, say what would be"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
+    _output(parser)
+    _store(parser)
+
+
+def _ls(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", help=_SOURCE)
+    _output(parser)
+    _store(parser)
+
+
+def _verify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="[SOURCE DEST | PATH ...]",
+        help="a source and where it was fetched to, to compare with the store and the records; "
+        "or files and folders, to compare with their records alone",
+    )
+    _output(parser)
+    _store(parser)

@@ -1,0 +1,178 @@
+"""What the command prints: one line for a person, one JSON document for a program."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+from typing import Any
+
+from xfd_api import errors
+from xfd_api.chunks import Catalog, FoundObject
+from xfd_api.paths import local_path
+from xfd_api.reports import DistributionReport
+from xfd_dataplane.verify import VerifyReport
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def say(line: str) -> None:
+    """A line on stdout."""
+    sys.stdout.write(line + "\n")
+
+
+def complain(line: str) -> None:
+    """A line on stderr, with the command's name before it."""
+    sys.stderr.write(f"xfd-get: {' '.join(line.split())}\n")
+
+
+def as_json(document: dict[str, Any]) -> None:
+    """One document on stdout, on one line."""
+    say(json.dumps(document, ensure_ascii=False))
+
+
+def human(size: float) -> str:
+    """Bytes in the largest unit that leaves at least one."""
+    unit = 0
+    while size >= 1024 and unit < len(_UNITS) - 1:
+        size, unit = size / 1024, unit + 1
+    return f"{size:.0f} {_UNITS[unit]}" if unit == 0 else f"{size:.1f} {_UNITS[unit]}"
+
+
+def error_line(error: errors.XfdError) -> str:
+    """What happened, where, and what to do; without the node, which is this host."""
+    places = [
+        f"{name} {value}"
+        for name, value in (("object", error.object), ("path", error.path))
+        if value is not None
+    ]
+    where = f" ({', '.join(places)})" if places else ""
+    remedy = f". {error.remedy}" if error.remedy else ""
+    return f"{error.what}{where}{remedy}"
+
+
+def error_document(error: errors.XfdError) -> dict[str, Any]:
+    """An error with its fields."""
+    return {
+        "ok": False,
+        "error": {
+            "type": type(error).__name__,
+            "what": error.what,
+            "object": error.object,
+            "path": error.path,
+            "remedy": error.remedy,
+        },
+    }
+
+
+def report_line(report: DistributionReport) -> str:
+    """What a download did, for a person."""
+    if report.origin_bytes == 0 and report.missing_bytes == 0:
+        return f"{len(report.objects)} object(s), {human(report.cached_bytes)}: all here already"
+    rate = report.origin_bytes / report.elapsed_s if report.elapsed_s > 0 else 0.0
+    cached = f", {human(report.cached_bytes)} were here already" if report.cached_bytes else ""
+    return (
+        f"{len(report.objects)} object(s), {human(report.origin_bytes)} fetched "
+        f"in {report.elapsed_s:.1f} s ({human(rate)}/s){cached}"
+    )
+
+
+def report_document(report: DistributionReport) -> dict[str, Any]:
+    """What a download did, for a program. Bytes and seconds."""
+    return {
+        "ok": True,
+        "elapsed_s": round(report.elapsed_s, 6),
+        "catalog_bytes": report.catalog_bytes,
+        "missing_bytes": report.missing_bytes,
+        "origin_bytes": report.origin_bytes,
+        "cached_bytes": report.cached_bytes,
+        "retries": report.retries,
+        "objects": [
+            {
+                "key": result.key,
+                "destination": result.destination,
+                "size": result.size,
+                "origin_bytes": result.origin_bytes,
+                "cached": result.nodes_cached > 0,
+            }
+            for result in report.objects
+        ],
+    }
+
+
+def plan_document(catalog: Catalog) -> dict[str, Any]:
+    """What would be fetched, for a program."""
+    return {
+        "ok": True,
+        "dry_run": True,
+        "catalog_bytes": catalog.total_bytes,
+        "chunks": len(catalog.chunks),
+        "objects": [
+            {
+                "key": item.found.key,
+                "destination": str(local_path(item.destination)),
+                "size": item.found.size,
+                "unpack": None if item.unpack is None else item.unpack.destination,
+            }
+            for item in catalog.objects
+        ],
+    }
+
+
+def plan_lines(catalog: Catalog) -> list[str]:
+    """What would be fetched, for a person."""
+    lines = [
+        f"{human(item.found.size):>10}  {item.found.key} -> {local_path(item.destination)}"
+        for item in catalog.objects
+    ]
+    total = human(catalog.total_bytes)
+    return [*lines, f"{len(catalog.objects)} object(s), {total}; nothing was fetched"]
+
+
+def listing_lines(found: list[FoundObject]) -> list[str]:
+    """Size in bytes, time and key of each object."""
+    return [f"{each.size:>14}  {_time(each) or '-':<20}  {each.key}" for each in found]
+
+
+def listing_document(found: list[FoundObject]) -> dict[str, Any]:
+    """The same for a program."""
+    return {
+        "ok": True,
+        "objects": [
+            {
+                "key": each.key,
+                "size": each.size,
+                "etag": each.etag,
+                "last_modified": _time(each),
+            }
+            for each in found
+        ],
+    }
+
+
+def _time(found: FoundObject) -> str | None:
+    if found.last_modified_ns is None:
+        return None
+    time = datetime.datetime.fromtimestamp(
+        found.last_modified_ns // 10**9, tz=datetime.timezone.utc
+    )
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def verify_document(report: VerifyReport) -> dict[str, Any]:
+    """What `verify` found, for a program."""
+    return {
+        "ok": report.ok,
+        "files": report.files,
+        "bytes": report.bytes,
+        "entries": report.entries,
+        "mismatches": [
+            {
+                "path": wrong.path,
+                "problem": wrong.problem,
+                "detail": wrong.detail,
+                "key": wrong.key,
+            }
+            for wrong in report.mismatches
+        ],
+    }

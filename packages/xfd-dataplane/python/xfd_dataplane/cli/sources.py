@@ -1,0 +1,193 @@
+"""From a source and a destination of the command line to a store and requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from xfd_api.chunks import FoundObject
+from xfd_api.errors import InvalidRequestError
+from xfd_api.paths import checked_segments
+from xfd_api.requests import (
+    DownloadRequest,
+    ObjectDownloadRequest,
+    PrefixDownloadRequest,
+    UnpackMethod,
+    UnpackOptions,
+)
+from xfd_api.stores import ObjectStoreConfig
+from xfd_dataplane.patterns import has_wildcard, literal_folder
+
+_ARCHIVE_ENDINGS = (".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar", ".zip", ".gz")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the user named: a store, and a key, a prefix (ending in a slash, or empty) or a
+    pattern in it.
+    """
+
+    config: ObjectStoreConfig
+    key: str
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether the key has wildcards."""
+        return self.config.base_url is None and has_wildcard(self.key)
+
+    @property
+    def is_prefix(self) -> bool:
+        """Whether it names a folder of objects."""
+        return not self.is_pattern and (not self.key or self.key.endswith("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacking:
+    """What was asked for with `--unpack`; an empty folder is chosen by the archive's name."""
+
+    folder: str
+    keep_archive: bool
+
+
+def parse_source(
+    text: str,
+    *,
+    endpoint: str | None = None,
+    region: str | None = None,
+    anonymous: bool = False,
+) -> Source:
+    """The store and the key that a source names.
+
+    Raises:
+        InvalidRequestError: it names none.
+    """
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        raise InvalidRequestError(
+            "The source has no scheme",
+            object=text,
+            remedy="Write s3://bucket/key, https://host/file or file:///folder/file",
+        )
+    match scheme.lower():
+        case "s3":
+            bucket, _, key = rest.partition("/")
+            config = ObjectStoreConfig.make_for_s3(
+                bucket, endpoint=endpoint, region=region, anonymous=anonymous
+            )
+            return Source(config, key)
+        case "file":
+            return _local(rest, text)
+        case "http" | "https":
+            return _web(text)
+        case other:
+            raise InvalidRequestError(
+                f"xfd knows no {other}:// sources", object=text, remedy="Use s3, https or file"
+            )
+
+
+def _local(rest: str, text: str) -> Source:
+    host, _, path = rest.partition("/")
+    if host not in ("", "localhost") or not path:
+        raise InvalidRequestError(
+            "The source names no absolute path", object=text, remedy="Write file:///folder/file"
+        )
+    path = "/" + unquote(path)
+    folder = literal_folder(path) or "/"
+    return Source(ObjectStoreConfig.make_for_local(folder), path[len(folder) :].lstrip("/"))
+
+
+def _web(text: str) -> Source:
+    parts = urlsplit(text)
+    if not parts.hostname:
+        raise InvalidRequestError("The source names no host", object=text)
+    # A query may be a signature: the store's address keeps it out of keys, errors and reprs.
+    server = f"{parts.scheme}://{parts.netloc}" + (f"?{parts.query}" if parts.query else "")
+    return Source(ObjectStoreConfig.make_for_http(server), unquote(parts.path.lstrip("/")))
+
+
+def absolute(destination: str) -> Path:
+    """The destination below the working directory, without `..`."""
+    path = Path(destination)
+    if path.name in ("", "..", "."):
+        return path.resolve()
+    return path.parent.resolve() / path.name
+
+
+def object_name(key: str) -> str:
+    """The file name that a key ends with."""
+    name = key.rpartition("/")[2]
+    if not name:
+        raise InvalidRequestError("The source names no file", object=key)
+    return name
+
+
+def request_for(
+    source: Source, destination: str, *, cache: bool = True, unpacking: Unpacking | None = None
+) -> DownloadRequest:
+    """The request for an object or a prefix; for a pattern see `requests_for_matches`.
+
+    Raises:
+        InvalidRequestError: a prefix cannot be unpacked.
+    """
+    place = absolute(destination)
+    if source.is_prefix:
+        if unpacking is not None:
+            raise InvalidRequestError(
+                "Only an object can be unpacked", object=source.key, remedy="Drop --unpack"
+            )
+        return DownloadRequest(PrefixDownloadRequest(source.key, place, cache=cache))
+    if destination.endswith("/") or place.is_dir():
+        place /= object_name(source.key)
+    return _object_request(source.key, place, cache, unpacking)
+
+
+def requests_for_matches(
+    source: Source,
+    matches: list[FoundObject],
+    destination: str,
+    *,
+    cache: bool = True,
+    unpacking: Unpacking | None = None,
+) -> list[DownloadRequest]:
+    """A request for each object that the pattern matches, in a tree below the destination that
+    starts where the first wildcard is; each archive is unpacked into a folder of its own.
+    """
+    folder = literal_folder(source.key)
+    requests = []
+    for match in matches:
+        below = match.key[len(folder) :].lstrip("/") if folder else match.key
+        place = absolute(destination).joinpath(*checked_segments(below, what="key"))
+        each = unpacking
+        if each is not None and each.folder:
+            each = Unpacking(f"{each.folder}/{_stem(place.name)}", each.keep_archive)
+        requests.append(_object_request(match.key, place, cache, each))
+    return requests
+
+
+def _object_request(
+    key: str, place: Path, cache: bool, unpacking: Unpacking | None
+) -> DownloadRequest:
+    options = None
+    if unpacking is not None:
+        options = UnpackOptions(
+            destination=_tree(place, unpacking.folder),
+            unpack_method=UnpackMethod.Auto,
+            keep_archive=unpacking.keep_archive,
+        )
+    return DownloadRequest(ObjectDownloadRequest(key, place, cache=cache, unpack_options=options))
+
+
+def _tree(archive: Path, folder: str) -> Path:
+    """Where an archive is unpacked; beside it under its name without the extension, if open."""
+    if folder:
+        return absolute(folder)
+    return archive.with_name(_stem(archive.name))
+
+
+def _stem(name: str) -> str:
+    """An archive's name without its extension; never the name itself."""
+    for ending in _ARCHIVE_ENDINGS:
+        if name.lower().endswith(ending) and len(name) > len(ending):
+            return name[: -len(ending)]
+    return name + ".unpacked"

@@ -1,0 +1,160 @@
+"""What one host orders, and when it is done: everything that is missing, from the origin.
+
+Pure: time is an argument and a seed goes through the constructor. `download.py` carries it out.
+
+Every chunk is in one of four places: not needed, ordered, resting after a failure, or held. An
+object is landed, or it is *busy*: another process of this host is writing it, and is waited for.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Iterable
+
+from xfd_api.chunks import Catalog, Chunk
+from xfd_api.errors import ObjectChangedError, XfdError
+from xfd_api.ids import ChunkIndex, ObjectIndex, OrderId
+from xfd_api.orders import Fetch
+from xfd_api.reports import (
+    ChunkHeld,
+    Inventory,
+    NodeEvent,
+    ObjectFailed,
+    ObjectLanded,
+    OrderFailed,
+)
+
+ORDER_ATTEMPTS = 4
+FIRST_REST_S = 1.0
+LONGEST_REST_S = 30.0
+
+
+class OneHost:
+    """The state of a download to one host.
+
+    Attributes:
+        failure: the first error that cannot be mended; the download is over then.
+        landed: objects whole at their destinations.
+        busy: objects that another process is writing.
+        cached: objects that were whole before anything was fetched.
+        cached_bytes: of these objects.
+        held_at_start: bytes of the chunks that an earlier run left, verified.
+        fetched: bytes fetched for each object.
+    """
+
+    def __init__(self, catalog: Catalog, *, seed: int) -> None:
+        self.failure: XfdError | None = None
+        self.landed: set[ObjectIndex] = set()
+        self.busy: frozenset[ObjectIndex] = frozenset()
+        self.cached: frozenset[ObjectIndex] = frozenset()
+        self.cached_bytes = 0
+        self.held_at_start = 0
+        self.fetched: dict[ObjectIndex, int] = {}
+        self._catalog = catalog
+        self._chunks = {chunk.index: chunk for chunk in catalog.chunks}
+        self._held: set[ChunkIndex] = set()
+        self._ordered: set[ChunkIndex] = set()
+        self._failures: dict[ChunkIndex, int] = {}
+        self._resting: list[tuple[float, ChunkIndex]] = []
+        self._next_order = 0
+        self._random = random.Random(seed)  # noqa: S311  jitter is no secret
+
+    @property
+    def done(self) -> bool:
+        """Whether every object has landed."""
+        return len(self.landed) == len(self._catalog.objects)
+
+    @property
+    def retried(self) -> int:
+        """Orders that were given again after a failure."""
+        return sum(self._failures.values())
+
+    def took_stock(self, inventory: Inventory) -> list[Fetch]:
+        """Orders for what the disk lacks; called again while objects are busy elsewhere."""
+        first_time = not self._ordered and not self.landed
+        self.landed.update(inventory.landed)
+        self.busy = frozenset(index for index, _ in inventory.elsewhere)
+        for run in inventory.held:
+            self._held.update(ChunkIndex(run.first_chunk + place) for place in range(len(run.crcs)))
+        if first_time:
+            self.cached = frozenset(inventory.landed)
+            self.cached_bytes = inventory.cached_bytes
+            self.held_at_start = sum(
+                self._chunks[index].size for index in self._held if self._is_wanted(index)
+            )
+        settled = self.landed | self.busy
+        missing = (
+            chunk
+            for chunk in self._catalog.chunks
+            if chunk.index not in self._held
+            and chunk.index not in self._ordered
+            and any(span.object not in settled for span in chunk.spans)
+        )
+        return self._fetch(missing)
+
+    def handle(self, event: NodeEvent, now: float) -> None:
+        """Takes in what happened at the time `now`, in seconds of a clock that only grows."""
+        match event:
+            case ChunkHeld():
+                self._held.add(event.chunk)
+                self._count(self._chunks[event.chunk])
+            case ObjectLanded():
+                self.landed.add(event.object)
+            case ObjectFailed():
+                self._fail(event.error)
+            case OrderFailed():
+                self._order_failed(event, now)
+
+    def due(self, now: float) -> list[Fetch]:
+        """Orders for chunks that have rested long enough."""
+        ready = []
+        while self._resting and self._resting[0][0] <= now:
+            ready.append(self._chunks[heapq.heappop(self._resting)[1]])
+        return self._fetch(sorted(ready, key=lambda chunk: chunk.index))
+
+    def next_wakeup(self) -> float | None:
+        """When `due` has something to say next, if nothing happens before."""
+        return self._resting[0][0] if self._resting else None
+
+    def _order_failed(self, event: OrderFailed, now: float) -> None:
+        failures = self._failures.get(event.chunk, 0) + 1
+        hopeless = event.final or isinstance(event.error, ObjectChangedError)
+        if hopeless or failures >= ORDER_ATTEMPTS:
+            self._fail(event.error)
+            return
+        self._failures[event.chunk] = failures
+        rest = min(FIRST_REST_S * 2 ** (failures - 1), LONGEST_REST_S)
+        rest *= self._random.uniform(0.5, 1.0)
+        heapq.heappush(self._resting, (now + max(rest, event.retry_after_s or 0.0), event.chunk))
+
+    def _fail(self, error: XfdError) -> None:
+        if self.failure is None:
+            self.failure = error
+
+    def _is_wanted(self, index: ChunkIndex) -> bool:
+        return any(span.object not in self.landed for span in self._chunks[index].spans)
+
+    def _count(self, chunk: Chunk) -> None:
+        for span in chunk.spans:
+            self.fetched[span.object] = self.fetched.get(span.object, 0) + span.length
+
+    def _fetch(self, chunks: Iterable[Chunk]) -> list[Fetch]:
+        """Neighbours of one priority are one order each run."""
+        orders: list[Fetch] = []
+        for chunk in chunks:
+            self._ordered.add(chunk.index)
+            last = orders[-1] if orders else None
+            if (
+                last is not None
+                and last.first_chunk + last.count == chunk.index
+                and last.priority == chunk.priority
+            ):
+                orders[-1] = Fetch(
+                    last.first_order, last.first_chunk, last.count + 1, None, last.priority
+                )
+            else:
+                order = OrderId(self._next_order)
+                orders.append(Fetch(order, chunk.index, 1, None, chunk.priority))
+            self._next_order += 1
+        return orders

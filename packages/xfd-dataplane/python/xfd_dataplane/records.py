@@ -1,0 +1,93 @@
+"""Reads what the data plane remembers of landed objects; it alone writes that.
+
+Format 1. `.NAME.xfd` beside NAME is a JSON object: `format`, the object at its store (`size`,
+`etag`, `last_modified_ns`), `file` ([size, mtime in ns] on disk, or null where the archive was not
+kept), `chunks` ([length, CRC-64/NVME] each, in order), and `tree` where it was unpacked
+(`destination`, `bytes`, `entries` of `path`, `kind`, `size`, `mtime_ns`). For a prefix there is one
+such file beside its folder, with a line `{"path": ..., "record": ...}` each; the last line of a
+path counts, and a null record takes the earlier ones back.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """An entry of an unpacked tree. `kind` is f, d, l (symbolic link) or h (hard link)."""
+
+    path: str
+    kind: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is remembered of one landed object; see the module."""
+
+    size: int
+    etag: str | None
+    last_modified_ns: int | None
+    file: tuple[int, int] | None
+    chunks: tuple[tuple[int, int], ...]
+    tree: Path | None
+    entries: tuple[TreeEntry, ...]
+
+
+def record_path(destination: Path) -> Path:
+    """Where the record of a file, or the manifest of a prefix's folder, is."""
+    return destination.with_name(f".{destination.name}.xfd")
+
+
+def read_record(destination: Path) -> Record | None:
+    """The record of one file; None where there is none, or none that can be read."""
+    try:
+        return _record(json.loads(record_path(destination).read_bytes()))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+
+
+def read_manifest(folder: Path) -> dict[Path, Record]:
+    """The records of a prefix, by the absolute path of each file."""
+    records: dict[Path, Record] = {}
+    try:
+        lines = record_path(folder).read_bytes().splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return records
+    for text in lines:
+        try:
+            line = json.loads(text)
+            path = folder / line["path"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        record = _record(line.get("record"))
+        if record is None:
+            records.pop(path, None)
+        else:
+            records[path] = record
+    return records
+
+
+def _record(value: Any) -> Record | None:
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        return None
+    file, tree = value.get("file"), value.get("tree") or {}
+    return Record(
+        size=value["size"],
+        etag=value.get("etag"),
+        last_modified_ns=value.get("last_modified_ns"),
+        file=None if file is None else (file[0], file[1]),
+        chunks=tuple((length, crc) for length, crc in value.get("chunks", ())),
+        tree=Path(tree["destination"]) if tree else None,
+        entries=tuple(
+            TreeEntry(entry["path"], entry["kind"], entry["size"], entry["mtime_ns"])
+            for entry in tree.get("entries") or ()
+        ),
+    )

@@ -1,0 +1,97 @@
+"""What a download to one host tells its caller, while it runs and at its end. Pure."""
+
+from __future__ import annotations
+
+from xfd_api import paths
+from xfd_api.chunks import Catalog
+from xfd_api.ids import LOCAL_NODE
+from xfd_api.reports import (
+    BoundSource,
+    DistributionReport,
+    NodeCounters,
+    NodeResult,
+    ObjectResult,
+    Progress,
+)
+from xfd_api.settings import NodeSettings
+from xfd_dataplane.onehost import OneHost
+
+
+def progress(catalog: Catalog, host: OneHost, counters: NodeCounters, elapsed_s: float) -> Progress:
+    """How far the download is; bytes count as they arrive, not chunk by chunk."""
+    total = catalog.total_bytes
+    present = host.cached_bytes + host.held_at_start
+    arrived = min(total, present + counters.origin_bytes)
+    return Progress(
+        elapsed_s=elapsed_s,
+        total_bytes=total,
+        done_bytes=total if host.done else arrived,
+        origin_bytes=counters.origin_bytes,
+        peer_bytes=0,
+        nodes=1,
+        nodes_done=int(host.done),
+        objects=len(catalog.objects),
+        objects_done=len(host.landed),
+    )
+
+
+def report(
+    catalog: Catalog,
+    host: OneHost,
+    counters: NodeCounters,
+    settings: NodeSettings,
+    elapsed_s: float,
+) -> DistributionReport:
+    """The report of a download that is done."""
+    total = catalog.total_bytes
+    missing = max(total - host.cached_bytes - host.held_at_start, 0)
+    bound_s, bound_source = _bound(missing, settings)
+    root = paths.root()
+    return DistributionReport(
+        elapsed_s=elapsed_s,
+        bound_s=bound_s,
+        bound_source=bound_source,
+        catalog_bytes=total,
+        missing_bytes=missing,
+        origin_bytes=counters.origin_bytes,
+        peer_bytes=0,
+        cached_bytes=host.cached_bytes,
+        retries=counters.retries + host.retried,
+        nodes=(
+            NodeResult(
+                node=LOCAL_NODE,
+                state="done",
+                elapsed_s=elapsed_s,
+                objects=len(catalog.objects),
+                files=sum(not item.is_directory for item in catalog.objects),
+                bytes=total,
+                origin_bytes=counters.origin_bytes,
+                peer_bytes=0,
+                served_bytes=0,
+                cached_bytes=host.cached_bytes,
+            ),
+        ),
+        objects=tuple(
+            ObjectResult(
+                key=item.found.key,
+                destination=str(root / item.destination),
+                size=item.found.size,
+                origin_bytes=host.fetched.get(item.index, 0),
+                nodes_landed=1,
+                nodes_cached=int(item.index in host.cached),
+            )
+            for item in catalog.objects
+        ),
+    )
+
+
+def _bound(missing: int, settings: NodeSettings) -> tuple[float | None, BoundSource | None]:
+    """Only a rate that was asked for is known here."""
+    rates = [
+        rate
+        for rate in (settings.origin_bytes_per_s, settings.download_bytes_per_s)
+        if rate is not None
+    ]
+    if not rates or not missing:
+        return None, None
+    return missing / min(rates), "configured"

@@ -1,0 +1,139 @@
+"""What the command line says, before anything is asked of a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from xfd_api.errors import InvalidRequestError
+from xfd_api.requests import ObjectDownloadRequest, PrefixDownloadRequest
+from xfd_api.stores import StoreKind
+from xfd_dataplane.cli.options import parse, size
+from xfd_dataplane.cli.sources import Unpacking, parse_source, request_for
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("8MiB", 8 * 2**20), ("8M", 8 * 2**20), ("8mb", 8 * 2**20), ("100", 100), ("1.5k", 1536)],
+)
+def test_sizes(text: str, value: int) -> None:
+    assert size(text) == value
+
+
+def test_get_need_not_be_said() -> None:
+    options = parse(["s3://b/k", "dest", "--chunk-size", "8MiB"])
+
+    assert (options.command, options.source, options.destination) == ("get", "s3://b/k", "dest")
+    assert options.chunk_size == 8 * 2**20
+
+
+def test_an_option_may_come_first() -> None:
+    options = parse(["--json", "s3://b/k", "dest"])
+
+    assert (options.command, options.json, options.source) == ("get", True, "s3://b/k")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["get"],
+        ["s3://b/k", "d", "--chunk-size", "many"],
+        ["s3://b/k", "d", "--parallel", "0"],
+        ["s3://b/k", "d", "--deadline", "nan"],
+        ["s3://b/k", "d", "--durability", "some"],
+        ["s3://b/k", "d", "--no-keep-archive"],
+        ["d", "--unpack", "s3://b/k.tar"],
+        ["verify", "s3://b/k", "d", "e"],
+        ["ls"],
+    ],
+)
+def test_what_makes_no_sense_ends_with_two(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(words)
+
+    assert caught.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "key"),
+    [
+        ("s3://bucket/a/b", StoreKind.S3, "a/b"),
+        ("s3://bucket", StoreKind.S3, ""),
+        ("file:///srv/models/a.bin", StoreKind.LOCAL, "a.bin"),
+        ("file:///srv/models/", StoreKind.LOCAL, ""),
+        ("file:///srv/models/*.bin", StoreKind.LOCAL, "*.bin"),
+        ("file:///srv/with%20space/x", StoreKind.LOCAL, "x"),
+        ("https://host:8080/a/b.bin", StoreKind.HTTP, "a/b.bin"),
+    ],
+)
+def test_a_source_names_a_store_and_a_key(text: str, kind: StoreKind, key: str) -> None:
+    source = parse_source(text)
+
+    assert (source.config.kind, source.key) == (kind, key)
+
+
+def test_a_file_source_is_looked_up_in_its_folder() -> None:
+    assert parse_source("file:///srv/with%20space/x").config.directory == "/srv/with space"
+    assert parse_source("file:///x").config.directory == "/"
+
+
+@pytest.mark.parametrize("text", ["models/a.bin", "gs://b/k", "file://host/x", "s3://", "http://"])
+def test_any_other_source_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        parse_source(text)
+
+
+def test_a_signed_query_stays_out_of_the_key_and_of_every_repr() -> None:
+    source = parse_source("https://host/x/a.bin?X-Amz-Signature=secret")
+
+    assert source.key == "x/a.bin"
+    assert "secret" not in repr(source)
+
+
+def placed(text: str, destination: str, unpacking: Unpacking | None = None) -> list[str]:
+    value = request_for(parse_source(text), destination, unpacking=unpacking).value
+    places = [str(value.destination)]
+    if isinstance(value, ObjectDownloadRequest) and value.unpack_options is not None:
+        places.append(str(value.unpack_options.destination))
+    return places
+
+
+def test_a_destination_is_a_file_unless_it_is_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+
+    assert placed("s3://b/x/a.bin", "new") == [f"{tmp_path}/new"]
+    assert placed("s3://b/x/a.bin", "new/") == [f"{tmp_path}/new/a.bin"]
+    assert placed("s3://b/x/a.bin", "folder") == [f"{tmp_path}/folder/a.bin"]
+    assert placed("s3://b/x/a.bin", ".") == [f"{tmp_path}/a.bin"]
+    assert placed("s3://b/x/a.bin", "folder/../new") == [f"{tmp_path}/new"]
+    assert placed("https://host/x/a.bin?signed=1", ".") == [f"{tmp_path}/a.bin"]
+
+
+def test_a_prefix_lands_in_its_destination(tmp_path: Path) -> None:
+    request = request_for(parse_source("s3://b/tok/"), str(tmp_path / "t"))
+
+    assert isinstance(request.value, PrefixDownloadRequest)
+    assert request.value.destination == tmp_path / "t"
+
+
+def test_an_archive_is_unpacked_beside_itself_or_where_it_is_told(tmp_path: Path) -> None:
+    beside = placed("s3://b/env.tar.gz", f"{tmp_path}/", Unpacking("", keep_archive=True))
+    told = placed(
+        "s3://b/env.tar.gz", f"{tmp_path}/", Unpacking(f"{tmp_path}/t", keep_archive=True)
+    )
+
+    assert beside == [f"{tmp_path}/env.tar.gz", f"{tmp_path}/env"]
+    assert told == [f"{tmp_path}/env.tar.gz", f"{tmp_path}/t"]
+
+
+def test_a_prefix_cannot_be_unpacked(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequestError, match="unpack"):
+        placed("s3://b/tok/", str(tmp_path), Unpacking("", keep_archive=True))

@@ -1,0 +1,288 @@
+"""Downloads from a directory, with nothing else running: what `download` itself promises."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from xfd_get_process import hidden_files
+
+from xfd_api.errors import (
+    DeadlineExceededError,
+    DownloadCancelledError,
+    InvalidRequestError,
+    ObjectNotFoundError,
+)
+from xfd_api.reports import Progress
+from xfd_api.requests import (
+    DownloadRequest,
+    ObjectDownloadRequest,
+    PrefixDownloadRequest,
+)
+from xfd_api.stores import ObjectStoreConfig
+from xfd_dataplane import download, list_objects
+
+MIB = 2**20
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Path:
+    folder = tmp_path / "origin"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def store(origin: Path) -> ObjectStoreConfig:
+    return ObjectStoreConfig.make_for_local(origin)
+
+
+def an_object(uri: str, destination: str | Path, *, cache: bool = True) -> DownloadRequest:
+    return DownloadRequest(ObjectDownloadRequest(uri, Path(destination), cache=cache))
+
+
+def a_prefix(uri: str, destination: str | Path) -> DownloadRequest:
+    return DownloadRequest(PrefixDownloadRequest(uri, Path(destination)))
+
+
+def put(origin: Path, key: str, size: int) -> bytes:
+    body = os.urandom(size)
+    (origin / key).parent.mkdir(parents=True, exist_ok=True)
+    (origin / key).write_bytes(body)
+    return body
+
+
+def test_an_object_lands_whole_and_the_report_says_so(
+    origin: Path, store: ObjectStoreConfig, tmp_path: Path
+) -> None:
+    body = put(origin, "m/weights.bin", 5 * MIB + 3)
+    destination = tmp_path / "out" / "weights.bin"
+
+    report = download([an_object("m/weights.bin", destination)], store, chunk_size_bytes=MIB)
+
+    assert destination.read_bytes() == body
+    assert (report.catalog_bytes, report.origin_bytes) == (len(body), len(body))
+    assert report.amplification == 1.0
+    (result,) = report.objects
+    assert (result.destination, result.origin_bytes) == (str(destination), len(body))
+    assert (report.nodes[0].state, report.nodes[0].files) == ("done", 1)
+
+
+def test_a_relative_destination_lies_under_the_root(
+    origin: Path, store: ObjectStoreConfig, tmp_path: Path
+) -> None:
+    body = put(origin, "a", 10)
+
+    report = download([an_object("a", "models/a")], store)
+
+    assert (tmp_path / "root/models/a").read_bytes() == body
+    assert report.objects[0].destination == str(tmp_path / "root/models/a")
+
+
+def test_a_prefix_lands_as_a_tree_with_empty_files_and_nothing_else(
+    origin: Path, store: ObjectStoreConfig, tmp_path: Path
+) -> None:
+    bodies = {f"tok/{n % 5}/f{n}": put(origin, f"tok/{n % 5}/f{n}", n * 37) for n in range(60)}
+    put(origin, "tokens/other", 5)
+
+    report = download([a_prefix("tok", tmp_path / "out")], store)
+
+    landed = {
+        f"tok/{path.relative_to(tmp_path / 'out')}": path.read_bytes()
+        for path in (tmp_path / "out").rglob("*")
+        if path.is_file()
+    }
+    assert landed == bodies
+    assert len(report.objects) == 60
+
+
+def test_the_second_time_nothing_moves(
+    origin: Path, store: ObjectStoreConfig, tmp_path: Path
+) -> None:
+    put(origin, "a", 3 * MIB)
+    put(origin, "p/x", 100)
+    requests = [an_object("a", tmp_path / "a"), a_prefix("p", tmp_path / "p")]
+    download(requests, store)
+
+    report = download(requests, store)
+
+    assert (report.origin_bytes, report.missing_bytes) == (0, 0)
+    assert report.cached_bytes == 3 * MIB + 100
+    assert all(result.nodes_cached for result in report.objects)
+
+
+def test_what_changed_at_the_store_or_on_the_disk_comes_again(
+    origin: Path, store: ObjectStoreConfig, tmp_path: Path
+) -> None:
+    put(origin, "a", 1000)
+    kept = put(origin, "b", 1000)
+    requests = [an_object(key, tmp_path / key) for key in "ab"]
+    download(requests, store)
+
+    changed = put(origin, "a", 1000)
+    (tmp_path / "b").write_bytes(b"edited")
+    report = download(requests, store)
+
+    assert (tmp_path / "a").read_bytes() == changed
+    assert (tmp_path / "b").read_bytes() == kept
+    assert report.origin_bytes == 2000
+
+
+def test_without_cache_everything_comes_again(
+    origin: Path, store: ObjectStoreConfig, tmp_path: Path
+) -> None:
+    put(origin, "a", 1000)
+    download([an_object("a", tmp_path / "a")], store)
+
+    report = download([an_object("a", tmp_path / "a", cache=False)], store)
+
+    assert (report.origin_bytes, report.cached_bytes) == (1000, 0)
+
+
+def test_nothing_asked_for_is_done_at_once(store: ObjectStoreConfig) -> None:
+    report = download([], store)
+
+    assert (report.catalog_bytes, report.objects) == (0, ())
+
+
+def test_progress_only_grows_and_ends_at_everything(
+    origin: Path, store: ObjectStoreConfig, tmp_path: Path
+) -> None:
+    put(origin, "a", 4 * MIB)
+    seen: list[Progress] = []
+
+    download(
+        [an_object("a", tmp_path / "a")],
+        store,
+        chunk_size_bytes=MIB,
+        download_bytes_per_s=8 * MIB,
+        on_progress=seen.append,
+    )
+
+    done = [each.done_bytes for each in seen]
+    assert done == sorted(done)
+    assert len(set(done)) > 2
+    last = seen[-1]
+    assert (last.done_bytes, last.total_bytes, last.nodes_done) == (4 * MIB, 4 * MIB, 1)
+    assert (last.objects_done, last.objects) == (1, 1)
+
+
+def test_a_download_is_cancelled_within_a_second_and_goes_on_later(
+    origin: Path, store: ObjectStoreConfig, tmp_path: Path
+) -> None:
+    body = put(origin, "a", 8 * MIB)
+    cancel = threading.Event()
+    cancelled_at: list[float] = []
+
+    def stop_halfway(now: Progress) -> None:
+        if now.done_bytes > 2 * MIB and not cancel.is_set():
+            cancelled_at.append(time.monotonic())
+            cancel.set()
+
+    with pytest.raises(DownloadCancelledError):
+        download(
+            [an_object("a", tmp_path / "a")],
+            store,
+            chunk_size_bytes=MIB // 4,
+            node_parallelism=2,
+            download_bytes_per_s=4 * MIB,
+            on_progress=stop_halfway,
+            cancel=cancel,
+        )
+    assert time.monotonic() - cancelled_at[0] < 1.0
+    assert not (tmp_path / "a").exists()
+
+    report = download([an_object("a", tmp_path / "a")], store, chunk_size_bytes=MIB // 4)
+    assert (tmp_path / "a").read_bytes() == body
+    assert report.origin_bytes < 7 * MIB
+
+
+def test_a_deadline_ends_it(origin: Path, store: ObjectStoreConfig, tmp_path: Path) -> None:
+    put(origin, "a", 8 * MIB)
+    started = time.monotonic()
+
+    with pytest.raises(DeadlineExceededError):
+        download(
+            [an_object("a", tmp_path / "a")],
+            store,
+            download_bytes_per_s=MIB,
+            deadline_s=0.5,
+        )
+
+    assert time.monotonic() - started < 1.5
+
+
+def test_an_error_in_the_callers_callback_is_the_callers(
+    origin: Path, store: ObjectStoreConfig, tmp_path: Path
+) -> None:
+    put(origin, "a", 100)
+
+    def burst(_: Progress) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        download([an_object("a", tmp_path / "a")], store, on_progress=burst)
+
+
+def test_settings_that_make_no_sense_are_refused(store: ObjectStoreConfig) -> None:
+    with pytest.raises(InvalidRequestError):
+        download([], store, node_parallelism=0)
+    with pytest.raises(ValueError, match="sometimes"):
+        download([], store, durability="sometimes")
+
+
+def test_nothing_is_left_beside_what_landed_but_records(
+    origin: Path, store: ObjectStoreConfig, tmp_path: Path
+) -> None:
+    put(origin, "a", 3 * MIB)
+    put(origin, "p/x", 10)
+    out = tmp_path / "out"
+
+    download([an_object("a", out / "a"), a_prefix("p", out / "p")], store)
+
+    assert hidden_files(out) == [out / ".a.xfd", out / ".p.xfd"]
+
+
+def test_two_downloads_of_one_thing_share_the_work(
+    origin: Path, store: ObjectStoreConfig, tmp_path: Path
+) -> None:
+    body = put(origin, "a", 4 * MIB)
+    reports = []
+
+    def one(rate: int | None) -> None:
+        reports.append(
+            download(
+                [an_object("a", tmp_path / "a")],
+                store,
+                chunk_size_bytes=MIB,
+                download_bytes_per_s=rate,
+            )
+        )
+
+    threads = [threading.Thread(target=one, args=(rate,)) for rate in (8 * MIB, None)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+
+    assert (tmp_path / "a").read_bytes() == body
+    assert sum(report.origin_bytes for report in reports) == len(body)
+
+
+def test_listing_an_object_a_prefix_and_a_pattern(origin: Path, store: ObjectStoreConfig) -> None:
+    for key in ("m/a.bin", "m/b.bin", "m/sub/c.bin", "m/d.json", "mm/x"):
+        put(origin, key, len(key))
+
+    def keys(uri: str) -> list[str]:
+        return [found.key for found in list_objects(uri, store)]
+
+    assert keys("m/a.bin") == ["m/a.bin"]
+    assert keys("m/") == keys("m") == ["m/a.bin", "m/b.bin", "m/d.json", "m/sub/c.bin"]
+    assert keys("m/*.bin") == ["m/a.bin", "m/b.bin"]
+    assert keys("**/*.bin") == ["m/a.bin", "m/b.bin", "m/sub/c.bin"]
+    assert len(keys("")) == 5
+    with pytest.raises(ObjectNotFoundError):
+        keys("nothing*")

@@ -1,0 +1,170 @@
+"""One host's decisions: given what happened, these orders."""
+
+from __future__ import annotations
+
+from xfd_api.errors import DiskFullError, ObjectChangedError, OriginThrottledError, XfdError
+from xfd_api.ids import ChunkIndex, ObjectIndex, OrderId
+from xfd_api.orders import Fetch
+from xfd_api.reports import ChunkHeld, HeldRun, Inventory, ObjectFailed, ObjectLanded, OrderFailed
+from xfd_api.testing.catalogs import catalog_of
+from xfd_dataplane.onehost import FIRST_REST_S, LONGEST_REST_S, ORDER_ATTEMPTS, OneHost
+
+MIB = 2**20
+THREE_CHUNKS = {"a": 3 * MIB}
+
+
+def host_of(sizes: dict[str, int]) -> OneHost:
+    return OneHost(catalog_of(sizes), seed=1)
+
+
+def ranges(orders: list[Fetch]) -> list[tuple[int, int]]:
+    return [(order.first_chunk, order.count) for order in orders]
+
+
+def held(chunk: int, order: int = 0) -> ChunkHeld:
+    return ChunkHeld(OrderId(order), ChunkIndex(chunk), 7, None, MIB, 0.1, 0.1)
+
+
+def failed(chunk: int, error: XfdError, **more: object) -> OrderFailed:
+    return OrderFailed(OrderId(0), ChunkIndex(chunk), None, error, "origin", **more)  # type: ignore[arg-type]
+
+
+def landed(index: int) -> ObjectLanded:
+    return ObjectLanded(ObjectIndex(index))
+
+
+def test_an_empty_disk_gets_one_order_for_everything() -> None:
+    host = host_of({"a": 3 * MIB, "b": 2 * MIB})
+
+    assert host.took_stock(Inventory()) == [Fetch(OrderId(0), ChunkIndex(0), 5, None)]
+    assert not host.done
+
+
+def test_the_last_landing_ends_it() -> None:
+    host = host_of(THREE_CHUNKS)
+    host.took_stock(Inventory())
+
+    for chunk in range(3):
+        host.handle(held(chunk), now=1.0)
+    assert not host.done
+    host.handle(landed(0), now=1.0)
+
+    assert host.done
+    assert host.fetched == {0: 3 * MIB}
+
+
+def test_what_an_earlier_run_left_is_not_fetched() -> None:
+    host = host_of({"a": 5 * MIB})
+
+    orders = host.took_stock(
+        Inventory(held=(HeldRun(ChunkIndex(1), (None,)), HeldRun(ChunkIndex(3), (5,))))
+    )
+
+    assert ranges(orders) == [(0, 1), (2, 1), (4, 1)]
+    assert len({order.first_order for order in orders}) == 3
+    assert host.held_at_start == 2 * MIB
+
+
+def test_a_valid_cache_is_the_end_at_once() -> None:
+    host = host_of({"a": MIB, "b": MIB})
+
+    orders = host.took_stock(
+        Inventory(
+            held=(HeldRun(ChunkIndex(0), (None, None)),),
+            landed=(ObjectIndex(0), ObjectIndex(1)),
+            cached_bytes=2 * MIB,
+        )
+    )
+
+    assert (orders, host.done) == ([], True)
+    assert (host.cached_bytes, host.held_at_start) == (2 * MIB, 0)
+
+
+def test_a_failed_order_rests_and_is_given_again_under_a_new_number() -> None:
+    host = host_of(THREE_CHUNKS)
+    host.took_stock(Inventory())
+
+    host.handle(failed(1, OriginThrottledError("slow down")), now=10.0)
+    wakeup = host.next_wakeup()
+
+    assert wakeup is not None
+    assert 10.0 + FIRST_REST_S / 2 <= wakeup <= 10.0 + FIRST_REST_S
+    assert host.due(10.0) == []
+    assert host.due(wakeup) == [Fetch(OrderId(3), ChunkIndex(1), 1, None)]
+    assert (host.due(wakeup), host.next_wakeup(), host.retried) == ([], None, 1)
+
+
+def test_a_source_that_asks_for_time_gets_it() -> None:
+    host = host_of(THREE_CHUNKS)
+    host.took_stock(Inventory())
+
+    host.handle(failed(1, OriginThrottledError("slow down"), retry_after_s=45.0), now=10.0)
+
+    assert host.next_wakeup() == 55.0
+
+
+def test_rests_grow_to_a_limit_and_end_in_failure() -> None:
+    host = host_of(THREE_CHUNKS)
+    host.took_stock(Inventory())
+    error = OriginThrottledError("slow down")
+    rests = []
+
+    for _ in range(ORDER_ATTEMPTS - 1):
+        host.handle(failed(0, error), now=0.0)
+        wakeup = host.next_wakeup()
+        assert wakeup is not None
+        rests.append(wakeup)
+        host.due(wakeup)
+    assert host.failure is None
+    host.handle(failed(0, error), now=0.0)
+
+    assert host.failure is error
+    assert rests == sorted(rests)
+    assert rests[-1] <= LONGEST_REST_S
+
+
+def test_a_final_error_is_the_first_and_only_one() -> None:
+    host = host_of(THREE_CHUNKS)
+    host.took_stock(Inventory())
+    full = DiskFullError("full")
+
+    host.handle(failed(0, full, final=True), now=1.0)
+    host.handle(ObjectFailed(ObjectIndex(0), DiskFullError("later")), now=2.0)
+
+    assert host.failure is full
+
+
+def test_an_overwritten_object_is_not_asked_for_again() -> None:
+    host = host_of(THREE_CHUNKS)
+    host.took_stock(Inventory())
+    changed = ObjectChangedError("changed")
+
+    host.handle(failed(0, changed), now=1.0)
+
+    assert host.failure is changed
+    assert host.next_wakeup() is None
+
+
+def test_an_object_that_another_process_writes_is_waited_for() -> None:
+    host = host_of({"a": 3 * MIB, "b": 2 * MIB})
+
+    orders = host.took_stock(Inventory(elsewhere=((ObjectIndex(0), None),)))
+    assert ranges(orders) == [(3, 2)]
+    assert host.busy == {0}
+
+    assert host.took_stock(Inventory(elsewhere=((ObjectIndex(0), None),))) == []
+    host.handle(landed(1), now=1.0)
+    assert not host.done
+
+    assert host.took_stock(Inventory(landed=(ObjectIndex(0), ObjectIndex(1)))) == []
+    assert host.done
+    assert not host.busy
+
+
+def test_an_object_that_its_writer_gave_up_is_taken_over() -> None:
+    host = host_of({"a": 3 * MIB, "b": 2 * MIB})
+    host.took_stock(Inventory(elsewhere=((ObjectIndex(0), None),)))
+
+    orders = host.took_stock(Inventory(held=(HeldRun(ChunkIndex(0), (None,)),)))
+
+    assert ranges(orders) == [(1, 2)]

@@ -1,0 +1,59 @@
+"""What the native part reads and writes is what the dataclasses have, field by field."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import importlib
+import re
+import typing
+from pathlib import Path
+
+import pytest
+
+from xfd_api import chunks, errors, lookups, orders, reports, settings, stores
+from xfd_dataplane._native import FIELDS
+
+CROSSING = [
+    *(chunks.Checksum, chunks.FoundObject, chunks.Unpack, chunks.CatalogObject, chunks.Span),
+    *(chunks.Chunk, chunks.Catalog),
+    *(lookups.Lookup, stores.ObjectStoreConfig),
+    *(settings.UnpackCaps, settings.NodeSettings, settings.SwarmTicket),
+    *typing.get_args(orders.Order),
+    *(reports.HeldRun, reports.Inventory, reports.NodeCounters),
+    *typing.get_args(reports.NodeEvent),
+]
+
+
+def full_name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+@pytest.mark.parametrize("kind", CROSSING, ids=full_name)
+def test_every_field_of_a_class_that_crosses_is_known_to_the_native_part(kind: type) -> None:
+    known = FIELDS[full_name(kind)]
+
+    assert sorted(known) == sorted(field.name for field in dataclasses.fields(kind))
+
+
+@pytest.mark.parametrize("name", sorted(FIELDS))
+def test_the_native_part_knows_nothing_that_is_not_there(name: str) -> None:
+    module, _, attribute = name.rpartition(".")
+    kind = getattr(importlib.import_module(module), attribute)
+
+    if isinstance(kind, enum.EnumMeta):
+        assert sorted(FIELDS[name]) == sorted(str(value) for value in kind._value2member_map_)
+    elif dataclasses.is_dataclass(kind):
+        assert kind in CROSSING
+    else:
+        assert sorted(FIELDS[name]) == sorted(typing.get_args(kind))
+
+
+def test_the_native_part_raises_only_classes_that_are_there() -> None:
+    source = Path(__file__).parents[1] / "crates/xfd-dataplane-py/src/errors.rs"
+
+    named = re.findall(r'=> "(\w+)"', source.read_text())
+
+    assert len(named) == len(set(named)) > 20
+    for name in named:
+        assert issubclass(getattr(errors, name), errors.XfdError)
