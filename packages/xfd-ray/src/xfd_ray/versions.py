@@ -30,7 +30,9 @@ def check_versions(
         VersionMismatchError: naming the node, and each package that is missing or differs.
     """
     differences = [
-        f"{package} is {theirs.get(package) or 'missing'} instead of {wanted or 'missing'}"
+        f"{package} is {theirs[package]} instead of {wanted or 'missing at the coordinator'}"
+        if theirs.get(package)
+        else f"{package} is missing"
         for package, wanted in ours.items()
         if theirs.get(package) != wanted or wanted is None
     ]
