@@ -188,7 +188,9 @@ def wheels(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """Show it: S3, three Ray nodes, a pipeline of two stages, and what was moved where."""
     install(session, PACKAGES, "s3", "demo")
-    session.run("python", "examples/demo.py", *session.posargs)
+    # After Ctrl-C it gets the time to stop and remove what it started.
+    patience = {"interrupt_timeout": 60.0, "terminate_timeout": 30.0}
+    session.run("python", "examples/demo.py", *session.posargs, **patience)
 
 
 @nox.session(default=False, requires=["build"])

@@ -1,0 +1,218 @@
+"""Everything for real on one machine: `nox -s demo`.
+
+Starts an S3 server with artifacts such as models come with, and a Ray cluster of three nodes with a
+folder each, and runs a pipeline of two stages that need the artifacts; then runs it once more.
+Everything is stopped and removed at the end, also after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+from rich.progress import Progress as Bars
+
+import xfd_ray
+from xfd_pipelines import file_distribution, pipelines, specs
+from xfd_pipelines import v1 as pipelines_v1
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from harness import artifacts
+from harness.ray_cluster import RayCluster
+from harness.s3 import S3Server
+
+BUCKET = "demo"
+MIB = 2**20
+console = Console()
+
+
+def an_object(key: str, **more: Any) -> file_distribution.DownloadRequest:
+    return file_distribution.DownloadRequest(
+        value=file_distribution.ObjectDownloadRequest(uri=key, destination=Path(key), **more)
+    )
+
+
+class Tokenize(pipelines_v1.Stage):
+    """Needs a tokenizer, which is 300 small objects, and a zip of labels."""
+
+    workers = 3
+    batch_size = 8
+    required_resources = pipelines_v1.Resources(cpus=0.5)
+
+    @property
+    def download_requests(self) -> list[file_distribution.DownloadRequest]:
+        prefix = file_distribution.PrefixDownloadRequest("tokenizer/", Path("tokenizer"))
+        labels = file_distribution.UnpackOptions(Path("labels"))
+        return [
+            file_distribution.DownloadRequest(value=prefix),
+            an_object("labels.zip", unpack_options=labels),
+        ]
+
+    def setup(self, _: pipelines_v1.WorkerMetadata) -> None:
+        tokenizer = file_distribution.local_path("tokenizer")
+        self.pieces = sum(1 for path in tokenizer.rglob("*") if path.is_file())
+        self.labels = len(list(file_distribution.local_path("labels/labels").iterdir()))
+
+    def process_data(self, items: list[str]) -> list[tuple[str, int]]:
+        return [(item, len(item) * self.pieces + self.labels) for item in items]
+
+
+class Embed(pipelines_v1.Stage):
+    """Needs weights of 256 MiB and a packed environment, whose interpreter must be executable."""
+
+    workers = 3
+    batch_size = 8
+    required_resources = pipelines_v1.Resources(cpus=0.5)
+
+    @property
+    def download_requests(self) -> list[file_distribution.DownloadRequest]:
+        tree = file_distribution.UnpackOptions(Path("environment"))
+        return [
+            an_object("weights.safetensors"),
+            an_object("environment.tar.gz", unpack_options=tree),
+        ]
+
+    def setup(self, worker_metadata: pipelines_v1.WorkerMetadata) -> None:
+        activate = file_distribution.local_path("environment/bin/activate")
+        subprocess.run([activate], check=True)
+        weights = file_distribution.local_path("weights.safetensors")
+        self.seed = int.from_bytes(weights.open("rb").read(8), "little")
+        self.node = worker_metadata.node_id[:8]
+
+    def process_data(self, items: list[tuple[str, int]]) -> list[dict[str, Any]]:
+        return [
+            {"text": text, "value": (tokens * self.seed) % 1000, "node": self.node}
+            for text, tokens in items
+        ]
+
+
+def make_artifacts(server: S3Server, weights_mib: int, folder: Path) -> None:
+    """Uploads the artifacts, each removed from this disk when the server has it."""
+    server.make_bucket(BUCKET)
+    entries = artifacts.environment(files=2000)
+    for file in (
+        artifacts.weights_file(folder / "weights.safetensors", weights_mib * MIB),
+        artifacts.tar_gz(folder / "environment.tar.gz", entries),
+        artifacts.zip_file(folder / "labels.zip")[0],
+    ):
+        console.print(f"  {file.name:24} {file.stat().st_size / MIB:7.1f} MiB")
+        server.upload(BUCKET, file.name, file)
+        file.unlink()
+    small = artifacts.small_objects(300)
+    size = sum(len(body) for body in small.values())
+    console.print(f"  {'tokenizer/':24} {size / MIB:7.1f} MiB in {len(small)} objects")
+    for key, body in small.items():
+        server.put(BUCKET, f"tokenizer/{key}", body)
+
+
+@contextmanager
+def shown_progress() -> Iterator[Any]:
+    """A callback that shows how far a distribution is: a bar on a terminal, else some lines."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(True))
+    with Bars(*columns, TransferSpeedColumn(), console=console) as bars:
+        task = bars.add_task("looking for objects", total=None)
+        told = [0.0]
+
+        def show(now: file_distribution.Progress) -> None:
+            text = f"{now.nodes_done}/{now.nodes} nodes, {now.objects_done}/{now.objects} objects"
+            bars.update(task, description=text, total=now.total_bytes, completed=now.done_bytes)
+            if not console.is_terminal and time.monotonic() - told[0] >= 1.0:
+                told[0] = time.monotonic()
+                console.print(
+                    f"  {text}, {now.done_bytes / MIB:.0f} of {now.total_bytes / MIB:.0f} MiB: "
+                    f"{now.origin_bytes / MIB:.0f} from S3, {now.peer_bytes / MIB:.0f} from peers"
+                )
+
+        yield show
+
+
+def run_once(server: S3Server) -> None:
+    """Runs the pipeline, and prints its report and what the S3 server counted."""
+    before = server.sent_bytes(BUCKET)
+    reports: list[file_distribution.DistributionReport] = []
+    began = time.monotonic()
+    with shown_progress() as show:
+        results = pipelines.run_pipeline(
+            specs.PipelineSpec(
+                input_data=[f"sentence number {number}" for number in range(96)],
+                stages=[Tokenize(), Embed()],
+            ),
+            pipelines.DistributedDownloadConfig(
+                object_store_config=file_distribution.ObjectStoreConfig.make_for_s3(
+                    bucket=BUCKET,
+                    endpoint=server.endpoint,
+                    access_key_id=server.owner.access_key_id,
+                    secret_access_key=server.owner.secret_access_key,
+                ),
+                on_progress=show,
+                on_report=reports.append,
+            ),
+        )
+    took = time.monotonic() - began
+    for report in reports:
+        console.print(xfd_ray.report_text(report), highlight=False)
+    sent = server.sent_bytes(BUCKET) - before
+    console.print(f"the S3 server itself counted {sent / MIB:.1f} MiB sent")
+    nodes = len({result["node"] for result in results})
+    console.print(
+        f"the pipeline gave {len(results)} results in {took:.1f} s, from workers on {nodes} nodes; "
+        f"the first: {results[0]}\n"
+    )
+
+
+def demo(weights_mib: int) -> None:
+    """Starts everything, runs the pipeline twice, and leaves nothing behind."""
+    server: S3Server | None = None
+    cluster: RayCluster | None = None
+    try:
+        with tempfile.TemporaryDirectory(prefix="xfd-demo-") as folder:
+            console.rule("An S3 server, and artifacts in it")
+            server = S3Server.start()
+            make_artifacts(server, weights_mib, Path(folder))
+            console.rule("A Ray cluster of three nodes, with a folder each")
+            cluster = RayCluster.start(3)
+            for node in cluster.nodes:
+                console.print(f"  {node.name} {node.id[:12]} keeps files in {node.root}")
+            ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+            console.rule("First run: each byte leaves S3 once, the nodes give it to each other")
+            run_once(server)
+            console.rule("Second run: everything is in the nodes' caches")
+            run_once(server)
+    finally:
+        # What is on the way out is not to be stopped half-way by a second Ctrl-C.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        ray.shutdown()
+        if cluster is not None:
+            cluster.stop()
+        if server is not None:
+            server.stop()
+        console.print("Everything that was started is stopped, and its folders are removed.")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="nox -s demo --", description=__doc__)
+    parser.add_argument("--weights-mib", type=int, default=256, help="size of the weights file")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        demo(options.weights_mib)
+    except KeyboardInterrupt:
+        console.print("Interrupted.")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""Every block of README.md does what it shows, and every link leads somewhere."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from harness import artifacts, ray_cluster
+from harness.markdown import Block, blocks_of
+from harness.ray_cluster import RayCluster
+from harness.s3 import S3Server
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "README.md"
+BLOCKS = blocks_of(PAGE)
+PYTHON = [block for block in BLOCKS if block.language == "python"]
+SHELL = [block for block in BLOCKS if block.language == "sh"]
+WEIGHTS = b"".join(artifacts.random_bytes(5 * 2**20, seed=21))
+PIECES = {f"piece_{place}.txt": b"x" * place for place in range(1, 8)}
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[S3Server]:
+    """A server with the bucket that the page reads."""
+    server = S3Server.start()
+    try:
+        server.make_bucket("my-models")
+        server.put("my-models", "llama/weights.safetensors", WEIGHTS)
+        for name, body in PIECES.items():
+            server.put("my-models", f"tokenizer/{name}", body)
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def nodes(store: S3Server) -> Iterator[RayCluster]:
+    """A cluster as a user has it: the S3 server is found through the environment."""
+    with ray_cluster.running(2, env=store.environment()) as running:
+        yield running
+
+
+def test_no_block_goes_untested() -> None:
+    assert len(BLOCKS) == len(PYTHON) + len(SHELL)
+    assert len(PYTHON) == 2
+    assert len(SHELL) == 3
+
+
+def script(block: Block, server: S3Server, cluster: RayCluster, folder: Path) -> str:
+    """Runs a block as a script of a user's; what it printed."""
+    file = folder / "script.py"
+    file.write_text(block.text)
+    env = {**os.environ, **server.environment(), "RAY_ADDRESS": cluster.address}
+    ran = subprocess.run(
+        [sys.executable, str(file)], cwd=folder, env=env, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_a_driver_brings_weights_to_every_node(
+    store: S3Server, nodes: RayCluster, tmp_path: Path
+) -> None:
+    before = store.sent_bytes("my-models")
+    told = script(PYTHON[0], store, nodes, tmp_path)
+    for root in nodes.roots:
+        assert (root / "llama/weights.safetensors").read_bytes() == WEIGHTS
+    assert store.sent_bytes("my-models") - before == len(WEIGHTS)
+    assert "amplification 1.000" in told
+
+
+def test_a_stage_finds_its_files(store: S3Server, nodes: RayCluster, tmp_path: Path) -> None:
+    told = script(PYTHON[1], store, nodes, tmp_path)
+    assert told.splitlines()[-1] == str(99 * len(PIECES))
+    for root in nodes.roots:
+        assert artifacts.tree_of(root / "tokenizer") == PIECES
+
+
+def test_the_command_works_on_one_host(store: S3Server, tmp_path: Path) -> None:
+    (block,) = (block for block in SHELL if "xfd-get" in block.text)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, **store.environment(), "PATH": path}
+    command = ["bash", "-euo", "pipefail", "-c", block.text]
+    ran = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "weights.safetensors").read_bytes() == WEIGHTS
+    assert artifacts.tree_of(tmp_path / "tokenizer") == PIECES
+
+
+def test_the_two_commands_name_tasks_that_exist() -> None:
+    tasks = {
+        node.name
+        for node in ast.parse((ROOT / "noxfile.py").read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.decorator_list
+    }
+    commands = [block.text.strip() for block in SHELL if "nox" in block.text]
+    assert commands == ["pip install nox && nox -s demo", "pip install nox && nox"]
+    assert "demo" in tasks
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert '/nox" "$@"' in ci
+
+
+def test_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)]+)\)", PAGE.read_text())
+    local = [link for link in links if not link.startswith("https://")]
+    assert local
+    assert [link for link in local if not (ROOT / link).exists()] == []
+
+
+def test_the_picture_can_be_drawn() -> None:
+    picture = ElementTree.parse(ROOT / "docs" / "picture.svg").getroot()
+    assert picture.tag == "{http://www.w3.org/2000/svg}svg"
+    drawn = {child.tag.rpartition("}")[2] for child in picture.iter()}
+    assert {"title", "rect", "path", "text"} <= drawn
