@@ -12,6 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
 from harness import artifacts, ray_cluster
 from harness.markdown import Block, blocks_of
 from harness.ray_cluster import RayCluster
