@@ -138,7 +138,10 @@ def test_an_urgent_object_goes_before_a_large_one(told: Told) -> None:
     orders = [o for per_node in story.plan().values() for o in per_node if isinstance(o, Fetch)]
     urgent = [order for order in orders if order.first_chunk >= 100]
     assert urgent
-    assert all(order.priority == -1 for order in urgent)
+    large = [order for order in orders if order.first_chunk < 100]
+    assert max(order.priority for order in urgent) < min(
+        (order.priority for order in large), default=0
+    )
     assert orders[0] in urgent
 
 

@@ -15,6 +15,8 @@ to late joiners everything, and to anyone what failed.
 
 from __future__ import annotations
 
+from xfd_api.ids import ChunkIndex, OrderId
+from xfd_api.orders import Fetch
 from xfd_scheduler import selection
 from xfd_scheduler.bits import positions, run_length, sample
 from xfd_scheduler.member import Member
@@ -141,12 +143,16 @@ class Planner:
         member = members[reader]
         member.reads += count
         swarm.add_origin_orders(member, count)
-        self._give(member, run, chunks, size, ORIGIN)
+        swarm.launched += 1
+        launch = swarm.launched
+        ahead = self.settings.download_slots // 2 // self._run_limit()
+        self._give(member, run, chunks, size, ORIGIN, swarm.urgency(first, launch - ahead))
+        urgency = swarm.urgency(first, launch)
         for node, source in zip(order, seats, strict=True):
             wave[node] = source
             member = members[node]
             swarm.promise(member, source, count, size)
-            self._give(member, run, chunks, size, source)
+            self._give(member, run, chunks, size, source, urgency)
         for chunk in chunks:
             swarm.waves[chunk] = wave
             swarm.pending[chunk] |= takers
@@ -158,7 +164,9 @@ class Planner:
             swarm.update_rarity(chunk)
         self.left -= count * (len(order) + 1)
 
-    def _give(self, member: Member, run: int, chunks: range, size: int, source: int) -> None:
+    def _give(
+        self, member: Member, run: int, chunks: range, size: int, source: int, urgency: int
+    ) -> None:
         swarm = self.swarm
         member.open ^= run
         if not member.open:
@@ -171,9 +179,14 @@ class Planner:
             key_of(member.index, chunk) in swarm.generations for chunk in chunks
         ):
             for chunk in chunks:
-                swarm.tell(member, chunk, 1, peer)
+                swarm.tell(member, chunk, 1, peer, urgency)
+        elif swarm.crcs[chunks.start] is None:
+            order = (member.index << 32) | chunks.start
+            member.outbox.append(
+                Fetch(OrderId(order), ChunkIndex(chunks.start), len(chunks), peer, urgency)
+            )
         else:
-            swarm.tell(member, chunks.start, len(chunks), peer)
+            swarm.tell(member, chunks.start, len(chunks), peer, urgency)
 
     def _listed(self, mask: int) -> list[int]:
         if self._members_of_mask[0] != mask:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.reports import (
     ChunkHeld,
     Inventory,
+    NodeEvent,
     NodeReport,
     ObjectFailed,
     ObjectLanded,
@@ -16,7 +19,7 @@ from xfd_scheduler.bits import positions
 from xfd_scheduler.catalog import mask_of
 from xfd_scheduler.faults import Faults
 from xfd_scheduler.member import Member
-from xfd_scheduler.swarm import Swarm, key_of
+from xfd_scheduler.swarm import NOBODY, ORIGIN, Swarm, key_of
 
 
 class Reports:
@@ -65,6 +68,8 @@ class Reports:
 
     def settle(self) -> None:
         """Opens what inventories asked for; nodes that want the same cost no more than one."""
+        if not self._opening:
+            return
         swarm = self.swarm
         for chunks, nodes in self._opening.items():
             for chunk in positions(chunks):
@@ -81,16 +86,15 @@ class Reports:
         if last is not None and report.seq <= last and report.full is None:
             return
         member.last_seq = report.seq
-        for event in report.events:
-            kind = type(event)
-            if kind is ChunkHeld:
-                self._held(member, event)  # type: ignore[arg-type]
-            elif kind is ObjectLanded:
-                self._landed(member, event.object)  # type: ignore[union-attr]
-            elif kind is OrderFailed:
-                self.faults.order_failed(member, event, now)  # type: ignore[arg-type]
-            elif kind is ObjectFailed:
-                self.faults.object_failed(member, event)  # type: ignore[arg-type]
+        for event in self._as_expected(member, report.events):
+            if isinstance(event, ChunkHeld):
+                self._held(member, event)
+            elif isinstance(event, ObjectLanded):
+                self._landed(member, event.object)
+            elif isinstance(event, OrderFailed):
+                self.faults.order_failed(member, event, now)
+            elif isinstance(event, ObjectFailed):
+                self.faults.object_failed(member, event)
         if report.full is not None:
             self._full(member, report.full, gap=last is not None and report.seq != last + 1)
         rates.measure(member, now)
@@ -101,6 +105,65 @@ class Reports:
         swarm = self.swarm
         member.depth_bytes = rates.depth_bytes(member, swarm.settings, len(swarm.members))
         swarm.update_room(member)
+
+    def _as_expected(self, member: Member, events: Sequence[NodeEvent]) -> list[NodeEvent]:
+        """Books the chunks that arrived as a wave had it, and returns all other events.
+
+        Nearly every event of a run is of this kind, so this loop is the cost of a report; it does
+        what `_held` does, for the case that nothing is out of the ordinary.
+        """
+        swarm = self.swarm
+        pending, holders, waves, crcs = swarm.pending, swarm.holders, swarm.waves, swarm.crcs
+        sizes, members, extra = swarm.catalog.sizes, swarm.members, swarm.extra
+        index, bit = member.index, member.bit
+        rest: list[NodeEvent] = []
+        chunks = size = from_origin = 0
+        for event in events:
+            if type(event) is not ChunkHeld:
+                rest.append(event)
+                continue
+            chunk = event.chunk
+            left = pending[chunk]
+            wave = waves[chunk]
+            if (
+                not left & bit
+                or wave is None
+                or index >= len(wave)
+                or (source := wave[index]) == NOBODY
+                or (extra and (index << 32) | chunk in extra)
+            ):
+                rest.append(event)
+                continue
+            crc = crcs[chunk]
+            if crc != event.crc:
+                if crc is not None or event.source is None:
+                    rest.append(event)
+                    continue
+                told = swarm.unpinned.get(chunk)
+                if told is None:
+                    told = swarm.unpinned[chunk] = {}
+                told[index] = event.crc
+            left ^= bit
+            pending[chunk] = left
+            if not left:
+                waves[chunk] = None
+            holders[chunk] |= bit
+            moved = sizes[chunk]
+            chunks += 1
+            size += moved
+            if source == ORIGIN:
+                from_origin += 1
+            elif (peer := members.get(source)) is not None:
+                peer.promised -= 1
+                peer.served_bytes += moved
+                if peer.strikes or peer.rests:
+                    self.faults.forgive(peer)
+        member.queued -= chunks
+        member.queued_bytes -= size
+        member.received_bytes += size
+        if from_origin:
+            swarm.add_origin_orders(member, -from_origin)
+        return rest
 
     def _held(self, member: Member, event: ChunkHeld) -> None:
         swarm = self.swarm

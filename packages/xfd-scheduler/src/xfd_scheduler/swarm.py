@@ -31,6 +31,8 @@ from xfd_scheduler.settings import SchedulerSettings
 
 ORIGIN = -1
 NOBODY = -2
+LAUNCHES = 2**20
+OWN_PRIORITIES = 2047
 
 
 def key_of(node: int, chunk: int) -> int:
@@ -53,6 +55,8 @@ class Swarm:
         self.members: dict[int, Member] = {}
         self.by_id: dict[NodeId, Member] = {}
         self.next_index = 0
+        self.launched = 0
+        """Waves so far."""
 
         self.open_on: list[int] = []
         self.pending: list[int] = []
@@ -148,15 +152,26 @@ class Swarm:
         if source == ORIGIN:
             self.last_reader[chunk] = member.index
             member.reads += 1
-        self.tell(member, chunk, 1, None if source == ORIGIN else self.members[source].id)
+        peer = None if source == ORIGIN else self.members[source].id
+        self.tell(member, chunk, 1, peer, self.urgency(chunk, self.launched))
 
-    def tell(self, member: Member, first: int, count: int, source: NodeId | None) -> None:
+    def urgency(self, chunk: int, launch: int) -> int:
+        """The priority of an order, in 32 bits: the chunk's own, then when it was launched.
+
+        Nodes sort their queues by it, so an order can take its place before those that were sent
+        earlier: an origin read should have begun when the nodes below it ask for its bytes.
+        """
+        own = max(-OWN_PRIORITIES, min(OWN_PRIORITIES, self.catalog.priorities[chunk]))
+        return own * LAUNCHES + max(0, min(LAUNCHES - 1, launch))
+
+    def tell(
+        self, member: Member, first: int, count: int, source: NodeId | None, priority: int
+    ) -> None:
         """Puts a run of orders into the outbox, joined to the run before where they fit."""
         for chunk in range(first, first + count):
             if (crc := self.crcs[chunk]) is not None:
                 member.pins[chunk] = crc
         order = self.order_id(member.index, first)
-        priority = self.catalog.priorities[first]
         outbox = member.outbox
         if outbox and type(last := outbox[-1]) is Fetch:
             before = last.count

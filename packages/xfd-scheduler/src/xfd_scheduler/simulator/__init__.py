@@ -1,0 +1,1 @@
+"""A swarm in virtual time: the real scheduler, a simulated network. Needs numpy."""

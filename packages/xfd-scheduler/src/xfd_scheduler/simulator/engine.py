@@ -1,0 +1,420 @@
+"""Runs a scenario: virtual time, simulated transfers, the real scheduler.
+
+Each node exchanges with the scheduler once per report interval: it hands in what happened since the
+last time and takes the orders that were planned for it meanwhile. Nothing else passes between them.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from xfd_api.chunks import Catalog, CatalogObject, Chunk, FoundObject, Span
+from xfd_api.errors import OriginUnreachableError, PeerError
+from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
+from xfd_api.orders import Order
+from xfd_api.reports import ChunkHeld, Inventory, NodeReport, OrderFailed
+from xfd_scheduler.events import (
+    CatalogGrew,
+    Event,
+    InventoryTaken,
+    NodeJoined,
+    NodeLost,
+    NodeTraits,
+    Reported,
+    Tick,
+)
+from xfd_scheduler.simulator.flows import IDLE, LATENT, NO_FLOW, RUNNING, Flows
+from xfd_scheduler.simulator.node import Errand, SimNode
+from xfd_scheduler.simulator.outcome import Outcome
+from xfd_scheduler.simulator.scenario import Scenario
+
+OBJECT = ObjectIndex(0)
+
+
+class Plans(Protocol):
+    """The part of a scheduler that the engine uses; comparators have it too."""
+
+    def handle(self, event: Event, now: float) -> None: ...
+
+    def plan(self, now: float) -> dict[NodeId, list[Order]]: ...
+
+    def next_wakeup(self) -> float | None: ...
+
+
+class Engine:
+    """One run of one scenario under one scheduler."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        scheduler: Plans,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self.scenario = scenario
+        self.scheduler = scheduler
+        self.clock = clock
+        self.rng = np.random.default_rng(scenario.seed)
+        self.catalog = catalog_of(scenario)
+        self.sizes = [chunk.size for chunk in self.catalog.chunks]
+        self.now = 0.0
+        joiners = round(scenario.joining * scenario.nodes)
+        self.most_nodes = scenario.nodes + joiners
+        slots = scenario.settings.download_slots
+        self.flows = Flows(self.most_nodes, slots, scenario.zones)
+        self.flows.capacity[self.flows.origin_link] = scenario.origin
+        if scenario.zones > 1:
+            first = 2 * self.most_nodes
+            self.flows.capacity[first : first + 2 * scenario.zones] = scenario.zone_link
+        self.nodes: list[SimNode] = []
+        self.number_of: dict[str, int] = {}
+        self.agenda: list[tuple[float, int, str, int, int]] = []
+        self._counter = 0
+        self.waiting: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        self._planned = False
+        self.outcome = Outcome(scenario, joiners=joiners)
+
+    def run(self, limit_s: float | None = None) -> Outcome:
+        """Until every node alive holds every chunk.
+
+        Raises:
+            TimeoutError: that took longer than `limit_s` (50 times the bound where not given).
+        """
+        scenario = self.scenario
+        bound = scenario.bound_s()
+        limit = limit_s if limit_s is not None else 50 * bound + 60
+        step = scenario.step_s if scenario.step_s is not None else min(bound / 1000, 0.02)
+        self._tell(CatalogGrew(self.catalog))
+        for index in range(scenario.nodes):
+            self._join(index, start=scenario.start_spread_s * index / scenario.nodes)
+        self._schedule_troubles(bound)
+        self._plan()
+        while not self._is_over():
+            if self.now > limit:
+                raise TimeoutError(f"not over after {self.now:.1f} s, bound {bound:.1f} s")
+            over = self._step(step)
+            for flow in over.tolist():
+                self._flow_is_over(flow)
+            self._due()
+        self.outcome.finish(self.nodes, self.now)
+        return self.outcome
+
+    # Time.
+
+    def _step(self, step: float) -> np.ndarray:
+        if step > 0:
+            self.now += step
+            return self.flows.advance(step)
+        until = self.agenda[0][0] - self.now if self.agenda else 1.0
+        over, took = self.flows.advance_exactly(max(until, 0.0))
+        self.now += took
+        return over
+
+    def _at(self, time: float, what: str, who: int, generation: int = 0) -> None:
+        self._counter += 1
+        heapq.heappush(self.agenda, (time, self._counter, what, who, generation))
+
+    def _due(self) -> None:
+        exchanging: list[SimNode] = []
+        told = False
+        while self.agenda and self.agenda[0][0] <= self.now + 1e-12:
+            _, _, what, who, generation = heapq.heappop(self.agenda)
+            if what == "starts":
+                if self.flows.generation[who] == generation:
+                    self._bytes_flow(who)
+            elif what == "exchanges":
+                node = self.nodes[who]
+                if node.alive:
+                    exchanging.append(node)
+                    told |= self._hand_in(node)
+            elif what == "dies":
+                self._die(self.nodes[who])
+            elif what == "is missed":
+                self._tell(NodeLost(self.nodes[who].id))
+                told = True
+            elif what == "joins":
+                self._join(who, start=0.0)
+                told = True
+            elif what == "slows":
+                self.flows.capacity[[who, self.most_nodes + who]] *= 0.1
+        wake = self.scheduler.next_wakeup()
+        if wake is not None and wake <= self.now:
+            self._tell(Tick())
+            told = True
+        if told:
+            self._plan()
+        for node in exchanging:
+            self._deliver(node)
+            self._at(self.now + self.scenario.interval_s, "exchanges", node.index)
+
+    def _schedule_troubles(self, bound: float) -> None:
+        scenario = self.scenario
+        chosen = self.rng.permutation(scenario.nodes)
+        dying = round(scenario.dying * scenario.nodes)
+        slow = round(scenario.stragglers * scenario.nodes)
+        for place, index in enumerate(chosen[:dying].tolist()):
+            self._at(bound * (0.1 + 0.8 * place / max(dying, 1)), "dies", index)
+        for index in chosen[dying : dying + slow].tolist():
+            self._at(bound * 0.5, "slows", index)
+        for place in range(self.outcome.joiners):
+            when = bound * (0.1 + 0.8 * place / self.outcome.joiners)
+            self._at(when, "joins", scenario.nodes + place)
+
+    # The scheduler's side.
+
+    def _tell(self, event: Event) -> None:
+        began = self.clock() if self.clock else 0.0
+        self.scheduler.handle(event, self.now)
+        if self.clock:
+            self.outcome.scheduler_s += self.clock() - began
+
+    def _plan(self) -> None:
+        began = self.clock() if self.clock else 0.0
+        given = self.scheduler.plan(self.now)
+        if self.clock:
+            self.outcome.scheduler_s += self.clock() - began
+        for node, orders in given.items():
+            self.nodes[self.number_of[node]].mail.extend(orders)
+
+    def _hand_in(self, node: SimNode) -> bool:
+        if not node.events:
+            return False
+        node.seq += 1
+        report = NodeReport(node.seq, tuple(node.events))
+        self.outcome.decisions += len(node.events)
+        node.events = []
+        self._tell(Reported(node.id, report))
+        return True
+
+    def _deliver(self, node: SimNode) -> None:
+        if node.mail:
+            orders, node.mail = node.mail, []
+            for flow in node.accept(orders, self.number_of):
+                self._drop(flow)
+        self._work(node)
+
+    def _join(self, index: int, start: float) -> None:
+        scenario = self.scenario
+        slots = self.flows.slots
+        flows = range(index * slots, (index + 1) * slots)
+        node = SimNode(index, index % scenario.zones, flows, self.now)
+        self.nodes.append(node)
+        self.number_of[node.id] = index
+        down, up = scenario.rates_of(index)
+        self.flows.capacity[index] = up
+        self.flows.capacity[self.most_nodes + index] = down
+        traits = NodeTraits(
+            f"zone-{node.zone}" if scenario.zones > 1 else "",
+            down if scenario.tell_rates else None,
+            up if scenario.tell_rates else None,
+        )
+        self._tell(NodeJoined(node.id, f"10.0.0.0:{index}", traits))
+        self._tell(InventoryTaken(node.id, (OBJECT,), Inventory()))
+        self._at(self.now + start, "exchanges", index)
+
+    # The nodes' side.
+
+    def _work(self, node: SimNode) -> None:
+        while node.free and (errand := node.next_errand()) is not None:
+            if errand.chunk in node.held:
+                continue
+            flow = node.free.pop()
+            errand.flow = flow
+            errand.began = self.now
+            errand.fails = bool(self.scenario.failing) and bool(
+                self.rng.random() < self.scenario.failing
+            )
+            node.running[flow] = errand
+            self.flows.state[flow] = LATENT
+            self._ask(flow, errand)
+
+    def _ask(self, flow: int, errand: Errand) -> None:
+        generation = self.flows.generation[flow]
+        if errand.source is None:
+            self._at(self.now + self.scenario.origin_latency_s, "starts", flow, generation)
+            return
+        source = self.nodes[errand.source]
+        if not source.alive:
+            self._fail(flow)
+        elif errand.chunk in source.held or (self.scenario.relay and errand.chunk in source.coming):
+            if source.uploads < self.scenario.settings.upload_slots:
+                source.uploads += 1
+                errand.uploading = True
+                self._at(self.now + self.scenario.latency_s, "starts", flow, generation)
+            else:
+                source.upload_queue.append((flow, generation))
+        else:
+            waiting = self.waiting.setdefault((errand.source, errand.chunk), [])
+            waiting.append((flow, generation))
+
+    def _bytes_flow(self, flow: int) -> None:
+        node = self.nodes[flow // self.flows.slots]
+        errand = node.running[flow]
+        errand.first_byte = self.now
+        parent = NO_FLOW
+        zones = (node.zone, node.zone)
+        most = self.scenario.origin_stream
+        if errand.source is not None:
+            source = self.nodes[errand.source]
+            if not source.alive:
+                self._fail(flow)
+                return
+            if errand.chunk not in source.held:
+                parent = source.coming.get(errand.chunk, NO_FLOW)
+                if parent == NO_FLOW:
+                    self._fail(flow)
+                    return
+            zones = (node.zone, source.zone)
+            most = np.inf
+        size = self.sizes[errand.chunk] * (0.5 if errand.fails else 1.0)
+        self.flows.start(flow, size, errand.source, zones, parent, most)
+        if errand.chunk not in node.coming:
+            node.coming[errand.chunk] = flow
+            if self.scenario.relay:
+                self._wake(node.index, errand.chunk)
+
+    def _flow_is_over(self, flow: int) -> None:
+        if self.flows.state[flow] != RUNNING:
+            return
+        node = self.nodes[flow // self.flows.slots]
+        errand = node.running[flow]
+        if errand.fails:
+            self._fail(flow)
+            return
+        size = self.sizes[errand.chunk]
+        took = self.now - errand.first_byte
+        source = None if errand.source is None else self.nodes[errand.source]
+        node.events.append(
+            ChunkHeld(
+                OrderId(errand.order),
+                ChunkIndex(errand.chunk),
+                errand.chunk + 1,
+                None if source is None else source.id,
+                size,
+                self.now - errand.began,
+                took,
+            )
+        )
+        node.received_bytes += size
+        if source is None:
+            node.origin_bytes += size
+        else:
+            source.sent_bytes += size
+        self.outcome.moved(node, source, size, self.now)
+        again = (
+            [
+                other
+                for other, one in node.running.items()
+                if one.chunk == errand.chunk and other != flow
+            ]
+            if errand.chunk in node.coming and node.coming[errand.chunk] != flow
+            else []
+        )
+        node.held.add(errand.chunk)
+        node.coming.pop(errand.chunk, None)
+        self._release(node, flow, whole=True)
+        for other in again:
+            self._drop(other)
+        self._wake(node.index, errand.chunk)
+        if len(node.held) == len(self.sizes) and node.finished is None:
+            node.finished = self.now
+        self._work(node)
+
+    def _release(self, node: SimNode, flow: int, *, whole: bool) -> list[int]:
+        errand = node.running.pop(flow)
+        fed = self.flows.stop(flow, whole=whole)
+        node.free.append(flow)
+        if errand.uploading and errand.source is not None:
+            source = self.nodes[errand.source]
+            source.uploads -= 1
+            while source.upload_queue and source.uploads < self.scenario.settings.upload_slots:
+                waiter, generation = source.upload_queue.popleft()
+                if self.flows.generation[waiter] == generation:
+                    waiting = self.nodes[waiter // self.flows.slots].running[waiter]
+                    self._ask(waiter, waiting)
+        return fed
+
+    def _wake(self, index: int, chunk: int) -> None:
+        for flow, generation in self.waiting.pop((index, chunk), ()):
+            if self.flows.generation[flow] == generation:
+                self._ask(flow, self.nodes[flow // self.flows.slots].running[flow])
+
+    def _drop(self, flow: int) -> None:
+        """A running order is cancelled; who was fed by it fails."""
+        node = self.nodes[flow // self.flows.slots]
+        errand = node.running[flow]
+        if node.coming.get(errand.chunk) == flow:
+            del node.coming[errand.chunk]
+        for child in self._release(node, flow, whole=False):
+            self._fail(child)
+        self._work(node)
+
+    def _fail(self, flow: int) -> None:
+        node = self.nodes[flow // self.flows.slots]
+        errand = node.running.get(flow)
+        if errand is None:
+            return
+        source = None if errand.source is None else self.nodes[errand.source].id
+        error = (
+            OriginUnreachableError("The connection broke")
+            if source is None
+            else PeerError("The connection broke")
+        )
+        node.events.append(
+            OrderFailed(
+                OrderId(errand.order),
+                ChunkIndex(errand.chunk),
+                source,
+                error,
+                "origin" if source is None else "peer",
+            )
+        )
+        self.outcome.failed_orders += 1
+        self._drop(flow)
+
+    def _die(self, node: SimNode) -> None:
+        node.alive = False
+        self.outcome.lost_bytes += sum(self.sizes[chunk] for chunk in node.held)
+        self._at(self.now + self.scenario.interval_s, "is missed", node.index)
+        for flow in list(node.running):
+            errand = node.running[flow]
+            if node.coming.get(errand.chunk) == flow:
+                del node.coming[errand.chunk]
+            for child in self._release(node, flow, whole=False):
+                self._fail(child)
+        for other in self.nodes:
+            if other.alive:
+                for flow, errand in list(other.running.items()):
+                    if errand.source == node.index:
+                        self._fail(flow)
+
+    def _is_over(self) -> bool:
+        if len(self.nodes) < self.most_nodes:
+            return False
+        while self._checked < len(self.nodes):
+            node = self.nodes[self._checked]
+            if node.alive and node.finished is None:
+                return False
+            self._checked += 1
+        return True
+
+    _checked = 0
+
+
+def catalog_of(scenario: Scenario) -> Catalog:
+    """One object of the scenario's size."""
+    chunks = []
+    offset = 0
+    total, size = round(scenario.total_bytes), round(scenario.chunk_bytes)
+    while offset < total:
+        length = min(size, total - offset)
+        chunks.append(Chunk(ChunkIndex(len(chunks)), (Span(OBJECT, offset, length),), length))
+        offset += length
+    found = FoundObject("simulated", total)
+    return Catalog((CatalogObject(OBJECT, None, None, found, "simulated"),), tuple(chunks))
+
+
+__all__ = ["IDLE", "Engine", "Plans", "catalog_of"]

@@ -1,0 +1,67 @@
+"""Max-min fair sharing of links by flows, the usual model of TCP on long transfers.
+
+Every flow crosses some links and may have a limit of its own (bytes that its source has, a sender
+that is idle). Rates are max-min fair: no flow can get more without one that has no more getting
+less (Bertsekas and Gallager, Data Networks, 1992, 6.5.2). Found by filling: a link whose share per
+unfrozen flow is no larger than that of any other link its flows cross is their bottleneck and
+freezes them; all such links freeze at once, so a few rounds are enough.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+SLACK = 1.0 + 1e-9
+
+
+def fair_rates(paths: Ints, limits: Floats, capacities: Floats, rounds: int = 64) -> Floats:
+    """Rates of flows, in the capacities' unit.
+
+    Args:
+        paths: links of each flow, one row per link crossed; a link that does not limit may have
+            infinite capacity.
+        limits: the most that each flow can take.
+        capacities: of each link.
+        rounds: after so many, what is not frozen gets its share as it stands; never more than a
+            link carries.
+    """
+    flows = limits.shape[0]
+    rates = np.zeros(flows)
+    left = capacities.astype(np.float64, copy=True)
+    active = np.arange(flows)
+    links = capacities.shape[0]
+    for turn in range(rounds):
+        if not active.size:
+            break
+        mine = paths[:, active]
+        counts = np.zeros(links)
+        for row in mine:
+            counts += np.bincount(row, minlength=links)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.where(counts > 0, np.maximum(left, 0.0) / counts, np.inf)
+        shares = share[mine]
+        least = shares.min(axis=0)
+        wish = limits[active]
+        level = np.minimum(least, wish)
+        if turn == rounds - 1:
+            rates[active] = level
+            break
+        # The smallest level on each link: a link is a bottleneck if its own share is.
+        smallest = np.full(links, np.inf)
+        for row in mine:
+            np.minimum.at(smallest, row, level)
+        frozen = wish <= least * SLACK
+        for row, own in zip(mine, shares, strict=True):
+            frozen |= (own <= least * SLACK) & (smallest[row] * SLACK >= own)
+        if not frozen.any():
+            frozen = level <= level.min() * SLACK
+        done = active[frozen]
+        got = level[frozen]
+        rates[done] = got
+        for row in mine:
+            left -= np.bincount(row[frozen], weights=got, minlength=links)
+        active = active[~frozen]
+    return rates

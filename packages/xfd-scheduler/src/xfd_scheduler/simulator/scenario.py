@@ -1,0 +1,80 @@
+"""What is simulated: nodes, links, an object, and what goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xfd_scheduler.settings import SchedulerSettings
+
+GBIT = 1e9 / 8
+"""Bytes per second of a link of 1 Gbit/s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One run of the simulator.
+
+    Attributes:
+        nodes: how many there are from the start.
+        total_bytes: of all chunks together.
+        chunk_bytes: of each chunk but the last.
+        down, up: bytes per second of each node, by a repeating pattern over the nodes.
+        origin: bytes per second that the origin gives in all.
+        origin_stream: bytes per second that one connection to the origin gives at most.
+        latency_s: from an order's start to the first byte from a peer.
+        origin_latency_s: likewise from the origin.
+        relay: a node sends on a chunk while it receives it; else only once it has it whole.
+        report_interval_s: between two exchanges of one node with the scheduler; None for a
+            thousandth of a second per node.
+        start_spread_s: seconds in which the nodes get their first orders, one after the other.
+        zones: nodes are dealt out to so many zones in turn.
+        zone_link: bytes per second that leave or enter each zone.
+        tell_rates, tell_zones: whether the scheduler is told or has to find out.
+        dying, joining: shares of the nodes that die, and join, spread over the middle of the run.
+        stragglers: share of the nodes whose links drop to a tenth in the middle of the run.
+        failing: share of the orders that fail half-way (a reset connection).
+        step_s: length of a step; None for a thousandth of the bound, at most 20 ms. 0: exact.
+        seed: of what is chosen by chance, in the scenario and the scheduler.
+    """
+
+    nodes: int
+    total_bytes: float
+    chunk_bytes: float
+    down: tuple[float, ...] = (10 * GBIT,)
+    up: tuple[float, ...] = (10 * GBIT,)
+    origin: float = 10 * GBIT
+    origin_stream: float = float("inf")
+    latency_s: float = 0.0005
+    origin_latency_s: float = 0.02
+    relay: bool = True
+    report_interval_s: float | None = None
+    start_spread_s: float = 0.0
+    zones: int = 1
+    zone_link: float = float("inf")
+    tell_rates: bool = False
+    dying: float = 0.0
+    joining: float = 0.0
+    stragglers: float = 0.0
+    failing: float = 0.0
+    step_s: float | None = None
+    seed: int = 0
+    settings: SchedulerSettings = field(default_factory=SchedulerSettings)
+
+    @property
+    def interval_s(self) -> float:
+        """Between two exchanges of one node with the scheduler."""
+        if self.report_interval_s is not None:
+            return self.report_interval_s
+        return max(0.002, self.nodes / 1000.0)
+
+    def rates_of(self, node: int) -> tuple[float, float]:
+        """What the node receives and sends, bytes per second."""
+        return self.down[node % len(self.down)], self.up[node % len(self.up)]
+
+    def bound_s(self) -> float:
+        """max(F/S, F/min d, (N-1)F / sum u): no schedule is faster."""
+        rates = [self.rates_of(node) for node in range(self.nodes)]
+        size = self.total_bytes
+        slowest = min(down for down, _ in rates)
+        sending = sum(up for _, up in rates)
+        return max(size / self.origin, size / slowest, (self.nodes - 1) * size / sending)
