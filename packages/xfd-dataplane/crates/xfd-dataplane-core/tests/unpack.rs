@@ -6,6 +6,8 @@ mod support;
 
 #[path = "unpack/destination.rs"]
 mod destination;
+#[path = "unpack/filter.rs"]
+mod filter;
 #[path = "unpack/hostile.rs"]
 mod hostile;
 #[path = "unpack/streams.rs"]
