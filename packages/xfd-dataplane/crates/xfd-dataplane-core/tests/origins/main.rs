@@ -5,6 +5,7 @@
 mod support;
 
 mod conformance;
+mod environment;
 mod faulty;
 mod find;
 mod http;
