@@ -5,13 +5,14 @@
 use std::path::Path;
 use std::process::Command;
 
-use xfd_dataplane_core::model::{S3Config, StoreConfig};
+use xfd_dataplane_core::model::{AddressingStyle, S3Config, StoreConfig};
 
 use crate::places::{origin_of, weed_config};
 use crate::support::web::{Abilities, WebServer};
 use crate::support::{s3, weed};
 
 const ASK: &str = "XFD_TEST_ASK_FOR";
+const VIRTUAL: &str = "XFD_TEST_VIRTUAL_HOST";
 
 /// The part that runs in the other environment: HEAD of one object, whose outcome it prints.
 #[tokio::test]
@@ -22,6 +23,10 @@ async fn ask() {
         endpoint: None,
         access_key_id: None,
         secret_access_key: None,
+        addressing_style: match std::env::var(VIRTUAL) {
+            Ok(_) => AddressingStyle::Virtual,
+            Err(_) => AddressingStyle::Auto,
+        },
         ..weed_config("")
     };
     let origin = origin_of(&StoreConfig::S3(config)).await;
@@ -171,4 +176,10 @@ async fn the_origin_is_reached_through_a_proxy() {
     let variables = [KEYS.as_slice(), &around].concat();
     assert_eq!(outcome("object", &variables).await, "OriginUnreachable");
     assert_eq!(proxy.requests().len(), 2);
+
+    let hosted = [elsewhere, ("HTTP_PROXY", &proxy.url), (VIRTUAL, "1")];
+    let variables = [KEYS.as_slice(), &hosted].concat();
+    assert_eq!(outcome("object", &variables).await, "ObjectNotFound");
+    let asked = &proxy.requests()[2].1;
+    assert!(asked.starts_with("http://closed.store.invalid:9000/object"));
 }

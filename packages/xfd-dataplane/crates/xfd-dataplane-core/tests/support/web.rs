@@ -48,6 +48,7 @@ struct Objects {
     by_path: BTreeMap<String, (Bytes, u64)>,
     writes: u64,
     requests: Vec<(Method, String)>,
+    connections: usize,
 }
 
 /// A running server; ends when it is dropped.
@@ -66,6 +67,7 @@ impl WebServer {
         let shared = Arc::clone(&objects);
         let task = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
+                shared.lock().unwrap().connections += 1;
                 let shared = Arc::clone(&shared);
                 let service = service_fn(move |request: Request<Incoming>| {
                     let response =
@@ -93,6 +95,11 @@ impl WebServer {
     /// Method and URI of every request so far.
     pub fn requests(&self) -> Vec<(Method, String)> {
         self.objects.lock().unwrap().requests.clone()
+    }
+
+    /// Number of connections so far.
+    pub fn connections(&self) -> usize {
+        self.objects.lock().unwrap().connections
     }
 }
 

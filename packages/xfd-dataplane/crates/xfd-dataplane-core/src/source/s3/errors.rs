@@ -23,12 +23,18 @@ where
                 message: context.err().message(),
                 ..refusal_of(context.raw(), pinned)
             };
-            let error = refusal.to_error();
-            match refusal.code {
-                Some("InvalidObjectState") => {
-                    error.with_remedy("Restore the object from its archive class first")
-                }
-                _ => error,
+            match (refusal.code, refusal.status) {
+                (Some("InvalidObjectState"), _) => refusal
+                    .to_error()
+                    .with_remedy("Restore the object from its archive class first"),
+                // An answer to HEAD has no body, so no code; S3 gives this for a token that
+                // has expired, or keys it cannot read.
+                (None, 400) => Error::new(
+                    Kind::AccessDenied,
+                    "The origin answered with status 400 and no reason",
+                )
+                .with_remedy("Check the keys, and whether the session token has expired"),
+                _ => refusal.to_error(),
             }
         }
         SdkError::ResponseError(context) => {
