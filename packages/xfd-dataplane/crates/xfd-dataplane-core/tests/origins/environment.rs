@@ -8,13 +8,14 @@ use std::process::Command;
 use xfd_dataplane_core::model::{AddressingStyle, S3Config, StoreConfig};
 
 use crate::places::{origin_of, weed_config};
-use crate::support::web::{Abilities, WebServer};
+use crate::support::web::{Abilities, WebServer, status};
 use crate::support::{s3, weed};
 
 const ASK: &str = "XFD_TEST_ASK_FOR";
 const VIRTUAL: &str = "XFD_TEST_VIRTUAL_HOST";
 
-/// The part that runs in the other environment: HEAD of one object, whose outcome it prints.
+/// The part that runs in the other environment: HEAD of one object, twice, as one origin of a long
+/// run; prints the outcome.
 #[tokio::test]
 #[ignore = "run by the other tests of this file"]
 async fn ask() {
@@ -30,6 +31,7 @@ async fn ask() {
         ..weed_config("")
     };
     let origin = origin_of(&StoreConfig::S3(config)).await;
+    let _ = origin.head(None, &key).await;
     match origin.head(None, &key).await {
         Ok(found) => println!("\noutcome: {} bytes", found.size),
         Err(error) => println!("\noutcome: {:?}", error.kind),
@@ -129,6 +131,35 @@ async fn a_credential_process_is_asked() {
     assert_eq!(outcome("env/process", &variables).await, "12 bytes");
 }
 
+/// Credentials that are about to end are asked for anew, under the same origin.
+#[tokio::test]
+async fn credentials_that_end_are_refreshed() {
+    let server = WebServer::start(Abilities::ALL, |request| {
+        let token = request.headers().get("x-amz-security-token");
+        (token.is_none_or(|token| token != "token-2")).then(|| status(403))
+    })
+    .await;
+    server.put("closed/object", b"12345");
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let script = format!(
+        r#"echo asked >> {count}
+printf '{{"Version":1,"AccessKeyId":"id","SecretAccessKey":"key","SessionToken":"token-%d","Expiration":"%s"}}' \
+    "$(/usr/bin/wc -l < {count})" "$(/bin/date -u -d '+2 seconds' +%Y-%m-%dT%H:%M:%SZ)"
+"#,
+        count = path("count")
+    );
+    std::fs::write(path("script"), script).unwrap();
+    let config = format!("[default]\ncredential_process=/bin/sh {}\n", path("script"));
+    std::fs::write(path("config"), config).unwrap();
+    let variables = [
+        ("AWS_ENDPOINT_URL_S3", server.url.as_str()),
+        ("AWS_CONFIG_FILE", &path("config")),
+    ];
+    assert_eq!(outcome("object", &variables).await, "5 bytes");
+    assert_eq!(server.requests().len(), 2);
+}
+
 fn text_of(path: &Path) -> &str {
     path.to_str().unwrap()
 }
@@ -161,7 +192,7 @@ async fn the_origin_is_reached_through_a_proxy() {
         assert_eq!(outcome("object", &variables).await, "8 bytes");
     }
     let asked = proxy.requests();
-    assert_eq!(asked.len(), 2);
+    assert_eq!(asked.len(), 4);
     assert!(
         asked[0]
             .1
@@ -175,11 +206,11 @@ async fn the_origin_is_reached_through_a_proxy() {
     ];
     let variables = [KEYS.as_slice(), &around].concat();
     assert_eq!(outcome("object", &variables).await, "OriginUnreachable");
-    assert_eq!(proxy.requests().len(), 2);
+    assert_eq!(proxy.requests().len(), 4);
 
     let hosted = [elsewhere, ("HTTP_PROXY", &proxy.url), (VIRTUAL, "1")];
     let variables = [KEYS.as_slice(), &hosted].concat();
     assert_eq!(outcome("object", &variables).await, "ObjectNotFound");
-    let asked = &proxy.requests()[2].1;
+    let asked = &proxy.requests()[4].1;
     assert!(asked.starts_with("http://closed.store.invalid:9000/object"));
 }

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aws;
 mod conformance;
 mod environment;
 mod faulty;
