@@ -9,7 +9,7 @@ use xfd_dataplane_core::model::{AddressingStyle, S3Config, StoreConfig};
 
 use crate::places::{origin_of, weed_config};
 use crate::support::web::{Abilities, WebServer, status};
-use crate::support::{s3, weed};
+use crate::support::{s3, tls, weed};
 
 const ASK: &str = "XFD_TEST_ASK_FOR";
 const VIRTUAL: &str = "XFD_TEST_VIRTUAL_HOST";
@@ -213,4 +213,16 @@ async fn the_origin_is_reached_through_a_proxy() {
     assert_eq!(outcome("object", &variables).await, "ObjectNotFound");
     let asked = &proxy.requests()[4].1;
     assert!(asked.starts_with("http://closed.store.invalid:9000/object"));
+}
+
+#[tokio::test]
+async fn a_certificate_is_trusted_where_the_environment_says_so() {
+    let server = WebServer::start_tls(Abilities::ALL, |_| None).await;
+    server.put("closed/object", b"sealed");
+    let endpoint = ("AWS_ENDPOINT_URL_S3", server.url.as_str());
+    let trusting = [endpoint, ("SSL_CERT_FILE", tls::CERTIFICATE)];
+    let variables = [KEYS.as_slice(), &trusting].concat();
+    assert_eq!(outcome("object", &variables).await, "6 bytes");
+    let variables = [KEYS.as_slice(), &[endpoint]].concat();
+    assert_eq!(outcome("object", &variables).await, "OriginUnreachable");
 }

@@ -7,5 +7,6 @@ pub mod ports;
 pub mod process;
 pub mod s3;
 pub mod s3s;
+pub mod tls;
 pub mod web;
 pub mod weed;

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// What the server can do.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +62,18 @@ pub struct WebServer {
 
 impl WebServer {
     pub async fn start(abilities: Abilities, special: Special) -> Self {
+        Self::start_with(abilities, special, None).await
+    }
+
+    /// With TLS, and the certificate of [`super::tls`].
+    pub async fn start_tls(abilities: Abilities, special: Special) -> Self {
+        Self::start_with(abilities, special, Some(super::tls::acceptor())).await
+    }
+
+    async fn start_with(abilities: Abilities, special: Special, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let objects = Arc::<Mutex<Objects>>::default();
         let shared = Arc::clone(&objects);
         let task = tokio::spawn(async move {
@@ -76,9 +87,20 @@ impl WebServer {
                     shared.lock().unwrap().requests.push(line);
                     std::future::ready(Ok::<_, Infallible>(response))
                 });
-                let connection = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(socket), service);
-                tokio::spawn(connection);
+                let server = hyper::server::conn::http1::Builder::new();
+                let tls = tls.clone();
+                tokio::spawn(async move {
+                    // A client that does not trust the certificate hangs up: nothing to serve.
+                    match tls {
+                        None => server.serve_connection(TokioIo::new(socket), service).await,
+                        Some(tls) => match tls.accept(socket).await {
+                            Ok(socket) => {
+                                server.serve_connection(TokioIo::new(socket), service).await
+                            }
+                            Err(_) => Ok(()),
+                        },
+                    }
+                });
             }
         });
         Self { url, objects, task }
