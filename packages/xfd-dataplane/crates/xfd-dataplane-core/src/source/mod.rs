@@ -1,6 +1,6 @@
 //! Origins behind one trait: S3, a local directory, a web server, memory and a faulty wrapper.
 //!
-//! One conformance suite (`tests/origins.rs`) holds them all to the same rules:
+//! One conformance suite (`tests/origins`) holds them all to the same rules:
 //!
 //! * [`Origin::head`] tells size, ETag, time and checksum of one object, or `ObjectNotFound`.
 //! * [`Origin::list`] gives every key under a prefix of whole segments, in the order of their
@@ -115,6 +115,7 @@ fn text_of(error: &(dyn std::error::Error + 'static)) -> String {
     let mut next = Some(error);
     while let Some(error) = next {
         let said = error.to_string();
+        let said = said.lines().map(str::trim).collect::<Vec<_>>().join("; ");
         if words.last().is_none_or(|last| !last.contains(&said)) {
             words.push(said);
         }

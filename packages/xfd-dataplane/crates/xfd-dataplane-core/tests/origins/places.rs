@@ -10,12 +10,14 @@ use xfd_dataplane_core::model::{AddressingStyle, S3Config, Secret, StoreConfig};
 use xfd_dataplane_core::source::{Body, ConnectOptions, Get, MemoryOrigin, Origin, connect};
 
 use crate::support::web::{Abilities, WebServer};
-use crate::support::{s3, weed};
+use crate::support::{s3, s3s, weed};
 
 /// An origin and the store behind it.
 pub struct Place {
     pub origin: Arc<dyn Origin>,
     pub can_list: bool,
+    /// Whether its lists tell ETags, as those of S3 do and those of s3s-fs do not.
+    pub lists_etags: bool,
     store: Store,
 }
 
@@ -51,6 +53,7 @@ pub async fn memory() -> Option<Place> {
     Some(Place {
         origin: memory.clone(),
         can_list: true,
+        lists_etags: true,
         store: Store::Memory(memory),
     })
 }
@@ -63,6 +66,7 @@ pub async fn directory() -> Option<Place> {
     Some(Place {
         origin: origin_of(&config).await,
         can_list: true,
+        lists_etags: true,
         store: Store::Directory(directory),
     })
 }
@@ -83,6 +87,7 @@ async fn web_with(abilities: Abilities) -> Place {
     Place {
         origin: origin_of(&config).await,
         can_list: false,
+        lists_etags: false,
         store: Store::Web(server),
     }
 }
@@ -93,11 +98,28 @@ pub async fn seaweed() -> Option<Place> {
     Some(Place {
         origin: origin_of(&config).await,
         can_list: true,
+        lists_etags: true,
         store: Store::S3(s3::client(
             &weed.endpoint,
             weed::ACCESS_KEY,
             weed::SECRET_KEY,
         )),
+    })
+}
+
+pub async fn s3s_fs() -> Option<Place> {
+    let endpoint = tokio::task::spawn_blocking(s3s::s3s).await.unwrap()?;
+    let config = S3Config {
+        bucket: s3s::BUCKET.to_owned(),
+        access_key_id: Some(s3s::ACCESS_KEY.to_owned()),
+        secret_access_key: Some(Secret(s3s::SECRET_KEY.to_owned())),
+        ..weed_config(endpoint)
+    };
+    Some(Place {
+        origin: origin_of(&StoreConfig::S3(config)).await,
+        can_list: true,
+        lists_etags: false,
+        store: Store::S3(s3::client(endpoint, s3s::ACCESS_KEY, s3s::SECRET_KEY)),
     })
 }
 

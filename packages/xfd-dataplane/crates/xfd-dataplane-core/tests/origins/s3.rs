@@ -6,7 +6,7 @@ use xfd_dataplane_core::error::{Error, Kind};
 use xfd_dataplane_core::model::{ChecksumAlgorithm, S3Config, Secret, StoreConfig};
 use xfd_dataplane_core::source::{ConnectOptions, Get, connect};
 
-use crate::places::{bytes_of, get, origin_of, weed_config};
+use crate::places::{bytes_of, get, origin_of, pattern, weed_config};
 use crate::support::web::{Abilities, WebServer, status};
 use crate::support::{ports, s3, weed};
 
@@ -93,16 +93,35 @@ async fn a_bucket_that_is_not_there_is_not_found() {
 async fn the_store_s_checksum_is_found() {
     let Some(weed) = weed().await else { return };
     let client = s3::client(&weed.endpoint, weed::ACCESS_KEY, weed::SECRET_KEY);
-    s3::put(&client, weed::BUCKET, "sum/md5", b"hello").await;
     let origin = origin_of(&StoreConfig::S3(weed_config(&weed.endpoint))).await;
-    let checksum = origin
-        .head(None, "sum/md5")
+    let found = async |key: &str| {
+        let checksum = origin.head(None, key).await.unwrap().checksum;
+        checksum.map(|checksum| (checksum.algorithm, checksum.value))
+    };
+
+    s3::put(&client, weed::BUCKET, "sum/md5", b"123456789").await;
+    let md5 = "25f9e794323b453885f5181f1b624d0b".to_owned();
+    assert_eq!(found("sum/md5").await, Some((ChecksumAlgorithm::Md5, md5)));
+
+    client
+        .put_object()
+        .bucket(weed::BUCKET)
+        .key("sum/crc64")
+        .checksum_algorithm(aws_sdk_s3::types::ChecksumAlgorithm::Crc64Nvme)
+        .body(b"123456789".to_vec().into())
+        .send()
         .await
-        .unwrap()
-        .checksum
         .unwrap();
-    assert_eq!(checksum.algorithm, ChecksumAlgorithm::Md5);
-    assert_eq!(checksum.value, "5d41402abc4b2a76b9719d911017c592");
+    let crc64 = "ae8b14860a799888".to_owned();
+    let expected = Some((ChecksumAlgorithm::Crc64Nvme, crc64));
+    assert_eq!(found("sum/crc64").await, expected);
+
+    // The ETag of an object in parts is no MD5 of its bytes.
+    let parts = [pattern(5 << 20), pattern(10)];
+    s3::put_in_parts(&client, weed::BUCKET, "sum/parts", &parts).await;
+    assert_eq!(found("sum/parts").await, None);
+    let body = origin.get(get("sum/parts", None, None)).await;
+    assert!(bytes_of(body).await.unwrap() == parts.concat());
 }
 
 #[tokio::test]
@@ -171,4 +190,41 @@ async fn a_bucket_is_followed_to_its_region() {
         assert_eq!(bytes_of(body).await, Ok(b"elsewhere".to_vec()));
     }
     assert_eq!(server.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_serves_many_requests() {
+    let server = WebServer::start(Abilities::ALL, |_| None).await;
+    server.put("closed/object", &pattern(3_000_000));
+    let origin = origin_of(&StoreConfig::S3(weed_config(&server.url))).await;
+    for range in [None, Some(0..1_000_000), Some(5..10), Some(0..0), None] {
+        let body = origin.get(get("object", range.clone(), None)).await;
+        let expected = range.map_or(3_000_000, |range| range.end - range.start);
+        assert_eq!(bytes_of(body).await.unwrap().len() as u64, expected);
+    }
+    origin.head(None, "object").await.unwrap();
+    // The one that was asked for nothing is given up with its unread body.
+    assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_session_token_is_sent_and_a_refusal_without_a_reason_is_explained() {
+    let server = WebServer::start(Abilities::ALL, |request| {
+        let token = request.headers().get("x-amz-security-token");
+        (token.is_none_or(|token| token != "fresh")).then(|| status(400))
+    })
+    .await;
+    server.put("closed/object", b"bytes");
+    let with = |token: &str| {
+        StoreConfig::S3(S3Config {
+            session_token: Some(Secret(token.to_owned())),
+            ..weed_config(&server.url)
+        })
+    };
+    let origin = origin_of(&with("fresh")).await;
+    assert_eq!(origin.head(None, "object").await.unwrap().size, 5);
+    let origin = origin_of(&with("stale")).await;
+    let error = origin.head(None, "object").await.unwrap_err();
+    assert_eq!(error.kind, Kind::AccessDenied);
+    assert!(error.remedy.unwrap().contains("expired"));
 }
