@@ -23,9 +23,10 @@ pub(super) struct Incoming {
     left: Option<u64>,
     is_all: bool,
     read_timeout: Duration,
-    /// Armed while the connection is waited for: a body that flows costs no timer.
+    /// Set anew only when it goes off: a body that flows costs a look at the clock, not a timer.
     timer: Pin<Box<Sleep>>,
-    is_waiting: bool,
+    /// Since when the connection is waited for; None while it delivers.
+    waiting_since: Option<Instant>,
     is_over: bool,
     object: String,
 }
@@ -44,7 +45,7 @@ impl Incoming {
             is_all: window.is_all,
             read_timeout,
             timer: Box::pin(tokio::time::sleep(read_timeout)),
-            is_waiting: false,
+            waiting_since: None,
             is_over: false,
             object,
         }
@@ -55,7 +56,7 @@ impl Incoming {
         loop {
             match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(frame) => {
-                    self.is_waiting = false;
+                    self.waiting_since = None;
                     match frame {
                         None => return Poll::Ready(None),
                         Some(Ok(frame)) => match frame.into_data() {
@@ -72,12 +73,7 @@ impl Incoming {
                     }
                 }
                 Poll::Pending => {
-                    if !self.is_waiting {
-                        self.is_waiting = true;
-                        let deadline = Instant::now() + self.read_timeout;
-                        self.timer.as_mut().reset(deadline);
-                    }
-                    ready!(self.timer.as_mut().poll(cx));
+                    ready!(self.poll_silence(cx));
                     let seconds = self.read_timeout.as_secs_f64();
                     return Poll::Ready(Some(Err(Error::new(
                         Kind::OriginTimeout,
@@ -85,6 +81,19 @@ impl Incoming {
                     ))));
                 }
             }
+        }
+    }
+
+    /// Ready once the connection has been waited for too long.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        let deadline = since + self.read_timeout;
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(deadline);
         }
     }
 

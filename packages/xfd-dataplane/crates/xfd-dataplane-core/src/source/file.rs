@@ -5,13 +5,15 @@
 
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, stream};
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
 
 use super::{Body, Get, Origin, check_pin};
 use crate::error::{Error, Kind, Result};
@@ -117,21 +119,34 @@ impl Reading {
         let is_last = offset + length as u64 == self.end;
         let etag = self.etag.clone();
         let bytes = blocking(move || {
-            let mut bytes = BytesMut::zeroed(length);
-            file.read_exact_at(&mut bytes, offset)
-                .map_err(|error| unreadable(&error))?;
+            let bytes = read_at(&file, offset, length)?;
             // A file that is written in place changes its time: the bytes before may be mixed.
             if is_last {
                 let now = file.metadata().map_err(|error| unreadable(&error))?;
                 check_pin(Some(&etag), Some(&etag_of(&now)))?;
             }
-            Ok(bytes.freeze())
+            Ok(bytes)
         })
         .await
         .map_err(|error| error.with_object(self.key.clone()))?;
         self.next += length as u64;
         Ok(Some((bytes, self)))
     }
+}
+
+/// Reads without filling the buffer with zeros first.
+fn read_at(file: &File, offset: u64, length: usize) -> Result<Bytes> {
+    let mut bytes = Vec::with_capacity(length);
+    while bytes.len() < length {
+        let at = offset + bytes.len() as u64;
+        match rustix::io::pread(file, spare_capacity(&mut bytes), at) {
+            Ok(0) => return Err(unreadable(&ErrorKind::UnexpectedEof.into())),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(unreadable(&error.into())),
+        }
+    }
+    bytes.truncate(length);
+    Ok(bytes.into())
 }
 
 async fn blocking<T: Send + 'static>(

@@ -4,7 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aws;
 mod conformance;
+mod environment;
 mod faulty;
 mod find;
 mod http;

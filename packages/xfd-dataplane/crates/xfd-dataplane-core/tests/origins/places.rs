@@ -10,7 +10,7 @@ use xfd_dataplane_core::model::{AddressingStyle, S3Config, Secret, StoreConfig};
 use xfd_dataplane_core::source::{Body, ConnectOptions, Get, MemoryOrigin, Origin, connect};
 
 use crate::support::web::{Abilities, WebServer};
-use crate::support::{s3, weed};
+use crate::support::{s3, s3s, weed};
 
 /// An origin and the store behind it.
 pub struct Place {
@@ -98,6 +98,21 @@ pub async fn seaweed() -> Option<Place> {
             weed::ACCESS_KEY,
             weed::SECRET_KEY,
         )),
+    })
+}
+
+pub async fn s3s_fs() -> Option<Place> {
+    let endpoint = tokio::task::spawn_blocking(s3s::s3s).await.unwrap()?;
+    let config = S3Config {
+        bucket: s3s::BUCKET.to_owned(),
+        access_key_id: Some(s3s::ACCESS_KEY.to_owned()),
+        secret_access_key: Some(Secret(s3s::SECRET_KEY.to_owned())),
+        ..weed_config(endpoint)
+    };
+    Some(Place {
+        origin: origin_of(&StoreConfig::S3(config)).await,
+        can_list: true,
+        store: Store::S3(s3::client(endpoint, s3s::ACCESS_KEY, s3s::SECRET_KEY)),
     })
 }
 

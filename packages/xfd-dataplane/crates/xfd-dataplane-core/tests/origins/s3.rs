@@ -6,7 +6,7 @@ use xfd_dataplane_core::error::{Error, Kind};
 use xfd_dataplane_core::model::{ChecksumAlgorithm, S3Config, Secret, StoreConfig};
 use xfd_dataplane_core::source::{ConnectOptions, Get, connect};
 
-use crate::places::{bytes_of, get, origin_of, weed_config};
+use crate::places::{bytes_of, get, origin_of, pattern, weed_config};
 use crate::support::web::{Abilities, WebServer, status};
 use crate::support::{ports, s3, weed};
 
@@ -171,4 +171,41 @@ async fn a_bucket_is_followed_to_its_region() {
         assert_eq!(bytes_of(body).await, Ok(b"elsewhere".to_vec()));
     }
     assert_eq!(server.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_serves_many_requests() {
+    let server = WebServer::start(Abilities::ALL, |_| None).await;
+    server.put("closed/object", &pattern(3_000_000));
+    let origin = origin_of(&StoreConfig::S3(weed_config(&server.url))).await;
+    for range in [None, Some(0..1_000_000), Some(5..10), Some(0..0), None] {
+        let body = origin.get(get("object", range.clone(), None)).await;
+        let expected = range.map_or(3_000_000, |range| range.end - range.start);
+        assert_eq!(bytes_of(body).await.unwrap().len() as u64, expected);
+    }
+    origin.head(None, "object").await.unwrap();
+    // The one that was asked for nothing is given up with its unread body.
+    assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_session_token_is_sent_and_a_refusal_without_a_reason_is_explained() {
+    let server = WebServer::start(Abilities::ALL, |request| {
+        let token = request.headers().get("x-amz-security-token");
+        (token.is_none_or(|token| token != "fresh")).then(|| status(400))
+    })
+    .await;
+    server.put("closed/object", b"bytes");
+    let with = |token: &str| {
+        StoreConfig::S3(S3Config {
+            session_token: Some(Secret(token.to_owned())),
+            ..weed_config(&server.url)
+        })
+    };
+    let origin = origin_of(&with("fresh")).await;
+    assert_eq!(origin.head(None, "object").await.unwrap().size, 5);
+    let origin = origin_of(&with("stale")).await;
+    let error = origin.head(None, "object").await.unwrap_err();
+    assert_eq!(error.kind, Kind::AccessDenied);
+    assert!(error.remedy.unwrap().contains("expired"));
 }

@@ -4,6 +4,9 @@
 #![allow(dead_code, reason = "no test binary uses all of it")]
 
 pub mod ports;
+pub mod process;
 pub mod s3;
+pub mod s3s;
+pub mod tls;
 pub mod web;
 pub mod weed;

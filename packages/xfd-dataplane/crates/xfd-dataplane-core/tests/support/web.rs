@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// What the server can do.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +49,7 @@ struct Objects {
     by_path: BTreeMap<String, (Bytes, u64)>,
     writes: u64,
     requests: Vec<(Method, String)>,
+    connections: usize,
 }
 
 /// A running server; ends when it is dropped.
@@ -60,12 +62,23 @@ pub struct WebServer {
 
 impl WebServer {
     pub async fn start(abilities: Abilities, special: Special) -> Self {
+        Self::start_with(abilities, special, None).await
+    }
+
+    /// With TLS, and the certificate of [`super::tls`].
+    pub async fn start_tls(abilities: Abilities, special: Special) -> Self {
+        Self::start_with(abilities, special, Some(super::tls::acceptor())).await
+    }
+
+    async fn start_with(abilities: Abilities, special: Special, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let objects = Arc::<Mutex<Objects>>::default();
         let shared = Arc::clone(&objects);
         let task = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
+                shared.lock().unwrap().connections += 1;
                 let shared = Arc::clone(&shared);
                 let service = service_fn(move |request: Request<Incoming>| {
                     let response =
@@ -74,9 +87,20 @@ impl WebServer {
                     shared.lock().unwrap().requests.push(line);
                     std::future::ready(Ok::<_, Infallible>(response))
                 });
-                let connection = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(socket), service);
-                tokio::spawn(connection);
+                let server = hyper::server::conn::http1::Builder::new();
+                let tls = tls.clone();
+                tokio::spawn(async move {
+                    // A client that does not trust the certificate hangs up: nothing to serve.
+                    match tls {
+                        None => server.serve_connection(TokioIo::new(socket), service).await,
+                        Some(tls) => match tls.accept(socket).await {
+                            Ok(socket) => {
+                                server.serve_connection(TokioIo::new(socket), service).await
+                            }
+                            Err(_) => Ok(()),
+                        },
+                    }
+                });
             }
         });
         Self { url, objects, task }
@@ -93,6 +117,11 @@ impl WebServer {
     /// Method and URI of every request so far.
     pub fn requests(&self) -> Vec<(Method, String)> {
         self.objects.lock().unwrap().requests.clone()
+    }
+
+    /// Number of connections so far.
+    pub fn connections(&self) -> usize {
+        self.objects.lock().unwrap().connections
     }
 }
 

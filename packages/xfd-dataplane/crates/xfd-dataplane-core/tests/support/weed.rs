@@ -1,13 +1,10 @@
-//! SeaweedFS, one server per test binary, ended by the kernel with the process that started it.
+//! SeaweedFS: an S3 server with identities.
 
-use std::io::ErrorKind;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{OnceLock, mpsc};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command};
+use std::sync::OnceLock;
 
 use super::ports::free_ports;
+use super::process;
 
 /// The environment variable that names the server's binary; without it, `weed` of the PATH.
 pub const BINARY: &str = "XFD_TEST_WEED";
@@ -21,8 +18,6 @@ pub const OPEN_BUCKET: &str = "open";
 /// Readable with [`ACCESS_KEY`] only.
 pub const BUCKET: &str = "closed";
 
-const START_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// A running server.
 #[derive(Debug)]
 pub struct Weed {
@@ -34,23 +29,7 @@ pub struct Weed {
 /// no binary.
 pub fn weed() -> Option<&'static Weed> {
     static WEED: OnceLock<Option<Weed>> = OnceLock::new();
-    let weed = WEED.get_or_init(|| {
-        let (started, wait) = mpsc::channel();
-        // The kernel ends a child with the thread that made it, and a test's thread ends with the
-        // test: this one stays for as long as the process.
-        std::thread::spawn(move || {
-            let server = start();
-            let child = server.map(|(weed, child)| {
-                started.send(weed).unwrap();
-                child
-            });
-            drop(started);
-            if let Some(mut child) = child {
-                child.wait().unwrap();
-            }
-        });
-        wait.recv().ok()
-    });
+    let weed = WEED.get_or_init(|| process::keep(start));
     if weed.is_none() {
         eprintln!("skipped: there is no weed (set {BINARY})");
     }
@@ -59,7 +38,7 @@ pub fn weed() -> Option<&'static Weed> {
 
 fn start() -> Option<(Weed, Child)> {
     let binary = std::env::var(BINARY).unwrap_or_else(|_| "weed".to_owned());
-    let directory = fresh_directory();
+    let directory = process::fresh_directory("weed");
     let identities = directory.join("identities.json");
     std::fs::write(&identities, identities_json()).unwrap();
     let [
@@ -89,25 +68,9 @@ fn start() -> Option<(Weed, Child)> {
         .arg(format!("-filer.port={filer}"))
         .arg(format!("-filer.port.grpc={filer_grpc}"))
         .arg(format!("-s3.port={s3}"))
-        .arg(format!("-s3.port.grpc={s3_grpc}"))
-        .current_dir(&directory)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(directory.join("log")).unwrap());
-    end_with_this_thread(&mut command);
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) if error.kind() == ErrorKind::NotFound => return None,
-        Err(error) => panic!("{binary} cannot be started: {error}"),
-    };
+        .arg(format!("-s3.port.grpc={s3_grpc}"));
     let endpoint = format!("http://127.0.0.1:{s3}");
-    let deadline = Instant::now() + START_TIMEOUT;
-    while !is_ready(&endpoint) {
-        let ended = child.try_wait().unwrap();
-        assert!(ended.is_none(), "{binary} ended: {ended:?}");
-        assert!(Instant::now() < deadline, "{binary} does not get ready");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let child = process::spawn(&mut command, &directory, || is_ready(&endpoint))?;
     Some((Weed { endpoint }, child))
 }
 
@@ -153,30 +116,4 @@ fn identities_json() -> String {
         },
     ]})
     .to_string()
-}
-
-/// An empty directory in the build's own folder; those of processes that are gone are removed.
-fn fresh_directory() -> PathBuf {
-    let all = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    for entry in std::fs::read_dir(all).unwrap().flatten() {
-        let name = entry.file_name().into_string().unwrap_or_default();
-        if let Some(process) = name.strip_prefix("weed-")
-            && !Path::new("/proc").join(process).exists()
-        {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-    let directory = all.join(format!("weed-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    directory
-}
-
-fn end_with_this_thread(command: &mut Command) {
-    let ask = || {
-        let signal = rustix::process::Signal::KILL;
-        rustix::process::set_parent_process_death_signal(Some(signal))?;
-        Ok(())
-    };
-    // SAFETY: one system call between fork and exec; nothing is allocated and no lock is taken.
-    unsafe { command.pre_exec(ask) };
 }

@@ -16,6 +16,10 @@ pub(super) fn error_of<E>(error: &SdkError<E, HttpResponse>, pinned: bool) -> Er
 where
     E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
 {
+    if let Some(cause) = find::<CredentialsError>(error) {
+        let what = format!("There are no credentials: {}", text_of(cause));
+        return Error::new(Kind::Credentials, what);
+    }
     match error {
         SdkError::ServiceError(context) => {
             let refusal = Refusal {
@@ -23,12 +27,18 @@ where
                 message: context.err().message(),
                 ..refusal_of(context.raw(), pinned)
             };
-            let error = refusal.to_error();
-            match refusal.code {
-                Some("InvalidObjectState") => {
-                    error.with_remedy("Restore the object from its archive class first")
-                }
-                _ => error,
+            match (refusal.code, refusal.status) {
+                (Some("InvalidObjectState"), _) => refusal
+                    .to_error()
+                    .with_remedy("Restore the object from its archive class first"),
+                // An answer to HEAD has no body, so no code; S3 gives this for a token that
+                // has expired, or keys it cannot read.
+                (None, 400) => Error::new(
+                    Kind::AccessDenied,
+                    "The origin answered with status 400 and no reason",
+                )
+                .with_remedy("Check the keys, and whether the session token has expired"),
+                _ => refusal.to_error(),
             }
         }
         SdkError::ResponseError(context) => {
@@ -39,14 +49,10 @@ where
             refusal_of(context.raw(), pinned).to_error()
         }
         SdkError::TimeoutError(_) => unreached(Kind::OriginTimeout, error),
-        SdkError::DispatchFailure(_) if find::<CredentialsError>(error).is_some() => {
-            no_credentials(error)
-        }
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-            unreached(Kind::OriginTimeout, error)
-        }
-        SdkError::DispatchFailure(_) => unreached(Kind::OriginUnreachable, error),
-        _ if find::<CredentialsError>(error).is_some() => no_credentials(error),
+        SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+            Some(cause) => error_of_connector(cause),
+            None => unreached(Kind::OriginUnreachable, error),
+        },
         _ => Error::new(
             Kind::InvalidRequest,
             format!("The request cannot be made: {}", text_of(error)),
@@ -78,26 +84,33 @@ fn refusal_of(response: &HttpResponse, pinned: bool) -> Refusal<'_> {
 }
 
 fn unreached(kind: Kind, error: &(dyn StdError + 'static)) -> Error {
+    if let Some(rustls::Error::InvalidCertificate(reason)) = find(error) {
+        return Error::new(
+            Kind::OriginAnswer,
+            format!("The origin's certificate is not trusted: {reason}"),
+        )
+        .with_remedy("Name the certificate of its authority in SSL_CERT_FILE");
+    }
     Error::new(
         kind,
         format!("The origin cannot be reached: {}", text_of(error)),
     )
 }
 
-fn no_credentials(error: &(dyn StdError + 'static)) -> Error {
-    Error::new(
-        Kind::Credentials,
-        format!("There are no credentials: {}", text_of(error)),
-    )
-}
-
+/// The first error of a type in a chain of causes.
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref() {
             return Some(found);
         }
-        next = error.source();
+        next = match error.downcast_ref::<std::io::Error>() {
+            // Its source is its payload's source: the payload itself would be passed over.
+            Some(error) => error
+                .get_ref()
+                .map(|inner| inner as &(dyn StdError + 'static)),
+            None => error.source(),
+        };
     }
     None
 }
