@@ -27,8 +27,8 @@ impl Rate {
     #[must_use]
     pub fn new(bytes_per_s: Option<u64>) -> Self {
         let since = Instant::now();
-        let bucket = bytes_per_s
-            .map(|rate| Arc::new(Mutex::new(Bucket::new(rate, since.elapsed()))));
+        let bucket =
+            bytes_per_s.map(|rate| Arc::new(Mutex::new(Bucket::new(rate, since.elapsed()))));
         Self { since, bucket }
     }
 

@@ -64,7 +64,9 @@ async fn upload(
 ) -> std::result::Result<Answer, StatusCode> {
     let mut reader = served.store.reader(chunk).ok_or(StatusCode::NOT_FOUND)?;
     let size = reader.size();
-    if from > size || (from > 0 && reader.crc().is_none()) {
+    // Of a chunk in flight even a pinned checksum is no promise: only its end is the verdict.
+    let known = reader.crc().filter(|_| !reader.is_in_flight());
+    if from > size || (from > 0 && known.is_none()) {
         return Err(StatusCode::RANGE_NOT_SATISFIABLE);
     }
     let asked = Instant::now();
@@ -87,7 +89,7 @@ async fn upload(
     let mut response = Response::new(body::empty());
     let crc = match &first {
         Follow::End(crc) => Some(*crc),
-        _ => reader.crc(),
+        _ => known,
     };
     let headers = response.headers_mut();
     match crc {

@@ -86,6 +86,13 @@ impl ChunkReader {
         self.known
     }
 
+    /// Whether the chunk is still arriving: its last byte is then followed by a wait for the
+    /// verdict, whatever [`ChunkReader::crc`] says that it should be.
+    #[must_use]
+    pub fn is_in_flight(&self) -> bool {
+        self.flight.is_some()
+    }
+
     /// The next bytes, at most `max` of them. `wait` bounds each wait for the writer. After `End`
     /// or `Aborted` there is nothing more to ask for.
     ///

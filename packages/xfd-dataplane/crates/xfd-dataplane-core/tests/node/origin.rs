@@ -25,7 +25,10 @@ fn an_object_arrives_chunk_by_chunk_and_lands() {
     orders.sort_unstable();
     assert_eq!(orders, [10, 11, 12, 13, 14, 15]);
     for event in &host.events {
-        if let NodeEvent::ChunkHeld { chunk, crc, size, .. } = event {
+        if let NodeEvent::ChunkHeld {
+            chunk, crc, size, ..
+        } = event
+        {
             let start = *chunk as usize * MIB;
             let part = &bytes[start..bytes.len().min(start + MIB)];
             assert_eq!((*crc, *size), (crc64(part), part.len() as u64));
@@ -42,7 +45,11 @@ fn an_object_arrives_chunk_by_chunk_and_lands() {
 fn a_second_run_moves_no_bytes() {
     let (origin, found, bytes) = one_object(2 * MIB);
     let mut host = Host::new("a", origin.clone());
-    host.extend(catalog(host.root.path(), std::slice::from_ref(&found), MIB as u64));
+    host.extend(catalog(
+        host.root.path(),
+        std::slice::from_ref(&found),
+        MIB as u64,
+    ));
     host.submit(vec![fetch(0, 0..2, Source::Origin)]);
     host.until_landed(1);
     host.node.leave(SWARM).unwrap();
@@ -75,7 +82,11 @@ fn a_body_that_is_cut_goes_on_at_its_byte() {
     host.submit(vec![fetch(0, 0..1, Source::Origin)]);
     host.until_landed(1);
     assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
-    let ranges: Vec<_> = origin.asked().into_iter().map(|asked| asked.range).collect();
+    let ranges: Vec<_> = origin
+        .asked()
+        .into_iter()
+        .map(|asked| asked.range)
+        .collect();
     assert_eq!(ranges, [None, Some(cut..MIB as u64)]);
     let counters = host.node.counters(Some(SWARM));
     assert_eq!((counters.origin_bytes, counters.retries), (MIB as u64, 1));
@@ -103,7 +114,13 @@ fn what_is_refused_for_good_fails_at_once() {
     host.extend(catalog(host.root.path(), &[found], MIB as u64));
     host.submit(vec![fetch(0, 0..1, Source::Origin)]);
     host.until("the order failed", |events| failed(events) == [0]);
-    let NodeEvent::OrderFailed { error, fault, is_final, .. } = &host.events[0] else {
+    let NodeEvent::OrderFailed {
+        error,
+        fault,
+        is_final,
+        ..
+    } = &host.events[0]
+    else {
         panic!("{:?}", host.events);
     };
     assert_eq!(error.kind, Kind::AccessDenied);
@@ -124,10 +141,16 @@ fn an_origin_that_throttles_for_long_is_given_up_with_its_patience() {
     host.extend(catalog(host.root.path(), &[found], MIB as u64));
     host.submit(vec![fetch(0, 0..1, Source::Origin)]);
     host.until("the order failed", |events| failed(events) == [0]);
-    let NodeEvent::OrderFailed { error, is_final, .. } = &host.events[0] else {
+    let NodeEvent::OrderFailed {
+        error, is_final, ..
+    } = &host.events[0]
+    else {
         panic!("{:?}", host.events);
     };
-    assert_eq!((error.kind, error.retry_after), (Kind::OriginThrottled, Some(wait)));
+    assert_eq!(
+        (error.kind, error.retry_after),
+        (Kind::OriginThrottled, Some(wait))
+    );
     assert!(!is_final);
     // The fifth GET is answered: the object is not lost.
     host.submit(vec![fetch(1, 0..1, Source::Origin)]);
@@ -144,7 +167,10 @@ fn an_object_overwritten_on_the_way_leaves_nothing() {
     origin.put("big", random_bytes(2 * MIB, 8));
     host.submit(vec![fetch(1, 1..2, Source::Origin)]);
     host.until("the other is refused", |events| failed(events) == [1]);
-    let NodeEvent::OrderFailed { error, is_final, .. } = &host.events[1] else {
+    let NodeEvent::OrderFailed {
+        error, is_final, ..
+    } = &host.events[1]
+    else {
         panic!("{:?}", host.events);
     };
     assert!(error.kind == Kind::ObjectChanged && *is_final);
@@ -164,7 +190,13 @@ fn bytes_that_differ_from_their_pin_are_the_origins_fault_and_come_again_alone()
     let crcs = (0..3).zip(bytes.chunks(MIB).map(crc64)).collect();
     host.submit(vec![Order::Pin { crcs }, fetch(0, 0..3, Source::Origin)]);
     host.until("all are over", |events| events.len() == 3);
-    let NodeEvent::OrderFailed { fault, bad_bytes, is_final, .. } = &host.events[0] else {
+    let NodeEvent::OrderFailed {
+        fault,
+        bad_bytes,
+        is_final,
+        ..
+    } = &host.events[0]
+    else {
         panic!("{:?}", host.events);
     };
     assert!(*fault == Fault::Origin && *bad_bytes && !is_final);
@@ -186,14 +218,23 @@ fn a_whole_that_is_wrong_names_its_chunks_as_suspects() {
     host.submit(vec![fetch(0, 0..2, Source::Origin)]);
     host.until("the object fails", |events| {
         let is_suspect = |event: &NodeEvent| {
-            matches!(event, NodeEvent::ObjectFailed { chunks_suspect: true, .. })
+            matches!(
+                event,
+                NodeEvent::ObjectFailed {
+                    chunks_suspect: true,
+                    ..
+                }
+            )
         };
         events.iter().any(is_suspect)
     });
     assert!(!host.path("big").exists());
     // The scheduler has found out which one it was.
     host.events.clear();
-    host.submit(vec![Order::Discard { chunks: vec![0] }, fetch(2, 0..1, Source::Origin)]);
+    host.submit(vec![
+        Order::Discard { chunks: vec![0] },
+        fetch(2, 0..1, Source::Origin),
+    ]);
     host.until_landed(1);
     assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
 }
@@ -201,7 +242,9 @@ fn a_whole_that_is_wrong_names_its_chunks_as_suspects() {
 #[test]
 fn a_pack_of_small_objects_lands_them_all() {
     let origin = Arc::new(MemoryOrigin::new());
-    let bodies: Vec<_> = (0..300).map(|n| random_bytes(n * 37 % 5000, n as u64)).collect();
+    let bodies: Vec<_> = (0..300)
+        .map(|n| random_bytes(n * 37 % 5000, n as u64))
+        .collect();
     let found: Vec<_> = bodies
         .iter()
         .enumerate()
@@ -217,7 +260,11 @@ fn a_pack_of_small_objects_lands_them_all() {
     host.submit(vec![fetch(0, 0..1, Source::Origin)]);
     host.until_landed(300);
     for (n, body) in bodies.iter().enumerate() {
-        assert_eq!(&std::fs::read(host.path(&format!("f{n}"))).unwrap(), body, "f{n}");
+        assert_eq!(
+            &std::fs::read(host.path(&format!("f{n}"))).unwrap(),
+            body,
+            "f{n}"
+        );
     }
     let counters = host.node.counters(None);
     assert_eq!((counters.origin_bytes, counters.retries), (size, 2));

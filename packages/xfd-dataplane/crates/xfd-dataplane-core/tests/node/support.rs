@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use xfd_dataplane_core::error::Result;
 use xfd_dataplane_core::model::{
     Catalog, CatalogObject, Chunk, Durability, FoundObject, Inventory, NodeEvent, NodeSettings,
-    ObjectIndex, Order, OrderId, Secret, Source, Span, StoreConfig, Stores, SwarmTicket,
-    UnpackCaps, Unpack, UnpackMethod,
+    ObjectIndex, Order, OrderId, Secret, Source, Span, StoreConfig, Stores, SwarmTicket, Unpack,
+    UnpackCaps, UnpackMethod,
 };
 use xfd_dataplane_core::node::{Connect, Node};
 use xfd_dataplane_core::source::{MemoryOrigin, Origin};

@@ -1,0 +1,189 @@
+//! Archives that become trees while they arrive.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use xfd_dataplane_core::error::Kind;
+use xfd_dataplane_core::model::{FoundObject, NodeEvent, Source, UnpackMethod};
+use xfd_dataplane_core::source::MemoryOrigin;
+
+use crate::gate::Gate;
+use crate::support::{Host, MIB, SWARM, archive, eventually, fetch, random_bytes, settings};
+
+const FILES: usize = 12;
+
+/// A tar of files `dir/0`, `dir/1` ... of half a MiB each.
+fn tar() -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for n in 0..FILES {
+        let bytes = random_bytes(MIB / 2, n as u64);
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_mtime(1_000_000);
+        builder
+            .append_data(&mut header, format!("dir/{n}"), bytes.as_slice())
+            .unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn put(key: &str, bytes: Vec<u8>) -> (Arc<MemoryOrigin>, FoundObject, u32) {
+    let origin = Arc::new(MemoryOrigin::new());
+    let chunks = bytes.len().div_ceil(MIB) as u32;
+    let found = origin.put(key, bytes);
+    (origin, found, chunks)
+}
+
+fn assert_tree(host: &Host) {
+    for n in 0..FILES {
+        let file = host.path("tree").join(format!("dir/{n}"));
+        assert_eq!(
+            std::fs::read(file).unwrap(),
+            random_bytes(MIB / 2, n as u64)
+        );
+    }
+}
+
+#[test]
+fn a_tar_is_unpacked_while_it_arrives() {
+    let (origin, found, chunks) = put("a.tar.gz", gz(&tar()));
+    let gate = Gate::new(origin);
+    let mut host = Host::new("a", gate.clone());
+    host.extend(archive(
+        host.root.path(),
+        &found,
+        UnpackMethod::TarGz,
+        MIB as u64,
+    ));
+    host.submit(vec![fetch(0, 0..chunks, Source::Origin)]);
+    gate.open_to(3 * MIB as u64);
+    eventually("it is being unpacked", || {
+        host.node.counters(None).active_unpacks == 1
+    });
+    let staged = |host: &Host| {
+        let entries = std::fs::read_dir(host.root.path()).unwrap();
+        let mut names = entries.map(|entry| entry.unwrap().path());
+        names.find(|path| path.join("dir/1").exists())
+    };
+    eventually("its first files are there, staged", || {
+        staged(&host).is_some()
+    });
+    assert!(!host.path("tree").exists());
+    gate.open_to(u64::MAX);
+    host.until_landed(1);
+    assert_tree(&host);
+    assert!(staged(&host).is_some_and(|path| path == host.path("tree")));
+    let counters = host.node.counters(None);
+    assert_eq!(counters.active_unpacks, 0);
+    assert_eq!(counters.unpacked_bytes, (FILES * MIB / 2) as u64);
+}
+
+#[test]
+fn a_zip_is_unpacked_once_it_is_whole() {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for n in 0..FILES {
+        let options = zip::write::SimpleFileOptions::default();
+        writer.start_file(format!("dir/{n}"), options).unwrap();
+        writer.write_all(&random_bytes(MIB / 2, n as u64)).unwrap();
+    }
+    let bytes = writer.finish().unwrap().into_inner();
+    let (origin, found, chunks) = put("a.zip", bytes);
+    let mut host = Host::new("a", origin);
+    host.extend(archive(
+        host.root.path(),
+        &found,
+        UnpackMethod::Zip,
+        MIB as u64,
+    ));
+    host.submit(vec![fetch(0, 0..chunks, Source::Origin)]);
+    host.until_landed(1);
+    assert_tree(&host);
+}
+
+#[test]
+fn an_archive_that_is_none_fails_its_object() {
+    let (origin, found, chunks) = put("a.tar.gz", random_bytes(2 * MIB, 3));
+    let mut host = Host::new("a", origin);
+    host.extend(archive(
+        host.root.path(),
+        &found,
+        UnpackMethod::TarGz,
+        MIB as u64,
+    ));
+    host.submit(vec![fetch(0, 0..chunks, Source::Origin)]);
+    let fault = |event: &NodeEvent| match event {
+        NodeEvent::ObjectFailed {
+            error,
+            chunks_suspect: false,
+            ..
+        } => Some(error.kind),
+        _ => None,
+    };
+    host.until("the object failed", |events| {
+        events.iter().any(|it| fault(it).is_some())
+    });
+    let kind = host.events.iter().find_map(fault);
+    assert_eq!(kind, Some(Kind::ArchiveCorrupt));
+    host.node.leave(SWARM).unwrap();
+    assert!(!host.path("tree").exists());
+}
+
+#[test]
+fn a_tree_that_is_gone_is_made_again_from_the_cached_archive() {
+    let (origin, found, chunks) = put("a.tar", tar());
+    let mut host = Host::new("a", origin.clone());
+    let wanted = |host: &Host| archive(host.root.path(), &found, UnpackMethod::Tar, MIB as u64);
+    host.extend(wanted(&host));
+    host.submit(vec![fetch(0, 0..chunks, Source::Origin)]);
+    host.until_landed(1);
+    host.node.leave(SWARM).unwrap();
+    std::fs::remove_dir_all(host.path("tree")).unwrap();
+    let mut again = Host::at("a", origin, settings(), host.root.clone());
+    let inventory = again.extend(wanted(&again));
+    assert!(inventory.landed.is_empty());
+    again.until_landed(1);
+    assert_tree(&again);
+    assert_eq!(again.node.counters(None).origin_requests, 0);
+    again.node.leave(SWARM).unwrap();
+    let third = Host::at(
+        "a",
+        Arc::new(MemoryOrigin::new()),
+        settings(),
+        host.root.clone(),
+    );
+    assert_eq!(third.extend(wanted(&third)).landed, [0]);
+}
+
+#[test]
+fn leaving_stops_an_unpacking_that_waits_for_bytes() {
+    let (origin, found, chunks) = put("a.tar", tar());
+    let gate = Gate::new(origin);
+    let host = Host::new("a", gate.clone());
+    host.extend(archive(
+        host.root.path(),
+        &found,
+        UnpackMethod::Tar,
+        MIB as u64,
+    ));
+    host.submit(vec![fetch(0, 0..chunks, Source::Origin)]);
+    gate.open_to(2 * MIB as u64);
+    eventually("it is being unpacked", || {
+        host.node.counters(None).active_unpacks == 1
+    });
+    let begun = std::time::Instant::now();
+    host.node.leave(SWARM).unwrap();
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(1),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(host.node.counters(None).active_unpacks, 0);
+    assert!(!host.path("tree").exists());
+}

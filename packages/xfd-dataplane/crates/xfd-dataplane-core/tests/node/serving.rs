@@ -1,0 +1,225 @@
+//! What the peer server gives, to whom, and how a receiver copes with a poor connection.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use xfd_dataplane_core::crc::crc64;
+use xfd_dataplane_core::error::Kind;
+use xfd_dataplane_core::model::{NodeEvent, Order, Source};
+use xfd_dataplane_core::node::Node;
+use xfd_dataplane_core::source::MemoryOrigin;
+
+use crate::support::{Host, MIB, SWARM, TOKEN, catalog, failed, fetch, held, one_object, settings};
+
+/// A node that holds the first of two chunks, and that chunk's bytes.
+fn holder() -> (Host, Vec<u8>) {
+    let (origin, found, bytes) = one_object(2 * MIB);
+    let mut host = Host::new("a", origin);
+    host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    host.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    host.until("it holds a chunk", |events| held(events) == [0]);
+    (host, bytes[..MIB].to_vec())
+}
+
+/// Head and body of the answer to one request on a connection of its own.
+fn ask(address: &str, request: &str) -> (String, Vec<u8>) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    (head, answer[end + 4..].to_vec())
+}
+
+fn get(path: &str, token: &str, more: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         Authorization: Bearer {token}\r\n{more}\r\n"
+    )
+}
+
+#[test]
+fn a_held_chunk_comes_with_its_length_and_checksum() {
+    let (host, bytes) = holder();
+    let path = format!("/v1/{SWARM}/chunks/0");
+    let (head, body) = ask(&host.address, &get(&path, TOKEN, ""));
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let head = head.to_lowercase();
+    assert!(head.contains(&format!("content-length: {MIB}")), "{head}");
+    let crc = format!("x-xfd-crc64: {:016x}", crc64(&bytes));
+    assert!(head.contains(&crc), "{head}");
+    assert_eq!(body, bytes);
+    let (head, body) = ask(
+        &host.address,
+        &get(&path, TOKEN, "Range: bytes=700000-\r\n"),
+    );
+    assert!(head.starts_with("HTTP/1.1 206"), "{head}");
+    assert_eq!(body, bytes[700_000..]);
+}
+
+#[test]
+fn whoever_lacks_the_token_gets_nothing() {
+    let (host, _) = holder();
+    let path = format!("/v1/{SWARM}/chunks/0");
+    let status = |path: &str, token: &str| {
+        let (head, body) = ask(&host.address, &get(path, token, ""));
+        assert!(body.is_empty());
+        head.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(status(&path, "5eed5eee"), "401");
+    assert_eq!(status(&path, ""), "401");
+    assert_eq!(status("/v1/ffff/chunks/0", TOKEN), "401");
+    assert_eq!(status(&format!("/v1/{SWARM}/chunks/1"), TOKEN), "404");
+    assert_eq!(status(&format!("/v1/{SWARM}/chunks/9"), TOKEN), "404");
+    assert_eq!(status("/etc/passwd", TOKEN), "404");
+    let (head, _) = ask(
+        &host.address,
+        &get(&path, TOKEN, "").replace("GET", "DELETE"),
+    );
+    assert!(head.starts_with("HTTP/1.1 405"), "{head}");
+    assert_eq!(host.node.counters(None).served_bytes, 0);
+}
+
+#[test]
+fn a_swarm_that_was_left_is_served_no_more() {
+    let (host, _) = holder();
+    host.node.leave(SWARM).unwrap();
+    let (head, _) = ask(
+        &host.address,
+        &get(&format!("/v1/{SWARM}/chunks/0"), TOKEN, ""),
+    );
+    assert!(head.starts_with("HTTP/1.1 401"), "{head}");
+}
+
+#[test]
+fn an_oversized_head_is_refused() {
+    let (host, _) = holder();
+    let long = format!("X-Long: {}\r\n", "x".repeat(64 * 1024));
+    let request = get(&format!("/v1/{SWARM}/chunks/0"), TOKEN, &long);
+    let mut stream = TcpStream::connect(&host.address).unwrap();
+    // The server may close before all of it is sent.
+    stream.write_all(request.as_bytes()).ok();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok();
+    assert!(!answer.starts_with(b"HTTP/1.1 200"));
+}
+
+#[test]
+fn a_taken_port_is_passed_over_and_a_foreign_host_refused() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let node = Node::new("n".into(), settings()).unwrap();
+    let error = node.serve("127.0.0.1", Some((port, port))).unwrap_err();
+    assert_eq!(error.kind, Kind::PeerPort);
+    let error = node.serve("192.0.2.1", None).unwrap_err();
+    assert_eq!(error.kind, Kind::PeerPort);
+    if port < u16::MAX - 20 {
+        let address = node.serve("127.0.0.1", Some((port, port + 20))).unwrap();
+        assert!(address.port() > port);
+    }
+}
+
+/// Passes connections on to a node; the first answer is cut after so many bytes.
+fn poor_wire(to: String, cut: usize) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut server = TcpStream::connect(&to).unwrap();
+            let (mut from, mut into) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut from, &mut into));
+            if count.fetch_add(1, Ordering::SeqCst) == 0 {
+                let mut part = server.try_clone().unwrap().take(cut as u64);
+                std::io::copy(&mut part, &mut client).ok();
+                client.shutdown(std::net::Shutdown::Both).ok();
+                server.shutdown(std::net::Shutdown::Both).ok();
+            } else {
+                std::thread::spawn(move || std::io::copy(&mut server, &mut client));
+            }
+        }
+    });
+    (address, connections)
+}
+
+#[test]
+fn a_body_that_is_cut_goes_on_at_its_byte() {
+    let (origin, found, bytes) = one_object(MIB);
+    let mut a = Host::new("a", origin);
+    let mut b = Host::new("b", Arc::new(MemoryOrigin::new()));
+    for host in [&a, &b] {
+        let found = std::slice::from_ref(&found);
+        host.extend(catalog(host.root.path(), found, MIB as u64));
+    }
+    a.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    a.until_landed(1);
+    let (address, connections) = poor_wire(a.address.clone(), 600_000);
+    b.submit(vec![
+        Order::MeetPeers {
+            addresses: vec![("a".into(), address)],
+        },
+        fetch(0, 0..1, a.as_source()),
+    ]);
+    b.until_landed(1);
+    assert_eq!(std::fs::read(b.path("big")).unwrap(), bytes);
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+    let counters = b.node.counters(None);
+    assert_eq!((counters.peer_bytes, counters.retries), (MIB as u64, 1));
+}
+
+#[test]
+fn a_peer_that_is_not_there_is_at_fault() {
+    let (_, found, _) = one_object(MIB);
+    let mut b = Host::new("b", Arc::new(MemoryOrigin::new()));
+    b.extend(catalog(b.root.path(), &[found], MIB as u64));
+    let gone = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    b.submit(vec![
+        Order::MeetPeers {
+            addresses: vec![("a".into(), gone.to_string())],
+        },
+        fetch(0, 0..1, Source::Peer("a".into())),
+        fetch(1, 0..1, Source::Peer("unknown".into())),
+    ]);
+    b.until("both failed", |events| failed(events).len() == 2);
+    for event in &b.events {
+        let NodeEvent::OrderFailed { error, .. } = event else {
+            panic!("{event:?}");
+        };
+        assert_eq!(error.kind, Kind::Peer);
+    }
+}
+
+#[test]
+fn a_peer_that_serves_other_bytes_is_found_out() {
+    let (origin, found, bytes) = one_object(MIB);
+    let mut a = Host::new("a", origin);
+    let mut b = Host::new("b", Arc::new(MemoryOrigin::new()));
+    b.meet(&a);
+    for host in [&a, &b] {
+        let found = std::slice::from_ref(&found);
+        host.extend(catalog(host.root.path(), found, MIB as u64));
+    }
+    a.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    a.until_landed(1);
+    let mut spoilt = bytes.clone();
+    spoilt[12345] ^= 1;
+    std::fs::write(a.path("big"), &spoilt).unwrap();
+    b.submit(vec![fetch(0, 0..1, a.as_source())]);
+    b.until("the order failed", |events| failed(events) == [0]);
+    let NodeEvent::OrderFailed { bad_bytes, .. } = &b.events[0] else {
+        panic!("{:?}", b.events);
+    };
+    assert!(bad_bytes);
+    assert!(!b.path("big").exists());
+}
