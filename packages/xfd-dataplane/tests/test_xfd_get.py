@@ -242,7 +242,9 @@ def test_an_endpoint_and_a_profile_can_be_named(
     )
     words = [f"s3://{bucket}/k", str(tmp_path / "k"), "--endpoint-url", s3_server.endpoint]
 
-    done = Command({}).run(*words, "--region", s3_server.region, "--profile", "work")
+    wrong = Command({"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "nothing"})
+
+    done = wrong.run(*words, "--region", s3_server.region, "--profile", "work")
 
     assert (done.code, done.err) == (0, "")
     assert (tmp_path / "k").read_bytes() == b"here"
