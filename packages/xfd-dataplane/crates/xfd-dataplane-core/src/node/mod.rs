@@ -1,63 +1,330 @@
 //! One node's hands: takes orders, carries them out within its budgets, says what happened.
-#![expect(missing_docs, clippy::todo, unused_variables, reason = "a skeleton")]
+//!
+//! ```text
+//!   submit ─► orders (one swarm's) ─► decides::queue (the node's) ─► work: a task per running order
+//!                                                                     ├─ from_origin, from_peer
+//!   poll ◄─ events ◄───────────────── landing, unpacking ◄─────────── committed chunks
+//! ```
+//!
+//! Rules that hold between the parts:
+//!
+//! * An order is reported once or cancelled, never both ([`orders`]).
+//! * No lock is held while another one is taken, and none across an await.
+//! * A body in flight holds a share of the byte budget only once its first byte has come, so nodes
+//!   that relay to each other never wait in a circle.
+//! * Leaving a swarm first stops fetches and landings, then the store, which wakes the unpackers.
+
+mod events;
+mod from_origin;
+mod from_peer;
+mod group;
+mod landing;
+mod orders;
+mod origins;
+mod shared;
+mod submit;
+mod swarm;
+mod unpacking;
+mod work;
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::error::Result;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+pub use self::origins::Connect;
+use self::origins::{Origins, Real};
+use self::shared::Shared;
+use self::swarm::Swarm;
+use crate::decides::retry::{Retry, RetryPolicy};
+use crate::error::{Error, Kind, Result};
 use crate::model::{
     Catalog, FoundObject, Inventory, Lookup, NodeEvent, NodeId, NodeSettings, Order, Stores,
     SwarmTicket,
 };
+use crate::server;
+use crate::source::ConnectOptions;
 use crate::stats::Counters;
 
+/// Runtime threads at most; what blocks has threads of its own.
+const WORKERS: usize = 4;
+
+/// Lookups that are asked at once.
+const LOOKUPS: usize = 64;
+
 /// Methods block the calling thread (the node has a runtime of its own); all take `&self` and may
-/// be called from several threads. Documented at `xfd_api.ports.DataPlane` and `ObjectFinder`.
-pub struct Node;
+/// be called from several threads, but not from a task of an async runtime. Documented at
+/// `xfd_api.ports.DataPlane` and `ObjectFinder`.
+pub struct Node {
+    shared: Arc<Shared>,
+    runtime: Mutex<Option<Runtime>>,
+}
 
 impl Node {
+    /// A node that is in no swarm.
+    ///
+    /// # Errors
+    /// `Internal` if the system gives no threads.
     pub fn new(id: NodeId, settings: NodeSettings) -> Result<Self> {
-        todo!()
+        let options = ConnectOptions::from(&settings);
+        Self::with_origins(id, settings, Arc::new(Real(options)))
     }
 
+    /// The same, with origins that the caller makes.
+    ///
+    /// # Errors
+    /// As [`Node::new`].
+    pub fn with_origins(
+        id: NodeId,
+        settings: NodeSettings,
+        connect: Arc<dyn Connect>,
+    ) -> Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(cores.min(WORKERS))
+            .thread_name("xfd")
+            .enable_all()
+            .build()
+            .map_err(|error| Error::new(Kind::Internal, format!("No threads: {error}")))?;
+        let origins = Origins::new(connect, &settings);
+        let handle = runtime.handle().clone();
+        Ok(Self {
+            shared: Arc::new(Shared::new(id, settings, origins, handle, cores)),
+            runtime: Mutex::new(Some(runtime)),
+        })
+    }
+
+    /// The answers of the origins, in the lookups' order.
+    ///
+    /// # Errors
+    /// That of the first lookup that failed for good.
     pub fn find_objects(
         &self,
         lookups: &[Lookup],
         stores: &Stores,
     ) -> Result<Vec<Vec<FoundObject>>> {
-        todo!()
+        self.check_open()?;
+        let all = stream::iter(lookups)
+            .map(|lookup| find(&self.shared, lookup, stores))
+            .buffered(LOOKUPS)
+            .try_collect();
+        self.shared.runtime.block_on(async {
+            tokio::select! {
+                () = self.shared.closed.cancelled() => Err(closed()),
+                found = all => found,
+            }
+        })
     }
 
+    /// Starts the peer server. Each call starts one more.
+    ///
+    /// # Errors
+    /// `PeerPort`.
     pub fn serve(&self, host: &str, ports: Option<(u16, u16)>) -> Result<SocketAddr> {
-        todo!()
+        self.check_open()?;
+        let listener = server::bind(host, ports)?;
+        let _inside = self.shared.runtime.enter();
+        server::start(
+            listener,
+            Arc::clone(&self.shared) as Arc<dyn server::Swarms>,
+            &self.shared.settings,
+            self.shared.limits.upload.clone(),
+            self.shared.closed.child_token(),
+        )
     }
 
+    /// Enters a swarm.
+    ///
+    /// # Errors
+    /// `InvalidRequest` if the node is in it already.
     pub fn join(&self, ticket: SwarmTicket) -> Result<()> {
-        todo!()
+        self.check_open()?;
+        let (sender, whole) = mpsc::unbounded_channel();
+        let shared = &self.shared;
+        let swarm = {
+            let mut members = shared.members();
+            if members.by_id.contains_key(&ticket.swarm) {
+                let what = format!("The node is in swarm {} already", ticket.swarm);
+                return Err(Error::new(Kind::InvalidRequest, what));
+            }
+            members.joined += 1;
+            let number = members.joined;
+            let id = ticket.swarm.clone();
+            let verify = shared.settings.verify_whole;
+            let swarm = Arc::new(Swarm::new(
+                number,
+                ticket,
+                shared.id.clone(),
+                verify,
+                sender,
+            ));
+            members.by_id.insert(id, Arc::clone(&swarm));
+            members.by_number.insert(number, Arc::clone(&swarm));
+            swarm
+        };
+        tracing::info!(swarm = swarm.id(), "swarm_joined");
+        shared
+            .runtime
+            .spawn(Arc::clone(shared).land_all(Arc::clone(&swarm), whole));
+        shared
+            .runtime
+            .spawn(Arc::clone(shared).fetch_lost_again(swarm));
+        Ok(())
     }
 
+    /// Adds to the catalog and says what of it is here.
+    ///
+    /// # Errors
+    /// Those of [`crate::store::Store::extend`].
     pub fn extend(&self, swarm: &str, catalog: Catalog, stores: &Stores) -> Result<Inventory> {
-        todo!()
+        let swarm = self.swarm(swarm)?;
+        swarm.add_stores(stores);
+        let inventory = swarm.store.extend(catalog)?;
+        for object in swarm.store.ready() {
+            swarm.land(object);
+        }
+        Ok(inventory)
     }
 
+    /// Takes orders in.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for a swarm that the node is not in.
     pub fn submit(&self, swarm: &str, orders: Vec<Order>) -> Result<()> {
-        todo!()
+        let swarm = self.swarm(swarm)?;
+        self.shared.submit(&swarm, orders);
+        Ok(())
     }
 
+    /// What happened since the last poll; waits for the first event.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for a swarm that the node is not in.
     pub fn poll(&self, swarm: &str, timeout: Duration) -> Result<Vec<NodeEvent>> {
-        todo!()
+        Ok(self.swarm(swarm)?.events.drain(timeout))
     }
 
+    /// Ends the swarm here. Leaving one that the node is not in does nothing.
+    ///
+    /// # Errors
+    /// None; the result keeps the border's shape.
     pub fn leave(&self, swarm: &str) -> Result<()> {
-        todo!()
+        let found = self.shared.members().by_id.remove(swarm);
+        let Some(swarm) = found else { return Ok(()) };
+        swarm.left.cancel();
+        swarm.events.close();
+        self.shared.queue().cancel_swarm(swarm.number);
+        let runtime = &self.shared.runtime;
+        runtime.block_on(swarm.fetching.close());
+        swarm.trees.stop();
+        swarm.store.leave();
+        runtime.block_on(swarm.unpacking.close());
+        let mut members = self.shared.members();
+        members.by_number.remove(&swarm.number);
+        members.past += past(swarm.stats.read());
+        drop(members);
+        tracing::info!(swarm = swarm.id(), "swarm_left");
+        Ok(())
     }
 
+    /// Counters of one swarm, or of all there were; zeros for a swarm that the node is not in.
     #[must_use]
     pub fn counters(&self, swarm: Option<&str>) -> Counters {
-        todo!()
+        let members = self.shared.members();
+        match swarm {
+            Some(id) => members
+                .by_id
+                .get(id)
+                .map(|swarm| swarm.stats.read())
+                .unwrap_or_default(),
+            None => members
+                .by_number
+                .values()
+                .fold(members.past, |mut sum, swarm| {
+                    sum += swarm.stats.read();
+                    sum
+                }),
+        }
     }
 
+    /// Leaves every swarm and stops the peer server. Closing twice does nothing.
     pub fn close(&self) {
-        todo!()
+        self.shared.closed.cancel();
+        let swarms: Vec<String> = self.shared.members().by_id.keys().cloned().collect();
+        for swarm in swarms {
+            // Fails for nobody: see there.
+            self.leave(&swarm).ok();
+        }
+        let runtime = self
+            .runtime
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(runtime) = runtime {
+            runtime.shutdown_background();
+        }
+    }
+
+    fn swarm(&self, id: &str) -> Result<Arc<Swarm>> {
+        self.check_open()?;
+        self.shared.members().by_id.get(id).cloned().ok_or_else(|| {
+            Error::new(
+                Kind::InvalidRequest,
+                format!("The node is not in swarm {id}"),
+            )
+        })
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.shared.closed.is_cancelled() {
+            return Err(closed());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn closed() -> Error {
+    Error::new(Kind::Cancelled, "The node is closed")
+}
+
+/// What stays of a swarm's counters: nothing is active in it any more.
+fn past(mut counters: Counters) -> Counters {
+    counters.active_origin = 0;
+    counters.active_peer = 0;
+    counters.active_served = 0;
+    counters.active_unpacks = 0;
+    counters
+}
+
+async fn find(node: &Shared, lookup: &Lookup, stores: &Stores) -> Result<Vec<FoundObject>> {
+    let profile = lookup.profile_name.as_deref();
+    let connected = node.origins.of(stores, profile).await?;
+    let bucket = lookup.bucket.as_deref();
+    let mut retry = Retry::new(RetryPolicy::new(node.settings.attempts));
+    loop {
+        let turn = connected.turn().await;
+        let found = match lookup.is_prefix {
+            true => connected.origin.list(bucket, &lookup.key).await,
+            false => {
+                let head = connected.origin.head(bucket, &lookup.key).await;
+                head.map(|found| vec![found])
+            }
+        };
+        let Err(error) = found else { return found };
+        turn.failed(&error);
+        drop(turn);
+        match retry.after(&error, 0, fastrand::f64()) {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => return Err(error.with_object(&lookup.key)),
+        }
     }
 }

@@ -94,20 +94,18 @@ impl Orders {
     pub(crate) fn cancel(&mut self, first: OrderId, count: u32) -> Vec<ChunkIndex> {
         let end = first.saturating_add(u64::from(count));
         let numbers: Vec<OrderId> = self.alive.range(first..end).map(|(id, _)| *id).collect();
-        numbers
+        let mut chunks: Vec<ChunkIndex> = numbers
             .into_iter()
             .filter_map(|number| self.forget(number))
-            .filter(|chunk| !self.wanted.contains_key(chunk))
-            .collect()
+            .collect();
+        chunks.retain(|chunk| !self.wanted.contains_key(chunk));
+        chunks
     }
 
-    /// Numbers of the live orders for chunks that `is_dropped` names.
-    pub(crate) fn for_chunks(&self, is_dropped: impl Fn(ChunkIndex) -> bool) -> Vec<OrderId> {
-        self.alive
-            .iter()
-            .filter(|(_, alive)| is_dropped(alive.chunk))
-            .map(|(number, _)| *number)
-            .collect()
+    /// The live orders and their chunks.
+    pub(crate) fn alive(&self) -> Vec<(OrderId, ChunkIndex)> {
+        let pair = |(number, alive): (&OrderId, &Alive)| (*number, alive.chunk);
+        self.alive.iter().map(pair).collect()
     }
 
     fn forget(&mut self, order: OrderId) -> Option<ChunkIndex> {

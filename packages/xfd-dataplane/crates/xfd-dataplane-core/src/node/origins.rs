@@ -1,13 +1,18 @@
-//! The origins that a node talks to, each connected at its first use and kept.
+//! The origins that a node talks to: each connected at its first use, kept, and asked at its pace.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 
-use crate::error::Result;
-use crate::model::StoreConfig;
-use crate::source::Origin;
+use crate::decides::pace::Pace;
+use crate::error::{Error, Kind, Result};
+use crate::model::{NodeSettings, StoreConfig, Stores};
+use crate::source::{ConnectOptions, Origin, connect};
+
+/// Requests for small objects of one pack that are under way at once.
+pub(crate) const PACK_REQUESTS: usize = 16;
 
 /// Makes origins from their descriptions.
 pub trait Connect: Send + Sync {
@@ -15,32 +20,55 @@ pub trait Connect: Send + Sync {
     fn connect<'a>(&'a self, config: &'a StoreConfig) -> BoxFuture<'a, Result<Arc<dyn Origin>>>;
 }
 
+/// Connects to what a description names.
+pub(crate) struct Real(pub(crate) ConnectOptions);
+
+impl Connect for Real {
+    fn connect<'a>(&'a self, config: &'a StoreConfig) -> BoxFuture<'a, Result<Arc<dyn Origin>>> {
+        Box::pin(connect(config, &self.0))
+    }
+}
+
 type Cell = Arc<OnceCell<Arc<Connected>>>;
 
 pub(crate) struct Origins {
     connect: Arc<dyn Connect>,
+    most: usize,
     cells: Mutex<Vec<(StoreConfig, Cell)>>,
 }
 
-/// An origin, and how fast it may be asked.
-pub(crate) struct Connected {
-    pub(crate) origin: Arc<dyn Origin>,
-}
-
 impl Origins {
-    pub(crate) fn new(connect: Arc<dyn Connect>) -> Self {
+    pub(crate) fn new(connect: Arc<dyn Connect>, settings: &NodeSettings) -> Self {
         Self {
             connect,
+            most: settings.node_parallelism * PACK_REQUESTS,
             cells: Mutex::default(),
         }
     }
 
-    /// The origin that a description names; equal descriptions share one.
-    pub(crate) async fn of(&self, config: &StoreConfig) -> Result<Arc<Connected>> {
+    /// The origin of a profile; equal descriptions share one.
+    pub(crate) async fn of(
+        &self,
+        stores: &Stores,
+        profile: Option<&str>,
+    ) -> Result<Arc<Connected>> {
+        let config = stores
+            .iter()
+            .find(|(name, _)| name.as_deref() == profile)
+            .map(|(_, config)| config);
+        let Some(config) = config else {
+            let what = format!("There is no profile {profile:?}");
+            return Err(Error::new(Kind::InvalidRequest, what));
+        };
         let cell = self.cell(config);
         cell.get_or_try_init(|| async {
             let origin = self.connect.connect(config).await?;
-            Ok(Arc::new(Connected { origin }))
+            Ok(Arc::new(Connected {
+                origin,
+                pace: Mutex::new((Pace::new(self.most), 0)),
+                room: Notify::new(),
+                since: Instant::now(),
+            }))
         })
         .await
         .cloned()
@@ -54,5 +82,65 @@ impl Origins {
         let cell = Cell::default();
         cells.push((config.clone(), Arc::clone(&cell)));
         cell
+    }
+}
+
+/// An origin, and how many requests it takes at once.
+pub(crate) struct Connected {
+    pub(crate) origin: Arc<dyn Origin>,
+    /// The limit, and the requests under way.
+    pace: Mutex<(Pace, usize)>,
+    room: Notify,
+    since: Instant,
+}
+
+/// One request under way.
+pub(crate) struct Turn<'a>(&'a Connected);
+
+impl Connected {
+    /// Waits until one more request may be sent.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        loop {
+            let room = self.room.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            {
+                let mut pace = self.pace();
+                if pace.1 < pace.0.limit() {
+                    pace.1 += 1;
+                    return Turn(self);
+                }
+            }
+            room.await;
+        }
+    }
+
+    fn pace(&self) -> MutexGuard<'_, (Pace, usize)> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn<'_> {
+    /// The request's answer began after so long.
+    pub(crate) fn answered(&self, after: Duration) {
+        self.0.pace().0.on_answer(after);
+        self.0.room.notify_one();
+    }
+
+    /// The request failed.
+    pub(crate) fn failed(&self, error: &Error) {
+        if error.kind == Kind::OriginThrottled {
+            let now = self.0.since.elapsed();
+            if self.0.pace().0.on_throttle(now) {
+                tracing::info!("origin_throttled");
+            }
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.pace().1 -= 1;
+        self.0.room.notify_one();
     }
 }

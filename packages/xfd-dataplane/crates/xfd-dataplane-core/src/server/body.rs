@@ -79,10 +79,7 @@ pub(crate) fn stream(upload: Upload) -> AnswerBody {
 
 async fn step(
     upload: Option<Upload>,
-) -> Option<(
-    std::result::Result<Frame<Bytes>, TakenBack>,
-    Option<Upload>,
-)> {
+) -> Option<(std::result::Result<Frame<Bytes>, TakenBack>, Option<Upload>)> {
     let mut upload = upload?;
     match upload.follow().await {
         Ok(Follow::Bytes(bytes)) => {
@@ -121,11 +118,7 @@ impl Upload {
 }
 
 /// What comes at byte `from` of a chunk.
-pub(crate) async fn skip_to(
-    reader: &mut ChunkReader,
-    from: u64,
-    wait: Duration,
-) -> Result<Follow> {
+pub(crate) async fn skip_to(reader: &mut ChunkReader, from: u64, wait: Duration) -> Result<Follow> {
     let mut left = from;
     loop {
         match reader.next(PIECE_BYTES, wait).await? {

@@ -101,7 +101,10 @@ async fn upload(
     }
     if from > 0 {
         let last = size.saturating_sub(1);
-        headers.insert(CONTENT_RANGE, value(&format!("bytes {from}-{last}/{size}"))?);
+        headers.insert(
+            CONTENT_RANGE,
+            value(&format!("bytes {from}-{last}/{size}"))?,
+        );
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
     *response.body_mut() = body::stream(Upload {
@@ -198,7 +201,13 @@ mod tests {
         let token = Secret("0123".into());
         let given = |text: &'static str| HeaderValue::from_static(text);
         assert!(is_bearer(Some(&given("Bearer 0123")), &token));
-        for wrong in ["Bearer 012", "Bearer 01234", "0123", "Basic 0123", "Bearer "] {
+        for wrong in [
+            "Bearer 012",
+            "Bearer 01234",
+            "0123",
+            "Basic 0123",
+            "Bearer ",
+        ] {
             assert!(!is_bearer(Some(&given(wrong)), &token), "{wrong}");
         }
         assert!(!is_bearer(None, &token));

@@ -1,0 +1,127 @@
+//! A chunk from a peer, who has it or is about to.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
+use crate::error::{Error, Kind, Result};
+use crate::limits::BODY_BYTES;
+use crate::model::NodeId;
+use crate::node::work::{Failure, Outcome, Times, Work};
+use crate::peer::{Ask, PeerBody};
+use crate::store::Lease;
+
+/// A peer that has the chunk answers sooner than this inside a cluster.
+const PROMPT: Duration = Duration::from_millis(30);
+
+/// Cuts of one chunk's body that are mended by asking for the rest.
+const CUTS: u32 = 3;
+
+impl Work<'_> {
+    /// Fills the lease; the checksum as the peer gives it.
+    pub(crate) async fn from_peer(
+        &self,
+        peer: &NodeId,
+        lease: &mut Lease,
+        times: &mut Times,
+    ) -> Outcome<u64> {
+        let Some(address) = self.swarm.address(peer) else {
+            let what = format!("No address of the peer {peer} is known");
+            return Err(Failure::of_peer(Error::new(Kind::Peer, what)));
+        };
+        let mut cuts = 0;
+        loop {
+            let before = lease.position();
+            let mut body = self
+                .answer(&address, before)
+                .await
+                .map_err(Failure::of_peer)?;
+            self.compare(body.crc())?;
+            let error = match self.receive(&mut body, lease, times).await? {
+                Ok(crc) => return Ok(crc),
+                Err(error) => error,
+            };
+            let is_mendable = body.is_whole_there() && lease.position() > before;
+            if !is_mendable || cuts == CUTS {
+                return Err(Failure::of_peer(error));
+            }
+            cuts += 1;
+            self.swarm.stats.retries.add(1);
+            tracing::debug!(%error, "peer_body_resumed");
+        }
+    }
+
+    /// Asks; while the peer keeps it waiting, the order needs no slot.
+    async fn answer(&self, address: &str, from: u64) -> Result<PeerBody> {
+        let asking = self.node.peers.get(Ask {
+            address,
+            swarm: self.swarm.id(),
+            token: self.swarm.token(),
+            chunk: self.entry.chunk,
+            from,
+        });
+        tokio::pin!(asking);
+        if let Ok(body) = timeout(PROMPT, &mut asking).await {
+            return body;
+        }
+        self.node.waits(self.entry.key);
+        let body = asking.await?;
+        self.node.has_slot_again(self.entry.key).await;
+        Ok(body)
+    }
+
+    /// A peer whose chunk differs from the pinned one is not worth its bytes.
+    fn compare(&self, given: Option<u64>) -> Outcome<()> {
+        match (self.swarm.store.pinned(self.entry.chunk), given) {
+            (Some(pinned), Some(given)) if pinned != given => {
+                self.swarm.stats.verification_failures.add(1);
+                let what = format!("The peer's chunk has {given:016x}, not {pinned:016x}");
+                Err(Failure::of_peer(Error::new(Kind::ChecksumMismatch, what)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One body into the lease. The inner error is the peer's.
+    async fn receive(
+        &self,
+        body: &mut PeerBody,
+        lease: &mut Lease,
+        times: &mut Times,
+    ) -> Outcome<Result<u64>> {
+        let size = lease.chunk().size;
+        let budget = &self.node.limits.budget;
+        let _budget = budget
+            .take(size.min(BODY_BYTES))
+            .await
+            .map_err(Failure::of_node)?;
+        loop {
+            let bytes = match body.next().await {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => break,
+                Err(error) => return Ok(Err(error)),
+            };
+            times.first_byte.get_or_insert_with(Instant::now);
+            self.swarm.stats.peer_bytes.add(bytes.len() as u64);
+            if lease.position() + bytes.len() as u64 > size {
+                return Err(Failure::of_peer(wrong_length(size)));
+            }
+            lease.write(&bytes).map_err(Failure::of_node)?;
+            let length = bytes.len();
+            drop(bytes);
+            self.node.limits.download.pass(length).await;
+        }
+        if lease.position() != size {
+            return Err(Failure::of_peer(wrong_length(size)));
+        }
+        let no_verdict = || Error::new(Kind::Peer, "The peer sent no checksum");
+        Ok(body.crc().ok_or_else(no_verdict))
+    }
+}
+
+fn wrong_length(size: u64) -> Error {
+    Error::new(
+        Kind::Peer,
+        format!("The peer's chunk does not have the {size} bytes that it should"),
+    )
+}

@@ -1,0 +1,259 @@
+//! What all swarms of a node share, and the way of an order from the queue to its report.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::decides::queue::{Entry, Key, Queue, Step};
+use crate::error::Kind;
+use crate::limits::Limits;
+use crate::model::{NodeEvent, NodeId, NodeSettings, ObjectIndex, Source};
+use crate::node::orders::Begin;
+use crate::node::origins::Origins;
+use crate::node::swarm::{OWN_ORDERS, Swarm};
+use crate::node::work::{Failure, Held, Outcome, Work};
+use crate::peer::Peers;
+use crate::server::{Served, Swarms};
+use crate::stats::Counters;
+
+pub(crate) struct Shared {
+    pub(crate) id: NodeId,
+    pub(crate) settings: NodeSettings,
+    pub(crate) limits: Limits,
+    pub(crate) peers: Peers,
+    pub(crate) origins: Origins,
+    pub(crate) runtime: Handle,
+    /// Archives that are unpacked at once.
+    pub(crate) unpackers: Arc<Semaphore>,
+    pub(crate) closed: CancellationToken,
+    pub(crate) members: Mutex<Members>,
+    queue: Mutex<Queue>,
+    /// Orders whose bytes have arrived and that wait for a slot.
+    ready: Mutex<HashMap<Key, oneshot::Sender<()>>>,
+}
+
+/// The swarms that a node is in, and what those that it was in have counted.
+#[derive(Default)]
+pub(crate) struct Members {
+    pub(crate) by_id: HashMap<String, Arc<Swarm>>,
+    pub(crate) by_number: HashMap<u32, Arc<Swarm>>,
+    pub(crate) joined: u32,
+    pub(crate) past: Counters,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        id: NodeId,
+        settings: NodeSettings,
+        origins: Origins,
+        runtime: Handle,
+        cores: usize,
+    ) -> Self {
+        Self {
+            id,
+            limits: Limits::new(&settings),
+            peers: Peers::new(&settings),
+            origins,
+            runtime,
+            unpackers: Arc::new(Semaphore::new(cores)),
+            closed: CancellationToken::new(),
+            members: Mutex::default(),
+            queue: Mutex::new(Queue::new(settings.node_parallelism)),
+            ready: Mutex::default(),
+            settings,
+        }
+    }
+
+    pub(crate) fn members(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ready(&self) -> MutexGuard<'_, HashMap<Key, oneshot::Sender<()>>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins with every order that may begin now.
+    pub(crate) fn pump(self: &Arc<Self>) {
+        loop {
+            let step = self.queue().next_step();
+            match step {
+                None => return,
+                Some(Step::Resume(key)) => {
+                    if let Some(waiter) = self.ready().remove(&key) {
+                        // One that was cancelled meanwhile is about to give its slot back.
+                        waiter.send(()).ok();
+                    }
+                }
+                Some(Step::Start(entry)) => self.start(entry),
+            }
+        }
+    }
+
+    fn start(self: &Arc<Self>, entry: Entry) {
+        let swarm = self.members().by_number.get(&entry.key.0).cloned();
+        let begin = swarm.as_ref().map(|swarm| {
+            let begin = swarm.orders().begin(&entry, &swarm.left);
+            (begin, swarm.fetching.enter())
+        });
+        let (Some(swarm), Some((Begin::Fetch(stop), Some(guard)))) = (swarm, begin) else {
+            self.queue().done(entry.key);
+            return;
+        };
+        let node = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let work = Work {
+                node: &node,
+                swarm: &swarm,
+                entry: &entry,
+            };
+            let outcome = tokio::select! {
+                biased;
+                () = stop.cancelled() => None,
+                outcome = work.run() => Some(outcome),
+            };
+            node.end(&swarm, &entry, outcome);
+            drop(guard);
+        });
+    }
+
+    /// Reports an order, unless it was cancelled, and goes on with the next ones.
+    fn end(self: &Arc<Self>, swarm: &Arc<Swarm>, entry: &Entry, outcome: Option<Outcome<Held>>) {
+        let is_held = matches!(outcome, Some(Ok(_)));
+        let ended = swarm.orders().end(entry, is_held);
+        self.ready().remove(&entry.key);
+        self.queue().done(entry.key);
+        match outcome {
+            Some(Ok(held)) => {
+                if ended.report {
+                    report_held(swarm, entry, &held);
+                }
+                let shared = Held {
+                    transfer_seconds: 0.0,
+                    whole: Vec::new(),
+                    ..held
+                };
+                for other in &ended.behind {
+                    report_held(swarm, other, &shared);
+                }
+                for object in held.whole {
+                    swarm.land(object);
+                }
+            }
+            Some(Err(failure)) => {
+                give_up_changed(swarm, entry, &failure);
+                if ended.report {
+                    report_failed(swarm, entry, failure);
+                }
+            }
+            None => {}
+        }
+        if !is_held {
+            if ended.last {
+                swarm.store.unexpect(entry.chunk);
+            }
+            let mut queue = self.queue();
+            for other in ended.behind {
+                queue.push(other);
+            }
+        }
+        self.pump();
+    }
+
+    /// The order's peer lets it wait: another one may have its slot.
+    pub(crate) fn waits(self: &Arc<Self>, key: Key) {
+        self.queue().waits(key);
+        self.pump();
+    }
+
+    /// Waits for a slot, for an order whose bytes are arriving.
+    pub(crate) async fn has_slot_again(&self, key: Key) {
+        let (sender, receiver) = oneshot::channel();
+        self.ready().insert(key, sender);
+        if self.queue().arrives(key) {
+            self.ready().remove(&key);
+            return;
+        }
+        receiver.await.ok();
+    }
+}
+
+impl Swarms for Shared {
+    fn served(&self, swarm: &str) -> Option<Served> {
+        self.members().by_id.get(swarm).map(|swarm| swarm.served())
+    }
+}
+
+fn report_held(swarm: &Swarm, entry: &Entry, held: &Held) {
+    if entry.key.1 >= OWN_ORDERS {
+        return;
+    }
+    swarm.events.push(NodeEvent::ChunkHeld {
+        order: entry.key.1,
+        chunk: entry.chunk,
+        crc: held.crc,
+        source: entry.source.clone(),
+        size: held.size,
+        seconds: held.seconds,
+        transfer_seconds: held.transfer_seconds,
+    });
+}
+
+fn report_failed(swarm: &Arc<Swarm>, entry: &Entry, failure: Failure) {
+    let Failure {
+        error,
+        fault,
+        bad_bytes,
+        is_final,
+    } = failure;
+    tracing::info!(chunk = entry.chunk, ?fault, bad_bytes, is_final, %error, "order_failed");
+    if entry.key.1 >= OWN_ORDERS {
+        for object in objects_of(swarm, entry) {
+            swarm.store.fail(object);
+            swarm.events.push(NodeEvent::ObjectFailed {
+                object,
+                error: error.clone(),
+                chunks_suspect: false,
+            });
+        }
+        return;
+    }
+    swarm.events.push(NodeEvent::OrderFailed {
+        order: entry.key.1,
+        chunk: entry.chunk,
+        source: entry.source.clone(),
+        error,
+        fault,
+        bad_bytes,
+        is_final,
+    });
+}
+
+/// Nothing is kept of an object that was overwritten in the middle of its download.
+fn give_up_changed(swarm: &Swarm, entry: &Entry, failure: &Failure) {
+    if entry.source != Source::Origin || failure.error.kind != Kind::ObjectChanged {
+        return;
+    }
+    for object in objects_of(swarm, entry) {
+        let key = swarm
+            .store
+            .object(object)
+            .map(|found| found.found.key.clone());
+        if key.is_some() && key == failure.error.object {
+            swarm.store.fail(object);
+        }
+    }
+}
+
+fn objects_of(swarm: &Swarm, entry: &Entry) -> Vec<ObjectIndex> {
+    let chunk = swarm.store.chunk(entry.chunk);
+    chunk.map_or_else(Vec::new, |chunk| {
+        chunk.spans.iter().map(|span| span.object).collect()
+    })
+}

@@ -1,0 +1,134 @@
+//! Orders are taken in, in their order; only fetches take time, and those are queued.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::decides::queue::Entry;
+use crate::model::{ChunkIndex, ObjectIndex, Order, OrderId, Source};
+use crate::node::shared::Shared;
+use crate::node::swarm::Swarm;
+
+impl Shared {
+    pub(crate) fn submit(self: &Arc<Self>, swarm: &Arc<Swarm>, orders: Vec<Order>) {
+        for order in orders {
+            match order {
+                Order::Fetch {
+                    first_order,
+                    first_chunk,
+                    count,
+                    source,
+                    priority,
+                } => {
+                    swarm
+                        .store
+                        .expect(first_chunk..first_chunk.saturating_add(count));
+                    for place in 0..count {
+                        let order = first_order + u64::from(place);
+                        self.queue_up(swarm, order, first_chunk + place, &source, priority);
+                    }
+                }
+                Order::Cancel { first_order, count } => self.cancel(swarm, first_order, count),
+                Order::Pin { crcs } => {
+                    for (chunk, crc) in crcs {
+                        if swarm.store.pin(chunk, crc) {
+                            tracing::warn!(chunk, "held_chunk_differs_from_its_pin");
+                            self.discard(swarm, chunk);
+                            swarm.store.pin(chunk, crc);
+                            self.fetch_again(swarm, chunk);
+                        }
+                    }
+                }
+                Order::MeetPeers { addresses } => swarm.meet(addresses),
+                Order::Discard { chunks } => {
+                    for chunk in chunks {
+                        self.discard(swarm, chunk);
+                    }
+                }
+                Order::Release { objects } => self.release(swarm, &objects),
+            }
+        }
+        self.pump();
+    }
+
+    fn queue_up(
+        &self,
+        swarm: &Swarm,
+        order: OrderId,
+        chunk: ChunkIndex,
+        source: &Source,
+        priority: i32,
+    ) {
+        if swarm.orders().accept(order, chunk) {
+            self.queue().push(Entry {
+                key: (swarm.number, order),
+                chunk,
+                source: source.clone(),
+                priority,
+                arrival: None,
+            });
+        }
+    }
+
+    /// A chunk that was held is not any more and nobody else knows: the node orders it itself, from
+    /// the origin and before all else.
+    fn fetch_again(&self, swarm: &Swarm, chunk: ChunkIndex) {
+        swarm.store.expect(chunk..chunk + 1);
+        let order = swarm.own_order();
+        self.queue_up(swarm, order, chunk, &Source::Origin, i32::MIN);
+    }
+
+    /// Fetches chunks of earlier runs again that turned out damaged on the disk, until the swarm
+    /// is left.
+    pub(crate) async fn fetch_lost_again(self: Arc<Self>, swarm: Arc<Swarm>) {
+        loop {
+            let lost = tokio::select! {
+                () = swarm.left.cancelled() => return,
+                lost = swarm.store.lost_chunks() => lost,
+            };
+            tracing::warn!(count = lost.len(), "chunks_damaged_on_disk");
+            for chunk in lost {
+                self.fetch_again(&swarm, chunk);
+            }
+            self.pump();
+        }
+    }
+
+    fn cancel(&self, swarm: &Swarm, first: OrderId, count: u32) {
+        let unwanted = swarm.orders().cancel(first, count);
+        {
+            let mut queue = self.queue();
+            for place in 0..u64::from(count) {
+                queue.cancel((swarm.number, first + place));
+            }
+        }
+        for chunk in unwanted {
+            swarm.store.unexpect(chunk);
+        }
+    }
+
+    fn discard(&self, swarm: &Swarm, chunk: ChunkIndex) {
+        swarm.store.discard(chunk);
+        if let Some(chunk) = swarm.store.chunk(chunk) {
+            let objects: Vec<ObjectIndex> = chunk.spans.iter().map(|span| span.object).collect();
+            swarm.trees.forget(&objects);
+        }
+    }
+
+    /// Orders for chunks that only released objects are in are forgotten, running or not.
+    fn release(&self, swarm: &Swarm, objects: &[ObjectIndex]) {
+        let released: HashSet<ObjectIndex> = objects.iter().copied().collect();
+        let alive = swarm.orders().alive();
+        for (order, chunk) in alive {
+            let chunk = swarm.store.chunk(chunk);
+            let is_released = chunk.is_some_and(|chunk| {
+                let mut spans = chunk.spans.iter();
+                spans.all(|span| released.contains(&span.object))
+            });
+            if is_released {
+                self.cancel(swarm, order, 1);
+            }
+        }
+        swarm.trees.forget(objects);
+        swarm.store.release(objects);
+    }
+}

@@ -1,0 +1,156 @@
+//! One swarm on this node: its secrets, its disk, its orders, its events.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::model::{Durability, NodeId, ObjectIndex, OrderId, Secret, Stores, SwarmTicket};
+use crate::node::events::Events;
+use crate::node::group::Group;
+use crate::node::orders::Orders;
+use crate::node::unpacking::Trees;
+use crate::server::Served;
+use crate::stats::Stats;
+use crate::store::{Store, StoreOptions};
+
+/// Orders from here on are the node's own and are not reported.
+pub(crate) const OWN_ORDERS: OrderId = 1 << 63;
+
+pub(crate) struct Swarm {
+    /// The first half of its orders' keys.
+    pub(crate) number: u32,
+    pub(crate) durability: Durability,
+    token: Secret,
+    id: String,
+    pub(crate) store: Store,
+    pub(crate) stats: Arc<Stats>,
+    pub(crate) events: Events,
+    /// Cancelled when the node leaves the swarm.
+    pub(crate) left: CancellationToken,
+    /// Fetches and landings.
+    pub(crate) fetching: Group,
+    pub(crate) unpacking: Group,
+    pub(crate) trees: Trees,
+    orders: Mutex<Orders>,
+    known: Mutex<Known>,
+    /// Objects that are whole.
+    pub(crate) whole: mpsc::UnboundedSender<ObjectIndex>,
+    /// Of these, the ones that are on their way to their place.
+    landing: Mutex<HashSet<ObjectIndex>>,
+}
+
+#[derive(Default)]
+struct Known {
+    stores: Arc<Stores>,
+    addresses: HashMap<NodeId, String>,
+    own_orders: u64,
+}
+
+impl Swarm {
+    pub(crate) fn new(
+        number: u32,
+        ticket: SwarmTicket,
+        node: NodeId,
+        verify_whole: bool,
+        whole: mpsc::UnboundedSender<ObjectIndex>,
+    ) -> Self {
+        let stats = Arc::new(Stats::default());
+        let store = Store::new(StoreOptions {
+            node,
+            durability: ticket.durability,
+            verify_whole,
+            stats: Arc::clone(&stats),
+        });
+        Self {
+            number,
+            durability: ticket.durability,
+            token: ticket.token,
+            id: ticket.swarm,
+            store,
+            stats,
+            events: Events::default(),
+            left: CancellationToken::new(),
+            fetching: Group::new(),
+            unpacking: Group::new(),
+            trees: Trees::default(),
+            orders: Mutex::default(),
+            known: Mutex::default(),
+            whole,
+            landing: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> &String {
+        &self.id
+    }
+
+    pub(crate) fn token(&self) -> &Secret {
+        &self.token
+    }
+
+    pub(crate) fn orders(&self) -> MutexGuard<'_, Orders> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn served(&self) -> Served {
+        Served {
+            token: self.token.clone(),
+            store: self.store.clone(),
+            stats: Arc::clone(&self.stats),
+            left: self.left.clone(),
+        }
+    }
+
+    /// The stores of the last catalog; those of earlier ones stay known.
+    pub(crate) fn add_stores(&self, stores: &Stores) {
+        let mut known = self.known();
+        let mut all = stores.clone();
+        for (name, config) in known.stores.iter() {
+            if !all.iter().any(|(other, _)| other == name) {
+                all.push((name.clone(), config.clone()));
+            }
+        }
+        known.stores = Arc::new(all);
+    }
+
+    pub(crate) fn stores(&self) -> Arc<Stores> {
+        Arc::clone(&self.known().stores)
+    }
+
+    pub(crate) fn meet(&self, addresses: Vec<(NodeId, String)>) {
+        self.known().addresses.extend(addresses);
+    }
+
+    pub(crate) fn address(&self, peer: &NodeId) -> Option<String> {
+        self.known().addresses.get(peer).cloned()
+    }
+
+    /// A number for an order of the node itself.
+    pub(crate) fn own_order(&self) -> OrderId {
+        let mut known = self.known();
+        known.own_orders += 1;
+        OWN_ORDERS + known.own_orders
+    }
+
+    /// Sends an object to its place, unless it is on its way there.
+    pub(crate) fn land(&self, object: ObjectIndex) {
+        if self.landing().insert(object) {
+            // The receiver is gone only when the swarm is left.
+            self.whole.send(object).ok();
+        }
+    }
+
+    pub(crate) fn has_landed(&self, object: ObjectIndex) {
+        self.landing().remove(&object);
+    }
+
+    fn landing(&self) -> MutexGuard<'_, HashSet<ObjectIndex>> {
+        self.landing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,194 @@
+//! One order being carried out: leased, fetched, committed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::decides::queue::Entry;
+use crate::error::{Error, Kind};
+use crate::model::{Chunk, Fault, ObjectIndex, Source, UnpackMethod};
+use crate::node::shared::Shared;
+use crate::node::swarm::Swarm;
+use crate::store::{Committed, Follow, Lease, Refusal};
+
+/// How long the end of a fetch that was just cancelled may take to give its lease back.
+const LEASE_WAIT: Duration = Duration::from_millis(5);
+
+/// Bytes at a time where a chunk is read only for its checksum.
+const READ_BYTES: usize = 1024 * 1024;
+
+/// What one order works with.
+pub(crate) struct Work<'a> {
+    pub(crate) node: &'a Arc<Shared>,
+    pub(crate) swarm: &'a Arc<Swarm>,
+    pub(crate) entry: &'a Entry,
+}
+
+/// The chunk is here.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) crc: u64,
+    pub(crate) size: u64,
+    pub(crate) seconds: f64,
+    pub(crate) transfer_seconds: f64,
+    /// Objects that have no chunk missing now.
+    pub(crate) whole: Vec<ObjectIndex>,
+}
+
+/// The order is given up.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) fault: Fault,
+    pub(crate) bad_bytes: bool,
+    pub(crate) is_final: bool,
+}
+
+pub(crate) type Outcome<T> = std::result::Result<T, Failure>;
+
+impl Failure {
+    pub(crate) fn of_origin(error: Error) -> Self {
+        Self {
+            fault: Fault::Origin,
+            bad_bytes: error.kind == Kind::ChecksumMismatch,
+            is_final: !error.is_transient() && error.kind != Kind::ChecksumMismatch,
+            error,
+        }
+    }
+
+    pub(crate) fn of_peer(error: Error) -> Self {
+        Self {
+            fault: Fault::Peer,
+            bad_bytes: error.kind == Kind::ChecksumMismatch,
+            is_final: false,
+            error,
+        }
+    }
+
+    pub(crate) fn of_node(error: Error) -> Self {
+        Self {
+            fault: Fault::Node,
+            bad_bytes: false,
+            is_final: matches!(
+                error.kind,
+                Kind::DiskFull | Kind::DestinationNotWritable | Kind::Cancelled
+            ),
+            error,
+        }
+    }
+}
+
+/// When a fetch began and when its first byte came.
+#[derive(Debug)]
+pub(crate) struct Times {
+    pub(crate) begun: Instant,
+    pub(crate) first_byte: Option<Instant>,
+}
+
+impl Work<'_> {
+    /// Carries the order out. Dropped, it gives its lease back.
+    pub(crate) async fn run(&self) -> Outcome<Held> {
+        let mut times = Times {
+            begun: Instant::now(),
+            first_byte: None,
+        };
+        let mut lease = loop {
+            // Making a part file may take its time on some file systems.
+            let leased = tokio::task::block_in_place(|| self.swarm.store.lease(self.entry.chunk));
+            match leased {
+                Ok(Ok(lease)) => break lease,
+                Ok(Err(error)) => return Err(Failure::of_node(error)),
+                Err(Refusal::Held(Some(crc))) => return Ok(self.held_already(crc, &times)),
+                Err(Refusal::Held(None)) => {
+                    if let Some(crc) = self.read_through().await? {
+                        return Ok(self.held_already(crc, &times));
+                    }
+                }
+                Err(Refusal::Leased) => tokio::time::sleep(LEASE_WAIT).await,
+                Err(Refusal::Unwanted) => {
+                    let what = "The chunk's object is no longer wanted";
+                    return Err(Failure::of_node(Error::new(Kind::Cancelled, what)));
+                }
+            }
+        };
+        self.begin_unpacking(lease.chunk());
+        let stats = &self.swarm.stats;
+        let committed = match &self.entry.source {
+            Source::Origin => {
+                let _active = stats.active_origin.active();
+                self.from_origin(&mut lease, &mut times).await?;
+                commit(lease, None, Failure::of_origin)?
+            }
+            Source::Peer(peer) => {
+                let _active = stats.active_peer.active();
+                let crc = self.from_peer(peer, &mut lease, &mut times).await?;
+                commit(lease, Some(crc), Failure::of_peer)?
+            }
+        };
+        match self.entry.source {
+            Source::Origin => stats.chunks_from_origin.add(1),
+            Source::Peer(_) => stats.chunks_from_peers.add(1),
+        }
+        Ok(Held {
+            crc: committed.crc,
+            size: self.size(),
+            seconds: times.begun.elapsed().as_secs_f64(),
+            transfer_seconds: times
+                .first_byte
+                .map_or(0.0, |first| first.elapsed().as_secs_f64()),
+            whole: committed.whole,
+        })
+    }
+
+    fn size(&self) -> u64 {
+        let chunk = self.swarm.store.chunk(self.entry.chunk);
+        chunk.map_or(0, |chunk| chunk.size)
+    }
+
+    /// Nothing was moved: no time was spent on moving it.
+    fn held_already(&self, crc: u64, times: &Times) -> Held {
+        Held {
+            crc,
+            size: self.size(),
+            seconds: times.begun.elapsed().as_secs_f64(),
+            transfer_seconds: 0.0,
+            whole: Vec::new(),
+        }
+    }
+
+    /// Reads a held chunk for its checksum; None if it turned out damaged.
+    async fn read_through(&self) -> Outcome<Option<u64>> {
+        let Some(mut reader) = self.swarm.store.reader(self.entry.chunk) else {
+            return Ok(None);
+        };
+        loop {
+            let wait = self.node.settings.relay_wait;
+            match reader.next(READ_BYTES, wait).await {
+                Ok(Follow::Bytes(_)) => {}
+                Ok(Follow::End(crc)) => return Ok(Some(crc)),
+                Ok(Follow::Aborted) => return Ok(None),
+                Err(error) => return Err(Failure::of_node(error)),
+            }
+        }
+    }
+
+    fn begin_unpacking(&self, chunk: &Chunk) {
+        let [span] = chunk.spans.as_slice() else {
+            return;
+        };
+        let Some(object) = self.swarm.store.object(span.object) else {
+            return;
+        };
+        if let Some(unpack) = &object.unpack
+            && unpack.method != UnpackMethod::Zip
+        {
+            self.node.unpack_stream(self.swarm, &object);
+        }
+    }
+}
+
+fn commit(lease: Lease, crc: Option<u64>, blame: fn(Error) -> Failure) -> Outcome<Committed> {
+    lease.commit(crc).map_err(|error| match error.kind {
+        Kind::ChecksumMismatch => blame(error),
+        _ => Failure::of_node(error),
+    })
+}

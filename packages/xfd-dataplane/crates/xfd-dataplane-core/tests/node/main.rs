@@ -1,0 +1,17 @@
+//! Whole nodes over real sockets and real files: what a scheduler sees of them, told as stories.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod archives;
+mod gate;
+mod lifecycle;
+mod limits;
+mod origin;
+mod relay;
+mod serving;
+mod support;

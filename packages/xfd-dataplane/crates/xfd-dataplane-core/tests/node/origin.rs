@@ -1,0 +1,236 @@
+//! Chunks from the origin: whole objects, packs, and what goes wrong on the way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use xfd_dataplane_core::crc::crc64;
+use xfd_dataplane_core::error::{Error, Kind};
+use xfd_dataplane_core::model::{Fault, NodeEvent, Order, Source};
+use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, MemoryOrigin};
+
+use crate::support::{
+    Host, MIB, SWARM, catalog, failed, fetch, held, one_object, pack, random_bytes,
+};
+
+#[test]
+fn an_object_arrives_chunk_by_chunk_and_lands() {
+    let (origin, found, bytes) = one_object(5 * MIB + 1);
+    let mut host = Host::new("a", origin);
+    let inventory = host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    assert!(inventory.held.is_empty() && inventory.landed.is_empty());
+    host.submit(vec![fetch(10, 0..6, Source::Origin)]);
+    host.until_landed(1);
+    assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
+    let mut orders = held(&host.events);
+    orders.sort_unstable();
+    assert_eq!(orders, [10, 11, 12, 13, 14, 15]);
+    for event in &host.events {
+        if let NodeEvent::ChunkHeld { chunk, crc, size, .. } = event {
+            let start = *chunk as usize * MIB;
+            let part = &bytes[start..bytes.len().min(start + MIB)];
+            assert_eq!((*crc, *size), (crc64(part), part.len() as u64));
+        }
+    }
+    let counters = host.node.counters(Some(SWARM));
+    assert_eq!(counters.origin_bytes, bytes.len() as u64);
+    assert_eq!(counters.origin_requests, 6);
+    assert_eq!(counters.chunks_from_origin, 6);
+    assert_eq!(counters.active_origin, 0);
+}
+
+#[test]
+fn a_second_run_moves_no_bytes() {
+    let (origin, found, bytes) = one_object(2 * MIB);
+    let mut host = Host::new("a", origin.clone());
+    host.extend(catalog(host.root.path(), std::slice::from_ref(&found), MIB as u64));
+    host.submit(vec![fetch(0, 0..2, Source::Origin)]);
+    host.until_landed(1);
+    host.node.leave(SWARM).unwrap();
+    let again = Host::at("a", origin, crate::support::settings(), host.root.clone());
+    let inventory = again.extend(catalog(again.root.path(), &[found], MIB as u64));
+    assert_eq!(inventory.landed, [0]);
+    assert_eq!(inventory.cached_bytes, bytes.len() as u64);
+    assert_eq!(again.node.counters(None).origin_requests, 0);
+}
+
+#[test]
+fn an_order_for_a_held_chunk_is_carried_out_at_once() {
+    let (origin, found, _) = one_object(2 * MIB);
+    let mut host = Host::new("a", origin);
+    host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    host.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    host.until("the chunk is held", |events| held(events) == [0]);
+    host.submit(vec![fetch(1, 0..1, Source::Origin)]);
+    host.until("it is reported again", |events| held(events) == [0, 1]);
+    assert_eq!(host.node.counters(Some(SWARM)).origin_requests, 1);
+}
+
+#[test]
+fn a_body_that_is_cut_goes_on_at_its_byte() {
+    let (origin, found, bytes) = one_object(MIB);
+    let cut = 300_000;
+    let origin = Arc::new(FaultyOrigin::new(origin).on_get(0, Script::CutAfter(cut)));
+    let mut host = Host::new("a", origin.clone());
+    host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    host.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    host.until_landed(1);
+    assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
+    let ranges: Vec<_> = origin.asked().into_iter().map(|asked| asked.range).collect();
+    assert_eq!(ranges, [None, Some(cut..MIB as u64)]);
+    let counters = host.node.counters(Some(SWARM));
+    assert_eq!((counters.origin_bytes, counters.retries), (MIB as u64, 1));
+}
+
+#[test]
+fn a_body_that_stalls_is_asked_for_again() {
+    let (origin, found, _) = one_object(MIB);
+    let origin = Arc::new(FaultyOrigin::new(origin).on_get(0, Script::StallAfter(70_000)));
+    let mut settings = crate::support::settings();
+    settings.read_timeout = Duration::from_millis(100);
+    let mut host = Host::with("a", origin.clone(), settings);
+    host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    host.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    host.until_landed(1);
+    assert_eq!(origin.asked()[1].range, Some(70_000..MIB as u64));
+}
+
+#[test]
+fn what_is_refused_for_good_fails_at_once() {
+    let (origin, found, _) = one_object(MIB);
+    let denied = Error::new(Kind::AccessDenied, "No");
+    let origin = Arc::new(FaultyOrigin::new(origin).on_get(0, Script::Fail(denied)));
+    let mut host = Host::new("a", origin.clone());
+    host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    host.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    host.until("the order failed", |events| failed(events) == [0]);
+    let NodeEvent::OrderFailed { error, fault, is_final, .. } = &host.events[0] else {
+        panic!("{:?}", host.events);
+    };
+    assert_eq!(error.kind, Kind::AccessDenied);
+    assert_eq!(error.object.as_deref(), Some("big"));
+    assert!(*is_final && *fault == Fault::Origin);
+    assert_eq!(origin.calls(), 1);
+}
+
+#[test]
+fn an_origin_that_throttles_for_long_is_given_up_with_its_patience() {
+    let (origin, found, _) = one_object(MIB);
+    let mut faulty = FaultyOrigin::new(origin);
+    let wait = Duration::from_millis(20);
+    for get in 0..4 {
+        faulty = faulty.on_get(get, Script::Throttle(Some(wait)));
+    }
+    let mut host = Host::new("a", Arc::new(faulty));
+    host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    host.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    host.until("the order failed", |events| failed(events) == [0]);
+    let NodeEvent::OrderFailed { error, is_final, .. } = &host.events[0] else {
+        panic!("{:?}", host.events);
+    };
+    assert_eq!((error.kind, error.retry_after), (Kind::OriginThrottled, Some(wait)));
+    assert!(!is_final);
+    // The fifth GET is answered: the object is not lost.
+    host.submit(vec![fetch(1, 0..1, Source::Origin)]);
+    host.until_landed(1);
+}
+
+#[test]
+fn an_object_overwritten_on_the_way_leaves_nothing() {
+    let (origin, found, _) = one_object(2 * MIB);
+    let mut host = Host::new("a", origin.clone());
+    host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    host.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    host.until("one chunk is here", |events| held(events) == [0]);
+    origin.put("big", random_bytes(2 * MIB, 8));
+    host.submit(vec![fetch(1, 1..2, Source::Origin)]);
+    host.until("the other is refused", |events| failed(events) == [1]);
+    let NodeEvent::OrderFailed { error, is_final, .. } = &host.events[1] else {
+        panic!("{:?}", host.events);
+    };
+    assert!(error.kind == Kind::ObjectChanged && *is_final);
+    host.node.leave(SWARM).unwrap();
+    assert!(host.has_written_only(&[]), "something is left");
+}
+
+#[test]
+fn bytes_that_differ_from_their_pin_are_the_origins_fault_and_come_again_alone() {
+    let (origin, found, bytes) = one_object(3 * MIB);
+    let flip = Script::Flip(5);
+    let origin = Arc::new(FaultyOrigin::new(origin).on_get(0, flip));
+    let mut settings = crate::support::settings();
+    settings.node_parallelism = 1;
+    let mut host = Host::with("a", origin.clone(), settings);
+    host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    let crcs = (0..3).zip(bytes.chunks(MIB).map(crc64)).collect();
+    host.submit(vec![Order::Pin { crcs }, fetch(0, 0..3, Source::Origin)]);
+    host.until("all are over", |events| events.len() == 3);
+    let NodeEvent::OrderFailed { fault, bad_bytes, is_final, .. } = &host.events[0] else {
+        panic!("{:?}", host.events);
+    };
+    assert!(*fault == Fault::Origin && *bad_bytes && !is_final);
+    host.submit(vec![fetch(3, 0..1, Source::Origin)]);
+    host.until_landed(1);
+    assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
+    assert_eq!(origin.asked().len(), 4);
+    assert_eq!(host.node.counters(None).verification_failures, 1);
+}
+
+#[test]
+fn a_whole_that_is_wrong_names_its_chunks_as_suspects() {
+    let (origin, found, bytes) = one_object(2 * MIB);
+    let origin = Arc::new(FaultyOrigin::new(origin).on_get(0, Script::Flip(5)));
+    let mut settings = crate::support::settings();
+    settings.node_parallelism = 1;
+    let mut host = Host::with("a", origin, settings);
+    host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    host.submit(vec![fetch(0, 0..2, Source::Origin)]);
+    host.until("the object fails", |events| {
+        let is_suspect = |event: &NodeEvent| {
+            matches!(event, NodeEvent::ObjectFailed { chunks_suspect: true, .. })
+        };
+        events.iter().any(is_suspect)
+    });
+    assert!(!host.path("big").exists());
+    // The scheduler has found out which one it was.
+    host.events.clear();
+    host.submit(vec![Order::Discard { chunks: vec![0] }, fetch(2, 0..1, Source::Origin)]);
+    host.until_landed(1);
+    assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
+}
+
+#[test]
+fn a_pack_of_small_objects_lands_them_all() {
+    let origin = Arc::new(MemoryOrigin::new());
+    let bodies: Vec<_> = (0..300).map(|n| random_bytes(n * 37 % 5000, n as u64)).collect();
+    let found: Vec<_> = bodies
+        .iter()
+        .enumerate()
+        .map(|(n, body)| origin.put(&format!("f{n}"), body.clone()))
+        .collect();
+    let faulty = FaultyOrigin::new(origin)
+        .on_get(17, Script::CutAfter(100))
+        .on_get(40, Script::Throttle(None));
+    let mut host = Host::new("a", Arc::new(faulty));
+    let catalog = pack(host.root.path(), &found);
+    let size = catalog.chunks[0].size;
+    host.extend(catalog);
+    host.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    host.until_landed(300);
+    for (n, body) in bodies.iter().enumerate() {
+        assert_eq!(&std::fs::read(host.path(&format!("f{n}"))).unwrap(), body, "f{n}");
+    }
+    let counters = host.node.counters(None);
+    assert_eq!((counters.origin_bytes, counters.retries), (size, 2));
+}
+
+#[test]
+fn empty_objects_land_by_themselves() {
+    let origin = Arc::new(MemoryOrigin::new());
+    let found = origin.put("empty", "");
+    let mut host = Host::new("a", origin);
+    let mut wanted = catalog(host.root.path(), std::slice::from_ref(&found), MIB as u64);
+    wanted.chunks = pack(host.root.path(), &[found]).chunks;
+    host.extend(wanted);
+    host.until_landed(1);
+    assert_eq!(std::fs::read(host.path("empty")).unwrap(), b"");
+}

@@ -1,0 +1,294 @@
+//! Nodes, catalogs and patience for the stories.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use tempfile::TempDir;
+use xfd_dataplane_core::error::Result;
+use xfd_dataplane_core::model::{
+    Catalog, CatalogObject, Chunk, Durability, FoundObject, Inventory, NodeEvent, NodeSettings,
+    ObjectIndex, Order, OrderId, Secret, Source, Span, StoreConfig, Stores, SwarmTicket,
+    UnpackCaps, Unpack, UnpackMethod,
+};
+use xfd_dataplane_core::node::{Connect, Node};
+use xfd_dataplane_core::source::{MemoryOrigin, Origin};
+
+pub const SWARM: &str = "00112233445566778899";
+pub const TOKEN: &str = "5eed5eed";
+pub const MIB: usize = 1 << 20;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Gives every store the same origin.
+struct Given(Arc<dyn Origin>);
+
+impl Connect for Given {
+    fn connect<'a>(&'a self, _: &'a StoreConfig) -> BoxFuture<'a, Result<Arc<dyn Origin>>> {
+        Box::pin(std::future::ready(Ok(Arc::clone(&self.0))))
+    }
+}
+
+pub fn settings() -> NodeSettings {
+    NodeSettings {
+        node_parallelism: 4,
+        max_uploads: 8,
+        memory_budget_bytes: 16 * MIB,
+        origin_bytes_per_s: None,
+        download_bytes_per_s: None,
+        upload_bytes_per_s: None,
+        connect_timeout: Duration::from_secs(2),
+        read_timeout: Duration::from_secs(2),
+        attempts: 4,
+        relay_wait: Duration::from_secs(5),
+        unpack_caps: UnpackCaps {
+            max_entries: 1000,
+            max_bytes: None,
+            max_ratio: 1000.0,
+        },
+        verify_whole: false,
+    }
+}
+
+pub fn stores() -> Stores {
+    let directory = PathBuf::from("/nowhere");
+    vec![(None, StoreConfig::Local { directory })]
+}
+
+pub fn random_bytes(length: usize, seed: u64) -> Vec<u8> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut bytes = vec![0; length];
+    random.fill(&mut bytes);
+    bytes
+}
+
+/// An origin with one object, `big`.
+pub fn one_object(length: usize) -> (Arc<MemoryOrigin>, FoundObject, Vec<u8>) {
+    let origin = Arc::new(MemoryOrigin::new());
+    let bytes = random_bytes(length, 7);
+    let found = origin.put("big", bytes.clone());
+    (origin, found, bytes)
+}
+
+/// A catalog of objects that lie under `root` by their keys, each cut into chunks of this size.
+pub fn catalog(root: &Path, found: &[FoundObject], chunk: u64) -> Catalog {
+    let mut catalog = Catalog::default();
+    for (index, found) in (0..).zip(found) {
+        catalog.objects.push(object(root, index, found));
+        let mut offset = 0;
+        while offset < found.size {
+            let length = chunk.min(found.size - offset);
+            catalog.chunks.push(Chunk {
+                index: catalog.chunks.len() as u32,
+                spans: vec![Span {
+                    object: index,
+                    offset,
+                    length,
+                }],
+                size: length,
+            });
+            offset += length;
+        }
+    }
+    catalog
+}
+
+/// A catalog of small objects in one pack.
+pub fn pack(root: &Path, found: &[FoundObject]) -> Catalog {
+    let spans: Vec<Span> = (0..)
+        .zip(found)
+        .map(|(object, found)| Span {
+            object,
+            offset: 0,
+            length: found.size,
+        })
+        .collect();
+    let objects = (0..).zip(found);
+    Catalog {
+        objects: objects.map(|(index, it)| object(root, index, it)).collect(),
+        chunks: vec![Chunk {
+            index: 0,
+            size: spans.iter().map(|span| span.length).sum(),
+            spans,
+        }],
+        first_object: 0,
+        first_chunk: 0,
+    }
+}
+
+/// A catalog of one archive that is unpacked to `tree` under `root`.
+pub fn archive(root: &Path, found: &FoundObject, method: UnpackMethod, chunk: u64) -> Catalog {
+    let mut catalog = catalog(root, std::slice::from_ref(found), chunk);
+    catalog.objects[0].unpack = Some(Unpack {
+        destination: root.join("tree"),
+        method,
+        keep_archive: true,
+    });
+    catalog
+}
+
+fn object(root: &Path, index: ObjectIndex, found: &FoundObject) -> CatalogObject {
+    CatalogObject {
+        index,
+        profile_name: None,
+        bucket: None,
+        found: found.clone(),
+        destination: root.join(&found.key),
+        group: None,
+        is_directory: false,
+        cache: true,
+        unpack: None,
+        priority: 0,
+    }
+}
+
+pub fn fetch(first_order: OrderId, chunks: std::ops::Range<u32>, source: Source) -> Order {
+    Order::Fetch {
+        first_order,
+        first_chunk: chunks.start,
+        count: chunks.end - chunks.start,
+        source,
+        priority: 0,
+    }
+}
+
+/// A node with a folder, a peer server and what it has said so far.
+pub struct Host {
+    pub node: Node,
+    pub name: &'static str,
+    pub root: Arc<TempDir>,
+    pub address: String,
+    pub events: Vec<NodeEvent>,
+}
+
+impl Host {
+    pub fn new(name: &'static str, origin: Arc<dyn Origin>) -> Self {
+        Self::with(name, origin, settings())
+    }
+
+    pub fn with(name: &'static str, origin: Arc<dyn Origin>, settings: NodeSettings) -> Self {
+        Self::at(name, origin, settings, Arc::new(TempDir::new().unwrap()))
+    }
+
+    pub fn at(
+        name: &'static str,
+        origin: Arc<dyn Origin>,
+        settings: NodeSettings,
+        root: Arc<TempDir>,
+    ) -> Self {
+        let node = Node::with_origins(name.into(), settings, Arc::new(Given(origin))).unwrap();
+        let address = node.serve("127.0.0.1", None).unwrap().to_string();
+        let host = Self {
+            node,
+            name,
+            root,
+            address,
+            events: Vec::new(),
+        };
+        host.node
+            .join(SwarmTicket {
+                swarm: SWARM.into(),
+                token: Secret(TOKEN.into()),
+                durability: Durability::None,
+            })
+            .unwrap();
+        host
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    pub fn extend(&self, catalog: Catalog) -> Inventory {
+        self.node.extend(SWARM, catalog, &stores()).unwrap()
+    }
+
+    pub fn submit(&self, orders: Vec<Order>) {
+        self.node.submit(SWARM, orders).unwrap();
+    }
+
+    pub fn meet(&self, other: &Host) {
+        let address = (other.name.to_owned(), other.address.clone());
+        self.submit(vec![Order::MeetPeers {
+            addresses: vec![address],
+        }]);
+    }
+
+    pub fn as_source(&self) -> Source {
+        Source::Peer(self.name.into())
+    }
+
+    /// Polls until the events so far satisfy the story.
+    pub fn until(&mut self, what: &str, is_so: impl Fn(&[NodeEvent]) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_so(&self.events) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero(),
+                "{}: waited in vain until {what}; so far {:#?}; {:?}",
+                self.name,
+                self.events,
+                self.node.counters(Some(SWARM)),
+            );
+            let wait = left.min(Duration::from_millis(500));
+            self.events.extend(self.node.poll(SWARM, wait).unwrap());
+        }
+    }
+
+    pub fn until_landed(&mut self, count: usize) {
+        self.until("everything landed", |events| landed(events) >= count);
+        assert!(
+            !self
+                .events
+                .iter()
+                .any(|event| matches!(event, NodeEvent::ObjectFailed { .. })),
+            "{:#?}",
+            self.events
+        );
+    }
+
+    /// Events that came without anybody waiting for them.
+    pub fn drain(&mut self, wait: Duration) {
+        self.events.extend(self.node.poll(SWARM, wait).unwrap());
+    }
+
+    pub fn has_written_only(&self, names: &[&str]) -> bool {
+        let found: Vec<String> = std::fs::read_dir(self.root.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.ends_with(".xfd-lock"))
+            .collect();
+        found.iter().all(|name| names.contains(&name.as_str()))
+    }
+}
+
+pub fn landed(events: &[NodeEvent]) -> usize {
+    let is_landed = |event: &&NodeEvent| matches!(event, NodeEvent::ObjectLanded { .. });
+    events.iter().filter(is_landed).count()
+}
+
+pub fn held(events: &[NodeEvent]) -> Vec<OrderId> {
+    let order = |event: &NodeEvent| match event {
+        NodeEvent::ChunkHeld { order, .. } => Some(*order),
+        _ => None,
+    };
+    events.iter().filter_map(order).collect()
+}
+
+pub fn failed(events: &[NodeEvent]) -> Vec<OrderId> {
+    let order = |event: &NodeEvent| match event {
+        NodeEvent::OrderFailed { order, .. } => Some(*order),
+        _ => None,
+    };
+    events.iter().filter_map(order).collect()
+}
+
+/// Waits for something that no event tells.
+pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}

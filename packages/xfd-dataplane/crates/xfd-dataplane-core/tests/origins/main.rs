@@ -1,0 +1,13 @@
+//! Every origin, held to the same rules, and each one's own ways to fail.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod conformance;
+mod faulty;
+mod find;
+mod http;
+mod local;
+mod places;
+mod s3;

@@ -1,0 +1,147 @@
+//! The stores that the conformance suite runs on, each with a way to write to it.
+
+use std::sync::Arc;
+
+use aws_sdk_s3::Client;
+use futures_util::TryStreamExt;
+use tempfile::TempDir;
+use xfd_dataplane_core::error::Result;
+use xfd_dataplane_core::model::{AddressingStyle, S3Config, Secret, StoreConfig};
+use xfd_dataplane_core::source::{Body, ConnectOptions, Get, MemoryOrigin, Origin, connect};
+
+use crate::support::web::{Abilities, WebServer};
+use crate::support::{s3, weed};
+
+/// An origin and the store behind it.
+pub struct Place {
+    pub origin: Arc<dyn Origin>,
+    pub can_list: bool,
+    store: Store,
+}
+
+enum Store {
+    Memory(Arc<MemoryOrigin>),
+    Directory(TempDir),
+    Web(WebServer),
+    S3(Client),
+}
+
+impl Place {
+    pub async fn put(&self, key: &str, bytes: &[u8]) {
+        match &self.store {
+            Store::Memory(memory) => {
+                memory.put(key, bytes.to_vec());
+            }
+            Store::Directory(directory) => {
+                let path = directory.path().join(key);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                // Another file, as whoever publishes models replaces one.
+                let new = path.with_file_name(".new");
+                std::fs::write(&new, bytes).unwrap();
+                std::fs::rename(new, path).unwrap();
+            }
+            Store::Web(server) => server.put(key, bytes),
+            Store::S3(client) => s3::put(client, weed::BUCKET, key, bytes).await,
+        }
+    }
+}
+
+pub async fn memory() -> Option<Place> {
+    let memory = Arc::new(MemoryOrigin::new());
+    Some(Place {
+        origin: memory.clone(),
+        can_list: true,
+        store: Store::Memory(memory),
+    })
+}
+
+pub async fn directory() -> Option<Place> {
+    let directory = tempfile::tempdir().unwrap();
+    let config = StoreConfig::Local {
+        directory: directory.path().to_owned(),
+    };
+    Some(Place {
+        origin: origin_of(&config).await,
+        can_list: true,
+        store: Store::Directory(directory),
+    })
+}
+
+pub async fn web() -> Option<Place> {
+    Some(web_with(Abilities::ALL).await)
+}
+
+pub async fn simple_web() -> Option<Place> {
+    Some(web_with(Abilities::FEW).await)
+}
+
+async fn web_with(abilities: Abilities) -> Place {
+    let server = WebServer::start(abilities, |_| None).await;
+    let config = StoreConfig::Http {
+        base_url: Secret(server.url.clone()),
+    };
+    Place {
+        origin: origin_of(&config).await,
+        can_list: false,
+        store: Store::Web(server),
+    }
+}
+
+pub async fn seaweed() -> Option<Place> {
+    let weed = tokio::task::spawn_blocking(weed::weed).await.unwrap()?;
+    let config = StoreConfig::S3(weed_config(&weed.endpoint));
+    Some(Place {
+        origin: origin_of(&config).await,
+        can_list: true,
+        store: Store::S3(s3::client(
+            &weed.endpoint,
+            weed::ACCESS_KEY,
+            weed::SECRET_KEY,
+        )),
+    })
+}
+
+/// The closed bucket, with the right keys.
+pub fn weed_config(endpoint: &str) -> S3Config {
+    S3Config {
+        bucket: weed::BUCKET.to_owned(),
+        endpoint: Some(endpoint.to_owned()),
+        access_key_id: Some(weed::ACCESS_KEY.to_owned()),
+        secret_access_key: Some(Secret(weed::SECRET_KEY.to_owned())),
+        session_token: None,
+        region: None,
+        addressing_style: AddressingStyle::Auto,
+        anonymous: false,
+    }
+}
+
+pub async fn origin_of(config: &StoreConfig) -> Arc<dyn Origin> {
+    connect(config, &ConnectOptions::default()).await.unwrap()
+}
+
+/// A GET of the store's own bucket.
+pub fn get<'a>(
+    key: &'a str,
+    range: Option<std::ops::Range<u64>>,
+    etag: Option<&'a str>,
+) -> Get<'a> {
+    Get {
+        bucket: None,
+        key,
+        range,
+        etag,
+    }
+}
+
+/// All bytes of an answer.
+pub async fn bytes_of(body: Result<Body>) -> Result<Vec<u8>> {
+    let pieces: Vec<bytes::Bytes> = body?.try_collect().await?;
+    Ok(pieces.concat())
+}
+
+/// Bytes that differ from place to place.
+pub fn pattern(length: usize) -> Vec<u8> {
+    (0..length as u64)
+        .map(|at| (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8)
+        .collect()
+}

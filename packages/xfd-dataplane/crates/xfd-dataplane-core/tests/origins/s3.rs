@@ -1,0 +1,174 @@
+//! What only a real S3 server can refuse.
+
+use std::time::Duration;
+
+use xfd_dataplane_core::error::{Error, Kind};
+use xfd_dataplane_core::model::{ChecksumAlgorithm, S3Config, Secret, StoreConfig};
+use xfd_dataplane_core::source::{ConnectOptions, Get, connect};
+
+use crate::places::{bytes_of, get, origin_of, weed_config};
+use crate::support::web::{Abilities, WebServer, status};
+use crate::support::{ports, s3, weed};
+
+/// Errors of HEAD, list and GET of one object, in this order.
+async fn refusals(config: S3Config) -> Vec<Error> {
+    let origin = origin_of(&StoreConfig::S3(config)).await;
+    let body = origin.get(get("any/object", None, None)).await;
+    vec![
+        origin.head(None, "any/object").await.unwrap_err(),
+        origin.list(None, "any").await.unwrap_err(),
+        bytes_of(body).await.unwrap_err(),
+    ]
+}
+
+async fn weed() -> Option<&'static weed::Weed> {
+    tokio::task::spawn_blocking(weed::weed).await.unwrap()
+}
+
+#[tokio::test]
+async fn wrong_keys_are_refused_and_never_shown() {
+    let Some(weed) = weed().await else { return };
+    let right = weed_config(&weed.endpoint);
+    let configs = [
+        S3Config {
+            secret_access_key: Some(Secret("not-the-secret".to_owned())),
+            ..right.clone()
+        },
+        S3Config {
+            access_key_id: Some("nobody".to_owned()),
+            secret_access_key: Some(Secret("not-the-secret".to_owned())),
+            ..right.clone()
+        },
+        S3Config {
+            access_key_id: Some(weed::LIMITED_KEY.to_owned()),
+            secret_access_key: Some(Secret(weed::LIMITED_SECRET.to_owned())),
+            ..right
+        },
+    ];
+    for config in configs {
+        let secret = config.secret_access_key.clone().unwrap().0;
+        for error in refusals(config).await {
+            assert_eq!(error.kind, Kind::AccessDenied, "{error}");
+            assert!(!format!("{error:?}").contains(&secret));
+            assert!(error.object.unwrap().starts_with("s3://closed/any"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn anonymous_readers_get_what_is_open() {
+    let Some(weed) = weed().await else { return };
+    let client = s3::client(&weed.endpoint, weed::ACCESS_KEY, weed::SECRET_KEY);
+    s3::put(&client, weed::OPEN_BUCKET, "any/object", b"for all").await;
+    let config = S3Config {
+        access_key_id: None,
+        secret_access_key: None,
+        anonymous: true,
+        ..weed_config(&weed.endpoint)
+    };
+    for error in refusals(config.clone()).await {
+        assert_eq!(error.kind, Kind::AccessDenied, "{error}");
+    }
+    let origin = origin_of(&StoreConfig::S3(config)).await;
+    let open = Get {
+        bucket: Some(weed::OPEN_BUCKET),
+        ..get("any/object", Some(0..3), None)
+    };
+    assert_eq!(bytes_of(origin.get(open).await).await, Ok(b"for".to_vec()));
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_not_there_is_not_found() {
+    let Some(weed) = weed().await else { return };
+    let config = S3Config {
+        bucket: "no-such-bucket".to_owned(),
+        ..weed_config(&weed.endpoint)
+    };
+    for error in refusals(config).await {
+        assert_eq!(error.kind, Kind::ObjectNotFound, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_store_s_checksum_is_found() {
+    let Some(weed) = weed().await else { return };
+    let client = s3::client(&weed.endpoint, weed::ACCESS_KEY, weed::SECRET_KEY);
+    s3::put(&client, weed::BUCKET, "sum/md5", b"hello").await;
+    let origin = origin_of(&StoreConfig::S3(weed_config(&weed.endpoint))).await;
+    let checksum = origin
+        .head(None, "sum/md5")
+        .await
+        .unwrap()
+        .checksum
+        .unwrap();
+    assert_eq!(checksum.algorithm, ChecksumAlgorithm::Md5);
+    assert_eq!(checksum.value, "5d41402abc4b2a76b9719d911017c592");
+}
+
+#[tokio::test]
+async fn nobody_at_the_endpoint_is_unreachable() {
+    let [port] = ports::free_ports();
+    for endpoint in [
+        format!("http://127.0.0.1:{port}"),
+        format!("https://127.0.0.1:{port}"),
+        "http://no-such-host.invalid".to_owned(),
+    ] {
+        for error in refusals(weed_config(&endpoint)).await {
+            assert_eq!(error.kind, Kind::OriginUnreachable, "{error}");
+            assert!(error.is_transient());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_silent_endpoint_times_out() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let options = ConnectOptions {
+        read_timeout: Duration::from_millis(100),
+        ..ConnectOptions::default()
+    };
+    let config = StoreConfig::S3(weed_config(&endpoint));
+    let origin = connect(&config, &options).await.unwrap();
+    let error = origin.head(None, "any/object").await.unwrap_err();
+    assert_eq!(error.kind, Kind::OriginTimeout, "{error}");
+}
+
+#[tokio::test]
+async fn a_throttling_store_says_for_how_long() {
+    let server = WebServer::start(Abilities::ALL, |_| {
+        let mut response = status(503);
+        let headers = response.headers_mut();
+        headers.insert("retry-after", "3".parse().unwrap());
+        Some(response)
+    })
+    .await;
+    for error in refusals(weed_config(&server.url)).await {
+        assert_eq!(error.kind, Kind::OriginThrottled);
+        assert_eq!(error.retry_after, Some(Duration::from_secs(3)));
+    }
+    // Nothing is retried in here.
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_bucket_is_followed_to_its_region() {
+    let server = WebServer::start(Abilities::ALL, |request| {
+        let signed = request.headers().get("authorization")?.to_str().ok()?;
+        if signed.contains("/eu-central-1/s3/") {
+            return None;
+        }
+        let mut response = status(301);
+        let region = "eu-central-1".parse().unwrap();
+        response.headers_mut().insert("x-amz-bucket-region", region);
+        Some(response)
+    })
+    .await;
+    server.put("closed/any/object", b"elsewhere");
+    let origin = origin_of(&StoreConfig::S3(weed_config(&server.url))).await;
+    for _ in 0..2 {
+        let body = origin.get(get("any/object", None, None)).await;
+        assert_eq!(bytes_of(body).await, Ok(b"elsewhere".to_vec()));
+    }
+    assert_eq!(server.requests().len(), 3);
+}
