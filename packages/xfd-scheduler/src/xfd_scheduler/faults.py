@@ -176,7 +176,7 @@ class Faults:
         swarm.banned |= member.bit
         swarm.offering &= ~member.bit
         for chunk in range(len(swarm.holders)):
-            if swarm.holders[chunk] & member.bit:
+            if (swarm.holders[chunk] | swarm.pending[chunk]) & member.bit:
                 swarm.update_rarity(chunk)
             if swarm.pending[chunk]:
                 self.replan_children(member.index, chunk)

@@ -108,16 +108,19 @@ class Planner:
             lambda node: members[node].speed_class,
         )
         fan_out = self._fan_out()
-        inner = order[: -(-len(order) // fan_out)]
-        reader = self._reader(inner, first, count)
+        able = [node for node in order if swarm.offering >> node & 1]
+        if not able:
+            able = order = order[:1]
+            takers = 1 << order[0]
+        reader = self._reader(able[: -(-len(order) // fan_out)], first, count)
         if reader is None:
-            reader = self._reader(order, first, count)
+            reader = self._reader(able, first, count)
         if reader is None:
             count = 1
-            reader = self._reader(order, first, count)
+            reader = self._reader(able, first, count)
         if reader is None:
             return False
-        order.remove(reader)
+        order = [node for node in order if node != reader]
         seats = selection.seats([reader], order, self._room_below(fan_out))
         self._commit(first, count, takers, reader, order, seats)
         return True
@@ -130,6 +133,9 @@ class Planner:
         chunks = range(first, first + count)
         run = ((1 << count) - 1) << first
         size = sum(swarm.catalog.sizes[first : first + count])
+        for chunk in chunks:
+            for node in positions(swarm.pending[chunk]):  # a banned node's own fetching
+                swarm.extra[key_of(node, chunk)] = swarm.source_of(node, chunk)
         wave = [NOBODY] * swarm.next_index
         wave[reader] = ORIGIN
         member = members[reader]

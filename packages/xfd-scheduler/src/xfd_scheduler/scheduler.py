@@ -132,6 +132,11 @@ class Scheduler:
         catalog = self._swarm.catalog
         return len(catalog.chunks_of), len(catalog.sizes)
 
+    def open_chunks(self) -> dict[NodeId, int]:
+        """For each node, chunks that it wants and is not ordered to fetch, as a bit set."""
+        self._reports.settle()
+        return {member.id: member.open for member in self._swarm.members.values()}
+
     def check_invariants(self) -> None:
         """Derives every index anew and compares.
 

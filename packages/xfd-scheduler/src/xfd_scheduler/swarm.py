@@ -260,7 +260,7 @@ class Swarm:
 
     def usable(self, chunk: int) -> int:
         """Nodes that hold the chunk or will, and are not banned; bit set."""
-        return (self.holders[chunk] & ~self.banned) | self.pending[chunk]
+        return (self.holders[chunk] | self.pending[chunk]) & ~self.banned
 
     def update_rarity(self, chunk: int) -> None:
         """After `holders`, `pending` or `banned` changed."""
@@ -300,9 +300,9 @@ class Swarm:
         seen = 0
         while True:
             bit = 1 << node
-            if node == without or seen & bit:
+            if node == without or (seen | self.banned) & bit:
                 return False
-            if self.holders[chunk] & ~self.banned & bit:
+            if self.holders[chunk] & bit:
                 return True
             if not self.pending[chunk] & bit:
                 return False

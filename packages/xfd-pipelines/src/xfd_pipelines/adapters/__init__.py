@@ -1,0 +1,1 @@
+"""Engines that carry a pipeline's items through its stages."""

@@ -1,0 +1,169 @@
+"""A cluster in this process: real workers and a real coordinator, data planes in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from xfd_api.errors import NodeLostError
+from xfd_api.ids import NodeId
+from xfd_api.lookups import plan_lookups
+from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
+from xfd_api.settings import NodeSettings
+from xfd_api.stores import ObjectStoreConfig, by_profile
+from xfd_api.testing import FakeDataPlane, FakeOrigin
+from xfd_ray.conversation import Unavailable
+from xfd_ray.coordinator import Coordinator
+from xfd_ray.placement import NodeInfo, as_selector
+from xfd_ray.pool import WorkerTerms
+from xfd_ray.terms import LeaseRequest, LeaseState, LeaseStatus
+from xfd_ray.worker import NodeWorker
+
+STORES = by_profile(ObjectStoreConfig.make_for_s3("bucket"))
+
+
+class LocalWorker:
+    """A `WorkerClient` whose worker can be cut off, or die.
+
+    Attributes:
+        calls: names of the methods called so far.
+        drop_answers: so many exchanges happen, and their answers get lost.
+    """
+
+    def __init__(self, worker: NodeWorker, node: NodeId) -> None:
+        self.worker = worker
+        self.node = node
+        self.dead = asyncio.Event()
+        self.calls: list[str] = []
+        self.drop_answers = 0
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        async def call(*args: Any) -> Any:
+            self.calls.append(name)
+            work = asyncio.ensure_future(getattr(self.worker, name)(*args))
+            dead = asyncio.ensure_future(self.dead.wait())
+            await asyncio.wait({work, dead}, return_when=asyncio.FIRST_COMPLETED)
+            dead.cancel()
+            if self.dead.is_set():
+                work.cancel()
+                raise NodeLostError("Its worker is gone", node=self.node)
+            if name == "exchange" and self.drop_answers:
+                self.drop_answers -= 1
+                work.result()
+                raise Unavailable
+            return work.result()
+
+        return call
+
+
+class LocalCluster:
+    """A `Cluster` of nodes `n0`, `n1` ... that share one origin.
+
+    Attributes:
+        live: the nodes that are listed as alive.
+        planes: each node's data plane; made when its worker starts, and kept over its death.
+        workers: all that were ever started.
+        refuse: errors of nodes where no worker starts.
+    """
+
+    def __init__(self, nodes: int, sizes: dict[str, int]) -> None:
+        self.origin = FakeOrigin(sizes)
+        self.planes: dict[NodeId, FakeDataPlane] = {}
+        self.live: list[NodeInfo] = []
+        self.workers: list[LocalWorker] = []
+        self.refuse: dict[NodeId, Exception] = {}
+        self.ended = asyncio.Event()
+        self.prepare: Callable[[FakeDataPlane], None] = lambda plane: None
+        for k in range(nodes):
+            self.add_node(f"n{k}")
+
+    def add_node(self, name: str) -> NodeId:
+        node = NodeId(name)
+        self.live.append(NodeInfo(node, "127.0.0.1"))
+        return node
+
+    def remove_node(self, node: str) -> None:
+        """The node dies, and is not listed as alive any more."""
+        self.live = [info for info in self.live if info.id != node]
+        self.kill_worker(node)
+
+    def kill_worker(self, node: str) -> None:
+        for worker in self.workers:
+            if worker.node == node:
+                worker.dead.set()
+        self.planes[NodeId(node)].closed = True
+
+    def worker_of(self, node: str) -> LocalWorker:
+        return [worker for worker in self.workers if worker.node == node][-1]
+
+    async def live_nodes(self) -> tuple[NodeInfo, ...]:
+        return tuple(self.live)
+
+    async def start_worker(self, node: NodeInfo, terms: WorkerTerms) -> LocalWorker:
+        if node.id in self.refuse:
+            raise self.refuse[node.id]
+        worker = NodeWorker(node.id, node.host, data_plane=self._plane)
+        self.workers.append(LocalWorker(worker, node.id))
+        return self.workers[-1]
+
+    async def end_worker(self, worker: Any) -> None:
+        if not worker.dead.is_set():
+            await worker.worker.close()
+        worker.dead.set()
+
+    async def end_coordinator(self) -> None:
+        self.ended.set()
+
+    def _plane(self, node: NodeId, settings: NodeSettings) -> FakeDataPlane:
+        if node in self.planes:
+            self.planes[node].closed = False
+            return self.planes[node]
+        plane = self.planes[node] = FakeDataPlane(node, self.origin, self.planes)
+        self.prepare(plane)
+        return plane
+
+
+def wants(*keys: str) -> list[DownloadRequest]:
+    return [DownloadRequest(ObjectDownloadRequest(key, Path(f"out/{key}"))) for key in keys]
+
+
+def lease(name: str, *keys: str, nodes: Any = None, **options: Any) -> LeaseRequest:
+    options.setdefault("chunk_size_bytes", 2**20)
+    return LeaseRequest(
+        id=name,
+        lookups=plan_lookups(wants(*keys), STORES),
+        stores=STORES,
+        selector=as_selector(nodes),
+        **options,
+    )
+
+
+async def over(coordinator: Coordinator, name: str, timeout_s: float = 20.0) -> LeaseStatus:
+    """The status of a lease that is over."""
+    for _ in range(int(timeout_s)):
+        status = await coordinator.watch(name, 1.0)
+        if status.state is not LeaseState.RUNNING:
+            return status
+    raise TimeoutError(f"lease {name} is not over: {status}")
+
+
+async def until(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    """Waits for what has no event of its own."""
+    for _ in range(int(timeout_s * 100)):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError
+
+
+def story(tell: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    """Makes a test of a coroutine; whatever it leaves running ends with it."""
+
+    def test() -> None:
+        asyncio.run(asyncio.wait_for(tell(), 60))
+
+    test.__name__ = tell.__name__
+    test.__doc__ = tell.__doc__
+    return test

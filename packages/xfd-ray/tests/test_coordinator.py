@@ -1,0 +1,272 @@
+"""Leases, from the coordinator's door to the data planes and back. No Ray anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+
+from inprocess import LocalCluster, lease, over, story, until
+
+from xfd_api.errors import (
+    AccessDeniedError,
+    DiskFullError,
+    NodeLostError,
+    NoNodesError,
+    ObjectNotFoundError,
+    VersionMismatchError,
+)
+from xfd_api.ids import ChunkIndex
+from xfd_api.testing import FakeFault
+from xfd_ray.coordinator import Coordinator
+from xfd_ray.terms import LeaseState, Limits
+
+MIB = 2**20
+SIZES = {"big": 8 * MIB, "small": 100, "other": 2 * MIB}
+
+
+@story
+async def test_every_node_gets_everything_and_the_origin_is_read_once():
+    cluster = LocalCluster(5, SIZES)
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("l", "big", "small", limits=Limits(node_parallelism=4)))
+    status = await over(coordinator, "l")
+    report = status.report
+    assert report is not None, status.error
+    assert cluster.origin.read_bytes == report.origin_bytes == 8 * MIB + 100
+    assert report.peer_bytes == 4 * (8 * MIB + 100)
+    assert report.amplification == 1.0
+    assert [node.state for node in report.nodes] == ["done"] * 5
+    assert {item.nodes_landed for item in report.objects} == {5}
+    assert sum(node.served_bytes for node in report.nodes) == report.peer_bytes
+    assert cluster.origin.finds == 2  # once, not once a node
+    assert status.progress is not None
+    assert status.progress.done_bytes == status.progress.total_bytes
+    await coordinator.detach("l")
+    assert all(len(plane.left) == 1 for plane in cluster.planes.values())
+
+
+@story
+async def test_a_second_call_is_served_from_the_cache_by_the_same_workers():
+    cluster = LocalCluster(2, SIZES)
+    coordinator = Coordinator(cluster)
+    for name in ("first", "second"):
+        await coordinator.attach(lease(name, "big"))
+        report = (await over(coordinator, name)).report
+        await coordinator.detach(name)
+    assert report is not None
+    assert (report.origin_bytes, report.peer_bytes) == (0, 0)
+    assert report.cached_bytes == 2 * 8 * MIB
+    assert (report.bound_s, report.bound_source) == (None, None)
+    assert len(cluster.workers) == 2
+
+
+@story
+async def test_two_drivers_that_want_the_same_get_it_fetched_once():
+    cluster = LocalCluster(3, SIZES)
+    cluster.prepare = lambda plane: setattr(plane, "paused", True)
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("a", "big", "small"))
+    await until(lambda: any(plane.submitted for plane in cluster.planes.values()))
+    await coordinator.attach(lease("b", "big", "other"))
+    for plane in cluster.planes.values():
+        plane.resume()
+    first, second = await asyncio.gather(over(coordinator, "a"), over(coordinator, "b"))
+    assert first.report is not None
+    assert second.report is not None
+    assert cluster.origin.read_bytes == 10 * MIB + 100
+    assert first.report.catalog_bytes == 8 * MIB + 100
+    assert second.report.catalog_bytes == 10 * MIB
+    await coordinator.detach("a")
+    assert not any(plane.left for plane in cluster.planes.values())
+    await coordinator.detach("b")
+    assert all(plane.left for plane in cluster.planes.values())
+
+
+@story
+async def test_a_task_joins_the_swarm_that_runs():
+    cluster = LocalCluster(3, SIZES)
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("pipeline", "big"))
+    await over(coordinator, "pipeline")
+    await coordinator.attach(lease("task", "big", nodes=["n1"], terms=None))
+    report = (await over(coordinator, "task")).report
+    assert report is not None
+    assert [node.node for node in report.nodes] == ["n1"]
+    assert (report.origin_bytes, report.cached_bytes) == (0, 8 * MIB)
+    assert cluster.origin.read_bytes == 8 * MIB
+
+
+@story
+async def test_a_node_that_joins_late_is_filled_while_the_lease_is_held():
+    cluster = LocalCluster(2, SIZES)
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("l", "big"))
+    assert (await over(coordinator, "l")).report is not None
+    late = cluster.add_node("n9")
+    await coordinator.watch("l", 0)
+    await until(lambda: late in cluster.planes)
+    await until(lambda: cluster.planes[late].counted.peer_bytes == 8 * MIB)
+    assert cluster.origin.read_bytes == 8 * MIB
+
+
+@story
+async def test_a_node_that_dies_is_lost_and_the_others_finish():
+    cluster = LocalCluster(3, SIZES)
+    cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("l", "big"))
+    await until(lambda: "n1" in cluster.planes and bool(cluster.planes["n1"].submitted))
+    cluster.remove_node("n1")
+    report = (await over(coordinator, "l")).report
+    assert report is not None
+    assert report.nodes_lost == ("n1",)
+    assert [node.state for node in report.nodes] == ["done", "lost", "done"]
+    assert {item.nodes_landed for item in report.objects} == {2}
+
+
+@story
+async def test_a_node_that_dies_ends_a_distribution_that_is_to_fail():
+    cluster = LocalCluster(2, SIZES)
+    cluster.prepare = lambda plane: setattr(plane, "paused", True)
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("l", "big", on_node_failure="fail"))
+    await until(lambda: "n1" in cluster.planes and bool(cluster.planes["n1"].submitted))
+    cluster.remove_node("n1")
+    error = (await over(coordinator, "l")).error
+    assert isinstance(error, NodeLostError)
+    assert error.node == "n1"
+
+
+@story
+async def test_a_worker_that_dies_on_a_living_node_is_started_again():
+    cluster = LocalCluster(2, SIZES)
+    cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("l", "big"))
+    await until(lambda: "n1" in cluster.planes and bool(cluster.planes["n1"].submitted))
+    cluster.planes["n1"].paused = False
+    cluster.kill_worker("n1")
+    report = (await over(coordinator, "l")).report
+    assert report is not None
+    assert report.nodes_lost == ()
+    assert [node.state for node in report.nodes] == ["done", "done"]
+    assert len(cluster.workers) == 3
+
+
+@story
+async def test_answers_that_get_lost_are_given_again():
+    cluster = LocalCluster(2, SIZES)
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("l", "big"))
+    await until(lambda: len(cluster.workers) == 2)
+    for worker in cluster.workers:
+        worker.drop_answers = 2
+    report = (await over(coordinator, "l")).report
+    assert report is not None
+    assert report.nodes_lost == ()
+    assert cluster.origin.read_bytes == 8 * MIB
+    assert report.peer_bytes == 8 * MIB
+
+
+@story
+async def test_a_missing_object_fails_before_anything_moves():
+    cluster = LocalCluster(2, SIZES)
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("l", "big", "absent"))
+    error = (await over(coordinator, "l")).error
+    assert isinstance(error, ObjectNotFoundError)
+    assert error.object == "absent"
+    assert error.node in {"n0", "n1"}
+    assert cluster.origin.read_bytes == 0
+
+
+@story
+async def test_a_full_disk_is_an_error_after_the_others_have_finished():
+    cluster = LocalCluster(3, SIZES)
+    full = DiskFullError("8 MiB are missing", path="/data")
+    cluster.prepare = lambda plane: setattr(
+        plane, "extend_error", full if plane.node == "n2" else None
+    )
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("l", "big"))
+    error = (await over(coordinator, "l")).error
+    assert isinstance(error, DiskFullError)
+    assert (error.node, error.path) == ("n2", "/data")
+    assert cluster.planes["n0"].counted.origin_bytes + cluster.planes["n0"].counted.peer_bytes > 0
+
+
+@story
+async def test_an_origins_final_refusal_fails_with_its_own_type():
+    cluster = LocalCluster(2, SIZES)
+    denied = AccessDeniedError("403", object="big")
+    fault = FakeFault(denied, "origin", final=True, times=99)
+    cluster.prepare = lambda plane: plane.faults.update({ChunkIndex(3): fault})
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("l", "big"))
+    error = (await over(coordinator, "l")).error
+    assert isinstance(error, AccessDeniedError)
+    assert error.object == "big"
+
+
+@story
+async def test_a_node_of_other_versions_is_refused_by_name():
+    cluster = LocalCluster(2, SIZES)
+    cluster.refuse[cluster.live[1].id] = VersionMismatchError("xfd_ray is missing", node="n1")
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("l", "big"))
+    error = (await over(coordinator, "l")).error
+    assert isinstance(error, VersionMismatchError)
+    assert error.node == "n1"
+
+
+@story
+async def test_objects_that_another_node_of_the_disk_writes_count_when_that_has_landed_them():
+    cluster = LocalCluster(2, SIZES)
+
+    def share(plane):
+        if plane.node == "n1":
+            plane.busy["out/big"] = "n0"
+
+    cluster.prepare = share
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("l", "big"))
+    report = (await over(coordinator, "l")).report
+    assert report is not None
+    assert {node.node: node.files for node in report.nodes} == {"n0": 1, "n1": 1}
+    assert cluster.planes["n1"].counted.peer_bytes == 0
+
+
+@story
+async def test_objects_that_a_stranger_writes_are_looked_for_again():
+    cluster = LocalCluster(1, SIZES)
+    cluster.prepare = lambda plane: plane.busy.update({"out/big": None})
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("l", "big"))
+    await until(lambda: cluster.workers[0].calls.count("extend") == 1 if cluster.workers else False)
+    cluster.planes["n0"].busy.clear()
+    report = (await over(coordinator, "l")).report
+    assert report is not None
+    assert report.origin_bytes == 8 * MIB
+
+
+@story
+async def test_a_lease_that_is_not_renewed_ends_and_so_does_everything():
+    cluster = LocalCluster(2, SIZES)
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("l", "big", keep_s=0.1))
+    await over(coordinator, "l")
+    await asyncio.wait_for(cluster.ended.wait(), 15)
+    assert all(plane.closed for plane in cluster.planes.values())
+    assert await coordinator.lease_ids() == []
+    assert (await coordinator.attach(lease("m", "big"))).state is LeaseState.UNKNOWN
+
+
+@story
+async def test_selected_nodes_only():
+    cluster = LocalCluster(3, SIZES)
+    coordinator = Coordinator(cluster)
+    await coordinator.attach(lease("l", "big", nodes=["n1"]))
+    report = (await over(coordinator, "l")).report
+    assert report is not None
+    assert list(cluster.planes) == ["n1"]
+    await coordinator.attach(lease("m", "big", nodes=["n7"]))
+    assert isinstance((await over(coordinator, "m")).error, NoNodesError)
