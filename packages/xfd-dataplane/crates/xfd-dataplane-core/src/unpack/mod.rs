@@ -3,17 +3,41 @@
 //!
 //! Streams (`tar`, `tar.gz`, `tar.zst`, `gz`) are unpacked behind the download's in-order prefix;
 //! a zip has its directory at its end and is unpacked from the finished file, in parallel.
+//!
+//! ```text
+//!   source ── the archive's bytes, cancellable
+//!     └─ pump ── decompression on its own thread, a ring of buffers
+//!          ├─ tar ── members ── sparse
+//!          └─ gz
+//!   zip ── entries over threads
+//!   maker ── creates entries below the staged root; tree ── modes and times of folders, summary
+//!   staging ── claims, exchanges, removes
+//! ```
+
+mod gz;
+mod maker;
+mod members;
+mod pax;
+mod pump;
+mod source;
+mod sparse;
+mod staging;
+mod tar;
+mod tree;
+mod zip;
 
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use crate::error::Result;
+use crate::decides::archive::Filter;
+use crate::error::{Error, Kind, Result};
 use crate::model::{UnpackCaps, UnpackMethod};
 
 /// Where the archive's bytes come from.
 pub enum Archive<'a> {
-    /// Bytes in their order, as they arrive; not for zip.
+    /// Bytes in their order, as they arrive; not for zip. An `io::Error` that wraps an
+    /// [`Error`] comes out of [`unpack`] as that error.
     Stream(Box<dyn Read + Send + 'a>),
     /// The finished file.
     File(&'a Path),
@@ -35,7 +59,7 @@ pub struct Entry {
 /// What unpacking made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Every entry, in the order it was made.
+    /// Every entry, in the order it was made; folders that only a path named are among them.
     pub entries: Vec<Entry>,
     /// Bytes of all files.
     pub bytes: u64,
@@ -59,18 +83,51 @@ pub struct Task<'a> {
     pub caps: UnpackCaps,
     /// Whether the tree is synced before the exchange.
     pub sync: bool,
-    /// Set by another thread to stop; the result is then `Cancelled`.
+    /// Set by another thread to stop; the result is then `Cancelled`. Noticed at the next read of
+    /// the archive that returns.
     pub cancel: &'a AtomicBool,
 }
 
 /// Unpacks into a staged tree and exchanges it with the destination.
 ///
-/// On any error the destination is as before and nothing staged is left.
+/// On any error the destination is as before and nothing staged is left. Blocking; uses one
+/// thread more for streams and one for each core for zip.
+///
+/// Permission bits are the archive's: less the process's umask for tar, as `tar -x` does for an
+/// ordinary user, and as they are for zip, as `unzip` does. Set-id and sticky bits and owners are
+/// dropped.
 ///
 /// # Errors
 /// `ArchiveCorrupt`, `ArchiveUnsafe`, `ArchiveTooLarge`, `ArchiveUnsupported`,
 /// `DestinationNotEmpty`, `DestinationNotWritable`, `DiskFull`, `Destination`, `Cancelled`.
-#[expect(clippy::todo, reason = "a skeleton")]
-pub fn unpack(_task: Task<'_>) -> Result<Summary> {
-    todo!()
+pub fn unpack(task: Task<'_>) -> Result<Summary> {
+    let key = task.key;
+    run(task).map_err(|error| error.with_object(key))
+}
+
+fn run(task: Task<'_>) -> Result<Summary> {
+    let staging = staging::Staging::claim(task.destination, task.replace)?;
+    let filter = Filter::new(task.caps, task.archive_bytes);
+    let mut tree = tree::Tree::new(staging.root(), staging.shown(), filter);
+    match (task.method, task.archive) {
+        (UnpackMethod::Zip, Archive::File(path)) => zip::unpack(path, &mut tree, task.cancel)?,
+        (UnpackMethod::Zip, Archive::Stream(_)) => {
+            return Err(Error::new(
+                Kind::Internal,
+                "A zip was to be unpacked from a stream",
+            ));
+        }
+        (method, archive) => {
+            let source = source::Source::open(archive, task.cancel)?;
+            let key = task.key;
+            pump::with(source::decoder(method, source), |piped| match method {
+                UnpackMethod::Gz => gz::unpack(piped, key, &mut tree),
+                _ => tar::unpack(piped, &mut tree),
+            })?;
+        }
+    }
+    let summary = tree.settle()?;
+    source::check(task.cancel)?;
+    staging.exchange(task.sync)?;
+    Ok(summary)
 }

@@ -1,0 +1,203 @@
+//! Creates entries below the staged root, never through a symbolic link.
+//!
+//! Every path is walked from the root's descriptor, folder by folder, with `O_NOFOLLOW`; the last
+//! folder stays open, as entries of one folder mostly follow each other. Thus even a filter that
+//! erred could not make a write leave the tree.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
+
+use crate::error::{Error, Result};
+
+const FOLDER: OFlags = OFlags::DIRECTORY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+/// One for each thread that creates.
+pub(super) struct Maker<'a> {
+    root: BorrowedFd<'a>,
+    /// What errors name instead of the staged root.
+    shown: &'a Path,
+    last: Option<(Vec<u8>, OwnedFd)>,
+    umask: u32,
+}
+
+impl<'a> Maker<'a> {
+    pub(super) fn new(root: BorrowedFd<'a>, shown: &'a Path) -> Self {
+        Self {
+            root,
+            shown,
+            last: None,
+            umask: umask(),
+        }
+    }
+
+    /// Another one for the same tree.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            root: self.root,
+            shown: self.shown,
+            last: None,
+            umask: self.umask,
+        }
+    }
+
+    /// Permission bits that this process takes from what it creates.
+    pub(super) fn umask(&self) -> u32 {
+        self.umask
+    }
+
+    /// The path that errors about an entry name.
+    pub(super) fn shown(&self, path: &[u8]) -> PathBuf {
+        self.shown.join(OsStr::from_bytes(path))
+    }
+
+    /// A new folder that only this user can enter until its mode is set.
+    pub(super) fn folder(&mut self, path: &[u8]) -> Result<()> {
+        self.within(path, "create a folder", |parent, name| {
+            rustix::fs::mkdirat(parent, name, Mode::RWXU)
+        })
+    }
+
+    /// A new file with exactly these permission bits.
+    pub(super) fn file(&mut self, path: &[u8], mode: u32) -> Result<File> {
+        let umask = self.umask;
+        let file = self.within(path, "create a file", |parent, name| {
+            let flags =
+                OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(mode))?;
+            if mode & umask != 0 {
+                rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
+            }
+            Ok(file)
+        })?;
+        Ok(File::from(file))
+    }
+
+    /// A symbolic link with its own time.
+    pub(super) fn link(
+        &mut self,
+        path: &[u8],
+        target: &[u8],
+        mtime: Option<Timespec>,
+    ) -> Result<()> {
+        self.within(path, "create a symbolic link", |parent, name| {
+            rustix::fs::symlinkat(target, parent, name)?;
+            match mtime {
+                Some(mtime) => rustix::fs::utimensat(
+                    parent,
+                    name,
+                    &timestamps(mtime),
+                    AtFlags::SYMLINK_NOFOLLOW,
+                ),
+                None => Ok(()),
+            }
+        })
+    }
+
+    /// Another name for what is at `names`.
+    pub(super) fn hard_link(&mut self, path: &[u8], names: &[u8]) -> Result<()> {
+        let (above, name) = split(names);
+        let from = self
+            .open(above)
+            .map_err(|e| self.failed(e, "open a folder", names))?;
+        self.within(path, "create a hard link", |parent, to| {
+            rustix::fs::linkat(&from, name, parent, to, AtFlags::empty())
+        })
+    }
+
+    /// Removes a file, a link or an empty folder; nothing there is fine.
+    pub(super) fn remove(&mut self, path: &[u8], folder: bool) -> Result<()> {
+        // An open descriptor of a folder that goes must not stand for the one that comes.
+        self.last = None;
+        let flags = if folder {
+            AtFlags::REMOVEDIR
+        } else {
+            AtFlags::empty()
+        };
+        self.within(
+            path,
+            "replace an entry",
+            |parent, name| match rustix::fs::unlinkat(parent, name, flags) {
+                Err(rustix::io::Errno::NOENT) => Ok(()),
+                other => other,
+            },
+        )
+    }
+
+    /// Opens a folder of the tree; the empty path is the root.
+    pub(super) fn open(&self, path: &[u8]) -> rustix::io::Result<OwnedFd> {
+        let mut at = rustix::fs::openat(self.root, c".", FOLDER, Mode::empty())?;
+        for name in path.split(|byte| *byte == b'/').filter(|n| !n.is_empty()) {
+            at = rustix::fs::openat(&at, name, FOLDER, Mode::empty())?;
+        }
+        Ok(at)
+    }
+
+    /// What a system call on `path` failed with.
+    pub(super) fn failed(&self, error: impl Into<io::Error>, doing: &str, path: &[u8]) -> Error {
+        Error::of_path(&error.into(), doing, self.shown(path))
+    }
+
+    fn within<T>(
+        &mut self,
+        path: &[u8],
+        doing: &str,
+        call: impl FnOnce(BorrowedFd<'_>, &[u8]) -> rustix::io::Result<T>,
+    ) -> Result<T> {
+        let (above, name) = split(path);
+        let opened = match self.last.take() {
+            Some((at, parent)) if at == above => Ok((at, parent)),
+            _ => self.open(above).map(|parent| (above.to_vec(), parent)),
+        };
+        let result = opened.and_then(|(at, parent)| {
+            let result = call(parent.as_fd(), name);
+            self.last = Some((at, parent));
+            result
+        });
+        result.map_err(|e| self.failed(e, doing, path))
+    }
+}
+
+/// A path's folder and its name.
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (&[], path),
+    }
+}
+
+/// A modification time that leaves the access time alone.
+pub(super) fn timestamps(mtime: Timespec) -> Timestamps {
+    Timestamps {
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        },
+        last_modification: mtime,
+    }
+}
+
+/// The process's umask, read where reading does not change it (`Umask` in proc(5)).
+fn umask() -> u32 {
+    const USUAL: u32 = 0o022;
+    let read = || {
+        let fd = rustix::fs::openat(
+            CWD,
+            c"/proc/self/status",
+            OFlags::RDONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .ok()?;
+        let status = io::read_to_string(File::from(fd)).ok()?;
+        let line = status.lines().find_map(|l| l.strip_prefix("Umask:"))?;
+        u32::from_str_radix(line.trim(), 8).ok()
+    };
+    read().unwrap_or(USUAL)
+}

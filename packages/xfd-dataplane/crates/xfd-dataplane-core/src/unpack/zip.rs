@@ -1,0 +1,280 @@
+//! A finished zip file becomes a tree: placed entry by entry as its directory has them, then
+//! written by several threads, links last.
+//!
+//! Times are the extended timestamp's where there is one. A DOS time has no zone and is taken as
+//! UTC, so that all nodes make the same tree (`unzip` takes it as local, which is the same where
+//! the zone is UTC).
+
+mod entry;
+mod reader;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use rustix::fs::Timespec;
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use self::entry::{Described, Type};
+use self::reader::At;
+use super::Entry;
+use super::maker::Maker;
+use super::source::{check, corrupt};
+use super::tree::{Tree, finish, write_failed};
+use crate::decides::archive::{Filter, What};
+use crate::error::{Error, Kind, Result};
+
+/// Longest target of a symbolic link that Linux takes, in bytes.
+const MAX_TARGET: u64 = 4096;
+
+const BUFFER_BYTES: usize = 128 * 1024;
+
+/// Files that a thread takes at once: neighbours in the archive, mostly of one folder.
+const BATCH: usize = 16;
+
+/// More threads than this only wait for the file system.
+const MAX_THREADS: usize = 16;
+
+/// A file to be written.
+struct Job {
+    index: usize,
+    path: Vec<u8>,
+    mode: u32,
+}
+
+/// A symbolic link to be made.
+struct Link {
+    place: crate::decides::archive::Place,
+    target: Vec<u8>,
+    mtime: Option<Timespec>,
+}
+
+/// Unpacks the whole archive.
+pub(super) fn unpack(path: &Path, tree: &mut Tree<'_>, cancel: &AtomicBool) -> Result<()> {
+    let file = File::open(path).map_err(|e| Error::of_path(&e, "open the archive", path))?;
+    let at = At::new(&file).map_err(|e| Error::of_path(&e, "read the archive", path))?;
+    let mut archive = ZipArchive::new(at).map_err(failed)?;
+    entry::check_overlaps(&archive)?;
+    let (jobs, links) = place(&mut archive, tree, cancel)?;
+    for entry in write(&archive, &jobs, tree, cancel)? {
+        tree.keep(entry);
+    }
+    for link in links {
+        tree.link(&link.place, &link.target, link.mtime)?;
+    }
+    Ok(())
+}
+
+/// Asks the filter for every entry and makes the folders.
+fn place(
+    archive: &mut ZipArchive<At<'_>>,
+    tree: &mut Tree<'_>,
+    cancel: &AtomicBool,
+) -> Result<(Vec<Job>, Vec<Link>)> {
+    let mut jobs: HashMap<Vec<u8>, Job> = HashMap::new();
+    let mut links: HashMap<Vec<u8>, Link> = HashMap::new();
+    for index in 0..archive.len() {
+        check(cancel)?;
+        let described = entry::describe(&archive.by_index_data(index).map_err(failed)?)?;
+        let target = match described.kind {
+            Type::Link => target(archive, index)?,
+            _ => Vec::new(),
+        };
+        let what = match described.kind {
+            Type::Folder => What::Folder,
+            Type::File => What::File,
+            Type::Link => What::Link(&target),
+            Type::Special => What::Special,
+        };
+        let place = tree.place(&described.path, what)?;
+        // A path that came before under another spelling.
+        jobs.remove(&place.path);
+        links.remove(&place.path);
+        let mode = mode(&described, tree);
+        match described.kind {
+            Type::Folder => {
+                let mtime = entry::mtime(&archive.by_index_raw(index).map_err(failed)?);
+                tree.folder(&place, Some(mode), mtime)?;
+            }
+            Type::File => {
+                let path = place.path;
+                jobs.insert(path.clone(), Job { index, path, mode });
+            }
+            Type::Link => {
+                let mtime = entry::mtime(&archive.by_index_raw(index).map_err(failed)?);
+                let path = place.path.clone();
+                links.insert(
+                    path,
+                    Link {
+                        place,
+                        target,
+                        mtime,
+                    },
+                );
+            }
+            Type::Special => {}
+        }
+    }
+    let mut jobs: Vec<Job> = jobs.into_values().collect();
+    jobs.sort_by_key(|job| job.index);
+    let mut links: Vec<Link> = links.into_values().collect();
+    links.sort_by(|a, b| a.place.path.cmp(&b.place.path));
+    Ok((jobs, links))
+}
+
+/// The archive's permission bits as they are, as `unzip` has it; where it has none, the usual.
+fn mode(described: &Described, tree: &Tree<'_>) -> u32 {
+    described.mode.unwrap_or_else(|| {
+        let usual = match described.kind {
+            Type::Folder => 0o777,
+            _ => 0o666,
+        };
+        usual & !tree.maker.umask()
+    })
+}
+
+/// A symbolic link's target is its content.
+fn target(archive: &mut ZipArchive<At<'_>>, index: usize) -> Result<Vec<u8>> {
+    let file = archive.by_index(index).map_err(failed)?;
+    let mut target = Vec::new();
+    file.take(MAX_TARGET + 1)
+        .read_to_end(&mut target)
+        .map_err(corrupt)?;
+    if target.len() as u64 > MAX_TARGET {
+        return Err(Error::new(
+            Kind::ArchiveCorrupt,
+            "A symbolic link's target in the archive is too long",
+        ));
+    }
+    Ok(target)
+}
+
+/// Writes the files on all cores; their entries in the order of the jobs.
+fn write(
+    archive: &ZipArchive<At<'_>>,
+    jobs: &[Job],
+    tree: &mut Tree<'_>,
+    cancel: &AtomicBool,
+) -> Result<Vec<Entry>> {
+    let threads = std::thread::available_parallelism()
+        .map_or(1, std::num::NonZero::get)
+        .min(jobs.len().div_ceil(BATCH))
+        .clamp(1, MAX_THREADS);
+    let next = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    let filter = Mutex::new(&mut tree.filter);
+    let maker = &tree.maker;
+    let results: Vec<Result<Vec<(usize, Entry)>>> = std::thread::scope(|scope| {
+        let work = || {
+            let worker = Worker {
+                maker: maker.again(),
+                archive: archive.clone(),
+                filter: &filter,
+                cancel,
+                stop: &stop,
+            };
+            worker.run(jobs, &next)
+        };
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mine = work();
+        let theirs = others.into_iter().map(|thread| {
+            thread.join().unwrap_or_else(|_| {
+                Err(Error::new(Kind::Internal, "A thread of unpacking panicked"))
+            })
+        });
+        std::iter::once(mine).chain(theirs).collect()
+    });
+    let mut entries = Vec::with_capacity(jobs.len());
+    for result in results {
+        entries.extend(result?);
+    }
+    entries.sort_by_key(|(job, _)| *job);
+    Ok(entries.into_iter().map(|(_, entry)| entry).collect())
+}
+
+/// One thread's part.
+struct Worker<'w, 'a> {
+    maker: Maker<'a>,
+    archive: ZipArchive<At<'w>>,
+    filter: &'w Mutex<&'w mut Filter>,
+    cancel: &'w AtomicBool,
+    /// Set when any thread failed.
+    stop: &'w AtomicBool,
+}
+
+impl Worker<'_, '_> {
+    fn run(mut self, jobs: &[Job], next: &AtomicUsize) -> Result<Vec<(usize, Entry)>> {
+        let mut entries = Vec::new();
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            let first = next.fetch_add(BATCH, Ordering::Relaxed);
+            let Some(batch) = jobs.get(first..jobs.len().min(first + BATCH)) else {
+                return Ok(entries);
+            };
+            for (job, number) in batch.iter().zip(first..) {
+                match self.one(job, &mut buffer) {
+                    Ok(Some(entry)) => entries.push((number, entry)),
+                    Ok(None) => return Ok(entries),
+                    Err(error) => {
+                        self.stop.store(true, Ordering::Relaxed);
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// None when another thread failed.
+    fn one(&mut self, job: &Job, buffer: &mut [u8]) -> Result<Option<Entry>> {
+        let mut zipped = self.archive.by_index(job.index).map_err(failed)?;
+        let file = self.maker.file(&job.path, job.mode)?;
+        let mut size: u64 = 0;
+        loop {
+            check(self.cancel)?;
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let read = match zipped.read(buffer) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                other => other.map_err(corrupt)?,
+            };
+            if read == 0 {
+                break;
+            }
+            size += read as u64;
+            self.filter
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .grow(read as u64)?;
+            (&file)
+                .write_all(&buffer[..read])
+                .map_err(|e| write_failed(&self.maker, &job.path, e))?;
+        }
+        if size != zipped.size() {
+            return Err(Error::new(
+                Kind::ArchiveCorrupt,
+                format!(
+                    "The archive's entry '{}' has {size} bytes instead of {}",
+                    String::from_utf8_lossy(&job.path).escape_debug(),
+                    zipped.size()
+                ),
+            ));
+        }
+        finish(&self.maker, &job.path, &file, entry::mtime(&zipped)).map(Some)
+    }
+}
+
+/// What the crate `zip` says of an archive.
+fn failed(error: ZipError) -> Error {
+    match error {
+        ZipError::Io(error) => corrupt(error),
+        ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
+            Error::new(Kind::ArchiveUnsupported, format!("The zip file: {error}"))
+        }
+        error => Error::new(Kind::ArchiveCorrupt, format!("The zip file: {error}")),
+    }
+}

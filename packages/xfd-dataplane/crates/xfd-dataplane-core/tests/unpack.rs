@@ -1,0 +1,18 @@
+//! Archives become trees: as GNU tar and unzip make them, or not at all.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "unpack/support.rs"]
+mod support;
+
+#[path = "unpack/destination.rs"]
+mod destination;
+#[path = "unpack/filter.rs"]
+mod filter;
+#[path = "unpack/hostile.rs"]
+mod hostile;
+#[path = "unpack/streams.rs"]
+mod streams;
+#[path = "unpack/tar.rs"]
+mod tar_trees;
+#[path = "unpack/zip.rs"]
+mod zip_trees;
