@@ -121,7 +121,7 @@ def test_twenty_thousand_objects_cross_quickly(node: Node, store: ObjectStoreCon
     with pytest.raises(errors.XfdError):
         node.extend(SWARM, catalog, stores)
 
-    assert time.process_time() - started < 1.5, "0.1 s in a release build"
+    assert time.process_time() - started < 0.3
 
 
 def test_a_poll_lets_other_threads_run_and_ends_at_its_time(node: Node) -> None:
