@@ -111,7 +111,7 @@ class S3Server:
             f"-s3.localSocket={home / 's3.sock'}",
             f"-filer.localSocket={home / 'filer.sock'}",
             "-master.telemetry=false",
-            "-master.volumeSizeLimitMB=1024",
+            "-master.volumeSizeLimitMB=256",
             "-master.electionTimeout=1s",
             "-volume.max=0",
             "-volume.minFreeSpace=100MiB",
@@ -121,7 +121,10 @@ class S3Server:
         for place, name in enumerate(names):
             command.append(f"-{name}.port={ports[2 * place]}")
             command.append(f"-{name}.port.grpc={ports[2 * place + 1]}")
-        process = Supervised(command, home / "weed.log", env={"TMPDIR": str(home)})
+        # Each bucket is a collection with volumes of its own: seven at first by default, and a disk
+        # has room for so many gigabytes of them. One is enough for a test's bucket.
+        environment = {"TMPDIR": str(home), "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+        process = Supervised(command, home / "weed.log", env=environment)
         server = S3Server(process, home, port=ports[6], metrics_port=ports[-1])
         # These sockets lie in /tmp whatever TMPDIR says, and outlive a killed server.
         server._strays = [

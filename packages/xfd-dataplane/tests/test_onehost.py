@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from xfd_api.errors import DiskFullError, ObjectChangedError, OriginThrottledError, XfdError
+from collections.abc import Sequence
+
+from xfd_api.errors import (
+    ChecksumMismatchError,
+    DiskFullError,
+    ObjectChangedError,
+    OriginThrottledError,
+    XfdError,
+)
 from xfd_api.ids import ChunkIndex, ObjectIndex, OrderId
-from xfd_api.orders import Fetch
+from xfd_api.orders import Discard, Fetch
 from xfd_api.reports import ChunkHeld, HeldRun, Inventory, ObjectFailed, ObjectLanded, OrderFailed
 from xfd_api.testing.catalogs import catalog_of
 from xfd_dataplane.onehost import FIRST_REST_S, LONGEST_REST_S, ORDER_ATTEMPTS, OneHost
@@ -17,7 +25,7 @@ def host_of(sizes: dict[str, int]) -> OneHost:
     return OneHost(catalog_of(sizes), seed=1)
 
 
-def ranges(orders: list[Fetch]) -> list[tuple[int, int]]:
+def ranges(orders: Sequence[Fetch]) -> list[tuple[int, int]]:
     return [(order.first_chunk, order.count) for order in orders]
 
 
@@ -143,6 +151,47 @@ def test_an_overwritten_object_is_not_asked_for_again() -> None:
 
     assert host.failure is changed
     assert host.next_wakeup() is None
+
+
+def suspect(index: int) -> ObjectFailed:
+    error = ChecksumMismatchError("the whole is wrong")
+    return ObjectFailed(ObjectIndex(index), error, chunks_suspect=True)
+
+
+def test_an_object_with_a_bad_whole_is_read_once_more_and_then_given_up() -> None:
+    host = host_of({"a": 2 * MIB, "b": 2 * MIB})
+    host.took_stock(Inventory())
+    for chunk in range(4):
+        host.handle(held(chunk), now=1.0)
+    bad = (ChunkIndex(2), ChunkIndex(3))
+
+    host.handle(suspect(1), now=2.0)
+
+    assert host.failure is None
+    assert host.due(2.0) == [Discard(bad), Fetch(OrderId(4), ChunkIndex(2), 2, None)]
+
+    host.handle(suspect(1), now=3.0)
+
+    assert isinstance(host.failure, ChecksumMismatchError)
+    assert host.due(3.0) == [Discard(bad)], "a later run starts without them"
+
+
+def test_neighbours_in_a_bad_pack_land_again() -> None:
+    host = host_of({"a": 10, "b": 20})
+    host.took_stock(Inventory())
+    host.handle(held(0), now=1.0)
+    host.handle(landed(0), now=1.0)
+
+    host.handle(suspect(1), now=2.0)
+    assert host.due(2.0) == [
+        Discard((ChunkIndex(0),)),
+        Fetch(OrderId(1), ChunkIndex(0), 1, None),
+    ]
+    host.handle(landed(1), now=3.0)
+
+    assert not host.done
+    host.handle(landed(0), now=3.0)
+    assert host.done
 
 
 def test_an_object_that_another_process_writes_is_waited_for() -> None:

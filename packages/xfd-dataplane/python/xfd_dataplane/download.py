@@ -178,10 +178,10 @@ def _run(
         watch.check()
         for event in node.poll(swarm, SLICE_S):
             host.handle(event, time.monotonic())
-        if host.failure is not None:
-            raise host.failure
         if again := host.due(time.monotonic()):
             node.submit(swarm, again)
+        if host.failure is not None:
+            raise host.failure
         if host.busy and time.monotonic() >= look_again_at:
             take_stock()
             look_again_at = time.monotonic() + LOOK_AGAIN_S

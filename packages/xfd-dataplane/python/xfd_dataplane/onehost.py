@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from xfd_api.chunks import Catalog, Chunk
 from xfd_api.errors import ObjectChangedError, XfdError
 from xfd_api.ids import ChunkIndex, ObjectIndex, OrderId
-from xfd_api.orders import Fetch
+from xfd_api.orders import Discard, Fetch, Order
 from xfd_api.reports import (
     ChunkHeld,
     Inventory,
@@ -57,6 +57,8 @@ class OneHost:
         self._ordered: set[ChunkIndex] = set()
         self._failures: dict[ChunkIndex, int] = {}
         self._resting: list[tuple[float, ChunkIndex]] = []
+        self._suspected: set[ObjectIndex] = set()
+        self._suspects: list[ChunkIndex] = []
         self._next_order = 0
         self._random = random.Random(seed)  # noqa: S311  jitter is no secret
 
@@ -102,16 +104,25 @@ class OneHost:
             case ObjectLanded():
                 self.landed.add(event.object)
             case ObjectFailed():
-                self._fail(event.error)
+                self._object_failed(event, now)
             case OrderFailed():
                 self._order_failed(event, now)
 
-    def due(self, now: float) -> list[Fetch]:
-        """Orders for chunks that have rested long enough."""
+    def due(self, now: float) -> list[Order]:
+        """Orders for chunks that turned out bad, and for those that have rested long enough.
+
+        After a failure, what has to be said before the swarm is left.
+        """
+        discards: list[Order] = []
+        if self._suspects:
+            discards.append(Discard(tuple(self._suspects)))
+            self._suspects = []
+        if self.failure is not None:
+            return discards
         ready = []
         while self._resting and self._resting[0][0] <= now:
             ready.append(self._chunks[heapq.heappop(self._resting)[1]])
-        return self._fetch(sorted(ready, key=lambda chunk: chunk.index))
+        return [*discards, *self._fetch(sorted(ready, key=lambda chunk: chunk.index))]
 
     def next_wakeup(self) -> float | None:
         """When `due` has something to say next, if nothing happens before."""
@@ -127,6 +138,25 @@ class OneHost:
         rest = min(FIRST_REST_S * 2 ** (failures - 1), LONGEST_REST_S)
         rest *= self._random.uniform(0.5, 1.0)
         heapq.heappush(self._resting, (now + max(rest, event.retry_after_s or 0.0), event.chunk))
+
+    def _object_failed(self, event: ObjectFailed, now: float) -> None:
+        """An object whose whole is wrong though its chunks were right is read once more.
+
+        Some chunk was bad from its first reader on, and nobody knows which; kept for a later run,
+        it would fail that run as well.
+        """
+        if not event.chunks_suspect or event.object in self._suspected:
+            self._fail(event.error)
+        if not event.chunks_suspect:
+            return
+        self._suspected.add(event.object)
+        for chunk in self._catalog.chunks:
+            if all(span.object != event.object for span in chunk.spans):
+                continue
+            self._suspects.append(chunk.index)
+            self._held.discard(chunk.index)
+            self.landed.difference_update(span.object for span in chunk.spans)
+            heapq.heappush(self._resting, (now, chunk.index))
 
     def _fail(self, error: XfdError) -> None:
         if self.failure is None:

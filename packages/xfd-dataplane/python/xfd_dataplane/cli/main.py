@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parse(sys.argv[1:] if arguments is None else arguments)
     if options.profile is not None:
-        os.environ["AWS_PROFILE"] = options.profile
+        _use_profile(options.profile)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = _COMMANDS[options.command](options)
@@ -49,6 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.OK
     return code
+
+
+def _use_profile(name: str) -> None:
+    """Keys in the environment come before a profile in the AWS chain, unless one is asked for."""
+    os.environ["AWS_PROFILE"] = name
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        os.environ.pop(variable, None)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
