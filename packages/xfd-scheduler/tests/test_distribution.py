@@ -75,7 +75,7 @@ def test_a_node_knows_the_address_before_it_is_sent_to_a_peer(told: Told) -> Non
 
 
 def test_orders_are_runs_of_neighbouring_chunks(told: Told) -> None:
-    story = told(Story.of_nodes(4, chunks=200))
+    story = told(Story.of_nodes(4, chunks=200, settings=SchedulerSettings(download_slots=32)))
     story.plan()
     runs = [order.count for _, order in story.orders if isinstance(order, Fetch)]
     assert sum(runs) / len(runs) >= 2

@@ -87,7 +87,7 @@ class Speeds:
         member.speed_class = 0 if ratio > ALIKE else max(1, round(-math.log2(ratio)))
 
     def _compare(self, members: Mapping[NodeId, Member]) -> None:
-        """Looks at all nodes; as often as all of them have reported, so it costs each one little."""
+        """Looks at all nodes, once for as many reports as there are nodes."""
         self._until_next = len(members)
         told = members.values()
         self._usual_sending = _quick([m.sending for m in told if m.sendings >= ENOUGH])

@@ -19,8 +19,8 @@ class SchedulerSettings:
             (`object_store_parallelism`). Kept whatever the nodes run first: the sum over the nodes
             of min(origin orders, `download_slots`) never exceeds it.
         attempts: failures of one chunk on one node before the object fails there.
-        relay: whether a node sends on a chunk while it still receives it. Without, a chunk spreads by
-            doubling: each holder sends it to one node after the other.
+        relay: whether a node sends on a chunk while it still receives it. Without, a chunk spreads
+            by doubling: each holder sends it to one node after the other.
         fan_out: nodes that one node sends one chunk on to; at most `upload_slots`.
         queue_s: seconds of work that a node is kept supplied with, if that is more than
             `report_intervals` report intervals; never less than 2 * `download_slots` chunks.

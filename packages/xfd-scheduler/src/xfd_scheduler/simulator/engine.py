@@ -27,7 +27,7 @@ from xfd_scheduler.events import (
     Reported,
     Tick,
 )
-from xfd_scheduler.simulator.flows import IDLE, LATENT, NO_FLOW, RUNNING, Flows
+from xfd_scheduler.simulator.flows import LATENT, NO_FLOW, RUNNING, Flows
 from xfd_scheduler.simulator.node import Errand, SimNode
 from xfd_scheduler.simulator.outcome import Outcome
 from xfd_scheduler.simulator.scenario import Scenario
@@ -38,11 +38,17 @@ OBJECT = ObjectIndex(0)
 class Plans(Protocol):
     """The part of a scheduler that the engine uses; comparators have it too."""
 
-    def handle(self, event: Event, now: float) -> None: ...
+    def handle(self, event: Event, now: float) -> None:
+        """Something happened."""
+        ...
 
-    def plan(self, now: float) -> dict[NodeId, list[Order]]: ...
+    def plan(self, now: float) -> dict[NodeId, list[Order]]:
+        """Orders that are due."""
+        ...
 
-    def next_wakeup(self) -> float | None: ...
+    def next_wakeup(self) -> float | None:
+        """When to ask again."""
+        ...
 
 
 class Engine:
@@ -303,7 +309,7 @@ class Engine:
             node.origin_bytes += size
         else:
             source.sent_bytes += size
-        self.outcome.moved(node, source, size, self.now)
+        self.outcome.moved(node, source, errand.chunk, size, self.now)
         again = (
             [
                 other
@@ -406,7 +412,7 @@ class Engine:
 
 def catalog_of(scenario: Scenario) -> Catalog:
     """One object of the scenario's size."""
-    chunks = []
+    chunks: list[Chunk] = []
     offset = 0
     total, size = round(scenario.total_bytes), round(scenario.chunk_bytes)
     while offset < total:
@@ -415,6 +421,3 @@ def catalog_of(scenario: Scenario) -> Catalog:
         offset += length
     found = FoundObject("simulated", total)
     return Catalog((CatalogObject(OBJECT, None, None, found, "simulated"),), tuple(chunks))
-
-
-__all__ = ["IDLE", "Engine", "Plans", "catalog_of"]

@@ -19,7 +19,8 @@ class Outcome:
         joiners_ratio: likewise of late joiners, counted from when they joined.
         decisions: reports of chunks handled.
         scheduler_s: processor seconds spent in the scheduler, where a clock was given.
-        trail: (time, node, chunk bytes) of each chunk that arrived, for pictures.
+        arrivals, chunks: when which chunk arrived somewhere, for pictures.
+        finished: when each node that was there from the start was whole, in order.
     """
 
     scenario: Scenario
@@ -35,11 +36,15 @@ class Outcome:
     decisions: int = 0
     scheduler_s: float = 0.0
     arrivals: list[float] = field(default_factory=list)
+    chunks: list[int] = field(default_factory=list)
     finished: list[float] = field(default_factory=list)
 
-    def moved(self, node: SimNode, source: SimNode | None, size: float, now: float) -> None:
+    def moved(
+        self, node: SimNode, source: SimNode | None, chunk: int, size: float, now: float
+    ) -> None:
         """A chunk arrived."""
         self.arrivals.append(now)
+        self.chunks.append(chunk)
         if source is None:
             self.origin_bytes += size
             return

@@ -1,0 +1,134 @@
+"""The command `xfd-simulate`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from xfd_scheduler.scheduler import Scheduler
+from xfd_scheduler.settings import SchedulerSettings
+from xfd_scheduler.simulator.comparators import COMPARATORS
+from xfd_scheduler.simulator.engine import Engine, Plans
+from xfd_scheduler.simulator.outcome import Outcome
+from xfd_scheduler.simulator.scenario import GBIT, Scenario
+from xfd_scheduler.simulator.trace import Recorder, replay
+
+HEAD = (
+    f"{'scheduler':13} {'nodes':>5} {'time s':>8} {'bound s':>8} {'T/bound':>8} {'worst':>7} "
+    f"{'late':>6} {'origin x':>8} {'zones GB':>8} {'failed':>6} {'decisions/s':>11}"
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Simulates one scenario and prints what came of it."""
+    parsed = _parser().parse_args(arguments)
+    if parsed.replay:
+        print(replay(Path(parsed.replay)))
+        return 0
+    scenario = scenario_of(parsed)
+    print(HEAD)
+    outcome = run(scenario, "xfd", trace=parsed.trace)
+    print(line("xfd", outcome))
+    if parsed.compare:
+        for name in COMPARATORS:
+            print(line(name, run(scenario, name)), flush=True)
+    if parsed.plot:
+        from xfd_scheduler.simulator.plot import draw
+
+        draw(outcome, Path(parsed.plot))
+    return 0
+
+
+def run(scenario: Scenario, name: str, trace: str | None = None) -> Outcome:
+    """One run under the named scheduler."""
+    scheduler: Plans
+    if name == "xfd":
+        scheduler = Scheduler(scenario.settings, seed=scenario.seed)
+        if trace:
+            scheduler = Recorder(scheduler, Path(trace), scenario.settings, scenario.seed)
+    else:
+        scheduler = COMPARATORS[name](scenario)
+    engine = Engine(scenario, scheduler, time.process_time)
+    try:
+        return engine.run()
+    finally:
+        if isinstance(scheduler, Recorder):
+            scheduler.close()
+
+
+def line(name: str, outcome: Outcome) -> str:
+    """One row of the table."""
+    scenario = outcome.scenario
+    late = f"{outcome.joiners_ratio:.3f}" if outcome.joiners else "-"
+    return (
+        f"{name:13} {scenario.nodes:5} {outcome.elapsed_s:8.3f} {scenario.bound_s():8.3f} "
+        f"{outcome.ratio:8.3f} {outcome.slowest_ratio:7.3f} {late:>6} {outcome.amplification:8.3f} "
+        f"{outcome.cross_zone_bytes / 1e9:8.1f} {outcome.failed_orders:6} "
+        f"{outcome.decisions_per_s:11,.0f}"
+    )
+
+
+def scenario_of(parsed: argparse.Namespace) -> Scenario:
+    """The scenario that the options describe."""
+    down = tuple(rate * GBIT for rate in parsed.gbit)
+    return Scenario(
+        nodes=parsed.nodes,
+        total_bytes=parsed.gigabytes * 1e9,
+        chunk_bytes=parsed.chunk_mb * 1e6,
+        down=down,
+        up=down,
+        origin=parsed.origin_gbit * GBIT,
+        origin_latency_s=parsed.origin_latency_ms / 1000,
+        latency_s=parsed.latency_ms / 1000,
+        relay=not parsed.no_relay,
+        report_interval_s=parsed.report_interval_s,
+        start_spread_s=parsed.start_spread_s,
+        zones=parsed.zones,
+        zone_link=parsed.zone_gbit * GBIT,
+        tell_rates=parsed.tell_rates,
+        dying=parsed.dying,
+        joining=parsed.joining,
+        stragglers=parsed.stragglers,
+        failing=parsed.failing,
+        step_s=parsed.step_ms / 1000 if parsed.step_ms is not None else None,
+        seed=parsed.seed,
+        settings=SchedulerSettings(
+            download_slots=parsed.slots, upload_slots=2 * parsed.slots, relay=not parsed.no_relay
+        ),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="xfd-simulate", description=__doc__)
+    add = parser.add_argument
+    add("--nodes", type=int, default=16)
+    add("--gigabytes", type=float, default=2.0, help="size of the object, in 10**9 bytes")
+    add("--chunk-mb", type=float, default=8.0, help="size of a chunk, in 10**6 bytes")
+    add("--slots", type=int, default=32, help="chunks that a node fetches at once")
+    add("--gbit", type=float, nargs="+", default=[10.0], help="links of the nodes, repeating")
+    add("--origin-gbit", type=float, default=10.0)
+    add("--latency-ms", type=float, default=0.5)
+    add("--origin-latency-ms", type=float, default=20.0)
+    add("--no-relay", action="store_true", help="a chunk is sent on only once it is whole")
+    add("--report-interval-s", type=float, default=None, help="default: nodes / 1000")
+    add("--start-spread-s", type=float, default=0.0)
+    add("--zones", type=int, default=1)
+    add("--zone-gbit", type=float, default=float("inf"), help="link between zones, each way")
+    add("--tell-rates", action="store_true", help="the scheduler is told the nodes' rates")
+    add("--dying", type=float, default=0.0, help="share of the nodes that die on the way")
+    add("--joining", type=float, default=0.0, help="share of the nodes that join on the way")
+    add("--stragglers", type=float, default=0.0, help="share of the nodes that become slow")
+    add("--failing", type=float, default=0.0, help="share of the transfers that break")
+    add("--step-ms", type=float, default=None, help="length of a step; 0: exact (few nodes)")
+    add("--seed", type=int, default=0)
+    add("--compare", action="store_true", help="the same under other schedulers")
+    add("--plot", metavar="PNG", help="draw what happened (needs matplotlib)")
+    add("--trace", metavar="FILE", help="record the scheduler's events and orders")
+    add("--replay", metavar="FILE", help="feed a recorded run to the scheduler, compare orders")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

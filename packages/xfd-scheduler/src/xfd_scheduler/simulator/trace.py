@@ -1,0 +1,116 @@
+"""Records what a scheduler was told and what it ordered, and plays it again.
+
+A trace is a text file with one JSON value a line: the settings and the seed, then `["event", time,
+event]` and `["plan", time, orders]` in the order they came. Errors keep their class and fields.
+Wrap the scheduler of a real run into a `Recorder`, and its field problem becomes a test.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import xfd_api.chunks
+import xfd_api.errors
+import xfd_api.orders
+import xfd_api.reports
+import xfd_api.requests
+from xfd_api.ids import NodeId
+from xfd_api.orders import Order
+from xfd_scheduler import events
+from xfd_scheduler.events import Event
+from xfd_scheduler.scheduler import Scheduler
+from xfd_scheduler.settings import SchedulerSettings
+
+KINDS: dict[str, Any] = {
+    name: kind
+    for module in (events, xfd_api.chunks, xfd_api.orders, xfd_api.reports)
+    for name, kind in vars(module).items()
+    if dataclasses.is_dataclass(kind)
+}
+
+
+class Recorder:
+    """A scheduler that writes down what passes through it."""
+
+    def __init__(
+        self, scheduler: Scheduler, path: Path, settings: SchedulerSettings, seed: int
+    ) -> None:
+        self._scheduler = scheduler
+        self._file = path.open("w", encoding="utf-8")
+        self._write([dataclasses.asdict(settings), seed])
+
+    def handle(self, event: Event, now: float) -> None:
+        """As `Scheduler.handle`."""
+        self._write(["event", now, plain(event)])
+        self._scheduler.handle(event, now)
+
+    def plan(self, now: float) -> dict[NodeId, list[Order]]:
+        """As `Scheduler.plan`."""
+        given = self._scheduler.plan(now)
+        self._write(["plan", now, {node: plain(orders) for node, orders in given.items()}])
+        return given
+
+    def next_wakeup(self) -> float | None:
+        """As `Scheduler.next_wakeup`."""
+        return self._scheduler.next_wakeup()
+
+    def close(self) -> None:
+        """Ends the trace."""
+        self._file.close()
+
+    def _write(self, value: Any) -> None:
+        self._file.write(json.dumps(value) + "\n")
+
+
+def replay(path: Path) -> str:
+    """Feeds a trace to a new scheduler; says at which plan the orders differ first, if they do."""
+    events_seen = plans = 0
+    with path.open(encoding="utf-8") as file:
+        settings, seed = json.loads(next(file))
+        scheduler = Scheduler(SchedulerSettings(**settings), seed=seed)
+        for text in file:
+            what, now, value = json.loads(text)
+            if what == "event":
+                events_seen += 1
+                scheduler.handle(revived(value), now)
+                continue
+            plans += 1
+            given = {node: plain(orders) for node, orders in scheduler.plan(now).items()}
+            if json.loads(json.dumps(given)) != value:
+                return f"plan {plans} at {now:.3f} s differs, after {events_seen} events"
+    scheduler.check_invariants()
+    return f"{events_seen} events, {plans} plans: the same orders"
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it; dataclasses and errors keep their names."""
+    if isinstance(value, xfd_api.errors.XfdError):
+        return {"error": type(value).__name__, "what": value.what, "fields": value.fields()}
+    if isinstance(value, xfd_api.requests.UnpackMethod):
+        return {"unpack method": value.value}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {
+            field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
+        return {"kind": type(value).__name__, **fields}
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    return value
+
+
+def revived(value: Any) -> Any:
+    """The inverse of `plain`; lists become tuples."""
+    if isinstance(value, list):
+        return tuple(revived(item) for item in value)
+    if not isinstance(value, dict):
+        return value
+    if "fields" in value:
+        kind = getattr(xfd_api.errors, value["error"])
+        return kind(value["what"], **value["fields"])
+    if "unpack method" in value:
+        return xfd_api.requests.UnpackMethod(value["unpack method"])
+    fields = {name: revived(item) for name, item in value.items() if name != "kind"}
+    return KINDS[value["kind"]](**fields)
