@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from xfd_api.chunks import FoundObject
-from xfd_api.errors import NodeLostError, XfdError
+from xfd_api.errors import NodeLostError, ObjectNotFoundError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex, SwarmId
 from xfd_api.reports import ChunkHeld, Inventory, NodeReport, ObjectLanded, OrderFailed
 from xfd_api.settings import SwarmTicket
@@ -17,8 +17,8 @@ from xfd_ray.loop import SchedulingLoop
 from xfd_ray.placement import NodeInfo, select
 from xfd_ray.pool import PooledSwarm, WorkerPool, WorkerTerms
 from xfd_ray.tally import LeaseTally
-from xfd_ray.terms import Limits, Terms
-from xfd_ray.wants import Part, WantedUnion
+from xfd_ray.terms import LeaseRequest, Limits, Terms
+from xfd_ray.wants import Part, Wanted, WantedUnion
 from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
 
@@ -211,10 +211,8 @@ class Session:
             for node in chosen:
                 if self._may_start(node.id, self._clock()):
                     self._admit(node)
-            found = await self._ask_first_up(lease, chosen)
-            wanted = self._union.add(
-                request.lookups, found, request.stores, request.chunk_size_bytes
-            )
+            finder, found = await self._ask_first_up(lease, chosen)
+            wanted = self._take_up(request, finder, found)
         except XfdError as error:
             lease.fail(error)
             return
@@ -240,7 +238,7 @@ class Session:
 
     async def _ask_first_up(
         self, lease: Lease, chosen: Sequence[NodeInfo]
-    ) -> list[list[FoundObject]]:
+    ) -> tuple[NodeId, list[list[FoundObject]]]:
         """Has the first node that is up find the objects; another one if that is lost."""
         while True:
             self._joined.clear()
@@ -248,7 +246,8 @@ class Session:
             worker = self._swarm.member(up[0]) if up else None
             if worker is not None:
                 try:
-                    return await worker.find_objects(lease.request.lookups, lease.request.stores)
+                    asked = (lease.request.lookups, lease.request.stores)
+                    return up[0], await worker.find_objects(*asked)
                 except NodeLostError as error:
                     self._loop.remove_node(up[0], error)
                     continue
@@ -261,6 +260,14 @@ class Session:
                 if self._may_start(node.id, self._clock()):
                     self._admit(node)
             await self._joined.wait()
+
+    def _take_up(
+        self, request: LeaseRequest, finder: NodeId, found: list[list[FoundObject]]
+    ) -> Wanted:
+        try:
+            return self._union.add(request.lookups, found, request.stores, request.chunk_size_bytes)
+        except ObjectNotFoundError as error:
+            raise error.at_node(finder) from error
 
     def _bring(self, lease: Lease, node: NodeInfo) -> None:
         """The node is to have what the lease wants."""
