@@ -14,6 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -171,15 +172,29 @@ def test_a_node_that_dies_ends_a_distribution_that_is_to_fail(five: RayCluster, 
     five.wait_dead(victim)
 
 
+@contextmanager
+def holding(five: RayCluster, server: S3Server, bucket: str) -> Iterator[subprocess.Popen[str]]:
+    """Another driver, which holds a lease; killed at the end if it is not by then."""
+    env = {**os.environ, **server.environment()}
+    command = [sys.executable, "-c", HOLDER, five.address, bucket]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as driver:
+        try:
+            assert driver.stdout is not None
+            assert driver.stdout.readline() == "held\n"
+            yield driver
+        finally:
+            driver.kill()
+
+
+def scraped_at() -> list[str]:
+    return [address for of_node in xfd_ray.metrics_addresses().values() for address in of_node]
+
+
 def test_nothing_is_left_of_a_driver_that_was_killed(
     five: RayCluster, big: str, s3_server: S3Server
 ) -> None:
-    env = {**os.environ, **s3_server.environment()}
-    command = [sys.executable, "-c", HOLDER, five.address, big]
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as driver:
-        assert driver.stdout is not None
-        assert driver.stdout.readline() == "held\n"
-        addresses = [a for of_node in xfd_ray.metrics_addresses().values() for a in of_node]
+    with holding(five, s3_server, big) as driver:
+        addresses = scraped_at()
         assert len(addresses) == len(alive(five))
         assert all(listens(address) for address in addresses)
         driver.send_signal(signal.SIGKILL)
@@ -188,3 +203,22 @@ def test_nothing_is_left_of_a_driver_that_was_killed(
     for node in alive(five):
         names = {path.name for path in (node.root / big).iterdir()}
         assert names == {"held", ".held.xfd"}
+
+
+def test_a_killed_driver_takes_nothing_from_another(
+    five: RayCluster, big: str, s3_server: S3Server
+) -> None:
+    with holding(five, s3_server, big) as first:
+        addresses = scraped_at()
+        with xfd_ray.distribution(wanted(big), ObjectStoreConfig.make_for_s3(big), keep_s=0):
+            coordinator = ray.get_actor("coordinator", namespace="xfd")
+            assert len(ray.get(coordinator.lease_ids.remote())) == 2
+            first.send_signal(signal.SIGKILL)
+            until(
+                lambda: len(ray.get(coordinator.lease_ids.remote())) == 1,
+                30,
+                "the lease of the killed driver did not expire",
+            )
+            assert all(listens(address) for address in addresses)
+            assert scraped_at() == addresses
+    until(lambda: not coordinator_is_there(), 30, "the coordinator is still there")

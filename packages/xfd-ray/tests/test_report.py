@@ -1,0 +1,54 @@
+"""The report as text."""
+
+from xfd_api.errors import NodeLostError
+from xfd_api.ids import NodeId
+from xfd_api.reports import DistributionReport, NodeResult
+from xfd_ray.report import report_text
+
+MIB = 2**20
+
+
+def result(node: str, **changed: object) -> NodeResult:
+    given = {
+        "node": NodeId(node),
+        "state": "done",
+        "elapsed_s": 1.5,
+        "objects": 3,
+        "files": 3,
+        "bytes": 8 * MIB,
+        "origin_bytes": 8 * MIB,
+        "peer_bytes": 0,
+        "served_bytes": 4 * MIB,
+        "cached_bytes": 0,
+    }
+    return NodeResult(**{**given, **changed})  # type: ignore[arg-type]
+
+
+def test_a_report_tells_nodes_bytes_and_bound():
+    gone = NodeLostError("gone")
+    report = DistributionReport(
+        elapsed_s=2.0,
+        bound_s=1.0,
+        bound_source="observed",
+        catalog_bytes=8 * MIB,
+        missing_bytes=8 * MIB,
+        origin_bytes=8 * MIB,
+        peer_bytes=4 * MIB,
+        cached_bytes=0,
+        retries=3,
+        nodes=(result("a" * 56), result("b" * 56, state="lost", error=gone, joined_late=True)),
+        objects=(),
+        nodes_lost=(NodeId("b" * 56),),
+    )
+    text = report_text(report)
+    assert "amplification 1.000, retries 3" in text
+    assert "elapsed 2.00 s, bound 1.00 s (observed rates), efficiency 0.50" in text
+    assert "lost, late" in text
+    assert f"nodes lost: {'b' * 12}" in text
+    assert "\x1b" not in text
+    assert all(len(line) <= 100 for line in text.splitlines())
+
+
+def test_an_unknown_bound_is_called_unknown():
+    report = DistributionReport(0.1, None, None, 5, 0, 0, 0, 5, 0, (result("a"),), ())
+    assert "bound unknown" in report_text(report)

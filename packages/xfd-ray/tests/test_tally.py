@@ -1,0 +1,118 @@
+"""A lease's books: who has what, what was missing, and what the report says of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from xfd_api.errors import DiskFullError, NodeLostError, ObjectChangedError
+from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
+from xfd_api.reports import ChunkHeld, HeldRun, Inventory, ObjectLanded
+from xfd_api.testing import catalog_of
+from xfd_ray.bound import LinkRates
+from xfd_ray.results import progress_of, report_of
+from xfd_ray.tally import LeaseTally
+
+MIB = 2**20
+A, B = NodeId("a"), NodeId("b")
+BIG, SMALL = ObjectIndex(0), ObjectIndex(1)
+
+
+@pytest.fixture
+def tally() -> LeaseTally:
+    """Two nodes, and two objects: chunks 0 to 2 and chunk 3."""
+    catalog = catalog_of({"big": 3 * MIB, "small": 100})
+    tally = LeaseTally(catalog.objects, catalog.chunks, began=10.0)
+    tally.add_node(A, 10.0)
+    tally.add_node(B, 10.0)
+    return tally
+
+
+def came(chunk: int, source: NodeId | None, size: int = MIB) -> ChunkHeld:
+    return ChunkHeld(OrderId(chunk), ChunkIndex(chunk), 1, source, size, 0.5, 0.5)
+
+
+def nothing(tally: LeaseTally, *nodes: NodeId) -> None:
+    for node in nodes:
+        tally.took_inventory(node, (BIG, SMALL), Inventory(), 11.0)
+
+
+def test_bytes_are_booked_where_they_came_from_and_went_to(tally):
+    nothing(tally, A, B)
+    for chunk, size in ((0, MIB), (1, MIB), (2, MIB), (3, 100)):
+        tally.held(A, came(chunk, None, size), 12.0)
+        tally.held(B, came(chunk, A, size), 13.0)
+    for node, when in ((A, 12.0), (B, 14.0)):
+        for index in (BIG, SMALL):
+            tally.landed(node, ObjectLanded(index), when)
+    assert tally.is_done
+    report = report_of(tally, 99.0, retries=2, rates=LinkRates(origin=MIB))
+    total = 3 * MIB + 100
+    assert report.elapsed_s == 4.0  # to the last file, not to when it was asked for
+    assert (report.origin_bytes, report.peer_bytes, report.missing_bytes) == (total, total, total)
+    assert (report.bound_s, report.bound_source) == (total / MIB, "configured")
+    assert [node.served_bytes for node in report.nodes] == [total, 0]
+    assert [item.origin_bytes for item in report.objects] == [3 * MIB, 100]
+    assert progress_of(tally, 12.0).done_bytes == 2 * total
+
+
+def test_what_was_there_is_not_missing(tally):
+    whole = Inventory(
+        held=(HeldRun(ChunkIndex(0), (1, 1, 1)),), landed=(BIG,), cached_bytes=3 * MIB
+    )
+    tally.took_inventory(A, (BIG, SMALL), whole, 11.0)
+    partly = Inventory(held=(HeldRun(ChunkIndex(1), (None,)),))
+    tally.took_inventory(B, (BIG, SMALL), partly, 11.0)
+    assert tally.nodes[A].missing_bytes == 100
+    assert tally.nodes[B].missing_bytes == 2 * MIB + 100
+    assert tally.lacked == {0, 2, 3}
+    assert tally.lacked - tally.had == {3}  # only this must leave the origin
+    report = report_of(tally, 12.0, retries=0, rates=None)
+    assert report.cached_bytes == 3 * MIB
+    assert [item.nodes_cached for item in report.objects] == [1, 0]
+
+
+def test_a_lost_node_does_not_keep_the_others_waiting(tally):
+    nothing(tally, A, B)
+    tally.landed(A, ObjectLanded(BIG), 12.0)
+    tally.landed(A, ObjectLanded(SMALL), 12.0)
+    assert not tally.is_done
+    tally.lost(B, NodeLostError("gone", node="b"), 13.0)
+    assert tally.is_done
+    report = report_of(tally, 13.0, retries=0, rates=None)
+    assert report.nodes_lost == (B,)
+    assert [node.state for node in report.nodes] == ["done", "lost"]
+
+
+def test_a_node_that_failed_is_done_and_says_why(tally):
+    nothing(tally, A, B)
+    full = DiskFullError("no room", node="b")
+    assert tally.failed(B, (BIG, SMALL), full, 12.0)
+    assert tally.nodes[B].done_at == 12.0
+    assert tally.failed_everywhere() is None
+    assert not tally.failed(B, (ObjectIndex(77),), full, 12.0)
+
+
+def test_an_object_that_fails_everywhere_is_known_by_its_error(tally):
+    nothing(tally, A, B)
+    changed = ObjectChangedError("changed", object="small")
+    for node in (A, B):
+        tally.failed(node, (SMALL,), changed, 12.0)
+    assert tally.failed_everywhere() is changed
+
+
+def test_a_shared_file_counts_on_both_nodes_when_its_writer_has_landed_it(tally):
+    nothing(tally, A)
+    tally.took_inventory(B, (BIG, SMALL), Inventory(elsewhere=((BIG, A), (SMALL, A))), 11.0)
+    assert tally.nodes[B].missing_bytes == 0
+    tally.landed(A, ObjectLanded(BIG), 12.0)
+    tally.landed(A, ObjectLanded(SMALL), 12.5)
+    assert tally.nodes[B].done_at == 12.5
+
+
+def test_a_worker_that_comes_back_begins_anew(tally):
+    nothing(tally, A)
+    tally.landed(A, ObjectLanded(BIG), 12.0)
+    tally.start_over(A)
+    assert tally.nodes[A].landed == 0
+    tally.took_inventory(A, (BIG, SMALL), Inventory(landed=(BIG, SMALL)), 14.0)
+    assert tally.nodes[A].done_at == 14.0

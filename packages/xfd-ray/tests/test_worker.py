@@ -1,0 +1,125 @@
+"""A node's side of the control channel, over a data plane in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+from inprocess import STORES, story
+
+from xfd_api.errors import DiskFullError, InternalError
+from xfd_api.ids import ChunkIndex, NodeId, OrderId, SwarmId
+from xfd_api.orders import Fetch
+from xfd_api.reports import ChunkHeld, NodeCounters, ObjectLanded
+from xfd_api.settings import SwarmTicket
+from xfd_api.testing import FakeDataPlane, FakeOrigin, catalog_of
+from xfd_ray.worker import Exchange, NodeWorker
+
+MIB = 2**20
+SWARM = SwarmId("0123456789abcdef")
+CATALOG = catalog_of({"big": 2 * MIB})
+FETCH_ALL = (Fetch(OrderId(1), ChunkIndex(0), 2, None),)
+
+
+async def joined() -> tuple[NodeWorker, FakeDataPlane]:
+    plane = FakeDataPlane(NodeId("n0"), FakeOrigin({"big": 2 * MIB}))
+    worker = NodeWorker(NodeId("n0"), "127.0.0.1", data_plane=lambda node, settings: plane)
+    await worker.hello()
+    await worker.join(SwarmTicket(SWARM, "secret"))
+    await worker.extend(SWARM, CATALOG, STORES)
+    return worker, plane
+
+
+@story
+async def test_orders_go_in_and_what_happened_comes_out():
+    worker, _ = await joined()
+    report = await worker.exchange(SWARM, Exchange(1, FETCH_ALL, ack=0))
+    assert [type(event) for event in report.events] == [ChunkHeld, ChunkHeld, ObjectLanded]
+    assert (report.seq, report.counters.origin_bytes) == (1, 2 * MIB)
+    await worker.close()
+
+
+@story
+async def test_a_poll_is_answered_when_time_is_up_or_a_later_one_comes():
+    worker, plane = await joined()
+    plane.paused = True
+    idle = await worker.exchange(SWARM, Exchange(1, (), ack=0, max_wait_s=0.01))
+    assert idle.events == ()
+    waiting = asyncio.create_task(worker.exchange(SWARM, Exchange(2, (), idle.seq, max_wait_s=30)))
+    await asyncio.sleep(0)
+    later = asyncio.create_task(
+        worker.exchange(SWARM, Exchange(3, FETCH_ALL, idle.seq, max_wait_s=30))
+    )
+    assert (await waiting).events == ()
+    plane.resume()
+    assert len((await later).events) > 0
+    await worker.close()
+
+
+@story
+async def test_orders_that_come_twice_are_taken_once_and_in_their_order():
+    worker, plane = await joined()
+    second = asyncio.create_task(worker.exchange(SWARM, Exchange(2, FETCH_ALL[:1], ack=0)))
+    await asyncio.sleep(0.01)
+    assert plane.submitted == []  # the first exchange is still on its way
+    await worker.exchange(SWARM, Exchange(1, (), ack=0, max_wait_s=0.01))
+    report = await second
+    again = await worker.exchange(
+        SWARM, Exchange(2, FETCH_ALL[:1], ack=0, again=True, max_wait_s=0.01)
+    )
+    assert plane.submitted == list(FETCH_ALL)
+    assert set(report.events) <= set(again.events)
+    await worker.close()
+
+
+@story
+async def test_errors_say_which_node_they_come_from():
+    worker, plane = await joined()
+    plane.extend_error = DiskFullError("no room", path="/data")
+    with pytest.raises(DiskFullError) as told:
+        await worker.extend(SWARM, CATALOG, STORES)
+    assert (told.value.node, told.value.path) == ("n0", "/data")
+    with pytest.raises(InternalError):
+        await worker.exchange(SwarmId("another"), Exchange(1, (), 0))
+    await worker.close()
+
+
+@story
+async def test_leaving_answers_the_poll_that_waits():
+    worker, plane = await joined()
+    waiting = asyncio.create_task(worker.exchange(SWARM, Exchange(1, (), 0, max_wait_s=30)))
+    await asyncio.sleep(0.01)
+    await worker.leave(SWARM)
+    assert (await asyncio.wait_for(waiting, 5)).events == ()
+    assert plane.left == [SWARM]
+    await worker.close()
+
+
+@story
+async def test_metrics_tell_what_the_data_plane_counted():
+    worker, plane = await joined()
+    plane.counted = NodeCounters(origin_bytes=5, peer_bytes=6, cached_bytes=7, active_served=2)
+    hello = await worker.hello()
+    url = f"http://{hello.metrics_address}/metrics"
+    text = await asyncio.to_thread(lambda: urllib.request.urlopen(url).read().decode())
+    for line in (
+        'xfd_bytes_total{source="origin"} 5.0',
+        'xfd_bytes_total{source="peer"} 6.0',
+        'xfd_bytes_total{source="cache"} 7.0',
+        'xfd_active_transfers{kind="served"} 2.0',
+        "xfd_retries_total 0.0",
+    ):
+        assert line in text.splitlines()
+    await worker.close()
+
+
+def test_a_worker_loads_no_pandas_and_no_numpy():
+    script = (
+        "import sys, xfd_ray.actors; "
+        "print([m for m in ('numpy', 'pandas', 'pyarrow', 'rich.progress') if m in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
