@@ -47,8 +47,8 @@ impl From<&NodeSettings> for ConnectOptions {
 
 /// More than the object store parallelism that a user may ask for by default.
 const KEPT_CONNECTIONS: usize = 1024;
-/// Below the 5 to 20 s after which common stores and load balancers close a silent connection
-/// would be wasteful between bursts; a connection closed meanwhile is only dialled again.
+/// Bridges the pauses between bursts. Stores close silent connections after some seconds to a
+/// minute; one that was closed first is only dialled again.
 const KEPT_FOR: Duration = Duration::from_secs(30);
 const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const METADATA_READ_TIMEOUT: Duration = Duration::from_secs(2);

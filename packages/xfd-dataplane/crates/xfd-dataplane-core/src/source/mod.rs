@@ -1,6 +1,6 @@
 //! Origins behind one trait: S3, a local directory, a web server, memory and a faulty wrapper.
 //!
-//! One conformance suite (`tests/origins.rs`) holds them all to the same rules:
+//! One conformance suite (`tests/origins`) holds them all to the same rules:
 //!
 //! * [`Origin::head`] tells size, ETag, time and checksum of one object, or `ObjectNotFound`.
 //! * [`Origin::list`] gives every key under a prefix of whole segments, in the order of their

@@ -16,6 +16,8 @@ use crate::support::{s3, s3s, weed};
 pub struct Place {
     pub origin: Arc<dyn Origin>,
     pub can_list: bool,
+    /// Whether its lists tell ETags, as those of S3 do and those of s3s-fs do not.
+    pub lists_etags: bool,
     store: Store,
 }
 
@@ -51,6 +53,7 @@ pub async fn memory() -> Option<Place> {
     Some(Place {
         origin: memory.clone(),
         can_list: true,
+        lists_etags: true,
         store: Store::Memory(memory),
     })
 }
@@ -63,6 +66,7 @@ pub async fn directory() -> Option<Place> {
     Some(Place {
         origin: origin_of(&config).await,
         can_list: true,
+        lists_etags: true,
         store: Store::Directory(directory),
     })
 }
@@ -83,6 +87,7 @@ async fn web_with(abilities: Abilities) -> Place {
     Place {
         origin: origin_of(&config).await,
         can_list: false,
+        lists_etags: false,
         store: Store::Web(server),
     }
 }
@@ -93,6 +98,7 @@ pub async fn seaweed() -> Option<Place> {
     Some(Place {
         origin: origin_of(&config).await,
         can_list: true,
+        lists_etags: true,
         store: Store::S3(s3::client(
             &weed.endpoint,
             weed::ACCESS_KEY,
@@ -112,6 +118,7 @@ pub async fn s3s_fs() -> Option<Place> {
     Some(Place {
         origin: origin_of(&StoreConfig::S3(config)).await,
         can_list: true,
+        lists_etags: false,
         store: Store::S3(s3::client(endpoint, s3s::ACCESS_KEY, s3s::SECRET_KEY)),
     })
 }

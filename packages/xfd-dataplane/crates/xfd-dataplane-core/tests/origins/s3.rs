@@ -93,16 +93,35 @@ async fn a_bucket_that_is_not_there_is_not_found() {
 async fn the_store_s_checksum_is_found() {
     let Some(weed) = weed().await else { return };
     let client = s3::client(&weed.endpoint, weed::ACCESS_KEY, weed::SECRET_KEY);
-    s3::put(&client, weed::BUCKET, "sum/md5", b"hello").await;
     let origin = origin_of(&StoreConfig::S3(weed_config(&weed.endpoint))).await;
-    let checksum = origin
-        .head(None, "sum/md5")
+    let found = async |key: &str| {
+        let checksum = origin.head(None, key).await.unwrap().checksum;
+        checksum.map(|checksum| (checksum.algorithm, checksum.value))
+    };
+
+    s3::put(&client, weed::BUCKET, "sum/md5", b"123456789").await;
+    let md5 = "25f9e794323b453885f5181f1b624d0b".to_owned();
+    assert_eq!(found("sum/md5").await, Some((ChecksumAlgorithm::Md5, md5)));
+
+    client
+        .put_object()
+        .bucket(weed::BUCKET)
+        .key("sum/crc64")
+        .checksum_algorithm(aws_sdk_s3::types::ChecksumAlgorithm::Crc64Nvme)
+        .body(b"123456789".to_vec().into())
+        .send()
         .await
-        .unwrap()
-        .checksum
         .unwrap();
-    assert_eq!(checksum.algorithm, ChecksumAlgorithm::Md5);
-    assert_eq!(checksum.value, "5d41402abc4b2a76b9719d911017c592");
+    let crc64 = "ae8b14860a799888".to_owned();
+    let expected = Some((ChecksumAlgorithm::Crc64Nvme, crc64));
+    assert_eq!(found("sum/crc64").await, expected);
+
+    // The ETag of an object in parts is no MD5 of its bytes.
+    let parts = [pattern(5 << 20), pattern(10)];
+    s3::put_in_parts(&client, weed::BUCKET, "sum/parts", &parts).await;
+    assert_eq!(found("sum/parts").await, None);
+    let body = origin.get(get("sum/parts", None, None)).await;
+    assert!(bytes_of(body).await.unwrap() == parts.concat());
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use aws_sdk_s3::config::{
     BehaviorVersion, Builder, Credentials, Region, RequestChecksumCalculation,
 };
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 
 /// A client with static keys.
 pub fn client(endpoint: &str, access_key: &str, secret_key: &str) -> Client {
@@ -32,6 +33,40 @@ pub async fn put(client: &Client, bucket: &str, key: &str, bytes: &[u8]) {
         .bucket(bucket)
         .key(key)
         .body(ByteStream::from(bytes.to_vec()))
+        .send()
+        .await
+        .unwrap();
+}
+
+/// Writes one object as a multi-part upload; parts but the last have 5 MiB or more.
+pub async fn put_in_parts(client: &Client, bucket: &str, key: &str, parts: &[Vec<u8>]) {
+    let upload = client.create_multipart_upload().bucket(bucket).key(key);
+    let upload = upload.send().await.unwrap().upload_id.unwrap();
+    let mut done = CompletedMultipartUpload::builder();
+    for (number, part) in (1..).zip(parts) {
+        let sent = client
+            .upload_part()
+            .bucket(bucket)
+            .key(key)
+            .upload_id(&upload)
+            .part_number(number)
+            .body(ByteStream::from(part.clone()))
+            .send()
+            .await
+            .unwrap();
+        done = done.parts(
+            CompletedPart::builder()
+                .part_number(number)
+                .set_e_tag(sent.e_tag)
+                .build(),
+        );
+    }
+    client
+        .complete_multipart_upload()
+        .bucket(bucket)
+        .key(key)
+        .upload_id(upload)
+        .multipart_upload(done.build())
         .send()
         .await
         .unwrap();
