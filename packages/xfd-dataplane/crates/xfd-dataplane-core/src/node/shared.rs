@@ -218,7 +218,7 @@ fn report_failed(swarm: &Arc<Swarm>, entry: &Entry, failure: Failure) {
             swarm.store.fail(object);
             swarm.events.push(NodeEvent::ObjectFailed {
                 object,
-                error: error.clone(),
+                error: (*error).clone(),
                 chunks_suspect: false,
             });
         }
@@ -228,7 +228,7 @@ fn report_failed(swarm: &Arc<Swarm>, entry: &Entry, failure: Failure) {
         order: entry.key.1,
         chunk: entry.chunk,
         source: entry.source.clone(),
-        error,
+        error: *error,
         fault,
         bad_bytes,
         is_final,

@@ -37,7 +37,7 @@ pub(crate) struct Held {
 /// The order is given up.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    pub(crate) error: Error,
+    pub(crate) error: Box<Error>,
     pub(crate) fault: Fault,
     pub(crate) bad_bytes: bool,
     pub(crate) is_final: bool,
@@ -51,7 +51,7 @@ impl Failure {
             fault: Fault::Origin,
             bad_bytes: error.kind == Kind::ChecksumMismatch,
             is_final: !error.is_transient() && error.kind != Kind::ChecksumMismatch,
-            error,
+            error: Box::new(error),
         }
     }
 
@@ -60,7 +60,7 @@ impl Failure {
             fault: Fault::Peer,
             bad_bytes: error.kind == Kind::ChecksumMismatch,
             is_final: false,
-            error,
+            error: Box::new(error),
         }
     }
 
@@ -72,7 +72,7 @@ impl Failure {
                 error.kind,
                 Kind::DiskFull | Kind::DestinationNotWritable | Kind::Cancelled
             ),
-            error,
+            error: Box::new(error),
         }
     }
 }
@@ -115,12 +115,12 @@ impl Work<'_> {
         let committed = match &self.entry.source {
             Source::Origin => {
                 let _active = stats.active_origin.active();
-                self.from_origin(&mut lease, &mut times).await?;
+                self.read_origin(&mut lease, &mut times).await?;
                 commit(lease, None, Failure::of_origin)?
             }
             Source::Peer(peer) => {
                 let _active = stats.active_peer.active();
-                let crc = self.from_peer(peer, &mut lease, &mut times).await?;
+                let crc = self.read_peer(peer, &mut lease, &mut times).await?;
                 commit(lease, Some(crc), Failure::of_peer)?
             }
         };
