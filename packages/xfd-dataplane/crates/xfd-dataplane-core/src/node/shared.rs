@@ -1,14 +1,16 @@
 //! What all swarms of a node share, and the way of an order from the queue to its report.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::decides::queue::{Entry, Key, Queue, Step};
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 use crate::limits::Limits;
 use crate::model::{NodeEvent, NodeId, NodeSettings, ObjectIndex, Source};
 use crate::node::orders::Begin;
@@ -116,8 +118,9 @@ impl Shared {
             let fetched = tokio::select! {
                 biased;
                 () = stop.cancelled() => None,
-                fetched = work.run() => Some(fetched),
+                fetched = AssertUnwindSafe(work.run()).catch_unwind() => Some(fetched),
             };
+            let fetched = fetched.map(|fetched| fetched.unwrap_or_else(|_| Err(panicked())));
             node.settle(&work, fetched);
             drop(guard);
         });
@@ -196,6 +199,11 @@ impl Swarms for Shared {
     fn served(&self, swarm: &str) -> Option<Served> {
         self.members().by_id.get(swarm).map(|swarm| swarm.served())
     }
+}
+
+/// A bug in one fetch costs its order, not the slot.
+fn panicked() -> Failure {
+    Failure::of_node(Error::new(Kind::Internal, "A fetch panicked"))
 }
 
 fn report_held(swarm: &Swarm, entry: &Entry, held: &Held) {
