@@ -26,6 +26,9 @@ const READY_WAIT: Duration = Duration::from_millis(50);
 
 type Sender = SendRequest<Empty<Bytes>>;
 
+/// Kept connections by address, and since when they are idle.
+type Idle = Arc<Mutex<HashMap<String, Vec<(Sender, Instant)>>>>;
+
 /// One GET.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
@@ -44,7 +47,7 @@ pub struct Ask<'a> {
 /// Connections to peers.
 #[derive(Debug)]
 pub struct Peers {
-    idle: Arc<Mutex<HashMap<String, Vec<(Sender, Instant)>>>>,
+    idle: Idle,
     connect_timeout: Duration,
     read_timeout: Duration,
     relay_wait: Duration,
@@ -59,7 +62,7 @@ pub struct PeerBody {
     length: Option<u64>,
     patience: Duration,
     back: Option<(Sender, String)>,
-    idle: Arc<Mutex<HashMap<String, Vec<(Sender, Instant)>>>>,
+    idle: Idle,
 }
 
 impl Peers {
@@ -84,10 +87,12 @@ impl Peers {
             if !matches!(timeout(READY_WAIT, sender.ready()).await, Ok(Ok(()))) {
                 continue;
             }
-            if let Ok(answer) = self.request(sender, ask).await {
-                return self.judged(answer, ask);
+            let sent = Instant::now();
+            match self.request(sender, ask).await {
+                Ok(answer) => return self.judged(answer, ask),
+                Err(error) if sent.elapsed() > self.connect_timeout => return Err(error),
+                Err(_) => break,
             }
-            break;
         }
         let sender = self.connect(ask.address).await?;
         let answer = self.request(sender, ask).await?;

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! GET /v1/<swarm>/chunks/<index>        Authorization: Bearer <token>    TE: trailers
-//! 200, Content-Length, x-xfd-crc64      the chunk is here, or its checksum is known
-//! 200, chunked, trailer x-xfd-crc64     the chunk is arriving; the trailer is the verdict
-//! 206, Content-Range                    Range: bytes=N- of a chunk whose checksum is known
-//! 401  no such swarm, or not its token  404  the chunk is neither here nor expected
+//! 200, Content-Length, x-xfd-crc64      the chunk is here and its checksum is known
+//! 200, chunked, trailer x-xfd-crc64     the chunk is arriving, or was not verified since an
+//!                                       earlier run; the trailer is the verdict
+//! 206, Content-Range                    the same, for Range: bytes=N-
+//! 401  no such swarm, or not its token  404  the chunk is neither here nor expected soon
 //! 408  it was expected and did not come 503  too many uploads; Retry-After
 //! ```
 //! A body that ends before its length or without its terminator is no chunk: its receiver drops
@@ -22,6 +23,9 @@ pub const CRC_HEADER: HeaderName = HeaderName::from_static("x-xfd-crc64");
 
 /// How long a request waits for an upload slot before it is told to come back.
 pub const UPLOAD_QUEUE_WAIT: Duration = Duration::from_secs(5);
+
+/// How much later than a peer a node may be told of a chunk that it is to fetch.
+pub const ORDER_SKEW: Duration = Duration::from_secs(2);
 
 /// An idle connection is closed by the server after this time, by the client sooner.
 pub const SERVER_IDLE: Duration = Duration::from_secs(15);

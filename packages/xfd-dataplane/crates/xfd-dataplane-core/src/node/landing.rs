@@ -76,6 +76,7 @@ impl Shared {
 
     fn landed(self: &Arc<Self>, swarm: &Arc<Swarm>, object: ObjectIndex, outcome: Result<()>) {
         swarm.has_landed(object);
+        swarm.let_chunks_report();
         match outcome {
             Ok(()) => {
                 let found = swarm.store.object(object);
@@ -84,8 +85,12 @@ impl Shared {
                     None => swarm.events.push(NodeEvent::ObjectLanded { object }),
                 }
             }
-            // Its chunks are on their way again, or nobody wants it.
-            Err(error) if error.kind == Kind::Cancelled => {}
+            // Nobody wants it, or its chunks are on their way again; they may even be here.
+            Err(error) if error.kind == Kind::Cancelled => {
+                if swarm.store.ready().contains(&object) {
+                    swarm.land(object);
+                }
+            }
             Err(error) => fail(swarm, object, error),
         }
     }

@@ -1,20 +1,22 @@
 //! What all swarms of a node share, and the way of an order from the queue to its report.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::decides::queue::{Entry, Key, Queue, Step};
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 use crate::limits::Limits;
 use crate::model::{NodeEvent, NodeId, NodeSettings, ObjectIndex, Source};
 use crate::node::orders::Begin;
 use crate::node::origins::Origins;
 use crate::node::swarm::{OWN_ORDERS, Swarm};
-use crate::node::work::{Failure, Held, Outcome, Work};
+use crate::node::work::{Failure, Fetched, Held, Outcome, Work};
 use crate::peer::Peers;
 use crate::server::{Served, Swarms};
 use crate::stats::Counters;
@@ -113,18 +115,28 @@ impl Shared {
                 swarm: &swarm,
                 entry: &entry,
             };
-            let outcome = tokio::select! {
+            let fetched = tokio::select! {
                 biased;
                 () = stop.cancelled() => None,
-                outcome = work.run() => Some(outcome),
+                fetched = AssertUnwindSafe(work.run()).catch_unwind() => Some(fetched),
             };
-            node.end(&swarm, &entry, outcome);
+            let fetched = fetched.map(|fetched| fetched.unwrap_or_else(|_| Err(panicked())));
+            node.settle(&work, fetched);
             drop(guard);
         });
     }
 
-    /// Reports an order, unless it was cancelled, and goes on with the next ones.
-    fn end(self: &Arc<Self>, swarm: &Arc<Swarm>, entry: &Entry, outcome: Option<Outcome<Held>>) {
+    fn settle(self: &Arc<Self>, work: &Work<'_>, fetched: Option<Outcome<Fetched>>) {
+        {
+            let _reporting = work.swarm.reporting();
+            let settled = fetched.map(|fetched| fetched.and_then(|it| work.settle(it)));
+            self.end(work.swarm, work.entry, settled);
+        }
+        self.pump();
+    }
+
+    /// Reports an order, unless it was cancelled.
+    fn end(&self, swarm: &Arc<Swarm>, entry: &Entry, outcome: Option<Outcome<Held>>) {
         let is_held = matches!(outcome, Some(Ok(_)));
         let ended = swarm.orders().end(entry, is_held);
         self.ready().remove(&entry.key);
@@ -154,16 +166,15 @@ impl Shared {
             }
             None => {}
         }
+        if ended.last {
+            swarm.store.unexpect(entry.chunk);
+        }
         if !is_held {
-            if ended.last {
-                swarm.store.unexpect(entry.chunk);
-            }
             let mut queue = self.queue();
             for other in ended.behind {
                 queue.push(other);
             }
         }
-        self.pump();
     }
 
     /// The order's peer lets it wait: another one may have its slot.
@@ -188,6 +199,11 @@ impl Swarms for Shared {
     fn served(&self, swarm: &str) -> Option<Served> {
         self.members().by_id.get(swarm).map(|swarm| swarm.served())
     }
+}
+
+/// A bug in one fetch costs its order, not the slot.
+fn panicked() -> Failure {
+    Failure::of_node(Error::new(Kind::Internal, "A fetch panicked"))
 }
 
 fn report_held(swarm: &Swarm, entry: &Entry, held: &Held) {
@@ -218,7 +234,7 @@ fn report_failed(swarm: &Arc<Swarm>, entry: &Entry, failure: Failure) {
             swarm.store.fail(object);
             swarm.events.push(NodeEvent::ObjectFailed {
                 object,
-                error: error.clone(),
+                error: (*error).clone(),
                 chunks_suspect: false,
             });
         }
@@ -228,7 +244,7 @@ fn report_failed(swarm: &Arc<Swarm>, entry: &Entry, failure: Failure) {
         order: entry.key.1,
         chunk: entry.chunk,
         source: entry.source.clone(),
-        error,
+        error: *error,
         fault,
         bad_bytes,
         is_final,

@@ -6,10 +6,11 @@
 //! good.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::{CatalogObject, Durability, NodeEvent, ObjectIndex, Unpack};
 use crate::node::landing;
 use crate::node::shared::Shared;
@@ -148,7 +149,14 @@ impl Shared {
             };
             let runtime = node.runtime.clone();
             runtime.spawn_blocking(move || {
-                let outcome = run(&node, &swarm, &object, behind, &stop);
+                // Archives are strangers' work: a decoder that panics costs the archive alone.
+                let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
+                    run(&node, &swarm, &object, behind, &stop)
+                }));
+                let outcome = outcome.unwrap_or_else(|_| {
+                    let error = Error::new(Kind::Internal, "Unpacking panicked");
+                    Err(error.with_object(&object.found.key))
+                });
                 drop(place);
                 node.unpacked(&swarm, &object, outcome, behind);
                 drop(guard);

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::header::{
@@ -16,10 +16,13 @@ use tokio::time::timeout;
 use crate::model::{ChunkIndex, Secret};
 use crate::server::body::{self, AnswerBody, Upload};
 use crate::server::{Served, Server};
-use crate::store::Follow;
-use crate::wire::{CRC_HEADER, UPLOAD_QUEUE_WAIT, crc_text};
+use crate::store::{ChunkReader, Follow};
+use crate::wire::{CRC_HEADER, ORDER_SKEW, UPLOAD_QUEUE_WAIT, crc_text};
 
 type Answer = Response<AnswerBody>;
+
+/// Between two looks for an order that is on its way here.
+const ORDER_LOOK: Duration = Duration::from_millis(10);
 
 pub(crate) async fn answer(
     server: &Server,
@@ -62,7 +65,9 @@ async fn upload(
     chunk: ChunkIndex,
     from: u64,
 ) -> std::result::Result<Answer, StatusCode> {
-    let mut reader = served.store.reader(chunk).ok_or(StatusCode::NOT_FOUND)?;
+    let mut reader = reader(server, &served, chunk)
+        .await
+        .ok_or(StatusCode::NOT_FOUND)?;
     let size = reader.size();
     // Of a chunk in flight even a pinned checksum is no promise: only its end is the verdict.
     let known = reader.crc().filter(|_| !reader.is_in_flight());
@@ -120,6 +125,23 @@ async fn upload(
         slot,
     });
     Ok(response)
+}
+
+/// A reader of the chunk. A peer's order may reach it before this node's own order for the chunk
+/// arrives here, so one that is known and not expected yet is given a moment.
+async fn reader(server: &Server, served: &Served, chunk: ChunkIndex) -> Option<ChunkReader> {
+    let asked = Instant::now();
+    let patience = ORDER_SKEW.min(server.relay_wait);
+    loop {
+        if let Some(reader) = served.store.reader(chunk) {
+            return Some(reader);
+        }
+        let is_over = asked.elapsed() >= patience || served.left.is_cancelled();
+        if is_over || served.store.chunk(chunk).is_none() {
+            return None;
+        }
+        tokio::time::sleep(ORDER_LOOK).await;
+    }
 }
 
 /// An upload slot, waited for in a short queue.

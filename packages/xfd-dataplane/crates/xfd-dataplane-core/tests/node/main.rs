@@ -8,6 +8,7 @@
 )]
 
 mod archives;
+mod finding;
 mod gate;
 mod lifecycle;
 mod limits;

@@ -226,3 +226,43 @@ fn a_peer_that_lets_everything_wait_does_not_stop_the_origin() {
     assert_eq!(std::fs::read(b.path("big")).unwrap(), bytes);
     slow.until("it has them", |events| held(events).len() == 10);
 }
+
+#[test]
+fn four_nodes_that_wait_for_each_other_all_finish() {
+    const CHUNKS: u32 = 64;
+    const CHUNK: usize = 64 * 1024;
+    let (origin, found, bytes) = one_object(CHUNKS as usize * CHUNK);
+    let origin = Arc::new(FaultyOrigin::new(origin));
+    let mut tight = settings();
+    tight.node_parallelism = 2;
+    tight.max_uploads = 64;
+    tight.memory_budget_bytes = 1;
+    let mut hosts: Vec<Host> = ["a", "b", "c", "d"]
+        .into_iter()
+        .map(|name| Host::with(name, origin.clone(), tight.clone()))
+        .collect();
+    for host in &hosts {
+        hosts.iter().for_each(|other| host.meet(other));
+        let found = std::slice::from_ref(&found);
+        host.extend(catalog(host.root.path(), found, CHUNK as u64));
+    }
+    // Everybody is told to relay first, and only then what to read from the origin itself.
+    for (me, host) in hosts.iter().enumerate() {
+        let owner = |chunk: u32| chunk as usize % hosts.len();
+        let (own, others): (Vec<u32>, Vec<u32>) = (0..CHUNKS).partition(|it| owner(*it) == me);
+        let order = |chunk: &u32| {
+            let source = match owner(*chunk) {
+                owner if owner == me => Source::Origin,
+                owner => hosts[owner].as_source(),
+            };
+            fetch(u64::from(*chunk), *chunk..*chunk + 1, source)
+        };
+        host.submit(others.iter().chain(&own).map(order).collect());
+    }
+    for host in &mut hosts {
+        host.until_landed(1);
+        assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
+        assert!(failed(&host.events).is_empty(), "{:?}", host.events);
+    }
+    assert_eq!(origin.asked().len(), CHUNKS as usize);
+}
