@@ -84,10 +84,12 @@ impl Peers {
             if !matches!(timeout(READY_WAIT, sender.ready()).await, Ok(Ok(()))) {
                 continue;
             }
-            if let Ok(answer) = self.request(sender, ask).await {
-                return self.judged(answer, ask);
+            let sent = Instant::now();
+            match self.request(sender, ask).await {
+                Ok(answer) => return self.judged(answer, ask),
+                Err(error) if sent.elapsed() > self.connect_timeout => return Err(error),
+                Err(_) => break,
             }
-            break;
         }
         let sender = self.connect(ask.address).await?;
         let answer = self.request(sender, ask).await?;

@@ -84,8 +84,12 @@ impl Shared {
                     None => swarm.events.push(NodeEvent::ObjectLanded { object }),
                 }
             }
-            // Its chunks are on their way again, or nobody wants it.
-            Err(error) if error.kind == Kind::Cancelled => {}
+            // Nobody wants it, or its chunks are on their way again; they may even be here.
+            Err(error) if error.kind == Kind::Cancelled => {
+                if swarm.store.ready().contains(&object) {
+                    swarm.land(object);
+                }
+            }
             Err(error) => fail(swarm, object, error),
         }
     }

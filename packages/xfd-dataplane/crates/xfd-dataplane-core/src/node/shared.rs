@@ -154,10 +154,10 @@ impl Shared {
             }
             None => {}
         }
+        if ended.last {
+            swarm.store.unexpect(entry.chunk);
+        }
         if !is_held {
-            if ended.last {
-                swarm.store.unexpect(entry.chunk);
-            }
             let mut queue = self.queue();
             for other in ended.behind {
                 queue.push(other);
