@@ -8,6 +8,8 @@ Everything is stopped and removed at the end, also after Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +19,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+# Ray Data is used as it is meant to be, but Ray's core complains of how it starts actors.
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 
 import ray
 from rich.console import Console
@@ -47,7 +52,7 @@ def an_object(key: str, **more: Any) -> file_distribution.DownloadRequest:
 class Tokenize(pipelines_v1.Stage):
     """Needs a tokenizer, which is 300 small objects, and a zip of labels."""
 
-    workers = 3
+    workers = 1
     batch_size = 8
     required_resources = pipelines_v1.Resources(cpus=0.5)
 
@@ -119,7 +124,10 @@ def make_artifacts(server: S3Server, weights_mib: int, folder: Path) -> None:
 
 @contextmanager
 def shown_progress() -> Iterator[Any]:
-    """A callback that shows how far a distribution is: a bar on a terminal, else some lines."""
+    """Shows how far a distribution is: a bar on a terminal, else some lines.
+
+    Yields what takes in news, and what ends the bar before other things are printed.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(True))
     with Bars(*columns, TransferSpeedColumn(), console=console) as bars:
         task = bars.add_task("looking for objects", total=None)
@@ -135,15 +143,21 @@ def shown_progress() -> Iterator[Any]:
                     f"{now.origin_bytes / MIB:.0f} from S3, {now.peer_bytes / MIB:.0f} from peers"
                 )
 
-        yield show
+        yield show, bars.stop
 
 
 def run_once(server: S3Server) -> None:
     """Runs the pipeline, and prints its report and what the S3 server counted."""
     before = server.sent_bytes(BUCKET)
-    reports: list[file_distribution.DistributionReport] = []
     began = time.monotonic()
-    with shown_progress() as show:
+    with shown_progress() as (show, finish):
+
+        def tell(report: file_distribution.DistributionReport) -> None:
+            finish()
+            print(xfd_ray.report_text(report, width=console.width))
+            sent = server.sent_bytes(BUCKET) - before
+            print(f"the S3 server itself counted {sent / MIB:.1f} MiB sent", flush=True)
+
         results = pipelines.run_pipeline(
             specs.PipelineSpec(
                 input_data=[f"sentence number {number}" for number in range(96)],
@@ -157,18 +171,15 @@ def run_once(server: S3Server) -> None:
                     secret_access_key=server.owner.secret_access_key,
                 ),
                 on_progress=show,
-                on_report=reports.append,
+                on_report=tell,
             ),
         )
     took = time.monotonic() - began
-    for report in reports:
-        console.print(xfd_ray.report_text(report), highlight=False)
-    sent = server.sent_bytes(BUCKET) - before
-    console.print(f"the S3 server itself counted {sent / MIB:.1f} MiB sent")
     nodes = len({result["node"] for result in results})
-    console.print(
-        f"the pipeline gave {len(results)} results in {took:.1f} s, from workers on {nodes} nodes; "
-        f"the first: {results[0]}\n"
+    print(
+        f"the pipeline gave {len(results)} results, {took:.1f} s after it was called, from workers "
+        f"on {nodes} nodes; the first:\n{results[0]}\n",
+        flush=True,
     )
 
 
@@ -185,6 +196,7 @@ def demo(weights_mib: int) -> None:
             cluster = RayCluster.start(3)
             for node in cluster.nodes:
                 console.print(f"  {node.name} {node.id[:12]} keeps files in {node.root}")
+            logging.getLogger("ray.data").setLevel(logging.ERROR)
             ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
             console.rule("First run: each byte leaves S3 once, the nodes give it to each other")
             run_once(server)
@@ -205,7 +217,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="nox -s demo --", description=__doc__)
     parser.add_argument("--weights-mib", type=int, default=256, help="size of the weights file")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
     try:
         demo(options.weights_mib)
     except KeyboardInterrupt:

@@ -24,8 +24,11 @@ class Member:
         strikes: nodes that it failed in a row; rests: how often it was rested for all.
         reads: chunks it was ever ordered to read from the origin.
         depth_bytes: how much work it should have.
-        down, up: bytes per second that it moves, as far as is known; `up_share` compares its
-            uplink with the swarm's best (1.0).
+        down: bytes per second that it receives in all, as far as is known.
+        receiving, sending: average pace of its streams, seconds per byte, see `rates`; of so
+            many `receipts` and `sendings`.
+        up_share: its uplink, compared with the swarm's best (1.0).
+        speed_class: 0 for the fast ones; each further class has half the rate.
     """
 
     __slots__ = (
@@ -53,13 +56,16 @@ class Member:
         "queued",
         "queued_bytes",
         "reads",
+        "receipts",
         "received_bytes",
+        "receiving",
         "rests",
+        "sending",
+        "sendings",
         "served_bytes",
         "speed_class",
         "strikes",
         "traits",
-        "up",
         "up_share",
         "wants",
     )
@@ -84,7 +90,10 @@ class Member:
         self.known = 0
         self.depth_bytes = 0.0
         self.down = traits.down_bytes_per_s
-        self.up = traits.up_bytes_per_s
+        self.receiving = 0.0
+        self.sending = 0.0
+        self.receipts = 0
+        self.sendings = 0
         self.up_share = 1.0
         self.speed_class = 0
         self.received_bytes = 0

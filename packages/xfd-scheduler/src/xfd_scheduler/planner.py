@@ -15,6 +15,8 @@ to late joiners everything, and to anyone what failed.
 
 from __future__ import annotations
 
+from array import array
+
 from xfd_api.ids import ChunkIndex, OrderId
 from xfd_api.orders import Fetch
 from xfd_scheduler import selection
@@ -24,6 +26,7 @@ from xfd_scheduler.swarm import NOBODY, ORIGIN, Swarm, key_of
 
 CANDIDATES = 8
 SKIPS = 64
+RUNS_IN_FLIGHT = 16
 
 
 class Planner:
@@ -85,8 +88,10 @@ class Planner:
                 return
 
     def _run_limit(self) -> int:
-        """Chunks of one wave: so few that the chunks in flight stem from 2 * fan_out waves."""
-        return max(1, self.settings.download_slots // (2 * self.settings.fan_out))
+        """Chunks of one wave. Few, so that the chunks in flight stem from many waves and every
+        uplink has its part of them; more than one, so that orders and plans cost less.
+        """
+        return max(1, self.settings.download_slots // RUNS_IN_FLIGHT)
 
     def _wave(self, first: int) -> bool:
         """Launches a run of unborn chunks; False where nobody may read the origin now."""
@@ -123,7 +128,11 @@ class Planner:
         if reader is None:
             return False
         order = [node for node in order if node != reader]
-        seats = selection.seats([reader], order, self._room_below(fan_out))
+        if self.settings.relay:
+            seats = selection.seats([reader], order, self._room_below(fan_out))
+        else:
+            line = [reader, *order]
+            seats = [line[place] for place in selection.doubled(len(order))]
         self._commit(first, count, takers, reader, order, seats)
         return True
 
@@ -138,7 +147,7 @@ class Planner:
         for chunk in chunks:
             for node in positions(swarm.pending[chunk]):  # a banned node's own fetching
                 swarm.extra[key_of(node, chunk)] = swarm.source_of(node, chunk)
-        wave = [NOBODY] * swarm.next_index
+        wave = array("i", [NOBODY]) * swarm.next_index
         wave[reader] = ORIGIN
         member = members[reader]
         member.reads += count
@@ -147,14 +156,24 @@ class Planner:
         launch = swarm.launched
         ahead = self.settings.download_slots // 2 // self._run_limit()
         self._give(member, run, chunks, size, ORIGIN, swarm.urgency(first, launch - ahead))
-        urgency = swarm.urgency(first, launch)
+        levels = {reader: 0}
+        for node, source in zip(order, seats, strict=True):
+            levels[node] = levels[source] + 1
+        inside = set(seats)
+        deepest = max(levels.values(), default=0)
+        by_level = [
+            swarm.urgency(first, launch - ahead * (deepest - level) // max(deepest, 1))
+            for level in range(deepest + 1)
+        ]
         for node, source in zip(order, seats, strict=True):
             wave[node] = source
             member = members[node]
             swarm.promise(member, source, count, size)
+            urgency = by_level[levels[node] if node in inside else deepest]
             self._give(member, run, chunks, size, source, urgency)
         for chunk in chunks:
             swarm.waves[chunk] = wave
+            swarm.launches[chunk] = launch
             swarm.pending[chunk] |= takers
             swarm.last_reader[chunk] = reader
             left = swarm.open_on[chunk] & ~takers
@@ -206,7 +225,9 @@ class Planner:
             member = members[node]
             if not offering & member.bit or member.promised >= self._promise_limit(member):
                 return 0
-            return min(self.settings.upload_slots, round(fan_out * member.up_share))
+            if not member.speed_class:
+                return fan_out
+            return round(fan_out * member.up_share)
 
         return room
 
@@ -301,6 +322,7 @@ class Planner:
                 continue
             if relaying is not None and not swarm.is_rooted(node, relaying, member.index):
                 continue
-            if best == NOBODY or peer.clock < least:
-                best, least = node, peer.clock
+            load = (peer.promised + 1) / peer.up_share
+            if best == NOBODY or load < least:
+                best, least = node, load
         return best

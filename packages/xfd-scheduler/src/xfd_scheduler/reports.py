@@ -97,6 +97,7 @@ class Reports:
                 self.faults.object_failed(member, event)
         if report.full is not None:
             self._full(member, report.full, gap=last is not None and report.seq != last + 1)
+        self.swarm.speeds.sample(member, report.events, self.swarm.by_id)
         rates.measure(member, now)
         self.resize(member)
 

@@ -161,6 +161,7 @@ class Scheduler:
         swarm.members[member.index] = member
         swarm.by_id[member.id] = member
         swarm.offering |= member.bit
+        swarm.speeds.told(member)
         self._reports.resize(member)
 
 

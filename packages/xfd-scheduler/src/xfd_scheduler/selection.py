@@ -25,6 +25,15 @@ def order_in_tree(
     return by_clock
 
 
+def doubled(count: int) -> list[int]:
+    """The source of each of `count` nodes by its place in their order; the root's place is 0.
+
+    Whoever has the chunk sends it to one more node in each round: places 1, 2-3, 4-7 ... get it
+    from places 0, 0-1, 0-3 ..., so that N nodes take ceil(log2 N) rounds after the first.
+    """
+    return [place - (1 << (place.bit_length() - 1)) for place in range(1, count + 1)]
+
+
 def seats(roots: Sequence[int], order: Sequence[int], fan_out: FanOut) -> list[int]:
     """The source of each node of `order`, given who holds (or will hold) the bytes already.
 

@@ -19,10 +19,13 @@ class SchedulerSettings:
             (`object_store_parallelism`). Kept whatever the nodes run first: the sum over the nodes
             of min(origin orders, `download_slots`) never exceeds it.
         attempts: failures of one chunk on one node before the object fails there.
+        relay: whether a node sends on a chunk while it still receives it. Without, a chunk spreads by
+            doubling: each holder sends it to one node after the other.
         fan_out: nodes that one node sends one chunk on to; at most `upload_slots`.
         queue_s: seconds of work that a node is kept supplied with, if that is more than
             `report_intervals` report intervals; never less than 2 * `download_slots` chunks.
-        report_intervals: see `queue_s`.
+        report_intervals: see `queue_s`. What is known of a queue is up to one interval old, new
+            orders take up to another one to arrive, and a node is given more when half is left.
         report_interval_s: seconds between two reports of a node until it is measured; None for
             a thousandth of a second per node.
         assumed_bytes_per_s: what a node moves until it is measured.
@@ -37,12 +40,13 @@ class SchedulerSettings:
     upload_slots: int = 32
     origin_slots: int = 1000
     attempts: int = 6
+    relay: bool = True
     fan_out: int = 4
     queue_s: float = 0.25
-    report_intervals: float = 3.0
+    report_intervals: float = 6.0
     report_interval_s: float | None = None
     assumed_bytes_per_s: float = 3.0e9
-    rest_s: float = 0.25
+    rest_s: float = 0.1
     rest_ceiling_s: float = 20.0
     strikes: int = 3
     assignments_per_plan: int = 200_000

@@ -10,7 +10,7 @@ For each node and chunk exactly one of these is true:
 
 `open_on`, `pending` and `holders` say so by chunk (bit sets over nodes); `Member.open` says the
 first by node as well. Whom a pending chunk comes from is in `extra`, or else in the wave that
-launched it: a wave's sources are one list over nodes, shared by its chunks, because a thousand
+launched it: a wave's sources are one array over nodes, shared by its chunks, because a thousand
 nodes with a thousand orders each would need a gigabyte of single entries.
 
 Order ids are computed, not stored: `generation << 52 | node << 32 | chunk`. A generation ends when
@@ -18,6 +18,8 @@ an order fails or is cancelled, so a late report of it is told from one of its s
 """
 
 from __future__ import annotations
+
+from array import array
 
 from xfd_api.chunks import Catalog
 from xfd_api.errors import XfdError
@@ -27,6 +29,7 @@ from xfd_scheduler.backoff import Alarms
 from xfd_scheduler.catalog import ChunkIndexer
 from xfd_scheduler.member import Member
 from xfd_scheduler.rarity import Rarity
+from xfd_scheduler.rates import Speeds
 from xfd_scheduler.settings import SchedulerSettings
 
 ORIGIN = -1
@@ -61,7 +64,9 @@ class Swarm:
         self.open_on: list[int] = []
         self.pending: list[int] = []
         self.holders: list[int] = []
-        self.waves: list[list[int] | None] = []
+        self.waves: list[array[int] | None] = []
+        self.launches: list[int] = []
+        """The number of the wave that each chunk went out with."""
         self.crcs: list[int | None] = []
         self.unpinned: dict[int, dict[int, int]] = {}
         self.extra: dict[int, int] = {}
@@ -88,6 +93,7 @@ class Swarm:
         self.dry = 0
         self.soft = 0
 
+        self.speeds = Speeds()
         self.failures: dict[tuple[NodeId, ObjectIndex], XfdError] = {}
         self.refused: dict[ObjectIndex, XfdError] = {}
         self.suspected: set[ObjectIndex] = set()
@@ -102,6 +108,7 @@ class Swarm:
         self.pending.extend([0] * count)
         self.holders.extend([0] * count)
         self.waves.extend([None] * count)
+        self.launches.extend([0] * count)
         self.crcs.extend([None] * count)
 
     # The moves.
@@ -153,7 +160,9 @@ class Swarm:
             self.last_reader[chunk] = member.index
             member.reads += 1
         peer = None if source == ORIGIN else self.members[source].id
-        self.tell(member, chunk, 1, peer, self.urgency(chunk, self.launched))
+        # What others have had for long goes before what was launched since; rounded, so that
+        # neighbours still make a run.
+        self.tell(member, chunk, 1, peer, self.urgency(chunk, self.launches[chunk] & ~15))
 
     def urgency(self, chunk: int, launch: int) -> int:
         """The priority of an order, in 32 bits: the chunk's own, then when it was launched.

@@ -1,0 +1,153 @@
+"""Who gets the files: selected nodes, tasks, drivers at the same time. And what can be scraped."""
+
+from __future__ import annotations
+
+import shutil
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+import xfd_ray
+from harness import artifacts
+from harness.ray_cluster import RayCluster
+from harness.s3 import S3Server
+from xfd_api.errors import DeadlineExceededError, NoNodesError
+from xfd_api.paths import local_path
+from xfd_api.reports import DistributionReport, Progress
+from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
+from xfd_api.stores import ObjectStoreConfig
+
+MIB = 2**20
+SIZE = 24 * MIB
+BODY = b"".join(artifacts.random_bytes(SIZE, seed=8))
+
+
+@pytest.fixture
+def place(bucket: str, driver: RayCluster, s3_server: S3Server) -> Iterator[str]:
+    """A folder below each node's root that is this test's own; `big` is in the bucket."""
+    s3_server.put(bucket, "big", BODY)
+    yield bucket
+    for root in driver.roots:
+        shutil.rmtree(root / bucket, ignore_errors=True)
+
+
+def request(place: str, name: str = "big") -> list[DownloadRequest]:
+    return [DownloadRequest(ObjectDownloadRequest("big", Path(place, name)))]
+
+
+def test_only_selected_nodes_get_the_files(bucket: str, place: str, driver: RayCluster) -> None:
+    store = ObjectStoreConfig.make_for_s3(bucket)
+    chosen = driver.nodes[1]
+    report = xfd_ray.download_distributed(request(place), store, nodes=[chosen.id])
+    assert [node.node for node in report.nodes] == [chosen.id]
+    assert [(root / place).exists() for root in driver.roots] == [False, True, False]
+
+    selector = xfd_ray.NodeSelector(exclude_head=True)
+    report = xfd_ray.download_distributed(request(place, "second"), store, nodes=selector)
+    assert {node.node for node in report.nodes} == {node.id for node in driver.nodes[1:]}
+    with pytest.raises(NoNodesError):
+        xfd_ray.download_distributed(request(place), store, nodes={"pool": "none"})
+
+
+def test_a_task_finds_its_files_on_its_node(
+    bucket: str, place: str, driver: RayCluster, s3_server: S3Server
+) -> None:
+    store = ObjectStoreConfig.make_for_s3(bucket)
+    wanted = request(place)
+
+    def run() -> tuple[int, int]:
+        report = xfd_ray.ensure_local(wanted, store)
+        found = local_path(wanted[0].value.destination).stat().st_size
+        return found, report.origin_bytes + report.peer_bytes
+
+    def on(place: int) -> ray.ObjectRef:
+        strategy = NodeAffinitySchedulingStrategy(driver.nodes[place].id, soft=False)
+        task = ray.remote(num_cpus=0, scheduling_strategy=strategy)(run)
+        return task.remote()
+
+    assert {size for size, _ in ray.get([on(2), on(2)])} == {SIZE}
+    assert ray.get(on(2)) == (SIZE, 0)
+    assert [(root / place).exists() for root in driver.roots] == [False, False, True]
+    assert s3_server.sent_bytes(bucket) <= 1.001 * SIZE
+
+
+def test_two_calls_that_want_the_same_fetch_it_once(
+    bucket: str, place: str, driver: RayCluster, s3_server: S3Server
+) -> None:
+    store = ObjectStoreConfig.make_for_s3(bucket)
+
+    def call(name: str) -> DistributionReport:
+        both = request(place) + request(place, name)
+        return xfd_ray.download_distributed(both, store)
+
+    with ThreadPoolExecutor(2) as threads:
+        reports = list(threads.map(call, ["one", "two"]))
+    for root in driver.roots:
+        assert {path.read_bytes() for path in (root / place).glob("[bot]*")} == {BODY}
+    assert {len(report.objects) for report in reports} == {2}
+    assert s3_server.sent_bytes(bucket) <= 1.001 * 3 * SIZE
+
+
+def test_progress_is_told_and_ends_complete(bucket: str, place: str) -> None:
+    told: list[Progress] = []
+    xfd_ray.download_distributed(
+        request(place), ObjectStoreConfig.make_for_s3(bucket), on_progress=told.append
+    )
+    assert told[-1].done_bytes == told[-1].total_bytes == 3 * SIZE
+    assert (told[-1].nodes_done, told[-1].objects_done) == (3, 1)
+    done = [progress.done_bytes for progress in told]
+    assert done == sorted(done)
+
+
+def test_a_deadline_ends_the_wait(bucket: str, place: str) -> None:
+    store = ObjectStoreConfig.make_for_s3(bucket)
+    with pytest.raises(DeadlineExceededError):
+        xfd_ray.download_distributed(request(place), store, deadline_s=0.001)
+    assert xfd_ray.download_distributed(request(place), store).nodes[0].state == "done"
+
+
+def test_metrics_are_scraped_during_a_run_and_after_it(
+    bucket: str, place: str, driver: RayCluster
+) -> None:
+    store = ObjectStoreConfig.make_for_s3(bucket)
+    during: list[dict[str, float]] = []
+
+    def look(_: Progress) -> None:
+        during.extend(scraped().values())
+
+    before = total(scraped(), "xfd_bytes_total", "origin", "peer")
+    xfd_ray.download_distributed(request(place), store, on_progress=look)
+    assert during
+    after = scraped()
+    assert set(after) == {node.id for node in driver.nodes}
+    assert total(after, "xfd_bytes_total", "origin", "peer") - before == 3 * SIZE
+    served = sum(values["xfd_served_bytes_total"] for values in after.values())
+    assert served >= 2 * SIZE
+    for values in after.values():
+        assert values["xfd_verification_failures_total"] == 0
+        assert values['xfd_active_transfers{kind="origin"}'] == 0
+        assert any(name.startswith("xfd_transfer_seconds_count") for name in values)
+        assert "xfd_retries_total" in values
+
+
+def scraped() -> dict[str, dict[str, float]]:
+    """Metrics by name and labels, by node."""
+    found: dict[str, dict[str, float]] = {}
+    for node, addresses in xfd_ray.metrics_addresses().items():
+        for address in addresses:
+            with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+                lines = answer.read().decode().splitlines()
+            pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+            found[str(node)] = {name: float(value) for name, value in pairs}
+    return found
+
+
+def total(metrics: dict[str, dict[str, float]], name: str, *sources: str) -> float:
+    return sum(
+        values[f'{name}{{source="{source}"}}'] for values in metrics.values() for source in sources
+    )
