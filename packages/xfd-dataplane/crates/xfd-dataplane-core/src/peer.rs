@@ -26,6 +26,9 @@ const READY_WAIT: Duration = Duration::from_millis(50);
 
 type Sender = SendRequest<Empty<Bytes>>;
 
+/// Kept connections by address, and since when they are idle.
+type Idle = Arc<Mutex<HashMap<String, Vec<(Sender, Instant)>>>>;
+
 /// One GET.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
@@ -44,7 +47,7 @@ pub struct Ask<'a> {
 /// Connections to peers.
 #[derive(Debug)]
 pub struct Peers {
-    idle: Arc<Mutex<HashMap<String, Vec<(Sender, Instant)>>>>,
+    idle: Idle,
     connect_timeout: Duration,
     read_timeout: Duration,
     relay_wait: Duration,
@@ -59,7 +62,7 @@ pub struct PeerBody {
     length: Option<u64>,
     patience: Duration,
     back: Option<(Sender, String)>,
-    idle: Arc<Mutex<HashMap<String, Vec<(Sender, Instant)>>>>,
+    idle: Idle,
 }
 
 impl Peers {

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! GET /v1/<swarm>/chunks/<index>        Authorization: Bearer <token>    TE: trailers
-//! 200, Content-Length, x-xfd-crc64      the chunk is here, or its checksum is known
-//! 200, chunked, trailer x-xfd-crc64     the chunk is arriving; the trailer is the verdict
-//! 206, Content-Range                    Range: bytes=N- of a chunk whose checksum is known
+//! 200, Content-Length, x-xfd-crc64      the chunk is here and its checksum is known
+//! 200, chunked, trailer x-xfd-crc64     the chunk is arriving, or was not verified since an
+//!                                       earlier run; the trailer is the verdict
+//! 206, Content-Range                    the same, for Range: bytes=N-
 //! 401  no such swarm, or not its token  404  the chunk is neither here nor expected
 //! 408  it was expected and did not come 503  too many uploads; Retry-After
 //! ```

@@ -374,7 +374,8 @@ impl Ledger {
             .map(|(object, entry)| (*object, entry.state))
     }
 
-    fn forget(&mut self, chunk: ChunkIndex) -> bool {
+    /// Makes a held chunk missing and leaves its objects as they are. False if it was not held.
+    pub fn forget(&mut self, chunk: ChunkIndex) -> bool {
         let Some(entry) = self.chunks.get_mut(&chunk) else {
             return false;
         };

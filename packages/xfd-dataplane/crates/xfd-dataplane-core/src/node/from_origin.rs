@@ -19,7 +19,7 @@ use crate::store::Lease;
 
 impl Work<'_> {
     /// Fills the lease. A body that breaks goes on at the byte where it stopped.
-    pub(crate) async fn from_origin(&self, lease: &mut Lease, times: &mut Times) -> Outcome<()> {
+    pub(crate) async fn read_origin(&self, lease: &mut Lease, times: &mut Times) -> Outcome<()> {
         let spans = lease.chunk().spans.clone();
         match spans.as_slice() {
             [span] => self.one(*span, lease, times).await,

@@ -19,7 +19,7 @@ const CUTS: u32 = 3;
 
 impl Work<'_> {
     /// Fills the lease; the checksum as the peer gives it.
-    pub(crate) async fn from_peer(
+    pub(crate) async fn read_peer(
         &self,
         peer: &NodeId,
         lease: &mut Lease,

@@ -76,6 +76,7 @@ impl Shared {
 
     fn landed(self: &Arc<Self>, swarm: &Arc<Swarm>, object: ObjectIndex, outcome: Result<()>) {
         swarm.has_landed(object);
+        swarm.let_chunks_report();
         match outcome {
             Ok(()) => {
                 let found = swarm.store.object(object);

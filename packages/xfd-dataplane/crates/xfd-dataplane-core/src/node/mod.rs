@@ -9,7 +9,8 @@
 //! Rules that hold between the parts:
 //!
 //! * An order is reported once or cancelled, never both ([`orders`]).
-//! * No lock is held while another one is taken, and none across an await.
+//! * An object is reported after its chunks ([`swarm`], `reporting`).
+//! * No lock is held across an await, and none but `reporting` while another one is taken.
 //! * A body in flight holds a share of the byte budget only once its first byte has come, so nodes
 //!   that relay to each other never wait in a circle.
 //! * Leaving a swarm first stops fetches and landings, then the store, which wakes the unpackers.

@@ -14,7 +14,7 @@ use crate::model::{NodeEvent, NodeId, NodeSettings, ObjectIndex, Source};
 use crate::node::orders::Begin;
 use crate::node::origins::Origins;
 use crate::node::swarm::{OWN_ORDERS, Swarm};
-use crate::node::work::{Failure, Held, Outcome, Work};
+use crate::node::work::{Failure, Fetched, Held, Outcome, Work};
 use crate::peer::Peers;
 use crate::server::{Served, Swarms};
 use crate::stats::Counters;
@@ -113,18 +113,27 @@ impl Shared {
                 swarm: &swarm,
                 entry: &entry,
             };
-            let outcome = tokio::select! {
+            let fetched = tokio::select! {
                 biased;
                 () = stop.cancelled() => None,
-                outcome = work.run() => Some(outcome),
+                fetched = work.run() => Some(fetched),
             };
-            node.end(&swarm, &entry, outcome);
+            node.settle(&work, fetched);
             drop(guard);
         });
     }
 
-    /// Reports an order, unless it was cancelled, and goes on with the next ones.
-    fn end(self: &Arc<Self>, swarm: &Arc<Swarm>, entry: &Entry, outcome: Option<Outcome<Held>>) {
+    fn settle(self: &Arc<Self>, work: &Work<'_>, fetched: Option<Outcome<Fetched>>) {
+        {
+            let _reporting = work.swarm.reporting();
+            let settled = fetched.map(|fetched| fetched.and_then(|it| work.settle(it)));
+            self.end(work.swarm, work.entry, settled);
+        }
+        self.pump();
+    }
+
+    /// Reports an order, unless it was cancelled.
+    fn end(&self, swarm: &Arc<Swarm>, entry: &Entry, outcome: Option<Outcome<Held>>) {
         let is_held = matches!(outcome, Some(Ok(_)));
         let ended = swarm.orders().end(entry, is_held);
         self.ready().remove(&entry.key);
@@ -163,7 +172,6 @@ impl Shared {
                 queue.push(other);
             }
         }
-        self.pump();
     }
 
     /// The order's peer lets it wait: another one may have its slot.
@@ -218,7 +226,7 @@ fn report_failed(swarm: &Arc<Swarm>, entry: &Entry, failure: Failure) {
             swarm.store.fail(object);
             swarm.events.push(NodeEvent::ObjectFailed {
                 object,
-                error: error.clone(),
+                error: (*error).clone(),
                 chunks_suspect: false,
             });
         }
@@ -228,7 +236,7 @@ fn report_failed(swarm: &Arc<Swarm>, entry: &Entry, failure: Failure) {
         order: entry.key.1,
         chunk: entry.chunk,
         source: entry.source.clone(),
-        error,
+        error: *error,
         fault,
         bad_bytes,
         is_final,

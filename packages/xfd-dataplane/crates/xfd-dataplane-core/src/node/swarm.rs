@@ -1,7 +1,7 @@
 //! One swarm on this node: its secrets, its disk, its orders, its events.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,8 @@ pub(crate) struct Swarm {
     pub(crate) unpacking: Group,
     pub(crate) trees: Trees,
     orders: Mutex<Orders>,
+    /// Read while a chunk is committed and reported.
+    reporting: RwLock<()>,
     known: Mutex<Known>,
     /// Objects that are whole.
     pub(crate) whole: mpsc::UnboundedSender<ObjectIndex>,
@@ -76,6 +78,7 @@ impl Swarm {
             unpacking: Group::new(),
             trees: Trees::default(),
             orders: Mutex::default(),
+            reporting: RwLock::default(),
             known: Mutex::default(),
             whole,
             landing: Mutex::default(),
@@ -92,6 +95,23 @@ impl Swarm {
 
     pub(crate) fn orders(&self) -> MutexGuard<'_, Orders> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held from before a chunk is committed until it is reported.
+    pub(crate) fn reporting(&self) -> RwLockReadGuard<'_, ()> {
+        self.reporting
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until every chunk that is committed now is reported too, so that an object is never
+    /// reported before its chunks.
+    pub(crate) fn let_chunks_report(&self) {
+        drop(
+            self.reporting
+                .write()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
     }
 
     pub(crate) fn served(&self) -> Served {

@@ -1,4 +1,4 @@
-//! One order being carried out: leased, fetched, committed.
+//! One order being carried out: leased, fetched, settled.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use crate::error::{Error, Kind};
 use crate::model::{Chunk, Fault, ObjectIndex, Source, UnpackMethod};
 use crate::node::shared::Shared;
 use crate::node::swarm::Swarm;
-use crate::store::{Committed, Follow, Lease, Refusal};
+use crate::store::{Follow, Lease, Refusal};
 
 /// How long the end of a fetch that was just cancelled may take to give its lease back.
 const LEASE_WAIT: Duration = Duration::from_millis(5);
@@ -37,10 +37,27 @@ pub(crate) struct Held {
 /// The order is given up.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    pub(crate) error: Error,
+    pub(crate) error: Box<Error>,
     pub(crate) fault: Fault,
     pub(crate) bad_bytes: bool,
     pub(crate) is_final: bool,
+}
+
+/// What a fetch came to, before it is settled.
+pub(crate) enum Fetched {
+    /// The chunk was held already.
+    Already(Held),
+    /// All of its bytes are written; its verdict is to come.
+    Written(Box<Written>),
+}
+
+/// See [`Fetched::Written`].
+pub(crate) struct Written {
+    lease: Lease,
+    /// As the peer gave it.
+    crc: Option<u64>,
+    times: Times,
+    blame: fn(Error) -> Failure,
 }
 
 pub(crate) type Outcome<T> = std::result::Result<T, Failure>;
@@ -51,7 +68,7 @@ impl Failure {
             fault: Fault::Origin,
             bad_bytes: error.kind == Kind::ChecksumMismatch,
             is_final: !error.is_transient() && error.kind != Kind::ChecksumMismatch,
-            error,
+            error: Box::new(error),
         }
     }
 
@@ -60,7 +77,7 @@ impl Failure {
             fault: Fault::Peer,
             bad_bytes: error.kind == Kind::ChecksumMismatch,
             is_final: false,
-            error,
+            error: Box::new(error),
         }
     }
 
@@ -72,7 +89,7 @@ impl Failure {
                 error.kind,
                 Kind::DiskFull | Kind::DestinationNotWritable | Kind::Cancelled
             ),
-            error,
+            error: Box::new(error),
         }
     }
 }
@@ -85,8 +102,8 @@ pub(crate) struct Times {
 }
 
 impl Work<'_> {
-    /// Carries the order out. Dropped, it gives its lease back.
-    pub(crate) async fn run(&self) -> Outcome<Held> {
+    /// Fetches the chunk. Dropped, it gives its lease back.
+    pub(crate) async fn run(&self) -> Outcome<Fetched> {
         let mut times = Times {
             begun: Instant::now(),
             first_byte: None,
@@ -112,21 +129,44 @@ impl Work<'_> {
         };
         self.begin_unpacking(lease.chunk());
         let stats = &self.swarm.stats;
-        let committed = match &self.entry.source {
+        let (crc, blame): (_, fn(Error) -> Failure) = match &self.entry.source {
             Source::Origin => {
                 let _active = stats.active_origin.active();
-                self.from_origin(&mut lease, &mut times).await?;
-                commit(lease, None, Failure::of_origin)?
+                self.read_origin(&mut lease, &mut times).await?;
+                (None, Failure::of_origin)
             }
             Source::Peer(peer) => {
                 let _active = stats.active_peer.active();
-                let crc = self.from_peer(peer, &mut lease, &mut times).await?;
-                commit(lease, Some(crc), Failure::of_peer)?
+                let crc = self.read_peer(peer, &mut lease, &mut times).await?;
+                (Some(crc), Failure::of_peer)
             }
         };
+        Ok(Fetched::Written(Box::new(Written {
+            lease,
+            crc,
+            times,
+            blame,
+        })))
+    }
+
+    /// Commits what was fetched. Does not wait for anything but the disk.
+    pub(crate) fn settle(&self, fetched: Fetched) -> Outcome<Held> {
+        let Written {
+            lease,
+            crc,
+            times,
+            blame,
+        } = match fetched {
+            Fetched::Already(held) => return Ok(held),
+            Fetched::Written(written) => *written,
+        };
+        let committed = lease.commit(crc).map_err(|error| match error.kind {
+            Kind::ChecksumMismatch => blame(error),
+            _ => Failure::of_node(error),
+        })?;
         match self.entry.source {
-            Source::Origin => stats.chunks_from_origin.add(1),
-            Source::Peer(_) => stats.chunks_from_peers.add(1),
+            Source::Origin => self.swarm.stats.chunks_from_origin.add(1),
+            Source::Peer(_) => self.swarm.stats.chunks_from_peers.add(1),
         }
         Ok(Held {
             crc: committed.crc,
@@ -145,14 +185,14 @@ impl Work<'_> {
     }
 
     /// Nothing was moved: no time was spent on moving it.
-    fn held_already(&self, crc: u64, times: &Times) -> Held {
-        Held {
+    fn held_already(&self, crc: u64, times: &Times) -> Fetched {
+        Fetched::Already(Held {
             crc,
             size: self.size(),
             seconds: times.begun.elapsed().as_secs_f64(),
             transfer_seconds: 0.0,
             whole: Vec::new(),
-        }
+        })
     }
 
     /// Reads a held chunk for its checksum; None if it turned out damaged.
@@ -184,11 +224,4 @@ impl Work<'_> {
             self.node.unpack_stream(self.swarm, &object);
         }
     }
-}
-
-fn commit(lease: Lease, crc: Option<u64>, blame: fn(Error) -> Failure) -> Outcome<Committed> {
-    lease.commit(crc).map_err(|error| match error.kind {
-        Kind::ChecksumMismatch => blame(error),
-        _ => Failure::of_node(error),
-    })
 }

@@ -50,6 +50,7 @@ pub(crate) fn enter(
             for chunk in chunks {
                 state.resumed.insert((object, chunk.offset), chunk.verified);
             }
+            forget_what_is_gone(&mut state, object);
         }
         state.slots.insert(object, one.slot);
     }
@@ -71,6 +72,21 @@ pub(crate) fn enter(
     drop(state);
     inner.changed.notify_all();
     inventory
+}
+
+/// A known object that is fetched again has on the disk what its journal names, and no more.
+fn forget_what_is_gone(state: &mut State, object: ObjectIndex) {
+    for chunk in state.ledger.chunks_of(object).to_vec() {
+        let Some(known) = state.chunks.get(&chunk) else {
+            continue;
+        };
+        let is_here = known.spans.iter().all(|span| {
+            span.object != object || state.resumed.contains_key(&(object, span.offset))
+        });
+        if known.size > 0 && !is_here {
+            state.ledger.forget(chunk);
+        }
+    }
 }
 
 /// A chunk is held whose spans are all on the disk already.

@@ -152,12 +152,14 @@ impl ChunkReader {
         };
         self.buffer.clear();
         self.buffer.reserve(want);
-        let spare = &mut self.buffer.spare_capacity_mut()[..want];
-        let read = match rustix::io::pread(handle.file(), spare, span.offset + within) {
-            Ok((read, _)) => read.len(),
-            Err(rustix::io::Errno::INTR) => 0,
-            Err(error) => {
-                return self.damaged(Error::of_path(&error.into(), "read the object", ""));
+        let read = loop {
+            let spare = &mut self.buffer.spare_capacity_mut()[..want];
+            match rustix::io::pread(handle.file(), spare, span.offset + within) {
+                Ok((read, _)) => break read.len(),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => {
+                    return self.damaged(Error::of_path(&error.into(), "read the object", ""));
+                }
             }
         };
         if read == 0 {

@@ -4,7 +4,7 @@
 //! verdicts on what lies at the destinations; folders and locks for what is missing, and a second
 //! look where a lock was taken just now; journals; room; the account.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -73,8 +73,7 @@ fn check(inner: &Inner, catalog: &Catalog) -> Result<()> {
     if state.left {
         return Err(Error::new(Kind::Cancelled, "The swarm was left"));
     }
-    let fresh: std::collections::HashSet<ObjectIndex> =
-        catalog.objects.iter().map(|object| object.index).collect();
+    let fresh: HashSet<ObjectIndex> = catalog.objects.iter().map(|object| object.index).collect();
     for chunk in &catalog.chunks {
         for span in &chunk.spans {
             if !fresh.contains(&span.object) && !state.slots.contains_key(&span.object) {
@@ -104,6 +103,7 @@ impl Taking<'_> {
     /// Slots of the objects that are new, or worth another look.
     fn slots(&mut self, catalog: &Catalog) -> Result<Vec<Arc<Slot>>> {
         let mut slots = Vec::new();
+        let mut reloaded = HashSet::new();
         for object in &catalog.objects {
             let known = {
                 let state = self.inner.state();
@@ -113,7 +113,15 @@ impl Taking<'_> {
             match known {
                 None => slots.push(self.slot(object)?),
                 Some((_, ObjectState::Open | ObjectState::Landed)) => {}
-                Some((slot, _)) => slots.push(slot),
+                Some((slot, _)) => {
+                    // Another writer of this disk has added lines since we read it.
+                    if let (Some(manifest), Some(group)) = (&slot.manifest, &object.group)
+                        && reloaded.insert(group.clone())
+                    {
+                        locked(manifest).reload()?;
+                    }
+                    slots.push(slot);
+                }
             }
         }
         Ok(slots)

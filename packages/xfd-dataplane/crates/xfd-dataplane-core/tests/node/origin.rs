@@ -240,6 +240,23 @@ fn a_whole_that_is_wrong_names_its_chunks_as_suspects() {
 }
 
 #[test]
+fn a_held_chunk_that_differs_from_a_later_pin_comes_again_by_itself() {
+    let (origin, found, bytes) = one_object(2 * MIB);
+    let origin = Arc::new(FaultyOrigin::new(origin).on_get(0, Script::Flip(5)));
+    let mut host = Host::new("a", origin.clone());
+    host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    host.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    host.until("the bad chunk is held", |events| held(events) == [0]);
+    let crcs = (0..2).zip(bytes.chunks(MIB).map(crc64)).collect();
+    host.submit(vec![Order::Pin { crcs }, fetch(1, 1..2, Source::Origin)]);
+    host.until_landed(1);
+    assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
+    // Nobody gave that order, so nobody is told of it.
+    assert_eq!(held(&host.events), [0, 1]);
+    assert_eq!(origin.asked().len(), 3);
+}
+
+#[test]
 fn a_pack_of_small_objects_lands_them_all() {
     let origin = Arc::new(MemoryOrigin::new());
     let bodies: Vec<_> = (0..300)

@@ -1,0 +1,16 @@
+//! Stories of what is on a node's disk.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(missing_docs)]
+
+mod cache;
+mod damage;
+mod landing;
+mod ledger;
+mod packs;
+mod paths;
+mod readers;
+mod resume;
+mod room;
+mod sharing;
+mod support;
+mod trees;

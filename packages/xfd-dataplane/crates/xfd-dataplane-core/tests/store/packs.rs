@@ -1,0 +1,165 @@
+//! Small objects that share a chunk.
+
+use xfd_dataplane_core::crc::crc64;
+use xfd_dataplane_core::model::{Catalog, CatalogObject, Checksum, ChecksumAlgorithm};
+
+use crate::support::{Place, content, fill, held, object, pack, read, store};
+
+const SIZES: [usize; 5] = [300, 0, 1700, 1, 999];
+
+fn group_of(place: &Place) -> Vec<CatalogObject> {
+    let name = |index: usize| place.path(&format!("tree/{}/{index}", index % 2));
+    let make = |(index, size): (usize, &usize)| {
+        let mut small = object(u32::try_from(index).unwrap(), name(index), *size);
+        small.group = Some(place.path("tree"));
+        small
+    };
+    SIZES.iter().enumerate().map(make).collect()
+}
+
+fn catalog(place: &Place) -> (Catalog, Vec<u8>) {
+    (pack(group_of(place)), content(3000, 7))
+}
+
+fn pieces(bytes: &[u8]) -> Vec<&[u8]> {
+    let mut rest = bytes;
+    let cut = |size: &usize| {
+        let (piece, left) = rest.split_at(*size);
+        rest = left;
+        piece
+    };
+    SIZES.iter().map(cut).collect()
+}
+
+#[test]
+fn a_pack_becomes_its_files_and_a_manifest() {
+    let place = Place::new();
+    let (catalog, bytes) = catalog(&place);
+    let store = store();
+    store.extend(catalog).unwrap();
+    let committed = fill(&store, 0, &bytes);
+    assert_eq!(committed.crc, crc64(&bytes));
+    assert_eq!(committed.whole, [0, 1, 2, 3, 4]);
+    assert_eq!(read(&store, 0), (bytes.clone(), Some(crc64(&bytes))));
+    let landed = store.land_many(&committed.whole);
+    assert!(landed.iter().all(|(_, outcome)| outcome.is_ok()));
+    assert_eq!(read(&store, 0), (bytes.clone(), Some(crc64(&bytes))));
+    store.leave();
+    for (index, piece) in pieces(&bytes).into_iter().enumerate() {
+        let path = place.path(&format!("tree/{}/{index}", index % 2));
+        assert_eq!(std::fs::read(path).unwrap(), piece);
+    }
+    assert_eq!(place.names(""), [".tree.xfd", "tree"]);
+    assert_eq!(place.names("tree/0"), ["0", "2", "4"]);
+}
+
+#[test]
+fn a_file_that_is_gone_costs_its_pack_and_no_other_file_is_touched() {
+    let place = Place::new();
+    let (catalog, bytes) = catalog(&place);
+    let first = store();
+    first.extend(catalog.clone()).unwrap();
+    let whole = fill(&first, 0, &bytes).whole;
+    first.land_many(&whole);
+    first.leave();
+    std::fs::remove_file(place.path("tree/0/2")).unwrap();
+    let before = place
+        .path("tree/0/4")
+        .metadata()
+        .unwrap()
+        .modified()
+        .unwrap();
+
+    let store = store();
+    let inventory = store.extend(catalog).unwrap();
+    assert_eq!(inventory.landed, [0, 1, 3, 4]);
+    assert_eq!(held(&inventory), [0; 0]);
+    let committed = fill(&store, 0, &bytes);
+    assert_eq!(committed.whole, [2]);
+    store.land(2).unwrap();
+    assert_eq!(read(&store, 0).1, Some(crc64(&bytes)));
+    let after = place
+        .path("tree/0/4")
+        .metadata()
+        .unwrap()
+        .modified()
+        .unwrap();
+    assert_eq!(before, after);
+    assert_eq!(
+        std::fs::read(place.path("tree/0/2")).unwrap(),
+        pieces(&bytes)[2]
+    );
+}
+
+#[test]
+fn one_wrong_file_does_not_keep_the_others_from_landing() {
+    let place = Place::new();
+    let bytes = content(3000, 7);
+    let mut objects = group_of(&place);
+    for (small, piece) in objects.iter_mut().zip(pieces(&bytes)) {
+        small.found.checksum = Some(Checksum {
+            algorithm: ChecksumAlgorithm::Crc64Nvme,
+            value: format!("{:016x}", crc64(piece)),
+        });
+    }
+    objects[2].found.checksum = Some(Checksum {
+        algorithm: ChecksumAlgorithm::Crc64Nvme,
+        value: format!("{:016x}", 5),
+    });
+    let store = store();
+    store.extend(pack(objects)).unwrap();
+    let whole = fill(&store, 0, &bytes).whole;
+    let failed: Vec<_> = store
+        .land_many(&whole)
+        .into_iter()
+        .filter_map(|(object, outcome)| outcome.err().map(|error| (object, error.kind)))
+        .collect();
+    assert_eq!(
+        failed,
+        [(2, xfd_dataplane_core::error::Kind::ChecksumMismatch)]
+    );
+    assert_eq!(store.ready(), [2]);
+    store.fail(2);
+    store.leave();
+    assert_eq!(place.names("tree/0"), ["0", "4"]);
+}
+
+#[test]
+fn a_pack_of_objects_that_belong_to_no_group_is_recorded_file_by_file() {
+    let place = Place::new();
+    let objects = vec![
+        object(0, place.path("one/a"), 3),
+        object(1, place.path("two/b"), 3),
+    ];
+    let first = store();
+    first.extend(pack(objects.clone())).unwrap();
+    let whole = fill(&first, 0, b"abcdef").whole;
+    first.land_many(&whole);
+    first.leave();
+    assert_eq!(place.names("one"), [".a.xfd", "a"]);
+    let inventory = store().extend(pack(objects)).unwrap();
+    assert_eq!(inventory.landed, [0, 1]);
+    assert_eq!(inventory.held[0].crcs, [Some(crc64(b"abcdef"))]);
+}
+
+#[test]
+fn a_manifest_torn_in_its_last_line_keeps_the_others() {
+    let place = Place::new();
+    let (catalog, bytes) = catalog(&place);
+    let first = store();
+    first.extend(catalog.clone()).unwrap();
+    let whole = fill(&first, 0, &bytes).whole;
+    first.land_many(&whole);
+    first.leave();
+    let manifest = place.path(".tree.xfd");
+    let text = std::fs::read(&manifest).unwrap();
+    std::fs::write(&manifest, &text[..text.len() - 20]).unwrap();
+
+    let second = store();
+    let inventory = second.extend(catalog.clone()).unwrap();
+    assert_eq!(inventory.landed, [0, 1, 2, 3]);
+    let whole = fill(&second, 0, &bytes).whole;
+    second.land_many(&whole);
+    second.leave();
+    assert_eq!(store().extend(catalog).unwrap().landed.len(), 5);
+}

@@ -1,0 +1,174 @@
+//! Archives and the trees that are unpacked from them.
+
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use xfd_dataplane_core::error::Kind;
+use xfd_dataplane_core::model::{CatalogObject, Unpack, UnpackMethod};
+use xfd_dataplane_core::store::Store;
+use xfd_dataplane_core::unpack::{Entry, Summary};
+
+use crate::support::{Place, cut, fill, held, object, store};
+
+fn archive(place: &Place, keep_archive: bool) -> CatalogObject {
+    let mut archive = object(0, place.path("a.tar"), 10);
+    archive.unpack = Some(Unpack {
+        destination: place.path("tree"),
+        method: UnpackMethod::Tar,
+        keep_archive,
+    });
+    archive
+}
+
+fn entry(tree: &Path, path: &str, kind: char) -> Entry {
+    let found = tree.join(path).symlink_metadata().unwrap();
+    let is_file = kind == 'f';
+    Entry {
+        path: path.into(),
+        kind,
+        size: if is_file { found.len() } else { 0 },
+        mtime_ns: if is_file {
+            found.mtime() * 1_000_000_000 + found.mtime_nsec()
+        } else {
+            0
+        },
+    }
+}
+
+/// What unpacking would do.
+fn make_tree(place: &Place) -> Summary {
+    let tree = place.path("tree");
+    let _ = std::fs::remove_dir_all(&tree);
+    std::fs::create_dir_all(tree.join("sub")).unwrap();
+    std::fs::write(tree.join("sub/one"), b"one").unwrap();
+    std::os::unix::fs::symlink("sub/one", tree.join("link")).unwrap();
+    std::fs::hard_link(tree.join("sub/one"), tree.join("hard")).unwrap();
+    Summary {
+        entries: [("sub", 'd'), ("sub/one", 'f'), ("link", 'l'), ("hard", 'h')]
+            .map(|(path, kind)| entry(&tree, path, kind))
+            .to_vec(),
+        bytes: 3,
+    }
+}
+
+fn fetch(place: &Place, keep_archive: bool) -> Store {
+    let store = store();
+    store
+        .extend(cut(vec![archive(place, keep_archive)], 10))
+        .unwrap();
+    fill(&store, 0, b"0123456789");
+    store
+}
+
+#[test]
+fn an_object_with_a_tree_has_landed_when_both_are_there() {
+    for tree_first in [true, false] {
+        let place = Place::new();
+        let store = fetch(&place, true);
+        if tree_first {
+            store.unpacked(0, &make_tree(&place)).unwrap();
+            store.land(0).unwrap();
+        } else {
+            store.land(0).unwrap();
+            assert_eq!(store.ready(), [0], "its tree is missing");
+            store.unpacked(0, &make_tree(&place)).unwrap();
+        }
+        assert_eq!(store.ready(), [0; 0]);
+        store.leave();
+        assert_eq!(place.names(""), [".a.tar.xfd", "a.tar", "tree"]);
+        let inventory = crate::support::store()
+            .extend(cut(vec![archive(&place, true)], 10))
+            .unwrap();
+        assert_eq!((held(&inventory), inventory.landed), (vec![0], vec![0]));
+    }
+}
+
+#[test]
+fn an_archive_that_is_not_kept_serves_until_the_end_and_goes_then() {
+    let place = Place::new();
+    let store = fetch(&place, false);
+    store.land(0).unwrap();
+    store.unpacked(0, &make_tree(&place)).unwrap();
+    assert!(!place.path("a.tar").exists());
+    assert_eq!(crate::support::read(&store, 0).0, b"0123456789");
+    store.leave();
+    assert_eq!(place.names(""), [".a.tar.xfd", "tree"]);
+
+    let again = crate::support::store();
+    let inventory = again.extend(cut(vec![archive(&place, false)], 10)).unwrap();
+    assert_eq!(inventory.landed, [0]);
+    assert_eq!(held(&inventory), [0; 0], "there is no archive to serve");
+    again.leave();
+
+    // A program's own file beside the tree's takes nothing from it; a changed one does.
+    std::fs::write(place.path("tree/sub/cache"), b"").unwrap();
+    let look = || {
+        let catalog = cut(vec![archive(&place, false)], 10);
+        crate::support::store().extend(catalog).unwrap().landed
+    };
+    assert_eq!(look(), [0]);
+    std::fs::write(place.path("tree/sub/one"), b"two").unwrap();
+    assert_eq!(look(), [0; 0]);
+}
+
+#[test]
+fn a_damaged_tree_is_unpacked_again_from_a_valid_archive() {
+    let place = Place::new();
+    let first = fetch(&place, true);
+    first.land(0).unwrap();
+    first.unpacked(0, &make_tree(&place)).unwrap();
+    first.leave();
+    std::fs::remove_file(place.path("tree/link")).unwrap();
+
+    let store = store();
+    let inventory = store.extend(cut(vec![archive(&place, true)], 10)).unwrap();
+    assert_eq!(
+        (held(&inventory), inventory.landed),
+        (vec![0], Vec::<u32>::new())
+    );
+    assert_eq!(store.ready(), [0]);
+    assert!(store.may_replace_tree(0));
+    assert_eq!(store.archive_path(0).unwrap(), place.path("a.tar"));
+    let mut bytes = Vec::new();
+    store.in_order(0).unwrap().read_to_end(&mut bytes).unwrap();
+    assert_eq!(bytes, b"0123456789");
+    store.unpacked(0, &make_tree(&place)).unwrap();
+    store.land(0).unwrap();
+    assert_eq!(store.ready(), [0; 0]);
+}
+
+#[test]
+fn a_folder_with_foreign_files_is_refused_before_anything_is_fetched() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("tree")).unwrap();
+    let catalog = || cut(vec![archive(&place, true)], 10);
+    crate::support::store().extend(catalog()).unwrap();
+    std::fs::write(place.path("tree/mine"), b"mine").unwrap();
+    let error = store().extend(catalog()).unwrap_err();
+    assert_eq!(error.kind, Kind::DestinationNotEmpty);
+    assert_eq!(error.path, Some(place.path("tree")));
+}
+
+#[test]
+fn a_tree_that_a_killed_run_left_unrecorded_is_known_to_be_ours() {
+    let place = Place::new();
+    let killed = fetch(&place, false);
+    assert!(!killed.may_replace_tree(0));
+    let mut reader = killed.in_order(0).unwrap();
+    reader.read_to_end(&mut Vec::new()).unwrap();
+    make_tree(&place);
+    drop((reader, killed));
+
+    let store = store();
+    let inventory = store.extend(cut(vec![archive(&place, false)], 10)).unwrap();
+    assert_eq!(
+        (held(&inventory), inventory.landed),
+        (vec![0], Vec::<u32>::new())
+    );
+    assert!(store.may_replace_tree(0));
+    assert_eq!(
+        store.archive_path(0).unwrap(),
+        place.path(".a.tar.xfd-part")
+    );
+}
