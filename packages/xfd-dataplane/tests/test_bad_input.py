@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from s3_stores import store_of
 
 from harness import artifacts
 from harness.processes import free_ports
@@ -28,17 +29,6 @@ def out(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(s3_server: S3Server, bucket: str) -> ObjectStoreConfig:
     return store_of(s3_server, bucket)
-
-
-def store_of(server: S3Server, bucket: str, **other: str) -> ObjectStoreConfig:
-    given = {
-        "endpoint": server.endpoint,
-        "access_key_id": server.owner.access_key_id,
-        "secret_access_key": server.owner.secret_access_key,
-        "region": server.region,
-        **other,
-    }
-    return ObjectStoreConfig.make_for_s3(bucket, **given)  # type: ignore[arg-type]
 
 
 def request(uri: str, destination: Path, unpack: Path | None = None) -> list[DownloadRequest]:
@@ -102,7 +92,7 @@ def test_an_unreachable_endpoint(s3_server: S3Server, bucket: str, out: Path) ->
     store = store_of(s3_server, bucket, endpoint=f"http://127.0.0.1:{port}")
 
     with pytest.raises(errors.OriginUnreachableError) as caught:
-        download(request("k", out / "file"), store, deadline_s=60)
+        download(request("k", out / "file"), store, attempts=2)
 
     assert isinstance(caught.value, ConnectionError)
     assert_untouched(out)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from xfd_api.chunks import (
     CHUNK_CEILING_BYTES,
@@ -181,7 +180,7 @@ def _object(lookup: Lookup, answer: FoundObject) -> CatalogObject:
         below = answer.key[len(lookup.key) :].removeprefix("/") if lookup.key else answer.key
         is_directory = below.endswith("/") or not below
         segments = checked_segments(below.removesuffix("/"), what="key")
-        destination = str(PurePosixPath(destination, *segments))
+        destination = "/".join((destination, *segments))
     return CatalogObject(
         index=ObjectIndex(-1),
         profile_name=lookup.profile_name,

@@ -35,6 +35,9 @@ def node_settings(
     memory_budget_bytes: int | None = None,
     origin_bytes_per_s: int | None = None,
     download_bytes_per_s: int | None = None,
+    attempts: int | None = None,
+    connect_timeout_s: float | None = None,
+    read_timeout_s: float | None = None,
     unpack_caps: UnpackCaps | None = None,
     verify_whole: bool = False,
 ) -> NodeSettings:
@@ -44,6 +47,9 @@ def node_settings(
         "memory_budget_bytes": memory_budget_bytes,
         "origin_bytes_per_s": origin_bytes_per_s,
         "download_bytes_per_s": download_bytes_per_s,
+        "attempts": attempts,
+        "connect_timeout_s": connect_timeout_s,
+        "read_timeout_s": read_timeout_s,
         "unpack_caps": unpack_caps,
     }
     known = {name: value for name, value in given.items() if value is not None}
@@ -71,6 +77,9 @@ def download(
     verify_whole: bool = False,
     origin_bytes_per_s: int | None = None,
     download_bytes_per_s: int | None = None,
+    attempts: int | None = None,
+    connect_timeout_s: float | None = None,
+    read_timeout_s: float | None = None,
     unpack_caps: UnpackCaps | None = None,
     deadline_s: float | None = None,
     on_progress: OnProgress | None = None,
@@ -88,6 +97,9 @@ def download(
         verify_whole: compare a SHA-256 or MD5 over the finished file, where the store has that.
         origin_bytes_per_s: limit on reading from the origin, in bytes per second.
         download_bytes_per_s: limit on all receiving, in bytes per second.
+        attempts: tries for one request to the origin.
+        connect_timeout_s: for a connection to the origin.
+        read_timeout_s: longest silence before a request is tried again.
         unpack_caps: upper limits for archives.
         deadline_s: longest time for the whole call.
         on_progress: called some ten times a second, in the calling thread.
@@ -107,6 +119,9 @@ def download(
         memory_budget_bytes=memory_budget_bytes,
         origin_bytes_per_s=origin_bytes_per_s,
         download_bytes_per_s=download_bytes_per_s,
+        attempts=attempts,
+        connect_timeout_s=connect_timeout_s,
+        read_timeout_s=read_timeout_s,
         unpack_caps=unpack_caps,
         verify_whole=verify_whole,
     )

@@ -46,7 +46,7 @@ def report(
     total = catalog.total_bytes
     missing = max(total - host.cached_bytes - host.held_at_start, 0)
     bound_s, bound_source = _bound(missing, settings)
-    root = paths.root()
+    root = str(paths.root())
     return DistributionReport(
         elapsed_s=elapsed_s,
         bound_s=bound_s,
@@ -74,7 +74,7 @@ def report(
         objects=tuple(
             ObjectResult(
                 key=item.found.key,
-                destination=str(root / item.destination),
+                destination=_local(root, item.destination),
                 size=item.found.size,
                 origin_bytes=host.fetched.get(item.index, 0),
                 nodes_landed=1,
@@ -83,6 +83,10 @@ def report(
             for item in catalog.objects
         ),
     )
+
+
+def _local(root: str, destination: str) -> str:
+    return destination if destination.startswith("/") else f"{root}/{destination}"
 
 
 def _bound(missing: int, settings: NodeSettings) -> tuple[float | None, BoundSource | None]:

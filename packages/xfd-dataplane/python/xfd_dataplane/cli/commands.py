@@ -35,7 +35,9 @@ def get(options: argparse.Namespace) -> int:
     source = _source(options, options.source)
     stores = by_profile(source.config)
     settings = node_settings(
-        node_parallelism=options.parallel, download_bytes_per_s=options.limit_rate
+        node_parallelism=options.parallel,
+        download_bytes_per_s=options.limit_rate,
+        attempts=options.attempts,
     )
     with (
         open_node(settings) as node,

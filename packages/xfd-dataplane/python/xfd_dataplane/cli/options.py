@@ -126,6 +126,7 @@ def _get(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--chunk-size", type=size, metavar="SIZE", help="of a range, up to 100MiB")
     parser.add_argument("--parallel", type=count, metavar="N", help="ranges fetched at once")
+    parser.add_argument("--attempts", type=count, metavar="N", help="tries for one request")
     parser.add_argument("--limit-rate", type=size, metavar="SIZE", help="bytes per second")
     parser.add_argument(
         "--durability",

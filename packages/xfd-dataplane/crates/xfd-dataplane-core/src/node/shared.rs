@@ -257,11 +257,13 @@ fn give_up_changed(swarm: &Swarm, entry: &Entry, failure: &Failure) {
         return;
     }
     for object in objects_of(swarm, entry) {
-        let key = swarm
-            .store
-            .object(object)
-            .map(|found| found.found.key.clone());
-        if key.is_some() && key == failure.error.object {
+        let is_named = swarm.store.object(object).is_some_and(|it| {
+            let named = failure.error.object.as_deref().unwrap_or_default();
+            // An S3 origin names the whole uri, others the key.
+            let before = named.strip_suffix(it.found.key.as_str());
+            before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
+        });
+        if is_named {
             swarm.store.fail(object);
         }
     }
