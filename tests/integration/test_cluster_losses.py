@@ -24,7 +24,7 @@ import xfd_ray
 from harness import artifacts, ray_cluster
 from harness.ray_cluster import RayCluster, RayNode
 from harness.s3 import S3Server
-from xfd_api.errors import NodeLostError
+from xfd_api.errors import NodeLostError, VersionMismatchError
 from xfd_api.reports import Progress
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.stores import ObjectStoreConfig
@@ -222,3 +222,25 @@ def test_a_killed_driver_takes_nothing_from_another(
             assert all(listens(address) for address in addresses)
             assert scraped_at() == addresses
     until(lambda: not coordinator_is_there(), 30, "the coordinator is still there")
+
+
+@pytest.mark.parametrize(
+    ("package", "source", "told"),
+    [
+        ("xfd_dataplane", "__version__ = '0.0.1'", "xfd_dataplane is 0.0.1 instead of"),
+        ("xfd_ray", "raise ModuleNotFoundError(\"No module named 'xfd_ray'\")", "lacks packages"),
+    ],
+)
+def test_a_node_of_other_packages_is_refused_by_name(
+    package: str, source: str, told: str, five: RayCluster, big: str, tmp_path: Path
+) -> None:
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").write_text(source)
+    other = five.add_node(env={"PYTHONPATH": str(tmp_path)})
+    try:
+        with pytest.raises(VersionMismatchError, match=told) as error:
+            xfd_ray.download_distributed(wanted(big), ObjectStoreConfig.make_for_s3(big))
+        assert error.value.node == other.id
+    finally:
+        five.kill_node(len(five.nodes) - 1)
+        five.wait_dead(len(five.nodes) - 1)

@@ -62,8 +62,13 @@ class RayWorker:
         self.node = node
         self.handle = handle
 
-    async def hello(self) -> Hello:
+    async def versions(self) -> dict[str, str | None]:
         """See `NodeWorker`, as for all that follow."""
+        versions: dict[str, str | None] = await self._call("versions")
+        return versions
+
+    async def hello(self) -> Hello:
+        """Starts the worker's servers."""
         hello: Hello = await self._call("hello")
         return hello
 

@@ -16,6 +16,7 @@ from xfd_ray.worker import Exchange
 
 RETRY_S = 0.5
 CALLS_AT_ONCE = 2
+IDLE_INTERVALS = 4
 
 
 class Unavailable(Exception):
@@ -74,13 +75,18 @@ class Conversation:
             NodeLostError: the node is gone.
         """
         loop = asyncio.get_running_loop()
+        next_call_at = loop.time()
         try:
             while True:
-                if not self._calls or (self._orders and len(self._calls) < CALLS_AT_ONCE):
-                    began = loop.time()
+                wait_s = next_call_at - loop.time()
+                has_reason = not self._calls or (self._orders and len(self._calls) < CALLS_AT_ONCE)
+                if has_reason and wait_s <= 0:
+                    next_call_at = loop.time() + self._interval_s()
                     self._call()
-                    await asyncio.sleep(max(0.0, began + self._interval_s() - loop.time()))
-                await self._something()
+                elif has_reason:
+                    await self._something(wait_s)
+                else:
+                    await self._something(None)
                 while self._calls and self._calls[0][1].done():
                     await self._take_answer()
         finally:
@@ -91,21 +97,28 @@ class Conversation:
         self._number += 1
         orders, self._orders = tuple(self._orders), []
         self._has_orders.clear()
-        self._send(Exchange(self._number, orders, self._ack, max_wait_s=self._max_wait_s))
+        # Idle polls of many nodes must not use up the calls that Ray can carry.
+        max_wait_s = max(self._max_wait_s, IDLE_INTERVALS * self._interval_s())
+        self._send(Exchange(self._number, orders, self._ack, max_wait_s=max_wait_s))
 
     def _send(self, call: Exchange) -> None:
         task = asyncio.ensure_future(self._reach.exchange(self._node, call))
         self._calls.append((call, task))
 
-    async def _something(self) -> None:
-        """Waits for the oldest answer, or for orders if another call is allowed."""
-        waits: set[asyncio.Future[object]] = {self._calls[0][1]}  # type: ignore[arg-type]
+    async def _something(self, timeout_s: float | None) -> None:
+        """Waits for the oldest answer, for orders if another call is allowed, or for the time."""
+        waits: list[asyncio.Future[object]] = []
+        if self._calls:
+            waits.append(self._calls[0][1])  # type: ignore[arg-type]
         orders = None
-        if len(self._calls) < CALLS_AT_ONCE:
+        if not self._orders and len(self._calls) < CALLS_AT_ONCE:
             orders = asyncio.ensure_future(self._has_orders.wait())
-            waits.add(orders)  # type: ignore[arg-type]
+            waits.append(orders)  # type: ignore[arg-type]
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if waits:
+                await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            elif timeout_s is not None:
+                await asyncio.sleep(timeout_s)
         finally:
             if orders is not None:
                 orders.cancel()

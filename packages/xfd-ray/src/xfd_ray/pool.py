@@ -28,6 +28,10 @@ class WorkerClient(Protocol):
     nobody knows whether it arrived raises `Unavailable`.
     """
 
+    async def versions(self) -> dict[str, str | None]:
+        """Of the xfd packages there."""
+        ...
+
     async def hello(self) -> Hello:
         """How the worker introduces itself; starts it at the first call."""
         ...
@@ -149,8 +153,8 @@ class WorkerPool:
     async def _start(self, node: NodeInfo, terms: WorkerTerms) -> tuple[WorkerClient, Hello]:
         worker = await self._cluster.start_worker(node, terms)
         try:
+            check_versions(self._versions, await worker.versions(), node=node.id)
             hello = await worker.hello()
-            check_versions(self._versions, hello.versions, node=node.id)
         except BaseException as error:
             await self._cluster.end_worker(worker)
             if isinstance(error, XfdError) and not isinstance(error, NodeLostError):

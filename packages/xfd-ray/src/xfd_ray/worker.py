@@ -56,14 +56,12 @@ class Hello:
     Attributes:
         peer_address: of its peer server, `host:port`.
         metrics_address: of its Prometheus endpoint, `host:port`.
-        versions: of its xfd packages.
         root: folder of its relative destinations.
     """
 
     node: NodeId
     peer_address: str
     metrics_address: str
-    versions: dict[str, str | None]
     root: str
     pid: int
 
@@ -128,10 +126,12 @@ class NodeWorker:
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="xfd")
         self._lock: asyncio.Lock | None = None
 
+    async def versions(self) -> dict[str, str | None]:
+        """Of the xfd packages on this node; asked before anything else is used."""
+        return installed_versions()
+
     async def hello(self) -> Hello:
         """Starts the data plane and its servers at the first call.
-
-        A node whose packages are missing answers too, so that the handshake can say so.
 
         Raises:
             PeerPortError: no port of the range is free.
@@ -201,17 +201,12 @@ class NodeWorker:
             self._metrics.close()
 
     async def _start(self) -> Hello:
-        versions = installed_versions()
-        if versions["xfd_dataplane"] is None and self._make_plane is real_data_plane:
-            return Hello(self._node, "", "", versions, self._settings.root, os.getpid())
         plane = await self._call(lambda: self._make_plane(self._node, self._settings))
         self._plane = plane
         address = await self._call(lambda: plane.serve(self._host, self._ports))
         self._metrics = NodeMetrics(plane.counters)
         metrics_address = self._metrics.serve(self._host)
-        return Hello(
-            self._node, address, metrics_address, versions, self._settings.root, os.getpid()
-        )
+        return Hello(self._node, address, metrics_address, self._settings.root, os.getpid())
 
     async def _in_turn(self, swarm: SwarmId, desk: _Desk, call: Exchange) -> None:
         await _until(desk, lambda: desk.next_number >= call.number, MISSING_EXCHANGE_S)
@@ -224,7 +219,10 @@ class NodeWorker:
                     desk.outbox.forget(order.chunks)
             # Orders are queued by the data plane at once; no thread is worth it, and without one
             # they cannot overtake each other.
-            self._running().submit(swarm, call.orders)
+            try:
+                self._running().submit(swarm, call.orders)
+            except XfdError as error:
+                raise error.at_node(self._node) from error
         await desk.tell()
 
     async def _pump(self, swarm: SwarmId, desk: _Desk) -> None:
