@@ -145,10 +145,10 @@ fn apply(ledger: &mut Ledger, model: &mut Model, step: &Step) {
             }
         }
         Step::Fail(object) => {
-            if !model.closed.contains_key(&object) {
+            model.closed.entry(object).or_insert_with(|| {
                 ledger.set_object(object, ObjectState::Failed);
-                model.closed.insert(object, ObjectState::Failed);
-            }
+                ObjectState::Failed
+            });
         }
     }
 }
