@@ -28,6 +28,7 @@ from xfd_api.errors import NodeLostError, VersionMismatchError
 from xfd_api.reports import Progress
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.stores import ObjectStoreConfig
+from xfd_ray.terms import LEASE_TTL_S
 
 MIB = 2**20
 SIZE = 96 * MIB
@@ -44,7 +45,10 @@ wanted = [DownloadRequest(ObjectDownloadRequest("big", Path(bucket, "held")))]
 store = ObjectStoreConfig.make_for_s3(bucket)
 with xfd_ray.distribution(wanted, store, keep_s=1.0):
     print("held", flush=True)
-    time.sleep(600)
+    try:
+        time.sleep(600)
+    except KeyboardInterrupt:
+        pass
 """
 
 
@@ -222,6 +226,18 @@ def test_a_killed_driver_takes_nothing_from_another(
             assert all(listens(address) for address in addresses)
             assert scraped_at() == addresses
     until(lambda: not coordinator_is_there(), 30, "the coordinator is still there")
+
+
+def test_an_interrupted_driver_gives_its_lease_back(
+    five: RayCluster, big: str, s3_server: S3Server
+) -> None:
+    with holding(five, s3_server, big) as driver:
+        began = time.monotonic()
+        driver.send_signal(signal.SIGINT)
+        driver.wait(30)
+        until(lambda: not coordinator_is_there(), 30, "the coordinator is still there")
+        # The lease did not have to expire: its keep_s of one second began at once.
+        assert time.monotonic() - began < LEASE_TTL_S
 
 
 @pytest.mark.parametrize(
