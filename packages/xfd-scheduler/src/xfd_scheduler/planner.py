@@ -26,6 +26,7 @@ from xfd_scheduler.swarm import NOBODY, ORIGIN, Swarm, key_of
 
 CANDIDATES = 8
 SKIPS = 64
+PROMISES = 2
 RUNS_IN_FLIGHT = 16
 
 
@@ -109,12 +110,14 @@ class Planner:
         ):
             count += 1
         members = swarm.members
+        fan_out = self._fan_out()
+        trusted = swarm.speeds.fast_ones_suffice
+        room = self._room_below(fan_out)
         order = selection.order_in_tree(
             self._listed(takers),
             lambda node: members[node].clock,
-            lambda node: members[node].speed_class,
+            (lambda node: members[node].speed_class) if trusted else (lambda _: 0),
         )
-        fan_out = self._fan_out()
         able = [node for node in order if swarm.offering >> node & 1]
         if not able:
             able = order = order[:1]
@@ -129,7 +132,7 @@ class Planner:
             return False
         order = [node for node in order if node != reader]
         if self.settings.relay:
-            seats = selection.seats([reader], order, self._room_below(fan_out))
+            seats = selection.seats([reader], order, room)
         else:
             line = [reader, *order]
             seats = [line[place] for place in selection.doubled(len(order))]
@@ -232,8 +235,8 @@ class Planner:
         return room
 
     def _promise_limit(self, member: Member) -> int:
-        """Outstanding orders that may name it: what runs at once, and as much again to come."""
-        return 2 * max(self.settings.upload_slots, member.queued)
+        """Outstanding orders that may name it: what runs at once, and several times that to come."""
+        return PROMISES * max(self.settings.upload_slots, member.queued)
 
     def _reader(self, nodes: list[int], chunk: int, count: int) -> int | None:
         """The node that read least from the origin so far, and not this chunk the last time."""

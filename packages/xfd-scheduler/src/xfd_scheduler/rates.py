@@ -26,8 +26,9 @@ ENOUGH = 12
 """Streams of a node that make its average worth something."""
 SAMPLES = 4
 """Chunks of one report that are looked at, about."""
-ALIKE = 0.6
+ALIKE = 0.4
 """Nodes this close to what is usual count as equally fast."""
+MOST = 0.5
 LEAST_SHARE = 1 / 64
 
 
@@ -45,6 +46,9 @@ class Speeds:
         self._usual_sending = 0.0
         self._usual_receiving = 0.0
         self._until_next = 0
+        self.fast_ones_suffice = True
+        """Whether the nodes that count as fast have most of the swarm's uplink. Where they do not,
+        classes are of no use for a tree: the few at its top would carry everything."""
 
     def told(self, member: Member) -> None:
         """A node joined; its traits may say how fast it is."""
@@ -94,6 +98,8 @@ class Speeds:
         self._usual_receiving = _quick([m.receiving for m in told if m.receipts >= ENOUGH])
         for member in told:
             self.judge(member)
+        fast = sum(member.up_share for member in told if not member.speed_class)
+        self.fast_ones_suffice = fast >= MOST * sum(member.up_share for member in told)
 
 
 def _followed(before: float, measured: float, count: int) -> float:

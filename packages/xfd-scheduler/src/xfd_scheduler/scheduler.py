@@ -48,6 +48,7 @@ class Scheduler:
         self._planner = Planner(self._swarm, seed)
         self._now = 0.0
         self._again = False
+        self._sized_for = 0
 
     def handle(self, event: Event, now: float) -> None:
         """Takes in what happened. `now` is in seconds and never goes back.
@@ -88,6 +89,10 @@ class Scheduler:
         """
         self._now = now
         self._reports.settle()
+        if self._sized_for != len(self._swarm.members):
+            self._sized_for = len(self._swarm.members)
+            for member in self._swarm.members.values():
+                self._reports.resize(member)
         self._again = not self._planner.plan(now)
         orders: dict[NodeId, list[Order]] = {}
         for member in self._swarm.members.values():

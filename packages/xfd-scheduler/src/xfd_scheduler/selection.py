@@ -20,9 +20,9 @@ def order_in_tree(
     takers: Sequence[int], clock: Callable[[int], float], speed: Callable[[int], int]
 ) -> list[int]:
     """Takers from the top of the tree to its leaves: fast classes first, least promised first."""
-    by_clock = sorted(takers, key=clock)
-    by_clock.sort(key=speed)
-    return by_clock
+    order = sorted(takers, key=clock)
+    order.sort(key=speed)
+    return order
 
 
 def doubled(count: int) -> list[int]:

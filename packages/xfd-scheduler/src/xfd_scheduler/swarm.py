@@ -160,9 +160,11 @@ class Swarm:
             self.last_reader[chunk] = member.index
             member.reads += 1
         peer = None if source == ORIGIN else self.members[source].id
-        # What others have had for long goes before what was launched since; rounded, so that
-        # neighbours still make a run.
-        self.tell(member, chunk, 1, peer, self.urgency(chunk, self.launches[chunk] & ~15))
+        # What failed goes before what was launched since, because others may wait for it here. What
+        # a late node missed goes behind, so that it keeps step with the waves it takes part in.
+        again = key_of(member.index, chunk) in self.generations
+        launch = self.launches[chunk] if again else self.launched
+        self.tell(member, chunk, 1, peer, self.urgency(chunk, launch))
 
     def urgency(self, chunk: int, launch: int) -> int:
         """The priority of an order, in 32 bits: the chunk's own, then when it was launched.
