@@ -114,5 +114,7 @@ def test_a_worker_that_comes_back_begins_anew(tally):
     tally.landed(A, ObjectLanded(BIG), 12.0)
     tally.start_over(A)
     assert tally.nodes[A].landed == 0
+    nothing(tally, A)
+    assert tally.nodes[A].missing_bytes == tally.bytes  # counted once, however often it looks
     tally.took_inventory(A, (BIG, SMALL), Inventory(landed=(BIG, SMALL)), 14.0)
     assert tally.nodes[A].done_at == 14.0

@@ -16,9 +16,9 @@ from xfd_ray.lease import Lease
 from xfd_ray.loop import SchedulingLoop
 from xfd_ray.placement import NodeInfo, select
 from xfd_ray.pool import PooledSwarm, WorkerPool, WorkerTerms
-from xfd_ray.tally import LeaseTally
+from xfd_ray.tally import LeaseTally, tally_of
 from xfd_ray.terms import LeaseRequest, Limits, Terms
-from xfd_ray.wants import Part, Wanted, WantedUnion
+from xfd_ray.wants import Wanted, WantedUnion
 from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
 
@@ -217,7 +217,7 @@ class Session:
             lease.fail(error)
             return
         lease.wanted = wanted
-        lease.tally = _tally_of(wanted.objects, began=lease.began)
+        lease.tally = tally_of(wanted, began=lease.began)
         lease.retries_before = sum(self._retries.values())
         if wanted.grown is not None:
             catalog = wanted.grown.catalog
@@ -321,17 +321,3 @@ class Session:
                     lease=lease.request.id,
                     error=str(lease.error) if failed else None,
                 )
-
-
-def _tally_of(wanted: Sequence[tuple[Part, Sequence[ObjectIndex]]], *, began: float) -> LeaseTally:
-    objects = []
-    chunks = []
-    for part, indexes in wanted:
-        chosen = set(indexes)
-        objects += [item for item in part.catalog.objects if item.index in chosen]
-        chunks += [
-            chunk
-            for chunk in part.catalog.chunks
-            if any(span.object in chosen for span in chunk.spans)
-        ]
-    return LeaseTally(objects, chunks, began=began)

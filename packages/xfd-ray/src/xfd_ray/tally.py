@@ -14,11 +14,16 @@ from xfd_api.errors import XfdError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded
 from xfd_ray.bound import RateMeter
+from xfd_ray.wants import Wanted
 
 
 @dataclass(slots=True)
 class NodeTally:
-    """One node's part; `landed`, `failed` and `cached` are bit sets over object indexes."""
+    """One node's part.
+
+    `landed`, `failed` and `cached` are bit sets over object indexes, `missing` over chunk indexes:
+    what the node lacked when it first looked.
+    """
 
     since: float
     joined_late: bool = False
@@ -26,6 +31,7 @@ class NodeTally:
     landed: int = 0
     failed: int = 0
     cached: int = 0
+    missing: int = 0
     origin_bytes: int = 0
     peer_bytes: int = 0
     served_bytes: int = 0
@@ -182,8 +188,11 @@ class LeaseTally:
         }
         self.had |= held & self.chunks.keys()
         for chunk in self.chunks.values():
-            if chunk.index not in held and any(span.object in lacking for span in chunk.spans):
+            if chunk.index in held or tally.missing >> chunk.index & 1:
+                continue
+            if any(span.object in lacking for span in chunk.spans):
                 self.lacked.add(chunk.index)
+                tally.missing |= 1 << chunk.index
                 tally.missing_bytes += chunk.size
 
     def _settle_elsewhere(self, node: NodeId) -> None:
@@ -199,6 +208,21 @@ class LeaseTally:
         tally = self.nodes[node]
         if tally.done_at is None and not self.mask & ~(tally.landed | tally.failed):
             tally.done_at = now
+
+
+def tally_of(wanted: Wanted, *, began: float) -> LeaseTally:
+    """The empty books of a lease that wants this."""
+    objects: list[CatalogObject] = []
+    chunks: list[Chunk] = []
+    for part, indexes in wanted.objects:
+        chosen = set(indexes)
+        objects += [item for item in part.catalog.objects if item.index in chosen]
+        chunks += [
+            chunk
+            for chunk in part.catalog.chunks
+            if any(span.object in chosen for span in chunk.spans)
+        ]
+    return LeaseTally(objects, chunks, began=began)
 
 
 def _bits(indexes: Sequence[ObjectIndex]) -> int:
