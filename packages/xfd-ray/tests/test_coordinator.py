@@ -26,7 +26,7 @@ SIZES = {"big": 8 * MIB, "small": 100, "other": 2 * MIB}
 @story
 async def test_every_node_gets_everything_and_the_origin_is_read_once():
     cluster = LocalCluster(5, SIZES)
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big", "small", limits=Limits(node_parallelism=4)))
     status = await over(coordinator, "l")
     report = status.report
@@ -47,7 +47,7 @@ async def test_every_node_gets_everything_and_the_origin_is_read_once():
 @story
 async def test_a_second_call_is_served_from_the_cache_by_the_same_workers():
     cluster = LocalCluster(2, SIZES)
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     for name in ("first", "second"):
         await coordinator.attach(lease(name, "big"))
         report = (await over(coordinator, name)).report
@@ -63,7 +63,7 @@ async def test_a_second_call_is_served_from_the_cache_by_the_same_workers():
 async def test_two_drivers_that_want_the_same_get_it_fetched_once():
     cluster = LocalCluster(3, SIZES)
     cluster.prepare = lambda plane: setattr(plane, "paused", True)
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("a", "big", "small"))
     await until(lambda: any(plane.submitted for plane in cluster.planes.values()))
     await coordinator.attach(lease("b", "big", "other"))
@@ -84,7 +84,7 @@ async def test_two_drivers_that_want_the_same_get_it_fetched_once():
 @story
 async def test_a_task_joins_the_swarm_that_runs():
     cluster = LocalCluster(3, SIZES)
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("pipeline", "big"))
     await over(coordinator, "pipeline")
     await coordinator.attach(lease("task", "big", nodes=["n1"], terms=None))
@@ -98,7 +98,7 @@ async def test_a_task_joins_the_swarm_that_runs():
 @story
 async def test_a_node_that_joins_late_is_filled_while_the_lease_is_held():
     cluster = LocalCluster(2, SIZES)
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big"))
     assert (await over(coordinator, "l")).report is not None
     late = cluster.add_node("n9")
@@ -112,7 +112,7 @@ async def test_a_node_that_joins_late_is_filled_while_the_lease_is_held():
 async def test_a_node_that_dies_is_lost_and_the_others_finish():
     cluster = LocalCluster(3, SIZES)
     cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big"))
     await until(lambda: "n1" in cluster.planes and bool(cluster.planes["n1"].submitted))
     cluster.remove_node("n1")
@@ -127,7 +127,7 @@ async def test_a_node_that_dies_is_lost_and_the_others_finish():
 async def test_a_node_that_dies_ends_a_distribution_that_is_to_fail():
     cluster = LocalCluster(2, SIZES)
     cluster.prepare = lambda plane: setattr(plane, "paused", True)
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big", on_node_failure="fail"))
     await until(lambda: "n1" in cluster.planes and bool(cluster.planes["n1"].submitted))
     cluster.remove_node("n1")
@@ -140,7 +140,7 @@ async def test_a_node_that_dies_ends_a_distribution_that_is_to_fail():
 async def test_a_worker_that_dies_on_a_living_node_is_started_again():
     cluster = LocalCluster(2, SIZES)
     cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big"))
     await until(lambda: "n1" in cluster.planes and bool(cluster.planes["n1"].submitted))
     cluster.planes["n1"].paused = False
@@ -155,7 +155,7 @@ async def test_a_worker_that_dies_on_a_living_node_is_started_again():
 @story
 async def test_answers_that_get_lost_are_given_again():
     cluster = LocalCluster(2, SIZES)
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big"))
     await until(lambda: len(cluster.workers) == 2)
     for worker in cluster.workers:
@@ -170,7 +170,7 @@ async def test_answers_that_get_lost_are_given_again():
 @story
 async def test_a_missing_object_fails_before_anything_moves():
     cluster = LocalCluster(2, SIZES)
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big", "absent"))
     error = (await over(coordinator, "l")).error
     assert isinstance(error, ObjectNotFoundError)
@@ -186,7 +186,7 @@ async def test_a_full_disk_is_an_error_after_the_others_have_finished():
     cluster.prepare = lambda plane: setattr(
         plane, "extend_error", full if plane.node == "n2" else None
     )
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big"))
     error = (await over(coordinator, "l")).error
     assert isinstance(error, DiskFullError)
@@ -200,7 +200,7 @@ async def test_an_origins_final_refusal_fails_with_its_own_type():
     denied = AccessDeniedError("403", object="big")
     fault = FakeFault(denied, "origin", final=True, times=99)
     cluster.prepare = lambda plane: plane.faults.update({ChunkIndex(3): fault})
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big"))
     error = (await over(coordinator, "l")).error
     assert isinstance(error, AccessDeniedError)
@@ -211,7 +211,7 @@ async def test_an_origins_final_refusal_fails_with_its_own_type():
 async def test_a_node_of_other_versions_is_refused_by_name():
     cluster = LocalCluster(2, SIZES)
     cluster.refuse[cluster.live[1].id] = VersionMismatchError("xfd_ray is missing", node="n1")
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big"))
     error = (await over(coordinator, "l")).error
     assert isinstance(error, VersionMismatchError)
@@ -227,7 +227,7 @@ async def test_objects_that_another_node_of_the_disk_writes_count_when_that_has_
             plane.busy["out/big"] = "n0"
 
     cluster.prepare = share
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big"))
     report = (await over(coordinator, "l")).report
     assert report is not None
@@ -239,7 +239,7 @@ async def test_objects_that_another_node_of_the_disk_writes_count_when_that_has_
 async def test_objects_that_a_stranger_writes_are_looked_for_again():
     cluster = LocalCluster(1, SIZES)
     cluster.prepare = lambda plane: plane.busy.update({"out/big": None})
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big"))
     await until(lambda: cluster.workers[0].calls.count("extend") == 1 if cluster.workers else False)
     cluster.planes["n0"].busy.clear()
@@ -251,7 +251,7 @@ async def test_objects_that_a_stranger_writes_are_looked_for_again():
 @story
 async def test_a_lease_that_is_not_renewed_ends_and_so_does_everything():
     cluster = LocalCluster(2, SIZES)
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, lease_ttl_s=0.3, tick_s=0.05)
     await coordinator.attach(lease("l", "big", keep_s=0.1))
     await over(coordinator, "l")
     await asyncio.wait_for(cluster.ended.wait(), 15)
@@ -263,7 +263,7 @@ async def test_a_lease_that_is_not_renewed_ends_and_so_does_everything():
 @story
 async def test_selected_nodes_only():
     cluster = LocalCluster(3, SIZES)
-    coordinator = Coordinator(cluster)
+    coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big", nodes=["n1"]))
     report = (await over(coordinator, "l")).report
     assert report is not None

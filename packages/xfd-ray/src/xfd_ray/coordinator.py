@@ -17,6 +17,7 @@ from xfd_ray.pool import Cluster, WorkerPool
 from xfd_ray.session import Session
 from xfd_ray.terms import (
     LATE_NODE_POLL_S,
+    LEASE_TTL_S,
     LeaseRequest,
     LeaseState,
     LeaseStatus,
@@ -28,10 +29,24 @@ FIRST_LEASE_S = 30.0
 
 
 class Coordinator:
-    """See the module. Everything happens in one event loop."""
+    """See the module. Everything happens in one event loop.
 
-    def __init__(self, cluster: Cluster) -> None:
+    Args:
+        cluster: reaches the nodes.
+        lease_ttl_s: how long a lease lives without being renewed.
+        tick_s: how often expired leases and new nodes are looked for.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        lease_ttl_s: float = LEASE_TTL_S,
+        tick_s: float = LATE_NODE_POLL_S,
+    ) -> None:
         self._cluster = cluster
+        self._lease_ttl_s = lease_ttl_s
+        self._tick_s = tick_s
         self._pool = WorkerPool(cluster)
         self._versions = installed_versions()
         self._sessions: dict[Terms, Session] = {}
@@ -105,10 +120,10 @@ class Coordinator:
         return list(self._leases)
 
     async def tick(self) -> None:
-        """What is to be done once a second: look for expired leases, new nodes and the end."""
+        """What is to be done from time to time: look for expired leases, new nodes and the end."""
         now = self._now()
         for lease_id, known in list(self._leases.items()):
-            if known[0].has_expired(now):
+            if now - known[0].renewed > self._lease_ttl_s:
                 self._log.warning(events.LEASE_EXPIRED, lease=lease_id)
                 del self._leases[lease_id]
                 await self._take_off(*known)
@@ -146,7 +161,7 @@ class Coordinator:
 
     async def _tick_forever(self) -> None:
         while not self._ended:
-            await asyncio.sleep(LATE_NODE_POLL_S)
+            await asyncio.sleep(self._tick_s)
             try:
                 await self.tick()
             except Exception as error:

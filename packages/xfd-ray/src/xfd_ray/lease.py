@@ -9,7 +9,7 @@ from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.reports import DistributionReport
 from xfd_ray.results import progress_of, report_of
 from xfd_ray.tally import LeaseTally
-from xfd_ray.terms import LEASE_TTL_S, LeaseRequest, LeaseState, LeaseStatus
+from xfd_ray.terms import LeaseRequest, LeaseState, LeaseStatus
 from xfd_ray.wants import Wanted
 
 
@@ -38,10 +38,6 @@ class Lease:
         if self.error is not None:
             return LeaseState.FAILED
         return LeaseState.RUNNING if self.report is None else LeaseState.DONE
-
-    def has_expired(self, now: float) -> bool:
-        """Whether its driver is taken to be gone."""
-        return now - self.renewed > LEASE_TTL_S
 
     def status(self, now: float) -> LeaseStatus:
         """What the driver is told."""
