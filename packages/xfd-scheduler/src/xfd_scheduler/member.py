@@ -20,6 +20,7 @@ class Member:
         origin_orders: of these, from the origin.
         promised: orders of other nodes that name it as their source.
         clock: seconds of its uplink that all orders naming it took so far.
+        late: it joined when chunks were on their way already.
         known: nodes whose address it was told, as a bit set.
         strikes: nodes that it failed in a row; rests: how often it was rested for all.
         reads: chunks it was ever ordered to read from the origin.
@@ -44,6 +45,7 @@ class Member:
         "interval_s",
         "inventoried",
         "known",
+        "late",
         "landed",
         "last_report",
         "last_seq",
@@ -88,6 +90,7 @@ class Member:
         self.promised = 0
         self.clock = 0.0
         self.known = 0
+        self.late = False
         self.depth_bytes = 0.0
         self.down = traits.down_bytes_per_s
         self.receiving = 0.0

@@ -223,11 +223,14 @@ class Planner:
     def _room_below(self, fan_out: int) -> selection.FanOut:
         members = self.swarm.members
         offering = self.swarm.offering
+        launched = self.swarm.rarity.classes[0] ^ self.swarm.everything
 
         def room(node: int) -> int:
             member = members[node]
             if not offering & member.bit or member.promised >= self._promise_limit(member):
                 return 0
+            if member.late and member.open & launched:
+                return 0  # it has much to catch up with, and so would everybody below it
             if not member.speed_class:
                 return fan_out
             return round(fan_out * member.up_share)

@@ -26,7 +26,7 @@ ENOUGH = 12
 """Streams of a node that make its average worth something."""
 SAMPLES = 4
 """Chunks of one report that are looked at, about."""
-ALIKE = 0.4
+ALIKE = 0.5
 """Nodes this close to what is usual count as equally fast."""
 MOST = 0.5
 LEAST_SHARE = 1 / 64

@@ -73,6 +73,8 @@ class Swarm:
         self.generations: dict[int, int] = {}
         self.tries: dict[int, int] = {}
         self.last_reader: dict[int, int] = {}
+        self.everything = 0
+        """All chunks, as a bit set."""
         self.wanted = 0
         """Chunks that are open on some node, as a bit set."""
 
@@ -103,6 +105,7 @@ class Swarm:
         """Adds objects and chunks that nobody wants yet."""
         self.catalog.grow(catalog)
         count = len(catalog.chunks)
+        self.everything = (self.everything << count) | ((1 << count) - 1)
         self.rarity.grow(count)
         self.open_on.extend([0] * count)
         self.pending.extend([0] * count)
