@@ -78,12 +78,13 @@ class Bench:
     def _compare(self, key: str, clients: Mapping[str, Client]) -> dict[str, list[Cost]]:
         """Rounds in turn, A B C A B C, after one that is not counted."""
         costs: dict[str, list[Cost]] = {name: [] for name in clients}
+        env = {**self._server.environment(), "S3_ENDPOINT_URL": self._server.endpoint}
         for place in range(self._rounds + 1):
             for name, client in clients.items():
                 home = self._folder / "into"
                 home.mkdir()
                 into = home / ("tree" if key.endswith("/") else "file")
-                cost = run(client(BUCKET, key, into), env=self._server.environment())
+                cost = run(client(BUCKET, key, into), env=env)
                 shutil.rmtree(home)
                 if place > 0:
                     costs[name].append(cost)
