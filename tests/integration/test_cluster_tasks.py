@@ -14,9 +14,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import xfd_ray
 from harness import artifacts
+from harness.processes import free_ports, listens
 from harness.ray_cluster import RayCluster
 from harness.s3 import S3Server
-from xfd_api.errors import DeadlineExceededError, NoNodesError
+from xfd_api.errors import DeadlineExceededError, NoNodesError, PeerPortError
 from xfd_api.paths import local_path
 from xfd_api.reports import DistributionReport, Progress
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
@@ -133,6 +134,22 @@ def test_metrics_are_scraped_during_a_run_and_after_it(
         assert values['xfd_active_transfers{kind="origin"}'] == 0
         assert any(name.startswith("xfd_transfer_seconds_count") for name in values)
         assert "xfd_retries_total" in values
+
+
+def test_peers_listen_in_the_range_of_ports_that_is_given(
+    bucket: str, place: str, driver: RayCluster
+) -> None:
+    store = ObjectStoreConfig.make_for_s3(bucket)
+    first = min(free_ports(1)[0], 65_000)
+    xfd_ray.download_distributed(request(place), store, peer_ports=(first, first + 40))
+    (host,) = {node["NodeManagerAddress"] for node in ray.nodes()}
+    assert sum(listens(host, first + k) for k in range(41)) >= len(driver.nodes)
+
+    # All nodes of this cluster have one address, so one port is not enough for them.
+    (only,) = free_ports(1)
+    with pytest.raises(PeerPortError) as told:
+        xfd_ray.download_distributed(request(place, "other"), store, peer_ports=(only, only))
+    assert told.value.node in {node.id for node in driver.nodes}
 
 
 def scraped() -> dict[str, dict[str, float]]:

@@ -29,6 +29,7 @@ class LocalWorker:
 
     Attributes:
         calls: names of the methods called so far.
+        slow: seconds by which a method's calls are delayed, by its name.
         drop_answers: so many exchanges happen, and their answers get lost.
     """
 
@@ -38,10 +39,12 @@ class LocalWorker:
         self.dead = asyncio.Event()
         self.calls: list[str] = []
         self.drop_answers = 0
+        self.slow: dict[str, float] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         async def call(*args: Any) -> Any:
             self.calls.append(name)
+            await asyncio.sleep(self.slow.get(name, 0.0))
             work = asyncio.ensure_future(getattr(self.worker, name)(*args))
             dead = asyncio.ensure_future(self.dead.wait())
             await asyncio.wait({work, dead}, return_when=asyncio.FIRST_COMPLETED)

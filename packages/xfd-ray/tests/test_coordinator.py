@@ -60,6 +60,22 @@ async def test_a_second_call_is_served_from_the_cache_by_the_same_workers():
 
 
 @story
+async def test_what_a_node_lost_comes_from_a_peer_that_looks_at_the_same_time():
+    cluster = LocalCluster(3, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("first", "big"))
+    await over(coordinator, "first")
+    await coordinator.detach("first")
+    cluster.planes["n1"].forget("out/big")
+    for node in ("n0", "n2"):
+        cluster.worker_of(node).slow["extend"] = 0.05
+    await coordinator.attach(lease("second", "big"))
+    report = (await over(coordinator, "second")).report
+    assert report is not None
+    assert (report.origin_bytes, report.peer_bytes) == (0, 8 * MIB)
+
+
+@story
 async def test_two_drivers_that_want_the_same_get_it_fetched_once():
     cluster = LocalCluster(3, SIZES)
     cluster.prepare = lambda plane: setattr(plane, "paused", True)

@@ -13,6 +13,7 @@ A node that is lost, in whatever call, is an event. The loop raises nothing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -38,6 +39,7 @@ from xfd_scheduler.events import (
 from xfd_scheduler.scheduler import Scheduler
 
 LOOK_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
+LOOK_TOGETHER_S = 0.25
 NODES_PER_SECOND = 1000.0
 
 
@@ -122,6 +124,8 @@ class SchedulingLoop:
         self._planning: asyncio.Handle | None = None
         self._wakeup: asyncio.TimerHandle | None = None
         self._closed = False
+        self._looking = 0
+        self._looked = asyncio.Event()
 
     @property
     def nodes(self) -> tuple[NodeId, ...]:
@@ -203,19 +207,39 @@ class SchedulingLoop:
         while True:
             part, objects, looks = await member.wants.get()
             try:
-                whole = await self._swarm.extend(member.id, part)
+                whole = await self._look(member.id, part)
             except NodeLostError:
                 raise
             except XfdError as error:
                 self._watcher.failed(member.id, objects, error.at_node(member.id))
                 continue
             inventory = inventory_of(part.catalog, whole, objects)
+            if len(inventory.landed) < len(objects):
+                await self._others_have_looked()
             self._tell(InventoryTaken(member.id, objects, inventory))
             self._watcher.took_inventory(member.id, objects, inventory, again=looks > 0)
             busy = tuple(index for index, _ in inventory.elsewhere)
             if busy:
                 delay = LOOK_AGAIN_S[min(looks, len(LOOK_AGAIN_S) - 1)]
                 self._loop.call_later(delay, self._look_again, member, part, busy, looks + 1)
+
+    async def _look(self, node: NodeId, part: Part) -> Inventory:
+        self._looking += 1
+        self._looked.clear()
+        try:
+            return await self._swarm.extend(node, part)
+        finally:
+            self._looking -= 1
+            if self._looking == 0:
+                self._looked.set()
+
+    async def _others_have_looked(self) -> None:
+        """What a node lacks, another that looks at the same moment may have: no need to ask the
+        origin for it. A node that looks for long, or is not up yet, is not waited for.
+        """
+        if self._looking:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._looked.wait(), LOOK_TOGETHER_S)
 
     def _look_again(
         self, member: _Member, part: Part, objects: tuple[ObjectIndex, ...], looks: int

@@ -170,6 +170,10 @@ class FakeDataPlane:
         for here in self._swarms.values():
             self._work(here)
 
+    def forget(self, destination: str) -> None:
+        """Somebody removed the file there."""
+        self._cache.pop(destination, None)
+
     def poll(self, swarm: SwarmId, timeout_s: float) -> list[NodeEvent]:
         """See `DataPlane`."""
         here = self._swarm(swarm)
