@@ -33,6 +33,9 @@ def one_node() -> Iterator[None]:
     ray.shutdown()
 
 
+# Each worker is a process that imports Ray Data, so the stages here ask for one each.
+
+
 def results_of(items: Any, *stages: v1.Stage) -> list[Any]:
     return pipelines.run_pipeline(specs.PipelineSpec(input_data=items, stages=list(stages)))
 
@@ -40,6 +43,7 @@ def results_of(items: Any, *stages: v1.Stage) -> list[Any]:
 class Add(v1.Stage):
     """Adds what `setup` prepared."""
 
+    workers = 1  # type: ignore[assignment]
     batch_size = 3  # type: ignore[assignment]
     required_resources = v1.Resources(cpus=0.5)  # type: ignore[assignment]
 
@@ -52,22 +56,37 @@ class Add(v1.Stage):
         return [item + self._add for item in items]
 
 
-class Metadata(v1.Stage):
-    name = "metadata-please"  # type: ignore[assignment]
-    workers = 1  # type: ignore[assignment]
+class Tells(Add):
+    """Passes items on, with what it was told of itself."""
 
-    def setup(self, worker_metadata: v1.WorkerMetadata) -> None:
-        self._metadata = worker_metadata
+    name = "metadata-please"  # type: ignore[assignment]
 
     def process_data(self, items: list[Any]) -> list[Any]:
-        return [self._metadata for _ in items]
+        return [(item, self._metadata) for item in items]
 
 
 def test_items_pass_all_stages_in_order() -> None:
-    assert results_of(range(50), Add(), v1.Stage(), Add()) == [item + 20 for item in range(50)]
+    before = ray.data.DataContext.get_current()
+    order = before.execution_options.preserve_order
+    results = results_of(range(50), Add(), Tells())
+    assert [item for item, _ in results] == [item + 10 for item in range(50)]
+
+    (metadata,) = {told for _, told in results}
+    assert metadata.stage_name == "metadata-please"
+    assert metadata.node_id == ray.get_runtime_context().get_node_id()
+    assert metadata.worker_id
+    assert metadata.resources.cpus == 0.5
+
+    # The caller's settings of Ray Data are as they were.
+    after = ray.data.DataContext.get_current()
+    assert after is before
+    assert after.execution_options.preserve_order == order
 
 
-def test_items_keep_their_types() -> None:
+def test_a_stage_needs_nothing_defined_and_items_keep_their_types() -> None:
+    class PassesOn(v1.Stage):
+        workers = 1  # type: ignore[assignment]
+
     class Odd:
         def __eq__(self, other: object) -> bool:
             return isinstance(other, Odd)
@@ -75,30 +94,23 @@ def test_items_keep_their_types() -> None:
         __hash__ = None  # type: ignore[assignment]
 
     items = [(1, 2), [1, 2], {"a": None}, None, b"", "é", 2**70, {1}, Odd(), range(3)]
-    assert results_of(items, v1.Stage()) == items
+    assert results_of(items, PassesOn()) == items
 
 
 def test_a_stage_may_return_more_fewer_or_none() -> None:
     class Uneven(v1.Stage):
+        workers = 1  # type: ignore[assignment]
+
         def process_data(self, items: list[Any]) -> list[Any] | None:
             (item,) = items
             return None if item == 0 else [item] * item
 
     assert results_of([2, 0, 1, 3], Uneven()) == [2, 2, 1, 3, 3, 3]
-    assert results_of([0, 0], Uneven(), Add()) == []
 
 
 def test_no_items_and_no_stages_are_no_special_cases() -> None:
     assert results_of([], Add()) == []
     assert results_of(iter([1, 2])) == [1, 2]
-
-
-def test_a_worker_learns_who_it_is() -> None:
-    (metadata,) = results_of([1], Metadata())
-    assert metadata.stage_name == "metadata-please"
-    assert metadata.node_id == ray.get_runtime_context().get_node_id()
-    assert metadata.worker_id
-    assert metadata.resources == v1.Resources()
 
 
 @pytest.mark.parametrize("method", ["setup", "process_data"])
@@ -109,23 +121,14 @@ def test_an_exception_of_a_stage_comes_back_as_itself(method: str) -> None:
     def fail(self: v1.Stage, _: object) -> None:
         raise OwnError("the reason")
 
-    failing = type("Failing", (v1.Stage,), {method: fail})
+    failing = type("Failing", (v1.Stage,), {method: fail, "workers": 1})
     with pytest.raises(Exception, match="the reason") as caught:
-        results_of(range(5), Add(), failing())
+        results_of(range(5), failing())
     assert type(caught.value).__name__ == "OwnError"
     cause = caught.value.__cause__
     assert isinstance(cause, pipelines.StageError)
     assert "Failing" in cause.what
     assert method in cause.what
-
-
-def test_the_caller_s_data_context_stays_as_it_was() -> None:
-    before = ray.data.DataContext.get_current()
-    order = before.execution_options.preserve_order
-    results_of([1], v1.Stage())
-    after = ray.data.DataContext.get_current()
-    assert after is before
-    assert after.execution_options.preserve_order == order
 
 
 def test_settings_that_make_no_sense_are_refused_before_anything_runs() -> None:

@@ -33,7 +33,7 @@ class Resources:
     cpus: float = 1.0
     gpus: float = 0.0
     memory_bytes: int | None = None
-    custom: Mapping[str, float] = field(default_factory=dict)
+    custom: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
