@@ -1,6 +1,6 @@
 """The one task runner: `nox` checks everything, `nox -l` lists the tasks.
 
-The five wheels are built once for a state of the sources, into `.nox/wheels`, and every task that
+The five wheels are built once for a state of the sources, into `.nox/built-wheels`; every task that
 needs the packages installs those: what is tested is what would be published.
 """
 
@@ -72,7 +72,7 @@ def wheel_folder(package: str) -> Path:
         relative = file.relative_to(home)
         if file.is_file() and NOT_PUBLISHED.isdisjoint(relative.parts):
             state.update(f"{relative}\0{file.stat().st_size}\0".encode() + file.read_bytes())
-    return ROOT / ".nox" / "wheels" / f"{package}-{state.hexdigest()[:16]}"
+    return ROOT / ".nox" / "built-wheels" / f"{package}-{state.hexdigest()[:16]}"
 
 
 def wheels_of(packages: tuple[str, ...]) -> Iterator[str]:
