@@ -238,7 +238,7 @@ class Planner:
         return room
 
     def _promise_limit(self, member: Member) -> int:
-        """Outstanding orders that may name it: what runs at once, and several times that to come."""
+        """Outstanding orders that may name it: what runs at once, and as much again to come."""
         return PROMISES * max(self.settings.upload_slots, member.queued)
 
     def _reader(self, nodes: list[int], chunk: int, count: int) -> int | None:

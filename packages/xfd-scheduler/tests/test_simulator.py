@@ -1,0 +1,68 @@
+"""The simulator shares links fairly, and the scheduler comes near the bound in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+np = pytest.importorskip("numpy")
+
+from xfd_scheduler.scheduler import Scheduler  # noqa: E402
+from xfd_scheduler.simulator import cli  # noqa: E402
+from xfd_scheduler.simulator.comparators import COMPARATORS  # noqa: E402
+from xfd_scheduler.simulator.engine import Engine  # noqa: E402
+from xfd_scheduler.simulator.network import fair_rates  # noqa: E402
+from xfd_scheduler.simulator.outcome import Outcome  # noqa: E402
+from xfd_scheduler.simulator.scenario import Scenario  # noqa: E402
+
+
+def ran(scenario: Scenario) -> Outcome:
+    return Engine(scenario, Scheduler(scenario.settings)).run()
+
+
+def test_a_flow_that_is_limited_elsewhere_leaves_its_share_to_the_others() -> None:
+    paths = np.array([[0, 0, 1], [2, 3, 3]])
+    rates = fair_rates(paths, np.full(3, np.inf), np.array([10.0, 10.0, 2.0, 12.0]))
+    assert rates == pytest.approx([2.0, 6.0, 6.0])
+
+
+def test_eight_nodes_finish_near_the_bound() -> None:
+    outcome = ran(Scenario(8, 3e9, 8e6, step_s=0.004))
+    assert outcome.ratio <= 1.08
+    assert outcome.amplification == 1.0
+
+
+def test_steps_and_exact_sharing_agree() -> None:
+    stepped = ran(Scenario(4, 2e8, 8e6, step_s=0.0005))
+    exact = ran(Scenario(4, 2e8, 8e6, step_s=0.0))
+    assert stepped.elapsed_s == pytest.approx(exact.elapsed_s, rel=0.1)
+
+
+def test_slow_nodes_are_kept_busy_to_the_end() -> None:
+    rates = (1.25e9, 0.3125e9)
+    outcome = ran(Scenario(8, 3e9, 8e6, down=rates, up=rates, tell_rates=True, step_s=0.004))
+    assert outcome.ratio <= 1.25
+
+
+def test_dying_and_joining_nodes_cost_little() -> None:
+    outcome = ran(Scenario(20, 3e9, 8e6, dying=0.05, joining=0.05, step_s=0.004))
+    assert outcome.ratio <= 1.3
+    assert outcome.joiners_ratio <= 1.15
+    assert outcome.amplification <= 1.05
+
+
+@pytest.mark.parametrize("name", sorted(COMPARATORS))
+def test_every_other_scheduler_is_slower(name: str) -> None:
+    scenario = Scenario(10, 8e8, 8e6, step_s=0.004)
+    other = Engine(scenario, COMPARATORS[name](scenario)).run()
+    assert other.elapsed_s > ran(scenario).elapsed_s
+
+
+def test_a_recorded_run_gives_the_same_orders_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace = str(tmp_path / "trace.jsonl")
+    cli.main(["--nodes", "5", "--gigabytes", "0.2", "--failing", "0.02", "--trace", trace])
+    cli.main(["--replay", trace])
+    assert "the same orders" in capsys.readouterr().out
