@@ -36,6 +36,7 @@ class Rig:
             "S3_ENDPOINT_URL": self.endpoint,
             "RAY_enable_metrics_collection": "0",
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_AUTH_MODE": "disabled",
             "XFD_ROOT": "/data/xfd",
             "PATH": f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin",
         }
@@ -64,9 +65,7 @@ class Rig:
                 "--include-dashboard=false" if host == "n0" else "--num-gpus=0",
             ]
             self.bed.start(host, command, env=self.environment, log=self.logs / f"ray-{host}.log")
-            if host == "n0":
-                self._wait_for_raylet(host)
-        for host in self.bed.hosts:
+            # One after the other: all at once on few cores, Ray gives some of them up.
             self._wait_for_raylet(host)
 
     def make_set(self, name: str) -> None:
