@@ -24,6 +24,7 @@ import xfd_ray
 from harness import artifacts, ray_cluster
 from harness.ray_cluster import RayCluster, RayNode
 from harness.s3 import S3Server
+from harness.slow_link import slow_link
 from xfd_api.errors import NodeLostError, VersionMismatchError
 from xfd_api.reports import Progress
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
@@ -32,6 +33,8 @@ from xfd_ray.terms import LEASE_TTL_S
 
 MIB = 2**20
 SIZE = 96 * MIB
+SLOW_BYTES_PER_S = 24 * MIB
+"""Slow enough that a node is killed long before the object is everywhere."""
 
 HOLDER = """
 import sys, time
@@ -122,7 +125,9 @@ def test_a_node_that_joins_late_is_filled_while_the_lease_is_held(
     assert s3_server.sent_bytes(big) <= 1.001 * SIZE
 
 
-def test_a_lost_coordinator_is_started_again(five: RayCluster, big: str) -> None:
+def test_a_lost_coordinator_is_started_again(
+    five: RayCluster, big: str, s3_server: S3Server
+) -> None:
     killed: list[Progress] = []
 
     def kill_once(progress: Progress) -> None:
@@ -130,8 +135,9 @@ def test_a_lost_coordinator_is_started_again(five: RayCluster, big: str) -> None
             killed.append(progress)
             ray.kill(ray.get_actor("coordinator", namespace="xfd"))
 
-    store = ObjectStoreConfig.make_for_s3(big)
-    report = xfd_ray.download_distributed(wanted(big), store, on_progress=kill_once)
+    with slow_link(s3_server.endpoint, SLOW_BYTES_PER_S) as endpoint:
+        store = ObjectStoreConfig.make_for_s3(big, endpoint=endpoint)
+        report = xfd_ray.download_distributed(wanted(big), store, on_progress=kill_once)
     assert killed
     assert {node.state for node in report.nodes} == {"done"}
     assert len({artifacts.sha256(node.root / big / "big") for node in alive(five)}) == 1
@@ -148,15 +154,18 @@ def test_the_survivors_finish_when_a_node_dies(
             killed.append(progress)
             five.kill_node(victim)
 
-    store = ObjectStoreConfig.make_for_s3(big)
-    report = xfd_ray.download_distributed(wanted(big), store, on_progress=kill_once)
+    with slow_link(s3_server.endpoint, SLOW_BYTES_PER_S) as endpoint:
+        store = ObjectStoreConfig.make_for_s3(big, endpoint=endpoint)
+        report = xfd_ray.download_distributed(wanted(big), store, on_progress=kill_once)
     assert killed
     assert report.nodes_lost == (five.nodes[victim].id,)
     assert len({artifacts.sha256(node.root / big / "big") for node in alive(five)}) == 1
     assert s3_server.sent_bytes(big) <= 2 * SIZE
 
 
-def test_a_node_that_dies_ends_a_distribution_that_is_to_fail(five: RayCluster, big: str) -> None:
+def test_a_node_that_dies_ends_a_distribution_that_is_to_fail(
+    five: RayCluster, big: str, s3_server: S3Server
+) -> None:
     victim = len(alive(five)) - 1
     killed: list[Progress] = []
 
@@ -165,10 +174,13 @@ def test_a_node_that_dies_ends_a_distribution_that_is_to_fail(five: RayCluster, 
             killed.append(progress)
             five.kill_node(victim)
 
-    with pytest.raises(NodeLostError) as told:
+    with (
+        slow_link(s3_server.endpoint, SLOW_BYTES_PER_S) as endpoint,
+        pytest.raises(NodeLostError) as told,
+    ):
         xfd_ray.download_distributed(
             wanted(big),
-            ObjectStoreConfig.make_for_s3(big),
+            ObjectStoreConfig.make_for_s3(big, endpoint=endpoint),
             on_node_failure="fail",
             on_progress=kill_once,
         )

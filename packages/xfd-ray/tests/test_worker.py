@@ -76,6 +76,24 @@ async def test_orders_that_come_twice_are_taken_once_and_in_their_order():
 
 
 @story
+async def test_two_polls_that_one_event_wakes_are_answered_in_their_order():
+    worker, plane = await joined()
+    plane.paused = True
+    polls = [
+        asyncio.create_task(worker.exchange(SWARM, Exchange(1, FETCH_ALL, ack=0, max_wait_s=30)))
+    ]
+    await asyncio.sleep(0.01)
+    held = ChunkHeld(OrderId(1), ChunkIndex(0), 7, None, MIB, 0.1, 0.1)
+    # What the pump does at the moment in which the second poll arrives.
+    worker._desk(SWARM).outbox.add([held])
+    polls.append(
+        asyncio.create_task(worker.exchange(SWARM, Exchange(2, (), ack=0, max_wait_s=0.05)))
+    )
+    assert [report.seq for report in await asyncio.gather(*polls)] == [1, 2]
+    await worker.close()
+
+
+@story
 async def test_errors_say_which_node_they_come_from():
     worker, plane = await joined()
     plane.extend_error = DiskFullError("no room", path="/data")

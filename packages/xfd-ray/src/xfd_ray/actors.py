@@ -178,7 +178,10 @@ class CoordinatorActor(Coordinator):
 
 
 def coordinator_actor(data_plane: DataPlaneFactory = real_data_plane) -> Any:
-    """The cluster's coordinator; started on this node if there is none."""
+    """The cluster's coordinator; started on this node if there is none.
+
+    On this node and no other: its packages are what the nodes are compared with.
+    """
     here = ray.get_runtime_context().get_node_id()
     actor = ray.remote(CoordinatorActor).options(
         name=COORDINATOR_NAME,
@@ -188,6 +191,6 @@ def coordinator_actor(data_plane: DataPlaneFactory = real_data_plane) -> Any:
         num_cpus=0,
         max_concurrency=CALLS_AT_ONCE,
         max_restarts=0,
-        scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=True),
+        scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
     )
     return actor.remote(data_plane)

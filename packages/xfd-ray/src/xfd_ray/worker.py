@@ -90,6 +90,7 @@ class _Desk:
     def __init__(self) -> None:
         self.outbox = Outbox()
         self.changed = asyncio.Condition()
+        self.answering = asyncio.Lock()
         self.next_number = 1
         self.latest_caller = 0
         self.pump: asyncio.Task[None] | None = None
@@ -172,15 +173,18 @@ class NodeWorker:
         desk = self._desk(swarm)
         desk.latest_caller = max(desk.latest_caller, call.number)
         await self._in_turn(swarm, desk, call)
-        await _until(
-            desk,
-            lambda: desk.outbox.has_news or desk.latest_caller > call.number or call.again,
-            call.max_wait_s,
-        )
-        if desk.failure is not None:
-            raise desk.failure
-        counters = self._running().counters(swarm)
-        return desk.outbox.report(call.ack, counters, again=call.again)
+        # One news wakes every call that waits; the lock lets in who came first, so that reports
+        # are numbered in the order of the calls that they answer.
+        async with desk.answering:
+            await _until(
+                desk,
+                lambda: desk.outbox.has_news or desk.latest_caller > call.number or call.again,
+                call.max_wait_s,
+            )
+            if desk.failure is not None:
+                raise desk.failure
+            counters = self._running().counters(swarm)
+            return desk.outbox.report(call.ack, counters, again=call.again)
 
     async def leave(self, swarm: SwarmId) -> None:
         """Ends the swarm here; see `DataPlane.leave`."""
