@@ -15,6 +15,7 @@
 //!   that relay to each other never wait in a circle.
 //! * Leaving a swarm first stops fetches and landings, then the store, which wakes the unpackers.
 
+mod caught;
 mod events;
 mod from_origin;
 mod from_peer;
@@ -25,6 +26,7 @@ mod origins;
 mod shared;
 mod submit;
 mod swarm;
+mod trees;
 mod unpacking;
 mod work;
 

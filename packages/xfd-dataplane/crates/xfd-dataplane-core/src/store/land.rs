@@ -16,7 +16,6 @@ use super::disk::{open_part, sync_folder};
 use super::paths::{on_disk, remove};
 use super::record::Record;
 use super::slot::{Slot, Whereabouts, locked};
-use super::tree;
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Durability, ObjectIndex};
@@ -74,7 +73,11 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
         Err(error) if one.slot.manifest.is_some() => Err(error.clone()),
         _ => record_alone(one),
     });
-    ready = keep(ready, &mut |one| rename(&one.slot));
+    // An archive keeps the name of its part file until its tree is made: see `tree`.
+    ready = keep(ready, &mut |one| match &one.slot.object.unpack {
+        Some(_) => Ok(()),
+        None => rename(&one.slot),
+    });
     if sync {
         let folder = |one: &Ready| one.slot.object.destination.parent().map(PathBuf::from);
         let folders: BTreeSet<PathBuf> = ready.iter().filter_map(folder).collect();
@@ -85,8 +88,8 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
             }
         }
     }
-    ready = keep(ready, &mut |one| done(inner, &one.slot));
     for one in ready {
+        done(inner, &one.slot);
         outcomes.insert(one.slot.object.index, Ok(()));
     }
     outcomes.into_iter().collect()
@@ -216,10 +219,8 @@ fn record_alone(one: &mut Ready) -> Result<()> {
     }
 }
 
-fn rename(slot: &Slot) -> Result<()> {
-    if slot.is_archive_dropped() {
-        return Ok(());
-    }
+/// The part file gets its name.
+pub(crate) fn rename(slot: &Slot) -> Result<()> {
     let destination = &slot.object.destination;
     fs::rename(slot.part_path(), destination)
         .map_err(|error| Error::of_path(&error, "put the file in its place", destination))?;
@@ -229,25 +230,19 @@ fn rename(slot: &Slot) -> Result<()> {
     Ok(())
 }
 
-fn done(inner: &Inner, slot: &Slot) -> Result<()> {
-    let has_tree = {
-        let mut facts = slot.facts();
-        facts.file_done = true;
-        facts.unpacked.is_some()
-    };
-    if slot.object.unpack.is_some() {
-        return if has_tree {
-            tree::finish(inner, slot)
-        } else {
-            Ok(())
-        };
+fn done(inner: &Inner, slot: &Slot) {
+    slot.facts().file_done = true;
+    if slot.object.unpack.is_none() {
+        landed(inner, slot);
     }
+}
+
+/// The object has landed, unless it was given up meanwhile.
+pub(crate) fn landed(inner: &Inner, slot: &Slot) {
+    let object = slot.object.index;
     let mut state = inner.state();
-    if state.ledger.object(slot.object.index) == Some(ObjectState::Open) {
-        state
-            .ledger
-            .set_object(slot.object.index, ObjectState::Landed);
+    if state.ledger.object(object) == Some(ObjectState::Open) {
+        state.ledger.set_object(object, ObjectState::Landed);
         inner.options.stats.objects_landed.add(1);
     }
-    Ok(())
 }

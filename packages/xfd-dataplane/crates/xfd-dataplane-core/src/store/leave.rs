@@ -8,11 +8,11 @@ use crate::decides::ledger::{ChunkState, ObjectState};
 use crate::model::ObjectIndex;
 
 /// See [`super::Store::fail`].
-pub(crate) fn fail(inner: &Inner, object: ObjectIndex) {
+pub(crate) fn fail(inner: &Inner, object: ObjectIndex) -> bool {
     let slot = {
         let mut state = inner.state();
-        if state.ledger.object(object) == Some(ObjectState::Landed) {
-            return;
+        if let Some(ObjectState::Landed | ObjectState::Failed) = state.ledger.object(object) {
+            return false;
         }
         state.ledger.set_object(object, ObjectState::Failed);
         forget_chunks(&mut state, object);
@@ -22,6 +22,7 @@ pub(crate) fn fail(inner: &Inner, object: ObjectIndex) {
     if let Some(slot) = slot {
         slot.drop_part();
     }
+    true
 }
 
 /// See [`super::Store::release`].

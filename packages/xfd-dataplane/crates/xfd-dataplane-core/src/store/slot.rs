@@ -17,7 +17,6 @@ use super::record::{self, Record};
 use crate::decides::cache::Pin;
 use crate::error::{Error, Result};
 use crate::model::{CatalogObject, Unpack};
-use crate::unpack::Entry;
 
 /// Locks a mutex; what it guards stays usable after a panic elsewhere.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -33,23 +32,14 @@ pub(crate) enum Whereabouts {
     Destination,
 }
 
-/// A tree that was put in its place.
-#[derive(Clone, Debug)]
-pub(crate) struct Unpacked {
-    pub(crate) bytes: u64,
-    pub(crate) entries: Vec<Entry>,
-}
-
 /// What changes about an object while it is fetched.
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) whereabouts: Whereabouts,
     /// Sums of its bytes in each chunk, by offset, as far as they are known.
     pub(crate) sums: BTreeMap<u64, Sums>,
-    /// Its file passed all checks, and is at the destination if it is to be kept.
+    /// Its file passed all checks and is synced; without a tree to come it is at its destination.
     pub(crate) file_done: bool,
-    /// Its tree, once that is in its place.
-    pub(crate) unpacked: Option<Unpacked>,
     /// A tree that lies where its own is wanted is of our making.
     pub(crate) tree_is_ours: bool,
     /// The part file has its size and blocks.
@@ -100,7 +90,6 @@ impl Slot {
                 whereabouts: Whereabouts::Part,
                 sums: BTreeMap::new(),
                 file_done: false,
-                unpacked: None,
                 tree_is_ours: false,
                 preallocated: false,
             }),
@@ -208,7 +197,11 @@ impl Slot {
 
     /// A chunk of it is missing again, in the journal too if there is one.
     pub(crate) fn take_back(&self, offset: u64, length: u64) {
-        self.facts().sums.remove(&offset);
+        {
+            let mut facts = self.facts();
+            facts.sums.remove(&offset);
+            facts.file_done = false;
+        }
         let path = self.journal_path();
         if !path.exists() {
             return;
