@@ -9,6 +9,7 @@
 //! DIR/.NAME.xfd            its record              .GROUP.xfd        of a prefix: its manifest
 //! DIR/.NAME.xfd-part       what is being written
 //! DIR/.NAME.xfd-journal    which chunks of it are right
+//!                          which small files of a prefix are right .GROUP.xfd-journal
 //! DIR/.NAME.xfd-lock       who writes it           .GROUP.xfd-lock   who writes below the prefix
 //! ```
 //!
@@ -30,6 +31,7 @@ mod lease;
 mod leave;
 mod lock;
 mod manifest;
+mod pack_journal;
 mod paths;
 mod reader;
 mod record;

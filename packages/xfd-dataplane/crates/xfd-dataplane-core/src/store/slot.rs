@@ -12,6 +12,7 @@ use super::checks::Sums;
 use super::disk::{open_part, preallocate};
 use super::journal::Journal;
 use super::manifest::Manifest;
+use super::pack_journal;
 use super::paths::{JOURNAL, LOCK, PART, beside, is_absent, remove};
 use super::record::{self, Record};
 use crate::decides::cache::Pin;
@@ -203,13 +204,14 @@ impl Slot {
             facts.file_done = false;
         }
         let path = self.journal_path();
-        if !path.exists() {
-            return;
-        }
-        let taken = Journal::open(&path, &self.pin).and_then(|journal| {
-            let failed = |error| Error::of_path(&error, "write the journal", &path);
-            journal.remove(offset, length).map_err(failed)
-        });
+        let taken = if path.exists() {
+            Journal::open(&path, &self.pin).and_then(|journal| {
+                let failed = |error| Error::of_path(&error, "write the journal", &path);
+                journal.remove(offset, length).map_err(failed)
+            })
+        } else {
+            pack_journal::take_back(self)
+        };
         if let Err(error) = taken {
             tracing::warn!(%error, "could not take a chunk back from the journal");
         }
