@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::account::Inner;
@@ -57,9 +57,9 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
     let synced_by_file = sync && ready.len() < FILES_FOR_SYNCFS;
     let mut devices: BTreeMap<u64, File> = BTreeMap::new();
     ready = keep(ready, &mut |one| {
-        let (file, device) = measure(one, synced_by_file)?;
-        if sync && !synced_by_file {
-            devices.entry(device).or_insert(file);
+        let device = measure(one, synced_by_file)?;
+        if sync && !synced_by_file && !devices.contains_key(&device) {
+            devices.insert(device, open(&one.slot)?);
         }
         Ok(())
     });
@@ -154,16 +154,16 @@ pub(crate) fn compare_combined(slot: &Slot) -> Result<()> {
     checks::compare_combined(&slot.object, &parts)
 }
 
-/// Syncs the part file if asked, and takes the size and time that its record needs.
-fn measure(one: &mut Ready, sync: bool) -> Result<(File, u64)> {
+/// Syncs the part file if asked, and takes the size and time that its record needs; its device.
+/// Thousands of small files that share a sync are not opened for this.
+fn measure(one: &mut Ready, sync: bool) -> Result<u64> {
     let slot = &one.slot;
     let path = slot.part_path();
-    let failed = |error: std::io::Error| Error::of_path(&error, "finish the part file", &path);
-    let file = File::open(&path).map_err(failed)?;
+    let failed = |error: std::io::Error| unfinished(&error, &path);
     if sync {
-        file.sync_data().map_err(failed)?;
+        open(slot)?.sync_data().map_err(failed)?;
     }
-    let found = file.metadata().map_err(failed)?;
+    let found = fs::symlink_metadata(&path).map_err(failed)?;
     if found.len() != slot.object.found.size {
         return Err(Error::new(
             Kind::Destination,
@@ -179,7 +179,16 @@ fn measure(one: &mut Ready, sync: bool) -> Result<(File, u64)> {
     let parts: Vec<_> = slot.facts().sums.values().copied().collect();
     let at = Some((seen.size, seen.mtime_ns));
     one.record = Some(Record::new(slot.pin.clone(), at, &parts));
-    Ok((file, found.dev()))
+    Ok(found.dev())
+}
+
+fn open(slot: &Slot) -> Result<File> {
+    let path = slot.part_path();
+    File::open(&path).map_err(|error| unfinished(&error, &path))
+}
+
+fn unfinished(error: &std::io::Error, path: &Path) -> Error {
+    Error::of_path(error, "finish the part file", path)
 }
 
 /// One append for all files of each group.
@@ -226,7 +235,9 @@ pub(crate) fn rename(slot: &Slot) -> Result<()> {
         .map_err(|error| Error::of_path(&error, "put the file in its place", destination))?;
     slot.facts().whereabouts = Whereabouts::Destination;
     slot.close_part();
-    remove(&slot.journal_path());
+    if slot.facts().has_journal {
+        remove(&slot.journal_path());
+    }
     Ok(())
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Facts {
     pub(crate) file_done: bool,
     /// A tree that lies where its own is wanted is of our making.
     pub(crate) tree_is_ours: bool,
+    /// There may be a journal of its own: files of a pack have none.
+    pub(crate) has_journal: bool,
     /// The part file has its size and blocks.
     preallocated: bool,
 }
@@ -92,6 +94,7 @@ impl Slot {
                 sums: BTreeMap::new(),
                 file_done: false,
                 tree_is_ours: false,
+                has_journal: true,
                 preallocated: false,
             }),
         }
@@ -139,6 +142,7 @@ impl Slot {
             preallocate(&file, self.object.found.size, &path)?;
             self.facts().preallocated = true;
         }
+        self.facts().has_journal = true;
         let journal = Journal::open(&self.journal_path(), &self.pin)?;
         let part = Arc::new(Part { file, journal });
         *shared = Arc::downgrade(&part);
@@ -225,6 +229,7 @@ impl Slot {
         facts.file_done = false;
         facts.sums.clear();
         facts.whereabouts = Whereabouts::Part;
+        facts.has_journal = false;
         drop(facts);
         remove(&self.part_path());
         remove(&self.journal_path());
