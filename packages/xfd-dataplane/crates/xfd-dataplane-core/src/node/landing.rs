@@ -7,6 +7,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::error::{Error, Kind, Result};
 use crate::model::{NodeEvent, ObjectIndex};
+use crate::node::caught::caught;
 use crate::node::shared::Shared;
 use crate::node::swarm::Swarm;
 
@@ -18,6 +19,8 @@ const GATHER: Duration = Duration::from_millis(4);
 
 /// Objects of one batch at most.
 const BATCH: usize = 4096;
+
+type Outcomes = Vec<(ObjectIndex, Result<()>)>;
 
 impl Shared {
     /// Lands what is whole until the swarm is left.
@@ -67,7 +70,7 @@ impl Shared {
         let guard = swarm.fetching.enter()?;
         let (node, swarm) = (Arc::clone(self), Arc::clone(swarm));
         Some(self.runtime.spawn_blocking(move || {
-            for (object, outcome) in swarm.store.land_many(&objects) {
+            for (object, outcome) in each(&objects, &|objects| swarm.store.land_many(objects)) {
                 node.landed(&swarm, object, outcome);
             }
             drop(guard);
@@ -81,7 +84,9 @@ impl Shared {
             Ok(()) => {
                 let found = swarm.store.object(object);
                 match found.filter(|found| found.unpack.is_some()) {
-                    Some(found) => self.archive_landed(swarm, &found),
+                    // One that has landed meanwhile was reported.
+                    Some(_) if !swarm.store.awaits_tree(object) => {}
+                    Some(found) => self.archive_is_right(swarm, &found),
                     None => swarm.events.push(NodeEvent::ObjectLanded { object }),
                 }
             }
@@ -96,16 +101,61 @@ impl Shared {
     }
 }
 
+/// What landing comes to for each object. Where it panics, each is tried alone, so that only the one
+/// that it panics at is given up.
+fn each(objects: &[ObjectIndex], land: &dyn Fn(&[ObjectIndex]) -> Outcomes) -> Outcomes {
+    match caught("Landing", || Ok(land(objects))) {
+        Ok(outcomes) => outcomes,
+        Err(error) => match objects {
+            [object] => vec![(*object, Err(error))],
+            _ => objects
+                .iter()
+                .flat_map(|object| each(std::slice::from_ref(object), land))
+                .collect(),
+        },
+    }
+}
+
 /// The object cannot land. Where its chunks are suspect they are kept until it is known which.
 pub(crate) fn fail(swarm: &Swarm, object: ObjectIndex, error: Error) {
-    let chunks_suspect = error.kind == Kind::ChecksumMismatch;
-    if !chunks_suspect {
-        swarm.store.fail(object);
+    if error.kind != Kind::ChecksumMismatch {
+        give_up(swarm, object, error);
+        return;
     }
-    tracing::info!(object, chunks_suspect, %error, "object_failed");
+    tracing::info!(object, %error, "object_chunks_suspect");
     swarm.events.push(NodeEvent::ObjectFailed {
         object,
         error,
-        chunks_suspect,
+        chunks_suspect: true,
     });
+}
+
+/// Nothing is left of the object; said once.
+pub(crate) fn give_up(swarm: &Swarm, object: ObjectIndex, error: Error) {
+    if !swarm.store.fail(object) {
+        return;
+    }
+    swarm.trees.forget(&[object]);
+    tracing::info!(object, %error, "object_failed");
+    swarm.events.push(NodeEvent::ObjectFailed {
+        object,
+        error,
+        chunks_suspect: false,
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::each;
+    use crate::error::{Error, Kind};
+
+    #[test]
+    fn a_panic_costs_the_object_that_it_comes_from() {
+        let outcomes = each(&[1, 2, 3], &|objects| {
+            assert!(!objects.contains(&2), "of object 2");
+            objects.iter().map(|object| (*object, Ok(()))).collect()
+        });
+        let error = Error::new(Kind::Internal, "Landing panicked: of object 2");
+        assert_eq!(outcomes, [(1, Ok(())), (2, Err(error)), (3, Ok(()))]);
+    }
 }

@@ -15,16 +15,19 @@
 //!   that relay to each other never wait in a circle.
 //! * Leaving a swarm first stops fetches and landings, then the store, which wakes the unpackers.
 
+mod caught;
 mod events;
 mod from_origin;
 mod from_peer;
 mod group;
 mod landing;
+mod leaving;
 mod orders;
 mod origins;
 mod shared;
 mod submit;
 mod swarm;
+mod trees;
 mod unpacking;
 mod work;
 
@@ -35,6 +38,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 pub use self::origins::Connect;
 use self::origins::{Origins, Real};
@@ -52,6 +56,9 @@ use crate::stats::Counters;
 
 /// Runtime threads at most; what blocks has threads of its own.
 const WORKERS: usize = 4;
+
+/// How long leaving a swarm waits for what cannot be called off.
+const LEAVE_WAIT: Duration = Duration::from_millis(750);
 
 /// Lookups that are asked at once.
 const LOOKUPS: usize = 64;
@@ -210,6 +217,9 @@ impl Node {
 
     /// Ends the swarm here. Leaving one that the node is not in does nothing.
     ///
+    /// A landing that is being synced cannot be called off: after a moment it is left to end by
+    /// itself, as if the node had been killed, and the destinations stay locked until it has.
+    ///
     /// # Errors
     /// None; the result keeps the border's shape.
     pub fn leave(&self, swarm: &str) -> Result<()> {
@@ -219,15 +229,9 @@ impl Node {
         swarm.events.close();
         self.shared.queue().cancel_swarm(swarm.number);
         let runtime = &self.shared.runtime;
-        runtime.block_on(swarm.fetching.close());
-        swarm.trees.stop();
-        swarm.store.leave();
-        runtime.block_on(swarm.unpacking.close());
-        let mut members = self.shared.members();
-        members.by_number.remove(&swarm.number);
-        members.past += past(swarm.stats.read());
-        drop(members);
-        tracing::info!(swarm = swarm.id(), "swarm_left");
+        let ended = runtime.spawn(Arc::clone(&self.shared).end_swarm(Arc::clone(&swarm)));
+        let in_time = runtime.block_on(async { timeout(LEAVE_WAIT, ended).await.is_ok() });
+        tracing::info!(swarm = swarm.id(), in_time, "swarm_left");
         Ok(())
     }
 
@@ -295,15 +299,6 @@ impl Drop for Node {
 
 fn closed() -> Error {
     Error::new(Kind::Cancelled, "The node is closed")
-}
-
-/// What stays of a swarm's counters: nothing is active in it any more.
-fn past(mut counters: Counters) -> Counters {
-    counters.active_origin = 0;
-    counters.active_peer = 0;
-    counters.active_served = 0;
-    counters.active_unpacks = 0;
-    counters
 }
 
 async fn find(node: &Shared, lookup: &Lookup, stores: &Stores) -> Result<Vec<FoundObject>> {

@@ -10,9 +10,11 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::decides::queue::{Entry, Key, Queue, Step};
-use crate::error::{Error, Kind};
+use crate::error::Kind;
 use crate::limits::Limits;
 use crate::model::{NodeEvent, NodeId, NodeSettings, ObjectIndex, Source};
+use crate::node::caught::{caught, panicked};
+use crate::node::landing::give_up;
 use crate::node::orders::Begin;
 use crate::node::origins::Origins;
 use crate::node::swarm::{OWN_ORDERS, Swarm};
@@ -120,7 +122,11 @@ impl Shared {
                 () = stop.cancelled() => None,
                 fetched = AssertUnwindSafe(work.run()).catch_unwind() => Some(fetched),
             };
-            let fetched = fetched.map(|fetched| fetched.unwrap_or_else(|_| Err(panicked())));
+            let fetched = fetched.map(|fetched| {
+                fetched.unwrap_or_else(|panic| {
+                    Err(Failure::of_node(panicked("A fetch", panic.as_ref())))
+                })
+            });
             node.settle(&work, fetched);
             drop(guard);
         });
@@ -129,7 +135,10 @@ impl Shared {
     fn settle(self: &Arc<Self>, work: &Work<'_>, fetched: Option<Outcome<Fetched>>) {
         {
             let _reporting = work.swarm.reporting();
-            let settled = fetched.map(|fetched| fetched.and_then(|it| work.settle(it)));
+            let settled = fetched.map(|fetched| {
+                let settle = |it| caught("Settling a fetch", || Ok(work.settle(it)));
+                settle(fetched?).unwrap_or_else(|error| Err(Failure::of_node(error)))
+            });
             self.end(work.swarm, work.entry, settled);
         }
         self.pump();
@@ -201,11 +210,6 @@ impl Swarms for Shared {
     }
 }
 
-/// A bug in one fetch costs its order, not the slot.
-fn panicked() -> Failure {
-    Failure::of_node(Error::new(Kind::Internal, "A fetch panicked"))
-}
-
 fn report_held(swarm: &Swarm, entry: &Entry, held: &Held) {
     if entry.key.1 >= OWN_ORDERS {
         return;
@@ -231,12 +235,7 @@ fn report_failed(swarm: &Arc<Swarm>, entry: &Entry, failure: Failure) {
     tracing::info!(chunk = entry.chunk, ?fault, bad_bytes, is_final, %error, "order_failed");
     if entry.key.1 >= OWN_ORDERS {
         for object in objects_of(swarm, entry) {
-            swarm.store.fail(object);
-            swarm.events.push(NodeEvent::ObjectFailed {
-                object,
-                error: (*error).clone(),
-                chunks_suspect: false,
-            });
+            give_up(swarm, object, (*error).clone());
         }
         return;
     }

@@ -10,7 +10,7 @@ use crate::model::{Durability, NodeId, ObjectIndex, OrderId, Secret, Stores, Swa
 use crate::node::events::Events;
 use crate::node::group::Group;
 use crate::node::orders::Orders;
-use crate::node::unpacking::Trees;
+use crate::node::trees::Trees;
 use crate::server::Served;
 use crate::stats::Stats;
 use crate::store::{Store, StoreOptions};

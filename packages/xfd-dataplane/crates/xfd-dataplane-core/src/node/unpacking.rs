@@ -1,111 +1,21 @@
 //! Archives become trees while they arrive, or from their finished file.
 //!
-//! An object with a tree has landed when both its file has (whichever way it is kept) and its tree
-//! is recorded; the two go on side by side and the later one reports. An unpacker waits only for
-//! verified bytes, never for another unpacker's place, so a bound on their number stops nobody for
-//! good.
+//! An object with a tree lands when its file is right and its tree is made; the two go on side by
+//! side and the later one puts both in their places ([`super::trees`]), so that an archive that
+//! cannot be unpacked leaves nothing behind. An unpacker waits only for verified bytes, never for
+//! another unpacker's place, so a bound on their number stops nobody for good.
 
-use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::error::{Error, Kind, Result};
-use crate::model::{CatalogObject, Durability, NodeEvent, ObjectIndex, Unpack};
+use crate::model::{CatalogObject, Durability, NodeEvent, Unpack};
+use crate::node::caught::caught;
 use crate::node::landing;
 use crate::node::shared::Shared;
 use crate::node::swarm::Swarm;
-use crate::unpack::{Archive, Summary, Task, unpack};
-
-/// How far the trees of a swarm are.
-#[derive(Default)]
-pub(crate) struct Trees(Mutex<HashMap<ObjectIndex, Tree>>);
-
-#[derive(Default)]
-struct Tree {
-    state: State,
-    has_landed: bool,
-}
-
-#[derive(Default)]
-enum State {
-    #[default]
-    Absent,
-    /// Being made; set to stop it.
-    Working(Arc<AtomicBool>),
-    Made,
-    Failed,
-}
-
-/// What the end of one of the two sides asks for.
-enum Next {
-    Nothing,
-    Report,
-    UnpackFile,
-}
-
-impl Trees {
-    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectIndex, Tree>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Begins a tree, unless it was begun; gives the flag that stops it.
-    fn begin(&self, object: ObjectIndex) -> Option<Arc<AtomicBool>> {
-        let mut trees = self.lock();
-        let tree = trees.entry(object).or_default();
-        if !matches!(tree.state, State::Absent) {
-            return None;
-        }
-        let stop = Arc::new(AtomicBool::new(false));
-        tree.state = State::Working(Arc::clone(&stop));
-        Some(stop)
-    }
-
-    fn landed(&self, object: ObjectIndex) -> Next {
-        let mut trees = self.lock();
-        let tree = trees.entry(object).or_default();
-        tree.has_landed = true;
-        match tree.state {
-            State::Absent => Next::UnpackFile,
-            State::Made => Next::Report,
-            State::Working(_) | State::Failed => Next::Nothing,
-        }
-    }
-
-    fn ended(&self, object: ObjectIndex, state: State) -> Next {
-        let mut trees = self.lock();
-        let tree = trees.entry(object).or_default();
-        tree.state = state;
-        match tree.state {
-            State::Made if tree.has_landed => Next::Report,
-            State::Absent if tree.has_landed => Next::UnpackFile,
-            _ => Next::Nothing,
-        }
-    }
-
-    /// The objects are open again, or nobody wants them: what is being made of them stops.
-    pub(crate) fn forget(&self, objects: &[ObjectIndex]) {
-        let mut trees = self.lock();
-        for object in objects {
-            if let Some(Tree {
-                state: State::Working(stop),
-                ..
-            }) = trees.remove(object)
-            {
-                stop.store(true, Ordering::Relaxed);
-            }
-        }
-    }
-
-    /// Stops everything.
-    pub(crate) fn stop(&self) {
-        for tree in self.lock().values() {
-            if let State::Working(stop) = &tree.state {
-                stop.store(true, Ordering::Relaxed);
-            }
-        }
-    }
-}
+use crate::node::trees::{Next, State};
+use crate::unpack::{Archive, Staged, Task, stage};
 
 impl Shared {
     /// Unpacks behind the download, unless that was begun.
@@ -113,23 +23,21 @@ impl Shared {
         self.unpack(swarm, object, true);
     }
 
-    /// The archive has landed.
-    pub(crate) fn archive_landed(
+    /// The archive's file is right.
+    pub(crate) fn archive_is_right(
         self: &Arc<Self>,
         swarm: &Arc<Swarm>,
         object: &Arc<CatalogObject>,
     ) {
-        let next = swarm.trees.landed(object.index);
+        let next = swarm.trees.has_file(object.index);
         self.go_on(swarm, object, next);
     }
 
     fn go_on(self: &Arc<Self>, swarm: &Arc<Swarm>, object: &Arc<CatalogObject>, next: Next) {
         match next {
             Next::Nothing => {}
-            Next::Report => swarm.events.push(NodeEvent::ObjectLanded {
-                object: object.index,
-            }),
             Next::UnpackFile => self.unpack(swarm, object, false),
+            Next::Place(staged) => place(swarm, object, staged),
         }
     }
 
@@ -150,15 +58,9 @@ impl Shared {
             let runtime = node.runtime.clone();
             runtime.spawn_blocking(move || {
                 // Archives are strangers' work: a decoder that panics costs the archive alone.
-                let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
-                    run(&node, &swarm, &object, behind, &stop)
-                }));
-                let outcome = outcome.unwrap_or_else(|_| {
-                    let error = Error::new(Kind::Internal, "Unpacking panicked");
-                    Err(error.with_object(&object.found.key))
-                });
+                let outcome = caught("Unpacking", || run(&node, &swarm, &object, behind, &stop));
                 drop(place);
-                node.unpacked(&swarm, &object, outcome, behind);
+                node.unpacked(&swarm, &object, &stop, outcome, behind);
                 drop(guard);
             });
         });
@@ -168,22 +70,17 @@ impl Shared {
         self: &Arc<Self>,
         swarm: &Arc<Swarm>,
         object: &Arc<CatalogObject>,
-        outcome: Result<Summary>,
+        stop: &Arc<AtomicBool>,
+        outcome: Result<Staged>,
         behind: bool,
     ) {
         if swarm.left.is_cancelled() {
             return;
         }
-        let recorded = outcome.and_then(|summary| {
-            let stats = &swarm.stats;
-            stats.unpacked_entries.add(summary.entries.len() as u64);
-            stats.unpacked_bytes.add(summary.bytes);
-            swarm.store.unpacked(object.index, &summary)
-        });
-        let state = match recorded {
-            Ok(()) => State::Made,
+        let state = match outcome {
+            Ok(staged) => State::Made(staged),
             // The stream ended for another reason than the archive: whoever ended it says so, and
-            // the tree is made from the file if that lands.
+            // the tree is made from the file if that is right.
             Err(error)
                 if behind && matches!(error.kind, Kind::Cancelled | Kind::ChecksumMismatch) =>
             {
@@ -195,8 +92,33 @@ impl Shared {
                 State::Failed
             }
         };
-        let next = swarm.trees.ended(object.index, state);
+        let next = swarm.trees.ended(object.index, stop, state);
         self.go_on(swarm, object, next);
+    }
+}
+
+/// Puts archive and tree in their places.
+fn place(swarm: &Swarm, object: &CatalogObject, staged: Staged) {
+    let Some(_guard) = swarm.fetching.enter() else {
+        return;
+    };
+    let summary = staged.summary();
+    let (entries, bytes) = (summary.entries.len() as u64, summary.bytes);
+    let placed = caught("Landing a tree", || {
+        let store = &swarm.store;
+        store.land_with_tree(object.index, || staged.put_in_place())
+    });
+    swarm.trees.forget(&[object.index]);
+    match placed {
+        Ok(()) => {
+            swarm.stats.unpacked_entries.add(entries);
+            swarm.stats.unpacked_bytes.add(bytes);
+            swarm.events.push(NodeEvent::ObjectLanded {
+                object: object.index,
+            });
+        }
+        Err(error) if error.kind == Kind::Cancelled => {}
+        Err(error) => landing::fail(swarm, object.index, error),
     }
 }
 
@@ -206,14 +128,15 @@ fn run(
     object: &CatalogObject,
     behind: bool,
     stop: &AtomicBool,
-) -> Result<Summary> {
+) -> Result<Staged> {
     let Some(Unpack {
         destination,
         method,
         ..
     }) = &object.unpack
     else {
-        return Ok(Summary::default());
+        let what = format!("Object {} has no tree", object.index);
+        return Err(Error::new(Kind::Internal, what));
     };
     let _active = swarm.stats.active_unpacks.active();
     let stream = match behind {
@@ -228,7 +151,7 @@ fn run(
             Archive::File(&path)
         }
     };
-    unpack(Task {
+    stage(Task {
         method: *method,
         archive,
         archive_bytes: object.found.size,

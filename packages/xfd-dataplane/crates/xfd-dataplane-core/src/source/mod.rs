@@ -8,14 +8,13 @@
 //! * [`Origin::get`] answers with exactly the bytes of the range, or fails: a body that ends early
 //!   is an error of its last poll, a pinned ETag that no longer matches is `ObjectChanged`.
 //! * Nothing is retried in here: one call is one request. Retries belong to the caller, who knows
-//!   how many bytes are already down (`fetch.rs`, `decides::retry`).
+//!   how many bytes are already down (`node`, `decides::retry`).
 
 mod answer;
 mod body;
 mod client;
 mod faulty;
 mod file;
-mod find;
 mod http;
 mod memory;
 mod s3;
@@ -32,7 +31,6 @@ use futures_util::future::BoxFuture;
 pub use self::client::ConnectOptions;
 pub use self::faulty::{Asked, Fault, FaultyOrigin};
 pub use self::file::FileOrigin;
-pub use self::find::{Origins, find_objects};
 pub use self::http::HttpOrigin;
 pub use self::memory::MemoryOrigin;
 pub use self::s3::S3Origin;

@@ -5,8 +5,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, PoisonError};
 
 use super::account::Inner;
+use super::land;
 use super::slot::{Handle, Slot};
-use super::{land, tree};
 use crate::crc::Crc64;
 use crate::decides::ledger::{ChunkState, ObjectState};
 use crate::model::{ChunkIndex, ObjectIndex};
@@ -93,11 +93,9 @@ impl InOrderReader {
         Err(io::Error::other("a chunk changed on the disk"))
     }
 
-    /// Behind the last byte, the tree gets its name: the whole has to be right, and the record has
-    /// to say whose the tree is.
+    /// Behind the last byte, the tree is taken for whole: so the object has to be right.
     fn finish(&self) -> io::Result<()> {
-        land::compare_combined(&self.slot).map_err(io::Error::other)?;
-        tree::announce(&self.slot).map_err(io::Error::other)
+        land::compare_combined(&self.slot).map_err(io::Error::other)
     }
 }
 

@@ -81,7 +81,9 @@ fn forget_what_is_gone(state: &mut State, object: ObjectIndex) {
             continue;
         };
         let is_here = known.spans.iter().all(|span| {
-            span.object != object || state.resumed.contains_key(&(object, span.offset))
+            span.length == 0
+                || span.object != object
+                || state.resumed.contains_key(&(object, span.offset))
         });
         if known.size > 0 && !is_here {
             state.ledger.forget(chunk);
@@ -101,6 +103,10 @@ fn hold_if_here(state: &mut State, chunk: &Chunk) {
     let mut parts = Vec::with_capacity(chunk.spans.len());
     let mut all_verified = true;
     for span in &chunk.spans {
+        if span.length == 0 {
+            parts.push(Some((crc64(&[]), 0)));
+            continue;
+        }
         let Some(slot) = state.slots.get(&span.object) else {
             return;
         };

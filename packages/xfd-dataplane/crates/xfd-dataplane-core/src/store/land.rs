@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::account::Inner;
@@ -16,7 +16,6 @@ use super::disk::{open_part, sync_folder};
 use super::paths::{on_disk, remove};
 use super::record::Record;
 use super::slot::{Slot, Whereabouts, locked};
-use super::tree;
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Durability, ObjectIndex};
@@ -58,9 +57,9 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
     let synced_by_file = sync && ready.len() < FILES_FOR_SYNCFS;
     let mut devices: BTreeMap<u64, File> = BTreeMap::new();
     ready = keep(ready, &mut |one| {
-        let (file, device) = measure(one, synced_by_file)?;
-        if sync && !synced_by_file {
-            devices.entry(device).or_insert(file);
+        let device = measure(one, synced_by_file)?;
+        if sync && !synced_by_file && !devices.contains_key(&device) {
+            devices.insert(device, open(&one.slot)?);
         }
         Ok(())
     });
@@ -74,7 +73,11 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
         Err(error) if one.slot.manifest.is_some() => Err(error.clone()),
         _ => record_alone(one),
     });
-    ready = keep(ready, &mut |one| rename(&one.slot));
+    // An archive keeps the name of its part file until its tree is made: see `tree`.
+    ready = keep(ready, &mut |one| match &one.slot.object.unpack {
+        Some(_) => Ok(()),
+        None => rename(&one.slot),
+    });
     if sync {
         let folder = |one: &Ready| one.slot.object.destination.parent().map(PathBuf::from);
         let folders: BTreeSet<PathBuf> = ready.iter().filter_map(folder).collect();
@@ -85,8 +88,8 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
             }
         }
     }
-    ready = keep(ready, &mut |one| done(inner, &one.slot));
     for one in ready {
+        done(inner, &one.slot);
         outcomes.insert(one.slot.object.index, Ok(()));
     }
     outcomes.into_iter().collect()
@@ -151,16 +154,16 @@ pub(crate) fn compare_combined(slot: &Slot) -> Result<()> {
     checks::compare_combined(&slot.object, &parts)
 }
 
-/// Syncs the part file if asked, and takes the size and time that its record needs.
-fn measure(one: &mut Ready, sync: bool) -> Result<(File, u64)> {
+/// Syncs the part file if asked, and takes the size and time that its record needs; its device.
+/// Thousands of small files that share a sync are not opened for this.
+fn measure(one: &mut Ready, sync: bool) -> Result<u64> {
     let slot = &one.slot;
     let path = slot.part_path();
-    let failed = |error: std::io::Error| Error::of_path(&error, "finish the part file", &path);
-    let file = File::open(&path).map_err(failed)?;
+    let failed = |error: std::io::Error| unfinished(&error, &path);
     if sync {
-        file.sync_data().map_err(failed)?;
+        open(slot)?.sync_data().map_err(failed)?;
     }
-    let found = file.metadata().map_err(failed)?;
+    let found = fs::symlink_metadata(&path).map_err(failed)?;
     if found.len() != slot.object.found.size {
         return Err(Error::new(
             Kind::Destination,
@@ -176,7 +179,16 @@ fn measure(one: &mut Ready, sync: bool) -> Result<(File, u64)> {
     let parts: Vec<_> = slot.facts().sums.values().copied().collect();
     let at = Some((seen.size, seen.mtime_ns));
     one.record = Some(Record::new(slot.pin.clone(), at, &parts));
-    Ok((file, found.dev()))
+    Ok(found.dev())
+}
+
+fn open(slot: &Slot) -> Result<File> {
+    let path = slot.part_path();
+    File::open(&path).map_err(|error| unfinished(&error, &path))
+}
+
+fn unfinished(error: &std::io::Error, path: &Path) -> Error {
+    Error::of_path(error, "finish the part file", path)
 }
 
 /// One append for all files of each group.
@@ -216,38 +228,32 @@ fn record_alone(one: &mut Ready) -> Result<()> {
     }
 }
 
-fn rename(slot: &Slot) -> Result<()> {
-    if slot.is_archive_dropped() {
-        return Ok(());
-    }
+/// The part file gets its name.
+pub(crate) fn rename(slot: &Slot) -> Result<()> {
     let destination = &slot.object.destination;
     fs::rename(slot.part_path(), destination)
         .map_err(|error| Error::of_path(&error, "put the file in its place", destination))?;
     slot.facts().whereabouts = Whereabouts::Destination;
     slot.close_part();
-    remove(&slot.journal_path());
+    if slot.facts().has_journal {
+        remove(&slot.journal_path());
+    }
     Ok(())
 }
 
-fn done(inner: &Inner, slot: &Slot) -> Result<()> {
-    let has_tree = {
-        let mut facts = slot.facts();
-        facts.file_done = true;
-        facts.unpacked.is_some()
-    };
-    if slot.object.unpack.is_some() {
-        return if has_tree {
-            tree::finish(inner, slot)
-        } else {
-            Ok(())
-        };
+fn done(inner: &Inner, slot: &Slot) {
+    slot.facts().file_done = true;
+    if slot.object.unpack.is_none() {
+        landed(inner, slot);
     }
+}
+
+/// The object has landed, unless it was given up meanwhile.
+pub(crate) fn landed(inner: &Inner, slot: &Slot) {
+    let object = slot.object.index;
     let mut state = inner.state();
-    if state.ledger.object(slot.object.index) == Some(ObjectState::Open) {
-        state
-            .ledger
-            .set_object(slot.object.index, ObjectState::Landed);
+    if state.ledger.object(object) == Some(ObjectState::Open) {
+        state.ledger.set_object(object, ObjectState::Landed);
         inner.options.stats.objects_landed.add(1);
     }
-    Ok(())
 }

@@ -8,6 +8,7 @@ use super::account::Inner;
 use super::checks::{Summing, Sums, combine, second_algorithm};
 use super::disk::open_part;
 use super::flight::{Flight, Landing};
+use super::pack_journal;
 use super::slot::{Part, Slot};
 use crate::decides::ledger::{CommitRefusal, ObjectState, Refusal};
 use crate::error::{Error, Kind, Result};
@@ -245,10 +246,15 @@ impl Lease {
         }
     }
 
-    /// A pack needs no line: its files land right after it, each whole.
     fn journal(&self) -> Result<()> {
-        let (Target::Shared(part), [slot]) = (&self.target, self.slots.as_slice()) else {
-            return Ok(());
+        let (part, slot) = match (&self.target, self.slots.as_slice()) {
+            (Target::Shared(part), [slot]) => (part, slot),
+            (Target::Each { open, .. }, slots) => {
+                let files = slots.iter().zip(&self.sums).zip(open);
+                let written = files.filter(|((_, sums), open)| **open && sums.length > 0);
+                return pack_journal::add(written.map(|((slot, sums), _)| (slot, *sums)));
+            }
+            (Target::Shared(_), _) => return Ok(()),
         };
         part.journal
             .add(self.chunk.spans[0].offset, self.sums[0])

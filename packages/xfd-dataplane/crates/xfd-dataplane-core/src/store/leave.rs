@@ -1,18 +1,22 @@
 //! Objects that will not land here, and the end of the swarm.
 
+use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::account::{Inner, State};
+use super::pack_journal;
+use super::paths::{LOCK, beside};
 use super::slot::{Slot, locked};
 use crate::decides::ledger::{ChunkState, ObjectState};
 use crate::model::ObjectIndex;
 
 /// See [`super::Store::fail`].
-pub(crate) fn fail(inner: &Inner, object: ObjectIndex) {
+pub(crate) fn fail(inner: &Inner, object: ObjectIndex) -> bool {
     let slot = {
         let mut state = inner.state();
-        if state.ledger.object(object) == Some(ObjectState::Landed) {
-            return;
+        if let Some(ObjectState::Landed | ObjectState::Failed) = state.ledger.object(object) {
+            return false;
         }
         state.ledger.set_object(object, ObjectState::Failed);
         forget_chunks(&mut state, object);
@@ -22,6 +26,7 @@ pub(crate) fn fail(inner: &Inner, object: ObjectIndex) {
     if let Some(slot) = slot {
         slot.drop_part();
     }
+    true
 }
 
 /// See [`super::Store::release`].
@@ -75,12 +80,18 @@ pub(crate) fn leave(inner: &Inner) {
     };
     inner.changed.notify_all();
     inner.lost.notify_one();
-    for (slot, remains) in slots {
-        if remains == Remains::Nothing && locks.contains_key(&slot.lock_path()) {
-            slot.drop_part();
+    let mut unfinished: HashSet<&Path> = HashSet::new();
+    for (slot, remains) in &slots {
+        match remains {
+            Remains::Nothing if locks.contains_key(&slot.lock_path()) => slot.drop_part(),
+            Remains::Part => unfinished.extend(slot.object.group.as_deref()),
+            Remains::Nothing | Remains::Untouched => {}
         }
     }
-    for manifest in manifests.values() {
+    for (group, manifest) in &manifests {
+        if !unfinished.contains(group.as_path()) && locks.contains_key(&beside(group, LOCK)) {
+            pack_journal::end(group);
+        }
         if let Err(error) = locked(manifest).tidy() {
             tracing::warn!(%error, "could not tidy a manifest");
         }

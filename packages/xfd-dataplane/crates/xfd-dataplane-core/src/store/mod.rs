@@ -9,6 +9,7 @@
 //! DIR/.NAME.xfd            its record              .GROUP.xfd        of a prefix: its manifest
 //! DIR/.NAME.xfd-part       what is being written
 //! DIR/.NAME.xfd-journal    which chunks of it are right
+//!                          which small files of a prefix are right .GROUP.xfd-journal
 //! DIR/.NAME.xfd-lock       who writes it           .GROUP.xfd-lock   who writes below the prefix
 //! ```
 //!
@@ -30,6 +31,7 @@ mod lease;
 mod leave;
 mod lock;
 mod manifest;
+mod pack_journal;
 mod paths;
 mod reader;
 mod record;
@@ -161,12 +163,10 @@ impl Store {
         InOrderReader::new(&self.inner, object)
     }
 
-    /// The file that has all bytes of an object that is whole, to unpack it from; the object's
-    /// tree is then expected to get its name.
+    /// The file that has all bytes of an object that is whole, to unpack it from.
     ///
     /// # Errors
-    /// `Destination`, `DestinationNotWritable`, `DiskFull` for the record; `Internal` for an
-    /// object that is not whole.
+    /// `Internal` for an object that is not whole.
     pub fn archive_path(&self, object: ObjectIndex) -> Result<std::path::PathBuf> {
         tree::archive_path(&self.inner, object)
     }
@@ -215,8 +215,8 @@ impl Store {
     }
 
     /// Lands an object all of whose chunks are held: compares the combined checksum with the
-    /// store's, syncs, renames, records. With a tree to be made, the record waits for
-    /// [`Store::unpacked`], which may come before or after. Landing twice is fine. Blocking.
+    /// store's, syncs, renames, records. With a tree to be made, it is only compared and synced:
+    /// the rest is [`Store::land_with_tree`]'s. Landing twice is fine. Blocking.
     ///
     /// # Errors
     /// `ChecksumMismatch`: the whole is wrong although its chunks were right; they stay held.
@@ -234,17 +234,31 @@ impl Store {
         land::land_many(&self.inner, objects)
     }
 
-    /// The object's tree is in its place; records it.
-    ///
-    /// # Errors
-    /// What the disk said; `Internal` for an object without a tree.
-    pub fn unpacked(&self, object: ObjectIndex, tree: &crate::unpack::Summary) -> Result<()> {
-        tree::unpacked(&self.inner, object, tree)
+    /// Whether an object's file was taken by [`Store::land`] and its tree is still to come.
+    #[must_use]
+    pub fn awaits_tree(&self, object: ObjectIndex) -> bool {
+        tree::ready(&self.inner, object).is_ok()
     }
 
-    /// The object cannot land: its part file goes, readers are told.
-    pub fn fail(&self, object: ObjectIndex) {
-        leave::fail(&self.inner, object);
+    /// Lands an object whose tree is made, after [`Store::land`] took its file: `put_in_place` puts
+    /// the tree there, then the archive gets its name and both are recorded. When it fails, what
+    /// was at either place and its record are as before. Blocking.
+    ///
+    /// # Errors
+    /// That of `put_in_place`; `Cancelled` when the object is not wanted or lacks chunks again;
+    /// what the disk said; `Internal` for an object without a tree.
+    pub fn land_with_tree(
+        &self,
+        object: ObjectIndex,
+        put_in_place: impl FnOnce() -> Result<crate::unpack::Summary>,
+    ) -> Result<()> {
+        tree::land_with_tree(&self.inner, object, put_in_place)
+    }
+
+    /// The object cannot land: its part file goes, readers are told. False if it has landed or
+    /// failed already.
+    pub fn fail(&self, object: ObjectIndex) -> bool {
+        leave::fail(&self.inner, object)
     }
 
     /// Nobody wants these objects any more: what is not landed stays as a part file, unread.

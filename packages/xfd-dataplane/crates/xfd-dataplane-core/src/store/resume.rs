@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use super::checks::{Sums, second_algorithm, sum_range};
 use super::journal;
+use super::pack_journal::Finished;
 use super::slot::{Slot, locked};
 use super::stock::{Looked, Plan};
 use crate::error::Result;
@@ -22,8 +23,13 @@ pub(crate) struct Resumed {
     pub(crate) verified: bool,
 }
 
-/// The chunks of `layout` (offset, length) that the journal names, if its part file is there.
-pub(crate) fn read(slot: &Slot, layout: &[(u64, u64)]) -> Result<Vec<Resumed>> {
+/// The chunks of `layout` (offset, length) that the journal names, its own or its group's, if its
+/// part file is there.
+pub(crate) fn read(
+    slot: &Slot,
+    layout: &[(u64, u64)],
+    finished: Option<&Finished>,
+) -> Result<Vec<Resumed>> {
     if layout.is_empty() || slot.object.found.size == 0 {
         return Ok(Vec::new());
     }
@@ -32,9 +38,10 @@ pub(crate) fn read(slot: &Slot, layout: &[(u64, u64)]) -> Result<Vec<Resumed>> {
     if !whole {
         return Ok(Vec::new());
     }
-    let Some(chunks) = journal::read(&slot.journal_path(), &slot.pin)? else {
-        return Ok(Vec::new());
-    };
+    let mut chunks = journal::read(&slot.journal_path(), &slot.pin)?.unwrap_or_default();
+    if let Some(sums) = finished.and_then(|finished| finished.sums(slot)) {
+        chunks.entry(0).or_insert(sums);
+    }
     let second = second_algorithm(&slot.object).is_some();
     let named = layout.iter().filter_map(|(offset, length)| {
         let sums = *chunks.get(offset)?;

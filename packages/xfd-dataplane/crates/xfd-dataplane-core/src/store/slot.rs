@@ -12,12 +12,12 @@ use super::checks::Sums;
 use super::disk::{open_part, preallocate};
 use super::journal::Journal;
 use super::manifest::Manifest;
+use super::pack_journal;
 use super::paths::{JOURNAL, LOCK, PART, beside, is_absent, remove};
 use super::record::{self, Record};
 use crate::decides::cache::Pin;
 use crate::error::{Error, Result};
 use crate::model::{CatalogObject, Unpack};
-use crate::unpack::Entry;
 
 /// Locks a mutex; what it guards stays usable after a panic elsewhere.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -33,25 +33,18 @@ pub(crate) enum Whereabouts {
     Destination,
 }
 
-/// A tree that was put in its place.
-#[derive(Clone, Debug)]
-pub(crate) struct Unpacked {
-    pub(crate) bytes: u64,
-    pub(crate) entries: Vec<Entry>,
-}
-
 /// What changes about an object while it is fetched.
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) whereabouts: Whereabouts,
     /// Sums of its bytes in each chunk, by offset, as far as they are known.
     pub(crate) sums: BTreeMap<u64, Sums>,
-    /// Its file passed all checks, and is at the destination if it is to be kept.
+    /// Its file passed all checks and is synced; without a tree to come it is at its destination.
     pub(crate) file_done: bool,
-    /// Its tree, once that is in its place.
-    pub(crate) unpacked: Option<Unpacked>,
     /// A tree that lies where its own is wanted is of our making.
     pub(crate) tree_is_ours: bool,
+    /// There may be a journal of its own: files of a pack have none.
+    pub(crate) has_journal: bool,
     /// The part file has its size and blocks.
     preallocated: bool,
 }
@@ -100,8 +93,8 @@ impl Slot {
                 whereabouts: Whereabouts::Part,
                 sums: BTreeMap::new(),
                 file_done: false,
-                unpacked: None,
                 tree_is_ours: false,
+                has_journal: true,
                 preallocated: false,
             }),
         }
@@ -149,6 +142,7 @@ impl Slot {
             preallocate(&file, self.object.found.size, &path)?;
             self.facts().preallocated = true;
         }
+        self.facts().has_journal = true;
         let journal = Journal::open(&self.journal_path(), &self.pin)?;
         let part = Arc::new(Part { file, journal });
         *shared = Arc::downgrade(&part);
@@ -208,15 +202,20 @@ impl Slot {
 
     /// A chunk of it is missing again, in the journal too if there is one.
     pub(crate) fn take_back(&self, offset: u64, length: u64) {
-        self.facts().sums.remove(&offset);
-        let path = self.journal_path();
-        if !path.exists() {
-            return;
+        {
+            let mut facts = self.facts();
+            facts.sums.remove(&offset);
+            facts.file_done = false;
         }
-        let taken = Journal::open(&path, &self.pin).and_then(|journal| {
-            let failed = |error| Error::of_path(&error, "write the journal", &path);
-            journal.remove(offset, length).map_err(failed)
-        });
+        let path = self.journal_path();
+        let taken = if path.exists() {
+            Journal::open(&path, &self.pin).and_then(|journal| {
+                let failed = |error| Error::of_path(&error, "write the journal", &path);
+                journal.remove(offset, length).map_err(failed)
+            })
+        } else {
+            pack_journal::take_back(self)
+        };
         if let Err(error) = taken {
             tracing::warn!(%error, "could not take a chunk back from the journal");
         }
@@ -230,6 +229,7 @@ impl Slot {
         facts.file_done = false;
         facts.sums.clear();
         facts.whereabouts = Whereabouts::Part;
+        facts.has_journal = false;
         drop(facts);
         remove(&self.part_path());
         remove(&self.journal_path());

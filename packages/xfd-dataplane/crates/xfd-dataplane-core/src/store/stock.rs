@@ -12,6 +12,7 @@ use super::account::Inner;
 use super::inspect::{Finding, inspect, refuse_foreign_tree};
 use super::lock::{Asked, DiskLock, ask};
 use super::manifest::Manifest;
+use super::pack_journal::Finished;
 use super::paths::Folders;
 use super::resume::{self, Resumed};
 use super::room::Needs;
@@ -226,11 +227,19 @@ impl Taking<'_> {
                 of.push((span.offset, span.length));
             }
         }
+        let mut finished: HashMap<PathBuf, Finished> = HashMap::new();
         for one in looked.iter_mut() {
+            if let (Plan::Fetch(_), Some(group)) = (&one.plan, &one.slot.object.group)
+                && !finished.contains_key(group)
+            {
+                finished.insert(group.clone(), Finished::read(group)?);
+            }
+            let group = one.slot.object.group.as_ref();
+            let finished = group.and_then(|group| finished.get(group));
             let layout = spans.get(&one.slot.object.index);
             let layout = layout.map_or(&[] as &[_], Vec::as_slice);
             match &mut one.plan {
-                Plan::Fetch(resumed) => *resumed = resume::read(&one.slot, layout)?,
+                Plan::Fetch(resumed) => *resumed = resume::read(&one.slot, layout, finished)?,
                 _ => one.finding.forget_other_layout(layout),
             }
         }

@@ -1,14 +1,29 @@
-//! Trees that are unpacked from objects: what is recorded of them, and when.
+//! Objects with a tree: their archive and their tree get their names together.
+//!
+//! ```text
+//!   1 the file is whole, right and synced (`land`); the tree is whole and staged
+//!   2 the record says that the tree is ours
+//!   3 the tree gets its place
+//!   4 the record says what both are
+//!   5 the archive gets its name, if it is kept
+//! ```
+//!
+//! Until 2 nothing but dot files has changed; an error in 3 takes 2 back. A run that is killed
+//! between 2 and 5 leaves a part file with its journal, so that the next one only unpacks again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::account::Inner;
+use super::disk::sync_folder;
+use super::land::{self, landed};
+use super::paths::look;
 use super::record::{Record, Tree};
-use super::slot::{Facts, Slot, Unpacked, Whereabouts};
+use super::slot::{Slot, Whereabouts};
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
-use crate::model::ObjectIndex;
-use crate::unpack::Summary;
+use crate::model::{Durability, ObjectIndex};
+use crate::unpack::{Entry, Summary};
 
 /// See [`super::Store::archive_path`].
 pub(crate) fn archive_path(inner: &Inner, object: ObjectIndex) -> Result<PathBuf> {
@@ -23,7 +38,6 @@ pub(crate) fn archive_path(inner: &Inner, object: ObjectIndex) -> Result<PathBuf
             format!("Object {object} is not whole"),
         ));
     };
-    announce(&slot)?;
     let whereabouts = slot.facts().whereabouts;
     Ok(match whereabouts {
         Whereabouts::Part => slot.part_path(),
@@ -31,86 +45,92 @@ pub(crate) fn archive_path(inner: &Inner, object: ObjectIndex) -> Result<PathBuf
     })
 }
 
-/// Records that a tree is about to get its name, so that a run that is killed between that moment
-/// and [`unpacked`] leaves a tree that the next run knows to be ours.
-pub(crate) fn announce(slot: &Slot) -> Result<()> {
-    let Some(unpack) = &slot.object.unpack else {
-        return Ok(());
-    };
-    if slot.facts().unpacked.is_some() {
-        return Ok(());
-    }
-    let mut record = record_of(slot, None)?;
-    record.tree = Some(Tree {
-        destination: unpack.destination.clone(),
-        bytes: 0,
-        entries: None,
-    });
+/// See [`super::Store::land_with_tree`].
+pub(crate) fn land_with_tree(
+    inner: &Inner,
+    object: ObjectIndex,
+    put_in_place: impl FnOnce() -> Result<Summary>,
+) -> Result<()> {
+    let (slot, unpack) = ready(inner, object)?;
+    let before = slot.record()?;
+    let was_ours = slot.facts().tree_is_ours;
+    announce(&slot, &unpack)?;
+    let tree = put_in_place().inspect_err(|_| {
+        slot.facts().tree_is_ours = was_ours;
+        if let Err(error) = slot.set_record(before) {
+            tracing::warn!(%error, "could not put a record back");
+        }
+    })?;
+    let record = record_of(&slot, unpack, tree.bytes, Some(tree.entries))?;
     slot.set_record(Some(record))?;
-    slot.facts().tree_is_ours = true;
+    if is_to_be_named(&slot) {
+        land::rename(&slot)?;
+        if inner.options.durability == Durability::Object
+            && let Some(folder) = slot.object.destination.parent()
+            && let Err(error) = sync_folder(folder)
+        {
+            tracing::warn!(%error, "the folder's names are not synced");
+        }
+    }
+    landed(inner, &slot);
     Ok(())
 }
 
-/// See [`super::Store::unpacked`].
-pub(crate) fn unpacked(inner: &Inner, object: ObjectIndex, tree: &Summary) -> Result<()> {
-    let slot = inner.state().slots.get(&object).cloned();
-    let Some(slot) = slot.filter(|slot| slot.object.unpack.is_some()) else {
+/// An open object whose file is right, and where its tree goes.
+pub(crate) fn ready(inner: &Inner, object: ObjectIndex) -> Result<(Arc<Slot>, PathBuf)> {
+    let state = inner.state();
+    let slot = state.slots.get(&object).cloned();
+    let unpack = |slot: &Arc<Slot>| Some(slot.object.unpack.as_ref()?.destination.clone());
+    let Some((slot, unpack)) = slot.and_then(|slot| Some((slot.clone(), unpack(&slot)?))) else {
         return Err(Error::new(
             Kind::Internal,
             format!("Object {object} has no tree"),
         ));
     };
-    {
-        let mut facts = slot.facts();
-        facts.tree_is_ours = true;
-        facts.unpacked = Some(Unpacked {
-            bytes: tree.bytes,
-            entries: tree.entries.clone(),
-        });
-        if !facts.file_done {
-            return Ok(());
-        }
+    if state.ledger.object(object) != Some(ObjectState::Open) {
+        return Err(Error::new(Kind::Cancelled, "Nobody wants the object"));
     }
-    finish(inner, &slot)
+    if !state.ledger.is_whole(object) || !slot.facts().file_done {
+        return Err(Error::new(Kind::Cancelled, "The archive is not whole"));
+    }
+    Ok((slot, unpack))
 }
 
-/// File and tree are done: records both, and the object has landed.
-pub(crate) fn finish(inner: &Inner, slot: &Slot) -> Result<()> {
-    let tree = slot.facts().unpacked.clone();
-    slot.set_record(Some(record_of(slot, tree)?))?;
-    let mut state = inner.state();
-    let object = slot.object.index;
-    if state.ledger.object(object) == Some(ObjectState::Open) {
-        state.ledger.set_object(object, ObjectState::Landed);
-        inner.options.stats.objects_landed.add(1);
-    }
+fn is_to_be_named(slot: &Slot) -> bool {
+    slot.facts().whereabouts == Whereabouts::Part && !slot.is_archive_dropped()
+}
+
+/// Records that a tree is about to get its place, so that a run that is killed before the end
+/// leaves a tree that the next one knows to be ours.
+fn announce(slot: &Slot, destination: &Path) -> Result<()> {
+    let record = record_of(slot, destination.to_owned(), 0, None)?;
+    slot.set_record(Some(record))?;
+    slot.facts().tree_is_ours = true;
     Ok(())
 }
 
-fn record_of(slot: &Slot, tree: Option<Unpacked>) -> Result<Record> {
+fn record_of(
+    slot: &Slot,
+    destination: PathBuf,
+    bytes: u64,
+    entries: Option<Vec<Entry>>,
+) -> Result<Record> {
     let (parts, at) = {
-        let facts: &Facts = &slot.facts();
-        (
-            facts.sums.values().copied().collect::<Vec<_>>(),
-            facts.whereabouts,
-        )
+        let facts = slot.facts();
+        let parts: Vec<_> = facts.sums.values().copied().collect();
+        (parts, facts.whereabouts)
     };
     let file = match at {
-        Whereabouts::Part => None,
-        Whereabouts::Destination => {
-            super::paths::look(&slot.object.destination)?.map(|found| (found.size, found.mtime_ns))
-        }
+        Whereabouts::Destination => look(&slot.object.destination)?,
+        Whereabouts::Part if slot.is_archive_dropped() => None,
+        Whereabouts::Part => look(&slot.part_path())?,
     };
+    let file = file.map(|found| (found.size, found.mtime_ns));
     let mut record = Record::new(slot.pin.clone(), file, &parts);
-    record.tree = slot
-        .object
-        .unpack
-        .as_ref()
-        .zip(tree)
-        .map(|(at, tree)| Tree {
-            destination: at.destination.clone(),
-            bytes: tree.bytes,
-            entries: Some(tree.entries),
-        });
+    record.tree = Some(Tree {
+        destination,
+        bytes,
+        entries,
+    });
     Ok(record)
 }

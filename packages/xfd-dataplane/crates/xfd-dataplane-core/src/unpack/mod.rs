@@ -1,5 +1,5 @@
-//! Archives become trees: unpacked into a staged folder beside the destination, which is then
-//! exchanged with it in one step.
+//! Archives become trees: unpacked into a staged folder beside the destination ([`stage`]), which
+//! is then exchanged with it in one step ([`Staged::put_in_place`]).
 //!
 //! Streams (`tar`, `tar.gz`, `tar.zst`, `gz`) are unpacked behind the download's in-order prefix;
 //! a zip has its directory at its end and is unpacked from the finished file, in parallel.
@@ -81,17 +81,52 @@ pub struct Task<'a> {
     pub replace: bool,
     /// Limits.
     pub caps: UnpackCaps,
-    /// Whether the tree is synced before the exchange.
+    /// Whether the tree is synced, and its name after the exchange.
     pub sync: bool,
     /// Set by another thread to stop; the result is then `Cancelled`. Noticed at the next read of
     /// the archive that returns.
     pub cancel: &'a AtomicBool,
 }
 
-/// Unpacks into a staged tree and exchanges it with the destination.
+/// A whole tree beside its destination. Dropped, it is removed.
+pub struct Staged {
+    staging: staging::Staging,
+    summary: Summary,
+    key: String,
+    sync: bool,
+}
+
+impl Staged {
+    /// What it is made of.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Exchanges it with the destination. On an error the destination is as before and nothing
+    /// staged is left. Blocking.
+    ///
+    /// # Errors
+    /// `DestinationNotEmpty`, `DestinationNotWritable`, `DiskFull`, `Destination`.
+    pub fn put_in_place(self) -> Result<Summary> {
+        let exchanged = self.staging.exchange(self.sync);
+        exchanged.map_err(|error| error.with_object(self.key))?;
+        Ok(self.summary)
+    }
+}
+
+/// Unpacks and puts the tree in its place.
 ///
-/// On any error the destination is as before and nothing staged is left. Blocking; uses one
-/// thread more for streams and one for each core for zip.
+/// # Errors
+/// Those of [`stage`] and of [`Staged::put_in_place`].
+pub fn unpack(task: Task<'_>) -> Result<Summary> {
+    stage(task)?.put_in_place()
+}
+
+/// Unpacks into a tree beside the destination, synced if asked.
+///
+/// On any error nothing staged is left. Blocking; uses one thread more for streams and one for
+/// each core for zip.
 ///
 /// Permission bits are the archive's: less the process's umask for tar, as `tar -x` does for an
 /// ordinary user, and as they are for zip, as `unzip` does. Set-id and sticky bits and owners are
@@ -100,12 +135,12 @@ pub struct Task<'a> {
 /// # Errors
 /// `ArchiveCorrupt`, `ArchiveUnsafe`, `ArchiveTooLarge`, `ArchiveUnsupported`,
 /// `DestinationNotEmpty`, `DestinationNotWritable`, `DiskFull`, `Destination`, `Cancelled`.
-pub fn unpack(task: Task<'_>) -> Result<Summary> {
+pub fn stage(task: Task<'_>) -> Result<Staged> {
     let key = task.key;
     run(task).map_err(|error| error.with_object(key))
 }
 
-fn run(task: Task<'_>) -> Result<Summary> {
+fn run(task: Task<'_>) -> Result<Staged> {
     let staging = staging::Staging::claim(task.destination, task.replace)?;
     let filter = Filter::new(task.caps, task.archive_bytes);
     let mut tree = tree::Tree::new(staging.root(), staging.shown(), filter);
@@ -127,7 +162,14 @@ fn run(task: Task<'_>) -> Result<Summary> {
         }
     }
     let summary = tree.settle()?;
+    if task.sync {
+        staging.sync()?;
+    }
     source::check(task.cancel)?;
-    staging.exchange(task.sync)?;
-    Ok(summary)
+    Ok(Staged {
+        staging,
+        summary,
+        key: task.key.to_owned(),
+        sync: task.sync,
+    })
 }

@@ -87,14 +87,17 @@ impl Staging {
         &self.destination
     }
 
+    /// Syncs the file system that the tree is on.
+    pub(super) fn sync(&self) -> Result<()> {
+        rustix::fs::syncfs(&self.root)
+            .map_err(|e| Error::of_path(&e.into(), "sync the tree", &self.destination))
+    }
+
     /// Puts the staged tree in its place. An old tree of ours goes after that; so does nothing
     /// else, whatever came there meanwhile.
     pub(super) fn exchange(mut self, sync: bool) -> Result<()> {
         let destination = self.destination.clone();
         let failed = |e: Errno, doing| Error::of_path(&e.into(), doing, &destination);
-        if sync {
-            rustix::fs::syncfs(&self.root).map_err(|e| failed(e, "sync the tree"))?;
-        }
         // rename(2) puts a folder in the place of nothing or of an empty folder only.
         match rustix::fs::rename(&self.path, &self.destination) {
             Ok(()) => self.staged = false,

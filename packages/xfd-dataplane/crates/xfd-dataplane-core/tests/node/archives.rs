@@ -3,8 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use xfd_dataplane_core::error::Kind;
-use xfd_dataplane_core::model::{FoundObject, NodeEvent, Source, UnpackMethod};
+use xfd_dataplane_core::model::{FoundObject, Source, UnpackMethod};
 use xfd_dataplane_core::source::MemoryOrigin;
 
 use crate::gate::Gate;
@@ -13,7 +12,7 @@ use crate::support::{Host, MIB, SWARM, archive, eventually, fetch, random_bytes,
 const FILES: usize = 12;
 
 /// A tar of files `dir/0`, `dir/1` ... of half a MiB each.
-fn tar() -> Vec<u8> {
+pub fn tar() -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for n in 0..FILES {
         let bytes = random_bytes(MIB / 2, n as u64);
@@ -28,13 +27,23 @@ fn tar() -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-fn gz(bytes: &[u8]) -> Vec<u8> {
+pub fn gz(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn put(key: &str, bytes: Vec<u8>) -> (Arc<MemoryOrigin>, FoundObject, u32) {
+pub fn zip() -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for n in 0..FILES {
+        let options = zip::write::SimpleFileOptions::default();
+        writer.start_file(format!("dir/{n}"), options).unwrap();
+        writer.write_all(&random_bytes(MIB / 2, n as u64)).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+pub fn put(key: &str, bytes: Vec<u8>) -> (Arc<MemoryOrigin>, FoundObject, u32) {
     let origin = Arc::new(MemoryOrigin::new());
     let chunks = bytes.len().div_ceil(MIB) as u32;
     let found = origin.put(key, bytes);
@@ -87,14 +96,7 @@ fn a_tar_is_unpacked_while_it_arrives() {
 
 #[test]
 fn a_zip_is_unpacked_once_it_is_whole() {
-    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for n in 0..FILES {
-        let options = zip::write::SimpleFileOptions::default();
-        writer.start_file(format!("dir/{n}"), options).unwrap();
-        writer.write_all(&random_bytes(MIB / 2, n as u64)).unwrap();
-    }
-    let bytes = writer.finish().unwrap().into_inner();
-    let (origin, found, chunks) = put("a.zip", bytes);
+    let (origin, found, chunks) = put("a.zip", zip());
     let mut host = Host::new("a", origin);
     host.extend(archive(
         host.root.path(),
@@ -105,34 +107,6 @@ fn a_zip_is_unpacked_once_it_is_whole() {
     host.submit(vec![fetch(0, 0..chunks, Source::Origin)]);
     host.until_landed(1);
     assert_tree(&host);
-}
-
-#[test]
-fn an_archive_that_is_none_fails_its_object() {
-    let (origin, found, chunks) = put("a.tar.gz", random_bytes(2 * MIB, 3));
-    let mut host = Host::new("a", origin);
-    host.extend(archive(
-        host.root.path(),
-        &found,
-        UnpackMethod::TarGz,
-        MIB as u64,
-    ));
-    host.submit(vec![fetch(0, 0..chunks, Source::Origin)]);
-    let fault = |event: &NodeEvent| match event {
-        NodeEvent::ObjectFailed {
-            error,
-            chunks_suspect: false,
-            ..
-        } => Some(error.kind),
-        _ => None,
-    };
-    host.until("the object failed", |events| {
-        events.iter().any(|it| fault(it).is_some())
-    });
-    let kind = host.events.iter().find_map(fault);
-    assert_eq!(kind, Some(Kind::ArchiveCorrupt));
-    host.node.leave(SWARM).unwrap();
-    assert!(!host.path("tree").exists());
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! What the node finds at an origin that it connects to by itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tempfile::TempDir;
-use xfd_dataplane_core::error::Kind;
+use xfd_dataplane_core::error::{Error, Kind, Result};
 use xfd_dataplane_core::model::{
-    Durability, Lookup, NodeEvent, Secret, Source, StoreConfig, Stores, SwarmTicket,
+    Durability, FoundObject, Lookup, NodeEvent, Secret, Source, StoreConfig, Stores, SwarmTicket,
 };
-use xfd_dataplane_core::node::Node;
+use xfd_dataplane_core::node::{Connect, Node};
+use xfd_dataplane_core::source::{Fault, FaultyOrigin, FileOrigin, MemoryOrigin, Origin};
 
 use crate::support::{MIB, SWARM, TOKEN, catalog, fetch, random_bytes, settings};
 
@@ -36,9 +39,7 @@ fn objects_are_found_and_fetched_from_a_directory() {
         lookup(Some("local"), "nothing", true),
     ];
     let found = node.find_objects(&lookups, &stores).unwrap();
-    let keys = |found: &[xfd_dataplane_core::model::FoundObject]| {
-        found.iter().map(|it| it.key.clone()).collect::<Vec<_>>()
-    };
+    let keys = |found: &[FoundObject]| found.iter().map(|it| it.key.clone()).collect::<Vec<_>>();
     assert_eq!(keys(&found[0]), ["models/big", "models/small"]);
     assert_eq!(keys(&found[1]), ["models/big"]);
     assert!(found[2].is_empty());
@@ -65,19 +66,73 @@ fn objects_are_found_and_fetched_from_a_directory() {
     );
 }
 
+/// Gives the local profile a directory, and the one without a name an origin in memory.
+struct Given(Arc<dyn Origin>);
+
+impl Connect for Given {
+    fn connect<'a>(&'a self, config: &'a StoreConfig) -> BoxFuture<'a, Result<Arc<dyn Origin>>> {
+        let origin: Arc<dyn Origin> = match config {
+            StoreConfig::Local { directory } => Arc::new(FileOrigin::new(directory)),
+            _ => Arc::clone(&self.0),
+        };
+        Box::pin(std::future::ready(Ok(origin)))
+    }
+}
+
+fn memory() -> StoreConfig {
+    StoreConfig::Http {
+        base_url: Secret("http://nowhere".into()),
+    }
+}
+
 #[test]
-fn what_is_not_there_is_named() {
+fn answers_come_in_the_order_of_the_lookups() {
     let store = TempDir::new().unwrap();
+    std::fs::write(store.path().join("file"), "12").unwrap();
     let directory = store.path().to_path_buf();
-    let stores: Stores = vec![(None, StoreConfig::Local { directory })];
-    let node = Node::new("n".into(), settings()).unwrap();
-    let error = node
-        .find_objects(&[lookup(None, "missing", false)], &stores)
-        .unwrap_err();
+    let stores: Stores = vec![
+        (Some("local".into()), StoreConfig::Local { directory }),
+        (None, memory()),
+    ];
+    let origin = MemoryOrigin::new();
+    origin.put("a/1", "x");
+    origin.put("a/2", "xyz");
+    let connect = Arc::new(Given(Arc::new(origin)));
+    let node = Node::with_origins("n".into(), settings(), connect).unwrap();
+    let lookups = [
+        lookup(Some("local"), "file", false),
+        lookup(None, "a", true),
+        lookup(None, "b", true),
+        lookup(None, "a/2", false),
+    ];
+    let found = node.find_objects(&lookups, &stores).unwrap();
+    let sizes = |found: &Vec<FoundObject>| {
+        let named = found.iter().map(|it| format!("{} {}", it.key, it.size));
+        named.collect::<Vec<_>>()
+    };
+    let found: Vec<_> = found.iter().map(sizes).collect();
+    let expected: [&[&str]; 4] = [&["file 2"], &["a/1 1", "a/2 3"], &[], &["a/2 3"]];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_first_failure_in_their_order_wins() {
+    let origin = MemoryOrigin::new();
+    origin.put("here", "x");
+    let denied = Error::new(Kind::AccessDenied, "no");
+    let faulty = FaultyOrigin::new(Arc::new(origin)).on_call(2, Fault::Fail(denied));
+    let connect = Arc::new(Given(Arc::new(faulty)));
+    let node = Node::with_origins("n".into(), settings(), connect).unwrap();
+    let stores: Stores = vec![(None, memory())];
+    let lookups = [
+        lookup(None, "here", false),
+        lookup(None, "missing", false),
+        lookup(None, "here", false),
+        lookup(Some("unknown"), "here", false),
+    ];
+    let error = node.find_objects(&lookups, &stores).unwrap_err();
     assert_eq!(error.kind, Kind::ObjectNotFound);
     assert_eq!(error.object.as_deref(), Some("missing"));
-    let error = node
-        .find_objects(&[lookup(Some("other"), "missing", false)], &stores)
-        .unwrap_err();
+    let error = node.find_objects(&lookups[3..], &stores).unwrap_err();
     assert_eq!(error.kind, Kind::InvalidRequest);
 }

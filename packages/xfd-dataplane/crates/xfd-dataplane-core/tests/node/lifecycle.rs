@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use xfd_dataplane_core::error::{Error, Kind};
 use xfd_dataplane_core::model::{NodeEvent, Order, Source};
-use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin};
+use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, MemoryOrigin};
 
 use crate::gate::Gate;
 use crate::support::{
-    Host, MIB, SWARM, catalog, eventually, failed, fetch, held, one_object, stores,
+    Host, MIB, SWARM, catalog, eventually, failed, fetch, held, one_object, pack, stores,
 };
 
 fn cancel(first_order: u64, count: u32) -> Order {
@@ -163,4 +163,27 @@ fn what_was_fetched_before_leaving_is_not_fetched_again() {
     again.until_landed(1);
     assert_eq!(faulty.asked().len(), 2);
     assert_eq!(std::fs::read(again.path("big")).unwrap(), bytes);
+}
+
+#[test]
+fn leaving_does_not_wait_for_a_landing_that_hangs() {
+    let origin = Arc::new(MemoryOrigin::new());
+    let found = ["one", "two"].map(|key| origin.put(key, key));
+    let host = Host::new("a", origin);
+    host.extend(pack(host.root.path(), &found));
+    // Whoever writes the second record waits until somebody reads from the pipe.
+    let pipe = host.path(".two.xfd.new");
+    let status = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(status.unwrap().success());
+    host.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    eventually("they are landing", || host.path(".one.xfd").exists());
+    let begun = Instant::now();
+    host.node.leave(SWARM).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(host.path(".two.xfd-lock").exists(), "others keep off");
+    std::fs::read(&pipe).unwrap();
+    eventually("the landing has ended", || {
+        !host.path(".two.xfd-lock").exists()
+    });
+    assert_eq!(std::fs::read(host.path("two")).unwrap(), b"two");
 }

@@ -8,6 +8,7 @@
 )]
 
 mod archives;
+mod bad_archives;
 mod finding;
 mod gate;
 mod lifecycle;

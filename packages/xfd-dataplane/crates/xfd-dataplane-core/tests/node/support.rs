@@ -263,6 +263,24 @@ impl Host {
     }
 }
 
+/// Every path below a folder, in order.
+pub fn file_names(root: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+            names.push(name.to_owned());
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    names.sort_unstable();
+    names
+}
+
 pub fn landed(events: &[NodeEvent]) -> usize {
     let is_landed = |event: &&NodeEvent| matches!(event, NodeEvent::ObjectLanded { .. });
     events.iter().filter(is_landed).count()

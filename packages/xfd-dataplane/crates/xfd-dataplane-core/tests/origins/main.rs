@@ -8,7 +8,6 @@ mod aws;
 mod conformance;
 mod environment;
 mod faulty;
-mod find;
 mod http;
 mod local;
 mod places;

@@ -163,3 +163,69 @@ fn a_manifest_torn_in_its_last_line_keeps_the_others() {
     second.leave();
     assert_eq!(store().extend(catalog).unwrap().landed.len(), 5);
 }
+
+#[test]
+fn a_finished_pack_is_held_by_the_next_run_though_nothing_of_it_landed() {
+    let place = Place::new();
+    let (catalog, bytes) = catalog(&place);
+    let killed = store();
+    killed.extend(catalog.clone()).unwrap();
+    let whole = fill(&killed, 0, &bytes).whole;
+    drop(killed);
+
+    let again = store();
+    let inventory = again.extend(catalog.clone()).unwrap();
+    assert_eq!((held(&inventory), inventory.landed), (vec![0], vec![]));
+    assert_eq!(inventory.held[0].crcs, [Some(crc64(&bytes))]);
+    assert_eq!(again.ready(), whole);
+    assert_eq!(read(&again, 0), (bytes.clone(), Some(crc64(&bytes))));
+    again.land_many(&whole[..2]);
+    drop(again);
+
+    // Killed in the middle of the landings.
+    let third = store();
+    let inventory = third.extend(catalog).unwrap();
+    assert_eq!((held(&inventory), inventory.landed), (vec![0], vec![0, 1]));
+    third.land_many(&whole);
+    third.leave();
+    assert_eq!(place.names(""), [".tree.xfd", "tree"]);
+    assert_eq!(place.names("tree/1"), ["1", "3"]);
+}
+
+#[test]
+fn of_a_finished_pack_nothing_counts_that_is_not_right() {
+    let place = Place::new();
+    let (catalog, bytes) = catalog(&place);
+    let begin = || {
+        let store = store();
+        store.extend(catalog.clone()).unwrap();
+        store
+    };
+    let discarded = begin();
+    fill(&discarded, 0, &bytes);
+    discarded.discard(0);
+    drop(discarded);
+    let rotten = store();
+    assert_eq!(held(&rotten.extend(catalog.clone()).unwrap()), [0; 0]);
+    fill(&rotten, 0, &bytes);
+    drop(rotten);
+    crate::support::rot(&place.path("tree/0/.2.xfd-part"), 9);
+    let outdated = store();
+    assert_eq!(held(&outdated.extend(catalog.clone()).unwrap()), [0; 0]);
+    fill(&outdated, 0, &bytes);
+    drop(outdated);
+    let mut changed = catalog.clone();
+    changed.objects[4].found.etag = Some("new".into());
+    assert_eq!(held(&store().extend(changed).unwrap()), [0; 0]);
+}
+
+#[test]
+fn leaving_keeps_a_pack_that_did_not_land() {
+    let place = Place::new();
+    let (catalog, bytes) = catalog(&place);
+    let left = store();
+    left.extend(catalog.clone()).unwrap();
+    fill(&left, 0, &bytes);
+    left.leave();
+    assert_eq!(held(&store().extend(catalog).unwrap()), [0]);
+}

@@ -166,8 +166,11 @@ fn the_in_order_reader_goes_behind_chunks_that_come_in_any_order() {
 
 #[test]
 fn the_in_order_reader_fails_with_its_object() {
-    let ends: [fn(&xfd_dataplane_core::store::Store); 3] =
-        [|it| it.fail(0), |it| it.release(&[0]), |it| it.leave()];
+    let ends: [fn(&xfd_dataplane_core::store::Store); 3] = [
+        |it| assert!(it.fail(0)),
+        |it| it.release(&[0]),
+        |it| it.leave(),
+    ];
     for end in ends {
         let place = Place::new();
         let store = store();

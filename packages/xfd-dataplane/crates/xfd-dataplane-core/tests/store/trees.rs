@@ -4,7 +4,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use xfd_dataplane_core::error::Kind;
+use xfd_dataplane_core::error::{Error, Kind};
 use xfd_dataplane_core::model::{CatalogObject, Unpack, UnpackMethod};
 use xfd_dataplane_core::store::Store;
 use xfd_dataplane_core::unpack::{Entry, Summary};
@@ -63,25 +63,61 @@ fn fetch(place: &Place, keep_archive: bool) -> Store {
 
 #[test]
 fn an_object_with_a_tree_has_landed_when_both_are_there() {
-    for tree_first in [true, false] {
-        let place = Place::new();
-        let store = fetch(&place, true);
-        if tree_first {
-            store.unpacked(0, &make_tree(&place)).unwrap();
-            store.land(0).unwrap();
-        } else {
-            store.land(0).unwrap();
-            assert_eq!(store.ready(), [0], "its tree is missing");
-            store.unpacked(0, &make_tree(&place)).unwrap();
-        }
-        assert_eq!(store.ready(), [0; 0]);
-        store.leave();
-        assert_eq!(place.names(""), [".a.tar.xfd", "a.tar", "tree"]);
-        let inventory = crate::support::store()
-            .extend(cut(vec![archive(&place, true)], 10))
-            .unwrap();
-        assert_eq!((held(&inventory), inventory.landed), (vec![0], vec![0]));
-    }
+    let place = Place::new();
+    let store = fetch(&place, true);
+    assert!(!store.awaits_tree(0));
+    store.land(0).unwrap();
+    assert!(store.awaits_tree(0));
+    assert_eq!(store.ready(), [0], "its tree is missing");
+    assert!(!place.path("a.tar").exists());
+    store.land_with_tree(0, || Ok(make_tree(&place))).unwrap();
+    assert_eq!(store.ready(), [0; 0]);
+    assert!(!store.awaits_tree(0));
+    store.leave();
+    assert_eq!(place.names(""), [".a.tar.xfd", "a.tar", "tree"]);
+    let inventory = crate::support::store()
+        .extend(cut(vec![archive(&place, true)], 10))
+        .unwrap();
+    assert_eq!((held(&inventory), inventory.landed), (vec![0], vec![0]));
+}
+
+#[test]
+fn a_tree_waits_for_its_archive_to_be_right() {
+    let place = Place::new();
+    let store = fetch(&place, true);
+    let early = store.land_with_tree(0, || Ok(make_tree(&place)));
+    assert_eq!(early.unwrap_err().kind, Kind::Cancelled);
+    store.land(0).unwrap();
+    store.discard(0);
+    let outdated = store.land_with_tree(0, || Ok(make_tree(&place)));
+    assert_eq!(outdated.unwrap_err().kind, Kind::Cancelled);
+    fill(&store, 0, b"0123456789");
+    assert!(!store.awaits_tree(0), "its new bytes were not looked at");
+    assert!(!place.path("tree").exists());
+}
+
+#[test]
+fn a_tree_that_cannot_get_its_place_leaves_the_old_record() {
+    let place = Place::new();
+    let first = fetch(&place, true);
+    first.land(0).unwrap();
+    first.land_with_tree(0, || Ok(make_tree(&place))).unwrap();
+    first.leave();
+    let record = std::fs::read(place.path(".a.tar.xfd")).unwrap();
+    let mut changed = archive(&place, true);
+    changed.found.etag = Some("new".into());
+    let store = store();
+    store.extend(cut(vec![changed], 10)).unwrap();
+    fill(&store, 0, b"9876543210");
+    store.land(0).unwrap();
+    let full = || Err(Error::new(Kind::DiskFull, "full"));
+    let error = store.land_with_tree(0, full).unwrap_err();
+    assert_eq!(error.kind, Kind::DiskFull);
+    assert!(store.fail(0) && !store.fail(0));
+    store.leave();
+    assert_eq!(std::fs::read(place.path(".a.tar.xfd")).unwrap(), record);
+    assert_eq!(place.names(""), [".a.tar.xfd", "a.tar", "tree"]);
+    assert_eq!(std::fs::read(place.path("a.tar")).unwrap(), b"0123456789");
 }
 
 #[test]
@@ -89,7 +125,7 @@ fn an_archive_that_is_not_kept_serves_until_the_end_and_goes_then() {
     let place = Place::new();
     let store = fetch(&place, false);
     store.land(0).unwrap();
-    store.unpacked(0, &make_tree(&place)).unwrap();
+    store.land_with_tree(0, || Ok(make_tree(&place))).unwrap();
     assert!(!place.path("a.tar").exists());
     assert_eq!(crate::support::read(&store, 0).0, b"0123456789");
     store.leave();
@@ -117,7 +153,7 @@ fn a_damaged_tree_is_unpacked_again_from_a_valid_archive() {
     let place = Place::new();
     let first = fetch(&place, true);
     first.land(0).unwrap();
-    first.unpacked(0, &make_tree(&place)).unwrap();
+    first.land_with_tree(0, || Ok(make_tree(&place))).unwrap();
     first.leave();
     std::fs::remove_file(place.path("tree/link")).unwrap();
 
@@ -133,8 +169,8 @@ fn a_damaged_tree_is_unpacked_again_from_a_valid_archive() {
     let mut bytes = Vec::new();
     store.in_order(0).unwrap().read_to_end(&mut bytes).unwrap();
     assert_eq!(bytes, b"0123456789");
-    store.unpacked(0, &make_tree(&place)).unwrap();
     store.land(0).unwrap();
+    store.land_with_tree(0, || Ok(make_tree(&place))).unwrap();
     assert_eq!(store.ready(), [0; 0]);
 }
 
@@ -153,15 +189,20 @@ fn a_folder_with_foreign_files_is_refused_before_anything_is_fetched() {
 #[test]
 fn a_tree_that_a_killed_run_left_unrecorded_is_known_to_be_ours() {
     let place = Place::new();
-    let killed = fetch(&place, false);
+    let killed = fetch(&place, true);
     assert!(!killed.may_replace_tree(0));
-    let mut reader = killed.in_order(0).unwrap();
-    reader.read_to_end(&mut Vec::new()).unwrap();
-    make_tree(&place);
-    drop((reader, killed));
+    killed.land(0).unwrap();
+    let kill = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        killed.land_with_tree(0, || {
+            make_tree(&place);
+            std::panic::resume_unwind(Box::new("killed"))
+        })
+    }));
+    assert!(kill.is_err());
+    drop(killed);
 
     let store = store();
-    let inventory = store.extend(cut(vec![archive(&place, false)], 10)).unwrap();
+    let inventory = store.extend(cut(vec![archive(&place, true)], 10)).unwrap();
     assert_eq!(
         (held(&inventory), inventory.landed),
         (vec![0], Vec::<u32>::new())
