@@ -1,7 +1,7 @@
 """Measures the scheduler: its cost, and how near the bound its plans come in the simulator.
 
-python benchmarks/scheduler.py            cost, and the runs that take seconds
-python benchmarks/scheduler.py --large    also 512 and 2,000 nodes (minutes)
+python -m benchmarks.scheduler            cost, and the runs that take seconds
+python -m benchmarks.scheduler --large    also 512 and 2,000 nodes (minutes)
 """
 
 from __future__ import annotations
