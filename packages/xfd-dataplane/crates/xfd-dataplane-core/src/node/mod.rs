@@ -24,6 +24,7 @@ mod landing;
 mod leaving;
 mod orders;
 mod origins;
+mod own_orders;
 mod shared;
 mod submit;
 mod swarm;
