@@ -16,60 +16,13 @@
 //! 4. A landed object has all of its chunks held, or none of them: a tree without its archive.
 //! 5. A held chunk is not expected.
 
+mod check;
+mod states;
+
 use std::collections::BTreeMap;
 
+pub use self::states::{ChunkState, CommitRefusal, ObjectState, Refusal};
 use crate::model::{ChunkIndex, ObjectIndex};
-
-/// Why a chunk cannot be leased.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// It is here already, with this checksum if it is known.
-    Held(Option<u64>),
-    /// Another order is writing it.
-    Leased,
-    /// Its object was released, has failed, or is not in the catalog.
-    Unwanted,
-}
-
-/// Why a written chunk does not become held.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CommitRefusal {
-    /// It is pinned to this other checksum.
-    Pinned(u64),
-    /// No object wants it any more.
-    Unwanted,
-}
-
-/// What is known of one chunk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChunkState {
-    /// Nobody writes it.
-    Missing,
-    /// One lease writes it.
-    Leased,
-    /// It is on the disk.
-    Held {
-        /// CRC-64/NVME, where it is known.
-        crc: Option<u64>,
-        /// False for a chunk of an earlier run that was not read again yet.
-        verified: bool,
-    },
-}
-
-/// What became of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ObjectState {
-    /// Wanted, and not at its destination yet.
-    Open,
-    /// At its destination.
-    Landed,
-    /// Cannot land on this node.
-    Failed,
-    /// Nobody wants it any more.
-    Released,
-    /// Another writer of this disk is busy with it.
-    Elsewhere,
-}
 
 #[derive(Debug)]
 struct ChunkEntry {
@@ -389,40 +342,5 @@ impl Ledger {
             }
         }
         true
-    }
-
-    /// Re-derives the invariants of this module.
-    ///
-    /// # Errors
-    /// The first one that is broken, as a sentence.
-    pub fn check(&self) -> Result<(), String> {
-        for (index, chunk) in &self.chunks {
-            for object in &chunk.objects {
-                let named = self.objects.get(object).map(|entry| &entry.chunks);
-                if !named.is_some_and(|chunks| chunks.contains(index)) {
-                    return Err(format!("object {object} does not name chunk {index}"));
-                }
-            }
-            if let ChunkState::Held { crc, .. } = chunk.state {
-                if matches!((crc, chunk.pinned), (Some(is), Some(should)) if is != should) {
-                    return Err(format!("chunk {index} is held against its pin"));
-                }
-                if chunk.expected {
-                    return Err(format!("chunk {index} is held and still expected"));
-                }
-            }
-        }
-        for (index, object) in &self.objects {
-            let is_held =
-                |chunk: &&ChunkIndex| matches!(self.chunk(**chunk), Some(ChunkState::Held { .. }));
-            let held = object.chunks.iter().filter(is_held).count();
-            if object.chunks.len() - held != object.missing {
-                return Err(format!("object {index} miscounts its missing chunks"));
-            }
-            if object.state == ObjectState::Landed && held != 0 && object.missing != 0 {
-                return Err(format!("object {index} landed with some chunks missing"));
-            }
-        }
-        Ok(())
     }
 }

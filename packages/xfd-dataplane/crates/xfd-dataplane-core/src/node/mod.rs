@@ -17,6 +17,7 @@
 
 mod caught;
 mod events;
+mod finding;
 mod from_origin;
 mod from_peer;
 mod group;
@@ -24,6 +25,7 @@ mod landing;
 mod leaving;
 mod orders;
 mod origins;
+mod own_orders;
 mod shared;
 mod submit;
 mod swarm;
@@ -35,7 +37,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -44,7 +45,6 @@ pub use self::origins::Connect;
 use self::origins::{Origins, Real};
 use self::shared::Shared;
 use self::swarm::Swarm;
-use crate::decides::retry::{Retry, RetryPolicy};
 use crate::error::{Error, Kind, Result};
 use crate::model::{
     Catalog, FoundObject, Inventory, Lookup, NodeEvent, NodeId, NodeSettings, Order, Stores,
@@ -59,9 +59,6 @@ const WORKERS: usize = 4;
 
 /// How long leaving a swarm waits for what cannot be called off.
 const LEAVE_WAIT: Duration = Duration::from_millis(750);
-
-/// Lookups that are asked at once.
-const LOOKUPS: usize = 64;
 
 /// Methods block the calling thread (the node has a runtime of its own); all take `&self` and may
 /// be called from several threads, but not from a task of an async runtime. Documented at
@@ -115,10 +112,7 @@ impl Node {
         stores: &Stores,
     ) -> Result<Vec<Vec<FoundObject>>> {
         self.check_open()?;
-        let all = stream::iter(lookups)
-            .map(|lookup| find(&self.shared, lookup, stores))
-            .buffered(LOOKUPS)
-            .try_collect();
+        let all = finding::find_all(&self.shared, lookups, stores);
         self.shared.runtime.block_on(async {
             tokio::select! {
                 () = self.shared.closed.cancelled() => Err(closed()),
@@ -299,28 +293,4 @@ impl Drop for Node {
 
 fn closed() -> Error {
     Error::new(Kind::Cancelled, "The node is closed")
-}
-
-async fn find(node: &Shared, lookup: &Lookup, stores: &Stores) -> Result<Vec<FoundObject>> {
-    let profile = lookup.profile_name.as_deref();
-    let connected = node.origins.of(stores, profile).await?;
-    let bucket = lookup.bucket.as_deref();
-    let mut retry = Retry::new(RetryPolicy::new(node.settings.attempts));
-    loop {
-        let turn = connected.turn().await;
-        let found = match lookup.is_prefix {
-            true => connected.origin.list(bucket, &lookup.key).await,
-            false => {
-                let head = connected.origin.head(bucket, &lookup.key).await;
-                head.map(|found| vec![found])
-            }
-        };
-        let Err(error) = found else { return found };
-        turn.failed(&error);
-        drop(turn);
-        match retry.after(&error, 0, fastrand::f64()) {
-            Some(wait) => tokio::time::sleep(wait).await,
-            None => return Err(error.with_object(&lookup.key)),
-        }
-    }
 }

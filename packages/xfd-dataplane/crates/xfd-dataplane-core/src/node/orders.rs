@@ -102,6 +102,11 @@ impl Orders {
         chunks
     }
 
+    /// Whether a live order wants the chunk.
+    pub(crate) fn wants(&self, chunk: ChunkIndex) -> bool {
+        self.wanted.contains_key(&chunk)
+    }
+
     /// The live orders and their chunks.
     pub(crate) fn alive(&self) -> Vec<(OrderId, ChunkIndex)> {
         let pair = |(number, alive): (&OrderId, &Alive)| (*number, alive.chunk);

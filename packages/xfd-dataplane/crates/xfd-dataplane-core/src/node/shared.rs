@@ -169,13 +169,13 @@ impl Shared {
             }
             Some(Err(failure)) => {
                 give_up_changed(swarm, entry, &failure);
-                if ended.report {
+                if ended.report && !self.is_asked_elsewhere(swarm, entry) {
                     report_failed(swarm, entry, failure);
                 }
             }
             None => {}
         }
-        if ended.last {
+        if ended.last && !swarm.orders().wants(entry.chunk) {
             swarm.store.unexpect(entry.chunk);
         }
         if !is_held {
@@ -212,6 +212,7 @@ impl Swarms for Shared {
 
 fn report_held(swarm: &Swarm, entry: &Entry, held: &Held) {
     if entry.key.1 >= OWN_ORDERS {
+        swarm.forget_own_order(entry.key.1);
         return;
     }
     swarm.events.push(NodeEvent::ChunkHeld {

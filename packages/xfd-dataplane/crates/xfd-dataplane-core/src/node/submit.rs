@@ -50,7 +50,7 @@ impl Shared {
         self.pump();
     }
 
-    fn queue_up(
+    pub(crate) fn queue_up(
         &self,
         swarm: &Swarm,
         order: OrderId,
@@ -66,30 +66,6 @@ impl Shared {
                 priority,
                 arrival: None,
             });
-        }
-    }
-
-    /// A chunk that was held is not any more and nobody else knows: the node orders it itself, from
-    /// the origin and before all else.
-    fn fetch_again(&self, swarm: &Swarm, chunk: ChunkIndex) {
-        swarm.store.expect(chunk..chunk + 1);
-        let order = swarm.own_order();
-        self.queue_up(swarm, order, chunk, &Source::Origin, i32::MIN);
-    }
-
-    /// Fetches chunks of earlier runs again that turned out damaged on the disk, until the swarm
-    /// is left.
-    pub(crate) async fn fetch_lost_again(self: Arc<Self>, swarm: Arc<Swarm>) {
-        loop {
-            let lost = tokio::select! {
-                () = swarm.left.cancelled() => return,
-                lost = swarm.store.lost_chunks() => lost,
-            };
-            tracing::warn!(count = lost.len(), "chunks_damaged_on_disk");
-            for chunk in lost {
-                self.fetch_again(&swarm, chunk);
-            }
-            self.pump();
         }
     }
 

@@ -48,6 +48,8 @@ struct Known {
     stores: Arc<Stores>,
     addresses: HashMap<NodeId, String>,
     own_orders: u64,
+    /// Who is asked next, of those that are alive.
+    asked_next: HashMap<OrderId, Vec<NodeId>>,
 }
 
 impl Swarm {
@@ -147,11 +149,28 @@ impl Swarm {
         self.known().addresses.get(peer).cloned()
     }
 
-    /// A number for an order of the node itself.
-    pub(crate) fn own_order(&self) -> OrderId {
+    /// Some peers other than this node, in no order.
+    pub(crate) fn some_peers(&self, but: &NodeId, most: usize) -> Vec<NodeId> {
+        let known = self.known();
+        let peers = known.addresses.keys().filter(|peer| *peer != but);
+        fastrand::choose_multiple(peers, most)
+            .into_iter()
+            .cloned()
+            .collect()
+    }
+
+    /// A number for an order of the node itself, and whom to ask if it fails.
+    pub(crate) fn own_order(&self, asked_next: Vec<NodeId>) -> OrderId {
         let mut known = self.known();
         known.own_orders += 1;
-        OWN_ORDERS + known.own_orders
+        let order = OWN_ORDERS + known.own_orders;
+        known.asked_next.insert(order, asked_next);
+        order
+    }
+
+    /// The order has ended; whom to ask next.
+    pub(crate) fn forget_own_order(&self, order: OrderId) -> Vec<NodeId> {
+        self.known().asked_next.remove(&order).unwrap_or_default()
     }
 
     /// Sends an object to its place, unless it is on its way there.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::checks::Sums;
 use super::paths::look;
+use super::plan::is_empty_folder;
 use super::record::Record;
 use super::slot::Slot;
-use super::stock::is_empty_folder;
 use crate::decides::cache::{FileKind, OnDisk, Seen, Verdict, Wanted, verdict};
 use crate::error::{Error, Kind, Result};
 

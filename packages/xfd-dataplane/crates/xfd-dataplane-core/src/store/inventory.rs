@@ -8,7 +8,7 @@ use super::account::{Inner, State};
 use super::checks::combine;
 use super::lock::DiskLock;
 use super::manifest::Manifest;
-use super::stock::{Looked, Plan, settle};
+use super::plan::{Looked, Plan, settle};
 use crate::crc::crc64;
 use crate::decides::ledger::{ChunkState, ObjectState};
 use crate::model::{Catalog, Chunk, HeldRun, Inventory, NodeId, ObjectIndex};

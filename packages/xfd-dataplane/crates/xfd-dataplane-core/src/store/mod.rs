@@ -33,6 +33,7 @@ mod lock;
 mod manifest;
 mod pack_journal;
 mod paths;
+mod plan;
 mod reader;
 mod record;
 mod resume;

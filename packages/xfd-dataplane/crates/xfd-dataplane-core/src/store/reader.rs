@@ -173,6 +173,11 @@ impl ChunkReader {
         let bytes = self.buffer.split().freeze();
         self.crc.update(&bytes);
         self.position += read as u64;
+        // Who knows the length of a body does not ask for what comes behind its last byte, so that
+        // byte is not given out before the verdict on a chunk that was held all along.
+        if self.flight.is_none() && self.position == self.chunk.size && self.verdict().is_none() {
+            return Ok(Follow::Aborted);
+        }
         Ok(Follow::Bytes(bytes))
     }
 
@@ -195,10 +200,16 @@ impl ChunkReader {
     }
 
     fn end(&self) -> Follow {
+        self.verdict().map_or(Follow::Aborted, Follow::End)
+    }
+
+    /// The checksum of all the bytes, if the chunk is held and that is what it should be; if it is
+    /// not, the chunk is lost.
+    fn verdict(&self) -> Option<u64> {
         let crc = self.crc.value();
         let mut state = self.inner.state();
         if state.ledger.confirm(self.chunk.index, crc) {
-            return Follow::End(crc);
+            return Some(crc);
         }
         let is_held = matches!(
             state.ledger.chunk(self.chunk.index),
@@ -208,6 +219,6 @@ impl ChunkReader {
         if is_held {
             self.inner.lose(self.chunk.index);
         }
-        Follow::Aborted
+        None
     }
 }

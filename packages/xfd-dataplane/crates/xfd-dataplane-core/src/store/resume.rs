@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use super::checks::{Sums, second_algorithm, sum_range};
 use super::journal;
 use super::pack_journal::Finished;
+use super::plan::{Looked, Plan};
 use super::slot::{Slot, locked};
-use super::stock::{Looked, Plan};
 use crate::error::Result;
 
 /// Up to this many bytes are read again at once; more when they are needed.

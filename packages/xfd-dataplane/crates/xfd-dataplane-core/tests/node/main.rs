@@ -13,6 +13,7 @@ mod finding;
 mod gate;
 mod lifecycle;
 mod limits;
+mod lost;
 mod origin;
 mod relay;
 mod serving;

@@ -200,26 +200,75 @@ fn a_peer_that_is_not_there_is_at_fault() {
     }
 }
 
-#[test]
-fn a_peer_that_serves_other_bytes_is_found_out() {
+/// Passes connections on to a node; a byte of each answer comes out wrong.
+fn spoiling_wire(to: String, at: u64) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut server = TcpStream::connect(&to).unwrap();
+            let (mut from, mut into) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut from, &mut into));
+            std::thread::spawn(move || {
+                let mut before = server.try_clone().unwrap().take(at);
+                std::io::copy(&mut before, &mut client).unwrap();
+                let mut byte = [0];
+                server.read_exact(&mut byte).unwrap();
+                client.write_all(&[byte[0] ^ 1]).unwrap();
+                std::io::copy(&mut server, &mut client)
+            });
+        }
+    });
+    address
+}
+
+/// A node that has an object of one chunk, one that wants it, and its bytes.
+fn giver_and_taker() -> (Host, Host, Vec<u8>) {
     let (origin, found, bytes) = one_object(MIB);
     let mut a = Host::new("a", origin);
-    let mut b = Host::new("b", Arc::new(MemoryOrigin::new()));
-    b.meet(&a);
+    let b = Host::new("b", Arc::new(MemoryOrigin::new()));
     for host in [&a, &b] {
         let found = std::slice::from_ref(&found);
         host.extend(catalog(host.root.path(), found, MIB as u64));
     }
     a.submit(vec![fetch(0, 0..1, Source::Origin)]);
     a.until_landed(1);
-    let mut spoilt = bytes.clone();
-    spoilt[12345] ^= 1;
-    std::fs::write(a.path("big"), &spoilt).unwrap();
-    b.submit(vec![fetch(0, 0..1, a.as_source())]);
-    b.until("the order failed", |events| failed(events) == [0]);
-    let NodeEvent::OrderFailed { bad_bytes, .. } = &b.events[0] else {
-        panic!("{:?}", b.events);
+    (a, b, bytes)
+}
+
+fn has_bad_bytes(host: &Host) -> bool {
+    let NodeEvent::OrderFailed { bad_bytes, .. } = &host.events[0] else {
+        panic!("{:?}", host.events);
     };
-    assert!(bad_bytes);
+    *bad_bytes
+}
+
+#[test]
+fn a_peer_that_serves_other_bytes_is_found_out() {
+    let (a, mut b, _) = giver_and_taker();
+    let address = spoiling_wire(a.address.clone(), 600_000);
+    b.submit(vec![
+        Order::MeetPeers {
+            addresses: vec![("a".into(), address)],
+        },
+        fetch(0, 0..1, a.as_source()),
+    ]);
+    b.until("the order failed", |events| failed(events) == [0]);
+    assert!(has_bad_bytes(&b));
     assert!(!b.path("big").exists());
+}
+
+#[test]
+fn a_peer_whose_disk_went_bad_cuts_its_body_and_is_not_suspected() {
+    let (a, mut b, mut bytes) = giver_and_taker();
+    b.meet(&a);
+    bytes[12345] ^= 1;
+    std::fs::write(a.path("big"), &bytes).unwrap();
+    b.submit(vec![fetch(0, 0..1, a.as_source())]);
+    b.until("the order is over", |events| !events.is_empty());
+    if failed(&b.events) == [0] {
+        assert!(!has_bad_bytes(&b));
+    }
+    assert_eq!(a.node.counters(None).verification_failures, 1);
 }

@@ -1,0 +1,84 @@
+//! Chunks that a node held and lost: asked for like any missing chunk, so that what the cluster has
+//! does not leave the origin again.
+
+use std::sync::Arc;
+
+use xfd_dataplane_core::crc::crc64;
+use xfd_dataplane_core::model::{FoundObject, Order, Source};
+use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, Origin};
+
+use crate::support::{Host, MIB, catalog, fetch, held, one_object};
+
+fn host(name: &'static str, origin: Arc<dyn Origin>, found: &FoundObject) -> Host {
+    let host = Host::new(name, origin);
+    let wanted = catalog(host.root.path(), std::slice::from_ref(found), MIB as u64);
+    host.extend(wanted);
+    host
+}
+
+/// A node that holds a bad first chunk of two, and its origin; nobody knows yet.
+fn with_a_bad_chunk(found: &FoundObject, origin: Arc<dyn Origin>) -> (Host, Arc<FaultyOrigin>) {
+    let origin = Arc::new(FaultyOrigin::new(origin).on_get(0, Script::Flip(5)));
+    let mut bad = host("bad", origin.clone(), found);
+    bad.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    bad.until("the bad chunk is held", |events| held(events) == [0]);
+    (bad, origin)
+}
+
+fn pins(bytes: &[u8]) -> Order {
+    let crcs = (0..).zip(bytes.chunks(MIB).map(crc64)).collect();
+    Order::Pin { crcs }
+}
+
+#[test]
+fn a_peer_gives_again_what_is_lost() {
+    let (origin, found, bytes) = one_object(2 * MIB);
+    let mut good = host("good", origin.clone(), &found);
+    good.submit(vec![fetch(0, 0..2, Source::Origin)]);
+    good.until_landed(1);
+    let (mut bad, asked) = with_a_bad_chunk(&found, origin);
+    bad.meet(&good);
+    bad.submit(vec![pins(&bytes), fetch(1, 1..2, good.as_source())]);
+    bad.until_landed(1);
+    assert_eq!(std::fs::read(bad.path("big")).unwrap(), bytes);
+    assert_eq!(asked.asked().len(), 1, "the origin was asked only once");
+    assert_eq!(held(&bad.events), [0, 1]);
+}
+
+#[test]
+fn the_origin_gives_again_what_no_peer_has() {
+    let (origin, found, bytes) = one_object(2 * MIB);
+    let empty = host("empty", origin.clone(), &found);
+    let (mut bad, asked) = with_a_bad_chunk(&found, origin);
+    bad.meet(&empty);
+    bad.submit(vec![pins(&bytes), fetch(1, 1..2, Source::Origin)]);
+    bad.until_landed(1);
+    assert_eq!(std::fs::read(bad.path("big")).unwrap(), bytes);
+    assert_eq!(asked.asked().len(), 3);
+}
+
+#[test]
+fn a_chunk_that_rotted_on_the_disk_comes_from_a_peer() {
+    let (origin, found, bytes) = one_object(2 * MIB);
+    let mut good = host("good", origin.clone(), &found);
+    good.submit(vec![fetch(0, 0..2, Source::Origin)]);
+    good.until_landed(1);
+    let asked = Arc::new(FaultyOrigin::new(origin));
+    let mut rotten = host("rotten", asked.clone(), &found);
+    rotten.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    rotten.until("a chunk is held", |events| held(events) == [0]);
+    let part = rotten.path(".big.xfd-part");
+    let mut damaged = std::fs::read(&part).unwrap();
+    damaged[9] ^= 1;
+    std::fs::write(&part, damaged).unwrap();
+    rotten.meet(&good);
+    // A third node finds out, and gets the chunk from there in the end.
+    let mut third = host("third", asked.clone(), &found);
+    third.meet(&rotten);
+    third.submit(vec![fetch(0, 0..1, rotten.as_source())]);
+    third.until("the damaged chunk was refused", |events| !events.is_empty());
+    rotten.submit(vec![fetch(1, 1..2, good.as_source())]);
+    rotten.until_landed(1);
+    assert_eq!(std::fs::read(rotten.path("big")).unwrap(), bytes);
+    assert_eq!(asked.asked().len(), 1);
+}
