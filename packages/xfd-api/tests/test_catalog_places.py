@@ -128,3 +128,16 @@ def test_a_set_of_keys_is_refused_exactly_if_no_file_system_could_hold_it(keys: 
         assert clashes
     else:
         assert not clashes
+
+
+@pytest.mark.parametrize("ours", [".w.xfd", ".w.xfd-part", ".w.xfd-journal", ".w.xfd-tree-0"])
+def test_a_key_with_the_name_of_a_file_that_is_kept_beside_another_is_refused(ours: str) -> None:
+    error = conflict((prefix_lookup("p"), [found(f"p/{ours}"), found("p/w")]))
+
+    assert error.path == f"/d/{ours}"
+
+
+def test_a_key_that_only_looks_like_a_kept_file_is_taken() -> None:
+    catalog = build_catalog([prefix_lookup("p")], [[found("p/.w.xfd-part"), found("p/v")]])
+
+    assert len(catalog.objects) == 2

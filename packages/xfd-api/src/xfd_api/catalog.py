@@ -6,6 +6,7 @@ a chunk follows from the object's size and `chunk_size_bytes` alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -28,6 +29,9 @@ CHUNKS_PER_OBJECT = 256
 PACKED_BELOW_BYTES = 2 * MIB
 PACK_BYTES = 8 * MIB
 OBJECTS_PER_PACK = 1024
+
+_OUR_FILES = re.compile(r"\.(.+?)\.xfd(?:\.new|-part|-journal|-lock|-tree.*)?", re.DOTALL)
+"""Names of the data plane's own files beside a destination, whose name is the group."""
 
 
 def chosen_chunk_size(object_size: int) -> int:
@@ -137,12 +141,23 @@ def refuse_conflicts(objects: Sequence[CatalogObject]) -> None:
                 if holder is None or (holder.is_directory and above == holder.destination):
                     continue
                 raise _conflict(above, holder, item)
+    for place, item in owner.items():
+        neighbour = _file_that_owns(place)
+        if neighbour is not None and neighbour in owner:
+            raise _conflict(place, owner[neighbour], item)
 
 
 def _places(item: CatalogObject) -> Iterator[str]:
     yield item.destination
     if item.unpack is not None:
         yield item.unpack.destination
+
+
+def _file_that_owns(place: str) -> str | None:
+    """The file or folder beside which the data plane keeps a file of this name, if it is one."""
+    folder, slash, name = place.rpartition("/")
+    ours = _OUR_FILES.fullmatch(name) if name.startswith(".") else None
+    return f"{folder}{slash}{ours[1]}" if ours else None
 
 
 def _folders_above(place: str) -> Iterator[str]:

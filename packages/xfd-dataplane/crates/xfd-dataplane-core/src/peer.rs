@@ -109,7 +109,7 @@ impl Peers {
     async fn connect(&self, address: &str) -> Result<Sender> {
         let connecting = async {
             let stream = TcpStream::connect(address).await?;
-            wire::tune(&stream);
+            wire::tune(&stream, wire::CLIENT_SILENCE);
             let (sender, connection) = http1::Builder::new()
                 .handshake(TokioIo::new(stream))
                 .await

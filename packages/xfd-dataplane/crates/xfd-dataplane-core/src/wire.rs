@@ -49,16 +49,24 @@ pub fn crc_of(value: &[u8]) -> Option<u64> {
     u64::from_str_radix(text, 16).ok()
 }
 
-/// No delay for small writes, and a host that vanished is noticed within about ten seconds even
-/// where nothing is being sent. A socket that refuses one of these works without it.
-pub fn tune(socket: impl AsFd) {
+/// How long what a client sent may stay unacknowledged: its requests are small.
+pub const CLIENT_SILENCE: Duration = Duration::from_secs(10);
+
+/// The same for a server. The kernel counts the time in which a peer that is well does not read,
+/// because it waits for a slot, a disk or its rate limit.
+pub const SERVER_SILENCE: Duration = Duration::from_secs(60);
+
+/// No delay for small writes, and a host that vanished is noticed within about ten seconds where
+/// nothing is being sent, else within `silence`. A socket that refuses one of these works without.
+pub fn tune(socket: impl AsFd, silence: Duration) {
     let socket = socket.as_fd();
     sockopt::set_tcp_nodelay(socket, true).ok();
     sockopt::set_socket_keepalive(socket, true).ok();
     sockopt::set_tcp_keepidle(socket, Duration::from_secs(4)).ok();
     sockopt::set_tcp_keepintvl(socket, Duration::from_secs(2)).ok();
     sockopt::set_tcp_keepcnt(socket, 3).ok();
-    sockopt::set_tcp_user_timeout(socket, 10_000).ok();
+    let silence = u32::try_from(silence.as_millis()).unwrap_or(u32::MAX);
+    sockopt::set_tcp_user_timeout(socket, silence).ok();
 }
 
 #[cfg(test)]

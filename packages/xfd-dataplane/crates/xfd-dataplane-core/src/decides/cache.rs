@@ -44,6 +44,15 @@ pub struct Pin {
     pub last_modified_ns: Option<i64>,
 }
 
+impl Pin {
+    /// Whether another object of the same size would have another pin. Some web servers tell
+    /// neither ETag nor time; what they have cannot be known to be what was fetched.
+    #[must_use]
+    pub fn tells(&self) -> bool {
+        self.etag.is_some() || self.last_modified_ns.is_some()
+    }
+}
+
 impl From<&FoundObject> for Pin {
     fn from(found: &FoundObject) -> Self {
         Self {
@@ -128,7 +137,7 @@ pub fn verdict(wanted: Wanted<'_>, recorded: Option<Recorded<'_>>, seen: Seen<'_
     if !wanted.cache {
         return Verdict::Stale(Why::Refused);
     }
-    if recorded.pin != wanted.pin {
+    if recorded.pin != wanted.pin || !wanted.pin.tells() {
         return Verdict::Stale(Why::ChangedAtOrigin);
     }
     let file = is_as_left(recorded.file, seen.file);

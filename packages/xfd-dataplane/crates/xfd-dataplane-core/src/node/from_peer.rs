@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use crate::error::{Error, Kind, Result};
 use crate::limits::BODY_BYTES;
 use crate::model::NodeId;
-use crate::node::work::{Failure, Outcome, Times, Work};
+use crate::node::work::{Blame, Failure, Outcome, Times, Work};
 use crate::peer::{Ask, PeerBody};
 use crate::store::Lease;
 
@@ -18,13 +18,13 @@ const PROMPT: Duration = Duration::from_millis(30);
 const CUTS: u32 = 3;
 
 impl Work<'_> {
-    /// Fills the lease; the checksum as the peer gives it.
+    /// Fills the lease; the checksum as the peer gives it, and what it means if it is another.
     pub(crate) async fn read_peer(
         &self,
         peer: &NodeId,
         lease: &mut Lease,
         times: &mut Times,
-    ) -> Outcome<u64> {
+    ) -> Outcome<(Option<u64>, Blame)> {
         let Some(address) = self.swarm.address(peer) else {
             let what = format!("No address of the peer {peer} is known");
             return Err(Failure::of_peer(Error::new(Kind::Peer, what)));
@@ -38,7 +38,8 @@ impl Work<'_> {
                 .map_err(Failure::of_peer)?;
             self.compare(body.crc())?;
             let error = match self.receive(&mut body, lease, times).await? {
-                Ok(crc) => return Ok(crc),
+                Ok(crc) if cuts == 0 => return Ok((Some(crc), Failure::of_peer)),
+                Ok(crc) => return Ok((Some(crc), Failure::of_mended_peer)),
                 Err(error) => error,
             };
             let is_mendable = body.is_whole_there() && lease.position() > before;

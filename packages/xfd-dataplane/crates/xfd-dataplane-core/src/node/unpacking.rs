@@ -6,7 +6,7 @@
 //! another unpacker's place, so a bound on their number stops nobody for good.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Kind, Result};
 use crate::model::{CatalogObject, Durability, NodeEvent, Unpack};
@@ -79,6 +79,8 @@ impl Shared {
         }
         let state = match outcome {
             Ok(staged) => State::Made(staged),
+            // Told to stop, whatever the reader then met: the download goes on, or was released.
+            Err(_) if stop.load(Ordering::Relaxed) => State::Failed,
             // The stream ended for another reason than the archive: whoever ended it says so, and
             // the tree is made from the file if that is right.
             Err(error)

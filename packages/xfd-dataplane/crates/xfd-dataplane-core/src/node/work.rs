@@ -57,8 +57,11 @@ pub(crate) struct Written {
     /// As the peer gave it.
     crc: Option<u64>,
     times: Times,
-    blame: fn(Error) -> Failure,
+    blame: Blame,
 }
+
+/// Whose fault a wrong checksum is.
+pub(crate) type Blame = fn(Error) -> Failure;
 
 pub(crate) type Outcome<T> = std::result::Result<T, Failure>;
 
@@ -78,6 +81,15 @@ impl Failure {
             bad_bytes: error.kind == Kind::ChecksumMismatch,
             is_final: false,
             error: Box::new(error),
+        }
+    }
+
+    /// The body was cut and went on from a later request. Where the peer fetched the chunk anew in
+    /// between, since its disk had gone bad, the two do not belong together; nobody served bad bytes.
+    pub(crate) fn of_mended_peer(error: Error) -> Self {
+        Self {
+            bad_bytes: false,
+            ..Self::of_peer(error)
         }
     }
 
@@ -129,7 +141,7 @@ impl Work<'_> {
         };
         self.begin_unpacking(lease.chunk());
         let stats = &self.swarm.stats;
-        let (crc, blame): (_, fn(Error) -> Failure) = match &self.entry.source {
+        let (crc, blame): (_, Blame) = match &self.entry.source {
             Source::Origin => {
                 let _active = stats.active_origin.active();
                 self.read_origin(&mut lease, &mut times).await?;
@@ -137,8 +149,7 @@ impl Work<'_> {
             }
             Source::Peer(peer) => {
                 let _active = stats.active_peer.active();
-                let crc = self.read_peer(peer, &mut lease, &mut times).await?;
-                (Some(crc), Failure::of_peer)
+                self.read_peer(peer, &mut lease, &mut times).await?
             }
         };
         Ok(Fetched::Written(Box::new(Written {

@@ -142,7 +142,7 @@ async fn accept(
                 continue;
             }
         };
-        wire::tune(&stream);
+        wire::tune(&stream, wire::SERVER_SILENCE);
         let server = Arc::clone(server);
         let closed = closed.clone();
         tokio::spawn(async move {

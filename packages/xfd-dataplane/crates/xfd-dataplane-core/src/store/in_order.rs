@@ -9,6 +9,7 @@ use super::land;
 use super::slot::{Handle, Slot};
 use crate::crc::Crc64;
 use crate::decides::ledger::{ChunkState, ObjectState};
+use crate::error::{Error, Kind};
 use crate::model::{ChunkIndex, ObjectIndex};
 
 /// Blocking reader of the verified in-order prefix.
@@ -56,12 +57,12 @@ impl InOrderReader {
         let mut state = self.inner.state();
         loop {
             if state.left {
-                return Err(io::Error::other("the swarm was left"));
+                return Err(gone("The swarm was left"));
             }
             match state.ledger.object(self.slot.object.index) {
                 Some(ObjectState::Open | ObjectState::Landed) => {}
-                Some(ObjectState::Failed) => return Err(io::Error::other("the object has failed")),
-                _ => return Err(io::Error::other("the object was released")),
+                Some(ObjectState::Failed) => return Err(gone("The object has failed")),
+                _ => return Err(gone("The object was released")),
             }
             match state.ledger.chunk(chunk) {
                 Some(ChunkState::Held { verified: true, .. }) => return Ok(()),
@@ -90,13 +91,18 @@ impl InOrderReader {
             return Ok(());
         }
         self.inner.lose(chunk);
-        Err(io::Error::other("a chunk changed on the disk"))
+        Err(gone("A chunk changed on the disk and is fetched again"))
     }
 
     /// Behind the last byte, the tree is taken for whole: so the object has to be right.
     fn finish(&self) -> io::Result<()> {
         land::compare_combined(&self.slot).map_err(io::Error::other)
     }
+}
+
+/// The bytes end here for a reason that is not the archive's, so unpacking is not to be blamed.
+fn gone(what: &str) -> io::Error {
+    io::Error::other(Error::new(Kind::Cancelled, what))
 }
 
 impl io::Read for InOrderReader {

@@ -80,7 +80,7 @@ pub(crate) fn read(path: &Path, pin: &Pin) -> Result<Option<Chunks>> {
     let text = String::from_utf8_lossy(&text);
     let mut lines = text.split_inclusive('\n').filter(|l| l.ends_with('\n'));
     let begun: Option<Pin> = lines.next().and_then(|l| serde_json::from_str(l).ok());
-    if begun.as_ref() != Some(pin) {
+    if begun.as_ref() != Some(pin) || !pin.tells() {
         return Ok(None);
     }
     let mut chunks = Chunks::new();

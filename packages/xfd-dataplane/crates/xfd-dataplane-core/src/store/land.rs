@@ -76,7 +76,7 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
     // An archive keeps the name of its part file until its tree is made: see `tree`.
     ready = keep(ready, &mut |one| match &one.slot.object.unpack {
         Some(_) => Ok(()),
-        None => rename(&one.slot),
+        None => still_whole(inner, &one.slot).and_then(|()| rename(&one.slot)),
     });
     if sync {
         let folder = |one: &Ready| one.slot.object.destination.parent().map(PathBuf::from);
@@ -95,6 +95,21 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
     outcomes.into_iter().collect()
 }
 
+/// A chunk of it turned out bad after it was whole: it is fetched again, and lands then.
+fn lacks_chunks() -> Error {
+    Error::new(Kind::Cancelled, "The object lacks chunks again")
+}
+
+/// Looked at once more right before the rename, since checks and syncs take their time.
+fn still_whole(inner: &Inner, slot: &Slot) -> Result<()> {
+    let state = inner.state();
+    match state.ledger.object(slot.object.index) {
+        Some(ObjectState::Open) if state.ledger.is_whole(slot.object.index) => Ok(()),
+        Some(ObjectState::Open) => Err(lacks_chunks()),
+        _ => Err(Error::new(Kind::Cancelled, "Nobody wants the object")),
+    }
+}
+
 /// Everything that can be wrong with an object before its file gets its name. None: it is there.
 fn prepare(inner: &Inner, object: ObjectIndex) -> Result<Option<Arc<Slot>>> {
     let (slot, unverified) = {
@@ -106,7 +121,7 @@ fn prepare(inner: &Inner, object: ObjectIndex) -> Result<Option<Arc<Slot>>> {
                 (slot, state.ledger.unverified(object))
             }
             (Some(_), Some(ObjectState::Open)) => {
-                return Err(Error::new(Kind::Internal, "The object lacks chunks"));
+                return Err(lacks_chunks());
             }
             _ => return Err(Error::new(Kind::Cancelled, "Nobody wants the object")),
         }

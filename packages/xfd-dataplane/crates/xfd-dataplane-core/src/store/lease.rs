@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use super::account::Inner;
+use super::account::{Inner, State};
 use super::checks::{Summing, Sums, combine, second_algorithm};
 use super::disk::open_part;
 use super::flight::{Flight, Landing};
@@ -192,6 +192,25 @@ impl Lease {
         }
     }
 
+    /// The object failed or was released, and somebody began it anew: what was written here is in
+    /// a file without a name.
+    fn part_was_replaced(&self, state: &State) -> bool {
+        let (Target::Shared(part), Some(slot)) = (&self.target, self.slots.first()) else {
+            return false;
+        };
+        let is_mine = slot
+            .shared_part()
+            .is_some_and(|now| Arc::ptr_eq(&now, part));
+        !is_mine && state.ledger.object(slot.object.index) == Some(ObjectState::Open)
+    }
+
+    fn forget_in_journal(&self) {
+        if let Target::Shared(part) = &self.target {
+            let span = self.chunk.spans[0];
+            let _ = part.journal.remove(span.offset, span.length);
+        }
+    }
+
     /// Checks length and checksum (against the pinned one if there is one, and `expected`), writes
     /// the journal and makes the chunk held.
     ///
@@ -216,8 +235,16 @@ impl Lease {
                 return Err(self.mismatch(crc, should));
             }
         }
+        if self.part_was_replaced(&self.inner.state()) {
+            return Err(replaced());
+        }
         self.journal()?;
         let mut state = self.inner.state();
+        if self.part_was_replaced(&state) {
+            drop(state);
+            self.forget_in_journal();
+            return Err(replaced());
+        }
         match state.ledger.commit(self.chunk.index, crc) {
             Ok(whole) => {
                 for ((span, slot), sums) in self.chunk.spans.iter().zip(&self.slots).zip(&self.sums)
@@ -233,10 +260,7 @@ impl Lease {
             }
             Err(CommitRefusal::Pinned(should)) => {
                 drop(state);
-                if let Target::Shared(part) = &self.target {
-                    let span = self.chunk.spans[0];
-                    let _ = part.journal.remove(span.offset, span.length);
-                }
+                self.forget_in_journal();
                 Err(self.mismatch(crc, should))
             }
             Err(CommitRefusal::Unwanted) => Err(Error::new(
@@ -288,4 +312,8 @@ impl Drop for Lease {
         drop(state);
         self.flight.end(Landing::Aborted);
     }
+}
+
+fn replaced() -> Error {
+    Error::new(Kind::Internal, "The part file was begun anew meanwhile")
 }

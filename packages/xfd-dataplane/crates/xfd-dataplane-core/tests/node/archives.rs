@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use xfd_dataplane_core::model::{FoundObject, Source, UnpackMethod};
+use xfd_dataplane_core::model::{FoundObject, Order, Source, UnpackMethod};
 use xfd_dataplane_core::source::MemoryOrigin;
 
 use crate::gate::Gate;
@@ -160,4 +160,25 @@ fn leaving_stops_an_unpacking_that_waits_for_bytes() {
     );
     assert_eq!(host.node.counters(None).active_unpacks, 0);
     assert!(!host.path("tree").exists());
+}
+
+#[test]
+fn releasing_an_archive_in_mid_unpacking_keeps_what_has_arrived() {
+    let (origin, found, chunks) = put("a.tar.gz", gz(&tar()));
+    let gate = Gate::new(origin);
+    let host = Host::new("a", gate.clone());
+    let catalog = archive(host.root.path(), &found, UnpackMethod::TarGz, MIB as u64);
+    host.extend(catalog.clone());
+    host.submit(vec![fetch(0, 0..chunks, Source::Origin)]);
+    gate.open_to(3 * MIB as u64);
+    eventually("three chunks are here", || {
+        host.node.counters(Some(SWARM)).chunks_from_origin >= 3
+    });
+    host.submit(vec![Order::Release { objects: vec![0] }]);
+    eventually("unpacking has stopped", || {
+        host.node.counters(Some(SWARM)).active_unpacks == 0
+    });
+    let again = host.extend(catalog);
+    let held: usize = again.held.iter().map(|run| run.crcs.len()).sum();
+    assert!(held >= 3, "{again:?}");
 }

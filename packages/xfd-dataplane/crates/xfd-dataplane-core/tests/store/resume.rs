@@ -4,6 +4,7 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 
+use xfd_dataplane_core::error::Kind;
 use xfd_dataplane_core::model::{Checksum, ChecksumAlgorithm, Inventory};
 
 use crate::support::{Place, content, cut, fill, fill_all, held, object, read, rot, store};
@@ -154,4 +155,45 @@ fn a_released_object_can_be_wanted_again() {
     fill(&store, 1, &bytes[1000..]);
     store.land(0).unwrap();
     assert_eq!(std::fs::read(place.path("a")).unwrap(), bytes);
+}
+
+#[test]
+fn what_was_written_before_an_object_failed_does_not_count_for_its_new_beginning() {
+    let place = Place::new();
+    let catalog = cut(vec![object(0, place.path("a"), 20)], 10);
+    let store = store();
+    store.extend(catalog.clone()).unwrap();
+    fill(&store, 1, b"abcdefghij");
+    let mut late = store.lease(0).unwrap().unwrap();
+    late.write(b"0123456789").unwrap();
+    store.fail(0);
+    store.extend(catalog).unwrap();
+    fill(&store, 1, b"abcdefghij");
+    assert_eq!(late.commit(None).unwrap_err().kind, Kind::Internal);
+    fill(&store, 0, b"0123456789");
+    store.land(0).unwrap();
+    assert_eq!(
+        std::fs::read(place.path("a")).unwrap(),
+        b"0123456789abcdefghij"
+    );
+    store.leave();
+}
+
+#[test]
+fn without_etag_and_time_nothing_of_an_earlier_run_is_trusted() {
+    let place = Place::new();
+    let mut wanted = object(0, place.path("a"), 20);
+    wanted.found.etag = None;
+    wanted.found.last_modified_ns = None;
+    let catalog = cut(vec![wanted], 10);
+    let first = store();
+    first.extend(catalog.clone()).unwrap();
+    fill(&first, 0, b"0123456789");
+    first.leave();
+    let second = store();
+    assert!(held(&second.extend(catalog.clone()).unwrap()).is_empty());
+    fill_all(&second, 0, b"0123456789abcdefghij", 10);
+    second.land(0).unwrap();
+    second.leave();
+    assert!(store().extend(catalog).unwrap().landed.is_empty());
 }
