@@ -76,6 +76,19 @@ async def test_orders_that_come_twice_are_taken_once_and_in_their_order():
 
 
 @story
+async def test_orders_of_a_call_that_broke_on_its_way_are_taken_when_it_comes_again():
+    worker, plane = await joined()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xfd_ray.worker.MISSING_EXCHANGE_S", 0.01)
+        await worker.exchange(SWARM, Exchange(2, (), ack=0, max_wait_s=0.01))
+    again = Exchange(1, FETCH_ALL, ack=0, again=True, max_wait_s=0.01)
+    for _ in range(2):
+        await worker.exchange(SWARM, again)
+    assert plane.submitted == list(FETCH_ALL)
+    await worker.close()
+
+
+@story
 async def test_two_polls_that_one_event_wakes_are_answered_in_their_order():
     worker, plane = await joined()
     plane.paused = True

@@ -173,6 +173,7 @@ class SchedulingLoop:
         """The node is to have these objects of the part."""
         member = self._members.get(node)
         if member is not None:
+            self._failures_told -= {(node, index) for index in objects}
             member.wants.put_nowait((part, tuple(objects), 0))
 
     def release(self, objects: Sequence[ObjectIndex]) -> None:

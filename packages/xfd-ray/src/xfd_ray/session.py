@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from xfd_api.chunks import FoundObject
-from xfd_api.errors import NodeLostError, ObjectNotFoundError, XfdError
+from xfd_api.errors import InternalError, NodeLostError, ObjectNotFoundError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex, SwarmId
 from xfd_api.reports import ChunkHeld, Inventory, NodeReport, ObjectLanded, OrderFailed
 from xfd_api.settings import SwarmTicket
@@ -83,6 +83,7 @@ class Session:
             return
         self._live = {node.id: node for node in live}
         lease.finding = asyncio.create_task(self._find(lease, chosen))
+        lease.finding.add_done_callback(lambda task: _fail_with(lease, task))
 
     async def close_lease(self, lease: Lease) -> None:
         """Takes a lease off; what only it wanted is released."""
@@ -180,6 +181,10 @@ class Session:
         """See `Watcher`."""
         now = self._clock()
         self._log.warning(events.OBJECT_FAILED, node=node, objects=len(objects), error=str(error))
+        if node in self._wants:
+            for index in objects:
+                # A later lease asks the node again: its disk may have room by then.
+                self._wants[node] &= ~(1 << index)
         for lease in list(self.leases.values()):
             lease.refuse(node, tuple(objects), error, now)
         self._settle(now)
@@ -228,6 +233,8 @@ class Session:
         now = self._clock()
         for node in chosen:
             lease.tally.add_node(node.id, now)
+        # All of them first: whether a lost node was the last one shows only then.
+        for node in chosen:
             if (refusal := self._refusals.get(node.id)) is not None:
                 lease.refuse(node.id, None, refusal, now)
             elif node.id not in self._live:
@@ -321,3 +328,10 @@ class Session:
                     lease=lease.request.id,
                     error=str(lease.error) if failed else None,
                 )
+
+
+def _fail_with(lease: Lease, task: asyncio.Task[None]) -> None:
+    """A bug that ends the search for a lease's objects ends the lease, with its words."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        lease.fail(InternalError(f"{type(error).__name__}: {error}"))

@@ -93,6 +93,7 @@ class _Desk:
         self.answering = asyncio.Lock()
         self.next_number = 1
         self.latest_caller = 0
+        self.skipped: set[int] = set()
         self.pump: asyncio.Task[None] | None = None
         self.failure: XfdError | None = None
         self.ended = False
@@ -214,9 +215,12 @@ class NodeWorker:
 
     async def _in_turn(self, swarm: SwarmId, desk: _Desk, call: Exchange) -> None:
         await _until(desk, lambda: desk.next_number >= call.number, MISSING_EXCHANGE_S)
-        if call.number < desk.next_number:
+        if call.number < desk.next_number and call.number not in desk.skipped:
             return
-        desk.next_number = call.number + 1
+        # A call that broke on its way comes once more, after those behind it gave up waiting.
+        desk.skipped.discard(call.number)
+        desk.skipped.update(range(desk.next_number, call.number))
+        desk.next_number = max(desk.next_number, call.number + 1)
         if call.orders:
             for order in call.orders:
                 if isinstance(order, Discard):
