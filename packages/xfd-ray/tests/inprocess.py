@@ -69,6 +69,7 @@ class LocalCluster:
         planes: each node's data plane; made when its worker starts, and kept over its death.
         workers: all that were ever started.
         refuse: errors of nodes where no worker starts.
+        listing: cleared, nobody learns which nodes are alive.
     """
 
     def __init__(self, nodes: int, sizes: dict[str, int]) -> None:
@@ -78,6 +79,8 @@ class LocalCluster:
         self.workers: list[LocalWorker] = []
         self.refuse: dict[NodeId, Exception] = {}
         self.ended = asyncio.Event()
+        self.listing = asyncio.Event()
+        self.listing.set()
         self.prepare: Callable[[FakeDataPlane], None] = lambda plane: None
         for k in range(nodes):
             self.add_node(f"n{k}")
@@ -102,6 +105,7 @@ class LocalCluster:
         return [worker for worker in self.workers if worker.node == node][-1]
 
     async def live_nodes(self) -> tuple[NodeInfo, ...]:
+        await self.listing.wait()
         return tuple(self.live)
 
     async def start_worker(self, node: NodeInfo, terms: WorkerTerms) -> LocalWorker:
