@@ -57,7 +57,7 @@ class Coordinator:
         self._versions = installed_versions()
         self._sessions: dict[Terms, Session] = {}
         self._leases: dict[str, tuple[Lease, Session]] = {}
-        self._closing: dict[Terms, asyncio.Task[None]] = {}
+        self._closing: dict[asyncio.Task[None], Terms] = {}
         self._opening = 0
         self._keep_s = first_lease_s
         self._idle_since: float | None = self._now()
@@ -135,8 +135,12 @@ class Coordinator:
         now = self._now()
         terms = self._terms_for(request)
         live = await self._cluster.live_nodes()
-        while terms in self._closing:
-            await asyncio.shield(self._closing[terms])
+        broken = self._sessions.get(terms)
+        if broken is not None and broken.is_broken:
+            self._close(broken)
+        # Two swarms would keep each other from the same destinations.
+        while closing := [task for task, of in self._closing.items() if of == terms]:
+            await asyncio.wait(closing)
         if request.id in self._leases:  # The driver asked twice, and this is the slower call.
             return
         session = self._sessions.get(terms)
@@ -159,14 +163,18 @@ class Coordinator:
         try:
             await session.close_lease(lease)
             if not session.leases and self._sessions.get(session.terms) is session:
-                del self._sessions[session.terms]
-                closing = asyncio.create_task(session.close())
-                self._closing[session.terms] = closing
-                closing.add_done_callback(lambda _: self._closing.pop(session.terms, None))
-                await asyncio.shield(closing)
+                await asyncio.shield(self._close(session))
         finally:
             if not self._leases:
                 self._idle_since = self._now()
+
+    def _close(self, session: Session) -> asyncio.Task[None]:
+        """Ends a session for good, whoever waits for it."""
+        del self._sessions[session.terms]
+        closing = asyncio.create_task(session.close())
+        self._closing[closing] = session.terms
+        closing.add_done_callback(self._closing.pop)
+        return closing
 
     def _terms_for(self, request: LeaseRequest) -> Terms:
         """Who names no terms joins the oldest swarm there is."""
