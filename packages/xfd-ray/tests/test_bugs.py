@@ -33,7 +33,7 @@ async def test_a_bug_in_planning_fails_every_lease_once_and_the_next_lease_works
     assert (await over(coordinator, "c")).report is not None
     for name in ("a", "b", "c"):
         await coordinator.detach(name)
-    assert all(len(plane.left) == 2 for plane in cluster.planes.values())
+    assert all(not worker.worker._desks for worker in cluster.workers)
 
 
 @story
@@ -51,7 +51,7 @@ async def test_a_bug_that_a_report_brings_to_light_fails_the_lease():
     assert isinstance(error, InternalError)
     assert "KeyError: 'chunk 7'" in str(error)
     await coordinator.detach("a")
-    assert all(len(plane.left) == 1 for plane in cluster.planes.values())
+    assert all(not worker.worker._desks for worker in cluster.workers)
 
 
 @story

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray
@@ -12,7 +12,7 @@ from ray import exceptions as ray_errors
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from xfd_api.chunks import Catalog, FoundObject
-from xfd_api.errors import NodeLostError, VersionMismatchError, XfdError
+from xfd_api.errors import CoordinatorLostError, InvalidRequestError, NodeLostError, XfdError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.reports import Inventory, NodeReport
@@ -21,39 +21,16 @@ from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray.conversation import Unavailable
 from xfd_ray.coordinator import Coordinator
 from xfd_ray.events import log_to_stderr
-from xfd_ray.failures import as_xfd_error
 from xfd_ray.placement import NodeInfo, nodes_of_ray
 from xfd_ray.pool import WorkerClient, WorkerTerms
+from xfd_ray.rayerrors import coordinator_error, worker_error
+from xfd_ray.terms import LeaseRequest, LeaseStatus
 from xfd_ray.worker import DataPlaneFactory, Exchange, Hello, NodeWorker, real_data_plane
 
 NAMESPACE = "xfd"
 COORDINATOR_NAME = "coordinator"
 CLOSE_TIMEOUT_S = 5.0
 CALLS_AT_ONCE = 10_000
-
-
-def unwrapped(error: BaseException, node: str | None = None) -> BaseException:
-    """The error of xfd that Ray wrapped, or the one that Ray's own error amounts to."""
-    if isinstance(error, ray_errors.RayTaskError):
-        cause = error.cause
-        if isinstance(cause, XfdError):
-            return cause.at_node(node) if node else cause
-        if not isinstance(cause, ray_errors.RayError):
-            return as_xfd_error(cause, node)
-        error = cause
-    if isinstance(error, XfdError):
-        return error
-    if isinstance(error, ray_errors.ActorUnavailableError):
-        return Unavailable(str(error))
-    if isinstance(error, ray_errors.RayActorError) and _lacks_packages(str(error)):
-        return VersionMismatchError("The node lacks packages of xfd", node=node)
-    if isinstance(error, ray_errors.RayError):
-        return NodeLostError(f"Its worker is gone ({type(error).__name__})", node=node)
-    return error
-
-
-def _lacks_packages(told: str) -> bool:
-    return "No module named 'xfd_" in told
 
 
 class RayWorker:
@@ -108,7 +85,7 @@ class RayWorker:
         try:
             return await getattr(self.handle, method).remote(*args)
         except (ray_errors.RayError, XfdError) as error:
-            told = unwrapped(error, self.node)
+            told = worker_error(error, self.node)
             if isinstance(told, Unavailable) and not may_repeat:
                 told = NodeLostError("Its worker cannot be reached", node=self.node)
             raise told from error
@@ -195,3 +172,43 @@ def coordinator_actor(data_plane: DataPlaneFactory = real_data_plane) -> Any:
         scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
     )
     return actor.remote(data_plane)
+
+
+class RayCoordinator:
+    """A `CoordinatorDoor` to the cluster's coordinator."""
+
+    def __init__(self, connect: Callable[[], Any] = coordinator_actor) -> None:
+        self._connect = connect
+        self._handle: Any = None
+
+    def connect(self) -> None:
+        """Finds the coordinator, or starts it."""
+        # Without Ray there is no cluster any more; a call would quietly start another one.
+        if not ray.is_initialized():
+            raise InvalidRequestError("Ray was shut down", remedy="Keep it up until the end")
+        try:
+            self._handle = self._connect()
+        except ray_errors.RayError as error:
+            raise coordinator_error(error, 0.0) from error
+
+    def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:
+        """See `Coordinator`, as for all that follow."""
+        status: LeaseStatus = self._call("attach", timeout_s, request)
+        return status
+
+    def watch(self, lease_id: str, wait_s: float, timeout_s: float) -> LeaseStatus:
+        """Renews, and waits for news."""
+        status: LeaseStatus = self._call("watch", timeout_s, lease_id, wait_s)
+        return status
+
+    def detach(self, lease_id: str, timeout_s: float) -> None:
+        """Gives back."""
+        self._call("detach", timeout_s, lease_id)
+
+    def _call(self, method: str, timeout_s: float, *args: Any) -> Any:
+        if self._handle is None or not ray.is_initialized():
+            raise CoordinatorLostError("There is no connection to the coordinator")
+        try:
+            return ray.get(getattr(self._handle, method).remote(*args), timeout=timeout_s)
+        except (ray_errors.RayError, XfdError) as error:
+            raise coordinator_error(error, timeout_s) from error
