@@ -37,6 +37,7 @@ from xfd_scheduler.events import (
     Tick,
 )
 from xfd_scheduler.scheduler import Scheduler
+from xfd_scheduler.simulator.trace import Recorder
 
 LOOK_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
 LOOK_TOGETHER_S = 0.25
@@ -107,7 +108,7 @@ class SchedulingLoop:
     def __init__(
         self,
         swarm: Swarm,
-        scheduler: Scheduler,
+        scheduler: Scheduler | Recorder,
         watcher: Watcher,
         *,
         clock: Callable[[], float] | None = None,
