@@ -20,7 +20,7 @@ from xfd_api.settings import SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray.conversation import Unavailable
 from xfd_ray.coordinator import Coordinator
-from xfd_ray.events import log_to_stderr
+from xfd_ray.events import COORDINATOR_UP, log_to_stderr, logger, process_age_s
 from xfd_ray.placement import NodeInfo, nodes_of_ray
 from xfd_ray.pool import WorkerClient, WorkerTerms
 from xfd_ray.rayerrors import coordinator_error, worker_error
@@ -151,8 +151,9 @@ class CoordinatorActor(Coordinator):
     """The coordinator as the actor `coordinator` of the Ray namespace `xfd`."""
 
     def __init__(self, data_plane: DataPlaneFactory = real_data_plane) -> None:
-        log_to_stderr()
+        log_to_stderr("coordinator")
         super().__init__(RayCluster(data_plane))
+        logger().debug(COORDINATOR_UP, process_age_s=process_age_s())
 
 
 def coordinator_actor(data_plane: DataPlaneFactory = real_data_plane) -> Any:

@@ -40,6 +40,7 @@ from xfd_scheduler.events import (
     Tick,
 )
 from xfd_scheduler.scheduler import Scheduler
+from xfd_scheduler.simulator.trace import Recorder
 
 LOOK_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
 LOOK_TOGETHER_S = 0.25
@@ -114,7 +115,7 @@ class SchedulingLoop:
     def __init__(
         self,
         swarm: Swarm,
-        scheduler: Scheduler,
+        scheduler: Scheduler | Recorder,
         watcher: Watcher,
         *,
         clock: Callable[[], float] | None = None,
@@ -209,6 +210,7 @@ class SchedulingLoop:
     async def _extend(self, member: _Member) -> None:
         while True:
             part, objects, looks = await member.wants.get()
+            part = part.only(objects)
             try:
                 whole = await self._look(member.id, part)
             except NodeLostError:

@@ -17,11 +17,13 @@ from xfd_ray.lease import Lease
 from xfd_ray.loop import SchedulingLoop
 from xfd_ray.placement import NodeInfo, select
 from xfd_ray.pool import PooledSwarm, WorkerPool, WorkerTerms
+from xfd_ray.recording import recorded
 from xfd_ray.tally import LeaseTally, tally_of
 from xfd_ray.terms import LeaseRequest, Limits, Terms
 from xfd_ray.wants import Wanted, WantedUnion
 from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
+from xfd_scheduler.simulator.trace import Recorder
 
 LEAVE_TIMEOUT_S = 20.0
 START_AGAIN_S = (1.0, 4.0, 15.0, 30.0)
@@ -56,9 +58,10 @@ class Session:
             download_slots=limits.node_parallelism,
             origin_slots=limits.object_store_parallelism,
         )
+        self._scheduler = recorded(Scheduler(settings), settings, self.id)
         self._loop = SchedulingLoop(
             self._swarm,
-            Scheduler(settings),
+            self._scheduler,
             self,
             clock=self._clock,
             max_wait_s=max_wait_s,
@@ -73,7 +76,7 @@ class Session:
         self._retries: dict[NodeId, int] = {}
         self._joined = asyncio.Event()
         self._log = events.logger(swarm=self.id)
-        self._log.info(events.SWARM_STARTED)
+        self._log.info(events.SWARM_STARTED, clock=self._clock())
 
     def open(self, lease: Lease, live: Sequence[NodeInfo]) -> None:
         """Puts a lease on the swarm. What goes wrong from here on is told by its status."""
@@ -101,6 +104,8 @@ class Session:
     async def close(self) -> None:
         """Ends the swarm on every node."""
         await self._loop.close()
+        if isinstance(self._scheduler, Recorder):
+            self._scheduler.close()
         await self._swarm.leave(LEAVE_TIMEOUT_S)
         self._log.info(events.SWARM_ENDED)
 
