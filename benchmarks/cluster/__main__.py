@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
 import statistics
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks.cluster.bed import S3_HOST, Bed, BedError
 from benchmarks.cluster.contenders import WARM_SET, available
 from benchmarks.cluster.rig import Rig
 from benchmarks.cluster.scenarios import SCENARIOS, Scenario
+from benchmarks.cluster.timeline import traced
 
 
 def main() -> int:
@@ -24,11 +27,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=list(contenders), help=", ".join(contenders))
     parser.add_argument("--json", type=Path, help="write every measurement there")
+    parser.add_argument(
+        "--timeline", type=Path, metavar="FOLDER", help="tell and draw every order of xfd's runs"
+    )
     options = parser.parse_args()
     measured = []
     try:
         for name in options.scenarios:
-            rows = measure(SCENARIOS[name], options.rounds, options.only)
+            rows = measure(SCENARIOS[name], options.rounds, options.only, options.timeline)
             measured.append({"scenario": name, "rows": rows})
             print(table(SCENARIOS[name], rows), flush=True)
     except BedError as error:
@@ -39,7 +45,9 @@ def main() -> int:
     return 0
 
 
-def measure(shape: Scenario, rounds: int, names: list[str]) -> dict[str, dict[str, list[float]]]:
+def measure(
+    shape: Scenario, rounds: int, names: list[str], timeline: Path | None
+) -> dict[str, dict[str, list[float]]]:
     """Seconds and bytes at the object store's link, by contender, one value a round."""
     contenders = available()
     logs = Path(tempfile.mkdtemp(prefix="xfd-bench-", dir="/var/tmp"))
@@ -49,7 +57,7 @@ def measure(shape: Scenario, rounds: int, names: list[str]) -> dict[str, dict[st
     with Bed(shape.nodes, shape.mbit, shape.s3_mbit) as bed:
         for host, mbit in shape.slow:
             bed.limit(host, mbit)
-        rig = Rig(bed, shape, logs)
+        rig = Rig(bed, shape, logs, traced=timeline is not None)
         rig.start_s3()
         rig.start_ray()
         rig.make_set("set")
@@ -58,7 +66,14 @@ def measure(shape: Scenario, rounds: int, names: list[str]) -> dict[str, dict[st
             for name in names:
                 folder = f"round-{place}-{name.replace(' ', '-')}"
                 before = bed.link_bytes(S3_HOST).sent
-                seconds = contenders[name](rig, "set", folder)
+                with contextlib.ExitStack() as stack:
+                    told: dict[str, Any] = {}
+                    if timeline is not None and name.startswith("xfd"):
+                        place_of = timeline / f"{shape.name}-{name.replace(' ', '-')}-{place}"
+                        told = stack.enter_context(traced(bed, shape, name, place_of))
+                    outcome = contenders[name](rig, "set", folder)
+                    told.update(outcome.told)
+                seconds = outcome.seconds
                 rows[name]["seconds"].append(seconds)
                 rows[name]["s3_bytes"].append(bed.link_bytes(S3_HOST).sent - before)
                 hosts = ["n0"] if name == "floor" else bed.hosts

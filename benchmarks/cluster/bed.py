@@ -56,12 +56,16 @@ def refuse_where_impossible() -> None:
 
 
 class Bed:
-    """N hosts `n0` ... and the host `s3`."""
+    """N hosts `n0` ... and the host `s3`.
+
+    Attributes:
+        rates: Mbit/s of each host's link, both ways; 0 for no limit.
+    """
 
     def __init__(self, nodes: int, mbit: int, s3_mbit: int | None = None) -> None:
         self.hosts = [f"n{place}" for place in range(nodes)]
-        self._mbit = dict.fromkeys(self.hosts, mbit)
-        self._mbit[S3_HOST] = mbit if s3_mbit is None else s3_mbit
+        self.rates = dict.fromkeys(self.hosts, mbit)
+        self.rates[S3_HOST] = mbit if s3_mbit is None else s3_mbit
         self._folder = Path(tempfile.mkdtemp(prefix="xfdbed-", dir="/var/tmp"))
 
     def __enter__(self) -> Bed:
@@ -105,6 +109,13 @@ class Bed:
                 start_new_session=True,
             )
 
+    def start_on_bridge(self, command: Sequence[str], output: Path) -> subprocess.Popen[bytes]:
+        """Starts a command where every host's link can be seen; its output goes to a file."""
+        with output.open("wb") as sink:
+            return subprocess.Popen(
+                ["ip", "netns", "exec", BRIDGE, *command], stdin=subprocess.DEVNULL, stdout=sink
+            )
+
     def run(
         self,
         host: str,
@@ -140,7 +151,8 @@ class Bed:
         return LinkBytes(received, sent)
 
     def limit(self, host: str, mbit: int) -> None:
-        """Sets the host's rate, both ways; 0 for no limit."""
+        """Sets the host's rate in Mbit/s, both ways; 0 for no limit."""
+        self.rates[host] = mbit
         shape = ["root", "tbf", "rate", f"{mbit}mbit", "burst", "256kb", "latency", "100ms"]
         for namespace, device in ((_namespace(host), "eth0"), (BRIDGE, _port(host))):
             if mbit:
@@ -154,7 +166,7 @@ class Bed:
         _ip("netns", "add", BRIDGE)
         _ip("-n", BRIDGE, "link", "add", "br0", "type", "bridge")
         _ip("-n", BRIDGE, "link", "set", "br0", "up")
-        for host, mbit in self._mbit.items():
+        for host, mbit in list(self.rates.items()):
             self._make_host(host)
             self.limit(host, mbit)
 

@@ -25,7 +25,7 @@ DRIVERS = Path(__file__).parent / "drivers"
 class Rig:
     """A bed with its servers up. Objects of a scenario lie under prefixes `set-0`, `set-1` ..."""
 
-    def __init__(self, bed: Bed, scenario: Scenario, logs: Path) -> None:
+    def __init__(self, bed: Bed, scenario: Scenario, logs: Path, *, traced: bool = False) -> None:
         self.bed = bed
         self.scenario = scenario
         self.logs = logs
@@ -40,6 +40,8 @@ class Rig:
             "XFD_ROOT": "/data/xfd",
             "PATH": f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin",
         }
+        if traced:
+            self.environment["XFD_TRACE"] = "/data/trace"
         self._sums: dict[str, dict[str, str]] = {}
 
     def start_s3(self) -> None:

@@ -42,11 +42,16 @@ def main() -> None:
         warm = requests(warm_set, f"{folder}-warm", 1, unpack=False)
         xfd_ray.download_distributed(warm, store, keep_s=20)
     wanted = requests(name, folder, int(files), unpack=unpack == "1")
-    started = time.perf_counter()
+    called_at, started = time.time(), time.perf_counter()
     report = xfd_ray.download_distributed(wanted, store, keep_s=0.5)
-    elapsed = time.perf_counter() - started
-    nodes = {node.node[:6]: round(node.elapsed_s, 3) for node in report.nodes}
-    print(json.dumps({"elapsed_s": elapsed, "origin_bytes": report.origin_bytes, "nodes": nodes}))
+    told = {
+        "elapsed_s": time.perf_counter() - started,
+        "called_at": called_at,
+        "returned_at": time.time(),
+        "origin_bytes": report.origin_bytes,
+        "nodes": {node.node[:6]: round(node.elapsed_s, 3) for node in report.nodes},
+    }
+    print(json.dumps(told))
 
 
 main()
