@@ -76,6 +76,23 @@ async def test_what_a_node_lost_comes_from_a_peer_that_looks_at_the_same_time():
 
 
 @story
+async def test_a_node_is_told_only_of_what_it_wants():
+    cluster = LocalCluster(2, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("both", "big", "other", nodes=["n0"]))
+    await over(coordinator, "both")
+    await coordinator.attach(lease("one", "other", nodes=["n1"]))
+    report = (await over(coordinator, "one")).report
+    assert report is not None
+    assert (report.origin_bytes, report.peer_bytes) == (0, 2 * MIB)
+    assert cluster.planes["n1"].destinations() == {"out/other"}
+    await coordinator.attach(lease("more", "big", nodes=["n1"]))
+    report = (await over(coordinator, "more")).report
+    assert report is not None
+    assert (report.origin_bytes, report.peer_bytes) == (0, 8 * MIB)
+
+
+@story
 async def test_two_drivers_that_want_the_same_get_it_fetched_once():
     cluster = LocalCluster(3, SIZES)
     cluster.prepare = lambda plane: setattr(plane, "paused", True)

@@ -12,7 +12,7 @@ from ray import exceptions as ray_errors
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from xfd_api.chunks import Catalog, FoundObject
-from xfd_api.errors import InternalError, NodeLostError, VersionMismatchError, XfdError
+from xfd_api.errors import NodeLostError, VersionMismatchError, XfdError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.reports import Inventory, NodeReport
@@ -21,6 +21,7 @@ from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray.conversation import Unavailable
 from xfd_ray.coordinator import Coordinator
 from xfd_ray.events import COORDINATOR_UP, log_to_stderr, logger, process_age_s
+from xfd_ray.failures import as_xfd_error
 from xfd_ray.placement import NodeInfo, nodes_of_ray
 from xfd_ray.pool import WorkerClient, WorkerTerms
 from xfd_ray.worker import DataPlaneFactory, Exchange, Hello, NodeWorker, real_data_plane
@@ -38,7 +39,7 @@ def unwrapped(error: BaseException, node: str | None = None) -> BaseException:
         if isinstance(cause, XfdError):
             return cause.at_node(node) if node else cause
         if not isinstance(cause, ray_errors.RayError):
-            return InternalError(f"{type(cause).__name__}: {cause}", node=node)
+            return as_xfd_error(cause, node)
         error = cause
     if isinstance(error, XfdError):
         return error

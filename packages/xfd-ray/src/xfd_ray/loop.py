@@ -208,6 +208,7 @@ class SchedulingLoop:
     async def _extend(self, member: _Member) -> None:
         while True:
             part, objects, looks = await member.wants.get()
+            part = part.only(objects)
             try:
                 whole = await self._look(member.id, part)
             except NodeLostError:

@@ -7,11 +7,12 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from xfd_api.chunks import FoundObject
-from xfd_api.errors import InternalError, NodeLostError, ObjectNotFoundError, XfdError
+from xfd_api.errors import NodeLostError, ObjectNotFoundError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex, SwarmId
 from xfd_api.reports import ChunkHeld, Inventory, NodeReport, ObjectLanded, OrderFailed
 from xfd_api.settings import SwarmTicket
 from xfd_ray import events
+from xfd_ray.failures import as_xfd_error
 from xfd_ray.lease import Lease
 from xfd_ray.loop import SchedulingLoop
 from xfd_ray.placement import NodeInfo, select
@@ -339,4 +340,4 @@ def _fail_with(lease: Lease, task: asyncio.Task[None]) -> None:
     """A bug that ends the search for a lease's objects ends the lease, with its words."""
     error = None if task.cancelled() else task.exception()
     if error is not None:
-        lease.fail(InternalError(f"{type(error).__name__}: {error}"))
+        lease.fail(as_xfd_error(error))

@@ -26,6 +26,7 @@ from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray import events as names
 from xfd_ray.events import log_to_stderr
+from xfd_ray.failures import as_xfd_error
 from xfd_ray.metrics import NodeMetrics
 from xfd_ray.outbox import Outbox
 from xfd_ray.versions import installed_versions
@@ -211,7 +212,7 @@ class NodeWorker:
         if self._plane is not None:
             await self._call(self._plane.close)
         if self._metrics is not None:
-            self._metrics.close()
+            await self._call(self._metrics.close)
 
     async def _start(self) -> Hello:
         plane = await self._call(lambda: self._make_plane(self._node, self._settings))
@@ -247,15 +248,16 @@ class NodeWorker:
         while not desk.ended:
             try:
                 events = await self._call(lambda: self._running().poll(swarm, POLL_S))
-            except XfdError as error:
+                if events:
+                    self._count(swarm, events)
+                    desk.outbox.add(events)
+                    await desk.tell()
+            except Exception as error:
+                # Nobody waits for this task: what ends it must reach the coordinator.
                 if not desk.ended:
-                    desk.failure = error
+                    desk.failure = as_xfd_error(error, self._node)
                     await desk.tell()
                 return
-            if events:
-                self._count(swarm, events)
-                desk.outbox.add(events)
-                await desk.tell()
 
     def _count(self, swarm: SwarmId, events: Sequence[NodeEvent]) -> None:
         if self._metrics is not None:
