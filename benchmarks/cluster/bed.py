@@ -1,9 +1,9 @@
 """A cluster in a box: hosts as network namespaces on one bridge, each link with a rate limit.
 
 Every host has an address, a host name, and a `/tmp` and `/data` of its own (bind mounts that end
-with its processes). One more host, `s3`, is for the object store. Needs root and iproute2; all of
-it is removed when the `with` block ends, also after an exception or a signal that Python sees, and
-what a killed run left behind is removed at the next start.
+with its processes). One more host, `s3`, is for the object store. Needs root and iproute2. A guard,
+a process of its own, removes all of it when the `with` block ends or this process does, however it
+ends. There is one bed at a time.
 """
 
 from __future__ import annotations
@@ -66,11 +66,18 @@ class Bed:
         self.hosts = [f"n{place}" for place in range(nodes)]
         self.rates = dict.fromkeys(self.hosts, mbit)
         self.rates[S3_HOST] = mbit if s3_mbit is None else s3_mbit
-        self._folder = Path(tempfile.mkdtemp(prefix="xfdbed-", dir="/var/tmp"))
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-", dir="/var/tmp"))
+        self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Bed:
         refuse_where_impossible()
         remove_leftovers()
+        # The guard's standard input ends with this process, or in `__exit__`.
+        self._guard = subprocess.Popen(
+            [sys.executable, __file__, str(self._folder)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
         try:
             self._make()
         except BaseException:
@@ -79,8 +86,9 @@ class Bed:
         return self
 
     def __exit__(self, *_: object) -> None:
-        remove_leftovers()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._guard is not None and self._guard.stdin is not None:
+            self._guard.stdin.close()
+            self._guard.wait()
 
     def address(self, host: str) -> str:
         """The host's IPv4 address."""
@@ -107,6 +115,21 @@ class Bed:
                 stderr=sink,
                 env={**os.environ, **(env or {})},
                 start_new_session=True,
+            )
+
+    def converse(
+        self, host: str, command: Sequence[str], *, env: Mapping[str, str] | None = None, log: Path
+    ) -> subprocess.Popen[str]:
+        """Starts a command on a host whose standard input and output are ours, line by line."""
+        with log.open("ab") as sink:
+            return subprocess.Popen(
+                self.argv(host, command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=sink,
+                env={**os.environ, **(env or {})},
+                text=True,
+                bufsize=1,
             )
 
     def start_on_bridge(self, command: Sequence[str], output: Path) -> subprocess.Popen[bytes]:
@@ -222,3 +245,14 @@ def _run(*command: str) -> str:
     if done.returncode != 0:
         raise BedError(f"{' '.join(command)}: {done.stderr.strip()}")
     return done.stdout
+
+
+def guard(folder: Path) -> None:
+    """Waits until nobody holds the other end of the standard input, and removes the bed."""
+    sys.stdin.buffer.read()
+    remove_leftovers()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    guard(Path(sys.argv[1]))

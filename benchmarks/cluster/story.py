@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cluster.links import Sample, read_links
 from xfd_ray import events
 
 
@@ -59,14 +60,14 @@ class Story:
     """One call, from its first moment to its return.
 
     Attributes:
-        links: by host, moments and the bytes that it had received and sent by then.
+        links: what each host's link had carried, by host.
     """
 
     returned: float
     hosts: dict[str, str]
     marks: list[Mark]
     orders: list[Order]
-    links: dict[str, list[tuple[float, int, int]]] = field(default_factory=dict)
+    links: dict[str, list[Sample]] = field(default_factory=dict)
 
     def first(self, event: str, node: str | None = None) -> Mark | None:
         """The first mark of this name, on this node or anywhere."""
@@ -119,22 +120,19 @@ def read(folder: Path) -> Story:
         hosts=hosts,
         marks=marks,
         orders=list(orders.values()),
-        links=_links(folder / "links.jsonl", called),
+        links=_links(folder / "links.jsonl", called, returned),
     )
 
 
-def rates(
-    samples: list[tuple[float, int, int]], *, step_s: float = 0.1
-) -> list[tuple[float, float, float]]:
+def rates(samples: list[Sample], *, step_s: float = 0.1) -> list[tuple[float, float, float]]:
     """Moments, and bytes per second received and sent around them."""
     told = []
-    before = samples[0] if samples else (0.0, 0, 0)
+    before = samples[0] if samples else None
     for sample in samples:
-        seconds = sample[0] - before[0]
-        if seconds >= step_s:
-            middle = (sample[0] + before[0]) / 2
-            down, up = ((sample[k] - before[k]) / seconds for k in (1, 2))
-            told.append((middle, down, up))
+        if before is not None and sample.at - before.at >= step_s:
+            seconds = sample.at - before.at
+            down = (sample.received - before.received) / seconds
+            told.append(((sample.at + before.at) / 2, down, (sample.sent - before.sent) / seconds))
             before = sample
     return told
 
@@ -191,12 +189,16 @@ def _follow(orders: dict[tuple[str, int], Order], marks: list[Mark]) -> None:
                     known.first_byte = mark.at - mark.fields["transfer_seconds"]
 
 
-def _links(path: Path, called: float) -> dict[str, list[tuple[float, int, int]]]:
-    links: dict[str, list[tuple[float, int, int]]] = {}
-    for line in _lines(path) if path.exists() else ():
-        for host, received, sent in line[1:]:
-            links.setdefault(host, []).append((line[0] - called, received, sent))
-    return links
+def _links(path: Path, called: float, returned: float) -> dict[str, list[Sample]]:
+    """The samples of the call and of the second around it, in seconds from the call on."""
+    return {
+        host: [
+            replace(sample, at=sample.at - called)
+            for sample in samples
+            if called - 1 <= sample.at <= returned + 1
+        ]
+        for host, samples in read_links(path).items()
+    }
 
 
 def _host(address: str) -> str:

@@ -5,52 +5,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import json
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from benchmarks.cluster.bed import Bed
+from benchmarks.cluster.links import LinkLog
 from benchmarks.cluster.phases import phases
-from benchmarks.cluster.scenarios import Scenario
 from benchmarks.cluster.story import read
 
 TRACE = "trace"
-DRIVERS = Path(__file__).parent / "drivers"
 
 
-@contextlib.contextmanager
-def traced(bed: Bed, shape: Scenario, what: str, folder: Path) -> Iterator[dict[str, Any]]:
-    """Keeps the traces of the distribution that runs in the block, and writes what they tell.
-
-    What its driver printed is to be put into the dictionary.
-    """
+def forget(bed: Bed) -> None:
+    """Removes the traces of what ran before."""
     for host in bed.hosts:
         shutil.rmtree(bed.data(host) / TRACE, ignore_errors=True)
+
+
+def keep(bed: Bed, links: LinkLog, what: str, driver: dict[str, Any], folder: Path) -> None:
+    """Keeps the traces of a distribution, with what its driver printed, and what they tell."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    sampler = bed.start_on_bridge(
-        [sys.executable, str(DRIVERS / "sample_links.py")], folder / "links.jsonl"
-    )
-    try:
-        driver: dict[str, Any] = {}
-        yield driver
-    finally:
-        sampler.terminate()
-        sampler.wait()
+    links.copy(folder / "links.jsonl")
     for host in bed.hosts:
         for path in (bed.data(host) / TRACE).glob("*"):
             shutil.copy(path, folder)
     (folder / "driver.json").write_text(json.dumps(driver))
-    about = {
-        "what": f"{shape.name}, {what}",
-        "bytes_per_s": {host: mbit * 125_000 for host, mbit in bed.rates.items()},
-    }
-    (folder / "about.json").write_text(json.dumps(about))
+    rates = {host: mbit * 125_000 for host, mbit in bed.rates.items()}
+    (folder / "about.json").write_text(json.dumps({"what": what, "bytes_per_s": rates}))
     tell(folder)
 
 

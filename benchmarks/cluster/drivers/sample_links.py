@@ -1,4 +1,4 @@
-"""Prints what every link of the bridge has carried, some 20 times a second, until it is ended.
+"""Prints what every link of the bridge has carried, again and again, until it is ended.
 
 A line is a JSON list: the time (seconds of the Unix clock), then for each host its name, the bytes
 that it received and those that it sent so far, headers included.
@@ -9,14 +9,13 @@ import sys
 import time
 from pathlib import Path
 
-EVERY_S = 0.05
-
 
 def main() -> None:
-    """To be run in the bridge's network namespace."""
+    """To be run in the bridge's network namespace. Argument: seconds between two lines."""
+    every_s = float(sys.argv[1])
     ports = sorted(Path("/sys/class/net").glob("p-*"))
     while True:
-        line = [time.time()]
+        line: list[object] = [time.time()]
         for port in ports:
             # What the bridge sends into a port is what the host behind it receives.
             counts = [
@@ -25,7 +24,7 @@ def main() -> None:
             line.append([port.name[2:], *counts])
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
-        time.sleep(EVERY_S)
+        time.sleep(every_s)
 
 
 main()
