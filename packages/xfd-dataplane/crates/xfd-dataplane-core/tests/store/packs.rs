@@ -222,6 +222,19 @@ fn of_a_finished_pack_nothing_counts_that_is_not_right() {
 }
 
 #[test]
+fn a_finished_pack_does_not_count_where_nothing_tells_whether_it_is_the_same() {
+    let place = Place::new();
+    let (mut catalog, bytes) = catalog(&place);
+    catalog.objects[2].found.etag = None;
+    catalog.objects[2].found.last_modified_ns = None;
+    let killed = store();
+    killed.extend(catalog.clone()).unwrap();
+    fill(&killed, 0, &bytes);
+    drop(killed);
+    assert_eq!(held(&store().extend(catalog).unwrap()), [0; 0]);
+}
+
+#[test]
 fn leaving_keeps_a_pack_that_did_not_land() {
     let place = Place::new();
     let (catalog, bytes) = catalog(&place);
