@@ -19,6 +19,7 @@
 //! [`Store::take_lost_chunks`].
 
 mod account;
+mod behind;
 mod checks;
 mod disk;
 mod flight;
@@ -46,6 +47,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use crate::decides::ledger::Refusal;
+pub use behind::Unsynced;
 pub use disk::{Disk, Room, StatVfs};
 pub use in_order::InOrderReader;
 pub use lease::{Committed, Lease};
@@ -134,6 +136,12 @@ impl Store {
     /// `DestinationNotWritable`, `Destination`).
     pub fn lease(&self, chunk: ChunkIndex) -> std::result::Result<Result<Lease>, Refusal> {
         lease::lease(&self.inner, chunk)
+    }
+
+    /// Told of a chunk that was committed: what is worth syncing now, if anything is.
+    #[must_use]
+    pub fn unsynced(&self, chunk: ChunkIndex) -> Option<Unsynced> {
+        behind::unsynced(&self.inner, chunk)
     }
 
     /// An order for these chunks was accepted: readers of them wait instead of being refused.
