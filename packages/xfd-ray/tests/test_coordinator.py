@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from inprocess import LocalCluster, lease, over, story, until
+from structlog.testing import capture_logs
 
 from xfd_api.errors import (
     AccessDeniedError,
@@ -18,6 +19,7 @@ from xfd_api.errors import (
 from xfd_api.ids import ChunkIndex
 from xfd_api.testing import FakeFault
 from xfd_ray.coordinator import Coordinator
+from xfd_ray.events import LIMITS_DIFFER
 from xfd_ray.terms import LeaseState, Limits
 
 MIB = 2**20
@@ -113,6 +115,22 @@ async def test_two_drivers_that_want_the_same_get_it_fetched_once():
     assert not any(plane.left for plane in cluster.planes.values())
     await coordinator.detach("b")
     assert all(plane.left for plane in cluster.planes.values())
+
+
+@story
+async def test_limits_are_those_of_who_came_first_and_that_is_said():
+    cluster = LocalCluster(1, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    with capture_logs() as logged:
+        await coordinator.attach(lease("a", "big", limits=Limits(4, 10)))
+        await coordinator.attach(lease("b", "other", limits=Limits(4, 10)))
+        await coordinator.attach(lease("c", "other", limits=Limits(8, 10)))
+        await coordinator.attach(lease("task", "other", terms=None))
+        for name in ("a", "b", "c", "task"):
+            assert (await over(coordinator, name)).report is not None
+    assert cluster.asked == {"n0": 1}
+    told = [entry for entry in logged if entry["event"] == LIMITS_DIFFER]
+    assert [(entry["lease"], entry["log_level"]) for entry in told] == [("c", "warning")]
 
 
 @story
