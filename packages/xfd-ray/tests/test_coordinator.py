@@ -14,6 +14,7 @@ from xfd_api.errors import (
     NodeLostError,
     NoNodesError,
     ObjectNotFoundError,
+    PeerPortError,
     VersionMismatchError,
 )
 from xfd_api.ids import ChunkIndex
@@ -281,6 +282,20 @@ async def test_a_worker_that_cannot_start_is_not_tried_again_and_the_others_fini
     assert isinstance(status.error, InternalError)
     assert cluster.asked == {"n0": 1, "n1": 1}
     assert cluster.planes["n0"].counted.origin_bytes == 8 * MIB
+
+
+@story
+async def test_a_node_that_was_refused_is_tried_again_for_a_later_lease():
+    cluster = LocalCluster(2, SIZES)
+    cluster.refuse[cluster.live[1].id] = PeerPortError("no port is free", node="n1")
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("held", "big"))
+    assert isinstance((await over(coordinator, "held")).error, PeerPortError)
+    cluster.refuse.clear()
+    await coordinator.attach(lease("later", "big"))
+    report = (await over(coordinator, "later")).report
+    assert report is not None
+    assert [node.state for node in report.nodes] == ["done", "done"]
 
 
 @story
