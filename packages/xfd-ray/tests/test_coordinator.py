@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from inprocess import LocalCluster, lease, over, story, until
 from structlog.testing import capture_logs
 
@@ -203,6 +204,23 @@ async def test_a_worker_that_dies_on_a_living_node_is_started_again():
     assert report.nodes_lost == ()
     assert [node.state for node in report.nodes] == ["done", "done"]
     assert len(cluster.workers) == 3
+
+
+@story
+async def test_a_worker_that_falls_silent_is_replaced():
+    cluster = LocalCluster(2, SIZES)
+    cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xfd_ray.conversation.SILENCE_S", 0.1)
+        await coordinator.attach(lease("l", "big"))
+        await until(lambda: "n1" in cluster.planes and bool(cluster.planes["n1"].submitted))
+        cluster.planes["n1"].paused = False
+        cluster.worker_of("n1").slow["exchange"] = 3600
+        await until(lambda: cluster.asked["n1"] == 2)
+    report = (await over(coordinator, "l")).report
+    assert report is not None
+    assert [node.state for node in report.nodes] == ["done", "done"]
 
 
 @story

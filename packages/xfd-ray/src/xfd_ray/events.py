@@ -20,6 +20,7 @@ from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any, Final
 
+from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId
 
 COORDINATOR_UP: Final = "xfd.coordinator.up"
@@ -53,6 +54,7 @@ OBJECT_FAILED: Final = "xfd.object.failed"
 INTERNAL_ERROR: Final = "xfd.internal_error"
 
 
+LEVELS: Final = ("debug", "info", "warning", "error")
 Event = MutableMapping[str, Any]
 
 
@@ -62,12 +64,17 @@ def log_to_stderr(role: str = "xfd", node: NodeId | None = None) -> None:
     Args:
         role: what the process is; with the node, the name of its trace.
         node: where it runs.
+
+    Raises:
+        InvalidRequestError: `XFD_LOG` is no level.
     """
     import structlog
 
     if structlog.is_configured():
         return
-    shown = os.environ.get("XFD_LOG", "warning")
+    shown = os.environ.get("XFD_LOG") or "warning"
+    if shown not in LEVELS:
+        raise InvalidRequestError(f"XFD_LOG is {shown!r}", remedy=f"Use one of {', '.join(LEVELS)}")
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
