@@ -70,5 +70,5 @@ def test_a_folder_that_cannot_be_made_costs_the_trace_and_no_more(tmp_path, monk
 
 def test_a_level_that_is_none_is_refused_with_those_there_are(monkeypatch):
     monkeypatch.setenv("XFD_LOG", "loud")
-    with pytest.raises(InvalidRequestError, match="XFD_LOG is 'loud'.*debug, info, warning, error"):
+    with pytest.raises(InvalidRequestError, match=r"'loud'.*debug, info, warning, error"):
         events.log_to_stderr()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from xfd_api.errors import InternalError, NodeLostError
+from xfd_api.errors import InternalError, NodeLostError, XfdError
 from xfd_api.ids import NodeId
 from xfd_api.orders import Order
 from xfd_api.reports import NodeReport
@@ -110,6 +110,8 @@ class Conversation:
         answer = self._reach.exchange(self._node, call)
         try:
             return await asyncio.wait_for(answer, call.max_wait_s + SILENCE_S)
+        except XfdError:  # Some of ours are a TimeoutError as well.
+            raise
         except asyncio.TimeoutError:
             raise NodeLostError(
                 f"Its worker has not answered for {call.max_wait_s + SILENCE_S:g} s",
