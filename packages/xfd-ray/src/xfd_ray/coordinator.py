@@ -146,6 +146,14 @@ class Coordinator:
         session = self._sessions.get(terms)
         if session is None:
             session = self._sessions[terms] = Session(self._pool, terms, request.limits)
+        elif request.terms is not None and request.limits != session.limits:
+            # A swarm of its own would fetch again what this one brings.
+            self._log.warning(
+                events.LIMITS_DIFFER,
+                lease=request.id,
+                asked=repr(request.limits),
+                used=repr(session.limits),
+            )
         lease = Lease(request, now)
         self._leases[request.id] = (lease, session)
         self._idle_since = None

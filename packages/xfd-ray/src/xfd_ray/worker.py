@@ -87,9 +87,10 @@ class Exchange:
 
 
 class _Desk:
-    """One swarm's part of a worker."""
+    """One swarm's part of a worker; who joins or leaves holds its `door`."""
 
     def __init__(self) -> None:
+        self.door = asyncio.Lock()
         self.outbox = Outbox()
         self.changed = asyncio.Condition()
         self.answering = asyncio.Lock()
@@ -158,8 +159,13 @@ class NodeWorker:
 
     async def join(self, ticket: SwarmTicket) -> None:
         """Enters a swarm, with an empty catalog."""
-        await self._call(lambda: self._running().join(ticket))
         desk = self._desks[ticket.swarm] = _Desk()
+        async with desk.door:
+            try:
+                await self._call(lambda: self._running().join(ticket))
+            except BaseException:
+                self._desks.pop(ticket.swarm, None)
+                raise
         desk.pump = asyncio.create_task(self._pump(ticket.swarm, desk))
         self._log.debug(names.WORKER_JOINED, swarm=ticket.swarm)
 
@@ -202,7 +208,9 @@ class NodeWorker:
             return
         desk.ended = True
         await desk.tell()
-        await self._call(lambda: self._running().leave(swarm))
+        # A coordinator that gave the swarm up while the node joined does not wait for that.
+        async with desk.door:
+            await self._call(lambda: self._running().leave(swarm))
         self._log.debug(names.WORKER_LEFT, swarm=swarm)
 
     async def close(self) -> None:
