@@ -49,6 +49,7 @@ class Session:
         self.limits = limits
         self.id = SwarmId(secrets.token_hex(8))
         self.leases: dict[str, Lease] = {}
+        self.is_broken = False
         self._clock = clock or asyncio.get_running_loop().time
         self._ticket = SwarmTicket(self.id, secrets.token_hex(32), terms.durability)
         worker_terms = WorkerTerms(limits.node_parallelism, terms.peer_ports)
@@ -215,6 +216,13 @@ class Session:
             for lease in list(self.leases.values()):
                 lease.refuse(node, None, error, now)
         self._settle(now)
+
+    def broke(self, error: XfdError) -> None:
+        """See `Watcher`. Who comes later needs another session."""
+        self._log.error(events.INTERNAL_ERROR, error=str(error), exc_info=error.__cause__)
+        self.is_broken = True
+        for lease in self.leases.values():
+            lease.fail(error)
 
     async def _find(self, lease: Lease, chosen: Sequence[NodeInfo]) -> None:
         request = lease.request
