@@ -45,6 +45,20 @@ def test_slow_nodes_are_kept_busy_to_the_end() -> None:
     assert outcome.ratio <= 1.25
 
 
+@pytest.mark.parametrize("origin", [50e6, 1.25e9])
+@pytest.mark.parametrize("joins", [(0.0, 0.2, 0.3, 0.4), (0.0, 3.0, 3.0, 3.0)])
+def test_the_first_node_leaves_origin_reads_to_those_that_join_a_moment_later(
+    joins: tuple[float, ...], origin: float
+) -> None:
+    chunk = 4 * 2**20
+    link = (50e6,)
+    outcome = ran(
+        Scenario(4, 128 * chunk, chunk, link, link, origin, 50e6, joins_s=joins, step_s=0.01)
+    )
+    assert outcome.elapsed_s <= 1.1 * (outcome.scenario.bound_s() + max(joins))
+    assert outcome.amplification == 1.0
+
+
 def test_dying_and_joining_nodes_cost_little() -> None:
     outcome = ran(Scenario(20, 3e9, 8e6, dying=0.05, joining=0.05, step_s=0.004))
     assert outcome.ratio <= 1.3

@@ -18,6 +18,8 @@ class Member:
         elsewhere: objects that another node writes on this node's disk, and who.
         queued, queued_bytes: chunks it is ordered to fetch and has not reported.
         origin_orders: of these, from the origin.
+        origin_window: how many it may have of these, see `rates.node_window`.
+        origin_pace: of its quickest stream from the origin, seconds per byte; 0 until there is one.
         promised: orders of other nodes that name it as their source.
         clock: seconds of its uplink that all orders naming it took so far.
         late: it joined when chunks were on their way already.
@@ -26,6 +28,7 @@ class Member:
         reads: chunks it was ever ordered to read from the origin.
         depth_bytes: how much work it should have.
         down: bytes per second that it receives in all, as far as is known.
+        received_bytes, longest_s: bytes since `measured_from`, and the longest of their transfers.
         receiving, sending: average pace of its streams, seconds per byte, see `rates`; of so
             many `receipts` and `sendings`.
         up_share: its uplink, compared with the swarm's best (1.0).
@@ -49,9 +52,13 @@ class Member:
         "last_report",
         "last_seq",
         "late",
+        "longest_s",
+        "measured_from",
         "meet",
         "open",
         "origin_orders",
+        "origin_pace",
+        "origin_window",
         "outbox",
         "pins",
         "promised",
@@ -87,6 +94,8 @@ class Member:
         self.queued = 0
         self.queued_bytes = 0
         self.origin_orders = 0
+        self.origin_window = 0
+        self.origin_pace = 0.0
         self.promised = 0
         self.clock = 0.0
         self.known = 0
@@ -100,6 +109,8 @@ class Member:
         self.up_share = 1.0
         self.speed_class = 0
         self.received_bytes = 0
+        self.measured_from: float | None = None
+        self.longest_s = 0.0
         self.served_bytes = 0
         self.interval_s: float | None = None
         self.last_report: float | None = None

@@ -19,7 +19,7 @@ from array import array
 
 from xfd_api.ids import ChunkIndex, OrderId
 from xfd_api.orders import Fetch
-from xfd_scheduler import selection
+from xfd_scheduler import rates, selection
 from xfd_scheduler.bits import positions, run_length, sample
 from xfd_scheduler.member import Member
 from xfd_scheduler.swarm import NOBODY, ORIGIN, Swarm, key_of
@@ -42,7 +42,11 @@ class Planner:
 
     def plan(self, now: float) -> bool:
         """Fills the outboxes. True: all was planned that can be; False: call again."""
+        swarm = self.swarm
         self.left = self.settings.assignments_per_plan
+        swarm.origin_window = rates.swarm_window(
+            swarm.speeds, self.settings, len(swarm.members), swarm.catalog.mean_size
+        )
         self._wake(now)
         self._fill(now, only_dry=True)
         self._launch(now)

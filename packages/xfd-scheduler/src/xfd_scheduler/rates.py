@@ -28,6 +28,13 @@ SAMPLES = 4
 """Chunks of one report that are looked at, about."""
 ALIKE = 0.5
 """Nodes this close to what is usual count as equally fast."""
+INTERVALS = 4
+"""Report intervals that a rate is taken over, at least."""
+DRIFT = 0.05
+FIRST_READS = 4
+"""Origin orders of a node that nothing is known of."""
+ROUND_TRIP = 2.0
+"""Report intervals from the arrival of a chunk to the arrival of the order that follows it."""
 MOST = 0.5
 LEAST_SHARE = 1 / 64
 
@@ -43,6 +50,10 @@ class Speeds:
     def __init__(self) -> None:
         self.best_up = 0.0
         self.best_down = 0.0
+        self.down = 0.0
+        """The most that a node receives, bytes per second; 0 until it is known."""
+        self.interval_s = 0.0
+        """The shortest time between two reports of a node; 0 until it is known."""
         self._usual_sending = 0.0
         self._usual_receiving = 0.0
         self._until_next = 0
@@ -64,9 +75,13 @@ class Speeds:
             if not isinstance(event, ChunkHeld) or event.transfer_seconds <= 0.0 or not event.size:
                 continue
             pace = event.transfer_seconds / event.size
+            member.longest_s = max(member.longest_s, event.transfer_seconds)
             member.receiving = _followed(member.receiving, pace, member.receipts)
             member.receipts += 1
-            peer = None if event.source is None else peers.get(event.source)
+            if event.source is None:
+                member.origin_pace = min(member.origin_pace or pace, pace)
+                continue
+            peer = peers.get(event.source)
             if peer is not None:
                 peer.sending = _followed(peer.sending, pace, peer.sendings)
                 peer.sendings += 1
@@ -94,6 +109,8 @@ class Speeds:
         """Looks at all nodes, once for as many reports as there are nodes."""
         self._until_next = len(members)
         told = members.values()
+        self.down = max((m.down for m in told if m.down is not None), default=0.0)
+        self.interval_s = min((m.interval_s for m in told if m.interval_s), default=0.0)
         self._usual_sending = _quick([m.sending for m in told if m.sendings >= ENOUGH])
         self._usual_receiving = _quick([m.receiving for m in told if m.receipts >= ENOUGH])
         for member in told:
@@ -117,30 +134,69 @@ def _quick(paces: list[float]) -> float:
 
 
 def measure(member: Member, now: float) -> None:
-    """Takes in one report's time and the bytes that arrived since the report before it."""
+    """Takes in one report's time and the bytes that arrived since the report before it.
+
+    A rate is taken over at least two of the longest transfers in it: streams that share a link end
+    together, so a shorter time sees a burst or nothing.
+    """
     last = member.last_report
-    if last is None:
-        member.last_report = now
-        member.received_bytes = 0
-        return
-    elapsed = now - last
-    if elapsed <= 0.0:
-        return
-    member.interval_s = moving(member.interval_s, elapsed)
-    if member.received_bytes:
-        measured = member.received_bytes / elapsed
-        member.down = moving(member.down, measured)
-        member.received_bytes = 0
+    if last is not None and now > last:
+        # A node that has nothing to say is silent for longer, so the shortest time counts.
+        elapsed, before = now - last, member.interval_s
+        member.interval_s = elapsed if before is None else min(elapsed, before + DRIFT * elapsed)
     member.last_report = now
+    if member.measured_from is None:
+        if member.received_bytes:
+            member.measured_from = now - member.longest_s
+        return
+    elapsed = now - member.measured_from
+    if elapsed < max(INTERVALS * (member.interval_s or 0.0), 2.0 * member.longest_s, 1e-6):
+        return
+    if member.received_bytes:
+        member.down = moving(member.down, member.received_bytes / elapsed)
+    member.measured_from = now
+    member.received_bytes = 0
+    member.longest_s = 0.0
+
+
+def node_window(member: Member, chunk_bytes: float) -> int:
+    """Origin orders that one node may have at a time.
+
+    Few at first: what is ordered cannot be given to nodes that join a moment later. Twice what is
+    under way at the best rate and the shortest delay seen (their product is what fills the way; see
+    Cardwell et al., BBR, 2016), so it doubles for as long as more orders bring more bytes.
+    """
+    if not member.origin_pace or member.down is None or member.interval_s is None:
+        return FIRST_READS
+    delay = member.origin_pace * chunk_bytes + ROUND_TRIP * member.interval_s
+    return max(FIRST_READS, math.ceil(2 * member.down * delay / chunk_bytes))
+
+
+def swarm_window(
+    speeds: Speeds, settings: SchedulerSettings, nodes: int, chunk_bytes: float
+) -> int:
+    """Origin orders that the swarm may have at a time.
+
+    All nodes receive what some node reads, so more chunks on their way than a node receives at once
+    would only slow each other down: as many as a node has slots, and what the fastest node
+    receives until new orders can be there.
+    """
+    interval = speeds.interval_s or assumed_interval(settings, nodes)
+    rate = speeds.down or settings.assumed_bytes_per_s
+    return settings.download_slots + math.ceil(ROUND_TRIP * interval * rate / chunk_bytes)
+
+
+def assumed_interval(settings: SchedulerSettings, nodes: int) -> float:
+    """Seconds between two reports of a node that has not reported yet."""
+    told = settings.report_interval_s
+    return nodes / 1000.0 if told is None else told
 
 
 def depth_bytes(member: Member, settings: SchedulerSettings, nodes: int) -> float:
     """Bytes that the node should be ordered to fetch, to be busy until its next orders come."""
     interval = member.interval_s
     if interval is None:
-        interval = settings.report_interval_s
-    if interval is None:
-        interval = nodes / 1000.0
+        interval = assumed_interval(settings, nodes)
     if member.down is None:
         return settings.assumed_bytes_per_s * settings.report_intervals * interval
     return member.down * max(settings.queue_s, settings.report_intervals * interval)

@@ -85,6 +85,9 @@ class Swarm:
         self.offering = 0
         """Nodes that may be named as a source: neither banned nor resting; bit set."""
         self.origin_load = 0
+        self.origin_orders = 0
+        self.origin_window = 1
+        """Most origin orders at a time, see `rates.swarm_window`."""
         self.origin_rest_until = 0.0
         self.origin_failures = 0
 
@@ -219,6 +222,7 @@ class Swarm:
         slots = self.settings.download_slots
         before = min(member.origin_orders, slots)
         member.origin_orders += count
+        self.origin_orders += count
         self.origin_load += min(member.origin_orders, slots) - before
 
     def end(self, member: Member, chunk: int) -> int:
@@ -319,7 +323,11 @@ class Swarm:
             self.soft &= ~bit
 
     def may_read_origin(self, member: Member, count: int) -> bool:
-        """Whether `count` more origin orders for this node keep within `origin_slots`."""
+        """Whether `count` more origin orders for this node keep within all limits."""
+        if member.origin_orders and member.origin_orders + count > member.origin_window:
+            return False
+        if self.origin_orders and self.origin_orders + count > self.origin_window:
+            return False
         slots = self.settings.download_slots
         more = min(member.origin_orders + count, slots) - min(member.origin_orders, slots)
         return self.origin_load + more <= self.settings.origin_slots

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from xfd_scheduler.simulator.network import fair_rates
+from xfd_scheduler.simulator.node import NO_FLOW
 
 IDLE, LATENT, RUNNING = 0, 1, 2
-NO_FLOW = -1
 DONE_WITHIN = 1e-3
 """Bytes short of its end at which a transfer counts as over."""
 
