@@ -35,8 +35,10 @@ class Reports:
         self, member: Member, objects: tuple[ObjectIndex, ...], inventory: Inventory
     ) -> None:
         """The node wants what is missing of these objects; said again, the later word counts."""
-        self.settle()
         swarm = self.swarm
+        refused = swarm.refused.keys() & set(objects)
+        if inventory.elsewhere or refused or member.wants:
+            self.settle()  # Only a node's first, plain inventory touches nothing that is open.
         asked = mask_of(list(objects))
         landed = mask_of(list(inventory.landed))
         member.inventoried |= asked
@@ -50,7 +52,7 @@ class Reports:
             self._landed(member, item)
         for item, owner in inventory.elsewhere:
             self._is_elsewhere(member, item, owner)
-        for item in swarm.refused.keys() & set(objects):
+        for item in refused:
             self.faults.fail_object(member, item, swarm.refused[item])
         wanted = swarm.catalog.chunks_mask(objects)
         if landed or inventory.elsewhere or member.failed & asked:
@@ -97,7 +99,14 @@ class Reports:
                 self.faults.object_failed(member, event)
         if report.full is not None:
             self._full(member, report.full, gap=last is not None and report.seq != last + 1)
-        self.swarm.speeds.sample(member, report.events, self.swarm.by_id)
+        sampled = self.swarm.speeds.sampled
+        followed = [
+            event
+            for event in report.events
+            if type(event) is ChunkHeld and not event.chunk & sampled
+        ]
+        at_once = min(member.queued + len(report.events), self.swarm.settings.download_slots)
+        self.swarm.speeds.sample(member, followed, at_once, self.swarm.by_id)
         rates.measure(member, now)
         self.resize(member)
 
@@ -149,6 +158,7 @@ class Reports:
             pending[chunk] = left
             if not left:
                 waves[chunk] = None
+                swarm.coming &= ~(1 << chunk)
             holders[chunk] |= bit
             moved = sizes[chunk]
             chunks += 1
