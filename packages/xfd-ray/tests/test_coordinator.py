@@ -9,6 +9,7 @@ from inprocess import LocalCluster, lease, over, story, until
 from xfd_api.errors import (
     AccessDeniedError,
     DiskFullError,
+    InternalError,
     NodeLostError,
     NoNodesError,
     ObjectNotFoundError,
@@ -71,6 +72,23 @@ async def test_what_a_node_lost_comes_from_a_peer_that_looks_at_the_same_time():
         cluster.worker_of(node).slow["extend"] = 0.05
     await coordinator.attach(lease("second", "big"))
     report = (await over(coordinator, "second")).report
+    assert report is not None
+    assert (report.origin_bytes, report.peer_bytes) == (0, 8 * MIB)
+
+
+@story
+async def test_a_node_is_told_only_of_what_it_wants():
+    cluster = LocalCluster(2, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("both", "big", "other", nodes=["n0"]))
+    await over(coordinator, "both")
+    await coordinator.attach(lease("one", "other", nodes=["n1"]))
+    report = (await over(coordinator, "one")).report
+    assert report is not None
+    assert (report.origin_bytes, report.peer_bytes) == (0, 2 * MIB)
+    assert cluster.planes["n1"].destinations() == {"out/other"}
+    await coordinator.attach(lease("more", "big", nodes=["n1"]))
+    report = (await over(coordinator, "more")).report
     assert report is not None
     assert (report.origin_bytes, report.peer_bytes) == (0, 8 * MIB)
 
@@ -232,6 +250,19 @@ async def test_a_node_of_other_versions_is_refused_by_name():
     error = (await over(coordinator, "l")).error
     assert isinstance(error, VersionMismatchError)
     assert error.node == "n1"
+
+
+@story
+async def test_a_worker_that_cannot_start_is_not_tried_again_and_the_others_finish():
+    cluster = LocalCluster(2, SIZES)
+    broken = InternalError("A process of xfd could not start: ValueError: bad", node="n1")
+    cluster.refuse[cluster.live[1].id] = broken
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("l", "big"))
+    status = await over(coordinator, "l")
+    assert isinstance(status.error, InternalError)
+    assert cluster.asked == {"n0": 1, "n1": 1}
+    assert cluster.planes["n0"].counted.origin_bytes == 8 * MIB
 
 
 @story

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import urllib.request
+from threading import get_ident
 
 import pytest
 from inprocess import STORES, story
@@ -119,6 +120,18 @@ async def test_errors_say_which_node_they_come_from():
 
 
 @story
+async def test_a_bug_in_the_data_plane_is_told_to_who_asks_for_news():
+    worker, plane = await joined()
+    waiting = asyncio.create_task(worker.exchange(SWARM, Exchange(1, (), 0, max_wait_s=30)))
+    plane.poll = lambda swarm, timeout_s: [][0]
+    plane.resume()
+    with pytest.raises(InternalError, match="IndexError: list index out of range") as told:
+        await asyncio.wait_for(waiting, 10)
+    assert told.value.node == "n0"
+    await worker.close()
+
+
+@story
 async def test_leaving_answers_the_poll_that_waits():
     worker, plane = await joined()
     waiting = asyncio.create_task(worker.exchange(SWARM, Exchange(1, (), 0, max_wait_s=30)))
@@ -145,6 +158,30 @@ async def test_metrics_tell_what_the_data_plane_counted():
     ):
         assert line in text.splitlines()
     await worker.close()
+
+
+@story
+async def test_a_slow_name_server_delays_no_start():
+    asked: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("getfqdn", "gethostbyaddr", "getnameinfo"):
+            patch.setattr(f"socket.{name}", lambda *args: asked.append(args) or "n0")
+        worker, _ = await joined()
+    assert asked == []
+    await worker.close()
+
+
+@story
+async def test_the_end_of_the_metrics_endpoint_is_not_waited_for_in_the_event_loop():
+    worker, _ = await joined()
+    ended_in: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "xfd_ray.metrics.NodeMetrics.close", lambda self: ended_in.append(get_ident())
+        )
+        await worker.close()
+    assert len(ended_in) == 1
+    assert ended_in[0] != get_ident()
 
 
 def test_a_worker_loads_no_pandas_and_no_numpy():

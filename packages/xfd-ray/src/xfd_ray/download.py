@@ -16,7 +16,7 @@ from xfd_api.reports import DistributionReport, Progress
 from xfd_api.requests import DownloadRequest
 from xfd_api.settings import Durability
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
-from xfd_ray.actors import COORDINATOR_NAME, NAMESPACE
+from xfd_ray.actors import COORDINATOR_NAME, NAMESPACE, RayCoordinator
 from xfd_ray.bound import LinkRates
 from xfd_ray.client import LeaseClient
 from xfd_ray.placement import Nodes, NodeSelector, as_selector
@@ -44,7 +44,7 @@ class Distribution:
         deadline_s: float | None,
         on_progress: Callable[[Progress], None] | None,
     ) -> None:
-        self._lease = LeaseClient(request)
+        self._lease = LeaseClient(request, RayCoordinator())
         self._verbose = verbose
         self._deadline_s = deadline_s
         self._on_progress = on_progress

@@ -7,7 +7,8 @@ one, at which the node answers the first; so there are at most two at a time, an
 in the order in which they were asked for. Conversations of a node start no closer together than the
 loop's interval, which grows with the number of nodes.
 
-A node that is lost, in whatever call, is an event. The loop raises nothing.
+A node that is lost, in whatever call, is an event. The loop raises nothing: an exception out of the
+scheduler is a bug, after which the loop stops and says so once.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from xfd_api.chunks import Catalog
-from xfd_api.errors import InternalError, NodeLostError, XfdError
+from xfd_api.errors import NodeLostError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.orders import Order
 from xfd_api.reports import Inventory, NodeReport
 from xfd_ray.conversation import Conversation, Reach
+from xfd_ray.failures import as_xfd_error
 from xfd_ray.wants import Part
 from xfd_scheduler.events import (
     CatalogGrew,
@@ -37,6 +40,7 @@ from xfd_scheduler.events import (
     Tick,
 )
 from xfd_scheduler.scheduler import Scheduler
+from xfd_scheduler.simulator.trace import Recorder
 
 LOOK_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
 LOOK_TOGETHER_S = 0.25
@@ -80,6 +84,10 @@ class Watcher(Protocol):
         """The node is gone."""
         ...
 
+    def broke(self, error: XfdError) -> None:
+        """The loop has stopped for good, by a bug. Told once."""
+        ...
+
 
 @dataclass(slots=True)
 class _Member:
@@ -107,7 +115,7 @@ class SchedulingLoop:
     def __init__(
         self,
         swarm: Swarm,
-        scheduler: Scheduler,
+        scheduler: Scheduler | Recorder,
         watcher: Watcher,
         *,
         clock: Callable[[], float] | None = None,
@@ -150,7 +158,7 @@ class SchedulingLoop:
         )
         member = _Member(node, traits or NodeTraits(), asyncio.Queue(), talk)
         self._members[node] = member
-        self._start(member, self._join(member))
+        self._start(member, partial(self._join, member))
 
     def remove_node(self, node: NodeId, error: XfdError) -> None:
         """Takes a node that is known to be gone out of the loop."""
@@ -186,14 +194,9 @@ class SchedulingLoop:
 
     async def close(self) -> None:
         """Ends all conversations."""
-        self._closed = True
-        for handle in (self._planning, self._wakeup):
-            if handle is not None:
-                handle.cancel()
+        self._stop()
         tasks = [task for member in self._members.values() for task in member.tasks]
         self._members.clear()
-        for task in tasks:
-            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _join(self, member: _Member) -> None:
@@ -201,12 +204,13 @@ class SchedulingLoop:
         member.joined = True
         self._tell(NodeJoined(member.id, address, member.traits))
         self._watcher.joined(member.id)
-        self._start(member, member.talk.run())
-        self._start(member, self._extend(member))
+        self._start(member, member.talk.run)
+        self._start(member, partial(self._extend, member))
 
     async def _extend(self, member: _Member) -> None:
         while True:
             part, objects, looks = await member.wants.get()
+            part = part.only(objects)
             try:
                 whole = await self._look(member.id, part)
             except NodeLostError:
@@ -249,6 +253,8 @@ class SchedulingLoop:
             member.wants.put_nowait((part, objects, looks))
 
     def _take_report(self, node: NodeId, report: NodeReport) -> None:
+        if self._closed:
+            return
         if report.events or report.full is not None:
             self._tell(Reported(node, report))
         self._watcher.reported(node, report)
@@ -260,7 +266,11 @@ class SchedulingLoop:
     def _tell(self, event: Event) -> None:
         if self._closed:
             return
-        self._scheduler.handle(event, self._clock())
+        try:
+            self._scheduler.handle(event, self._clock())
+        except Exception as error:
+            self._break(error)
+            return
         if self._planning is None:
             self._planning = self._loop.call_soon(self._plan)
 
@@ -268,37 +278,59 @@ class SchedulingLoop:
         self._planning = None
         if self._closed:
             return
-        for node, orders in self._scheduler.plan(self._clock()).items():
+        try:
+            planned = self._scheduler.plan(self._clock())
+            at = self._scheduler.next_wakeup()
+        except Exception as error:
+            self._break(error)
+            return
+        for node, orders in planned.items():
             self._give(node, orders)
         if self._wakeup is not None:
             self._wakeup.cancel()
             self._wakeup = None
-        at = self._scheduler.next_wakeup()
         if at is not None:
             delay = max(0.0, at - self._clock())
             self._wakeup = self._loop.call_later(delay, self._tell, Tick())
+
+    def _break(self, error: Exception) -> None:
+        """The scheduler's knowledge cannot be trusted any more; `close` is still to be called."""
+        self._stop()
+        self._watcher.broke(as_xfd_error(error))
+
+    def _stop(self) -> None:
+        self._closed = True
+        for handle in (self._planning, self._wakeup):
+            if handle is not None:
+                handle.cancel()
+        current = asyncio.current_task()
+        for member in self._members.values():
+            for task in member.tasks:
+                if task is not current:
+                    task.cancel()
 
     def _give(self, node: NodeId, orders: Sequence[Order]) -> None:
         member = self._members.get(node)
         if member is not None:
             member.talk.give(orders)
 
-    def _start(self, member: _Member, work: Coroutine[None, None, None]) -> None:
+    def _start(self, member: _Member, work: Callable[[], Coroutine[None, None, None]]) -> None:
         task = self._loop.create_task(self._guard(member, work))
         member.tasks.append(task)
 
-    async def _guard(self, member: _Member, work: Coroutine[None, None, None]) -> None:
+    async def _guard(
+        self, member: _Member, work: Callable[[], Coroutine[None, None, None]]
+    ) -> None:
         """Whatever ends a node's task ends the node, and no more than the node."""
         try:
-            await work
+            await work()
         except asyncio.CancelledError:
             raise
-        except XfdError as error:
-            self.remove_node(member.id, error)
         except Exception as error:
-            told = InternalError(f"{type(error).__name__}: {error}", node=member.id)
-            told.__cause__ = error
-            self.remove_node(member.id, told)
+            try:
+                self.remove_node(member.id, as_xfd_error(error, member.id))
+            except Exception as another:
+                self._break(another)
 
 
 def inventory_of(catalog: Catalog, whole: Inventory, objects: Sequence[ObjectIndex]) -> Inventory:

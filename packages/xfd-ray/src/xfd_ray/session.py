@@ -7,20 +7,23 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from xfd_api.chunks import FoundObject
-from xfd_api.errors import InternalError, NodeLostError, ObjectNotFoundError, XfdError
+from xfd_api.errors import NodeLostError, ObjectNotFoundError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex, SwarmId
 from xfd_api.reports import ChunkHeld, Inventory, NodeReport, ObjectLanded, OrderFailed
 from xfd_api.settings import SwarmTicket
 from xfd_ray import events
+from xfd_ray.failures import as_xfd_error
 from xfd_ray.lease import Lease
 from xfd_ray.loop import SchedulingLoop
 from xfd_ray.placement import NodeInfo, select
 from xfd_ray.pool import PooledSwarm, WorkerPool, WorkerTerms
+from xfd_ray.recording import recorded
 from xfd_ray.tally import LeaseTally, tally_of
 from xfd_ray.terms import LeaseRequest, Limits, Terms
 from xfd_ray.wants import Wanted, WantedUnion
 from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
+from xfd_scheduler.simulator.trace import Recorder
 
 LEAVE_TIMEOUT_S = 20.0
 START_AGAIN_S = (1.0, 4.0, 15.0, 30.0)
@@ -46,6 +49,7 @@ class Session:
         self.limits = limits
         self.id = SwarmId(secrets.token_hex(8))
         self.leases: dict[str, Lease] = {}
+        self.is_broken = False
         self._clock = clock or asyncio.get_running_loop().time
         self._ticket = SwarmTicket(self.id, secrets.token_hex(32), terms.durability)
         worker_terms = WorkerTerms(limits.node_parallelism, terms.peer_ports)
@@ -54,9 +58,10 @@ class Session:
             download_slots=limits.node_parallelism,
             origin_slots=limits.object_store_parallelism,
         )
+        self._scheduler = recorded(Scheduler(settings), settings, self.id)
         self._loop = SchedulingLoop(
             self._swarm,
-            Scheduler(settings),
+            self._scheduler,
             self,
             clock=self._clock,
             max_wait_s=max_wait_s,
@@ -71,7 +76,7 @@ class Session:
         self._retries: dict[NodeId, int] = {}
         self._joined = asyncio.Event()
         self._log = events.logger(swarm=self.id)
-        self._log.info(events.SWARM_STARTED)
+        self._log.info(events.SWARM_STARTED, clock=self._clock())
 
     def open(self, lease: Lease, live: Sequence[NodeInfo]) -> None:
         """Puts a lease on the swarm. What goes wrong from here on is told by its status."""
@@ -99,6 +104,8 @@ class Session:
     async def close(self) -> None:
         """Ends the swarm on every node."""
         await self._loop.close()
+        if isinstance(self._scheduler, Recorder):
+            self._scheduler.close()
         await self._swarm.leave(LEAVE_TIMEOUT_S)
         self._log.info(events.SWARM_ENDED)
 
@@ -209,6 +216,13 @@ class Session:
             for lease in list(self.leases.values()):
                 lease.refuse(node, None, error, now)
         self._settle(now)
+
+    def broke(self, error: XfdError) -> None:
+        """See `Watcher`. Who comes later needs another session."""
+        self._log.error(events.INTERNAL_ERROR, error=str(error), exc_info=error.__cause__)
+        self.is_broken = True
+        for lease in self.leases.values():
+            lease.fail(error)
 
     async def _find(self, lease: Lease, chosen: Sequence[NodeInfo]) -> None:
         request = lease.request
@@ -334,4 +348,4 @@ def _fail_with(lease: Lease, task: asyncio.Task[None]) -> None:
     """A bug that ends the search for a lease's objects ends the lease, with its words."""
     error = None if task.cancelled() else task.exception()
     if error is not None:
-        lease.fail(InternalError(f"{type(error).__name__}: {error}"))
+        lease.fail(as_xfd_error(error))
