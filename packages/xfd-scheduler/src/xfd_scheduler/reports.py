@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from xfd_api.ids import NodeId, ObjectIndex
+from xfd_api.packed import PackedEvents, packed
 from xfd_api.reports import (
     ChunkHeld,
     Inventory,
@@ -88,7 +87,8 @@ class Reports:
         if last is not None and report.seq <= last and report.full is None:
             return
         member.last_seq = report.seq
-        for event in self._as_expected(member, report.events):
+        events = packed(report.events)
+        for event in self._as_expected(member, events):
             if isinstance(event, ChunkHeld):
                 self._held(member, event)
             elif isinstance(event, ObjectLanded):
@@ -99,14 +99,8 @@ class Reports:
                 self.faults.object_failed(member, event)
         if report.full is not None:
             self._full(member, report.full, gap=last is not None and report.seq != last + 1)
-        sampled = self.swarm.speeds.sampled
-        followed = [
-            event
-            for event in report.events
-            if type(event) is ChunkHeld and not event.chunk & sampled
-        ]
-        at_once = min(member.queued + len(report.events), self.swarm.settings.download_slots)
-        self.swarm.speeds.sample(member, followed, at_once, self.swarm.by_id)
+        at_once = min(member.queued + len(events.chunks), self.swarm.settings.download_slots)
+        self.swarm.speeds.sample(member, events, at_once, self.swarm.by_id)
         rates.measure(member, now)
         self.resize(member)
 
@@ -117,7 +111,7 @@ class Reports:
         member.origin_window = rates.node_window(member, swarm.catalog.mean_size)
         swarm.update_room(member)
 
-    def _as_expected(self, member: Member, events: Sequence[NodeEvent]) -> list[NodeEvent]:
+    def _as_expected(self, member: Member, events: PackedEvents) -> list[NodeEvent]:
         """Books the chunks that arrived as a wave had it, and returns all other events.
 
         Nearly every event of a run is of this kind, so this loop is the cost of a report; it does
@@ -127,13 +121,11 @@ class Reports:
         pending, holders, waves, crcs = swarm.pending, swarm.holders, swarm.waves, swarm.crcs
         sizes, members, extra = swarm.catalog.sizes, swarm.members, swarm.extra
         index, bit = member.index, member.bit
-        rest: list[NodeEvent] = []
+        told_by_origin = [source is None for source in events.sources]
+        booked = 0
         chunks = size = from_origin = 0
-        for event in events:
-            if type(event) is not ChunkHeld:
-                rest.append(event)
-                continue
-            chunk = event.chunk
+        columns = zip(events.chunks, events.crcs, events.source_of, strict=True)
+        for row, (chunk, crc, told_source) in enumerate(columns):
             left = pending[chunk]
             wave = waves[chunk]
             if (
@@ -143,23 +135,22 @@ class Reports:
                 or (source := wave[index]) == NOBODY
                 or (extra and (index << 32) | chunk in extra)
             ):
-                rest.append(event)
                 continue
-            crc = crcs[chunk]
-            if crc != event.crc:
-                if crc is not None or event.source is None:
-                    rest.append(event)
+            pin = crcs[chunk]
+            if pin != crc:
+                if pin is not None or told_by_origin[told_source]:
                     continue
                 told = swarm.unpinned.get(chunk)
                 if told is None:
                     told = swarm.unpinned[chunk] = {}
-                told[index] = event.crc
+                told[index] = crc
             left ^= bit
             pending[chunk] = left
             if not left:
                 waves[chunk] = None
                 swarm.coming &= ~(1 << chunk)
             holders[chunk] |= bit
+            booked |= 1 << row
             moved = sizes[chunk]
             chunks += 1
             size += moved
@@ -175,7 +166,9 @@ class Reports:
         member.received_bytes += size
         if from_origin:
             swarm.add_origin_orders(member, -from_origin)
-        return rest
+        if chunks == len(events.chunks):
+            return [event for _, event in events.others]
+        return events.without(booked)
 
     def _held(self, member: Member, event: ChunkHeld) -> None:
         swarm = self.swarm

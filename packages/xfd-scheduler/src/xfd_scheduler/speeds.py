@@ -13,10 +13,10 @@ Rates that were told (`NodeTraits`) go before all that.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from xfd_api.ids import NodeId
-from xfd_api.reports import ChunkHeld
+from xfd_api.packed import PackedEvents
 from xfd_scheduler.member import Member
 
 QUANTILE = 0.2
@@ -68,28 +68,25 @@ class Speeds:
         self.judge(member)
 
     def sample(
-        self,
-        member: Member,
-        events: Iterable[ChunkHeld],
-        at_once: int,
-        peers: Mapping[NodeId, Member],
+        self, member: Member, events: PackedEvents, at_once: int, peers: Mapping[NodeId, Member]
     ) -> None:
         """Looks at the chunks of a report that are in the sample.
 
         `at_once` is how many streams the node may have had, which share its link.
         """
         streams = math.log2(max(1, at_once))
-        for event in events:
-            if not event.size:
+        mask = self.sampled
+        for row in [row for row, chunk in enumerate(events.chunks) if not chunk & mask]:
+            size = events.sizes[row]
+            if not size:
                 continue
-            took = max(event.transfer_seconds, LEAST_SECONDS)
-            pace = math.log2(took / event.size) - streams
+            took = max(events.transfer_seconds[row], LEAST_SECONDS)
+            pace = math.log2(took / size) - streams
             member.longest_s = max(member.longest_s, took)
             member.pace = followed(member.pace, pace, member.samples)
             member.samples += 1
-            if event.source is None:
-                pace = took / event.size
-                member.origin_pace = min(member.origin_pace or pace, pace)
+            if events.sources[events.source_of[row]] is None:
+                member.origin_pace = min(member.origin_pace or took / size, took / size)
         self._until_next -= 1
         if self._until_next <= 0:
             self._compare(peers)
