@@ -88,6 +88,19 @@ class OrderFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkLost:
+    """A chunk that this node said it holds is missing again, and no order made it so: it is damaged
+    on the disk, or differs from a checksum that was pinned later.
+
+    The node asks for it again by itself, and does not report that request's end. An order for the
+    chunk is carried out and reported as any other; it is answered by the node's own request where
+    that is under way.
+    """
+
+    chunk: ChunkIndex
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectLanded:
     """An object is whole and verified at its destination, and unpacked where that was asked."""
 
@@ -108,7 +121,7 @@ class ObjectFailed:
     chunks_suspect: bool = False
 
 
-NodeEvent = ChunkHeld | OrderFailed | ObjectLanded | ObjectFailed
+NodeEvent = ChunkHeld | OrderFailed | ChunkLost | ObjectLanded | ObjectFailed
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,9 +191,10 @@ impl Store {
     }
 
     /// The chunk was bad: it is missing again, in the journal too, and no longer pinned. An object
-    /// that had landed with it is open again with all of its chunks missing.
-    pub fn discard(&self, chunk: ChunkIndex) {
-        self.inner.discard(chunk);
+    /// that had landed with it is open again with all of its chunks missing. All chunks that were
+    /// held and are not any more.
+    pub fn discard(&self, chunk: ChunkIndex) -> Vec<ChunkIndex> {
+        self.inner.discard(chunk)
     }
 
     /// Held chunks that turned out to be damaged on the disk since the last call: they are missing
