@@ -17,6 +17,8 @@ FADING = 0.9
 DRIFT = 0.05
 FIRST_READS = 4
 """Origin orders of a node that nothing is known of."""
+GAIN = 2.0
+"""How much more may be under way than the rates and delays seen ask for."""
 ROUND_TRIP = 2.0
 """Report intervals from the arrival of a chunk to the arrival of the order that follows it."""
 
@@ -68,7 +70,7 @@ def node_window(member: Member, chunk_bytes: float) -> int:
     if not member.origin_pace or member.down is None or member.interval_s is None:
         return FIRST_READS
     delay = member.origin_pace * chunk_bytes + ROUND_TRIP * member.interval_s
-    return max(FIRST_READS, math.ceil(2 * member.down * delay / chunk_bytes))
+    return max(FIRST_READS, math.ceil(GAIN * delay * member.down / chunk_bytes))
 
 
 def swarm_window(
@@ -78,11 +80,12 @@ def swarm_window(
 
     All nodes receive what some node reads, so more chunks on their way than a node receives at once
     would only slow each other down: as many as a node has slots, and what the fastest node
-    receives until new orders can be there.
+    receives until the first bytes of new orders can be there, with the same gain.
     """
     interval = speeds.interval_s or assumed_interval(settings, nodes)
     rate = speeds.down or settings.assumed_bytes_per_s
-    return settings.download_slots + math.ceil(ROUND_TRIP * interval * rate / chunk_bytes)
+    delay = speeds.origin_wait_s + ROUND_TRIP * interval
+    return settings.download_slots + math.ceil(GAIN * delay * rate / chunk_bytes)
 
 
 def assumed_interval(settings: SchedulerSettings, nodes: int) -> float:

@@ -6,6 +6,7 @@ from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.packed import PackedEvents, packed
 from xfd_api.reports import (
     ChunkHeld,
+    ChunkLost,
     Inventory,
     NodeEvent,
     NodeReport,
@@ -95,6 +96,8 @@ class Reports:
                 self._landed(member, event.object)
             elif isinstance(event, OrderFailed):
                 self.faults.order_failed(member, event, now)
+            elif isinstance(event, ChunkLost):
+                self.faults.chunk_lost(member, event.chunk)
             elif isinstance(event, ObjectFailed):
                 self.faults.object_failed(member, event)
         if report.full is not None:

@@ -13,7 +13,7 @@ Rates that were told (`NodeTraits`) go before all that.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from xfd_api.ids import NodeId
 from xfd_api.packed import PackedEvents
@@ -31,6 +31,10 @@ ALIKE = 0.5
 ALIKE_AGAIN = 0.7
 """A node that counted as slow is fast again above this."""
 LEAST_SHARE = 1 / 64
+SLOWLY = 0.05
+"""Share of the newest measurement in a moving average."""
+USUAL_ORIGIN_WAIT_S = 0.05
+"""What S3 takes to a first byte."""
 LEAST_SECONDS = 1e-4
 MOST = 0.5
 
@@ -41,6 +45,7 @@ class Speeds:
     Attributes:
         down: the most that a node receives, bytes per second; 0 until it is known.
         interval_s: the shortest time between two reports of a node; 0 until it is known.
+        origin_wait_s: from a request to the origin to its first byte, on average.
         sampled: chunks with none of these bits in their index are looked at.
         fast_ones_suffice: whether the nodes that count as fast have most of the swarm's uplink.
             Where they do not, classes are of no use for a tree: the few at its top would carry
@@ -52,6 +57,7 @@ class Speeds:
         self.best_down = 0.0
         self.down = 0.0
         self.interval_s = 0.0
+        self.origin_wait_s = USUAL_ORIGIN_WAIT_S
         self.sampled = 0
         self.fast_ones_suffice = True
         self._usual: float | None = None
@@ -61,11 +67,13 @@ class Speeds:
         """The catalog has so many chunks now."""
         self.sampled = (1 << max(0, (chunks // CHUNKS).bit_length() - 1)) - 1
 
-    def told(self, member: Member) -> None:
-        """A node joined; its traits may say how fast it is."""
+    def told(self, member: Member, members: Iterable[Member]) -> None:
+        """A node joined; its traits may say how fast it is, and that others are not."""
+        before = self.best_up, self.best_down
         self.best_up = max(self.best_up, member.traits.up_bytes_per_s or 0.0)
         self.best_down = max(self.best_down, member.traits.down_bytes_per_s or 0.0)
-        self.judge(member)
+        for one in members if (self.best_up, self.best_down) != before else (member,):
+            self.judge(one)
 
     def sample(
         self, member: Member, events: PackedEvents, at_once: int, peers: Mapping[NodeId, Member]
@@ -86,6 +94,8 @@ class Speeds:
             member.pace = followed(member.pace, pace, member.samples)
             member.samples += 1
             if events.sources[events.source_of[row]] is None:
+                waited = events.seconds[row] - events.transfer_seconds[row]
+                self.origin_wait_s += SLOWLY * (waited - self.origin_wait_s)
                 member.origin_pace = min(member.origin_pace or took / size, took / size)
         self._until_next -= 1
         if self._until_next <= 0:

@@ -26,6 +26,7 @@ from xfd_api.errors import XfdError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
 from xfd_api.orders import Cancel, Fetch
 from xfd_scheduler.backoff import Alarms
+from xfd_scheduler.bits import positions
 from xfd_scheduler.catalog import ChunkIndexer
 from xfd_scheduler.member import Member
 from xfd_scheduler.rarity import Rarity
@@ -358,6 +359,14 @@ class Swarm:
         slots = self.settings.download_slots
         more = min(member.origin_orders + count, slots) - min(member.origin_orders, slots)
         return self.origin_load + more <= self.settings.origin_slots
+
+    def below(self, node: int, chunk: int) -> int:
+        """Nodes whose way to the chunk leads through this one, itself included; bit set."""
+        found = 1 << node
+        for other in positions(self.pending[chunk] & ~found):
+            if not self.is_rooted(other, chunk, node):
+                found |= 1 << other
+        return found
 
     def is_rooted(self, node: int, chunk: int, without: int) -> bool:
         """Whether the chunk reaches `node` by a way of running orders that avoids `without`."""
