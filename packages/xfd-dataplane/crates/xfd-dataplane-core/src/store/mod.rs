@@ -44,6 +44,7 @@ mod stock;
 mod tree;
 
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use crate::decides::ledger::Refusal;
@@ -60,6 +61,12 @@ use crate::model::{
 use crate::stats::Stats;
 use account::Inner;
 use slot::locked;
+
+/// Where the record of a file, or the manifest of a prefix's folder, is.
+#[must_use]
+pub fn record_path(destination: &Path) -> PathBuf {
+    paths::beside(destination, paths::RECORD)
+}
 
 /// How a store works.
 #[derive(Clone, Debug)]
