@@ -22,6 +22,10 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "tests", "rust", "stubs", "integration"]
 
+# Ray starts many processes; without bytecode each one compiles all of Ray anew, which takes longer
+# than what is tested or measured.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 ROOT = Path(__file__).parent
 PACKAGES = ("xfd-api", "xfd-scheduler", "xfd-dataplane", "xfd-ray", "xfd-pipelines")
 SOURCES = [
