@@ -40,6 +40,7 @@ mod resume;
 mod room;
 mod slot;
 mod stock;
+mod target;
 mod tree;
 
 use std::ops::Range;
