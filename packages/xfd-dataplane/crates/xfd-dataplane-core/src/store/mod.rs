@@ -29,6 +29,7 @@ mod journal;
 mod land;
 mod lease;
 mod leave;
+mod listing;
 mod lock;
 mod manifest;
 mod pack_journal;
