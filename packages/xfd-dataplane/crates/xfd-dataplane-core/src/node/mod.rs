@@ -188,7 +188,10 @@ impl Node {
         swarm.add_stores(stores);
         let inventory = swarm.store.extend(catalog)?;
         for object in swarm.store.ready() {
-            swarm.land(object);
+            // One with a bad chunk would only fail once more; it lands when a chunk came anew.
+            if !swarm.is_suspect(object) {
+                swarm.land(object);
+            }
         }
         Ok(inventory)
     }

@@ -188,6 +188,7 @@ impl Shared {
                     report_held(swarm, other, &shared);
                 }
                 for object in held.whole {
+                    swarm.set_suspect(object, false);
                     swarm.land(object);
                 }
             }
