@@ -1,96 +1,88 @@
-"""Runs scenarios side by side and prints the table: `python -m benchmarks.cluster --help`."""
+"""The cluster benchmark: scenarios on a cluster in a box, contenders side by side.
+
+`python -m benchmarks.cluster 4-nodes 2000-files --rounds 3 --json results.json` runs, prints a
+table for each scenario, and adds its rows to the file: a long benchmark can be run in pieces.
+`python -m benchmarks.cluster --report results.json` prints the tables of all pieces again and draws
+the chart beside the file. `--list` tells scenarios, contenders and goals.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
-import statistics
+import signal
 import sys
-import tempfile
 from pathlib import Path
 
-from benchmarks.cluster.bed import S3_HOST, Bed, BedError
-from benchmarks.cluster.contenders import WARM_SET, available
-from benchmarks.cluster.rig import Rig
-from benchmarks.cluster.scenarios import SCENARIOS, Scenario
+from benchmarks.cluster.bed import BedError, refuse_where_impossible
+from benchmarks.cluster.contenders import contender, fitting
+from benchmarks.cluster.measure import measure
+from benchmarks.cluster.report import described, draw, load, save, summary, table
+from benchmarks.cluster.scenarios import SCENARIOS
+
+ONLY = """see --list; 'xfd warm {"durability": "none"}' is a call with options"""
 
 
 def main() -> int:
-    """Prints one table for each scenario that is named."""
-    contenders = available()
-    parser = argparse.ArgumentParser(prog="benchmarks.cluster", description=__doc__)
-    parser.add_argument("scenarios", nargs="*", default=["4-nodes"], help=", ".join(SCENARIOS))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="*", default=list(contenders), help=", ".join(contenders))
-    parser.add_argument("--json", type=Path, help="write every measurement there")
-    options = parser.parse_args()
-    measured = []
+    """Runs what the command line names."""
+    options = _parser().parse_args()
+    if options.list:
+        for shape in SCENARIOS.values():
+            print(f"{described(shape)}\n    {shape.goals}\n    {', '.join(fitting(shape))}")
+        return 0
+    if options.report is not None:
+        rows = load(options.report)
+        print(summary(rows))
+        for name in SCENARIOS:
+            if any(row.scenario == name for row in rows):
+                print(table(name, rows))
+        draw(rows, options.report.with_suffix(".svg"))
+        return 0
     try:
-        for name in options.scenarios:
-            rows = measure(SCENARIOS[name], options.rounds, options.only)
-            measured.append({"scenario": name, "rows": rows})
-            print(table(SCENARIOS[name], rows), flush=True)
+        refuse_where_impossible()
+        # Without this the signal would end Python before the bed is removed.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        return _run(options)
     except BedError as error:
         print(error, file=sys.stderr)
         return 1
-    if options.json is not None:
-        options.json.write_text(json.dumps(measured, indent=1))
+
+
+def _run(options: argparse.Namespace) -> int:
+    unknown = set(options.scenarios) - set(SCENARIOS)
+    if unknown:
+        raise BedError(
+            f"No such scenario: {', '.join(sorted(unknown))}; --list tells which there are"
+        )
+    shapes = [SCENARIOS[name] for name in options.scenarios or ["4-nodes"]]
+    chosen = {shape.name: options.only or fitting(shape, ours=options.ours) for shape in shapes}
+    for name in options.only or ():
+        contender(name)
+    known = [] if options.json is None else load(options.json)
+    for shape, rows in measure(shapes, options.rounds, chosen, options.timeline):
+        print(table(shape.name, rows), flush=True)
+        known += rows
+        if options.json is not None:
+            save(known, options.json)
+            draw(known, options.json.with_suffix(".svg"))
     return 0
 
 
-def measure(shape: Scenario, rounds: int, names: list[str]) -> dict[str, dict[str, list[float]]]:
-    """Seconds and bytes at the object store's link, by contender, one value a round."""
-    contenders = available()
-    logs = Path(tempfile.mkdtemp(prefix="xfd-bench-", dir="/var/tmp"))
-    rows: dict[str, dict[str, list[float]]] = {
-        name: {"seconds": [], "s3_bytes": []} for name in names
-    }
-    with Bed(shape.nodes, shape.mbit, shape.s3_mbit) as bed:
-        for host, mbit in shape.slow:
-            bed.limit(host, mbit)
-        rig = Rig(bed, shape, logs)
-        rig.start_s3()
-        rig.start_ray()
-        rig.make_set("set")
-        rig.make_warm_set(WARM_SET)
-        for place in range(rounds):
-            for name in names:
-                folder = f"round-{place}-{name.replace(' ', '-')}"
-                before = bed.link_bytes(S3_HOST).sent
-                seconds = contenders[name](rig, "set", folder)
-                rows[name]["seconds"].append(seconds)
-                rows[name]["s3_bytes"].append(bed.link_bytes(S3_HOST).sent - before)
-                hosts = ["n0"] if name == "floor" else bed.hosts
-                if wrong := list(rig.wrong_files("set", folder, hosts)):
-                    raise BedError(f"{name} left wrong files: {wrong[:5]}; logs in {logs}")
-                for host in bed.hosts:
-                    for path in bed.data(host).glob(f"{folder}*"):
-                        shutil.rmtree(path)
-                print(f"  round {place} {name}: {seconds:.2f} s", file=sys.stderr, flush=True)
-    shutil.rmtree(logs)
-    return rows
-
-
-def table(shape: Scenario, rows: dict[str, dict[str, list[float]]]) -> str:
-    """The scenario's rows as Markdown: medians, and ratios to the floor."""
-    base = statistics.median(rows["floor"]["seconds"]) if "floor" in rows else None
-    lines = [
-        f"\n### {shape.name}: {shape.files} x {shape.size} bytes, {shape.nodes} nodes of "
-        f"{shape.mbit} Mbit/s",
-        "| what | median s | min | max | x floor | bytes at S3's link / catalog |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, row in rows.items():
-        seconds = row["seconds"]
-        middle = statistics.median(seconds)
-        ratio = f"{middle / base:.3f}" if base else ""
-        sent = statistics.median(row["s3_bytes"]) / shape.total_bytes
-        lines.append(
-            f"| {name} | {middle:.2f} | {min(seconds):.2f} | {max(seconds):.2f} | {ratio} "
-            f"| {sent:.3f} |"
-        )
-    return "\n".join(lines)
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.cluster",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("scenarios", nargs="*", metavar="SCENARIO", help="4-nodes where none is named")
+    add("--rounds", type=int, default=3)
+    add("--ours", action="store_true", help="xfd and what it is compared with by the goals")
+    add("--only", nargs="*", metavar="CONTENDER", help=ONLY)
+    add("--json", type=Path, metavar="FILE", help="add the rows to this file, draw its chart")
+    add("--timeline", type=Path, metavar="FOLDER", help="tell and draw every order of xfd's runs")
+    add("--report", type=Path, metavar="FILE", help="tables and chart of this file; runs nothing")
+    add("--list", action="store_true", help="tell what there is")
+    return parser
 
 
 if __name__ == "__main__":

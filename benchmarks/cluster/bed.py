@@ -1,14 +1,15 @@
 """A cluster in a box: hosts as network namespaces on one bridge, each link with a rate limit.
 
 Every host has an address, a host name, and a `/tmp` and `/data` of its own (bind mounts that end
-with its processes). One more host, `s3`, is for the object store. Needs root and iproute2; all of
-it is removed when the `with` block ends, also after an exception or a signal that Python sees, and
-what a killed run left behind is removed at the next start.
+with its processes). One more host, `s3`, is for the object store. Needs root and iproute2. A guard,
+a process of its own, removes all of it when the `with` block ends or this process does, however it
+ends. There is one bed at a time; a second one is refused.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ from pathlib import Path
 NETWORK = "10.78.0"
 S3_HOST = "s3"
 PREFIX = "xfdbed"
+LOCK = f"/var/tmp/{PREFIX}.lock"
 BRIDGE = f"{PREFIX}-hub"
 
 ENTER = """
@@ -56,17 +58,38 @@ def refuse_where_impossible() -> None:
 
 
 class Bed:
-    """N hosts `n0` ... and the host `s3`."""
+    """N hosts `n0` ... and the host `s3`.
+
+    Attributes:
+        rates: Mbit/s of each host's link, both ways; 0 for no limit.
+    """
 
     def __init__(self, nodes: int, mbit: int, s3_mbit: int | None = None) -> None:
         self.hosts = [f"n{place}" for place in range(nodes)]
-        self._mbit = dict.fromkeys(self.hosts, mbit)
-        self._mbit[S3_HOST] = mbit if s3_mbit is None else s3_mbit
-        self._folder = Path(tempfile.mkdtemp(prefix="xfdbed-", dir="/var/tmp"))
+        self.rates = dict.fromkeys(self.hosts, mbit)
+        self.rates[S3_HOST] = mbit if s3_mbit is None else s3_mbit
+        self._folder = Path()
+        self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Bed:
         refuse_where_impossible()
-        remove_leftovers()
+        # Held by the guard from here on, until nothing of the bed is left.
+        lock = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove_leftovers()
+            self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-", dir="/var/tmp"))
+            # The guard's standard input ends with this process, or in `__exit__`.
+            self._guard = subprocess.Popen(
+                [sys.executable, __file__, str(self._folder)],
+                stdin=subprocess.PIPE,
+                start_new_session=True,
+                pass_fds=[lock],
+            )
+        except BlockingIOError:
+            raise BedError(f"There is another bed on this machine ({LOCK} is locked)") from None
+        finally:
+            os.close(lock)
         try:
             self._make()
         except BaseException:
@@ -75,8 +98,9 @@ class Bed:
         return self
 
     def __exit__(self, *_: object) -> None:
-        remove_leftovers()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._guard is not None and self._guard.stdin is not None:
+            self._guard.stdin.close()
+            self._guard.wait()
 
     def address(self, host: str) -> str:
         """The host's IPv4 address."""
@@ -103,6 +127,28 @@ class Bed:
                 stderr=sink,
                 env={**os.environ, **(env or {})},
                 start_new_session=True,
+            )
+
+    def converse(
+        self, host: str, command: Sequence[str], *, env: Mapping[str, str] | None = None, log: Path
+    ) -> subprocess.Popen[str]:
+        """Starts a command on a host whose standard input and output are ours, line by line."""
+        with log.open("ab") as sink:
+            return subprocess.Popen(
+                self.argv(host, command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=sink,
+                env={**os.environ, **(env or {})},
+                text=True,
+                bufsize=1,
+            )
+
+    def start_on_bridge(self, command: Sequence[str], output: Path) -> subprocess.Popen[bytes]:
+        """Starts a command where every host's link can be seen; its output goes to a file."""
+        with output.open("wb") as sink:
+            return subprocess.Popen(
+                ["ip", "netns", "exec", BRIDGE, *command], stdin=subprocess.DEVNULL, stdout=sink
             )
 
     def run(
@@ -140,7 +186,8 @@ class Bed:
         return LinkBytes(received, sent)
 
     def limit(self, host: str, mbit: int) -> None:
-        """Sets the host's rate, both ways; 0 for no limit."""
+        """Sets the host's rate in Mbit/s, both ways; 0 for no limit."""
+        self.rates[host] = mbit
         shape = ["root", "tbf", "rate", f"{mbit}mbit", "burst", "256kb", "latency", "100ms"]
         for namespace, device in ((_namespace(host), "eth0"), (BRIDGE, _port(host))):
             if mbit:
@@ -154,7 +201,7 @@ class Bed:
         _ip("netns", "add", BRIDGE)
         _ip("-n", BRIDGE, "link", "add", "br0", "type", "bridge")
         _ip("-n", BRIDGE, "link", "set", "br0", "up")
-        for host, mbit in self._mbit.items():
+        for host, mbit in list(self.rates.items()):
             self._make_host(host)
             self.limit(host, mbit)
 
@@ -210,3 +257,14 @@ def _run(*command: str) -> str:
     if done.returncode != 0:
         raise BedError(f"{' '.join(command)}: {done.stderr.strip()}")
     return done.stdout
+
+
+def guard(folder: Path) -> None:
+    """Waits until nobody holds the other end of the standard input, and removes the bed."""
+    sys.stdin.buffer.read()
+    remove_leftovers()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    guard(Path(sys.argv[1]))

@@ -6,16 +6,22 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.cluster.bed import S3_HOST, Bed, BedError
 from benchmarks.cluster.scenarios import Scenario
 
 BUCKET = "bench"
+WARM_SET = "warm"
+WARM_BYTES = 2**20
+PLAIN = "/data/plain"
+"""Where the object store's host has the sets as files."""
 S3_PORT = 8333
 RAY_PORT = 6379
 KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_REGION": "us-east-1"}
+RAY_STARTS = 3
 OBJECT_STORE_BYTES = 700 * 2**20
 BIN = Path(sys.executable).parent
 
@@ -23,11 +29,10 @@ DRIVERS = Path(__file__).parent / "drivers"
 
 
 class Rig:
-    """A bed with its servers up. Objects of a scenario lie under prefixes `set-0`, `set-1` ..."""
+    """A bed with its servers up. Objects of a scenario lie under its name as their prefix."""
 
-    def __init__(self, bed: Bed, scenario: Scenario, logs: Path) -> None:
+    def __init__(self, bed: Bed, logs: Path, *, traced: bool = False) -> None:
         self.bed = bed
-        self.scenario = scenario
         self.logs = logs
         self.endpoint = f"http://{bed.address(S3_HOST)}:{S3_PORT}"
         self.environment = {
@@ -40,7 +45,9 @@ class Rig:
             "XFD_ROOT": "/data/xfd",
             "PATH": f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin",
         }
-        self._sums: dict[str, dict[str, str]] = {}
+        if traced:
+            self.environment["XFD_TRACE"] = "/data/trace"
+        self._sums: dict[str, dict[str, dict[str, str]]] = {}
 
     def start_s3(self) -> None:
         """Starts SeaweedFS and waits until it answers."""
@@ -64,37 +71,49 @@ class Rig:
                 *("--num-cpus=2", f"--object-store-memory={OBJECT_STORE_BYTES}"),
                 "--include-dashboard=false" if host == "n0" else "--num-gpus=0",
             ]
-            self.bed.start(host, command, env=self.environment, log=self.logs / f"ray-{host}.log")
-            # One after the other: all at once on few cores, Ray gives some of them up.
-            self._wait_for_raylet(host)
+            # One after the other: all at once on few cores, Ray gives some of them up. On a machine
+            # that is busy it does so even with one.
+            if not any(self._starts(host, command) for _ in range(RAY_STARTS)):
+                raise BedError(f"Ray on {host} did not come up; see {self.logs}")
 
-    def make_set(self, name: str) -> None:
-        """Uploads the scenario's objects under a prefix."""
-        shape = self.scenario
-        self._make(name, shape.files, shape.size, unpack=shape.unpack)
+    def make_set(self, shape: Scenario) -> None:
+        """Uploads the scenario's objects under a prefix, if they are not there yet."""
+        self._make(shape.name, shape.files, shape.size, unpack=shape.unpack)
 
-    def make_warm_set(self, name: str) -> None:
+    def make_warm_set(self) -> None:
         """Uploads one small object, for calls that only start the workers."""
-        self._make(name, 1, 2**20, unpack=False)
+        self._make(WARM_SET, 1, WARM_BYTES, unpack=False)
 
     def _make(self, name: str, files: int, size: int, *, unpack: bool) -> None:
+        if name in self._sums:
+            return
         script = str(DRIVERS / "make_objects.py")
         numbers = [str(files), str(size), str(int(unpack))]
         local = f"http://127.0.0.1:{S3_PORT}"
-        text = self.bed.run(
-            S3_HOST, [sys.executable, script, local, BUCKET, name, *numbers], env=KEYS
-        )
+        command = [sys.executable, script, local, BUCKET, name, *numbers, f"{PLAIN}/{name}"]
+        text = self.bed.run(S3_HOST, command, env=KEYS)
         self._sums[name] = json.loads(text.strip().splitlines()[-1])
 
-    def wrong_files(self, name: str, folder: str, hosts: Sequence[str]) -> Iterator[str]:
-        """Files of a set that are missing or differ on some host, below `/data/<folder>`."""
-        for host in hosts:
-            for file, expected in self._sums[name].items():
-                path = self.bed.data(host) / folder / file
-                if not path.exists():
-                    yield f"{host}:{path.name} is missing"
-                elif _sha256(path) != expected:
-                    yield f"{host}:{path.name} differs"
+    def wrong_files(
+        self, name: str, folder: str, hosts: Sequence[str], *, unpacked: bool
+    ) -> list[str]:
+        """Files of a set that are missing or differ on some host, below `/data/<folder>`.
+
+        Where the set is an archive that was to be unpacked, its entries below `/data/<folder>-tree`
+        as well.
+        """
+        wanted = [(folder, "files"), *([(f"{folder}-tree", "entries")] if unpacked else [])]
+
+        def look(host: str) -> list[str]:
+            return [
+                f"{host}:{path} is {'wrong' if path.exists() else 'missing'}"
+                for below, kind in wanted
+                for file, expected in self._sums[name][kind].items()
+                if not _has_sum(path := self.bed.data(host) / below / file, expected)
+            ]
+
+        with ThreadPoolExecutor(2) as pool:
+            return [wrong for told in pool.map(look, hosts) for wrong in told]
 
     def _wait_for_s3(self) -> None:
         probe = ["bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{S3_PORT}"]
@@ -108,10 +127,17 @@ class Rig:
 
         self._wait_until(answers, "S3")
 
-    def _wait_for_raylet(self, host: str) -> None:
-        # Ray's own word that it is up; a driver that connects before it may hang.
+    def _starts(self, host: str, command: Sequence[str]) -> bool:
         log = self.logs / f"ray-{host}.log"
-        self._wait_until(lambda: b"Ray runtime started" in log.read_bytes(), f"Ray on {host}")
+        log.unlink(missing_ok=True)
+        process = self.bed.start(host, command, env=self.environment, log=log)
+
+        def is_decided() -> bool:
+            # Ray's own word that it is up; a driver that connects before it may hang.
+            return b"Ray runtime started" in log.read_bytes() or process.poll() is not None
+
+        self._wait_until(is_decided, f"Ray on {host}")
+        return process.poll() is None
 
     def _wait_until(self, ready: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + 120
@@ -121,6 +147,8 @@ class Rig:
             time.sleep(0.1)
 
 
-def _sha256(path: Path) -> str:
+def _has_sum(path: Path, expected: str) -> bool:
+    if not path.exists():
+        return False
     with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
+        return hashlib.file_digest(source, "sha256").hexdigest() == expected

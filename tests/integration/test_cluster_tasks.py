@@ -55,6 +55,22 @@ def test_only_selected_nodes_get_the_files(bucket: str, place: str, driver: RayC
         xfd_ray.download_distributed(request(place), store, nodes={"pool": "none"})
 
 
+def test_a_node_learns_nothing_of_what_only_another_one_wants(
+    bucket: str, place: str, driver: RayCluster, s3_server: S3Server
+) -> None:
+    store = ObjectStoreConfig.make_for_s3(bucket)
+    one, other = request(place), request(place, "copy")
+    first, second = driver.nodes[0], driver.nodes[1]
+    with xfd_ray.distribution([*one, *other], store, nodes=[first.id]):
+        xfd_ray.download_distributed(other, store, nodes=[second.id])
+        names = {path.name for path in (driver.roots[1] / place).iterdir()}
+        assert {name for name in names if "big" in name} == set()
+        assert (driver.roots[1] / place / "copy").read_bytes() == BODY
+        # The rest comes later, from a catalog with the first part's gap in it.
+        report = xfd_ray.download_distributed(one, store, nodes=[second.id])
+        assert (report.origin_bytes, report.peer_bytes) == (0, SIZE)
+
+
 def test_a_task_finds_its_files_on_its_node(
     bucket: str, place: str, driver: RayCluster, s3_server: S3Server
 ) -> None:

@@ -1,9 +1,11 @@
 """Distributes one set by xfd and prints what it took. Runs on a host of the bed."""
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import ray
 
@@ -16,37 +18,77 @@ from xfd_api import (
     UnpackOptions,
 )
 
+KEEP_S = 60.0
+"""Of calls that only prepare: their workers are still there when the clock starts."""
 
-def requests(name: str, folder: str, files: int, *, unpack: bool) -> list[DownloadRequest]:
-    """One object by its key, several by their prefix."""
-    if files > 1:
-        prefix = PrefixDownloadRequest(uri=f"{name}/", destination=Path("/data") / folder)
-        return [DownloadRequest(value=prefix)]
+LAST_KEEP_S = 0.5
+
+
+def requests(name: str, folder: str, plan: dict[str, Any]) -> list[DownloadRequest]:
+    """One object by its key, some by their keys, all by their prefix."""
+    target = Path("/data") / folder
+    if plan["keys"] is None and plan["files"] > 1:
+        value = PrefixDownloadRequest(uri=f"{name}/", destination=target)
+        return [DownloadRequest(value=value)]
     options = None
-    key = f"{name}/00000"
-    if unpack:
+    if plan["unpack"]:
         tree = Path("/data") / f"{folder}-tree"
         options = UnpackOptions(destination=tree, unpack_method="tar.gz")  # type: ignore[arg-type]
-    single = ObjectDownloadRequest(
-        uri=key, destination=Path("/data") / folder / "00000", unpack_options=options
-    )
-    return [DownloadRequest(value=single)]
+    return [
+        DownloadRequest(
+            value=ObjectDownloadRequest(
+                uri=f"{name}/{key:05}", destination=target / f"{key:05}", unpack_options=options
+            )
+        )
+        for key in plan["keys"] or [0]
+    ]
+
+
+def wait_for_the_end() -> None:
+    """Until there is no coordinator."""
+    while True:
+        try:
+            ray.get_actor("coordinator", namespace="xfd")
+        except ValueError:
+            return
+        time.sleep(0.1)
 
 
 def main() -> None:
-    """Arguments: bucket, set, folder, number of files, unpack 0/1, warm-up set or nothing."""
-    bucket, name, folder, files, unpack, warm_set = sys.argv[1:7]
-    store = ObjectStoreConfig.make_for_s3(bucket)
+    """Argument: the plan, see `contenders`."""
+    plan = json.loads(sys.argv[1])
+    store = ObjectStoreConfig.make_for_s3(plan["bucket"])
     ray.init(address="auto", log_to_driver=False)
-    if warm_set:
-        warm = requests(warm_set, f"{folder}-warm", 1, unpack=False)
-        xfd_ray.download_distributed(warm, store, keep_s=20)
-    wanted = requests(name, folder, int(files), unpack=unpack == "1")
-    started = time.perf_counter()
-    report = xfd_ray.download_distributed(wanted, store, keep_s=0.5)
-    elapsed = time.perf_counter() - started
-    nodes = {node.node[:6]: round(node.elapsed_s, 3) for node in report.nodes}
-    print(json.dumps({"elapsed_s": elapsed, "origin_bytes": report.origin_bytes, "nodes": nodes}))
+    wanted = requests(plan["name"], plan["folder"], plan)
+    options = plan["options"]
+    if plan["cached"]:
+        xfd_ray.download_distributed(wanted, store, keep_s=0, **options)
+        wait_for_the_end()
+    if plan["warm_set"]:
+        one = {**plan, "files": 1, "keys": None, "unpack": False}
+        warm = requests(plan["warm_set"], f"{plan['folder']}-warm-{os.getpid()}", one)
+        xfd_ray.download_distributed(warm, store, keep_s=KEEP_S, **options)
+    if plan["in_step"]:
+        print("ready", flush=True)
+        sys.stdin.readline()
+    if plan["idle_s"]:
+        with xfd_ray.distribution(wanted, store, keep_s=LAST_KEEP_S, **options):
+            time.sleep(2)
+            called_at, used = time.time(), time.process_time()
+            time.sleep(plan["idle_s"])
+            told: dict[str, Any] = {"cpu_s": time.process_time() - used, "returned_at": time.time()}
+    else:
+        called_at, used = time.time(), time.process_time()
+        report = xfd_ray.download_distributed(wanted, store, keep_s=LAST_KEEP_S, **options)
+        told = {
+            "cpu_s": time.process_time() - used,
+            "returned_at": time.time(),
+            "reported_s": report.elapsed_s,
+            "origin_bytes": report.origin_bytes,
+            "nodes": {node.node: node.elapsed_s for node in report.nodes},
+        }
+    hosts = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes()}
+    print(json.dumps({"called_at": called_at, "hosts": hosts, **told}))
 
 
 main()

@@ -146,3 +146,10 @@ def test_a_prefix_without_objects_is_not_found() -> None:
         build_catalog([prefix_lookup("nothing")], [[]])
 
     assert caught.value.object == "nothing"
+
+
+def test_a_chunk_size_that_makes_crumbs_is_refused_before_anything_is_cut() -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        catalog_of([8 * 2**30], 1)
+    assert caught.value.remedy == "Use 8590 bytes or more, or None"
+    assert len(catalog_of([3], 1).chunks) == 3

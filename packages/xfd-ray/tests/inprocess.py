@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,8 @@ class LocalCluster:
         planes: each node's data plane; made when its worker starts, and kept over its death.
         workers: all that were ever started.
         refuse: errors of nodes where no worker starts.
+        asked: how often a worker was to start, by node.
+        listing: cleared, nobody learns which nodes are alive.
     """
 
     def __init__(self, nodes: int, sizes: dict[str, int]) -> None:
@@ -77,7 +80,10 @@ class LocalCluster:
         self.live: list[NodeInfo] = []
         self.workers: list[LocalWorker] = []
         self.refuse: dict[NodeId, Exception] = {}
+        self.asked: Counter[str] = Counter()
         self.ended = asyncio.Event()
+        self.listing = asyncio.Event()
+        self.listing.set()
         self.prepare: Callable[[FakeDataPlane], None] = lambda plane: None
         for k in range(nodes):
             self.add_node(f"n{k}")
@@ -102,9 +108,11 @@ class LocalCluster:
         return [worker for worker in self.workers if worker.node == node][-1]
 
     async def live_nodes(self) -> tuple[NodeInfo, ...]:
+        await self.listing.wait()
         return tuple(self.live)
 
     async def start_worker(self, node: NodeInfo, terms: WorkerTerms) -> LocalWorker:
+        self.asked[node.id] += 1
         if node.id in self.refuse:
             raise self.refuse[node.id]
         worker = NodeWorker(node.id, node.host, data_plane=self._plane)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from inprocess import LocalCluster, lease, over, story, until
+from structlog.testing import capture_logs
 
 from xfd_api.errors import (
     AccessDeniedError,
     DiskFullError,
+    InternalError,
     NodeLostError,
     NoNodesError,
     ObjectNotFoundError,
+    PeerPortError,
     VersionMismatchError,
 )
 from xfd_api.ids import ChunkIndex
 from xfd_api.testing import FakeFault
 from xfd_ray.coordinator import Coordinator
+from xfd_ray.events import LIMITS_DIFFER
 from xfd_ray.terms import LeaseState, Limits
 
 MIB = 2**20
@@ -76,6 +81,23 @@ async def test_what_a_node_lost_comes_from_a_peer_that_looks_at_the_same_time():
 
 
 @story
+async def test_a_node_is_told_only_of_what_it_wants():
+    cluster = LocalCluster(2, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("both", "big", "other", nodes=["n0"]))
+    await over(coordinator, "both")
+    await coordinator.attach(lease("one", "other", nodes=["n1"]))
+    report = (await over(coordinator, "one")).report
+    assert report is not None
+    assert (report.origin_bytes, report.peer_bytes) == (0, 2 * MIB)
+    assert cluster.planes["n1"].destinations() == {"out/other"}
+    await coordinator.attach(lease("more", "big", nodes=["n1"]))
+    report = (await over(coordinator, "more")).report
+    assert report is not None
+    assert (report.origin_bytes, report.peer_bytes) == (0, 8 * MIB)
+
+
+@story
 async def test_two_drivers_that_want_the_same_get_it_fetched_once():
     cluster = LocalCluster(3, SIZES)
     cluster.prepare = lambda plane: setattr(plane, "paused", True)
@@ -95,6 +117,22 @@ async def test_two_drivers_that_want_the_same_get_it_fetched_once():
     assert not any(plane.left for plane in cluster.planes.values())
     await coordinator.detach("b")
     assert all(plane.left for plane in cluster.planes.values())
+
+
+@story
+async def test_limits_are_those_of_who_came_first_and_that_is_said():
+    cluster = LocalCluster(1, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    with capture_logs() as logged:
+        await coordinator.attach(lease("a", "big", limits=Limits(4, 10)))
+        await coordinator.attach(lease("b", "other", limits=Limits(4, 10)))
+        await coordinator.attach(lease("c", "other", limits=Limits(8, 10)))
+        await coordinator.attach(lease("task", "other", terms=None))
+        for name in ("a", "b", "c", "task"):
+            assert (await over(coordinator, name)).report is not None
+    assert cluster.asked == {"n0": 1}
+    told = [entry for entry in logged if entry["event"] == LIMITS_DIFFER]
+    assert [(entry["lease"], entry["log_level"]) for entry in told] == [("c", "warning")]
 
 
 @story
@@ -169,6 +207,23 @@ async def test_a_worker_that_dies_on_a_living_node_is_started_again():
 
 
 @story
+async def test_a_worker_that_falls_silent_is_replaced():
+    cluster = LocalCluster(2, SIZES)
+    cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xfd_ray.conversation.SILENCE_S", 0.1)
+        await coordinator.attach(lease("l", "big"))
+        await until(lambda: "n1" in cluster.planes and bool(cluster.planes["n1"].submitted))
+        cluster.planes["n1"].paused = False
+        cluster.worker_of("n1").slow["exchange"] = 3600
+        await until(lambda: cluster.asked["n1"] == 2)
+    report = (await over(coordinator, "l")).report
+    assert report is not None
+    assert [node.state for node in report.nodes] == ["done", "done"]
+
+
+@story
 async def test_answers_that_get_lost_are_given_again():
     cluster = LocalCluster(2, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)
@@ -232,6 +287,33 @@ async def test_a_node_of_other_versions_is_refused_by_name():
     error = (await over(coordinator, "l")).error
     assert isinstance(error, VersionMismatchError)
     assert error.node == "n1"
+
+
+@story
+async def test_a_worker_that_cannot_start_is_not_tried_again_and_the_others_finish():
+    cluster = LocalCluster(2, SIZES)
+    broken = InternalError("A process of xfd could not start: ValueError: bad", node="n1")
+    cluster.refuse[cluster.live[1].id] = broken
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("l", "big"))
+    status = await over(coordinator, "l")
+    assert isinstance(status.error, InternalError)
+    assert cluster.asked == {"n0": 1, "n1": 1}
+    assert cluster.planes["n0"].counted.origin_bytes == 8 * MIB
+
+
+@story
+async def test_a_node_that_was_refused_is_tried_again_for_a_later_lease():
+    cluster = LocalCluster(2, SIZES)
+    cluster.refuse[cluster.live[1].id] = PeerPortError("no port is free", node="n1")
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("held", "big"))
+    assert isinstance((await over(coordinator, "held")).error, PeerPortError)
+    cluster.refuse.clear()
+    await coordinator.attach(lease("later", "big"))
+    report = (await over(coordinator, "later")).report
+    assert report is not None
+    assert [node.state for node in report.nodes] == ["done", "done"]
 
 
 @story

@@ -11,6 +11,7 @@ from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_pro
 from xfd_api.testing import FakeOrigin
 from xfd_ray.wants import WantedUnion
 
+MIB = 2**20
 STORE = by_profile(ObjectStoreConfig.make_for_s3("bucket"))
 
 
@@ -103,3 +104,24 @@ def test_a_prefix_and_one_of_its_objects_are_one_file(origin):
 def _profile(key: str) -> ObjectStoreConfigByProfile:
     config = ObjectStoreConfig.make_for_s3("b", access_key_id=key, secret_access_key="s")
     return ObjectStoreConfigByProfile({"p": config})
+
+
+def test_a_part_can_be_cut_down_to_what_a_node_wants(origin):
+    big = FakeOrigin({"a": 5 * MIB, "b": 5 * MIB, "dir/c": 30, "dir/d": 40, "dir/e/": 0})
+    prefix = DownloadRequest(PrefixDownloadRequest("dir", Path("out/dir")))
+    grown = add(WantedUnion(), big, [one("a"), one("b"), prefix]).grown
+    assert grown is not None
+    whole = {item.found.key: item.index for item in grown.catalog.objects}
+
+    def keys(*wanted: str) -> list[str]:
+        part = grown.only(tuple(whole[key] for key in wanted))
+        assert {span.object for chunk in part.catalog.chunks for span in chunk.spans} == {
+            item.index for item in part.catalog.objects if not item.is_directory
+        }
+        return [item.found.key for item in part.catalog.objects]
+
+    assert keys("b") == ["b"]
+    assert keys("dir/d") == ["dir/c", "dir/d"]  # they share a pack
+    assert keys("a", "dir/e/") == ["a", "dir/e/"]
+    assert grown.only((whole["b"],)) is grown.only((whole["b"],))
+    assert grown.only(tuple(whole.values())) is grown

@@ -29,6 +29,8 @@ CHUNKS_PER_OBJECT = 256
 PACKED_BELOW_BYTES = 2 * MIB
 PACK_BYTES = 8 * MIB
 OBJECTS_PER_PACK = 1024
+CHUNKS_AT_MOST = 1_000_000
+"""Of one catalog: what every node and the scheduler keep in memory for each chunk adds up."""
 
 _OUR_FILES = re.compile(r"\.(.+?)\.xfd(?:\.new|-part|-journal|-lock|-tree.*)?", re.DOTALL)
 """Names of the data plane's own files beside a destination, whose name is the group."""
@@ -68,7 +70,8 @@ def build_catalog(
         first_chunk: index of the first chunk, likewise.
 
     Raises:
-        InvalidRequestError: `chunk_size_bytes` is not between 1 and 100 MiB.
+        InvalidRequestError: `chunk_size_bytes` is not between 1 and 100 MiB, or would make more
+            than `CHUNKS_AT_MOST` chunks.
         ObjectNotFoundError: a lookup found nothing.
         UnsafePathError: a key cannot be a path below its destination.
         DestinationConflictError: two objects want one place.
@@ -80,6 +83,8 @@ def build_catalog(
         )
     objects = _without_repeats(_objects(lookups, found), first_object)
     refuse_conflicts(objects)
+    if chunk_size_bytes is not None:
+        _refuse_crumbs(objects, chunk_size_bytes)
     return Catalog(
         objects=objects,
         chunks=tuple(cut(objects, chunk_size_bytes, first_chunk)),
@@ -154,6 +159,16 @@ def refuse_conflicts(objects: Sequence[CatalogObject]) -> None:
             for long in owner:
                 if len(long) > len(neighbour) and _is_name_after(shortened[1], long):
                     raise _conflict(place, owner[long], item)
+
+
+def _refuse_crumbs(objects: Sequence[CatalogObject], chunk_size_bytes: int) -> None:
+    total = sum(item.found.size for item in objects)
+    if total // chunk_size_bytes > CHUNKS_AT_MOST:
+        raise InvalidRequestError(
+            f"chunk_size_bytes is {chunk_size_bytes}, which cuts {total} bytes into more than "
+            f"{CHUNKS_AT_MOST} chunks",
+            remedy=f"Use {-(-total // CHUNKS_AT_MOST)} bytes or more, or None",
+        )
 
 
 def _places(item: CatalogObject) -> Iterator[str]:

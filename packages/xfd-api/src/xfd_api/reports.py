@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Literal
 
 from xfd_api.errors import XfdError
@@ -146,6 +148,12 @@ class NodeCounters:
     unpacked_entries: int = 0
     unpacked_bytes: int = 0
 
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return NodeCounters, _counters(self)
+
+
+_counters = attrgetter(*(each.name for each in fields(NodeCounters)))
+
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
@@ -153,15 +161,22 @@ class NodeReport:
 
     Attributes:
         seq: one more than in the node's report before; a gap asks for a full one.
-        events: what happened since the report before, in order.
+        events: what happened since the report before, in order; a `packed.PackedEvents` once it
+            has been pickled.
         counters: as they are now.
         full: set on the first report and after a gap: all that the node holds.
     """
 
     seq: int
-    events: tuple[NodeEvent, ...]
+    events: Sequence[NodeEvent]
     counters: NodeCounters = NodeCounters()
     full: Inventory | None = None
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        # Here, because `packed` builds on this module.
+        from xfd_api.packed import packed
+
+        return NodeReport, (self.seq, packed(self.events), self.counters, self.full)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from xfd_api import paths
 from xfd_api.catalog import build_catalog
@@ -29,31 +30,10 @@ LOOK_AGAIN_S = 0.5
 OnProgress = Callable[[Progress], None]
 
 
-def node_settings(
-    *,
-    node_parallelism: int | None = None,
-    memory_budget_bytes: int | None = None,
-    origin_bytes_per_s: int | None = None,
-    download_bytes_per_s: int | None = None,
-    attempts: int | None = None,
-    connect_timeout_s: float | None = None,
-    read_timeout_s: float | None = None,
-    unpack_caps: UnpackCaps | None = None,
-    verify_whole: bool = False,
-) -> NodeSettings:
-    """Settings of this host's data plane; None is the default of `NodeSettings`."""
-    given = {
-        "node_parallelism": node_parallelism,
-        "memory_budget_bytes": memory_budget_bytes,
-        "origin_bytes_per_s": origin_bytes_per_s,
-        "download_bytes_per_s": download_bytes_per_s,
-        "attempts": attempts,
-        "connect_timeout_s": connect_timeout_s,
-        "read_timeout_s": read_timeout_s,
-        "unpack_caps": unpack_caps,
-    }
+def node_settings(**given: Any) -> NodeSettings:
+    """Settings of this host's data plane: the attributes of `NodeSettings` that are not None."""
     known = {name: value for name, value in given.items() if value is not None}
-    return NodeSettings(root=str(paths.root()), verify_whole=verify_whole, **known)  # type: ignore[arg-type]
+    return NodeSettings(root=str(paths.root()), **known)
 
 
 @contextlib.contextmanager

@@ -1,15 +1,21 @@
 """Distributes large files to every node of a Ray cluster, each chunk leaving the store once."""
 
-from xfd_ray.bound import LinkRates
-from xfd_ray.download import (
-    Distribution,
-    distribution,
-    download_distributed,
-    ensure_local,
-    metrics_addresses,
-)
-from xfd_ray.placement import NodeSelector
-from xfd_ray.report import report_text
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xfd_ray.bound import LinkRates
+    from xfd_ray.download import (
+        Distribution,
+        distribution,
+        download_distributed,
+        ensure_local,
+        metrics_addresses,
+    )
+    from xfd_ray.placement import NodeSelector
+    from xfd_ray.report import report_text
 
 __version__ = "0.1.0"
 
@@ -24,3 +30,30 @@ __all__ = [
     "metrics_addresses",
     "report_text",
 ]
+
+_HOME = {
+    "Distribution": "download",
+    "LinkRates": "bound",
+    "NodeSelector": "placement",
+    "distribution": "download",
+    "download_distributed": "download",
+    "ensure_local": "download",
+    "metrics_addresses": "download",
+    "report_text": "report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name when it is first used (PEP 562).
+
+    Every worker imports this package when it starts, and needs next to nothing of it.
+    """
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray
@@ -12,7 +12,7 @@ from ray import exceptions as ray_errors
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from xfd_api.chunks import Catalog, FoundObject
-from xfd_api.errors import InternalError, NodeLostError, VersionMismatchError, XfdError
+from xfd_api.errors import CoordinatorLostError, InvalidRequestError, NodeLostError, XfdError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.reports import Inventory, NodeReport
@@ -20,39 +20,18 @@ from xfd_api.settings import SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray.conversation import Unavailable
 from xfd_ray.coordinator import Coordinator
-from xfd_ray.events import log_to_stderr
+from xfd_ray.events import COORDINATOR_UP, log_to_stderr, logger, process_age_s
 from xfd_ray.placement import NodeInfo, nodes_of_ray
 from xfd_ray.pool import WorkerClient, WorkerTerms
+from xfd_ray.rayerrors import coordinator_error, worker_error
+from xfd_ray.terms import LeaseRequest, LeaseStatus
+from xfd_ray.waking import Waking, awake, wake
 from xfd_ray.worker import DataPlaneFactory, Exchange, Hello, NodeWorker, real_data_plane
 
 NAMESPACE = "xfd"
 COORDINATOR_NAME = "coordinator"
 CLOSE_TIMEOUT_S = 5.0
 CALLS_AT_ONCE = 10_000
-
-
-def unwrapped(error: BaseException, node: str | None = None) -> BaseException:
-    """The error of xfd that Ray wrapped, or the one that Ray's own error amounts to."""
-    if isinstance(error, ray_errors.RayTaskError):
-        cause = error.cause
-        if isinstance(cause, XfdError):
-            return cause.at_node(node) if node else cause
-        if not isinstance(cause, ray_errors.RayError):
-            return InternalError(f"{type(cause).__name__}: {cause}", node=node)
-        error = cause
-    if isinstance(error, XfdError):
-        return error
-    if isinstance(error, ray_errors.ActorUnavailableError):
-        return Unavailable(str(error))
-    if isinstance(error, ray_errors.RayActorError) and _lacks_packages(str(error)):
-        return VersionMismatchError("The node lacks packages of xfd", node=node)
-    if isinstance(error, ray_errors.RayError):
-        return NodeLostError(f"Its worker is gone ({type(error).__name__})", node=node)
-    return error
-
-
-def _lacks_packages(told: str) -> bool:
-    return "No module named 'xfd_" in told
 
 
 class RayWorker:
@@ -107,7 +86,7 @@ class RayWorker:
         try:
             return await getattr(self.handle, method).remote(*args)
         except (ray_errors.RayError, XfdError) as error:
-            told = unwrapped(error, self.node)
+            told = worker_error(error, self.node)
             if isinstance(told, Unavailable) and not may_repeat:
                 told = NodeLostError("Its worker cannot be reached", node=self.node)
             raise told from error
@@ -134,6 +113,11 @@ class RayCluster:
 
     def __init__(self, data_plane: DataPlaneFactory = real_data_plane) -> None:
         self._data_plane = data_plane
+        self._waking: Waking = {}
+
+    def expect(self, waking: Waking) -> None:
+        """Processes that somebody has asked Ray for; see `waking`."""
+        self._waking = {**self._waking, **waking}
 
     async def live_nodes(self) -> tuple[NodeInfo, ...]:
         """What `ray.nodes()` lists as alive."""
@@ -141,6 +125,7 @@ class RayCluster:
 
     async def start_worker(self, node: NodeInfo, terms: WorkerTerms) -> WorkerClient:
         """An actor without CPUs, on this node or nowhere."""
+        await awake(node.id, self._waking)
         actor = ray.remote(NodeWorker).options(
             num_cpus=0,
             max_concurrency=CALLS_AT_ONCE,
@@ -173,8 +158,16 @@ class CoordinatorActor(Coordinator):
     """The coordinator as the actor `coordinator` of the Ray namespace `xfd`."""
 
     def __init__(self, data_plane: DataPlaneFactory = real_data_plane) -> None:
-        log_to_stderr()
-        super().__init__(RayCluster(data_plane))
+        log_to_stderr("coordinator")
+        self._ray = RayCluster(data_plane)
+        super().__init__(self._ray)
+        logger().debug(COORDINATOR_UP, process_age_s=process_age_s())
+
+    async def attach(self, request: LeaseRequest, waking: Waking | None = None) -> LeaseStatus:
+        """See `Coordinator`; `waking` is what the driver started when it found no coordinator."""
+        if waking:
+            self._ray.expect(waking)
+        return await super().attach(request)
 
 
 def coordinator_actor(data_plane: DataPlaneFactory = real_data_plane) -> Any:
@@ -194,3 +187,59 @@ def coordinator_actor(data_plane: DataPlaneFactory = real_data_plane) -> Any:
         scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
     )
     return actor.remote(data_plane)
+
+
+def _is_there() -> bool:
+    try:
+        ray.get_actor(COORDINATOR_NAME, namespace=NAMESPACE)
+    except ValueError:
+        return False
+    return True
+
+
+class RayCoordinator:
+    """A `CoordinatorDoor` to the cluster's coordinator.
+
+    Args:
+        connect: finds the coordinator, or starts it.
+    """
+
+    def __init__(self, connect: Callable[[], Any] = coordinator_actor) -> None:
+        self._connect = connect
+        self._handle: Any = None
+        self._is_first = False
+
+    def connect(self) -> None:
+        """Finds the coordinator, or starts it."""
+        # Without Ray there is no cluster any more; a call would quietly start another one.
+        if not ray.is_initialized():
+            raise InvalidRequestError("Ray was shut down", remedy="Keep it up until the end")
+        try:
+            self._is_first = not _is_there()
+            self._handle = self._connect()
+        except ray_errors.RayError as error:
+            raise coordinator_error(error, 0.0) from error
+
+    def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:
+        """See `Coordinator`, as for all that follow."""
+        waking = wake(request.selector) if self._is_first else None
+        self._is_first = False
+        status: LeaseStatus = self._call("attach", timeout_s, request, waking)
+        return status
+
+    def watch(self, lease_id: str, wait_s: float, timeout_s: float) -> LeaseStatus:
+        """Renews, and waits for news."""
+        status: LeaseStatus = self._call("watch", timeout_s, lease_id, wait_s)
+        return status
+
+    def detach(self, lease_id: str, timeout_s: float) -> None:
+        """Gives back."""
+        self._call("detach", timeout_s, lease_id)
+
+    def _call(self, method: str, timeout_s: float, *args: Any) -> Any:
+        if self._handle is None or not ray.is_initialized():
+            raise CoordinatorLostError("There is no connection to the coordinator")
+        try:
+            return ray.get(getattr(self._handle, method).remote(*args), timeout=timeout_s)
+        except (ray_errors.RayError, XfdError) as error:
+            raise coordinator_error(error, timeout_s) from error

@@ -1,8 +1,9 @@
 """Who holds leases, and which swarms there are for them. Knows no Ray; `actors` makes an actor.
 
 A coordinator ends itself, and the workers with it, `keep_s` after its last lease was given back or
-expired. What it knows is all in memory: after a loss the drivers attach to a new one, which finds
-the state of the nodes in their inventories.
+expired, and also where no lease is ever opened: it is a detached actor, and nobody else would. What
+it knows is all in memory: after a loss the drivers attach to a new one, which finds the state of
+the nodes in their inventories.
 """
 
 from __future__ import annotations
@@ -29,12 +30,16 @@ FIRST_LEASE_S = 30.0
 
 
 class Coordinator:
-    """See the module. Everything happens in one event loop.
+    """See the module. Everything happens in one event loop, which runs already.
+
+    Invariant: `_idle_since` is None only while there are leases, or the last one is taken off.
+    While a lease is being opened (`_opening` counts these), the end is put off.
 
     Args:
         cluster: reaches the nodes.
         lease_ttl_s: how long a lease lives without being renewed.
         tick_s: how often expired leases and new nodes are looked for.
+        first_lease_s: how long to wait for the first lease.
     """
 
     def __init__(
@@ -43,6 +48,7 @@ class Coordinator:
         *,
         lease_ttl_s: float = LEASE_TTL_S,
         tick_s: float = LATE_NODE_POLL_S,
+        first_lease_s: float = FIRST_LEASE_S,
     ) -> None:
         self._cluster = cluster
         self._lease_ttl_s = lease_ttl_s
@@ -51,12 +57,14 @@ class Coordinator:
         self._versions = installed_versions()
         self._sessions: dict[Terms, Session] = {}
         self._leases: dict[str, tuple[Lease, Session]] = {}
-        self._closing: dict[Terms, asyncio.Task[None]] = {}
-        self._keep_s = FIRST_LEASE_S
-        self._idle_since: float | None = None
-        self._ticking: asyncio.Task[None] | None = None
+        self._closing: dict[asyncio.Task[None], Terms] = {}
+        self._opening = 0
+        self._keep_s = first_lease_s
+        self._idle_since: float | None = self._now()
         self._ended = False
         self._log = events.logger()
+        self._log.info(events.COORDINATOR_STARTED)
+        self._ticking = asyncio.create_task(self._tick_forever())
 
     async def attach(self, request: LeaseRequest) -> LeaseStatus:
         """Opens a lease, or renews the one with this id.
@@ -66,28 +74,17 @@ class Coordinator:
         """
         if self._ended:
             return LeaseStatus(LeaseState.UNKNOWN)
-        now = self._now()
-        if request.id in self._leases:
-            lease, _ = self._leases[request.id]
-            lease.renewed = now
-            return lease.status(now)
-        if request.versions:
-            check_versions(self._versions, request.versions, node="driver")
-        self._tick_from_now_on()
-        lease = Lease(request, now)
-        # Before the first await, so that the last lease's `keep_s` cannot run out meanwhile.
-        self._idle_since = None
-        terms = self._terms_for(request)
-        live = await self._cluster.live_nodes()
-        while terms in self._closing:
-            await asyncio.shield(self._closing[terms])
-        session = self._sessions.get(terms)
-        if session is None:
-            session = self._sessions[terms] = Session(self._pool, terms, request.limits)
-        self._leases[request.id] = (lease, session)
-        session.open(lease, live)
-        self._log.info(events.LEASE_OPENED, lease=request.id, lookups=len(request.lookups))
-        return lease.status(now)
+        if request.id not in self._leases:
+            if request.versions:
+                check_versions(self._versions, request.versions, node="driver")
+            self._opening += 1
+            try:
+                await self._open(request)
+            finally:
+                self._opening -= 1
+        lease, _ = self._leases[request.id]
+        lease.renewed = self._now()
+        return lease.status(lease.renewed)
 
     async def watch(self, lease_id: str, timeout_s: float) -> LeaseStatus:
         """Renews the lease, and waits until it is over or time is up."""
@@ -131,33 +128,67 @@ class Coordinator:
             live = await self._cluster.live_nodes()
             for session in list(self._sessions.values()):
                 session.see_nodes(live)
-        elif self._idle_since is not None and now - self._idle_since >= self._keep_s:
+        elif self._is_forsaken(now):
             await self._end()
+
+    async def _open(self, request: LeaseRequest) -> None:
+        now = self._now()
+        terms = self._terms_for(request)
+        live = await self._cluster.live_nodes()
+        broken = self._sessions.get(terms)
+        if broken is not None and broken.is_broken:
+            self._close(broken)
+        # Two swarms would keep each other from the same destinations.
+        while closing := [task for task, of in self._closing.items() if of == terms]:
+            await asyncio.wait(closing)
+        if request.id in self._leases:  # The driver asked twice, and this is the slower call.
+            return
+        session = self._sessions.get(terms)
+        if session is None:
+            session = self._sessions[terms] = Session(self._pool, terms, request.limits)
+        elif request.terms is not None and request.limits != session.limits:
+            # A swarm of its own would fetch again what this one brings.
+            self._log.warning(
+                events.LIMITS_DIFFER,
+                lease=request.id,
+                asked=repr(request.limits),
+                used=repr(session.limits),
+            )
+        lease = Lease(request, now)
+        self._leases[request.id] = (lease, session)
+        self._idle_since = None
+        session.open(lease, live)
+        self._log.info(events.LEASE_OPENED, lease=request.id, lookups=len(request.lookups))
+
+    def _is_forsaken(self, now: float) -> bool:
+        """Whether nobody has wanted anything for `keep_s`, nor is about to."""
+        if self._idle_since is None or self._opening:
+            return False
+        return now - self._idle_since >= self._keep_s
 
     async def _take_off(self, lease: Lease, session: Session) -> None:
         self._keep_s = lease.request.keep_s
-        await session.close_lease(lease)
-        if not session.leases and self._sessions.get(session.terms) is session:
-            del self._sessions[session.terms]
-            closing = asyncio.create_task(session.close())
-            self._closing[session.terms] = closing
-            closing.add_done_callback(lambda _: self._closing.pop(session.terms, None))
-            await asyncio.shield(closing)
-        if not self._leases:
-            self._idle_since = self._now()
-            if self._keep_s <= 0:
-                self._end_soon()
+        try:
+            await session.close_lease(lease)
+            if not session.leases and self._sessions.get(session.terms) is session:
+                await asyncio.shield(self._close(session))
+        finally:
+            if not self._leases:
+                self._idle_since = self._now()
+
+    def _close(self, session: Session) -> asyncio.Task[None]:
+        """Ends a session for good, whoever waits for it."""
+        del self._sessions[session.terms]
+        closing = asyncio.create_task(session.close())
+        self._closing[closing] = session.terms
+        closing.add_done_callback(self._closing.pop)
+        return closing
 
     def _terms_for(self, request: LeaseRequest) -> Terms:
         """Who names no terms joins the oldest swarm there is."""
         if request.terms is not None:
             return request.terms
         return next(iter(self._sessions), Terms())
-
-    def _tick_from_now_on(self) -> None:
-        if self._ticking is None:
-            self._log.info(events.COORDINATOR_STARTED)
-            self._ticking = asyncio.create_task(self._tick_forever())
 
     async def _tick_forever(self) -> None:
         while not self._ended:
@@ -167,9 +198,6 @@ class Coordinator:
             except Exception as error:
                 # One bad second must not end the coordinator, whose leases then never expire.
                 self._log.error(events.INTERNAL_ERROR, error=repr(error))
-
-    def _end_soon(self) -> None:
-        self._idle_since = self._now() - self._keep_s
 
     async def _end(self) -> None:
         self._ended = True

@@ -7,7 +7,8 @@ one, at which the node answers the first; so there are at most two at a time, an
 in the order in which they were asked for. Conversations of a node start no closer together than the
 loop's interval, which grows with the number of nodes.
 
-A node that is lost, in whatever call, is an event. The loop raises nothing.
+A node that is lost, in whatever call, is an event. The loop raises nothing: an exception out of the
+scheduler is a bug, after which the loop stops and says so once.
 """
 
 from __future__ import annotations
@@ -16,27 +17,29 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from xfd_api.chunks import Catalog
-from xfd_api.errors import InternalError, NodeLostError, XfdError
+from xfd_api.errors import NodeLostError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.orders import Order
 from xfd_api.reports import Inventory, NodeReport
 from xfd_ray.conversation import Conversation, Reach
+from xfd_ray.failures import as_xfd_error
+from xfd_ray.planning import Planning
 from xfd_ray.wants import Part
 from xfd_scheduler.events import (
     CatalogGrew,
-    Event,
     InventoryTaken,
     NodeJoined,
     NodeLost,
     NodeTraits,
     Released,
     Reported,
-    Tick,
 )
 from xfd_scheduler.scheduler import Scheduler
+from xfd_scheduler.simulator.trace import Recorder
 
 LOOK_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
 LOOK_TOGETHER_S = 0.25
@@ -80,6 +83,10 @@ class Watcher(Protocol):
         """The node is gone."""
         ...
 
+    def broke(self, error: XfdError) -> None:
+        """The loop has stopped for good, by a bug. Told once."""
+        ...
+
 
 @dataclass(slots=True)
 class _Member:
@@ -107,7 +114,7 @@ class SchedulingLoop:
     def __init__(
         self,
         swarm: Swarm,
-        scheduler: Scheduler,
+        scheduler: Scheduler | Recorder,
         watcher: Watcher,
         *,
         clock: Callable[[], float] | None = None,
@@ -121,9 +128,8 @@ class SchedulingLoop:
         self._max_wait_s = max_wait_s
         self._members: dict[NodeId, _Member] = {}
         self._failures_told: set[tuple[NodeId, ObjectIndex]] = set()
-        self._planning: asyncio.Handle | None = None
-        self._wakeup: asyncio.TimerHandle | None = None
-        self._closed = False
+        self._planning = Planning(scheduler, self._clock, self._give, self._broke)
+        self._tell = self._planning.tell
         self._looking = 0
         self._looked = asyncio.Event()
 
@@ -139,7 +145,7 @@ class SchedulingLoop:
 
     def add_node(self, node: NodeId, traits: NodeTraits | None = None) -> None:
         """Lets a node join, if it is not there already."""
-        if node in self._members or self._closed:
+        if node in self._members or self._planning.is_closed:
             return
         talk = Conversation(
             self._swarm,
@@ -150,7 +156,7 @@ class SchedulingLoop:
         )
         member = _Member(node, traits or NodeTraits(), asyncio.Queue(), talk)
         self._members[node] = member
-        self._start(member, self._join(member))
+        self._start(member, partial(self._join, member))
 
     def remove_node(self, node: NodeId, error: XfdError) -> None:
         """Takes a node that is known to be gone out of the loop."""
@@ -186,14 +192,9 @@ class SchedulingLoop:
 
     async def close(self) -> None:
         """Ends all conversations."""
-        self._closed = True
-        for handle in (self._planning, self._wakeup):
-            if handle is not None:
-                handle.cancel()
+        self._stop()
         tasks = [task for member in self._members.values() for task in member.tasks]
         self._members.clear()
-        for task in tasks:
-            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _join(self, member: _Member) -> None:
@@ -201,12 +202,13 @@ class SchedulingLoop:
         member.joined = True
         self._tell(NodeJoined(member.id, address, member.traits))
         self._watcher.joined(member.id)
-        self._start(member, member.talk.run())
-        self._start(member, self._extend(member))
+        self._start(member, member.talk.run)
+        self._start(member, partial(self._extend, member))
 
     async def _extend(self, member: _Member) -> None:
         while True:
             part, objects, looks = await member.wants.get()
+            part = part.only(objects)
             try:
                 whole = await self._look(member.id, part)
             except NodeLostError:
@@ -249,6 +251,8 @@ class SchedulingLoop:
             member.wants.put_nowait((part, objects, looks))
 
     def _take_report(self, node: NodeId, report: NodeReport) -> None:
+        if self._planning.is_closed:
+            return
         if report.events or report.full is not None:
             self._tell(Reported(node, report))
         self._watcher.reported(node, report)
@@ -257,48 +261,40 @@ class SchedulingLoop:
                 self._failures_told.add((where, index))
                 self._watcher.failed(where, (index,), error.at_node(where))
 
-    def _tell(self, event: Event) -> None:
-        if self._closed:
-            return
-        self._scheduler.handle(event, self._clock())
-        if self._planning is None:
-            self._planning = self._loop.call_soon(self._plan)
+    def _broke(self, error: XfdError) -> None:
+        self._stop()
+        self._watcher.broke(error)
 
-    def _plan(self) -> None:
-        self._planning = None
-        if self._closed:
-            return
-        for node, orders in self._scheduler.plan(self._clock()).items():
-            self._give(node, orders)
-        if self._wakeup is not None:
-            self._wakeup.cancel()
-            self._wakeup = None
-        at = self._scheduler.next_wakeup()
-        if at is not None:
-            delay = max(0.0, at - self._clock())
-            self._wakeup = self._loop.call_later(delay, self._tell, Tick())
+    def _stop(self) -> None:
+        self._planning.close()
+        current = asyncio.current_task()
+        for member in self._members.values():
+            for task in member.tasks:
+                if task is not current:
+                    task.cancel()
 
     def _give(self, node: NodeId, orders: Sequence[Order]) -> None:
         member = self._members.get(node)
         if member is not None:
             member.talk.give(orders)
 
-    def _start(self, member: _Member, work: Coroutine[None, None, None]) -> None:
+    def _start(self, member: _Member, work: Callable[[], Coroutine[None, None, None]]) -> None:
         task = self._loop.create_task(self._guard(member, work))
         member.tasks.append(task)
 
-    async def _guard(self, member: _Member, work: Coroutine[None, None, None]) -> None:
+    async def _guard(
+        self, member: _Member, work: Callable[[], Coroutine[None, None, None]]
+    ) -> None:
         """Whatever ends a node's task ends the node, and no more than the node."""
         try:
-            await work
+            await work()
         except asyncio.CancelledError:
             raise
-        except XfdError as error:
-            self.remove_node(member.id, error)
         except Exception as error:
-            told = InternalError(f"{type(error).__name__}: {error}", node=member.id)
-            told.__cause__ = error
-            self.remove_node(member.id, told)
+            try:
+                self.remove_node(member.id, as_xfd_error(error, member.id))
+            except Exception as another:
+                self._planning.fail(another)
 
 
 def inventory_of(catalog: Catalog, whole: Inventory, objects: Sequence[ObjectIndex]) -> Inventory:

@@ -16,10 +16,13 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from socketserver import TCPServer, ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Histogram, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -68,6 +71,30 @@ _ACTIVE = (
 )
 
 
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread per scrape."""
+
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        """Binds without asking a name server who we are, which may take seconds."""
+        TCPServer.server_bind(self)
+        host, self.server_port = self.server_address[:2]
+        self.server_name = str(host)
+        self.setup_environ()
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = 10.0
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Scrapes are not worth a line each."""
+
+
 class CountersCollector(Collector):
     """Metrics out of `NodeCounters`, read when they are scraped."""
 
@@ -101,7 +128,7 @@ class NodeMetrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._server: Any = None
+        self._server: WSGIServer | None = None
 
     def observe(self, events: Sequence[NodeEvent]) -> None:
         """Counts the transfers among the events."""
@@ -112,12 +139,18 @@ class NodeMetrics:
 
     def serve(self, host: str) -> str:
         """Starts the HTTP endpoint on a free port; returns its address, `host:port`."""
-        self._server, _ = start_http_server(0, addr=host, registry=self.registry)
+        kind = _Server6 if ":" in host else _Server
+        app = make_wsgi_app(self.registry)
+        self._server = make_server(host, 0, app, server_class=kind, handler_class=_Handler)
+        serving = threading.Thread(
+            target=self._server.serve_forever, name="xfd-metrics", daemon=True
+        )
+        serving.start()
         port = self._server.server_port
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def close(self) -> None:
-        """Stops the endpoint."""
+        """Stops the endpoint; blocks for up to half a second."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()

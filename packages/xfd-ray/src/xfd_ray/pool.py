@@ -20,6 +20,8 @@ from xfd_ray.versions import check_versions, installed_versions
 from xfd_ray.wants import Part
 from xfd_ray.worker import Exchange, Hello
 
+START_TIMEOUT_S = 180.0
+
 
 class WorkerClient(Protocol):
     """One worker as the coordinator sees it: `NodeWorker`, near or far.
@@ -93,15 +95,21 @@ class Cluster(Protocol):
         ...
 
 
+_Start = asyncio.Task[tuple[WorkerClient, Hello]]
+
+
+def _is_up(start: _Start) -> bool:
+    return start.done() and not start.cancelled() and start.exception() is None
+
+
 class WorkerPool:
     """Starts workers when they are asked for, and checks who they are."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, *, start_timeout_s: float = START_TIMEOUT_S) -> None:
         self._cluster = cluster
+        self._start_timeout_s = start_timeout_s
         self._versions = installed_versions()
-        self._starting: dict[
-            tuple[NodeId, WorkerTerms], asyncio.Task[tuple[WorkerClient, Hello]]
-        ] = {}
+        self._starting: dict[tuple[NodeId, WorkerTerms], _Start] = {}
         self._endings: set[asyncio.Future[None]] = set()
         self._log = logger()
 
@@ -109,46 +117,67 @@ class WorkerPool:
         """The node's worker, up and checked.
 
         Raises:
-            NodeLostError: it did not come up.
+            NodeLostError: it did not come up, or was dropped meanwhile.
             VersionMismatchError: it is not of our versions.
             PeerPortError: it found no port.
         """
         key = (node.id, terms)
         task = self._starting.get(key)
         if task is None:
-            task = self._starting[key] = asyncio.create_task(self._start(node, terms))
-        try:
-            return await asyncio.shield(task)
-        except XfdError:
-            if self._starting.get(key) is task:
-                del self._starting[key]
-            raise
+            task = self._starting[key] = asyncio.create_task(self._start_in_time(node, terms))
+        # Others wait for the same start: who stops waiting must not stop it, and a start that was
+        # stopped must not look to those who wait as if they had been.
+        await asyncio.wait({task})
+        if task.cancelled():
+            raise NodeLostError("Its worker was given up while it started", node=node.id)
+        if task.exception() is not None and self._starting.get(key) is task:
+            del self._starting[key]
+        return task.result()
 
-    def drop(self, node: NodeId) -> None:
-        """The node is gone, or its workers are: the next call starts new ones."""
-        for key in [key for key in self._starting if key[0] == node]:
-            task = self._starting.pop(key)
-            task.add_done_callback(self._end_when_up)
-            task.cancel()
+    def drop(self, node: NodeId, terms: WorkerTerms, lost: WorkerClient | None) -> None:
+        """The node's worker of these terms is gone: the next call starts a new one.
+
+        `lost` is the worker that is gone; one that was started after it is left alone. It is None
+        where nobody has seen one yet, which gives up the start that is under way.
+        """
+        task = self._starting.get((node, terms))
+        if task is None or (lost is not None and not (_is_up(task) and task.result()[0] is lost)):
+            return
+        del self._starting[node, terms]
+        task.add_done_callback(self._end_when_up)
+        task.cancel()
 
     def hellos(self) -> dict[NodeId, list[Hello]]:
         """How the workers that are up introduced themselves."""
         told: dict[NodeId, list[Hello]] = {}
         for (node, _), task in self._starting.items():
-            if task.done() and not task.cancelled() and task.exception() is None:
+            if _is_up(task):
                 told.setdefault(node, []).append(task.result()[1])
         return told
 
     async def close(self) -> None:
         """Ends every worker."""
         tasks, self._starting = list(self._starting.values()), {}
-        up = [t for t in tasks if t.done() and not t.cancelled() and t.exception() is None]
+        up = [task for task in tasks if _is_up(task)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(
             *(self._cluster.end_worker(task.result()[0]) for task in up), return_exceptions=True
         )
+
+    async def _start_in_time(
+        self, node: NodeInfo, terms: WorkerTerms
+    ) -> tuple[WorkerClient, Hello]:
+        """Ray tries for ever where it cannot start a process, and says so only in its logs."""
+        try:
+            return await asyncio.wait_for(self._start(node, terms), self._start_timeout_s)
+        except XfdError:  # Some of ours are a TimeoutError as well.
+            raise
+        except asyncio.TimeoutError:
+            raise NodeLostError(
+                f"Its worker was not up after {self._start_timeout_s:g} s", node=node.id
+            ) from None
 
     async def _start(self, node: NodeInfo, terms: WorkerTerms) -> tuple[WorkerClient, Hello]:
         worker = await self._cluster.start_worker(node, terms)
@@ -170,22 +199,27 @@ class WorkerPool:
         )
         return worker, hello
 
-    def _end_when_up(self, task: asyncio.Task[tuple[WorkerClient, Hello]]) -> None:
-        if not task.cancelled() and task.exception() is None:
+    def _end_when_up(self, task: _Start) -> None:
+        if _is_up(task):
             ending = asyncio.ensure_future(self._cluster.end_worker(task.result()[0]))
             self._endings.add(ending)
             ending.add_done_callback(self._endings.discard)
 
 
 class PooledSwarm:
-    """A swarm's `Swarm` for the scheduling loop: the workers of a pool."""
+    """A swarm's `Swarm` for the scheduling loop: the workers of a pool.
+
+    Invariant: `_workers` has each node's worker from the moment the pool gave it; of these,
+    `_joined` are in the swarm.
+    """
 
     def __init__(self, pool: WorkerPool, ticket: SwarmTicket, terms: WorkerTerms) -> None:
         self._pool = pool
         self._ticket = ticket
         self._terms = terms
         self._nodes: dict[NodeId, NodeInfo] = {}
-        self._members: dict[NodeId, WorkerClient] = {}
+        self._workers: dict[NodeId, WorkerClient] = {}
+        self._joined: set[NodeId] = set()
 
     def know(self, node: NodeInfo) -> None:
         """The node may be asked to join."""
@@ -193,18 +227,19 @@ class PooledSwarm:
 
     def member(self, node: NodeId) -> WorkerClient | None:
         """The worker of a node that has joined."""
-        return self._members.get(node)
+        return self._workers[node] if node in self._joined else None
 
     def forget(self, node: NodeId) -> None:
         """The node's worker is gone."""
-        self._members.pop(node, None)
-        self._pool.drop(node)
+        self._joined.discard(node)
+        self._pool.drop(node, self._terms, self._workers.pop(node, None))
 
     async def join(self, node: NodeId) -> str:
         """See `Swarm.join`."""
         worker, hello = await self._pool.worker(self._nodes[node], self._terms)
+        self._workers[node] = worker
         await worker.join(self._ticket)
-        self._members[node] = worker
+        self._joined.add(node)
         return hello.peer_address
 
     async def extend(self, node: NodeId, part: Part) -> Inventory:
@@ -216,15 +251,17 @@ class PooledSwarm:
         return await self._worker(node).exchange(self._ticket.swarm, call)
 
     async def leave(self, timeout_s: float) -> None:
-        """Every member leaves; one that does not answer in time is left behind."""
+        """Every worker leaves, also one that was about to join; those too slow are left behind."""
         leaving = [
             asyncio.wait_for(worker.leave(self._ticket.swarm), timeout_s)
-            for worker in self._members.values()
+            for worker in self._workers.values()
         ]
-        self._members.clear()
+        self._workers.clear()
+        self._joined.clear()
         await asyncio.gather(*leaving, return_exceptions=True)
 
     def _worker(self, node: NodeId) -> WorkerClient:
-        if node not in self._members:
+        worker = self.member(node)
+        if worker is None:
             raise NodeLostError("The node is not in the swarm", node=node)
-        return self._members[node]
+        return worker

@@ -23,6 +23,21 @@ class Part:
 
     catalog: Catalog
     stores: ObjectStoreConfigByProfile = field(repr=False)
+    _cuts: dict[tuple[ObjectIndex, ...], Part] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def only(self, objects: tuple[ObjectIndex, ...]) -> Part:
+        """The part for a node that wants these of its objects; indexes stay, so there are gaps.
+
+        An object that shares a pack with a wanted one is in it too. The same objects give the same
+        part, so that it is shipped once for all nodes that want them.
+        """
+        if len(objects) == len(self.catalog.objects):
+            return self
+        if objects not in self._cuts:
+            self._cuts[objects] = Part(_cut_down(self.catalog, set(objects)), self.stores)
+        return self._cuts[objects]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +151,18 @@ class WantedUnion:
         name = self._profile_of[place]
         self._stores[name] = config
         return name
+
+
+def _cut_down(catalog: Catalog, wanted: set[ObjectIndex]) -> Catalog:
+    chunks = tuple(
+        chunk for chunk in catalog.chunks if any(span.object in wanted for span in chunk.spans)
+    )
+    needed = wanted.union(span.object for chunk in chunks for span in chunk.spans)
+    return replace(
+        catalog,
+        objects=tuple(item for item in catalog.objects if item.index in needed),
+        chunks=chunks,
+    )
 
 
 def _identity(item: CatalogObject) -> object:

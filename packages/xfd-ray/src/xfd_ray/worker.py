@@ -12,19 +12,22 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.errors import InternalError, XfdError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
-from xfd_api.orders import Discard, Order
+from xfd_api.orders import Discard, Fetch, Order
+from xfd_api.packed import pack_orders, unpack_orders
 from xfd_api.paths import root
 from xfd_api.ports import DataPlane, ObjectFinder
-from xfd_api.reports import Inventory, NodeEvent, NodeReport
+from xfd_api.reports import ChunkHeld, Inventory, NodeEvent, NodeReport, ObjectLanded
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
+from xfd_ray import events as names
 from xfd_ray.events import log_to_stderr
+from xfd_ray.failures import as_xfd_error
 from xfd_ray.metrics import NodeMetrics
 from xfd_ray.outbox import Outbox
 from xfd_ray.versions import installed_versions
@@ -83,11 +86,20 @@ class Exchange:
     again: bool = False
     max_wait_s: float = 2.0
 
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        rest = (self.ack, self.again, self.max_wait_s)
+        return _exchange, (self.number, pack_orders(self.orders), *rest)
+
+
+def _exchange(number: int, orders: list[Any], ack: int, again: bool, max_wait_s: float) -> Exchange:
+    return Exchange(number, unpack_orders(orders), ack, again, max_wait_s)
+
 
 class _Desk:
-    """One swarm's part of a worker."""
+    """One swarm's part of a worker; who joins or leaves holds its `door`."""
 
     def __init__(self) -> None:
+        self.door = asyncio.Lock()
         self.outbox = Outbox()
         self.changed = asyncio.Condition()
         self.answering = asyncio.Lock()
@@ -115,7 +127,9 @@ class NodeWorker:
         peer_ports: tuple[int, int] | None = None,
         data_plane: DataPlaneFactory = real_data_plane,
     ) -> None:
-        log_to_stderr()
+        log_to_stderr("worker", node)
+        self._log = names.logger(node=node)
+        self._log.debug(names.WORKER_UP, process_age_s=names.process_age_s())
         self._node = node
         self._host = host
         self._ports = peer_ports
@@ -148,13 +162,21 @@ class NodeWorker:
         self, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
     ) -> list[list[FoundObject]]:
         """See `ObjectFinder`."""
-        return await self._call(lambda: self._running().find_objects(lookups, stores))
+        found = await self._call(lambda: self._running().find_objects(lookups, stores))
+        self._log.debug(names.OBJECTS_FOUND, objects=sum(map(len, found)))
+        return found
 
     async def join(self, ticket: SwarmTicket) -> None:
         """Enters a swarm, with an empty catalog."""
-        await self._call(lambda: self._running().join(ticket))
         desk = self._desks[ticket.swarm] = _Desk()
+        async with desk.door:
+            try:
+                await self._call(lambda: self._running().join(ticket))
+            except BaseException:
+                self._desks.pop(ticket.swarm, None)
+                raise
         desk.pump = asyncio.create_task(self._pump(ticket.swarm, desk))
+        self._log.debug(names.WORKER_JOINED, swarm=ticket.swarm)
 
     async def extend(
         self, swarm: SwarmId, catalog: Catalog, stores: ObjectStoreConfigByProfile
@@ -163,6 +185,7 @@ class NodeWorker:
         desk = self._desk(swarm)
         inventory = await self._call(lambda: self._running().extend(swarm, catalog, stores))
         desk.outbox.take_stock(inventory)
+        self._log.debug(names.WORKER_EXTENDED, swarm=swarm, landed=len(inventory.landed))
         return inventory
 
     async def exchange(self, swarm: SwarmId, call: Exchange) -> NodeReport:
@@ -194,7 +217,10 @@ class NodeWorker:
             return
         desk.ended = True
         await desk.tell()
-        await self._call(lambda: self._running().leave(swarm))
+        # A coordinator that gave the swarm up while the node joined does not wait for that.
+        async with desk.door:
+            await self._call(lambda: self._running().leave(swarm))
+        self._log.debug(names.WORKER_LEFT, swarm=swarm)
 
     async def close(self) -> None:
         """Leaves every swarm and stops the servers."""
@@ -203,7 +229,7 @@ class NodeWorker:
         if self._plane is not None:
             await self._call(self._plane.close)
         if self._metrics is not None:
-            self._metrics.close()
+            await self._call(self._metrics.close)
 
     async def _start(self) -> Hello:
         plane = await self._call(lambda: self._make_plane(self._node, self._settings))
@@ -211,6 +237,7 @@ class NodeWorker:
         address = await self._call(lambda: plane.serve(self._host, self._ports))
         self._metrics = NodeMetrics(plane.counters)
         metrics_address = self._metrics.serve(self._host)
+        self._log.debug(names.WORKER_SERVING)
         return Hello(self._node, address, metrics_address, self._settings.root, os.getpid())
 
     async def _in_turn(self, swarm: SwarmId, desk: _Desk, call: Exchange) -> None:
@@ -225,6 +252,7 @@ class NodeWorker:
             for order in call.orders:
                 if isinstance(order, Discard):
                     desk.outbox.forget(order.chunks)
+            self._tell_of_orders(swarm, call.orders)
             # Orders are queued by the data plane at once; no thread is worth it, and without one
             # they cannot overtake each other.
             try:
@@ -237,19 +265,40 @@ class NodeWorker:
         while not desk.ended:
             try:
                 events = await self._call(lambda: self._running().poll(swarm, POLL_S))
-            except XfdError as error:
+                if events:
+                    self._count(swarm, events)
+                    desk.outbox.add(events)
+                    await desk.tell()
+            except Exception as error:
+                # Nobody waits for this task: what ends it must reach the coordinator.
                 if not desk.ended:
-                    desk.failure = error
+                    desk.failure = as_xfd_error(error, self._node)
                     await desk.tell()
                 return
-            if events:
-                self._count(events)
-                desk.outbox.add(events)
-                await desk.tell()
 
-    def _count(self, events: Sequence[NodeEvent]) -> None:
+    def _count(self, swarm: SwarmId, events: Sequence[NodeEvent]) -> None:
         if self._metrics is not None:
             self._metrics.observe(events)
+        for event in events:
+            if isinstance(event, ChunkHeld):
+                self._log.debug(
+                    names.CHUNK_HELD,
+                    swarm=swarm,
+                    order=event.order,
+                    chunk=event.chunk,
+                    source=event.source,
+                    size=event.size,
+                    seconds=event.seconds,
+                    transfer_seconds=event.transfer_seconds,
+                )
+            elif isinstance(event, ObjectLanded):
+                self._log.debug(names.OBJECT_LANDED, swarm=swarm, object=event.object)
+
+    def _tell_of_orders(self, swarm: SwarmId, orders: Sequence[Order]) -> None:
+        fetches = [order for order in orders if isinstance(order, Fetch)]
+        if fetches:
+            runs = [(order.first_order, order.count) for order in fetches]
+            self._log.debug(names.ORDERS_TAKEN, swarm=swarm, runs=runs)
 
     def _running(self) -> NodePlane:
         if self._plane is None:

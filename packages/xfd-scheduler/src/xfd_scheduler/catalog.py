@@ -23,6 +23,7 @@ class ChunkIndexer:
         self.objects_of: list[tuple[ObjectIndex, ...]] = []
         self.chunks_of: list[list[int]] = []
         self.by_priority: dict[int, int] = {}
+        self._total = 0
         self._masks: dict[tuple[ObjectIndex, ...], int] = {}
 
     def grow(self, catalog: Catalog) -> None:
@@ -41,6 +42,7 @@ class ChunkIndexer:
         for chunk in catalog.chunks:
             index = len(self.sizes)
             self.sizes.append(chunk.size)
+            self._total += chunk.size
             self.priorities.append(chunk.priority)
             self.objects_of.append(tuple(span.object for span in chunk.spans))
             for span in chunk.spans:
@@ -50,6 +52,11 @@ class ChunkIndexer:
             known = self.by_priority.get(priority, 0)
             self.by_priority[priority] = known | mask_of(chunks)
         self.by_priority = dict(sorted(self.by_priority.items()))
+
+    @property
+    def mean_size(self) -> float:
+        """Bytes of a chunk on average; 1 before there is any."""
+        return max(1.0, self._total / len(self.sizes)) if self.sizes else 1.0
 
     def chunks_mask(self, objects: tuple[ObjectIndex, ...]) -> int:
         """The chunks of all these objects, as a bit set."""

@@ -18,16 +18,20 @@ class Member:
         elsewhere: objects that another node writes on this node's disk, and who.
         queued, queued_bytes: chunks it is ordered to fetch and has not reported.
         origin_orders: of these, from the origin.
+        origin_window: how many it may have of these, see `rates.node_window`.
+        origin_pace: of its quickest stream from the origin, seconds per byte; 0 until there is one.
         promised: orders of other nodes that name it as their source.
         clock: seconds of its uplink that all orders naming it took so far.
         late: it joined when chunks were on their way already.
+        end_game_at: when its last orders are looked at again.
         known: nodes whose address it was told, as a bit set.
         strikes: nodes that it failed in a row; rests: how often it was rested for all.
         reads: chunks it was ever ordered to read from the origin.
         depth_bytes: how much work it should have.
         down: bytes per second that it receives in all, as far as is known.
-        receiving, sending: average pace of its streams, seconds per byte, see `rates`; of so
-            many `receipts` and `sendings`.
+        peak: the highest rate seen lately; 0 until one was taken.
+        received_bytes, longest_s: bytes since `measured_from`, and the longest of their transfers.
+        pace: of its quick streams, see `speeds`; of so many `samples`.
         up_share: its uplink, compared with the swarm's best (1.0).
         speed_class: 0 for the fast ones; each further class has half the rate.
     """
@@ -39,6 +43,7 @@ class Member:
         "depth_bytes",
         "down",
         "elsewhere",
+        "end_game_at",
         "failed",
         "id",
         "index",
@@ -49,21 +54,24 @@ class Member:
         "last_report",
         "last_seq",
         "late",
+        "longest_s",
+        "measured_from",
         "meet",
         "open",
         "origin_orders",
+        "origin_pace",
+        "origin_window",
         "outbox",
+        "pace",
+        "peak",
         "pins",
         "promised",
         "queued",
         "queued_bytes",
         "reads",
-        "receipts",
         "received_bytes",
-        "receiving",
         "rests",
-        "sending",
-        "sendings",
+        "samples",
         "served_bytes",
         "speed_class",
         "strikes",
@@ -87,19 +95,23 @@ class Member:
         self.queued = 0
         self.queued_bytes = 0
         self.origin_orders = 0
+        self.origin_window = 0
+        self.origin_pace = 0.0
         self.promised = 0
         self.clock = 0.0
         self.known = 0
         self.late = False
+        self.end_game_at = 0.0
         self.depth_bytes = 0.0
         self.down = traits.down_bytes_per_s
-        self.receiving = 0.0
-        self.sending = 0.0
-        self.receipts = 0
-        self.sendings = 0
+        self.peak = 0.0
+        self.pace = 0.0
+        self.samples = 0
         self.up_share = 1.0
         self.speed_class = 0
         self.received_bytes = 0
+        self.measured_from: float | None = None
+        self.longest_s = 0.0
         self.served_bytes = 0
         self.interval_s: float | None = None
         self.last_report: float | None = None

@@ -170,6 +170,12 @@ class FakeDataPlane:
         for here in self._swarms.values():
             self._work(here)
 
+    def destinations(self) -> set[str]:
+        """Of all objects that it was told of, in the swarms that it is in."""
+        return {
+            item.destination for here in self._swarms.values() for item in here.objects.values()
+        }
+
     def forget(self, destination: str) -> None:
         """Somebody removed the file there."""
         self._cache.pop(destination, None)

@@ -13,10 +13,9 @@ from typing import Protocol
 import numpy as np
 
 from xfd_api.chunks import Catalog, CatalogObject, Chunk, FoundObject, Span
-from xfd_api.errors import OriginUnreachableError, PeerError
-from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
+from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.orders import Order
-from xfd_api.reports import ChunkHeld, Inventory, NodeReport, OrderFailed
+from xfd_api.reports import Inventory, NodeReport
 from xfd_scheduler.events import (
     CatalogGrew,
     Event,
@@ -27,10 +26,11 @@ from xfd_scheduler.events import (
     Reported,
     Tick,
 )
-from xfd_scheduler.simulator.flows import LATENT, NO_FLOW, RUNNING, Flows
-from xfd_scheduler.simulator.node import Errand, SimNode
+from xfd_scheduler.simulator.flows import Flows
+from xfd_scheduler.simulator.node import SimNode
 from xfd_scheduler.simulator.outcome import Outcome
 from xfd_scheduler.simulator.scenario import Scenario
+from xfd_scheduler.simulator.transfers import Transfers
 
 OBJECT = ObjectIndex(0)
 
@@ -79,9 +79,16 @@ class Engine:
         self.number_of: dict[str, int] = {}
         self.agenda: list[tuple[float, int, str, int, int]] = []
         self._counter = 0
-        self.waiting: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        self._planned = False
         self.outcome = Outcome(scenario, joiners=joiners)
+        self.transfers = Transfers(
+            scenario,
+            self.sizes,
+            self.nodes,
+            self.flows,
+            self.outcome,
+            self.rng,
+            self._later,
+        )
 
     def run(self, limit_s: float | None = None) -> Outcome:
         """Until every node alive holds every chunk.
@@ -95,15 +102,19 @@ class Engine:
         step = scenario.step_s if scenario.step_s is not None else min(bound / 1000, 0.02)
         self._tell(CatalogGrew(self.catalog))
         for index in range(scenario.nodes):
-            self._join(index, start=scenario.start_spread_s * index / scenario.nodes)
+            if index < len(scenario.joins_s) and scenario.joins_s[index] > 0:
+                self._at(scenario.joins_s[index], "joins", index)
+            else:
+                self._join(index, start=scenario.start_spread_s * index / scenario.nodes)
         self._schedule_troubles(bound)
         self._plan()
         while not self._is_over():
             if self.now > limit:
                 raise TimeoutError(f"not over after {self.now:.1f} s, bound {bound:.1f} s")
             over = self._step(step)
+            self.transfers.now = self.now
             for flow in over.tolist():
-                self._flow_is_over(flow)
+                self.transfers.flow_is_over(flow)
             self._due()
         self.outcome.finish(self.nodes, self.now)
         return self.outcome
@@ -123,21 +134,30 @@ class Engine:
         self._counter += 1
         heapq.heappush(self.agenda, (time, self._counter, what, who, generation))
 
+    def _later(self, after_s: float, what: str, flow: int, generation: int) -> None:
+        """From when the present event was due, so that a chain of short delays fits into a step."""
+        self._at(self.transfers.now + after_s, what, flow, generation)
+
     def _due(self) -> None:
         exchanging: list[SimNode] = []
         told = False
         while self.agenda and self.agenda[0][0] <= self.now + 1e-12:
-            _, _, what, who, generation = heapq.heappop(self.agenda)
+            due, _, what, who, generation = heapq.heappop(self.agenda)
+            self.transfers.now = due
             if what == "starts":
                 if self.flows.generation[who] == generation:
-                    self._bytes_flow(who)
+                    self.transfers.bytes_flow(who)
+            elif what == "yields":
+                if self.flows.generation[who] == generation:
+                    self.transfers.yields(who)
             elif what == "exchanges":
                 node = self.nodes[who]
                 if node.alive:
                     exchanging.append(node)
                     told |= self._hand_in(node)
             elif what == "dies":
-                self._die(self.nodes[who])
+                self.transfers.die(self.nodes[who])
+                self._at(self.now + self.scenario.interval_s, "is missed", who)
             elif what == "is missed":
                 self._tell(NodeLost(self.nodes[who].id))
                 told = True
@@ -152,6 +172,7 @@ class Engine:
             told = True
         if told:
             self._plan()
+        self.transfers.now = self.now
         for node in exchanging:
             self._deliver(node)
             self._at(self.now + self.scenario.interval_s, "exchanges", node.index)
@@ -198,9 +219,9 @@ class Engine:
     def _deliver(self, node: SimNode) -> None:
         if node.mail:
             orders, node.mail = node.mail, []
-            for flow in node.accept(orders, self.number_of):
-                self._drop(flow)
-        self._work(node)
+            for errand in node.accept(orders, self.number_of):
+                self.transfers.cancel(errand)
+        self.transfers.work(node)
 
     def _join(self, index: int, start: float) -> None:
         scenario = self.scenario
@@ -220,182 +241,6 @@ class Engine:
         self._tell(NodeJoined(node.id, f"10.0.0.0:{index}", traits))
         self._tell(InventoryTaken(node.id, (OBJECT,), Inventory()))
         self._at(self.now + start, "exchanges", index)
-
-    # The nodes' side.
-
-    def _work(self, node: SimNode) -> None:
-        while node.free and (errand := node.next_errand()) is not None:
-            if errand.chunk in node.held:
-                continue
-            flow = node.free.pop()
-            errand.flow = flow
-            errand.began = self.now
-            errand.fails = bool(self.scenario.failing) and bool(
-                self.rng.random() < self.scenario.failing
-            )
-            node.running[flow] = errand
-            self.flows.state[flow] = LATENT
-            self._ask(flow, errand)
-
-    def _ask(self, flow: int, errand: Errand) -> None:
-        generation = self.flows.generation[flow]
-        if errand.source is None:
-            self._at(self.now + self.scenario.origin_latency_s, "starts", flow, generation)
-            return
-        source = self.nodes[errand.source]
-        if not source.alive:
-            self._fail(flow)
-        elif errand.chunk in source.held or (self.scenario.relay and errand.chunk in source.coming):
-            if source.uploads < self.scenario.settings.upload_slots:
-                source.uploads += 1
-                errand.uploading = True
-                self._at(self.now + self.scenario.latency_s, "starts", flow, generation)
-            else:
-                source.upload_queue.append((flow, generation))
-        else:
-            waiting = self.waiting.setdefault((errand.source, errand.chunk), [])
-            waiting.append((flow, generation))
-
-    def _bytes_flow(self, flow: int) -> None:
-        node = self.nodes[flow // self.flows.slots]
-        errand = node.running[flow]
-        errand.first_byte = self.now
-        parent = NO_FLOW
-        zones = (node.zone, node.zone)
-        most = self.scenario.origin_stream
-        if errand.source is not None:
-            source = self.nodes[errand.source]
-            if not source.alive:
-                self._fail(flow)
-                return
-            if errand.chunk not in source.held:
-                parent = source.coming.get(errand.chunk, NO_FLOW)
-                if parent == NO_FLOW:
-                    self._fail(flow)
-                    return
-            zones = (node.zone, source.zone)
-            most = np.inf
-        size = self.sizes[errand.chunk] * (0.5 if errand.fails else 1.0)
-        self.flows.start(flow, size, errand.source, zones, parent, most)
-        if errand.chunk not in node.coming:
-            node.coming[errand.chunk] = flow
-            if self.scenario.relay:
-                self._wake(node.index, errand.chunk)
-
-    def _flow_is_over(self, flow: int) -> None:
-        if self.flows.state[flow] != RUNNING:
-            return
-        node = self.nodes[flow // self.flows.slots]
-        errand = node.running[flow]
-        if errand.fails:
-            self._fail(flow)
-            return
-        size = self.sizes[errand.chunk]
-        took = self.now - errand.first_byte
-        source = None if errand.source is None else self.nodes[errand.source]
-        node.events.append(
-            ChunkHeld(
-                OrderId(errand.order),
-                ChunkIndex(errand.chunk),
-                errand.chunk + 1,
-                None if source is None else source.id,
-                size,
-                self.now - errand.began,
-                took,
-            )
-        )
-        node.received_bytes += size
-        if source is None:
-            node.origin_bytes += size
-        else:
-            source.sent_bytes += size
-        self.outcome.moved(node, source, errand.chunk, size, self.now)
-        again = (
-            [
-                other
-                for other, one in node.running.items()
-                if one.chunk == errand.chunk and other != flow
-            ]
-            if errand.chunk in node.coming and node.coming[errand.chunk] != flow
-            else []
-        )
-        node.held.add(errand.chunk)
-        node.coming.pop(errand.chunk, None)
-        self._release(node, flow, whole=True)
-        for other in again:
-            self._drop(other)
-        self._wake(node.index, errand.chunk)
-        if len(node.held) == len(self.sizes) and node.finished is None:
-            node.finished = self.now
-        self._work(node)
-
-    def _release(self, node: SimNode, flow: int, *, whole: bool) -> list[int]:
-        errand = node.running.pop(flow)
-        fed = self.flows.stop(flow, whole=whole)
-        node.free.append(flow)
-        if errand.uploading and errand.source is not None:
-            source = self.nodes[errand.source]
-            source.uploads -= 1
-            while source.upload_queue and source.uploads < self.scenario.settings.upload_slots:
-                waiter, generation = source.upload_queue.popleft()
-                if self.flows.generation[waiter] == generation:
-                    waiting = self.nodes[waiter // self.flows.slots].running[waiter]
-                    self._ask(waiter, waiting)
-        return fed
-
-    def _wake(self, index: int, chunk: int) -> None:
-        for flow, generation in self.waiting.pop((index, chunk), ()):
-            if self.flows.generation[flow] == generation:
-                self._ask(flow, self.nodes[flow // self.flows.slots].running[flow])
-
-    def _drop(self, flow: int) -> None:
-        """A running order is cancelled; who was fed by it fails."""
-        node = self.nodes[flow // self.flows.slots]
-        errand = node.running[flow]
-        if node.coming.get(errand.chunk) == flow:
-            del node.coming[errand.chunk]
-        for child in self._release(node, flow, whole=False):
-            self._fail(child)
-        self._work(node)
-
-    def _fail(self, flow: int) -> None:
-        node = self.nodes[flow // self.flows.slots]
-        errand = node.running.get(flow)
-        if errand is None:
-            return
-        source = None if errand.source is None else self.nodes[errand.source].id
-        error = (
-            OriginUnreachableError("The connection broke")
-            if source is None
-            else PeerError("The connection broke")
-        )
-        node.events.append(
-            OrderFailed(
-                OrderId(errand.order),
-                ChunkIndex(errand.chunk),
-                source,
-                error,
-                "origin" if source is None else "peer",
-            )
-        )
-        self.outcome.failed_orders += 1
-        self._drop(flow)
-
-    def _die(self, node: SimNode) -> None:
-        node.alive = False
-        self.outcome.lost_bytes += sum(self.sizes[chunk] for chunk in node.held)
-        self._at(self.now + self.scenario.interval_s, "is missed", node.index)
-        for flow in list(node.running):
-            errand = node.running[flow]
-            if node.coming.get(errand.chunk) == flow:
-                del node.coming[errand.chunk]
-            for child in self._release(node, flow, whole=False):
-                self._fail(child)
-        for other in self.nodes:
-            if other.alive:
-                for flow, errand in list(other.running.items()):
-                    if errand.source == node.index:
-                        self._fail(flow)
 
     def _is_over(self) -> bool:
         if len(self.nodes) < self.most_nodes:

@@ -1,4 +1,9 @@
-"""A simulated node: its queue of orders, its slots, what it holds and has to report."""
+"""A simulated node: its queue of orders, its slots, what it holds and has to report.
+
+The queue follows the data plane's rules: an order whose source lets it wait takes no slot but one
+of `PLACES_PER_SLOT` places for each slot, at most as many for one source as there are slots; of two
+orders for one chunk the first to begin fetches it, and the other stands behind it.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +15,27 @@ from xfd_api.ids import NodeId
 from xfd_api.orders import Cancel, Discard, Fetch, Order
 from xfd_api.reports import NodeEvent
 
+PLACES_PER_SLOT = 4
+"""Orders that may wait for their source, for each download slot; as in the data plane."""
+NO_FLOW = -1
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class Errand:
     """One chunk to fetch from one source (None: the origin)."""
 
     order: int
     chunk: int
     source: int | None
-    flow: int = -1
+    node: int
+    rank: tuple[int, int]
+    flow: int = NO_FLOW
     began: float = 0.0
     first_byte: float = 0.0
     fails: bool = False
     uploading: bool = False
+    waits: bool = False
+    over: bool = False
 
 
 class SimNode:
@@ -35,11 +48,20 @@ class SimNode:
         self.joined = joined
         self.alive = True
         self.finished: float | None = None
+        self.slots = len(flows)
         self.free = list(reversed(flows))
         self.queue: list[tuple[int, int, Errand]] = []
+        self.parked: dict[int | None, list[tuple[int, int, Errand]]] = {}
+        """Orders whose source lets as many wait as may wait for one."""
+        self.ready: list[tuple[int, int, Errand]] = []
+        """Their bytes are here, but no slot is free."""
         self.arrivals = 0
-        self.running: dict[int, Errand] = {}
-        """By flow."""
+        self.active: dict[int, Errand] = {}
+        """By chunk: what is running, waiting or ready."""
+        self.behind: dict[int, list[Errand]] = {}
+        self.waiting: dict[int | None, int] = {}
+        """How many wait for each source."""
+        self.all_waiting = 0
         self.coming: dict[int, int] = {}
         """Chunk to the flow that brings it, once bytes arrive."""
         self.held: set[int] = set()
@@ -47,37 +69,90 @@ class SimNode:
         self.events: list[NodeEvent] = []
         self.mail: list[Order] = []
         self.uploads = 0
-        self.upload_queue: deque[tuple[int, int]] = deque()
-        """Flows (with their generation) that wait for an upload slot here."""
+        self.upload_queue: deque[Errand] = deque()
+        """Errands of other nodes that wait for an upload slot here."""
         self.seq = 0
         self.sent_bytes = 0.0
         self.received_bytes = 0.0
         self.origin_bytes = 0.0
 
-    def accept(self, orders: list[Order], number_of: dict[str, int]) -> list[int]:
-        """Takes orders; returns running flows that they cancel."""
-        stopped: list[int] = []
+    def accept(self, orders: list[Order], number_of: dict[str, int]) -> list[Errand]:
+        """Takes orders; returns those under way that they cancel."""
+        stopped: list[Errand] = []
         for order in orders:
             if isinstance(order, Fetch):
                 source = None if order.source is None else number_of[order.source]
                 for step in range(order.count):
                     self.arrivals += 1
-                    errand = Errand(order.first_order + step, order.first_chunk + step, source)
-                    heapq.heappush(self.queue, (order.priority, self.arrivals, errand))
+                    rank = (order.priority, self.arrivals)
+                    chunk = order.first_chunk + step
+                    errand = Errand(order.first_order + step, chunk, source, self.index, rank)
+                    heapq.heappush(self.queue, (*rank, errand))
             elif isinstance(order, Cancel):
                 ids = range(order.first_order, order.first_order + order.count)
-                flows = [flow for flow, one in self.running.items() if one.order in ids]
-                stopped.extend(flows)
-                if len(flows) < order.count:
-                    self.cancelled.update(ids)
+                for errand in self.active.values():
+                    if errand.order in ids:
+                        stopped.append(errand)
+                self.cancelled.update(ids)
             elif isinstance(order, Discard):
                 self.held.difference_update(order.chunks)
         return stopped
 
+    def has_other_order(self, chunk: int) -> bool:
+        """Whether an order for the chunk stands beside the one that is under way."""
+        return chunk in self.behind or any(
+            one.chunk == chunk and one.order not in self.cancelled for _, _, one in self.queue
+        )
+
+    def queue_again(self, errand: Errand) -> None:
+        """An errand that stood behind another one has its old turn again."""
+        heapq.heappush(self.queue, (*errand.rank, errand))
+
     def next_errand(self) -> Errand | None:
-        """The next order that still stands."""
-        while self.queue:
-            _, _, errand = heapq.heappop(self.queue)
-            if errand.order not in self.cancelled:
-                return errand
+        """The next order that still stands and whose source may let another one wait."""
+        places = self.slots * PLACES_PER_SLOT
+        while self.queue or self._unpark(places):
+            entry = heapq.heappop(self.queue)
+            errand = entry[2]
+            if errand.order in self.cancelled or errand.chunk in self.held:
+                continue
+            if errand.chunk in self.active:
+                self.behind.setdefault(errand.chunk, []).append(errand)
+                continue
+            source = errand.source
+            if source is not None and (
+                self.all_waiting >= places or self.waiting.get(source, 0) >= self.slots
+            ):
+                heapq.heappush(self.parked.setdefault(source, []), entry)
+                continue
+            return errand
         return None
+
+    def _unpark(self, places: int) -> bool:
+        """Queues the first parked order of each source that there is a place for again."""
+        if self.all_waiting >= places:
+            return False
+        for source, parked in list(self.parked.items()):
+            if self.waiting.get(source, 0) < self.slots:
+                heapq.heappush(self.queue, heapq.heappop(parked))
+                if not parked:
+                    del self.parked[source]
+        return bool(self.queue)
+
+    def waits(self, errand: Errand) -> None:
+        """The source has no bytes for it yet."""
+        errand.waits = True
+        self.waiting[errand.source] = self.waiting.get(errand.source, 0) + 1
+        self.all_waiting += 1
+
+    def waits_no_more(self, errand: Errand) -> None:
+        """Bytes came, or the errand is over."""
+        if not errand.waits:
+            return
+        errand.waits = False
+        self.waiting[errand.source] -= 1
+        self.all_waiting -= 1
+        if parked := self.parked.get(errand.source):
+            heapq.heappush(self.queue, heapq.heappop(parked))
+            if not parked:
+                del self.parked[errand.source]

@@ -27,6 +27,7 @@ class Scenario:
         report_interval_s: between two exchanges of one node with the scheduler; None for a
             thousandth of a second per node.
         start_spread_s: seconds in which the nodes get their first orders, one after the other.
+        joins_s: when each of the first nodes joins; nodes beyond it join at once.
         zones: nodes are dealt out to so many zones in turn.
         zone_link: bytes per second that leave or enter each zone.
         tell_rates, tell_zones: whether the scheduler is told or has to find out.
@@ -49,6 +50,7 @@ class Scenario:
     relay: bool = True
     report_interval_s: float | None = None
     start_spread_s: float = 0.0
+    joins_s: tuple[float, ...] = ()
     zones: int = 1
     zone_link: float = float("inf")
     tell_rates: bool = False
@@ -59,6 +61,12 @@ class Scenario:
     step_s: float | None = None
     seed: int = 0
     settings: SchedulerSettings = field(default_factory=SchedulerSettings)
+
+    def __post_init__(self) -> None:
+        if list(self.joins_s) != sorted(self.joins_s) or len(self.joins_s) > self.nodes:
+            raise ValueError(f"joins_s of {self.nodes} nodes is {self.joins_s}: not in order")
+        if self.joins_s and self.joining:
+            raise ValueError("joins_s and joining do not go together")
 
     @property
     def interval_s(self) -> float:

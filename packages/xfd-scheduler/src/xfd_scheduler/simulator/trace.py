@@ -17,7 +17,7 @@ import xfd_api.errors
 import xfd_api.orders
 import xfd_api.reports
 import xfd_api.requests
-from xfd_api.ids import NodeId
+from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.orders import Order
 from xfd_scheduler import events
 from xfd_scheduler.events import Event
@@ -56,6 +56,14 @@ class Recorder:
     def next_wakeup(self) -> float | None:
         """As `Scheduler.next_wakeup`."""
         return self._scheduler.next_wakeup()
+
+    def landed(self, node: NodeId) -> int:
+        """As `Scheduler.landed`."""
+        return self._scheduler.landed(node)
+
+    def failures(self) -> dict[tuple[NodeId, ObjectIndex], xfd_api.errors.XfdError]:
+        """As `Scheduler.failures`."""
+        return self._scheduler.failures()
 
     def close(self) -> None:
         """Ends the trace."""

@@ -49,6 +49,10 @@ pub(crate) struct Facts {
     preallocated: bool,
     /// How often the part file was thrown away.
     pub(crate) begun_anew: u32,
+    /// Bytes committed since its part file was last given to be synced.
+    pub(crate) unsynced: u64,
+    /// Somebody syncs the part file.
+    pub(crate) is_syncing: bool,
 }
 
 /// A part file that somebody writes, and its journal.
@@ -99,6 +103,8 @@ impl Slot {
                 has_journal: true,
                 preallocated: false,
                 begun_anew: 0,
+                unsynced: 0,
+                is_syncing: false,
             }),
         }
     }

@@ -1,0 +1,102 @@
+"""A distribution's story as text: its phases, who waited for what, which link was idle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from benchmarks.cluster.story import Mark, Order, Story, median_of, rates
+from xfd_ray import events
+
+PHASES = (
+    (events.COORDINATOR_UP, "coordinator up"),
+    (events.LEASE_OPENED, "lease opened"),
+    (events.WORKER_UP, "worker up"),
+    (events.WORKER_SERVING, "worker serves"),
+    (events.NODE_JOINED, "node joined"),
+    (events.OBJECTS_FOUND, "listing done"),
+    (events.CATALOG_GREW, "catalog made"),
+    (events.INVENTORY_TAKEN, "inventory taken"),
+    (events.OBJECT_LANDED, "last object landed"),
+    (events.LEASE_DONE, "lease done"),
+)
+IDLE_BELOW = 0.5
+
+STEPS: tuple[tuple[str, Callable[[Order], float | None], Callable[[Order], float | None]], ...] = (
+    ("asked -> taken", lambda o: o.asked, lambda o: o.taken),
+    ("taken -> started", lambda o: o.taken, lambda o: o.started),
+    ("started -> first byte", lambda o: o.started, lambda o: o.first_byte),
+    ("first byte -> verified", lambda o: o.first_byte, lambda o: o.held),
+    ("verified -> reported", lambda o: o.held, lambda o: o.reported),
+)
+
+
+def phases(story: Story, capacities: dict[str, float]) -> str:
+    """The summary; capacities are bytes per second of each host's link, one way."""
+    lines = ["Seconds from the call on:"]
+    lines += [f"  {at:8.3f}  {text}" for at, text in sorted(_moments(story))]
+    lines += ["", "Orders, median seconds (longest):"]
+    lines += _steps("from the origin", [o for o in story.orders if o.source is None])
+    lines += _steps("from peers", [o for o in story.orders if o.source is not None])
+    lines += ["", *_link_lines(story, capacities)]
+    return "\n".join(lines)
+
+
+def _moments(story: Story) -> Iterator[tuple[float, str]]:
+    yield 0.0, "call"
+    for event, text in PHASES:
+        by_node: dict[str | None, Mark] = {}
+        for mark in story.all(event):
+            if event == events.OBJECT_LANDED or mark.node not in by_node:
+                by_node[mark.node] = mark
+        for node, mark in by_node.items():
+            age = mark.fields.get("process_age_s")
+            began = f" (its process began at {mark.at - age:.3f})" if age is not None else ""
+            yield mark.at, f"{text}{f' on {node}' if node else ''}{began}"
+    for node in story.nodes:
+        mine = [order for order in story.orders if order.node == node]
+        yield min(order.asked for order in mine), f"first order for {node}"
+        first = [order.first_byte for order in mine if order.first_byte is not None]
+        if first:
+            yield min(first), f"first chunk byte at {node}"
+        held = [order.held for order in mine if order.held is not None]
+        if held:
+            yield max(held), f"last chunk byte at {node}"
+    origin = [o for o in story.orders if o.source is None and o.held is not None]
+    if origin:
+        yield min(o.first_byte or o.held or 0.0 for o in origin), "FIRST ORIGIN BYTE"
+        yield max(o.held or 0.0 for o in origin), "LAST ORIGIN BYTE"
+    yield story.returned, "call returned"
+
+
+def _steps(title: str, orders: list[Order]) -> Iterator[str]:
+    dropped = sum(order.held is None for order in orders)
+    yield f"  {title}: {len(orders)} orders, {dropped} of them not carried out"
+    for name, begin, end in STEPS:
+        spans = [
+            after - before
+            for order in orders
+            if (before := begin(order)) is not None and (after := end(order)) is not None
+        ]
+        middle = median_of(iter(spans))
+        if middle is not None:
+            yield f"    {name:24} {middle:7.3f} ({max(spans):.3f})"
+
+
+def _link_lines(story: Story, capacities: dict[str, float]) -> Iterator[str]:
+    yield "Links, from the call to its return: mean use, and seconds below half of the capacity:"
+    for host in sorted(story.links):
+        told = [rate for rate in rates(story.links[host]) if 0 <= rate[0] <= story.returned]
+        if not told or host not in capacities:
+            continue
+        step = story.returned / len(told)
+        down, up = (
+            (
+                sum(rate[way] for rate in told) / len(told) / capacities[host],
+                step * sum(rate[way] < IDLE_BELOW * capacities[host] for rate in told),
+            )
+            for way in (1, 2)
+        )
+        yield (
+            f"  {host:3} receives {down[0]:4.0%}, idle {down[1]:5.1f} s;"
+            f"  sends {up[0]:4.0%}, idle {up[1]:5.1f} s"
+        )

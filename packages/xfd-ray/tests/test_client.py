@@ -1,0 +1,168 @@
+"""A driver's side of a lease, against a coordinator that answers by a script. No Ray anywhere."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from inprocess import lease
+
+from xfd_api.errors import CoordinatorLostError, DeadlineExceededError, VersionMismatchError
+from xfd_api.reports import DistributionReport, Progress
+from xfd_ray.client import CALL_TIMEOUT_S, DETACH_TIMEOUT_S, LeaseClient
+from xfd_ray.terms import LeaseState, LeaseStatus
+
+REPORT = object.__new__(DistributionReport)
+RUNNING = LeaseStatus(LeaseState.RUNNING)
+DONE = LeaseStatus(LeaseState.DONE, report=REPORT)
+UNKNOWN = LeaseStatus(LeaseState.UNKNOWN)
+LOST = CoordinatorLostError("The coordinator is gone: killed")
+SILENT = CoordinatorLostError("The coordinator did not answer")
+PROGRESS = Progress(1.0, 100, 40, 20, 20, 5, 2, 3, 1)
+
+
+class Clock:
+    """Seconds that go by only when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class ScriptedDoor:
+    """Answers with what `attached` and `watched` say; a watch takes the time that it may wait.
+
+    `SILENT` takes all the time that the call has.
+    """
+
+    def __init__(self, clock: Clock, attached: Callable[[int], object], watched=lambda n: DONE):
+        self.clock = clock
+        self.attached, self.watched = attached, watched
+        self.attaches = self.watches = self.connects = 0
+        self.detach_timeouts: list[float] = []
+
+    def connect(self) -> None:
+        self.connects += 1
+
+    def attach(self, request, timeout_s):
+        self.attaches += 1
+        return self._answer(self.attached(self.attaches), timeout_s)
+
+    def watch(self, lease_id, wait_s, timeout_s):
+        self.watches += 1
+        answer = self.watched(self.watches)
+        if answer is not SILENT:
+            self.clock.now += wait_s
+        return self._answer(answer, timeout_s)
+
+    def detach(self, lease_id, timeout_s):
+        self.detach_timeouts.append(timeout_s)
+
+    def _answer(self, answer, timeout_s):
+        if answer is SILENT:
+            self.clock.now += timeout_s
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def client(attached, watched=lambda n: DONE) -> tuple[LeaseClient, ScriptedDoor, Clock]:
+    clock = Clock()
+    door = ScriptedDoor(clock, attached, watched)
+    return LeaseClient(lease("l", "big"), door, clock=clock, sleep=clock.sleep), door, clock
+
+
+def test_a_coordinator_that_takes_its_time_to_end_is_waited_for():
+    lease_client, door, clock = client(lambda n: UNKNOWN if n <= 20 else RUNNING)
+    began = clock()
+    assert lease_client.run() is REPORT
+    assert door.attaches == 21
+    assert clock() - began >= 20 * 0.5
+
+
+def test_a_coordinator_that_never_ends_is_an_error():
+    lease_client, _, clock = client(lambda n: UNKNOWN)
+    began = clock()
+    with pytest.raises(CoordinatorLostError, match="ending"):
+        lease_client.run()
+    assert clock() - began >= 30
+
+
+def test_losses_that_lie_far_apart_do_not_add_up():
+    lease_client, door, _ = client(
+        lambda n: RUNNING,
+        lambda n: DONE if n == 2000 else LOST if n % 100 == 0 else RUNNING,
+    )
+    assert lease_client.run() is REPORT
+    assert door.attaches == 20
+
+
+def test_a_coordinator_that_is_lost_as_soon_as_it_is_there_is_an_error():
+    lease_client, _, _ = client(lambda n: RUNNING, lambda n: LOST)
+    with pytest.raises(CoordinatorLostError, match=r"lost 6 times.*gone: killed"):
+        lease_client.run()
+
+
+def test_what_the_coordinator_refuses_is_not_asked_again():
+    lease_client, door, _ = client(lambda n: VersionMismatchError("xfd_ray is 0.0.1"))
+    with pytest.raises(VersionMismatchError):
+        lease_client.run()
+    assert door.attaches == 1
+
+
+@pytest.mark.parametrize(
+    ("attached", "watched", "told"),
+    [
+        (lambda n: SILENT, lambda n: DONE, "the coordinator had not answered"),
+        (lambda n: UNKNOWN, lambda n: DONE, "the coordinator had not answered"),
+        (lambda n: LOST, lambda n: DONE, "the coordinator had not answered"),
+        (lambda n: RUNNING, lambda n: RUNNING, "still being looked for"),
+        (lambda n: RUNNING, lambda n: SILENT, "still being looked for"),
+        (
+            lambda n: LeaseStatus(LeaseState.RUNNING, PROGRESS),
+            lambda n: LeaseStatus(LeaseState.RUNNING, PROGRESS),
+            "2 of 5 nodes were done, with 40 of 100 bytes",
+        ),
+    ],
+)
+def test_a_deadline_bounds_every_call_and_says_how_far_it_got(attached, watched, told):
+    lease_client, door, clock = client(attached, watched)
+    began = clock()
+    with pytest.raises(DeadlineExceededError, match=told):
+        lease_client.run(deadline_s=2.0)
+    assert clock() - began == pytest.approx(2.0)
+    lease_client.close()
+    assert door.detach_timeouts == [1.0]
+
+
+def test_without_a_deadline_giving_back_has_its_own_time():
+    lease_client, door, _ = client(lambda n: DONE)
+    assert lease_client.run() is REPORT
+    lease_client.close()
+    assert door.detach_timeouts == [DETACH_TIMEOUT_S]
+    assert DETACH_TIMEOUT_S < CALL_TIMEOUT_S
+
+
+def test_a_lease_that_outlives_its_deadline_is_given_back_without_haste():
+    lease_client, door, clock = client(lambda n: DONE)
+    lease_client.run(deadline_s=2.0)
+    lease_client.hold()
+    clock.now += 100
+    lease_client.close()
+    assert door.detach_timeouts == [DETACH_TIMEOUT_S]
+
+
+def test_a_lease_is_renewed_while_the_caller_takes_its_time_over_progress():
+    renewed = threading.Event()
+    lease_client, door, _ = client(
+        lambda n: LeaseStatus(LeaseState.RUNNING, PROGRESS), lambda n: renewed.set() or DONE
+    )
+    assert lease_client.run(on_progress=lambda progress: renewed.wait(20)) is REPORT
+    assert door.watches >= 2  # One of them while `on_progress` waited for it.
+    lease_client.close()

@@ -1,0 +1,97 @@
+"""When a coordinator ends itself, and when it must not. No Ray anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from inprocess import LocalCluster, lease, over, story, until
+
+from xfd_api.errors import VersionMismatchError
+from xfd_ray.coordinator import Coordinator
+from xfd_ray.terms import LeaseState
+
+MIB = 2**20
+SIZES = {"big": 8 * MIB}
+SOON_S = 15.0
+
+
+def coordinator_of(cluster: LocalCluster) -> Coordinator:
+    return Coordinator(cluster, tick_s=0.02, first_lease_s=0.1)
+
+
+@story
+async def test_a_coordinator_that_nobody_ever_asks_ends():
+    cluster = LocalCluster(1, SIZES)
+    coordinator = coordinator_of(cluster)
+    await asyncio.wait_for(cluster.ended.wait(), SOON_S)
+    assert (await coordinator.attach(lease("l", "big"))).state is LeaseState.UNKNOWN
+
+
+@story
+async def test_a_coordinator_that_refused_its_only_driver_ends():
+    cluster = LocalCluster(1, SIZES)
+    coordinator = coordinator_of(cluster)
+    with pytest.raises(VersionMismatchError):
+        await coordinator.attach(lease("l", "big", versions={"xfd_ray": "0.0.1"}))
+    await asyncio.wait_for(cluster.ended.wait(), SOON_S)
+
+
+@story
+async def test_a_coordinator_whose_only_lease_could_not_be_opened_ends():
+    cluster = LocalCluster(1, SIZES)
+    coordinator = coordinator_of(cluster)
+    cluster.listing.clear()
+    attaching = asyncio.create_task(coordinator.attach(lease("l", "big")))
+    await asyncio.sleep(0)
+    attaching.cancel()
+    cluster.listing.set()
+    await asyncio.wait_for(cluster.ended.wait(), SOON_S)
+
+
+@story
+async def test_a_coordinator_does_not_end_while_a_lease_is_being_opened():
+    cluster = LocalCluster(1, SIZES)
+    coordinator = coordinator_of(cluster)
+    await coordinator.attach(lease("first", "big", keep_s=0))
+    await over(coordinator, "first")
+    await coordinator.detach("first")
+    cluster.listing.clear()
+    attaching = asyncio.create_task(coordinator.attach(lease("second", "big", keep_s=0)))
+    await asyncio.sleep(0)
+    for _ in range(3):
+        await coordinator.tick()
+    cluster.listing.set()
+    assert (await attaching).state is LeaseState.RUNNING
+    assert (await over(coordinator, "second")).report is not None
+    assert not cluster.ended.is_set()
+    await coordinator.detach("second")
+    await asyncio.wait_for(cluster.ended.wait(), SOON_S)
+
+
+@story
+async def test_a_driver_that_asks_twice_opens_one_lease():
+    cluster = LocalCluster(1, SIZES)
+    coordinator = coordinator_of(cluster)
+    cluster.listing.clear()
+    twice = [asyncio.create_task(coordinator.attach(lease("l", "big"))) for _ in range(2)]
+    await asyncio.sleep(0)
+    cluster.listing.set()
+    await asyncio.gather(*twice)
+    assert (await over(coordinator, "l")).report is not None
+    assert cluster.origin.finds == 1
+    await coordinator.detach("l")
+    await until(lambda: len(cluster.planes["n0"].left) == 1)
+
+
+@story
+async def test_a_bug_while_a_lease_is_taken_off_keeps_no_coordinator():
+    cluster = LocalCluster(1, SIZES)
+    coordinator = coordinator_of(cluster)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xfd_ray.wants.WantedUnion.drop", lambda self, wanted: [][0])
+        await coordinator.attach(lease("l", "big", keep_s=0))
+        await over(coordinator, "l")
+        with pytest.raises(IndexError):
+            await coordinator.detach("l")
+    await asyncio.wait_for(cluster.ended.wait(), SOON_S)

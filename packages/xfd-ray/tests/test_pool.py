@@ -1,0 +1,123 @@
+"""Who shares a worker, and what the loss of one does to the others. No Ray anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from inprocess import LocalCluster, lease, over, story, until
+
+from xfd_api.errors import NodeLostError
+from xfd_ray.coordinator import Coordinator
+from xfd_ray.pool import WorkerPool, WorkerTerms
+from xfd_ray.terms import Terms
+
+MIB = 2**20
+SIZES = {"big": 8 * MIB, "other": 2 * MIB}
+TERMS = WorkerTerms()
+OTHER_TERMS = WorkerTerms(peer_ports=(7000, 7100))
+
+
+class SlowToStart(LocalCluster):
+    """Workers say how they are only once `up` is set."""
+
+    def __init__(self, nodes: int) -> None:
+        super().__init__(nodes, SIZES)
+        self.up = asyncio.Event()
+
+    async def start_worker(self, node, terms):
+        worker = await super().start_worker(node, terms)
+        await self.up.wait()
+        return worker
+
+
+@story
+async def test_a_lost_worker_takes_no_worker_of_other_terms_with_it():
+    cluster = LocalCluster(1, SIZES)
+    pool = WorkerPool(cluster)
+    [node] = cluster.live
+    mine, _ = await pool.worker(node, TERMS)
+    theirs, _ = await pool.worker(node, OTHER_TERMS)
+    pool.drop(node.id, TERMS, mine)
+    assert (await pool.worker(node, OTHER_TERMS))[0] is theirs
+    assert (await pool.worker(node, TERMS))[0] is not mine
+    await pool.close()
+
+
+@story
+async def test_a_worker_that_is_told_lost_twice_is_replaced_once():
+    cluster = LocalCluster(1, SIZES)
+    pool = WorkerPool(cluster)
+    [node] = cluster.live
+    lost, _ = await pool.worker(node, TERMS)
+    pool.drop(node.id, TERMS, lost)
+    new, _ = await pool.worker(node, TERMS)
+    pool.drop(node.id, TERMS, lost)
+    assert (await pool.worker(node, TERMS))[0] is new
+    assert not new.dead.is_set()
+    await pool.close()
+
+
+@story
+async def test_a_start_that_is_given_up_is_a_loss_to_those_who_wait_for_it():
+    cluster = SlowToStart(1)
+    pool = WorkerPool(cluster)
+    [node] = cluster.live
+    waiting = asyncio.create_task(pool.worker(node, TERMS))
+    await until(lambda: len(cluster.workers) == 1)
+    pool.drop(node.id, TERMS, None)
+    with pytest.raises(NodeLostError):
+        await waiting
+    cluster.up.set()
+    await pool.worker(node, TERMS)
+    assert len(cluster.workers) == 2
+    await pool.close()
+
+
+@story
+async def test_a_worker_that_does_not_come_up_in_time_is_a_loss():
+    cluster = SlowToStart(1)
+    pool = WorkerPool(cluster, start_timeout_s=0.05)
+    [node] = cluster.live
+    with pytest.raises(NodeLostError, match=r"not up after 0\.05 s"):
+        await pool.worker(node, TERMS)
+    await pool.close()
+
+
+@story
+async def test_who_stops_waiting_for_a_start_does_not_stop_it():
+    cluster = SlowToStart(1)
+    pool = WorkerPool(cluster)
+    [node] = cluster.live
+    impatient = asyncio.create_task(pool.worker(node, TERMS))
+    patient = asyncio.create_task(pool.worker(node, TERMS))
+    await until(lambda: len(cluster.workers) == 1)
+    impatient.cancel()
+    await asyncio.wait({impatient})
+    assert impatient.cancelled()
+    cluster.up.set()
+    assert (await patient)[0] is cluster.workers[0]
+    await pool.close()
+
+
+@story
+async def test_a_swarm_gets_its_worker_although_another_loses_one_on_the_node():
+    cluster = SlowToStart(2)
+    cluster.up.set()
+    cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("a", "big"))
+    await until(lambda: "n1" in cluster.planes and bool(cluster.planes["n1"].submitted))
+    cluster.up.clear()
+    await coordinator.attach(lease("b", "other", terms=Terms(peer_ports=(7000, 7100))))
+    await until(lambda: len(cluster.workers) == 4)
+    cluster.planes["n1"].paused = False
+    [first] = [worker for worker in cluster.workers[:2] if worker.node == "n1"]
+    first.dead.set()
+    await until(lambda: len(cluster.workers) == 5)
+    cluster.up.set()
+    for name in ("a", "b"):
+        status = await over(coordinator, name)
+        assert status.report is not None, status.error
+        assert [node.state for node in status.report.nodes] == ["done", "done"]
+        await coordinator.detach(name)

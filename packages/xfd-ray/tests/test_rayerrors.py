@@ -1,0 +1,103 @@
+"""What Ray's errors are told as; their texts are those that Ray 2.60 was seen to raise."""
+
+from __future__ import annotations
+
+import pytest
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    ActorUnschedulableError,
+    GetTimeoutError,
+    RayActorError,
+    RayTaskError,
+)
+
+from xfd_api.errors import (
+    CoordinatorLostError,
+    DiskFullError,
+    InternalError,
+    NodeLostError,
+    VersionMismatchError,
+)
+from xfd_ray.conversation import Unavailable
+from xfd_ray.rayerrors import LONGEST_TEXT, coordinator_error, last_words, worker_error
+
+KILLED = (
+    "The actor died unexpectedly before finishing this task.\n\tclass_name: NodeWorker\n\tpid: 8\n"
+    "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR"
+)
+
+
+def raised(cause: Exception, trace: str = "") -> RayTaskError:
+    return RayTaskError("NodeWorker.method", trace or f"Traceback\n{cause!r}", cause)
+
+
+def constructor_raised(words: str) -> ActorDiedError:
+    trace = (
+        "\x1b[36mray::NodeWorker.__init__()\x1b[39m (pid=8, ip=127.0.0.1)\n"
+        '  File "worker.py", line 13, in __init__\n    self._check()\n'
+        f"    ^^^^^^^^^^^^^\n{words}"
+    )
+    return ActorDiedError(raised(ValueError(), trace))
+
+
+def test_an_error_of_ours_keeps_its_type_and_gets_its_node():
+    told = worker_error(raised(DiskFullError("no room", path="/data")), "n1")
+    assert isinstance(told, DiskFullError)
+    assert (told.node, told.path) == ("n1", "/data")
+
+
+def test_a_bug_in_a_method_is_told_in_its_words():
+    told = worker_error(raised(KeyError(5)), "n1")
+    assert isinstance(told, InternalError)
+    assert told.what == "KeyError: 5"
+
+
+def test_what_a_constructor_raised_is_told_and_is_no_loss_that_may_pass():
+    told = worker_error(constructor_raised("ValueError: XFD_ROOT is 'here'\nand relative"), "n1")
+    assert isinstance(told, InternalError)
+    assert not isinstance(told, NodeLostError)
+    assert told.what.endswith("could not start: ValueError: XFD_ROOT is 'here' and relative")
+    assert told.node == "n1"
+    assert "report it" not in str(told)
+
+
+def test_a_package_that_a_node_lacks_is_named():
+    told = worker_error(constructor_raised("ModuleNotFoundError: No module named 'xfd_ray'"), "n1")
+    assert isinstance(told, VersionMismatchError)
+    assert "xfd_ray" in told.what
+
+
+@pytest.mark.parametrize(
+    "error", [RayActorError(error_msg=KILLED), ActorUnschedulableError("its node is dead")]
+)
+def test_a_process_that_died_is_a_loss_and_says_what_of(error):
+    told = worker_error(error, "n1")
+    assert isinstance(told, NodeLostError)
+    assert last_words(error) in told.what
+    assert type(error).__name__ in told.what
+    told = coordinator_error(error, 1.0)
+    assert isinstance(told, CoordinatorLostError)
+    assert last_words(error) in told.what
+
+
+def test_a_worker_that_is_out_of_reach_may_be_well():
+    assert isinstance(worker_error(ActorUnavailableError("rpc", None), "n1"), Unavailable)
+
+
+def test_a_coordinator_that_does_not_answer_is_a_loss():
+    told = coordinator_error(GetTimeoutError("Get timed out"), 2.5)
+    assert isinstance(told, CoordinatorLostError)
+    assert "within 2.5 s" in told.what
+
+
+def test_a_coordinator_whose_constructor_raised_is_no_loss():
+    told = coordinator_error(constructor_raised("KeyError: 'loud'"), 1.0)
+    assert isinstance(told, InternalError)
+    assert "KeyError: 'loud'" in told.what
+
+
+def test_the_last_words_are_the_last_line_where_no_exception_is_named_and_are_not_too_long():
+    assert last_words(RayActorError(error_msg=KILLED)).startswith("The actor is dead because its")
+    assert len(last_words(RayActorError(error_msg="x" * 9999))) <= LONGEST_TEXT + 3
+    assert last_words(RayActorError(error_msg="")) == ""

@@ -1,0 +1,74 @@
+"""What a run writes down where `XFD_TRACE` asks for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+import structlog
+from inprocess import LocalCluster, lease, over
+
+from xfd_api.errors import InvalidRequestError
+from xfd_ray import events
+from xfd_ray.coordinator import Coordinator
+from xfd_scheduler.simulator.trace import replay
+
+MIB = 2**20
+
+
+@pytest.fixture
+def trace(tmp_path, monkeypatch):
+    folder = tmp_path / "trace"
+    monkeypatch.setenv("XFD_TRACE", str(folder))
+    structlog.reset_defaults()
+    yield folder
+    structlog.reset_defaults()
+
+
+async def distribute_once():
+    coordinator = Coordinator(LocalCluster(2, {"big": 4 * MIB}), tick_s=0.05)
+    await coordinator.attach(lease("l", "big"))
+    assert (await over(coordinator, "l")).error is None
+    await coordinator.detach("l")
+
+
+def test_a_scheduler_that_is_fed_the_record_of_a_run_gives_the_same_orders(trace):
+    asyncio.run(distribute_once())
+    (recorded,) = trace.glob("scheduler-*.jsonl")
+    assert replay(recorded).endswith("the same orders")
+
+
+def test_the_trace_has_every_chunk_held_and_the_order_that_was_taken_for_it(trace, capsys):
+    asyncio.run(distribute_once())
+    (file,) = trace.glob("worker-*.jsonl")  # In one process, the first to start names the trace.
+    written = [json.loads(line) for line in file.read_text().splitlines()]
+    taken = {
+        (event["node"], first + k)
+        for event in written
+        if event["event"] == events.ORDERS_TAKEN
+        for first, count in event["runs"]
+        for k in range(count)
+    }
+    held = [event for event in written if event["event"] == events.CHUNK_HELD]
+    assert {(event["node"], event["order"]) for event in held} <= taken
+    chunks = sorted((event["node"], event["chunk"]) for event in held)
+    assert chunks == [(node, chunk) for node in ("n0", "n1") for chunk in range(4)]
+    assert capsys.readouterr().err == ""  # What is shown is still a matter of XFD_LOG alone.
+
+
+def test_a_folder_that_cannot_be_made_costs_the_trace_and_no_more(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XFD_TRACE", str(tmp_path / "file" / "trace"))
+    structlog.reset_defaults()
+    try:
+        asyncio.run(distribute_once())
+    finally:
+        structlog.reset_defaults()
+    assert "no trace is written" in capsys.readouterr().err
+
+
+def test_a_level_that_is_none_is_refused_with_those_there_are(monkeypatch):
+    monkeypatch.setenv("XFD_LOG", "loud")
+    with pytest.raises(InvalidRequestError, match=r"'loud'.*debug, info, warning, error"):
+        events.log_to_stderr()
