@@ -16,7 +16,7 @@ from xfd_api.requests import (
 )
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane import VerifyReport, download, verify
-from xfd_dataplane.verify import verify_paths
+from xfd_dataplane.verifying import verify_paths
 
 MIB = 2**20
 

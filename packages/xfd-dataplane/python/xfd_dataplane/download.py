@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -133,9 +133,9 @@ def fetch(
 
     Raises: see `download`.
     """
-    swarm = SwarmId(secrets.token_hex(16))
-    host = OneHost(catalog, seed=secrets.randbits(32))
-    node.join(SwarmTicket(swarm, token=secrets.token_hex(32), durability=durability))
+    swarm = SwarmId(os.urandom(16).hex())
+    host = OneHost(catalog, seed=int.from_bytes(os.urandom(4), "big"))
+    node.join(SwarmTicket(swarm, token=os.urandom(32).hex(), durability=durability))
     try:
         _run(node, swarm, catalog, stores, host, watch, on_progress)
         elapsed_s, counters = watch.elapsed(), node.counters(swarm)

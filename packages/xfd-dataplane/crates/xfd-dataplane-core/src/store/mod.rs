@@ -30,6 +30,7 @@ mod journal;
 mod land;
 mod lease;
 mod leave;
+mod listing;
 mod lock;
 mod manifest;
 mod pack_journal;
@@ -41,6 +42,7 @@ mod resume;
 mod room;
 mod slot;
 mod stock;
+mod target;
 mod tree;
 
 use std::ops::Range;

@@ -232,6 +232,13 @@ impl Slot {
 
     /// Starts over with nothing: the part file and journal go.
     pub(crate) fn drop_part(&self) {
+        self.forget_part();
+        remove(&self.part_path());
+        remove(&self.journal_path());
+    }
+
+    /// Starts over where there is no part file and no journal.
+    pub(crate) fn forget_part(&self) {
         *locked(&self.part) = Weak::new();
         let mut facts = self.facts();
         facts.preallocated = false;
@@ -240,9 +247,6 @@ impl Slot {
         facts.sums.clear();
         facts.whereabouts = Whereabouts::Part;
         facts.has_journal = false;
-        drop(facts);
-        remove(&self.part_path());
-        remove(&self.journal_path());
     }
 
     /// The part file got its name: nobody opens it as a part any more.
