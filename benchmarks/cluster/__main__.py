@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.cluster.bed import BedError, refuse_where_impossible
 from benchmarks.cluster.contenders import contender, fitting
 from benchmarks.cluster.measure import measure
-from benchmarks.cluster.report import described, draw, load, save, table
+from benchmarks.cluster.report import described, draw, load, save, summary, table
 from benchmarks.cluster.scenarios import SCENARIOS
 
 ONLY = """see --list; 'xfd warm {"durability": "none"}' is a call with options"""
@@ -31,6 +31,7 @@ def main() -> int:
         return 0
     if options.report is not None:
         rows = load(options.report)
+        print(summary(rows))
         for name in SCENARIOS:
             if any(row.scenario == name for row in rows):
                 print(table(name, rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from inprocess import STORES, story
 
 from xfd_api.errors import DiskFullError, InternalError
 from xfd_api.ids import ChunkIndex, NodeId, OrderId, SwarmId
-from xfd_api.orders import Fetch
+from xfd_api.orders import Cancel, Fetch
 from xfd_api.reports import ChunkHeld, NodeCounters, ObjectLanded
 from xfd_api.settings import SwarmTicket
 from xfd_api.testing import FakeDataPlane, FakeOrigin, catalog_of
@@ -212,3 +213,9 @@ def test_a_worker_loads_no_pandas_and_no_numpy():
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_a_call_reaches_the_node_as_it_was_made():
+    orders = (Fetch(OrderId(1), ChunkIndex(2), 3, None, 4), Cancel(OrderId(5), 6))
+    call = Exchange(7, orders, 8, again=True, max_wait_s=0.5)
+    assert pickle.loads(pickle.dumps(call)) == call

@@ -126,6 +126,12 @@ class Swarm(RuleBasedStateMachine):
             self.may_read_again.update(range(1000))
             self.story.holds(node, chunk, crc=0xBAD)
 
+    @rule(node=nodes, chunk=st.integers(0, 8))
+    def loses_a_copy(self, node: str, chunk: int) -> None:
+        if chunk < self.story.scheduler.catalog_size()[1] and chunk not in self.story.errands[node]:
+            self.may_read_again.add(chunk)
+            self.story.loses(node, chunk)
+
     @rule(node=nodes, suspect=st.booleans(), item=st.integers(0, 4))
     def cannot_land(self, node: str, suspect: bool, item: int) -> None:
         if item < self.story.scheduler.catalog_size()[0]:

@@ -12,13 +12,14 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.errors import InternalError, XfdError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.orders import Discard, Fetch, Order
+from xfd_api.packed import pack_orders, unpack_orders
 from xfd_api.paths import root
 from xfd_api.ports import DataPlane, ObjectFinder
 from xfd_api.reports import ChunkHeld, Inventory, NodeEvent, NodeReport, ObjectLanded
@@ -84,6 +85,14 @@ class Exchange:
     ack: int
     again: bool = False
     max_wait_s: float = 2.0
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        rest = (self.ack, self.again, self.max_wait_s)
+        return _exchange, (self.number, pack_orders(self.orders), *rest)
+
+
+def _exchange(number: int, orders: list[Any], ack: int, again: bool, max_wait_s: float) -> Exchange:
+    return Exchange(number, unpack_orders(orders), ack, again, max_wait_s)
 
 
 class NodeWorker:

@@ -28,6 +28,9 @@ CANDIDATES = 8
 SKIPS = 64
 PROMISES = 2
 RUNS_IN_FLIGHT = 16
+RELAY_AT = 8
+"""Promises of the best holder from which on a node that will hold the chunk is asked as well."""
+END_GAME_INTERVALS = 4
 
 
 class Planner:
@@ -51,6 +54,7 @@ class Planner:
         self._fill(now, only_dry=True)
         self._launch(now)
         self._fill(now, only_dry=False)
+        self._end_game(now)
         return self.left > 0
 
     def _wake(self, now: float) -> None:
@@ -66,6 +70,31 @@ class Planner:
             swarm.pairs_resting = {
                 pair: due for pair, due in swarm.pairs_resting.items() if due > now
             }
+
+    # The end game.
+
+    def _end_game(self, now: float) -> None:
+        """A node that has nothing left to be ordered, and waits for slower ones, asks others."""
+        swarm = self.swarm
+        for index in positions(swarm.dry & ~swarm.hungry):
+            member = swarm.members[index]
+            if not member.queued or now < member.end_game_at:
+                continue
+            member.end_game_at = now + END_GAME_INTERVALS * (member.interval_s or 0.0)
+            for chunk in positions(swarm.coming & member.wants):
+                if swarm.pending[chunk] & member.bit:
+                    self._look_for_faster(member, chunk, now)
+
+    def _look_for_faster(self, member: Member, chunk: int, now: float) -> None:
+        swarm = self.swarm
+        source = swarm.source_of(member.index, chunk)
+        slow = swarm.members.get(source)
+        if slow is None or slow.speed_class <= member.speed_class:
+            return
+        holding = swarm.holders[chunk] & swarm.offering & ~slow.bit
+        best = self._best(member, holding, now, None)
+        if best != NOBODY and swarm.members[best].speed_class <= member.speed_class:
+            swarm.move(member, chunk, best)
 
     # Waves.
 
@@ -182,6 +211,7 @@ class Planner:
             swarm.waves[chunk] = wave
             swarm.launches[chunk] = launch
             swarm.pending[chunk] |= takers
+            swarm.coming |= 1 << chunk
             swarm.last_reader[chunk] = reader
             left = swarm.open_on[chunk] & ~takers
             swarm.open_on[chunk] = left
@@ -299,10 +329,11 @@ class Planner:
         swarm = self.swarm
         holding = swarm.holders[chunk] & ~swarm.banned
         best = self._best(member, holding & swarm.offering, now, None)
-        if best != NOBODY:
-            return best
         coming = swarm.pending[chunk]
-        best = self._best(member, coming & swarm.offering, now, chunk)
+        if best == NOBODY or self._load(best) > RELAY_AT:
+            relay = self._best(member, coming & swarm.offering, now, chunk)
+            if relay != NOBODY and (best == NOBODY or self._load(relay) < self._load(best) / 2):
+                return relay
         if best != NOBODY:
             return best
         patient = swarm.tries.get(key_of(member.index, chunk), 0) < max(
@@ -315,6 +346,10 @@ class Planner:
         if now < swarm.origin_rest_until or not swarm.may_read_origin(member, 1):
             return NOBODY
         return ORIGIN
+
+    def _load(self, node: int) -> float:
+        peer = self.swarm.members[node]
+        return (peer.promised + 1) / peer.up_share
 
     def _best(self, member: Member, candidates: int, now: float, relaying: int | None) -> int:
         """The candidate that promised least, of a few that are looked at."""
@@ -332,7 +367,7 @@ class Planner:
                 continue
             if relaying is not None and not swarm.is_rooted(node, relaying, member.index):
                 continue
-            load = (peer.promised + 1) / peer.up_share
+            load = self._load(node)
             if best == NOBODY or load < least:
                 best, least = node, load
         return best

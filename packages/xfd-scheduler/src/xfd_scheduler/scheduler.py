@@ -167,7 +167,7 @@ class Scheduler:
         swarm.members[member.index] = member
         swarm.by_id[member.id] = member
         swarm.offering |= member.bit
-        swarm.speeds.told(member)
+        swarm.speeds.told(member, swarm.members.values())
         self._reports.resize(member)
 
 

@@ -20,7 +20,7 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::files::checksums;
+    use crate::files::{checksums, record_path};
     #[pymodule_export]
     use crate::node::Node;
 

@@ -67,8 +67,14 @@ def error_document(error: errors.XfdError) -> dict[str, Any]:
 
 def report_line(report: DistributionReport) -> str:
     """What a download did, for a person."""
-    if report.origin_bytes == 0 and report.missing_bytes == 0:
+    if all(result.nodes_cached for result in report.objects):
         return f"{len(report.objects)} object(s), {human(report.cached_bytes)}: all here already"
+    if report.origin_bytes == 0 and report.catalog_bytes > 0:
+        # An earlier run fetched it, and this one put it in its place or unpacked it.
+        return (
+            f"{len(report.objects)} object(s), {human(report.catalog_bytes)}: nothing to fetch, "
+            f"in place after {report.elapsed_s:.1f} s"
+        )
     rate = report.origin_bytes / report.elapsed_s if report.elapsed_s > 0 else 0.0
     cached = f", {human(report.cached_bytes)} were here already" if report.cached_bytes else ""
     return (

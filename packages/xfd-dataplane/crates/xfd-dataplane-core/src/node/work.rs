@@ -175,6 +175,9 @@ impl Work<'_> {
             Kind::ChecksumMismatch => blame(error),
             _ => Failure::of_node(error),
         })?;
+        if let Some(unsynced) = self.swarm.store.unsynced(self.entry.chunk) {
+            self.node.runtime.spawn_blocking(|| unsynced.sync());
+        }
         match self.entry.source {
             Source::Origin => self.swarm.stats.chunks_from_origin.add(1),
             Source::Peer(_) => self.swarm.stats.chunks_from_peers.add(1),

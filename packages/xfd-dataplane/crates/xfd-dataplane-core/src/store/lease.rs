@@ -35,9 +35,29 @@ pub struct Lease {
 enum Target {
     /// The part file that all chunks of a large object share.
     Shared(Arc<Part>),
-    /// One small file after the other; `None` between them. Objects that are not open here (whole
-    /// already, failed, elsewhere) are summed and not written.
-    Each { open: Vec<bool>, file: Option<File> },
+    /// One small file after the other; `file` is None between them.
+    Each {
+        written: Vec<Written>,
+        file: Option<File>,
+    },
+}
+
+/// Whether the lease writes an object's part file. Objects that are not open (whole already,
+/// failed, elsewhere) are summed and not written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    No,
+    /// The part file that was begun anew so many times.
+    Yes(u32),
+}
+
+impl Written {
+    fn now(state: &State, slot: &Slot) -> Self {
+        match state.ledger.object(slot.object.index) {
+            Some(ObjectState::Open) => Self::Yes(slot.facts().begun_anew),
+            _ => Self::No,
+        }
+    }
 }
 
 /// A chunk that was committed.
@@ -53,7 +73,7 @@ pub(crate) fn lease(
     inner: &Arc<Inner>,
     index: ChunkIndex,
 ) -> std::result::Result<Result<Lease>, Refusal> {
-    let (chunk, slots, open, flight) = {
+    let (chunk, slots, written, flight) = {
         let mut state = inner.state();
         let chunk = state.chunks.get(&index).cloned().ok_or(Refusal::Unwanted)?;
         let slots = state.slots_of(&chunk).ok_or(Refusal::Unwanted)?;
@@ -61,15 +81,16 @@ pub(crate) fn lease(
             return Err(Refusal::Unwanted);
         }
         state.ledger.lease(index)?;
-        let is_open =
-            |slot: &Arc<Slot>| state.ledger.object(slot.object.index) == Some(ObjectState::Open);
-        let open: Vec<bool> = slots.iter().map(is_open).collect();
+        let written: Vec<Written> = slots.iter().map(|it| Written::now(&state, it)).collect();
         let flight = state.flights.entry(index).or_default().clone();
-        (chunk, slots, open, flight)
+        (chunk, slots, written, flight)
     };
     let target = match slots.as_slice() {
         [one] => one.open_part().map(Target::Shared),
-        _ => Ok(Target::Each { open, file: None }),
+        _ => Ok(Target::Each {
+            written,
+            file: None,
+        }),
     };
     let target = match target {
         Ok(target) => target,
@@ -166,7 +187,7 @@ impl Lease {
         };
         match &mut self.target {
             Target::Shared(part) => part.file.write_all_at(bytes, offset).map_err(failed),
-            Target::Each { open, .. } if !open[span] => Ok(()),
+            Target::Each { written, .. } if written[span] == Written::No => Ok(()),
             Target::Each { file, .. } => {
                 let into = match file {
                     Some(file) if !first => file,
@@ -192,11 +213,19 @@ impl Lease {
         }
     }
 
-    /// The object failed or was released, and somebody began it anew: what was written here is in
-    /// a file without a name.
+    /// An object failed or was released, and somebody began it anew: what was written here is in a
+    /// file without a name, or nowhere.
     fn part_was_replaced(&self, state: &State) -> bool {
-        let (Target::Shared(part), Some(slot)) = (&self.target, self.slots.first()) else {
-            return false;
+        let (part, slot) = match (&self.target, self.slots.first()) {
+            (Target::Shared(part), Some(slot)) => (part, slot),
+            (Target::Each { written, .. }, _) => {
+                let mut slots = self.slots.iter().zip(written);
+                return slots.any(|(slot, was)| match Written::now(state, slot) {
+                    Written::No => false,
+                    now @ Written::Yes(_) => slot.object.found.size > 0 && now != *was,
+                });
+            }
+            (Target::Shared(_), None) => return false,
         };
         let is_mine = slot
             .shared_part()
@@ -216,7 +245,7 @@ impl Lease {
     ///
     /// # Errors
     /// `ChecksumMismatch`; `Cancelled` when nobody wants the chunk any more; `Internal` for a chunk
-    /// that is not written to its end; what the disk said of the journal. The chunk is missing then.
+    /// that is not written to its end, or of an object that was begun anew since the lease; what the disk said of the journal. The chunk is missing then.
     pub fn commit(mut self, expected: Option<u64>) -> Result<Committed> {
         self.pass_finished_spans();
         if self.position != self.chunk.size {
@@ -273,10 +302,11 @@ impl Lease {
     fn journal(&self) -> Result<()> {
         let (part, slot) = match (&self.target, self.slots.as_slice()) {
             (Target::Shared(part), [slot]) => (part, slot),
-            (Target::Each { open, .. }, slots) => {
-                let files = slots.iter().zip(&self.sums).zip(open);
-                let written = files.filter(|((_, sums), open)| **open && sums.length > 0);
-                return pack_journal::add(written.map(|((slot, sums), _)| (slot, *sums)));
+            (Target::Each { written, .. }, slots) => {
+                let files = slots.iter().zip(&self.sums).zip(written);
+                let files = files
+                    .filter(|((_, sums), written)| **written != Written::No && sums.length > 0);
+                return pack_journal::add(files.map(|((slot, sums), _)| (slot, *sums)));
             }
             (Target::Shared(_), _) => return Ok(()),
         };

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use xfd_dataplane_core::crc::crc64;
-use xfd_dataplane_core::model::{FoundObject, Order, Source};
+use xfd_dataplane_core::model::{FoundObject, NodeEvent, Order, Source};
 use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, Origin};
 
 use crate::support::{Host, MIB, catalog, fetch, held, one_object};
@@ -25,6 +25,14 @@ fn with_a_bad_chunk(found: &FoundObject, origin: Arc<dyn Origin>) -> (Host, Arc<
     (bad, origin)
 }
 
+fn lost(events: &[NodeEvent]) -> Vec<u32> {
+    let chunk = |event: &NodeEvent| match event {
+        NodeEvent::ChunkLost { chunk } => Some(*chunk),
+        _ => None,
+    };
+    events.iter().filter_map(chunk).collect()
+}
+
 fn pins(bytes: &[u8]) -> Order {
     let crcs = (0..).zip(bytes.chunks(MIB).map(crc64)).collect();
     Order::Pin { crcs }
@@ -43,6 +51,7 @@ fn a_peer_gives_again_what_is_lost() {
     assert_eq!(std::fs::read(bad.path("big")).unwrap(), bytes);
     assert_eq!(asked.asked().len(), 1, "the origin was asked only once");
     assert_eq!(held(&bad.events), [0, 1]);
+    assert_eq!(lost(&bad.events), [0]);
 }
 
 #[test]
@@ -55,6 +64,7 @@ fn the_origin_gives_again_what_no_peer_has() {
     bad.until_landed(1);
     assert_eq!(std::fs::read(bad.path("big")).unwrap(), bytes);
     assert_eq!(asked.asked().len(), 3);
+    assert_eq!(lost(&bad.events), [0]);
 }
 
 #[test]
@@ -81,4 +91,18 @@ fn a_chunk_that_rotted_on_the_disk_comes_from_a_peer() {
     rotten.until_landed(1);
     assert_eq!(std::fs::read(rotten.path("big")).unwrap(), bytes);
     assert_eq!(asked.asked().len(), 1);
+    assert_eq!(lost(&rotten.events), [0]);
+}
+
+#[test]
+fn an_object_that_landed_with_a_bad_chunk_is_fetched_anew() {
+    let (origin, mut found, bytes) = one_object(2 * MIB);
+    found.checksum = None;
+    let (mut bad, _) = with_a_bad_chunk(&found, origin);
+    bad.submit(vec![fetch(1, 1..2, Source::Origin)]);
+    bad.until_landed(1);
+    bad.submit(vec![pins(&bytes)]);
+    bad.until_landed(2);
+    assert_eq!(std::fs::read(bad.path("big")).unwrap(), bytes);
+    assert_eq!(lost(&bad.events), [0, 1]);
 }
