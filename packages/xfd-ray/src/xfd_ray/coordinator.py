@@ -202,8 +202,11 @@ class Coordinator:
     async def _end(self) -> None:
         self._ended = True
         self._log.info(events.COORDINATOR_ENDING)
-        await self._pool.close()
-        await self._cluster.end_coordinator()
+        try:
+            await self._pool.close()
+        finally:
+            # Nobody else would end a coordinator that takes no leases any more.
+            await self._cluster.end_coordinator()
 
     @staticmethod
     def _now() -> float:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import uuid
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import ray
 
@@ -23,30 +22,13 @@ from xfd_ray.bound import LinkRates
 from xfd_ray.client import LeaseClient
 from xfd_ray.placement import Nodes, NodeSelector, as_selector
 from xfd_ray.progress import ProgressBar
+from xfd_ray.signatures import takes_the_arguments_of
 from xfd_ray.terms import LeaseRequest, Limits, OnNodeFailure, Terms
 from xfd_ray.versions import installed_versions
 
 NODE_PARALLELISM = 16
 
-P = ParamSpec("P")
-R = TypeVar("R")
 N = TypeVar("N", int, float)
-
-
-def takes_the_arguments_of(
-    other: Callable[P, Any],
-) -> Callable[[Callable[..., R]], Callable[P, R]]:
-    """Gives a function that hands all of its arguments on the signature of the one that takes them,
-    for readers, for `help` and for type checkers.
-    """
-
-    def decorate(function: Callable[..., R]) -> Callable[P, R]:
-        result = inspect.signature(function).return_annotation
-        signature = inspect.signature(other).replace(return_annotation=result)
-        function.__signature__ = signature  # type: ignore[attr-defined]
-        return function
-
-    return decorate
 
 
 class Distribution:

@@ -29,6 +29,7 @@ from xfd_ray.conversation import Conversation, Reach
 from xfd_ray.failures import as_xfd_error
 from xfd_ray.planning import Planning
 from xfd_ray.wants import Part
+from xfd_ray.watcher import Watcher
 from xfd_scheduler.events import (
     CatalogGrew,
     InventoryTaken,
@@ -55,36 +56,6 @@ class Swarm(Reach, Protocol):
 
     async def extend(self, node: NodeId, part: Part) -> Inventory:
         """Has the node look at a part of the catalog."""
-        ...
-
-
-class Watcher(Protocol):
-    """Who wants to know what goes on in the loop. Called in the loop's thread; must not block."""
-
-    def joined(self, node: NodeId) -> None:
-        """The node is a member."""
-        ...
-
-    def took_inventory(
-        self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory, *, again: bool
-    ) -> None:
-        """The node looked for these objects; `again`: it had been asked before."""
-        ...
-
-    def reported(self, node: NodeId, report: NodeReport) -> None:
-        """The node said what happened."""
-        ...
-
-    def failed(self, node: NodeId, objects: Sequence[ObjectIndex], error: XfdError) -> None:
-        """These objects cannot land on the node."""
-        ...
-
-    def lost(self, node: NodeId, error: XfdError) -> None:
-        """The node is gone."""
-        ...
-
-    def broke(self, error: XfdError) -> None:
-        """The loop has stopped for good, by a bug. Told once."""
         ...
 
 
