@@ -21,6 +21,7 @@ PLAIN = "/data/plain"
 S3_PORT = 8333
 RAY_PORT = 6379
 KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_REGION": "us-east-1"}
+VOLUME_MIB = 1024
 RAY_STARTS = 3
 OBJECT_STORE_BYTES = 700 * 2**20
 BIN = Path(sys.executable).parent
@@ -58,6 +59,8 @@ class Rig:
         command = [
             *(str(BIN / "weed"), "server", "-s3", f"-s3.port={S3_PORT}", "-dir=/data/weed"),
             *(f"-ip={address}", "-ip.bind=0.0.0.0", "-volume.max=0", "-master.telemetry=false"),
+            # By default a volume reserves so much that a disk with 50 GiB free is full.
+            f"-master.volumeSizeLimitMB={VOLUME_MIB}",
         ]
         self.bed.start(S3_HOST, command, log=self.logs / "weed.log")
         self._wait_for_s3()
