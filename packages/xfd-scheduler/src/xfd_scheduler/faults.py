@@ -307,6 +307,9 @@ def lost(swarm: Swarm, faults: Faults, node: NodeId) -> None:
         setattr(swarm, name, getattr(swarm, name) & ~bit)
     for failure in [key for key in swarm.failures if key[0] == node]:
         del swarm.failures[failure]
+    swarm.zones[member.zone] &= ~bit
+    if not swarm.zones[member.zone]:
+        del swarm.zones[member.zone]
     del swarm.members[index]
 
 

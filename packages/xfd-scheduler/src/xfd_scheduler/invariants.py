@@ -25,6 +25,10 @@ def check(swarm: Swarm) -> None:
         _is(bool(swarm.pending[key & 0xFFFFFFFF] >> (key >> 32) & 1), "a source without an order")
     coming = sum(1 << chunk for chunk, nodes in enumerate(swarm.pending) if nodes)
     _is(coming == swarm.coming, "chunks under way differ")
+    zones: dict[str, int] = {}
+    for member in swarm.members.values():
+        zones[member.zone] = zones.get(member.zone, 0) | member.bit
+    _is(zones == swarm.zones, "zones differ")
     load = 0
     for member in swarm.members.values():
         load += _check_member(swarm, member)

@@ -78,6 +78,7 @@ class Member:
         "traits",
         "up_share",
         "wants",
+        "zone",
     )
 
     def __init__(self, index: int, node: NodeId, address: str, traits: NodeTraits) -> None:
@@ -86,6 +87,7 @@ class Member:
         self.id = node
         self.address = address
         self.traits = traits
+        self.zone = traits.zone
         self.wants = 0
         self.open = 0
         self.inventoried = 0

@@ -102,6 +102,7 @@ class Reports:
                 self.faults.object_failed(member, event)
         if report.full is not None:
             self._full(member, report.full, gap=last is not None and report.seq != last + 1)
+        self.swarm.traffic.add(member.id, events)
         at_once = min(member.queued + len(events.chunks), self.swarm.settings.download_slots)
         self.swarm.speeds.sample(member, events, at_once, self.swarm.by_id)
         rates.measure(member, now)

@@ -32,12 +32,17 @@ from xfd_scheduler.member import Member
 from xfd_scheduler.rarity import Rarity
 from xfd_scheduler.settings import SchedulerSettings
 from xfd_scheduler.speeds import Speeds
+from xfd_scheduler.traffic import Traffic
 
 ORIGIN = -1
 NOBODY = -2
 LAUNCHES = 2**20
 OWN_PRIORITIES = 2047
 LEAST_QUEUE = 4
+PROMISES = 2
+RUNS_IN_FLIGHT = 16
+LARGE_SWARM = 256
+"""Nodes from which on runs are twice as long: a plan costs half, and there are chunks enough."""
 
 
 def key_of(node: int, chunk: int) -> int:
@@ -59,6 +64,8 @@ class Swarm:
         self.rarity = Rarity()
         self.members: dict[int, Member] = {}
         self.by_id: dict[NodeId, Member] = {}
+        self.zones: dict[str, int] = {}
+        """The nodes of each zone that has some, as bit sets."""
         self.next_index = 0
         self.launched = 0
         """Waves so far."""
@@ -103,6 +110,7 @@ class Swarm:
         self.soft = 0
 
         self.speeds = Speeds()
+        self.traffic = Traffic()
         self.failures: dict[tuple[NodeId, ObjectIndex], XfdError] = {}
         self.refused: dict[ObjectIndex, XfdError] = {}
         self.suspected: set[ObjectIndex] = set()
@@ -349,6 +357,22 @@ class Swarm:
             self.soft |= bit
         else:
             self.soft &= ~bit
+
+    @property
+    def run_limit(self) -> int:
+        """Chunks of one wave. Few, so that the chunks in flight stem from many waves and every
+        uplink has its part of them; more than one, so that orders and plans cost less.
+        """
+        limit = max(1, self.settings.download_slots // RUNS_IN_FLIGHT)
+        return 2 * limit if len(self.members) >= LARGE_SWARM else limit
+
+    def promise_limit(self, member: Member) -> int:
+        """Outstanding orders that may name it: what runs at once, and as much again to come."""
+        return PROMISES * max(self.settings.upload_slots, member.queued)
+
+    def zone_mask(self, member: Member) -> int:
+        """The nodes of its zone, as a bit set; 0 where zones play no part."""
+        return self.zones[member.zone] if len(self.zones) > 1 else 0
 
     def may_read_origin(self, member: Member, count: int) -> bool:
         """Whether `count` more origin orders for this node keep within all limits."""
