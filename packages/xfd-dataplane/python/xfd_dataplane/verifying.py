@@ -127,9 +127,9 @@ def _below(path: Path) -> Iterator[_Item]:
 def _landed_at(path: Path) -> Iterator[_Item]:
     for place, record in sorted(read_manifest(path).items()):
         yield _Item(place, record, None)
-    record = read_record(path)
-    if record is not None:
-        yield _Item(path, record, None)
+    alone = read_record(path)
+    if alone is not None:
+        yield _Item(path, alone, None)
 
 
 def _named_by(record: Path) -> Path:
