@@ -77,7 +77,9 @@ impl Lane {
 
 impl Shared {
     /// The lane of an order that has just begun. Archives that are unpacked behind their download
-    /// have none: their bytes are wanted in order, from many connections.
+    /// have none: their bytes are wanted in order, from many connections. Nor is there one under a
+    /// limit on the rate: the sockets would fill up with bytes that nobody has verified, and a
+    /// process that is killed would lose them all.
     pub(crate) fn lane(&self, swarm: &Swarm, first: &Entry) -> Lane {
         let span = |chunk| {
             let chunk = swarm.store.chunk(chunk)?;
@@ -85,6 +87,11 @@ impl Shared {
             Some(span)
         };
         let mut lane = Lane::default();
+        if self.settings.origin_bytes_per_s.is_some()
+            || self.settings.download_bytes_per_s.is_some()
+        {
+            return lane;
+        }
         let Some(begun) = span(first.chunk) else {
             return lane;
         };
