@@ -16,13 +16,14 @@ worth more than that the origin is read once.
 from __future__ import annotations
 
 from xfd_api.errors import ChecksumMismatchError, OriginThrottledError, XfdError
-from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
+from xfd_api.ids import ChunkIndex, ObjectIndex
 from xfd_api.orders import Discard
 from xfd_api.reports import ObjectFailed, OrderFailed
 from xfd_scheduler.backoff import delay
 from xfd_scheduler.bits import positions
+from xfd_scheduler.columns import ORIGIN, key_of
 from xfd_scheduler.member import Member
-from xfd_scheduler.swarm import ORIGIN, Swarm, key_of
+from xfd_scheduler.swarm import Swarm
 
 
 class Faults:
@@ -270,53 +271,3 @@ class Faults:
                 swarm.open(member, chunk)
         if gone:
             member.outbox.append(Discard(tuple(gone)))
-
-
-def lost(swarm: Swarm, faults: Faults, node: NodeId) -> None:
-    """Forgets a node. What was to come from it is asked of others."""
-    member = swarm.by_id.pop(node, None)
-    if member is None:
-        return
-    index, bit = member.index, member.bit
-    waiting: list[tuple[int, int]] = []
-    for chunk in range(len(swarm.holders)):
-        if swarm.pending[chunk] & bit:
-            swarm.end(member, chunk)
-        if swarm.open_on[chunk] & bit:
-            swarm.close(member, chunk)
-        if swarm.pending[chunk]:
-            wave = swarm.waves[chunk]
-            if wave is not None and index in wave:
-                waiting.extend((other, chunk) for other in faults.children(index, chunk))
-        swarm.holders[chunk] &= ~bit
-        swarm.update_rarity(chunk)
-        if chunk in swarm.unpinned:
-            _settle_pin(swarm, faults, chunk, index)
-    waiting.extend(
-        (key >> 32, key & 0xFFFFFFFF) for key, source in swarm.extra.items() if source == index
-    )
-    for other, chunk in sorted(set(waiting)):
-        child = swarm.members[other]
-        swarm.cancel(child, chunk)
-        swarm.open(child, chunk)
-    for key in swarm.resting.asleep():
-        if key >> 32 == index:
-            swarm.resting.forget(key)
-    swarm.peers_resting.forget(index)
-    for name in ("banned", "offering", "hungry", "roomy", "dry", "soft"):
-        setattr(swarm, name, getattr(swarm, name) & ~bit)
-    for failure in [key for key in swarm.failures if key[0] == node]:
-        del swarm.failures[failure]
-    swarm.zones[member.zone] &= ~bit
-    if not swarm.zones[member.zone]:
-        del swarm.zones[member.zone]
-    del swarm.members[index]
-
-
-def _settle_pin(swarm: Swarm, faults: Faults, chunk: int, lost_node: int) -> None:
-    """Where the first reader was lost before it told the checksum, most of the copies decide."""
-    told = swarm.unpinned[chunk]
-    told.pop(lost_node, None)
-    if swarm.last_reader.get(chunk) == lost_node and told:
-        values = sorted(told.values())
-        faults.pin(chunk, max(values, key=values.count))

@@ -11,8 +11,9 @@ comes late is not kept waiting by nodes that have neighbours to ask.
 from __future__ import annotations
 
 from xfd_scheduler.bits import positions, run_length, sample
+from xfd_scheduler.columns import NOBODY, ORIGIN, key_of
 from xfd_scheduler.member import Member
-from xfd_scheduler.swarm import NOBODY, ORIGIN, Swarm, key_of
+from xfd_scheduler.swarm import Swarm
 
 CANDIDATES = 8
 """Sources that are compared."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from xfd_scheduler.bits import positions
+from xfd_scheduler.columns import ORIGIN, key_of
 from xfd_scheduler.member import Member
-from xfd_scheduler.swarm import ORIGIN, Swarm, key_of
+from xfd_scheduler.swarm import Swarm
 
 
 def check(swarm: Swarm) -> None:

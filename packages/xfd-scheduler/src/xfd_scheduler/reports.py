@@ -17,9 +17,10 @@ from xfd_api.reports import (
 from xfd_scheduler import rates
 from xfd_scheduler.bits import positions
 from xfd_scheduler.catalog import mask_of
+from xfd_scheduler.columns import NOBODY, ORIGIN, key_of
 from xfd_scheduler.faults import Faults
 from xfd_scheduler.member import Member
-from xfd_scheduler.swarm import NOBODY, ORIGIN, Swarm, key_of
+from xfd_scheduler.swarm import Swarm
 
 
 class Reports:

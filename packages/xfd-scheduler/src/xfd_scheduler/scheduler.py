@@ -3,10 +3,11 @@
 `handle` takes in what happened, `plan` hands out orders, `next_wakeup` says when to ask again. It
 has no clock and no chance of its own: the same events, times and seed give the same orders.
 
-    swarm      the state of each node and chunk, and the moves between states
-    planner    what to order next, with `selection` for who sends to whom
+    swarm      the state of each node and chunk (`columns`), and the moves between states
+    planner    what to order next: `waves` of new chunks, `filling` of single nodes
     reports    inventories and reports
-    faults     what follows from failures
+    faults     what follows from failures; `losses` of nodes
+    speeds     which nodes have slow links; `rates` how much work each should have
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from xfd_scheduler.events import (
     Released,
     Reported,
 )
-from xfd_scheduler.faults import Faults, lost
+from xfd_scheduler.faults import Faults
+from xfd_scheduler.losses import lost
 from xfd_scheduler.member import Member
 from xfd_scheduler.planner import Planner
 from xfd_scheduler.release import release

@@ -14,8 +14,9 @@ from xfd_api.ids import ChunkIndex, OrderId
 from xfd_api.orders import Fetch
 from xfd_scheduler import selection
 from xfd_scheduler.bits import positions, run_length
+from xfd_scheduler.columns import NOBODY, ORIGIN, key_of
 from xfd_scheduler.member import Member
-from xfd_scheduler.swarm import NOBODY, ORIGIN, Swarm, key_of
+from xfd_scheduler.swarm import Swarm
 
 
 class Waves:

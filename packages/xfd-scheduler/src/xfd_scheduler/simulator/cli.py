@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 from xfd_scheduler.scheduler import Scheduler
-from xfd_scheduler.settings import SchedulerSettings
+from xfd_scheduler.settings import OriginPolicy, SchedulerSettings
 from xfd_scheduler.simulator.comparators import COMPARATORS
 from xfd_scheduler.simulator.engine import Engine, Plans
 from xfd_scheduler.simulator.outcome import Outcome
 from xfd_scheduler.simulator.scenario import GBIT, Scenario
 from xfd_scheduler.simulator.trace import Recorder, replay
+from xfd_scheduler.simulator.validation import ROW_HEAD, from_settings, from_trace, row
 
 HEAD = (
     f"{'scheduler':13} {'nodes':>5} {'time s':>8} {'bound s':>8} {'T/bound':>8} {'worst':>7} "
@@ -22,23 +25,43 @@ HEAD = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Simulates one scenario and prints what came of it."""
+    """Simulates scenarios and prints what came of them."""
     parsed = _parser().parse_args(arguments)
     if parsed.replay:
         print(replay(Path(parsed.replay)))
         return 0
-    scenario = scenario_of(parsed)
+    if parsed.measured or parsed.against:
+        _validate(parsed)
+        return 0
     print(HEAD)
-    outcome = run(scenario, "xfd", trace=parsed.trace)
-    print(line("xfd", outcome))
-    if parsed.compare:
-        for name in COMPARATORS:
+    outcomes = []
+    for nodes in parsed.nodes:
+        scenario = scenario_of(parsed, nodes)
+        seeds = range(scenario.seed, scenario.seed + parsed.seeds)
+        mine = [run(replace(scenario, seed=seed), "xfd", parsed.trace) for seed in seeds]
+        mine.sort(key=lambda outcome: outcome.ratio)
+        outcomes.append(mine[len(mine) // 2])
+        print(line("xfd", mine[len(mine) // 2]), flush=True)
+        if len(mine) > 1:
+            worst = max(mine, key=lambda outcome: outcome.slowest_ratio)
+            print(line(f"  worst of {len(mine)}", worst), flush=True)
+        for name in COMPARATORS if parsed.compare else ():
             print(line(name, run(scenario, name)), flush=True)
     if parsed.plot:
         from xfd_scheduler.simulator.plot import draw
 
-        draw(outcome, Path(parsed.plot))
+        draw(outcomes, Path(parsed.plot))
     return 0
+
+
+def _validate(parsed: argparse.Namespace) -> None:
+    """Prints simulated against measured times."""
+    print(ROW_HEAD)
+    measured = from_settings(Path(parsed.measured)) if parsed.measured else []
+    links = scenario_of(parsed, parsed.nodes[0])
+    measured += [from_trace(Path(trace), links) for trace in parsed.against]
+    for one in measured:
+        print(row(one, run(one.scenario, "xfd").elapsed_s), flush=True)
 
 
 def run(scenario: Scenario, name: str, trace: str | None = None) -> Outcome:
@@ -70,16 +93,19 @@ def line(name: str, outcome: Outcome) -> str:
     )
 
 
-def scenario_of(parsed: argparse.Namespace) -> Scenario:
+def scenario_of(parsed: argparse.Namespace, nodes: int) -> Scenario:
     """The scenario that the options describe."""
     down = tuple(rate * GBIT for rate in parsed.gbit)
     return Scenario(
-        nodes=parsed.nodes,
+        nodes=nodes,
+        files=parsed.files,
+        joins_s=tuple(parsed.joins_s),
         total_bytes=parsed.gigabytes * 1e9,
         chunk_bytes=parsed.chunk_mb * 1e6,
         down=down,
         up=down,
         origin=parsed.origin_gbit * GBIT,
+        origin_stream=parsed.origin_stream_gbit * GBIT,
         origin_latency_s=parsed.origin_latency_ms / 1000,
         latency_s=parsed.latency_ms / 1000,
         relay=not parsed.no_relay,
@@ -95,7 +121,11 @@ def scenario_of(parsed: argparse.Namespace) -> Scenario:
         step_s=parsed.step_ms / 1000 if parsed.step_ms is not None else None,
         seed=parsed.seed,
         settings=SchedulerSettings(
-            download_slots=parsed.slots, upload_slots=2 * parsed.slots, relay=not parsed.no_relay
+            download_slots=parsed.slots,
+            upload_slots=2 * parsed.slots,
+            relay=not parsed.no_relay,
+            origin_policy=parsed.policy,
+            origin_copies=parsed.copies,
         ),
     )
 
@@ -103,17 +133,22 @@ def scenario_of(parsed: argparse.Namespace) -> Scenario:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="xfd-simulate", description=__doc__)
     add = parser.add_argument
-    add("--nodes", type=int, default=16)
+    add("--nodes", type=int, nargs="+", default=[16], help="one run for each number")
     add("--gigabytes", type=float, default=2.0, help="size of the object, in 10**9 bytes")
     add("--chunk-mb", type=float, default=8.0, help="size of a chunk, in 10**6 bytes")
+    add("--files", type=int, default=0, help="spread the bytes over so many small files")
     add("--slots", type=int, default=32, help="chunks that a node fetches at once")
     add("--gbit", type=float, nargs="+", default=[10.0], help="links of the nodes, repeating")
     add("--origin-gbit", type=float, default=10.0)
     add("--latency-ms", type=float, default=0.5)
     add("--origin-latency-ms", type=float, default=20.0)
+    add("--origin-stream-gbit", type=float, default=float("inf"), help="most of one connection")
     add("--no-relay", action="store_true", help="a chunk is sent on only once it is whole")
     add("--report-interval-s", type=float, default=None, help="default: nodes / 1000")
     add("--start-spread-s", type=float, default=0.0)
+    add("--joins-s", type=float, nargs="+", default=[], help="when each of the nodes joins")
+    add("--policy", choices=get_args(OriginPolicy), default="once-per-cluster")
+    add("--copies", type=int, default=1, help="origin reads of a chunk, once-per-cluster")
     add("--zones", type=int, default=1)
     add("--zone-gbit", type=float, default=float("inf"), help="link between zones, each way")
     add("--tell-rates", action="store_true", help="the scheduler is told the nodes' rates")
@@ -123,10 +158,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--failing", type=float, default=0.0, help="share of the transfers that break")
     add("--step-ms", type=float, default=None, help="length of a step; 0: exact (few nodes)")
     add("--seed", type=int, default=0)
+    add("--seeds", type=int, default=1, help="so many runs; prints the median and the worst")
     add("--compare", action="store_true", help="the same under other schedulers")
-    add("--plot", metavar="PNG", help="draw what happened (needs matplotlib)")
+    add("--plot", metavar="PNG", help="draw the last of --nodes (needs matplotlib)")
     add("--trace", metavar="FILE", help="record the scheduler's events and orders")
     add("--replay", metavar="FILE", help="feed a recorded run to the scheduler, compare orders")
+    add("--measured", metavar="JSON", help="simulate measured settings and compare the times")
+    add("--against", metavar="FILE", nargs="+", default=[], help="the same for recorded runs")
     return parser
 
 

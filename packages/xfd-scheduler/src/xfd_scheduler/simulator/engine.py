@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from xfd_api.catalog import cut
 from xfd_api.chunks import Catalog, CatalogObject, Chunk, FoundObject, Span
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.orders import Order
@@ -33,6 +34,8 @@ from xfd_scheduler.simulator.scenario import Scenario
 from xfd_scheduler.simulator.transfers import Transfers
 
 OBJECT = ObjectIndex(0)
+JITTER = 0.1
+"""How far an interval between two exchanges is from its mean, at most."""
 
 
 class Plans(Protocol):
@@ -65,6 +68,7 @@ class Engine:
         self.clock = clock
         self.rng = np.random.default_rng(scenario.seed)
         self.catalog = catalog_of(scenario)
+        self.objects = tuple(item.index for item in self.catalog.objects)
         self.sizes = [chunk.size for chunk in self.catalog.chunks]
         self.now = 0.0
         joiners = round(scenario.joining * scenario.nodes)
@@ -102,8 +106,8 @@ class Engine:
         step = scenario.step_s if scenario.step_s is not None else min(bound / 1000, 0.02)
         self._tell(CatalogGrew(self.catalog))
         for index in range(scenario.nodes):
-            if index < len(scenario.joins_s) and scenario.joins_s[index] > 0:
-                self._at(scenario.joins_s[index], "joins", index)
+            if (joins_at := scenario.joins_at(index)) > 0:
+                self._at(joins_at, "joins", index)
             else:
                 self._join(index, start=scenario.start_spread_s * index / scenario.nodes)
         self._schedule_troubles(bound)
@@ -175,7 +179,8 @@ class Engine:
         self.transfers.now = self.now
         for node in exchanging:
             self._deliver(node)
-            self._at(self.now + self.scenario.interval_s, "exchanges", node.index)
+            interval = self.scenario.interval_s * self.rng.uniform(1 - JITTER, 1 + JITTER)
+            self._at(self.now + interval, "exchanges", node.index)
 
     def _schedule_troubles(self, bound: float) -> None:
         scenario = self.scenario
@@ -239,7 +244,7 @@ class Engine:
             up if scenario.tell_rates else None,
         )
         self._tell(NodeJoined(node.id, f"10.0.0.0:{index}", traits))
-        self._tell(InventoryTaken(node.id, (OBJECT,), Inventory()))
+        self._tell(InventoryTaken(node.id, self.objects, Inventory()))
         self._at(self.now + start, "exchanges", index)
 
     def _is_over(self) -> bool:
@@ -256,10 +261,17 @@ class Engine:
 
 
 def catalog_of(scenario: Scenario) -> Catalog:
-    """One object of the scenario's size."""
+    """One object of the scenario's size, or its many small files in packs."""
+    total, size = round(scenario.total_bytes), round(scenario.chunk_bytes)
+    if scenario.files:
+        each = total // scenario.files
+        files = tuple(
+            CatalogObject(ObjectIndex(index), None, None, FoundObject(f"{index}", each), f"{index}")
+            for index in range(scenario.files)
+        )
+        return Catalog(files, tuple(cut(files)))
     chunks: list[Chunk] = []
     offset = 0
-    total, size = round(scenario.total_bytes), round(scenario.chunk_bytes)
     while offset < total:
         length = min(size, total - offset)
         chunks.append(Chunk(ChunkIndex(len(chunks)), (Span(OBJECT, offset, length),), length))

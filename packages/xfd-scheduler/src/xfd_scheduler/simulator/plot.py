@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,10 +12,34 @@ from xfd_scheduler.simulator.outcome import Outcome
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 
 
-def draw(outcome: Outcome, path: Path) -> None:
-    """How many nodes hold each chunk over time, and how many nodes are whole."""
+def draw(outcomes: Sequence[Outcome], path: Path) -> None:
+    """How many nodes hold each chunk over time, and how many nodes are whole, in the last outcome;
+    time over bound against the number of nodes, where there are several outcomes.
+    """
+    outcome = outcomes[-1]
+    panels = 3 if len(outcomes) > 1 else 2
+    figure, axes = plt.subplots(
+        panels, 1, figsize=(8, 3 * panels), height_ratios=(3, 1, 2)[:panels], layout="constrained"
+    )
+    axes[1].sharex(axes[0])
+    _heat(axes[0], outcome)
+    _completion(axes[1], outcome)
+    if panels == 3:
+        nodes = [one.scenario.nodes for one in outcomes]
+        axes[2].plot(nodes, [one.ratio for one in outcomes], marker="o")
+        axes[2].set_xscale("log", base=2)
+        axes[2].set_xticks(nodes, [str(each) for each in nodes])
+        axes[2].set_xlabel("nodes")
+        axes[2].set_ylabel("time / bound")
+        axes[2].axhline(1.0, color="black", linestyle=":")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def _heat(axes: Axes, outcome: Outcome) -> None:
     scenario = outcome.scenario
     times = np.array(outcome.arrivals)
     chunks = np.array(outcome.chunks)
@@ -24,24 +49,25 @@ def draw(outcome: Outcome, path: Path) -> None:
         chunks, times, bins=(rows, columns), range=((0, count), (0.0, outcome.elapsed_s))
     )
     share = np.cumsum(cells, axis=1) / (scenario.nodes * count / rows)
-    figure, (heat, curve) = plt.subplots(
-        2, 1, figsize=(8, 6), sharex=True, height_ratios=(3, 1), layout="constrained"
-    )
-    image = heat.imshow(
+    image = axes.imshow(
         share, aspect="auto", origin="lower", extent=(0, outcome.elapsed_s, 0, count), vmax=1.0
     )
-    figure.colorbar(image, ax=heat, label="share of nodes that hold it")
-    heat.set_ylabel("chunk")
-    heat.set_title(
+    figure = axes.get_figure()
+    if figure is not None:
+        figure.colorbar(image, ax=axes, label="share of nodes that hold it")
+    axes.set_ylabel("chunk")
+    axes.set_title(
         f"{scenario.nodes} nodes, {scenario.total_bytes / 1e9:g} GB: "
         f"{outcome.elapsed_s:.2f} s, {outcome.ratio:.3f} x the bound"
     )
+
+
+def _completion(axes: Axes, outcome: Outcome) -> None:
+    times = np.sort(np.array(outcome.arrivals))
     whole = np.array(outcome.finished)
-    curve.plot(np.sort(times), np.linspace(0, 1, times.size), label="bytes")
-    curve.step(whole, np.linspace(0, 1, whole.size), where="post", label="whole nodes")
-    curve.axvline(scenario.bound_s(), color="black", linestyle=":", label="bound")
-    curve.set_xlabel("seconds")
-    curve.set_ylabel("share")
-    curve.legend()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    axes.plot(times, np.linspace(0, 1, times.size), label="bytes")
+    axes.step(whole, np.linspace(0, 1, whole.size), where="post", label="whole nodes")
+    axes.axvline(outcome.scenario.bound_s(), color="black", linestyle=":", label="bound")
+    axes.set_xlabel("seconds")
+    axes.set_ylabel("share")
+    axes.legend()

@@ -18,6 +18,8 @@ class Scenario:
         nodes: how many there are from the start.
         total_bytes: of all chunks together.
         chunk_bytes: of each chunk but the last.
+        files: small files that `total_bytes` are spread over, sent in packs as a real catalog has
+            them; 0 for one object.
         down, up: bytes per second of each node, by a repeating pattern over the nodes.
         origin: bytes per second that the origin gives in all.
         origin_stream: bytes per second that one connection to the origin gives at most.
@@ -27,7 +29,7 @@ class Scenario:
         report_interval_s: between two exchanges of one node with the scheduler; None for a
             thousandth of a second per node.
         start_spread_s: seconds in which the nodes get their first orders, one after the other.
-        joins_s: when each of the first nodes joins; nodes beyond it join at once.
+        joins_s: when each of the first nodes joins; the others join with the last of these.
         zones: nodes are dealt out to so many zones in turn.
         zone_link: bytes per second that leave or enter each zone.
         tell_rates, tell_zones: whether the scheduler is told or has to find out.
@@ -60,6 +62,7 @@ class Scenario:
     failing: float = 0.0
     step_s: float | None = None
     seed: int = 0
+    files: int = 0
     settings: SchedulerSettings = field(default_factory=SchedulerSettings)
 
     def __post_init__(self) -> None:
@@ -74,6 +77,10 @@ class Scenario:
         if self.report_interval_s is not None:
             return self.report_interval_s
         return max(0.002, self.nodes / 1000.0)
+
+    def joins_at(self, node: int) -> float:
+        """When one of the first nodes joins."""
+        return self.joins_s[min(node, len(self.joins_s) - 1)] if self.joins_s else 0.0
 
     def rates_of(self, node: int) -> tuple[float, float]:
         """What the node receives and sends, bytes per second."""

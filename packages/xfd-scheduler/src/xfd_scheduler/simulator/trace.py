@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,22 +74,30 @@ class Recorder:
         self._file.write(json.dumps(value) + "\n")
 
 
+def records(path: Path) -> Iterator[tuple[str, float, Any]]:
+    """The lines of a trace after its first: "event" or "plan", the time, and what it was."""
+    with path.open(encoding="utf-8") as file:
+        next(file)
+        for text in file:
+            what, now, value = json.loads(text)
+            yield what, now, value
+
+
 def replay(path: Path) -> str:
     """Feeds a trace to a new scheduler; says at which plan the orders differ first, if they do."""
     events_seen = plans = 0
     with path.open(encoding="utf-8") as file:
         settings, seed = json.loads(next(file))
         scheduler = Scheduler(SchedulerSettings(**settings), seed=seed)
-        for text in file:
-            what, now, value = json.loads(text)
-            if what == "event":
-                events_seen += 1
-                scheduler.handle(revived(value), now)
-                continue
-            plans += 1
-            given = {node: plain(orders) for node, orders in scheduler.plan(now).items()}
-            if json.loads(json.dumps(given)) != value:
-                return f"plan {plans} at {now:.3f} s differs, after {events_seen} events"
+    for what, now, value in records(path):
+        if what == "event":
+            events_seen += 1
+            scheduler.handle(revived(value), now)
+            continue
+        plans += 1
+        given = {node: plain(orders) for node, orders in scheduler.plan(now).items()}
+        if json.loads(json.dumps(given)) != value:
+            return f"plan {plans} at {now:.3f} s differs, after {events_seen} events"
     scheduler.check_invariants()
     return f"{events_seen} events, {plans} plans: the same orders"
 
@@ -104,7 +113,7 @@ def plain(value: Any) -> Any:
             field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)
         }
         return {"kind": type(value).__name__, **fields}
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, Sequence) and not isinstance(value, str):
         return [plain(item) for item in value]
     return value
 

@@ -1,0 +1,81 @@
+"""The command: several runs, packs, pictures, and times compared with measured ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("numpy")
+
+from xfd_scheduler.simulator import cli
+from xfd_scheduler.simulator.engine import catalog_of
+from xfd_scheduler.simulator.scenario import Scenario
+
+Captured = pytest.CaptureFixture[str]
+
+
+def ratios(printed: str) -> list[float]:
+    """The last column of each row below the head."""
+    return [float(line.split()[-1]) for line in printed.splitlines()[1:]]
+
+
+def test_a_recorded_run_simulated_again_takes_as_long(tmp_path: Path, capsys: Captured) -> None:
+    trace = str(tmp_path / "trace.jsonl")
+    setting = ["--nodes", "6", "--gigabytes", "0.4", "--gbit", "1", "--step-ms", "4"]
+    cli.main([*setting, "--joins-s", "0", "0", "0.5", "--trace", trace])
+    capsys.readouterr()
+    cli.main([*setting, "--against", trace])
+    assert ratios(capsys.readouterr().out) == pytest.approx([1.0], abs=0.05)
+
+
+def test_a_measured_setting_is_compared_with_its_simulation(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    link = [1e8]
+    scenario = {
+        "nodes": 4,
+        "total_bytes": 2e8,
+        "chunk_bytes": 4e6,
+        "down": link,
+        "up": link,
+        "origin": 1e8,
+    }
+    settings = tmp_path / "measured.json"
+    settings.write_text(json.dumps([{"name": "four", "measured_s": 4.0, "scenario": scenario}]))
+    cli.main(["--measured", str(settings)])
+    (ratio,) = ratios(capsys.readouterr().out)
+    assert 0.5 <= ratio <= 0.6
+
+
+def test_many_small_files_travel_in_packs() -> None:
+    catalog = catalog_of(Scenario(2, 64e6, 8e6, files=1000))
+    assert len(catalog.objects) == 1000
+    assert len(catalog.chunks) < 20
+
+
+def test_files_in_packs_come_near_the_bound(capsys: Captured) -> None:
+    cli.main(["--nodes", "20", "--gigabytes", "2", "--files", "2000", "--step-ms", "8"])
+    row = capsys.readouterr().out.splitlines()[1].split()
+    assert float(row[4]) <= 1.2
+
+
+def test_several_seeds_give_a_median_and_a_worst(capsys: Captured) -> None:
+    cli.main(["--nodes", "4", "--gigabytes", "0.5", "--seeds", "3", "--step-ms", "4"])
+    _, median, worst = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert worst[:3] == ["worst", "of", "3"]
+    assert float(median[4]) <= float(worst[6])
+
+
+def test_a_picture_is_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "run.png"
+    cli.main(["--nodes", "2", "4", "--gigabytes", "0.2", "--plot", str(picture)])
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_order_that_is_kept_waiting_lets_others_have_its_slot(capsys: Captured) -> None:
+    """With one slot a node, a chunk that waits for its source would else stop all behind it."""
+    cli.main(["--nodes", "6", "--gigabytes", "0.2", "--slots", "1", "--step-ms", "4"])
+    assert float(capsys.readouterr().out.splitlines()[1].split()[7]) == 1.0
