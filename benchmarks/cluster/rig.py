@@ -44,6 +44,8 @@ class Rig:
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_AUTH_MODE": "disabled",
             "XFD_ROOT": "/data/xfd",
+            # Processes that compile all that they import would be most of what a start takes.
+            "PYTHONDONTWRITEBYTECODE": "",
             "PATH": f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin",
         }
         if traced:

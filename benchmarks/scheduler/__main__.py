@@ -15,6 +15,7 @@ from pathlib import Path
 
 from xfd_api.ids import ChunkIndex, NodeId, OrderId
 from xfd_api.orders import Fetch
+from xfd_api.packed import pack_orders
 from xfd_api.reports import ChunkHeld, Inventory, NodeReport
 from xfd_scheduler.events import CatalogGrew, InventoryTaken, NodeJoined, Reported
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
@@ -53,7 +54,7 @@ def cost(nodes: int, chunks: int, most: int | None = None) -> tuple[float, float
         spent += time.process_time() - began
         for name, orders in given.items():
             began = time.process_time()
-            pickle.dumps(orders, protocol=5)
+            pickle.dumps(pack_orders(orders), protocol=5)
             coding += time.process_time() - began
             queues[name].extend(order for order in orders if isinstance(order, Fetch))
         moved = 0

@@ -1,7 +1,7 @@
 """Reports arrive once and in order, whatever gets lost on the way."""
 
 from xfd_api.ids import ChunkIndex, ObjectIndex, OrderId
-from xfd_api.reports import ChunkHeld, HeldRun, Inventory, NodeCounters, ObjectLanded
+from xfd_api.reports import ChunkHeld, ChunkLost, HeldRun, Inventory, NodeCounters, ObjectLanded
 from xfd_ray.outbox import UNACKNOWLEDGED_REPORTS, Outbox
 
 COUNTERS = NodeCounters()
@@ -56,6 +56,18 @@ def test_discarded_chunks_are_not_held_any_more():
     outbox.add([held(0), held(1)])
     outbox.forget([ChunkIndex(0)])
     outbox.report(0, COUNTERS)
+    for _ in range(UNACKNOWLEDGED_REPORTS + 1):
+        outbox.report(0, COUNTERS)
+    full = outbox.report(0, COUNTERS, again=True).full
+    assert full is not None
+    assert full.held == (HeldRun(ChunkIndex(1), (8,)),)
+
+
+def test_lost_chunks_are_reported_and_not_held_any_more():
+    outbox = Outbox()
+    lost = ChunkLost(ChunkIndex(0))
+    outbox.add([held(0), held(1), lost])
+    assert outbox.report(0, COUNTERS).events == (held(0), held(1), lost)
     for _ in range(UNACKNOWLEDGED_REPORTS + 1):
         outbox.report(0, COUNTERS)
     full = outbox.report(0, COUNTERS, again=True).full

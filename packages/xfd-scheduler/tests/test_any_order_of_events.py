@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import hypothesis.strategies as st
@@ -17,6 +18,7 @@ from hypothesis.stateful import (
 
 from xfd_api.errors import ChecksumMismatchError, DiskFullError, ObjectNotFoundError, PeerError
 from xfd_api.orders import Fetch
+from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.scheduler import SchedulerSettings
 from xfd_scheduler.story import Story
 
@@ -35,6 +37,7 @@ SETTINGS = SchedulerSettings(
 class Swarm(RuleBasedStateMachine):
     nodes = Bundle("nodes")
     settings_of_scheduler: ClassVar[SchedulerSettings] = SETTINGS
+    zones: ClassVar[int] = 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +60,12 @@ class Swarm(RuleBasedStateMachine):
         self.count += 1
         objects, chunks = self.story.scheduler.catalog_size()
         mine = tuple(sorted(chunk for chunk in held if chunk < chunks and rest == 0))
-        self.story.joins(name, wants=tuple(range(objects))[rest // 3 :], held=mine)
+        self.story.joins(
+            name,
+            wants=tuple(range(objects))[rest // 3 :],
+            held=mine,
+            traits=NodeTraits(str(self.count % self.zones)),
+        )
         return name
 
     @rule(node=consumes(nodes))
@@ -81,7 +89,7 @@ class Swarm(RuleBasedStateMachine):
             if isinstance(order, Fetch):
                 assert order.source not in self.lost
         self.seen = len(self.story.orders)
-        again = {chunk for chunk, times in self.story.origin_reads.items() if times > 1}
+        again = {chunk for chunk, times in self.story.origin_reads.items() if times > self.zones}
         assert again <= self.may_read_again
 
     @rule(node=nodes, count=st.integers(1, 6))
@@ -126,6 +134,12 @@ class Swarm(RuleBasedStateMachine):
             self.may_read_again.update(range(1000))
             self.story.holds(node, chunk, crc=0xBAD)
 
+    @rule(node=nodes, chunk=st.integers(0, 8))
+    def loses_a_copy(self, node: str, chunk: int) -> None:
+        if chunk < self.story.scheduler.catalog_size()[1] and chunk not in self.story.errands[node]:
+            self.may_read_again.add(chunk)
+            self.story.loses(node, chunk)
+
     @rule(node=nodes, suspect=st.booleans(), item=st.integers(0, 4))
     def cannot_land(self, node: str, suspect: bool, item: int) -> None:
         if item < self.story.scheduler.catalog_size()[0]:
@@ -165,3 +179,12 @@ Swarm.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestSwarm = Swarm.TestCase
+
+
+class InZones(Swarm):
+    settings_of_scheduler = replace(SETTINGS, origin_policy="once-per-zone")
+    zones = 2
+
+
+InZones.TestCase.settings = settings(Swarm.TestCase.settings, max_examples=60)
+TestInZones = InZones.TestCase

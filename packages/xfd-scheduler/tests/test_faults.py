@@ -15,6 +15,7 @@ from xfd_api.errors import (
 )
 from xfd_api.orders import Discard, Fetch
 from xfd_api.reports import Inventory
+from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.scheduler import SchedulerSettings
 from xfd_scheduler.story import Story
 
@@ -277,3 +278,54 @@ def test_a_repeated_report_changes_nothing(told: Told) -> None:
     story._seq[next(iter(story._seq))] -= 1
     story.lands("n0", 0)
     assert story.scheduler.landed("n0") == 0
+
+
+def test_a_lost_copy_is_fetched_again_from_who_has_one(told: Told) -> None:
+    story = told(Story.of_nodes(3, chunks=1))
+    story.runs_to_the_end()
+    story.loses("n0", 0)
+    story.plan()
+    assert story.source("n0", 0) in ("n1", "n2")
+    story.plan()
+    assert len(given_to(story, "n0", Fetch)) == 2
+    story.runs_to_the_end()
+    assert story.origin_reads == {0: 1}
+
+
+def test_the_only_copy_that_is_lost_is_read_by_its_holder_again_and_nobody_else(told: Told) -> None:
+    story = told(Story())
+    story.grow([1])
+    story.joins("a", held=(0,))
+    story.joins("b")
+    story.joins("c")
+    story.plan()
+    story.loses("a", 0)
+    story.plan()
+    assert story.reader(0) == "a"
+    assert {story.source("b", 0), story.source("c", 0)} <= {"a", "b", "c"}
+    story.runs_to_the_end()
+    assert story.origin_reads == {0: 1}
+
+
+def test_news_of_a_loss_that_comes_twice_counts_once(told: Told) -> None:
+    story = told(Story.of_nodes(2, chunks=1))
+    story.runs_to_the_end()
+    story.loses("n0", 0)
+    story.loses("n0", 0)
+    story.runs_to_the_end()
+    assert len(given_to(story, "n0", Fetch)) == 2
+
+
+def test_the_last_chunks_are_asked_of_a_faster_holder(told: Told) -> None:
+    story = told(Story())
+    story.grow([1])
+    slow, fast = NodeTraits("", 1e8, 1e8), NodeTraits("", 1e9, 1e9)
+    story.joins("slow", held=(0,), traits=slow)
+    story.joins("late", traits=fast)
+    story.plan()
+    assert story.source("late", 0) == "slow"
+    story.joins("fast", held=(0,), traits=fast)
+    story.plan()
+    assert story.source("late", 0) == "fast"
+    story.runs_to_the_end()
+    assert story.origin_reads == {}

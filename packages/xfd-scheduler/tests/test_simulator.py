@@ -14,7 +14,7 @@ from xfd_scheduler.simulator.comparators import COMPARATORS  # noqa: E402
 from xfd_scheduler.simulator.engine import Engine  # noqa: E402
 from xfd_scheduler.simulator.network import fair_rates  # noqa: E402
 from xfd_scheduler.simulator.outcome import Outcome  # noqa: E402
-from xfd_scheduler.simulator.scenario import Scenario  # noqa: E402
+from xfd_scheduler.simulator.scenario import GBIT, Scenario  # noqa: E402
 
 
 def ran(scenario: Scenario) -> Outcome:
@@ -39,10 +39,17 @@ def test_steps_and_exact_sharing_agree() -> None:
     assert stepped.elapsed_s == pytest.approx(exact.elapsed_s, rel=0.1)
 
 
-def test_slow_nodes_are_kept_busy_to_the_end() -> None:
-    rates = (1.25e9, 0.3125e9)
-    outcome = ran(Scenario(8, 3e9, 8e6, down=rates, up=rates, tell_rates=True, step_s=0.004))
-    assert outcome.ratio <= 1.25
+@pytest.mark.parametrize("told", [True, False], ids=["told", "unknown"])
+@pytest.mark.parametrize(
+    "rates", [(10, 2.5), (10, 10, 10, 2.5), (10, 2.5, 2.5, 2.5)], ids=["half", "few", "most"]
+)
+def test_nodes_of_a_quarter_of_the_rate_delay_nobody_and_are_not_delayed(
+    rates: tuple[float, ...], told: bool
+) -> None:
+    links = tuple(rate * GBIT for rate in rates)
+    outcome = ran(Scenario(8, 4e9, 8e6, links, links, tell_rates=told, step_s=0.008))
+    assert outcome.slowest_ratio <= 1.15
+    assert outcome.amplification == 1.0
 
 
 @pytest.mark.parametrize("origin", [50e6, 1.25e9])
@@ -55,7 +62,7 @@ def test_the_first_node_leaves_origin_reads_to_those_that_join_a_moment_later(
     outcome = ran(
         Scenario(4, 128 * chunk, chunk, link, link, origin, 50e6, joins_s=joins, step_s=0.01)
     )
-    assert outcome.elapsed_s <= 1.1 * (outcome.scenario.bound_s() + max(joins))
+    assert outcome.elapsed_s <= 1.2 * (outcome.scenario.bound_s() + max(joins))
     assert outcome.amplification == 1.0
 
 

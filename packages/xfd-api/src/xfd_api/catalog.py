@@ -35,6 +35,9 @@ CHUNKS_AT_MOST = 1_000_000
 _OUR_FILES = re.compile(r"\.(.+?)\.xfd(?:\.new|-part|-journal|-lock|-tree.*)?", re.DOTALL)
 """Names of the data plane's own files beside a destination, whose name is the group."""
 
+_SHORTENED = re.compile(r"(.+)~[0-9a-f]{16}", re.DOTALL)
+"""How that name ends where it would be too long: a checksum instead of what follows the group."""
+
 
 def chosen_chunk_size(object_size: int) -> int:
     """The size that an object's chunks get when none is asked for, in bytes.
@@ -148,8 +151,14 @@ def refuse_conflicts(objects: Sequence[CatalogObject]) -> None:
                 raise _conflict(above, holder, item)
     for place, item in owner.items():
         neighbour = _file_that_owns(place)
-        if neighbour is not None and neighbour in owner:
+        if neighbour is None:
+            continue
+        if neighbour in owner:
             raise _conflict(place, owner[neighbour], item)
+        if shortened := _SHORTENED.fullmatch(neighbour):
+            for long in owner:
+                if len(long) > len(neighbour) and _is_name_after(shortened[1], long):
+                    raise _conflict(place, owner[long], item)
 
 
 def _refuse_crumbs(objects: Sequence[CatalogObject], chunk_size_bytes: int) -> None:
@@ -173,6 +182,10 @@ def _file_that_owns(place: str) -> str | None:
     folder, slash, name = place.rpartition("/")
     ours = _OUR_FILES.fullmatch(name) if name.startswith(".") else None
     return f"{folder}{slash}{ours[1]}" if ours else None
+
+
+def _is_name_after(beginning: str, place: str) -> bool:
+    return place.startswith(beginning) and "/" not in place[len(beginning) :]
 
 
 def _folders_above(place: str) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Literal
 
 from xfd_api.errors import XfdError
@@ -86,6 +88,19 @@ class OrderFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkLost:
+    """A chunk that this node said it holds is missing again, and no order made it so: it is damaged
+    on the disk, or differs from a checksum that was pinned later.
+
+    The node asks for it again by itself, and does not report that request's end. An order for the
+    chunk is carried out and reported as any other; it is answered by the node's own request where
+    that is under way.
+    """
+
+    chunk: ChunkIndex
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectLanded:
     """An object is whole and verified at its destination, and unpacked where that was asked."""
 
@@ -106,7 +121,7 @@ class ObjectFailed:
     chunks_suspect: bool = False
 
 
-NodeEvent = ChunkHeld | OrderFailed | ObjectLanded | ObjectFailed
+NodeEvent = ChunkHeld | OrderFailed | ChunkLost | ObjectLanded | ObjectFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +148,12 @@ class NodeCounters:
     unpacked_entries: int = 0
     unpacked_bytes: int = 0
 
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return NodeCounters, _counters(self)
+
+
+_counters = attrgetter(*(each.name for each in fields(NodeCounters)))
+
 
 @dataclass(frozen=True, slots=True)
 class NodeReport:
@@ -140,15 +161,22 @@ class NodeReport:
 
     Attributes:
         seq: one more than in the node's report before; a gap asks for a full one.
-        events: what happened since the report before, in order.
+        events: what happened since the report before, in order; a `packed.PackedEvents` once it
+            has been pickled.
         counters: as they are now.
         full: set on the first report and after a gap: all that the node holds.
     """
 
     seq: int
-    events: tuple[NodeEvent, ...]
+    events: Sequence[NodeEvent]
     counters: NodeCounters = NodeCounters()
     full: Inventory | None = None
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        # Here, because `packed` builds on this module.
+        from xfd_api.packed import packed
+
+        return NodeReport, (self.seq, packed(self.events), self.counters, self.full)
 
 
 @dataclass(frozen=True, slots=True)

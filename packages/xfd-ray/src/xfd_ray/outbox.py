@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from xfd_api.ids import ChunkIndex, ObjectIndex
 from xfd_api.reports import (
     ChunkHeld,
+    ChunkLost,
     HeldRun,
     Inventory,
     NodeCounters,
@@ -58,6 +59,8 @@ class Outbox:
         for event in events:
             if isinstance(event, ChunkHeld):
                 self._held[event.chunk] = event.crc
+            elif isinstance(event, ChunkLost):
+                self._held.pop(event.chunk, None)
             elif isinstance(event, ObjectLanded):
                 self._landed.add(event.object)
 

@@ -22,7 +22,7 @@ from xfd_api.reports import ObjectFailed, OrderFailed
 from xfd_scheduler.backoff import delay
 from xfd_scheduler.bits import positions
 from xfd_scheduler.member import Member
-from xfd_scheduler.swarm import Swarm, key_of
+from xfd_scheduler.swarm import ORIGIN, Swarm, key_of
 
 
 class Faults:
@@ -93,6 +93,22 @@ class Faults:
         for peer in list(swarm.members.values()):
             if not peer.landed & landed:
                 self._discard_all(peer, chunks)
+
+    def chunk_lost(self, member: Member, chunk: int) -> None:
+        """A copy is gone. The node fetches it again by itself, and its order joins that request.
+
+        Where it was the only copy, this node reads it, and who waits for it here waits on.
+        """
+        swarm = self.swarm
+        if not swarm.holders[chunk] & member.bit:
+            return
+        swarm.unhold(member, chunk)
+        if not swarm.open_on[chunk] & member.bit:
+            return
+        if swarm.usable(chunk) & ~swarm.below(member.index, chunk):
+            self.replan_children(member.index, chunk)
+        elif swarm.may_read_origin(member, 1):
+            swarm.begin(member, chunk, ORIGIN)
 
     def fail_chunk(self, member: Member, chunk: int, error: XfdError) -> None:
         """Every object of the chunk fails on this node."""
@@ -291,6 +307,9 @@ def lost(swarm: Swarm, faults: Faults, node: NodeId) -> None:
         setattr(swarm, name, getattr(swarm, name) & ~bit)
     for failure in [key for key in swarm.failures if key[0] == node]:
         del swarm.failures[failure]
+    swarm.zones[member.zone] &= ~bit
+    if not swarm.zones[member.zone]:
+        del swarm.zones[member.zone]
     del swarm.members[index]
 
 

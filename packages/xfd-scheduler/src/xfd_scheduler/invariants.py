@@ -23,10 +23,18 @@ def check(swarm: Swarm) -> None:
     _is(wanted == swarm.wanted, "wanted chunks differ")
     for key in swarm.extra:
         _is(bool(swarm.pending[key & 0xFFFFFFFF] >> (key >> 32) & 1), "a source without an order")
+    coming = sum(1 << chunk for chunk, nodes in enumerate(swarm.pending) if nodes)
+    _is(coming == swarm.coming, "chunks under way differ")
+    zones: dict[str, int] = {}
+    for member in swarm.members.values():
+        zones[member.zone] = zones.get(member.zone, 0) | member.bit
+    _is(zones == swarm.zones, "zones differ")
     load = 0
     for member in swarm.members.values():
         load += _check_member(swarm, member)
     _is(load == swarm.origin_load, "the origin's load differs")
+    orders = sum(member.origin_orders for member in swarm.members.values())
+    _is(orders == swarm.origin_orders, "the swarm's origin orders differ")
     _is(load <= swarm.settings.origin_slots, "the origin's slots are exceeded")
 
 

@@ -23,14 +23,15 @@ class Member:
         promised: orders of other nodes that name it as their source.
         clock: seconds of its uplink that all orders naming it took so far.
         late: it joined when chunks were on their way already.
+        end_game_at: when its last orders are looked at again.
         known: nodes whose address it was told, as a bit set.
         strikes: nodes that it failed in a row; rests: how often it was rested for all.
         reads: chunks it was ever ordered to read from the origin.
         depth_bytes: how much work it should have.
         down: bytes per second that it receives in all, as far as is known.
+        peak: the highest rate seen lately; 0 until one was taken.
         received_bytes, longest_s: bytes since `measured_from`, and the longest of their transfers.
-        receiving, sending: average pace of its streams, seconds per byte, see `rates`; of so
-            many `receipts` and `sendings`.
+        pace: of its quick streams, see `speeds`; of so many `samples`.
         up_share: its uplink, compared with the swarm's best (1.0).
         speed_class: 0 for the fast ones; each further class has half the rate.
     """
@@ -42,6 +43,7 @@ class Member:
         "depth_bytes",
         "down",
         "elsewhere",
+        "end_game_at",
         "failed",
         "id",
         "index",
@@ -60,23 +62,23 @@ class Member:
         "origin_pace",
         "origin_window",
         "outbox",
+        "pace",
+        "peak",
         "pins",
         "promised",
         "queued",
         "queued_bytes",
         "reads",
-        "receipts",
         "received_bytes",
-        "receiving",
         "rests",
-        "sending",
-        "sendings",
+        "samples",
         "served_bytes",
         "speed_class",
         "strikes",
         "traits",
         "up_share",
         "wants",
+        "zone",
     )
 
     def __init__(self, index: int, node: NodeId, address: str, traits: NodeTraits) -> None:
@@ -85,6 +87,7 @@ class Member:
         self.id = node
         self.address = address
         self.traits = traits
+        self.zone = traits.zone
         self.wants = 0
         self.open = 0
         self.inventoried = 0
@@ -100,12 +103,12 @@ class Member:
         self.clock = 0.0
         self.known = 0
         self.late = False
+        self.end_game_at = 0.0
         self.depth_bytes = 0.0
         self.down = traits.down_bytes_per_s
-        self.receiving = 0.0
-        self.sending = 0.0
-        self.receipts = 0
-        self.sendings = 0
+        self.peak = 0.0
+        self.pace = 0.0
+        self.samples = 0
         self.up_share = 1.0
         self.speed_class = 0
         self.received_bytes = 0

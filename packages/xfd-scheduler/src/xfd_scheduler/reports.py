@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from xfd_api.ids import NodeId, ObjectIndex
+from xfd_api.packed import PackedEvents, packed
 from xfd_api.reports import (
     ChunkHeld,
+    ChunkLost,
     Inventory,
     NodeEvent,
     NodeReport,
@@ -35,8 +35,10 @@ class Reports:
         self, member: Member, objects: tuple[ObjectIndex, ...], inventory: Inventory
     ) -> None:
         """The node wants what is missing of these objects; said again, the later word counts."""
-        self.settle()
         swarm = self.swarm
+        refused = swarm.refused.keys() & set(objects)
+        if inventory.elsewhere or refused or member.wants:
+            self.settle()  # Only a node's first, plain inventory touches nothing that is open.
         asked = mask_of(list(objects))
         landed = mask_of(list(inventory.landed))
         member.inventoried |= asked
@@ -50,7 +52,7 @@ class Reports:
             self._landed(member, item)
         for item, owner in inventory.elsewhere:
             self._is_elsewhere(member, item, owner)
-        for item in swarm.refused.keys() & set(objects):
+        for item in refused:
             self.faults.fail_object(member, item, swarm.refused[item])
         wanted = swarm.catalog.chunks_mask(objects)
         if landed or inventory.elsewhere or member.failed & asked:
@@ -86,18 +88,23 @@ class Reports:
         if last is not None and report.seq <= last and report.full is None:
             return
         member.last_seq = report.seq
-        for event in self._as_expected(member, report.events):
+        events = packed(report.events)
+        for event in self._as_expected(member, events):
             if isinstance(event, ChunkHeld):
                 self._held(member, event)
             elif isinstance(event, ObjectLanded):
                 self._landed(member, event.object)
             elif isinstance(event, OrderFailed):
                 self.faults.order_failed(member, event, now)
+            elif isinstance(event, ChunkLost):
+                self.faults.chunk_lost(member, event.chunk)
             elif isinstance(event, ObjectFailed):
                 self.faults.object_failed(member, event)
         if report.full is not None:
             self._full(member, report.full, gap=last is not None and report.seq != last + 1)
-        self.swarm.speeds.sample(member, report.events, self.swarm.by_id)
+        self.swarm.traffic.add(member.id, events)
+        at_once = min(member.queued + len(events.chunks), self.swarm.settings.download_slots)
+        self.swarm.speeds.sample(member, events, at_once, self.swarm.by_id)
         rates.measure(member, now)
         self.resize(member)
 
@@ -108,7 +115,7 @@ class Reports:
         member.origin_window = rates.node_window(member, swarm.catalog.mean_size)
         swarm.update_room(member)
 
-    def _as_expected(self, member: Member, events: Sequence[NodeEvent]) -> list[NodeEvent]:
+    def _as_expected(self, member: Member, events: PackedEvents) -> list[NodeEvent]:
         """Books the chunks that arrived as a wave had it, and returns all other events.
 
         Nearly every event of a run is of this kind, so this loop is the cost of a report; it does
@@ -118,13 +125,11 @@ class Reports:
         pending, holders, waves, crcs = swarm.pending, swarm.holders, swarm.waves, swarm.crcs
         sizes, members, extra = swarm.catalog.sizes, swarm.members, swarm.extra
         index, bit = member.index, member.bit
-        rest: list[NodeEvent] = []
+        told_by_origin = [source is None for source in events.sources]
+        booked = 0
         chunks = size = from_origin = 0
-        for event in events:
-            if type(event) is not ChunkHeld:
-                rest.append(event)
-                continue
-            chunk = event.chunk
+        columns = zip(events.chunks, events.crcs, events.source_of, strict=True)
+        for row, (chunk, crc, told_source) in enumerate(columns):
             left = pending[chunk]
             wave = waves[chunk]
             if (
@@ -134,22 +139,22 @@ class Reports:
                 or (source := wave[index]) == NOBODY
                 or (extra and (index << 32) | chunk in extra)
             ):
-                rest.append(event)
                 continue
-            crc = crcs[chunk]
-            if crc != event.crc:
-                if crc is not None or event.source is None:
-                    rest.append(event)
+            pin = crcs[chunk]
+            if pin != crc:
+                if pin is not None or told_by_origin[told_source]:
                     continue
                 told = swarm.unpinned.get(chunk)
                 if told is None:
                     told = swarm.unpinned[chunk] = {}
-                told[index] = event.crc
+                told[index] = crc
             left ^= bit
             pending[chunk] = left
             if not left:
                 waves[chunk] = None
+                swarm.coming &= ~(1 << chunk)
             holders[chunk] |= bit
+            booked |= 1 << row
             moved = sizes[chunk]
             chunks += 1
             size += moved
@@ -165,7 +170,9 @@ class Reports:
         member.received_bytes += size
         if from_origin:
             swarm.add_origin_orders(member, -from_origin)
-        return rest
+        if chunks == len(events.chunks):
+            return [event for _, event in events.others]
+        return events.without(booked)
 
     def _held(self, member: Member, event: ChunkHeld) -> None:
         swarm = self.swarm

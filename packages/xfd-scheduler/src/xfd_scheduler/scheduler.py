@@ -142,6 +142,10 @@ class Scheduler:
         self._reports.settle()
         return {member.id: member.open for member in self._swarm.members.values()}
 
+    def traffic(self) -> dict[tuple[str | None, str], int]:
+        """Bytes moved from zone (None: the origin) to zone; `traffic.cost` says what they cost."""
+        return dict(self._swarm.traffic.moved)
+
     def check_invariants(self) -> None:
         """Derives every index anew and compares.
 
@@ -166,8 +170,10 @@ class Scheduler:
             member.clock = min(peer.clock for peer in swarm.members.values())
         swarm.members[member.index] = member
         swarm.by_id[member.id] = member
+        swarm.traffic.zone_of[member.id] = member.zone
+        swarm.zones[member.zone] = swarm.zones.get(member.zone, 0) | member.bit
         swarm.offering |= member.bit
-        swarm.speeds.told(member)
+        swarm.speeds.told(member, swarm.members.values())
         self._reports.resize(member)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+OriginPolicy = Literal["once-per-cluster", "once-per-zone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,10 @@ class SchedulerSettings:
         origin_slots: chunks that the whole swarm reads from the origin at once
             (`object_store_parallelism`). Kept whatever the nodes run first: the sum over the nodes
             of min(origin orders, `download_slots`) never exceeds it.
+        origin_policy: whether each chunk is read from the origin once in the whole swarm, or once
+            in each zone.
+        origin_copies: how often each chunk is read from the origin in a swarm that reads once per
+            cluster, in different zones first.
         attempts: failures of one chunk on one node before the object fails there.
         relay: whether a node sends on a chunk while it still receives it. Without, a chunk spreads
             by doubling: each holder sends it to one node after the other.
@@ -39,6 +46,8 @@ class SchedulerSettings:
     download_slots: int = 16
     upload_slots: int = 32
     origin_slots: int = 1000
+    origin_policy: OriginPolicy = "once-per-cluster"
+    origin_copies: int = 1
     attempts: int = 6
     relay: bool = True
     fan_out: int = 4
@@ -52,6 +61,13 @@ class SchedulerSettings:
     assignments_per_plan: int = 200_000
 
     def __post_init__(self) -> None:
-        for name in ("download_slots", "upload_slots", "origin_slots", "attempts", "fan_out"):
+        for name in (
+            "download_slots",
+            "upload_slots",
+            "origin_slots",
+            "origin_copies",
+            "attempts",
+            "fan_out",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, less than 1")

@@ -17,6 +17,7 @@ from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
 from xfd_api.orders import Cancel, Fetch, Order
 from xfd_api.reports import (
     ChunkHeld,
+    ChunkLost,
     Fault,
     HeldRun,
     Inventory,
@@ -218,6 +219,10 @@ class Story:
             ),
         )
         return errand
+
+    def loses(self, node: str, chunk: int) -> None:
+        """A chunk that the node said it holds is missing again."""
+        self.reports(node, ChunkLost(ChunkIndex(chunk)))
 
     def lands(self, node: str, item: int) -> None:
         """An object is whole on a node."""

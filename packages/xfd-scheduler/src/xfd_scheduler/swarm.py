@@ -26,16 +26,23 @@ from xfd_api.errors import XfdError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
 from xfd_api.orders import Cancel, Fetch
 from xfd_scheduler.backoff import Alarms
+from xfd_scheduler.bits import positions
 from xfd_scheduler.catalog import ChunkIndexer
 from xfd_scheduler.member import Member
 from xfd_scheduler.rarity import Rarity
-from xfd_scheduler.rates import Speeds
 from xfd_scheduler.settings import SchedulerSettings
+from xfd_scheduler.speeds import Speeds
+from xfd_scheduler.traffic import Traffic
 
 ORIGIN = -1
 NOBODY = -2
 LAUNCHES = 2**20
 OWN_PRIORITIES = 2047
+LEAST_QUEUE = 4
+PROMISES = 2
+RUNS_IN_FLIGHT = 16
+LARGE_SWARM = 256
+"""Nodes from which on runs are twice as long: a plan costs half, and there are chunks enough."""
 
 
 def key_of(node: int, chunk: int) -> int:
@@ -57,6 +64,8 @@ class Swarm:
         self.rarity = Rarity()
         self.members: dict[int, Member] = {}
         self.by_id: dict[NodeId, Member] = {}
+        self.zones: dict[str, int] = {}
+        """The nodes of each zone that has some, as bit sets."""
         self.next_index = 0
         self.launched = 0
         """Waves so far."""
@@ -77,6 +86,8 @@ class Swarm:
         """All chunks, as a bit set."""
         self.wanted = 0
         """Chunks that are open on some node, as a bit set."""
+        self.coming = 0
+        """Chunks that are pending on some node, as a bit set."""
 
         self.resting = Alarms()
         self.peers_resting = Alarms()
@@ -99,6 +110,7 @@ class Swarm:
         self.soft = 0
 
         self.speeds = Speeds()
+        self.traffic = Traffic()
         self.failures: dict[tuple[NodeId, ObjectIndex], XfdError] = {}
         self.refused: dict[ObjectIndex, XfdError] = {}
         self.suspected: set[ObjectIndex] = set()
@@ -110,6 +122,7 @@ class Swarm:
         count = len(catalog.chunks)
         self.everything = (self.everything << count) | ((1 << count) - 1)
         self.rarity.grow(count)
+        self.speeds.grow(len(self.catalog.sizes))
         self.open_on.extend([0] * count)
         self.pending.extend([0] * count)
         self.holders.extend([0] * count)
@@ -155,6 +168,7 @@ class Swarm:
         """Open -> pending, for one chunk; the order goes to the member's outbox."""
         self.close(member, chunk)
         self.pending[chunk] |= member.bit
+        self.coming |= 1 << chunk
         self.extra[key_of(member.index, chunk)] = source
         size = self.catalog.sizes[chunk]
         member.queued += 1
@@ -233,6 +247,7 @@ class Swarm:
         self.pending[chunk] = left
         if not left:
             self.waves[chunk] = None
+            self.coming &= ~(1 << chunk)
         member.queued -= 1
         member.queued_bytes -= self.catalog.sizes[chunk]
         if source == ORIGIN:
@@ -253,6 +268,26 @@ class Swarm:
         """Like `abandon`, and tells the node."""
         member.outbox.append(Cancel(self.order_id(member.index, chunk)))
         return self.abandon(member, chunk)
+
+    def move(self, member: Member, chunk: int, source: int) -> None:
+        """Pending stays pending, but from another source; the order before is cancelled.
+
+        The new order goes first, so that the chunk stays expected for those that wait for it here.
+        """
+        key = key_of(member.index, chunk)
+        old = self.order_id(member.index, chunk)
+        size = self.catalog.sizes[chunk]
+        before = self.source_of(member.index, chunk)
+        if before == ORIGIN:
+            self.add_origin_orders(member, -1)
+        elif (peer := self.members.get(before)) is not None:
+            peer.promised -= 1
+        self.next_generation(member.index, chunk)
+        self.extra[key] = source
+        self.promise(member, source, 1, size)
+        name = None if source == ORIGIN else self.members[source].id
+        self.tell(member, chunk, 1, name, self.urgency(chunk, self.launches[chunk]))
+        member.outbox.append(Cancel(old))
 
     def next_generation(self, node: int, chunk: int) -> None:
         """The next order between these two has another id."""
@@ -305,8 +340,9 @@ class Swarm:
         size = member.queued_bytes
         depth = member.depth_bytes
         slots = self.settings.download_slots
-        few = member.queued < slots
-        if few or size < depth * 0.5:
+        if member.speed_class:
+            slots = max(LEAST_QUEUE, slots >> member.speed_class)
+        if member.queued < slots or size < depth * 0.5:
             self.dry |= bit
             self.roomy |= bit
             self.soft |= bit
@@ -322,6 +358,22 @@ class Swarm:
         else:
             self.soft &= ~bit
 
+    @property
+    def run_limit(self) -> int:
+        """Chunks of one wave. Few, so that the chunks in flight stem from many waves and every
+        uplink has its part of them; more than one, so that orders and plans cost less.
+        """
+        limit = max(1, self.settings.download_slots // RUNS_IN_FLIGHT)
+        return 2 * limit if len(self.members) >= LARGE_SWARM else limit
+
+    def promise_limit(self, member: Member) -> int:
+        """Outstanding orders that may name it: what runs at once, and as much again to come."""
+        return PROMISES * max(self.settings.upload_slots, member.queued)
+
+    def zone_mask(self, member: Member) -> int:
+        """The nodes of its zone, as a bit set; 0 where zones play no part."""
+        return self.zones[member.zone] if len(self.zones) > 1 else 0
+
     def may_read_origin(self, member: Member, count: int) -> bool:
         """Whether `count` more origin orders for this node keep within all limits."""
         if member.origin_orders and member.origin_orders + count > member.origin_window:
@@ -331,6 +383,14 @@ class Swarm:
         slots = self.settings.download_slots
         more = min(member.origin_orders + count, slots) - min(member.origin_orders, slots)
         return self.origin_load + more <= self.settings.origin_slots
+
+    def below(self, node: int, chunk: int) -> int:
+        """Nodes whose way to the chunk leads through this one, itself included; bit set."""
+        found = 1 << node
+        for other in positions(self.pending[chunk] & ~found):
+            if not self.is_rooted(other, chunk, node):
+                found |= 1 << other
+        return found
 
     def is_rooted(self, node: int, chunk: int, without: int) -> bool:
         """Whether the chunk reaches `node` by a way of running orders that avoids `without`."""

@@ -253,6 +253,9 @@ pub enum NodeEvent {
         bad_bytes: bool,
         is_final: bool,
     },
+    ChunkLost {
+        chunk: ChunkIndex,
+    },
     ObjectLanded {
         object: ObjectIndex,
     },

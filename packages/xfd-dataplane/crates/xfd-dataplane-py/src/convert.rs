@@ -98,6 +98,7 @@ write_dataclasses! {
         order: u64, chunk: u32, source: Option<&str>, error: Bound<'py, PyAny>, fault: &str,
         bad_bytes: bool, is_final = "final": bool, retry_after_s: Option<f64>,
     );
+    fn new_chunk_lost = "xfd_api.reports"."ChunkLost" (chunk: u32);
     fn new_object_landed = "xfd_api.reports"."ObjectLanded" (object: u32);
     fn new_object_failed = "xfd_api.reports"."ObjectFailed" (
         object: u32, error: Bound<'py, PyAny>, chunks_suspect: bool,
@@ -255,6 +256,7 @@ pub fn event<'py>(py: Python<'py>, event: &NodeEvent, node: &str) -> PyResult<Bo
             *is_final,
             error.retry_after.map(|wait| wait.as_secs_f64()),
         ),
+        NodeEvent::ChunkLost { chunk } => new_chunk_lost(py, *chunk),
         NodeEvent::ObjectLanded { object } => new_object_landed(py, *object),
         NodeEvent::ObjectFailed {
             object,

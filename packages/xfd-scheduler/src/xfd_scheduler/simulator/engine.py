@@ -87,7 +87,7 @@ class Engine:
             self.flows,
             self.outcome,
             self.rng,
-            lambda after, what, flow, is_now: self._at(self.now + after, what, flow, is_now),
+            self._later,
         )
 
     def run(self, limit_s: float | None = None) -> Outcome:
@@ -134,11 +134,16 @@ class Engine:
         self._counter += 1
         heapq.heappush(self.agenda, (time, self._counter, what, who, generation))
 
+    def _later(self, after_s: float, what: str, flow: int, generation: int) -> None:
+        """From when the present event was due, so that a chain of short delays fits into a step."""
+        self._at(self.transfers.now + after_s, what, flow, generation)
+
     def _due(self) -> None:
         exchanging: list[SimNode] = []
         told = False
         while self.agenda and self.agenda[0][0] <= self.now + 1e-12:
-            _, _, what, who, generation = heapq.heappop(self.agenda)
+            due, _, what, who, generation = heapq.heappop(self.agenda)
+            self.transfers.now = due
             if what == "starts":
                 if self.flows.generation[who] == generation:
                     self.transfers.bytes_flow(who)
@@ -167,6 +172,7 @@ class Engine:
             told = True
         if told:
             self._plan()
+        self.transfers.now = self.now
         for node in exchanging:
             self._deliver(node)
             self._at(self.now + self.scenario.interval_s, "exchanges", node.index)

@@ -8,6 +8,8 @@ from xfd_scheduler.simulator.network import fair_rates
 from xfd_scheduler.simulator.node import NO_FLOW
 
 IDLE, LATENT, RUNNING = 0, 1, 2
+DEEPEST = 16
+"""Hops of a relay chain that a step looks along."""
 DONE_WITHIN = 1e-3
 """Bytes short of its end at which a transfer counts as over."""
 
@@ -26,6 +28,8 @@ class Flows:
         self.zones = zones
         self.state = np.zeros(count, dtype=np.int8)
         self.got = np.zeros(count)
+        self.rate = np.zeros(count)
+        """Of the step before."""
         self.size = np.zeros(count)
         self.most = np.full(count, np.inf)
         self.parent = np.full(count, NO_FLOW, dtype=np.int64)
@@ -48,6 +52,7 @@ class Flows:
         """Bytes flow from now on; `parent` is the source's own running transfer of the chunk."""
         self.state[flow] = RUNNING
         self.got[flow] = 0.0
+        self.rate[flow] = 0.0
         self.size[flow] = size
         self.most[flow] = most
         self.parent[flow] = parent
@@ -77,7 +82,8 @@ class Flows:
     def advance(self, step_s: float) -> np.ndarray:
         """One step of fixed length; returns the transfers that are over.
 
-        A relay takes what its source had at the start of the step, so each hop lags by one step.
+        A relay may send on what its source has at the start of the step and, at the rate of the
+        step before, what comes in during it; what did not come after all is taken back.
         """
         running = np.flatnonzero(self.state == RUNNING)
         if not running.size:
@@ -85,14 +91,23 @@ class Flows:
         got = self.got[running]
         left = self.size[running] - got
         parent = self.parent[running]
-        fed = parent != NO_FLOW
-        left[fed] = np.minimum(left[fed], self.got[parent[fed]] - got[fed])
+        fed = np.flatnonzero(parent != NO_FLOW)
+        above = parent[fed]
+        coming = self.got[above] - got[fed] + self.rate[above] * step_s
+        left[fed] = np.minimum(left[fed], coming)
         limits = np.minimum(np.maximum(left, 0.0) / step_s, self.most[running])
         moving = limits > 0
         index = running[moving]
         if index.size:
             rates = fair_rates(self.paths[:, index], limits[moving], self.capacity, rounds=12)
             self.got[index] += rates * step_s
+        below = running[fed]
+        for _ in range(DEEPEST):
+            ahead = self.got[below] > self.got[above]
+            if not ahead.any():
+                break
+            self.got[below[ahead]] = self.got[above[ahead]]
+        self.rate[running] = (self.got[running] - got) / step_s
         return running[self.got[running] >= self.size[running] - DONE_WITHIN]
 
     def advance_exactly(self, longest_s: float) -> tuple[np.ndarray, float]:

@@ -98,6 +98,12 @@ class SimNode:
                 self.held.difference_update(order.chunks)
         return stopped
 
+    def has_other_order(self, chunk: int) -> bool:
+        """Whether an order for the chunk stands beside the one that is under way."""
+        return chunk in self.behind or any(
+            one.chunk == chunk and one.order not in self.cancelled for _, _, one in self.queue
+        )
+
     def queue_again(self, errand: Errand) -> None:
         """An errand that stood behind another one has its old turn again."""
         heapq.heappush(self.queue, (*errand.rank, errand))

@@ -66,10 +66,19 @@ class Transfers:
             self._ask(node, next_one)
 
     def cancel(self, errand: Errand) -> None:
-        """An order under way is cancelled; who was fed by it fails."""
+        """An order under way is cancelled. Who was fed by it waits where the node has another one
+        for the chunk, else it fails.
+        """
         node = self.nodes[errand.node]
-        if not errand.over:
-            self._drop(node, errand)
+        if errand.over:
+            return
+        waits = node.has_other_order(errand.chunk)
+        for child in self._end(node, errand, whole=False):
+            if waits:
+                self._ask_again(child)
+            else:
+                self._fail(child)
+        self.work(node)
 
     def bytes_flow(self, flow: int) -> None:
         """The first byte of a transfer is here."""
@@ -171,6 +180,18 @@ class Transfers:
             flow = self._take_slot(node, errand)
             self.later(PROMPT_S, "yields", flow, self.flows.generation[flow])
 
+    def _ask_again(self, errand: Errand) -> None:
+        """The body was cut; it is asked for again, from its beginning."""
+        if errand.over or errand.flow == NO_FLOW:
+            return
+        node = self.nodes[errand.node]
+        if node.coming.get(errand.chunk) == errand.flow:
+            del node.coming[errand.chunk]
+        for child in [self.by_flow[one] for one in self._give_slot(node, errand)]:
+            self._ask_again(child)
+        self._release_upload(errand)
+        self._ask(node, errand)
+
     def yields(self, flow: int) -> None:
         """An order has been kept waiting for so long that another one may have its slot."""
         errand = self.by_flow[flow]
@@ -212,14 +233,19 @@ class Transfers:
         if not whole:
             for other in node.behind.pop(errand.chunk, ()):
                 node.queue_again(other)
-        if errand.uploading and errand.source is not None:
-            source = self.nodes[errand.source]
-            source.uploads -= 1
-            while source.upload_queue and source.uploads < self.scenario.settings.upload_slots:
-                waiter = source.upload_queue.popleft()
-                if not waiter.over:
-                    self._ask(self.nodes[waiter.node], waiter)
+        self._release_upload(errand)
         return fed
+
+    def _release_upload(self, errand: Errand) -> None:
+        if not errand.uploading or errand.source is None:
+            return
+        errand.uploading = False
+        source = self.nodes[errand.source]
+        source.uploads -= 1
+        while source.upload_queue and source.uploads < self.scenario.settings.upload_slots:
+            waiter = source.upload_queue.popleft()
+            if not waiter.over:
+                self._ask(self.nodes[waiter.node], waiter)
 
     def _wake(self, index: int, chunk: int) -> None:
         for errand in self.waiting.pop((index, chunk), ()):

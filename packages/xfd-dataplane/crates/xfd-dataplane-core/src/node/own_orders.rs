@@ -1,12 +1,13 @@
 //! Chunks that were held and are not any more, which nobody else knows: damaged on the disk since an
-//! earlier run, or held against a pin that came later. The node orders them itself, before all else:
+//! earlier run, held against a pin that came later, or of an object that is written anew because of
+//! another one. The node says so and orders them itself, before all else:
 //! from peers it knows, so that what the cluster has does not leave the origin again, and from the
 //! origin when none of these has it.
 
 use std::sync::Arc;
 
 use crate::decides::queue::Entry;
-use crate::model::{ChunkIndex, NodeId, Source};
+use crate::model::{ChunkIndex, NodeEvent, NodeId, Source};
 use crate::node::shared::Shared;
 use crate::node::swarm::{OWN_ORDERS, Swarm};
 
@@ -14,10 +15,15 @@ use crate::node::swarm::{OWN_ORDERS, Swarm};
 const PEERS: usize = 4;
 
 impl Shared {
-    /// Orders a chunk again.
-    pub(crate) fn fetch_again(&self, swarm: &Swarm, chunk: ChunkIndex) {
-        let peers = swarm.some_peers(&self.id, PEERS);
-        self.fetch_from_next(swarm, chunk, peers);
+    /// Says that chunks which were reported held are missing, and orders them again.
+    pub(crate) fn fetch_again(&self, swarm: &Swarm, chunks: &[ChunkIndex]) {
+        // Else one might be lost before it was held.
+        swarm.let_chunks_report();
+        for chunk in chunks {
+            swarm.events.push(NodeEvent::ChunkLost { chunk: *chunk });
+            let peers = swarm.some_peers(&self.id, PEERS);
+            self.fetch_from_next(swarm, *chunk, peers);
+        }
     }
 
     /// Orders chunks of earlier runs again that turned out damaged on the disk, until the swarm is
@@ -29,9 +35,7 @@ impl Shared {
                 lost = swarm.store.lost_chunks() => lost,
             };
             tracing::warn!(count = lost.len(), "chunks_damaged_on_disk");
-            for chunk in lost {
-                self.fetch_again(&swarm, chunk);
-            }
+            self.fetch_again(&swarm, &lost);
             self.pump();
         }
     }

@@ -32,16 +32,21 @@ impl Shared {
                     for (chunk, crc) in crcs {
                         if swarm.store.pin(chunk, crc) {
                             tracing::warn!(chunk, "held_chunk_differs_from_its_pin");
-                            self.discard(swarm, chunk);
+                            let lost = self.discard(swarm, chunk);
                             swarm.store.pin(chunk, crc);
-                            self.fetch_again(swarm, chunk);
+                            self.fetch_again(swarm, &lost);
                         }
                     }
                 }
                 Order::MeetPeers { addresses } => swarm.meet(addresses),
                 Order::Discard { chunks } => {
-                    for chunk in chunks {
-                        self.discard(swarm, chunk);
+                    let mut lost = Vec::new();
+                    for chunk in &chunks {
+                        lost.extend(self.discard(swarm, *chunk));
+                    }
+                    lost.retain(|chunk| !chunks.contains(chunk));
+                    if !lost.is_empty() {
+                        self.fetch_again(swarm, &lost);
                     }
                 }
                 Order::Release { objects } => self.release(swarm, &objects),
@@ -82,12 +87,13 @@ impl Shared {
         }
     }
 
-    fn discard(&self, swarm: &Swarm, chunk: ChunkIndex) {
-        swarm.store.discard(chunk);
+    fn discard(&self, swarm: &Swarm, chunk: ChunkIndex) -> Vec<ChunkIndex> {
+        let lost = swarm.store.discard(chunk);
         if let Some(chunk) = swarm.store.chunk(chunk) {
             let objects: Vec<ObjectIndex> = chunk.spans.iter().map(|span| span.object).collect();
             swarm.trees.forget(&objects);
         }
+        lost
     }
 
     /// Orders for chunks that only released objects are in are forgotten, running or not.
@@ -106,5 +112,8 @@ impl Shared {
         }
         swarm.trees.forget(objects);
         swarm.store.release(objects);
+        for object in objects {
+            swarm.set_suspect(*object, false);
+        }
     }
 }

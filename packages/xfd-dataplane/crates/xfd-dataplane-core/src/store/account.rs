@@ -130,9 +130,9 @@ impl Inner {
     }
 
     /// A held chunk is not to be believed: it is missing again, whatever it was pinned to.
-    pub(crate) fn discard(&self, chunk: ChunkIndex) {
+    pub(crate) fn discard(&self, chunk: ChunkIndex) -> Vec<ChunkIndex> {
         self.state().ledger.unpin(chunk);
-        self.forget(chunk);
+        self.forget(chunk)
     }
 
     fn forget(&self, chunk: ChunkIndex) -> Vec<ChunkIndex> {

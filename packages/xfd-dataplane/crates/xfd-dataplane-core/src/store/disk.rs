@@ -19,13 +19,21 @@ pub struct Room {
     pub free: u64,
 }
 
-/// Tells how much room there is; another one than [`StatVfs`] makes a disk small.
+/// Tells how much room there is, and syncs; another one than [`StatVfs`] makes a disk small.
 pub trait Disk: Send + Sync {
     /// Room on the file system of an existing folder.
     ///
     /// # Errors
     /// What the file system says.
     fn room(&self, folder: &Path) -> io::Result<Room>;
+
+    /// Writes out everything that a file system has not yet, other programs' files included.
+    ///
+    /// # Errors
+    /// What the file system says.
+    fn sync_all_of(&self, any_file: &File) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(any_file)?)
+    }
 }
 
 /// The real file systems.

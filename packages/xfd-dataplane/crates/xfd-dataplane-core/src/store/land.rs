@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,8 +21,12 @@ use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Durability, ObjectIndex};
 
-/// From this many files on, one sync of the file system is cheaper than one for each file.
-const FILES_FOR_SYNCFS: usize = 4;
+/// From this many files on, one sync of the file system is taken to be cheaper than one for each
+/// file. It writes out what all other programs have written as well, so it has to be worth it.
+const FILES_FOR_SYNCFS: usize = 64;
+
+/// Files that are synced at once: the file system commits their changes together.
+const SYNCS_AT_ONCE: usize = 8;
 
 /// A part file that is right, with what its record will say.
 struct Ready {
@@ -57,17 +62,24 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
     let synced_by_file = sync && ready.len() < FILES_FOR_SYNCFS;
     let mut devices: BTreeMap<u64, File> = BTreeMap::new();
     ready = keep(ready, &mut |one| {
-        let device = measure(one, synced_by_file)?;
+        let device = measure(one)?;
         if sync && !synced_by_file && !devices.contains_key(&device) {
             devices.insert(device, open(&one.slot)?);
         }
         Ok(())
     });
-    let synced = devices.values().try_for_each(|file| {
-        rustix::fs::syncfs(file)
-            .map_err(|error| Error::of_path(&error.into(), "sync the file system", ""))
-    });
-    ready = keep(ready, &mut |_| synced.clone());
+    if synced_by_file {
+        let mut synced = sync_each(&ready).into_iter();
+        ready = keep(ready, &mut |_| synced.next().unwrap_or(Ok(())));
+    } else {
+        let synced = devices.values().try_for_each(|file| {
+            inner
+                .disk
+                .sync_all_of(file)
+                .map_err(|error| Error::of_path(&error, "sync the file system", ""))
+        });
+        ready = keep(ready, &mut |_| synced.clone());
+    }
     let recorded = record(&mut ready);
     ready = keep(ready, &mut |one| match &recorded {
         Err(error) if one.slot.manifest.is_some() => Err(error.clone()),
@@ -169,15 +181,31 @@ pub(crate) fn compare_combined(slot: &Slot) -> Result<()> {
     checks::compare_combined(&slot.object, &parts)
 }
 
-/// Syncs the part file if asked, and takes the size and time that its record needs; its device.
-/// Thousands of small files that share a sync are not opened for this.
-fn measure(one: &mut Ready, sync: bool) -> Result<u64> {
+/// Syncs the bytes of each part file.
+fn sync_each(ready: &[Ready]) -> Vec<Result<()>> {
+    let sync = |one: &Ready| {
+        let failed = |error: std::io::Error| unfinished(&error, &one.slot.part_path());
+        open(&one.slot)?.sync_data().map_err(failed)
+    };
+    if let [one] = ready {
+        return vec![sync(one)];
+    }
+    let share = ready.len().div_ceil(SYNCS_AT_ONCE).max(1);
+    std::thread::scope(|scope| {
+        let sync_all = |part| scope.spawn(move || Vec::from_iter(<[_]>::iter(part).map(sync)));
+        let threads = Vec::from_iter(ready.chunks(share).map(sync_all));
+        let outcomes = threads.into_iter().map(|thread| thread.join());
+        outcomes
+            .flat_map(|outcome| outcome.unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    })
+}
+
+/// Takes the size and time that the part file's record needs; its device.
+fn measure(one: &mut Ready) -> Result<u64> {
     let slot = &one.slot;
     let path = slot.part_path();
     let failed = |error: std::io::Error| unfinished(&error, &path);
-    if sync {
-        open(slot)?.sync_data().map_err(failed)?;
-    }
     let found = fs::symlink_metadata(&path).map_err(failed)?;
     if found.len() != slot.object.found.size {
         return Err(Error::new(

@@ -1,10 +1,12 @@
 //! What is remembered of a finished object: a JSON file beside it, or a line of its group's
 //! manifest.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::checks::Sums;
@@ -95,12 +97,23 @@ pub(crate) fn write(destination: &Path, record: &Record) -> Result<()> {
     replace(&path, &text)
 }
 
-/// Puts a small file in the place of another in one step.
+/// Puts a small file in the place of another in one step. A link where it is written first is
+/// removed and not followed.
 pub(crate) fn replace(path: &Path, text: &[u8]) -> Result<()> {
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(".new");
     let failed = |error: std::io::Error| Error::of_path(&error, "write the record", path);
-    fs::File::create(&fresh)
+    let open = || {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o666)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+            .open(&fresh)
+    };
+    open()
+        .or_else(|_| fs::remove_file(&fresh).and_then(|()| open()))
         .and_then(|mut file| file.write_all(text))
         .and_then(|()| fs::rename(&fresh, path))
         .map_err(failed)

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use xfd_dataplane_core::crc::crc64;
-use xfd_dataplane_core::model::{FoundObject, Order, Source};
+use xfd_dataplane_core::model::{FoundObject, NodeEvent, Order, Source};
 use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, Origin};
 
 use crate::support::{Host, MIB, catalog, fetch, held, one_object};
@@ -25,6 +25,14 @@ fn with_a_bad_chunk(found: &FoundObject, origin: Arc<dyn Origin>) -> (Host, Arc<
     (bad, origin)
 }
 
+fn lost(events: &[NodeEvent]) -> Vec<u32> {
+    let chunk = |event: &NodeEvent| match event {
+        NodeEvent::ChunkLost { chunk } => Some(*chunk),
+        _ => None,
+    };
+    events.iter().filter_map(chunk).collect()
+}
+
 fn pins(bytes: &[u8]) -> Order {
     let crcs = (0..).zip(bytes.chunks(MIB).map(crc64)).collect();
     Order::Pin { crcs }
@@ -43,6 +51,7 @@ fn a_peer_gives_again_what_is_lost() {
     assert_eq!(std::fs::read(bad.path("big")).unwrap(), bytes);
     assert_eq!(asked.asked().len(), 1, "the origin was asked only once");
     assert_eq!(held(&bad.events), [0, 1]);
+    assert_eq!(lost(&bad.events), [0]);
 }
 
 #[test]
@@ -55,6 +64,7 @@ fn the_origin_gives_again_what_no_peer_has() {
     bad.until_landed(1);
     assert_eq!(std::fs::read(bad.path("big")).unwrap(), bytes);
     assert_eq!(asked.asked().len(), 3);
+    assert_eq!(lost(&bad.events), [0]);
 }
 
 #[test]
@@ -81,4 +91,55 @@ fn a_chunk_that_rotted_on_the_disk_comes_from_a_peer() {
     rotten.until_landed(1);
     assert_eq!(std::fs::read(rotten.path("big")).unwrap(), bytes);
     assert_eq!(asked.asked().len(), 1);
+    assert_eq!(lost(&rotten.events), [0]);
+}
+
+#[test]
+fn an_object_that_landed_with_a_bad_chunk_is_fetched_anew() {
+    let (origin, mut found, bytes) = one_object(2 * MIB);
+    found.checksum = None;
+    let (mut bad, _) = with_a_bad_chunk(&found, origin);
+    bad.submit(vec![fetch(1, 1..2, Source::Origin)]);
+    bad.until_landed(1);
+    bad.submit(vec![pins(&bytes)]);
+    bad.until_landed(2);
+    assert_eq!(std::fs::read(bad.path("big")).unwrap(), bytes);
+    assert_eq!(lost(&bad.events), [0, 1]);
+}
+
+fn suspects(events: &[NodeEvent]) -> usize {
+    let is_suspect = |event: &&NodeEvent| match event {
+        NodeEvent::ObjectFailed { chunks_suspect, .. } => *chunks_suspect,
+        _ => false,
+    };
+    events.iter().filter(is_suspect).count()
+}
+
+#[test]
+fn an_object_with_a_bad_chunk_is_reported_once() {
+    let (origin, found, bytes) = one_object(2 * MIB);
+    let (mut bad, _) = with_a_bad_chunk(&found, origin);
+    bad.submit(vec![fetch(1, 1..2, Source::Origin)]);
+    bad.until("it fails", |events| suspects(events) == 1);
+    // What else is wanted later changes nothing about it.
+    let mut other = catalog(bad.root.path(), &[found], MIB as u64);
+    other.chunks.clear();
+    other.objects[0].index = 9;
+    other.objects[0].destination = bad.path("other");
+    other.objects[0].found.size = 0;
+    other.objects[0].found.checksum = None;
+    for _ in 0..3 {
+        bad.extend(other.clone());
+    }
+    let landed =
+        |events: &[NodeEvent], object| events.contains(&NodeEvent::ObjectLanded { object });
+    bad.until("the other one lands", |events| landed(events, 9));
+    assert_eq!(suspects(&bad.events), 1);
+    // A chunk that came anew is a reason to look again.
+    bad.submit(vec![
+        Order::Discard { chunks: vec![0] },
+        fetch(20, 0..1, Source::Origin),
+    ]);
+    bad.until("it lands", |events| landed(events, 0));
+    assert_eq!(std::fs::read(bad.path("big")).unwrap(), bytes);
 }

@@ -1,11 +1,15 @@
 //! Chunks become an object at its destination.
 
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use xfd_dataplane_core::crc::crc64;
 use xfd_dataplane_core::error::Kind;
 use xfd_dataplane_core::model::{Checksum, ChecksumAlgorithm};
-use xfd_dataplane_core::store::{Refusal, Store, StoreOptions};
+use xfd_dataplane_core::store::{Disk, Refusal, Room, StatVfs, Store, StoreOptions};
 
 use crate::support::{Place, content, cut, fill, fill_all, object, options, store};
 
@@ -241,4 +245,46 @@ fn the_mode_of_a_landed_file_follows_the_umask() {
     crate::support::fetch(cut(vec![object(0, place.path("a"), 4)], 4), b"1234", 4);
     let mode = |name: &str| place.path(name).metadata().unwrap().mode();
     assert_eq!(mode("a"), mode("plain"));
+}
+
+#[derive(Default)]
+struct Counting(AtomicU32);
+
+impl Disk for Counting {
+    fn room(&self, folder: &Path) -> std::io::Result<Room> {
+        StatVfs.room(folder)
+    }
+
+    fn sync_all_of(&self, any_file: &File) -> std::io::Result<()> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        StatVfs.sync_all_of(any_file)
+    }
+}
+
+/// How often the file system is synced to land so many files at once.
+fn syncs_of_all(files: u32) -> u32 {
+    let place = Place::new();
+    let disk = Arc::new(Counting::default());
+    let store = Store::with_disk(options("node-a"), disk.clone());
+    let objects = (0..files).map(|index| object(index, place.path(&index.to_string()), 3));
+    store.extend(cut(objects.collect(), 3)).unwrap();
+    let all: Vec<u32> = (0..files).collect();
+    for chunk in &all {
+        fill(&store, *chunk, b"abc");
+    }
+    assert!(store.land_many(&all).iter().all(|(_, it)| it.is_ok()));
+    for index in &all {
+        assert_eq!(
+            std::fs::read(place.path(&index.to_string())).unwrap(),
+            b"abc"
+        );
+    }
+    disk.0.load(Ordering::Relaxed)
+}
+
+#[test]
+fn a_few_files_do_not_wait_for_what_others_have_written() {
+    assert_eq!(syncs_of_all(1), 0);
+    assert_eq!(syncs_of_all(20), 0);
+    assert_eq!(syncs_of_all(100), 1);
 }

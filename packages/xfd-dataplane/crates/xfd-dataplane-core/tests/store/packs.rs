@@ -1,7 +1,9 @@
 //! Small objects that share a chunk.
 
 use xfd_dataplane_core::crc::crc64;
+use xfd_dataplane_core::error::Kind;
 use xfd_dataplane_core::model::{Catalog, CatalogObject, Checksum, ChecksumAlgorithm};
+use xfd_dataplane_core::store::Store;
 
 use crate::support::{Place, content, fill, held, object, pack, read, store};
 
@@ -220,6 +222,19 @@ fn of_a_finished_pack_nothing_counts_that_is_not_right() {
 }
 
 #[test]
+fn a_finished_pack_does_not_count_where_nothing_tells_whether_it_is_the_same() {
+    let place = Place::new();
+    let (mut catalog, bytes) = catalog(&place);
+    catalog.objects[2].found.etag = None;
+    catalog.objects[2].found.last_modified_ns = None;
+    let killed = store();
+    killed.extend(catalog.clone()).unwrap();
+    fill(&killed, 0, &bytes);
+    drop(killed);
+    assert_eq!(held(&store().extend(catalog).unwrap()), [0; 0]);
+}
+
+#[test]
 fn leaving_keeps_a_pack_that_did_not_land() {
     let place = Place::new();
     let (catalog, bytes) = catalog(&place);
@@ -228,4 +243,46 @@ fn leaving_keeps_a_pack_that_did_not_land() {
     fill(&left, 0, &bytes);
     left.leave();
     assert_eq!(held(&store().extend(catalog).unwrap()), [0]);
+}
+
+#[test]
+fn a_file_that_is_wanted_again_while_its_pack_is_written_is_not_taken_for_written() {
+    let place = Place::new();
+    let (catalog, bytes) = catalog(&place);
+    for give_up in [
+        |store: &Store| store.release(&[2]),
+        |store: &Store| assert!(store.fail(2)),
+    ] {
+        let store = store();
+        store.extend(catalog.clone()).unwrap();
+        give_up(&store);
+        let mut lease = store.lease(0).unwrap().unwrap();
+        lease.write(&bytes).unwrap();
+        store.extend(catalog.clone()).unwrap();
+        assert_eq!(lease.commit(None).unwrap_err().kind, Kind::Internal);
+        let whole = fill(&store, 0, &bytes).whole;
+        assert_eq!(whole, [0, 1, 2, 3, 4]);
+        store.land(2).unwrap();
+        assert_eq!(
+            std::fs::read(place.path("tree/0/2")).unwrap(),
+            pieces(&bytes)[2]
+        );
+        std::fs::remove_file(place.path("tree/0/2")).unwrap();
+        store.leave();
+    }
+}
+
+#[test]
+fn a_file_that_is_begun_anew_while_its_pack_is_written_is_not_taken_for_written() {
+    let place = Place::new();
+    let (catalog, bytes) = catalog(&place);
+    let store = store();
+    store.extend(catalog.clone()).unwrap();
+    let mut lease = store.lease(0).unwrap().unwrap();
+    lease.write(&bytes).unwrap();
+    assert!(store.fail(2));
+    store.extend(catalog).unwrap();
+    assert_eq!(lease.commit(None).unwrap_err().kind, Kind::Internal);
+    fill(&store, 0, &bytes);
+    store.land(2).unwrap();
 }

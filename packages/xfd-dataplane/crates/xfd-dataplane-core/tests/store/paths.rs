@@ -75,6 +75,27 @@ fn a_link_at_the_part_files_place_is_not_followed() {
 }
 
 #[test]
+fn a_link_where_a_record_is_written_is_not_followed() {
+    let place = Place::new();
+    std::fs::write(place.path("mine"), b"mine").unwrap();
+    for name in [".a.xfd.new", ".tree.xfd.new"] {
+        symlink(place.path("mine"), place.path(name)).unwrap();
+    }
+    fetch(cut(vec![object(0, place.path("a"), 4)], 4), b"1234", 4);
+    let mut grouped = object(0, place.path("tree/b"), 4);
+    grouped.group = Some(place.path("tree"));
+    for etag in ["one", "two"] {
+        grouped.found.etag = Some(etag.into());
+        fetch(cut(vec![grouped.clone()], 4), b"1234", 4);
+    }
+    assert_eq!(std::fs::read(place.path("mine")).unwrap(), b"mine");
+    assert_eq!(
+        place.names(""),
+        [".a.xfd", ".tree.xfd", "a", "mine", "tree"]
+    );
+}
+
+#[test]
 fn names_as_long_as_the_file_system_takes_are_fine() {
     let place = Place::new();
     let names = ["x".repeat(254) + "1", "x".repeat(254) + "2"];

@@ -1,0 +1,156 @@
+"""Which nodes have slow links, from the pace of the chunks that they receive.
+
+In a swarm whose nodes pass chunks on while they receive them, everybody below a slow link is slow,
+so neither a node's rate nor the average pace of its streams says whose link it is. The quick ones
+among its streams do: a node that waits for slow sources now and then has quick streams as well,
+while all streams of a slow link are slow. So a low quantile of the pace (seconds per byte), times
+the streams that the node may have at once, is followed, and compared with the quantile that an
+eighth of the nodes keep below. For a slow link it is about the link's rate, for a fast one more.
+
+Rates that were told (`NodeTraits`) go before all that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from xfd_api.ids import NodeId
+from xfd_api.packed import PackedEvents
+from xfd_scheduler.member import Member
+
+QUANTILE = 0.2
+STEP = 0.2
+"""How far the quantile's logarithm moves with a sample; see `followed`."""
+ENOUGH = 6
+"""Streams of a node that say something."""
+CHUNKS = 256
+"""Chunks of a catalog that are looked at, at least."""
+ALIKE = 0.5
+"""Nodes this close to what is usual count as equally fast."""
+ALIKE_AGAIN = 0.7
+"""A node that counted as slow is fast again above this."""
+LEAST_SHARE = 1 / 64
+SLOWLY = 0.05
+"""Share of the newest measurement in a moving average."""
+USUAL_ORIGIN_WAIT_S = 0.05
+"""What S3 takes to a first byte."""
+LEAST_SECONDS = 1e-4
+MOST = 0.5
+
+
+class Speeds:
+    """Compares the nodes' links, and keeps shares and classes.
+
+    Attributes:
+        down: the most that a node receives, bytes per second; 0 until it is known.
+        interval_s: the shortest time between two reports of a node; 0 until it is known.
+        origin_wait_s: from a request to the origin to its first byte, on average.
+        sampled: chunks with none of these bits in their index are looked at.
+        fast_ones_suffice: whether the nodes that count as fast have most of the swarm's uplink.
+            Where they do not, classes are of no use for a tree: the few at its top would carry
+            everything.
+    """
+
+    def __init__(self) -> None:
+        self.best_up = 0.0
+        self.best_down = 0.0
+        self.down = 0.0
+        self.interval_s = 0.0
+        self.origin_wait_s = USUAL_ORIGIN_WAIT_S
+        self.sampled = 0
+        self.fast_ones_suffice = True
+        self._usual: float | None = None
+        self._until_next = 0
+
+    def grow(self, chunks: int) -> None:
+        """The catalog has so many chunks now."""
+        self.sampled = (1 << max(0, (chunks // CHUNKS).bit_length() - 1)) - 1
+
+    def told(self, member: Member, members: Iterable[Member]) -> None:
+        """A node joined; its traits may say how fast it is, and that others are not."""
+        before = self.best_up, self.best_down
+        self.best_up = max(self.best_up, member.traits.up_bytes_per_s or 0.0)
+        self.best_down = max(self.best_down, member.traits.down_bytes_per_s or 0.0)
+        for one in members if (self.best_up, self.best_down) != before else (member,):
+            self.judge(one)
+
+    def sample(
+        self, member: Member, events: PackedEvents, at_once: int, peers: Mapping[NodeId, Member]
+    ) -> None:
+        """Looks at the chunks of a report that are in the sample.
+
+        `at_once` is how many streams the node may have had, which share its link.
+        """
+        streams = math.log2(max(1, at_once))
+        mask = self.sampled
+        for row in [row for row, chunk in enumerate(events.chunks) if not chunk & mask]:
+            size = events.sizes[row]
+            if not size:
+                continue
+            took = max(events.transfer_seconds[row], LEAST_SECONDS)
+            pace = math.log2(took / size) - streams
+            member.longest_s = max(member.longest_s, took)
+            member.pace = followed(member.pace, pace, member.samples)
+            member.samples += 1
+            if events.sources[events.source_of[row]] is None:
+                waited = events.seconds[row] - events.transfer_seconds[row]
+                self.origin_wait_s += SLOWLY * (waited - self.origin_wait_s)
+                member.origin_pace = min(member.origin_pace or took / size, took / size)
+        self._until_next -= 1
+        if self._until_next <= 0:
+            self._compare(peers)
+
+    def judge(self, member: Member) -> None:
+        """Derives the node's share and class."""
+        up = _told_or(member.traits.up_bytes_per_s, self.best_up) or 1.0
+        down = _told_or(member.traits.down_bytes_per_s, self.best_down)
+        if down is None:
+            down = _share(member.pace, self._usual, member.samples)
+        # What a node receives slowly it cannot pass on fast. That the links of a node are as slow
+        # one way as the other is assumed, where nobody tells.
+        ratio = min(up, down)
+        before = member.speed_class
+        if ratio > (ALIKE_AGAIN if before else ALIKE):
+            ratio = 1.0
+        member.up_share = ratio
+        member.speed_class = 0 if ratio == 1.0 else max(1, round(-math.log2(ratio)))
+
+    def _compare(self, members: Mapping[NodeId, Member]) -> None:
+        """Looks at all nodes, once for as many reports as there are nodes."""
+        self._until_next = len(members)
+        told = members.values()
+        self.down = max((m.down for m in told if m.down is not None), default=0.0)
+        self.interval_s = min((m.interval_s for m in told if m.interval_s), default=0.0)
+        self._usual = _quick([m.pace for m in told if m.samples >= ENOUGH])
+        for member in told:
+            self.judge(member)
+        fast = sum(member.up_share for member in told if not member.speed_class)
+        self.fast_ones_suffice = fast >= MOST * sum(member.up_share for member in told)
+
+
+def followed(before: float, sample: float, count: int) -> float:
+    """A low quantile of samples, of which there were `count` before this one.
+
+    At first their minimum, then a stochastic approximation: a step down for a sample below, a
+    smaller one up for a sample above, in balance at `QUANTILE` (Robbins and Monro, 1951).
+    """
+    if count < ENOUGH:
+        return min(before, sample) if count else sample
+    return before - STEP * (1 - QUANTILE) if sample < before else before + STEP * QUANTILE
+
+
+def _told_or(rate: float | None, best: float) -> float | None:
+    return None if rate is None else max(LEAST_SHARE, rate / best)
+
+
+def _share(pace: float, usual: float | None, samples: int) -> float:
+    if usual is None or samples < ENOUGH:
+        return 1.0
+    ratio: float = 2.0 ** (usual - pace)
+    return min(1.0, max(LEAST_SHARE, ratio))
+
+
+def _quick(paces: list[float]) -> float | None:
+    """What an eighth of the nodes keep below; None where too few are known."""
+    return sorted(paces)[len(paces) // 8] if len(paces) > 1 else None

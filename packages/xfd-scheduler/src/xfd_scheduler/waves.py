@@ -1,0 +1,297 @@
+"""Launches chunks that nobody has: who reads them from the origin, and who gets them from whom.
+
+A wave is a run of a few neighbouring chunks. One node reads it (or one in each zone, or some more:
+the origin's policy), and everybody who wants it and has room gets it in the same plan, from a node
+above it in a tree. Where nodes have zones, the wave enters each zone once and spreads inside.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+from xfd_api.ids import ChunkIndex, OrderId
+from xfd_api.orders import Fetch
+from xfd_scheduler import selection
+from xfd_scheduler.bits import positions, run_length
+from xfd_scheduler.member import Member
+from xfd_scheduler.swarm import NOBODY, ORIGIN, Swarm, key_of
+
+
+class Waves:
+    """Launches waves into a swarm, within what `left` allows."""
+
+    def __init__(self, swarm: Swarm) -> None:
+        self.swarm = swarm
+        self.settings = swarm.settings
+        self.left = 0
+        self._members_of_mask: tuple[int, list[int]] = (0, [])
+        self._latest_priority = -(2**31)
+
+    def launch(self, left: int) -> int:
+        """Launches what there is room for; returns how many more assignments may be made.
+
+        A wave starts when some node is running dry or half of the nodes have room, so that nearly
+        all take part in it. A chunk that is needed sooner than those before waits for no room.
+        """
+        swarm = self.swarm
+        self.left = left
+        priorities = swarm.catalog.by_priority.values()
+        unborn = swarm.rarity.classes
+        if not unborn[0] & swarm.wanted:
+            return left
+        while self.left > 0:
+            chunk = swarm.rarity.rarest(unborn[0] & swarm.wanted, priorities)
+            if chunk < 0 or not self._is_urgent(chunk):
+                break
+            if not self._wave(chunk, swarm.open_on[chunk]):
+                return self.left
+        for index in positions(swarm.dry & swarm.hungry):
+            while (swarm.dry >> index) & 1 and self.left > 0:
+                chunk = swarm.rarity.rarest(swarm.members[index].open & unborn[0], priorities)
+                if chunk < 0:
+                    break
+                if not self._wave(chunk, swarm.soft):
+                    return self.left
+        while self.left > 0 and (mask := unborn[0] & swarm.wanted):
+            chunk = swarm.rarity.rarest(mask, priorities)
+            wanting = swarm.open_on[chunk]
+            if 2 * (wanting & swarm.roomy).bit_count() < wanting.bit_count():
+                break
+            if not self._wave(chunk, swarm.soft):
+                break
+        return self.left
+
+    def _is_urgent(self, chunk: int) -> bool:
+        return self.swarm.catalog.priorities[chunk] < self._latest_priority
+
+    def _wave(self, first: int, room: int) -> bool:
+        """Launches a run of unborn chunks; False where nobody may read the origin now."""
+        swarm = self.swarm
+        takers = swarm.open_on[first] & room
+        if not takers:
+            return False
+        limit = run_length(swarm.rarity.classes[0] & swarm.wanted, first, swarm.run_limit)
+        count = 1
+        priorities = swarm.catalog.priorities
+        while (
+            count < limit
+            and swarm.open_on[first + count] & room == takers
+            and priorities[first + count] == priorities[first]
+        ):
+            count += 1
+        order = self._in_tree(takers)
+        if not any(swarm.offering >> node & 1 for node in order):
+            order = order[:1]
+            takers = 1 << order[0]
+        readers = self._readers(order, first, count)
+        if readers is None and count > 1:
+            count = 1
+            readers = self._readers(order, first, count)
+        if readers is None:
+            return False
+        below = [node for node in order if node not in readers]
+        self._latest_priority = max(self._latest_priority, priorities[first])
+        self._commit(first, count, takers, readers, *self._seated(readers, below))
+        return True
+
+    def _in_tree(self, takers: int) -> list[int]:
+        members = self.swarm.members
+        trusted = self.swarm.speeds.fast_ones_suffice
+        return selection.order_in_tree(
+            self._listed(takers),
+            lambda node: members[node].clock,
+            (lambda node: members[node].speed_class) if trusted else (lambda _: 0),
+        )
+
+    def _readers(self, order: Sequence[int], first: int, count: int) -> list[int] | None:
+        """Who reads the run from the origin, by the policy; None where too few may now."""
+        groups = self._by_zone(order)
+        if self.settings.origin_policy == "once-per-zone":
+            return self._one_each(groups, first, count)
+        copies = min(self.settings.origin_copies, len(order))
+        if copies == 1:
+            reader = self._reader(order, first, count)
+            return None if reader is None else [reader]
+        readers = self._one_each(groups[:copies], first, count)
+        rest = [node for node in order if readers is not None and node not in readers]
+        while readers is not None and len(readers) < copies:
+            reader = self._reader(rest, first, count)
+            if reader is None:
+                break
+            readers.append(reader)
+            rest.remove(reader)
+        return readers
+
+    def _one_each(
+        self, groups: Sequence[Sequence[int]], first: int, count: int
+    ) -> list[int] | None:
+        readers: list[int] = []
+        for group in groups:
+            reader = self._reader(group, first, count)
+            if reader is None:
+                return None
+            readers.append(reader)
+        return readers
+
+    def _by_zone(self, order: Sequence[int]) -> list[list[int]]:
+        """The nodes of each zone, in their order; zones by their first node's place."""
+        if len(self.swarm.zones) < 2:
+            return [list(order)]
+        zones: dict[str, list[int]] = {}
+        for node in order:
+            zones.setdefault(self.swarm.members[node].zone, []).append(node)
+        return list(zones.values())
+
+    def _reader(self, order: Sequence[int], chunk: int, count: int) -> int | None:
+        """The node that read least from the origin so far, of those that stand high in the tree,
+        or else of all; not the one that read this chunk the last time.
+        """
+        able = [node for node in order if self.swarm.offering >> node & 1] or list(order[:1])
+        top = able[: -(-len(order) // self._fan_out())]
+        for nodes in (top, able):
+            reader = self._least_read(nodes, chunk, count)
+            if reader is not None:
+                return reader
+        return None
+
+    def _least_read(self, nodes: Sequence[int], chunk: int, count: int) -> int | None:
+        swarm = self.swarm
+        before = swarm.last_reader.get(chunk)
+        best: int | None = None
+        least = 0
+        for node in nodes:
+            member = swarm.members[node]
+            if (best is None or member.reads < least) and swarm.may_read_origin(member, count):
+                if node == before and len(nodes) > 1:
+                    continue
+                best, least = node, member.reads
+        return best
+
+    def _seated(self, readers: Sequence[int], order: Sequence[int]) -> tuple[list[int], list[int]]:
+        """The other nodes, each after its source, and their sources."""
+        if not self.settings.relay:
+            line = [readers[0], *order]
+            return list(order), [line[place] for place in selection.doubled(len(order))]
+        room = self._room_below(self._fan_out())
+        groups = self._by_zone(order)
+        if len(groups) == 1:
+            return list(order), selection.seats(readers, order, room)
+        read_in = {self.swarm.members[node].zone for node in readers}
+        gates = [group[0] for group in groups if self.swarm.members[group[0]].zone not in read_in]
+        nodes = list(gates)
+        sources = selection.seats(readers, gates, room)
+        for group in groups:
+            zone = self.swarm.members[group[0]].zone
+            roots = [node for node in (*readers, *gates) if self.swarm.members[node].zone == zone]
+            inside = [node for node in group if node not in roots]
+            nodes.extend(inside)
+            sources.extend(selection.seats(roots, inside, room))
+        return nodes, sources
+
+    def _commit(
+        self,
+        first: int,
+        count: int,
+        takers: int,
+        readers: Sequence[int],
+        order: Sequence[int],
+        seats: Sequence[int],
+    ) -> None:
+        swarm = self.swarm
+        members = swarm.members
+        chunks = range(first, first + count)
+        run = ((1 << count) - 1) << first
+        size = sum(swarm.catalog.sizes[first : first + count])
+        for chunk in chunks:
+            for node in positions(swarm.pending[chunk]):  # a banned node's own fetching
+                swarm.extra[key_of(node, chunk)] = swarm.source_of(node, chunk)
+        wave = array("i", [NOBODY]) * swarm.next_index
+        swarm.launched += 1
+        launch = swarm.launched
+        ahead = self.settings.download_slots // 2 // swarm.run_limit
+        levels: dict[int, int] = {}
+        for reader in readers:
+            levels[reader] = 0
+            wave[reader] = ORIGIN
+            member = members[reader]
+            member.reads += count
+            swarm.add_origin_orders(member, count)
+            self._give(member, run, chunks, size, ORIGIN, swarm.urgency(first, launch - ahead))
+        for node, source in zip(order, seats, strict=True):
+            levels[node] = levels[source] + 1
+        inside = set(seats)
+        deepest = max(levels.values(), default=0)
+        by_level = [
+            swarm.urgency(first, launch - ahead * (deepest - level) // max(deepest, 1))
+            for level in range(deepest + 1)
+        ]
+        for node, source in zip(order, seats, strict=True):
+            wave[node] = source
+            member = members[node]
+            swarm.promise(member, source, count, size)
+            urgency = by_level[levels[node] if node in inside else deepest]
+            self._give(member, run, chunks, size, source, urgency)
+        for chunk in chunks:
+            swarm.waves[chunk] = wave
+            swarm.launches[chunk] = launch
+            swarm.pending[chunk] |= takers
+            swarm.coming |= 1 << chunk
+            swarm.last_reader[chunk] = readers[0]
+            left = swarm.open_on[chunk] & ~takers
+            swarm.open_on[chunk] = left
+            if not left:
+                swarm.wanted &= ~(1 << chunk)
+            swarm.update_rarity(chunk)
+        self.left -= count * (len(order) + len(readers))
+
+    def _give(
+        self, member: Member, run: int, chunks: range, size: int, source: int, urgency: int
+    ) -> None:
+        swarm = self.swarm
+        member.open ^= run
+        if not member.open:
+            swarm.hungry &= ~member.bit
+        member.queued += len(chunks)
+        member.queued_bytes += size
+        swarm.update_room(member)
+        peer = None if source == ORIGIN else swarm.members[source].id
+        if swarm.generations and any(
+            key_of(member.index, chunk) in swarm.generations for chunk in chunks
+        ):
+            for chunk in chunks:
+                swarm.tell(member, chunk, 1, peer, urgency)
+        elif swarm.crcs[chunks.start] is None:
+            order = (member.index << 32) | chunks.start
+            member.outbox.append(
+                Fetch(OrderId(order), ChunkIndex(chunks.start), len(chunks), peer, urgency)
+            )
+        else:
+            swarm.tell(member, chunks.start, len(chunks), peer, urgency)
+
+    def _listed(self, mask: int) -> list[int]:
+        if self._members_of_mask[0] != mask:
+            self._members_of_mask = (mask, positions(mask))
+        return self._members_of_mask[1]
+
+    def _fan_out(self) -> int:
+        """Few chunks in the swarm make a deep tree: one chunk goes through a binary one."""
+        chunks = len(self.swarm.catalog.sizes)
+        return min(self.settings.fan_out, self.settings.upload_slots, max(2, chunks))
+
+    def _room_below(self, fan_out: int) -> selection.FanOut:
+        swarm = self.swarm
+        members = swarm.members
+        launched = swarm.rarity.classes[0] ^ swarm.everything
+
+        def room(node: int) -> int:
+            member = members[node]
+            if not swarm.offering & member.bit or member.promised >= swarm.promise_limit(member):
+                return 0
+            if member.late and member.open & launched:
+                return 0  # it has much to catch up with, and so would everybody below it
+            if not member.speed_class:
+                return fan_out
+            return round(fan_out * member.up_share)
+
+        return room

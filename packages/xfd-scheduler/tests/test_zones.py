@@ -1,0 +1,116 @@
+"""Nodes in zones: who reads from the origin, what crosses, and what it costs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from xfd_api.chunks import MIB
+from xfd_api.orders import Fetch
+from xfd_scheduler.events import NodeTraits
+from xfd_scheduler.scheduler import SchedulerSettings
+from xfd_scheduler.story import Story
+from xfd_scheduler.traffic import Prices, cost
+
+Told = Callable[[Story], Story]
+CHUNKS = 24
+
+
+def in_zones(settings: SchedulerSettings, nodes: int = 12, zones: int = 3) -> Story:
+    """Nodes `0.n0`, `1.n1` ... whose name begins with their zone."""
+    story = Story(settings)
+    story.grow([CHUNKS])
+    for index in range(nodes):
+        story.joins(f"{index % zones}.n{index}", traits=NodeTraits(str(index % zones)))
+    return story
+
+
+def crossings(story: Story) -> Counter[tuple[int, str]]:
+    """For each chunk and zone, the orders to fetch it there from another zone."""
+    return Counter(
+        (order.first_chunk + step, node[0])
+        for node, order in story.orders
+        if isinstance(order, Fetch) and order.source is not None and order.source[0] != node[0]
+        for step in range(order.count)
+    )
+
+
+def test_a_chunk_enters_each_other_zone_once(told: Told) -> None:
+    story = told(in_zones(SchedulerSettings()))
+    story.runs_to_the_end()
+    assert story.origin_reads == dict.fromkeys(range(CHUNKS), 1)
+    entered = crossings(story)
+    assert set(entered.values()) == {1}
+    assert len(entered) == 2 * CHUNKS
+
+
+def test_once_per_zone_reads_a_chunk_in_each_zone_and_nothing_crosses(told: Told) -> None:
+    story = told(in_zones(SchedulerSettings(origin_policy="once-per-zone")))
+    story.runs_to_the_end()
+    assert story.origin_reads == dict.fromkeys(range(CHUNKS), 3)
+    assert not crossings(story)
+
+
+@pytest.mark.parametrize("zones", [1, 3])
+def test_a_budget_of_copies_is_read_by_as_many_nodes(told: Told, zones: int) -> None:
+    story = told(in_zones(SchedulerSettings(origin_copies=2), zones=zones))
+    story.runs_to_the_end()
+    assert story.origin_reads == dict.fromkeys(range(CHUNKS), 2)
+    assert len(crossings(story)) == (CHUNKS if zones == 3 else 0)
+
+
+def test_a_zone_that_comes_late_is_served_although_the_others_are_busy(told: Told) -> None:
+    settings = SchedulerSettings(download_slots=2, upload_slots=2)
+    story = told(Story(settings))
+    story.grow([4])
+    story.joins("0.seed", held=(0, 1, 2, 3), traits=NodeTraits("0"))
+    for index in range(30):
+        story.joins(f"0.n{index}", traits=NodeTraits("0"))
+    story.plan()
+    story.joins("1.late", traits=NodeTraits("1"))
+    story.plan()
+    assert story.errands["1.late"]
+    assert not story.origin_reads
+
+
+def test_a_late_zone_reads_for_itself_where_each_zone_does(told: Told) -> None:
+    story = told(in_zones(SchedulerSettings(origin_policy="once-per-zone"), zones=1))
+    story.runs_to_the_end()
+    for index in range(3):
+        story.joins(f"9.n{index}", traits=NodeTraits("9"))
+    story.runs_to_the_end()
+    assert story.origin_reads == dict.fromkeys(range(CHUNKS), 2)
+    assert not crossings(story)
+
+
+def test_traffic_is_told_by_zone_and_priced(told: Told) -> None:
+    story = told(in_zones(SchedulerSettings()))
+    story.runs_to_the_end()
+    moved = story.scheduler.traffic()
+    size = 8 * MIB * CHUNKS
+    assert sum(moved[pair] for pair in moved if pair[0] is None) == size
+    across = sum(moved[pair] for pair in moved if pair[0] not in (None, pair[1]))
+    assert across == 2 * size
+    within = sum(moved[pair] for pair in moved if pair[0] == pair[1])
+    assert within == 9 * size
+    prices = Prices(origin_per_gb=1.0, across_zones_per_gb=0.1, within_zone_per_gb=0.01)
+    assert cost(moved, prices) == pytest.approx((1.0 + 0.2 + 0.09) * size / 1e9)
+
+
+def test_a_source_elsewhere_is_asked_where_the_own_zone_is_overloaded(told: Told) -> None:
+    story = told(Story(SchedulerSettings(download_slots=4, upload_slots=4)))
+    story.grow([40])
+    everything = tuple(range(40))
+    story.joins("0.old", held=everything, traits=NodeTraits("0"))
+    for index in range(6):
+        story.joins(f"1.old{index}", held=everything, traits=NodeTraits("1"))
+    for index in range(8):
+        story.joins(f"0.new{index}", traits=NodeTraits("0"))
+    story.plan()
+    asked = Counter(errand.source for mine in story.errands.values() for errand in mine.values())
+    assert asked["0.old"]
+    assert any(source.startswith("1.") for source in asked if source is not None)
+    story.runs_to_the_end()
+    assert not story.origin_reads
