@@ -171,10 +171,10 @@ def test_the_same_events_and_seed_give_the_same_orders() -> None:
     assert orders() == orders()
 
 
-def test_a_node_is_not_always_below_the_same_source(told: Told) -> None:
+def test_a_node_is_not_always_below_the_same_source() -> None:
     """It lets only so many orders wait for one source, and would go on with others out of turn."""
     settings = SchedulerSettings(download_slots=32, assumed_bytes_per_s=1e13, queue_s=60.0)
-    story = told(Story.of_nodes(300, chunks=400, settings=settings))
+    story = Story.of_nodes(300, chunks=400, settings=settings)
     story.plan()
     pairs = Counter(
         (node, errand.source)
