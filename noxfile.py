@@ -22,6 +22,10 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "tests", "rust", "stubs", "integration"]
 
+# Ray starts many processes; without bytecode each one compiles all of Ray anew, which takes longer
+# than what is tested or measured.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 ROOT = Path(__file__).parent
 PACKAGES = ("xfd-api", "xfd-scheduler", "xfd-dataplane", "xfd-ray", "xfd-pipelines")
 SOURCES = [
@@ -46,20 +50,20 @@ def cargo_env(session: nox.Session) -> dict[str, str]:
     Ends the task with advice where there is no Linux, no Rust toolchain, or one that is too old.
     """
     if sys.platform != "linux":
-        session.error("xfd runs on Linux only (x86-64 or aarch64).")
+        session.error("xfd runs on Linux only (x86-64 or aarch64)")
     wanted = ".".join(map(str, OLDEST_RUST))
-    advice = f"Install Rust {wanted} or newer, for example with rustup (https://rustup.rs)."
+    advice = f"Install Rust {wanted} or newer, for example with rustup (https://rustup.rs)"
     path = os.pathsep.join([os.environ.get("PATH", ""), str(Path.home() / ".cargo" / "bin")])
     if not (shutil.which("cargo", path=path) and (rustc := shutil.which("rustc", path=path))):
         session.error(f"No cargo and rustc were found. {advice}")
     told = subprocess.run([rustc, "--version"], capture_output=True, text=True, cwd=CRATES)
     version = re.match(r"rustc (\d+)\.(\d+)\.(\d+)", told.stdout)
     if version is None:
-        session.error(f"`rustc --version` failed: {told.stderr.strip()} {advice}")
+        session.error(f"`rustc --version` failed: {told.stderr.strip()}. {advice}")
     if tuple(map(int, version.groups())) < OLDEST_RUST:
         session.error(f"{told.stdout.strip()} is too old. {advice}")
     if not shutil.which("cc"):
-        session.error("No C compiler was found. Install one, for example Debian's gcc.")
+        session.error("No C compiler was found. Install one, for example Debian's gcc")
     target = os.environ.get("CARGO_TARGET_DIR", str(CRATES / "target"))
     return {"PATH": path, "CARGO_TARGET_DIR": target, "CARGO_INCREMENTAL": "0"}
 

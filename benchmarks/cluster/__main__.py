@@ -11,12 +11,13 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 
 from benchmarks.cluster.bed import BedError, refuse_where_impossible
 from benchmarks.cluster.contenders import contender, fitting
-from benchmarks.cluster.measure import measure
-from benchmarks.cluster.report import described, draw, load, save, table
+from benchmarks.cluster.measure import Row, measure
+from benchmarks.cluster.report import described, draw, load, save, summary, table
 from benchmarks.cluster.scenarios import SCENARIOS
 
 ONLY = """see --list; 'xfd warm {"durability": "none"}' is a call with options"""
@@ -31,6 +32,7 @@ def main() -> int:
         return 0
     if options.report is not None:
         rows = load(options.report)
+        print(summary(rows))
         for name in SCENARIOS:
             if any(row.scenario == name for row in rows):
                 print(table(name, rows))
@@ -57,12 +59,17 @@ def _run(options: argparse.Namespace) -> int:
     for name in options.only or ():
         contender(name)
     known = [] if options.json is None else load(options.json)
+    told: list[Row] = []
+    rounds_done: Counter[str] = Counter()
     for shape, rows in measure(shapes, options.rounds, chosen, options.timeline):
-        print(table(shape.name, rows), flush=True)
-        known += rows
+        told += rows
         if options.json is not None:
-            save(known, options.json)
-            draw(known, options.json.with_suffix(".svg"))
+            # After each round: what is stopped later has not been in vain.
+            save(known + told, options.json)
+            draw(known + told, options.json.with_suffix(".svg"))
+        rounds_done[shape.name] += 1
+        if rounds_done[shape.name] == options.rounds:
+            print(table(shape.name, told), flush=True)
     return 0
 
 

@@ -3,12 +3,13 @@
 Every host has an address, a host name, and a `/tmp` and `/data` of its own (bind mounts that end
 with its processes). One more host, `s3`, is for the object store. Needs root and iproute2. A guard,
 a process of its own, removes all of it when the `with` block ends or this process does, however it
-ends. There is one bed at a time.
+ends. There is one bed at a time; a second one is refused.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ from pathlib import Path
 NETWORK = "10.78.0"
 S3_HOST = "s3"
 PREFIX = "xfdbed"
+LOCK = f"/var/tmp/{PREFIX}.lock"
 BRIDGE = f"{PREFIX}-hub"
 
 ENTER = """
@@ -66,18 +68,28 @@ class Bed:
         self.hosts = [f"n{place}" for place in range(nodes)]
         self.rates = dict.fromkeys(self.hosts, mbit)
         self.rates[S3_HOST] = mbit if s3_mbit is None else s3_mbit
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-", dir="/var/tmp"))
+        self._folder = Path()
         self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Bed:
         refuse_where_impossible()
-        remove_leftovers()
-        # The guard's standard input ends with this process, or in `__exit__`.
-        self._guard = subprocess.Popen(
-            [sys.executable, __file__, str(self._folder)],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-        )
+        # Held by the guard from here on, until nothing of the bed is left.
+        lock = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove_leftovers()
+            self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}-", dir="/var/tmp"))
+            # The guard's standard input ends with this process, or in `__exit__`.
+            self._guard = subprocess.Popen(
+                [sys.executable, __file__, str(self._folder)],
+                stdin=subprocess.PIPE,
+                start_new_session=True,
+                pass_fds=[lock],
+            )
+        except BlockingIOError:
+            raise BedError(f"There is another bed on this machine ({LOCK} is locked)") from None
+        finally:
+            os.close(lock)
         try:
             self._make()
         except BaseException:

@@ -17,15 +17,22 @@ from matplotlib import pyplot as plt
 
 OWN = "#2a6f97"
 OTHER = "#b8b8b8"
+SHOWN = 6.0
+"""Bars end here, in floors; what is longer is told by its number."""
 
 
 def chart(rows: Sequence[Row], path: Path) -> None:
-    """Bars of every contender's time in floors of its round, with the goals as red marks."""
+    """Bars of every contender's time in floors of its round, with the goals as red marks.
+
+    Scenarios whose goals are not in floors of the whole, or with a slow node, are left out.
+    """
     shown = [row for row in rows if row.floor_s and row.contender not in (FLOOR, SLOW_FLOOR)]
     names = [
         name
         for name, shape in SCENARIOS.items()
-        if shape.goals.unit == "floors" and any(row.scenario == name for row in shown)
+        if shape.goals.unit == "floors"
+        and not shape.slow
+        and any(row.scenario == name for row in shown)
     ]
     counts = [len({row.contender for row in shown if row.scenario == name}) for name in names]
     if not names:
@@ -36,6 +43,7 @@ def chart(rows: Sequence[Row], path: Path) -> None:
         figsize=(9, 0.34 * sum(counts) + 0.75 * len(names)),
         height_ratios=[count + 0.6 for count in counts],
         squeeze=False,
+        sharex=True,
         layout="constrained",
     )
     for name, axis in zip(names, axes[:, 0], strict=True):
@@ -45,14 +53,14 @@ def chart(rows: Sequence[Row], path: Path) -> None:
             value = middle([row for row in ours if row.contender == contender], floors) or 0.0
             way = OURS.get(contender)
             axis.barh(place, value, color=OWN if contender.startswith("xfd") else OTHER)
-            axis.text(value, place, f" {value:.2f}", va="center", fontsize=8)
-            goal = getattr(SCENARIOS[name].goals, way) if way and not SCENARIOS[name].slow else None
+            axis.text(min(value, SHOWN), place, f" {value:.2f}", va="center", fontsize=8)
+            goal = getattr(SCENARIOS[name].goals, way) if way else None
             if goal is not None:
                 axis.plot([goal, goal], [place - 0.45, place + 0.45], color="#d62728", linewidth=2)
         axis.axvline(1.0, color="black", linewidth=0.8)
         axis.set_yticks(range(len(contenders)), contenders, fontsize=8)
         axis.set_title(name, loc="left", fontsize=9)
-        axis.margins(x=0.1)
+        axis.set_xlim(0, SHOWN)
         axis.spines[["top", "right"]].set_visible(False)
     axes[-1, 0].set_xlabel("time in floors (one s5cmd on one node); red: goal")
     figure.savefig(path)

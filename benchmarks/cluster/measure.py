@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -60,7 +61,7 @@ def measure(
     contenders: dict[str, list[str]],
     timelines: Path | None,
 ) -> Iterator[tuple[Scenario, list[Row]]]:
-    """The rows of each scenario; scenarios of as many nodes share a bed, one after the other."""
+    """The rows of each round; scenarios of as many nodes share a bed, one after the other."""
     for nodes in dict.fromkeys(shape.nodes for shape in shapes):
         alike = [shape for shape in shapes if shape.nodes == nodes]
         with ExitStack() as stack:
@@ -78,7 +79,8 @@ def measure(
                 bed.limit(S3_HOST, shape.s3_mbit or shape.mbit)
                 rig.make_set(shape)
                 bench = Bench(rig, links, watch, timelines)
-                yield shape, bench.rounds(shape, rounds, contenders[shape.name])
+                for place in range(rounds):
+                    yield shape, bench.round(shape, place, contenders[shape.name])
         shutil.rmtree(logs)
 
 
@@ -93,18 +95,22 @@ class Bench:
         self._watch = watch
         self._timelines = timelines
 
-    def rounds(self, shape: Scenario, rounds: int, names: Sequence[str]) -> list[Row]:
-        """The rows of so many rounds."""
+    def round(self, shape: Scenario, place: int, names: Sequence[str]) -> list[Row]:
+        """The rows of one round: each contender once. Another contender's failure is told only."""
         rows = []
-        for place in range(rounds):
-            told = [self._run(shape, name, place) for name in names]
-            floors = {row.contender: row for row in told}
-            for row in told:
-                if (base := floors.get(FLOOR)) is not None:
-                    row.floor_s, row.floor_s3_bytes = base.seconds, base.s3_bytes
-                if (slow := floors.get(SLOW_FLOOR)) is not None:
-                    row.slow_floor_s = slow.seconds
-            rows += told
+        for name in names:
+            try:
+                rows.append(self._run(shape, name, place))
+            except (BedError, subprocess.TimeoutExpired) as error:
+                if name == FLOOR or name.startswith("xfd"):
+                    raise
+                print(f"  {shape.name}, round {place}, {name} FAILED: {error}", file=sys.stderr)
+        floors = {row.contender: row for row in rows}
+        for row in rows:
+            if (base := floors.get(FLOOR)) is not None:
+                row.floor_s, row.floor_s3_bytes = base.seconds, base.s3_bytes
+            if (slow := floors.get(SLOW_FLOOR)) is not None:
+                row.slow_floor_s = slow.seconds
         return rows
 
     def _run(self, shape: Scenario, name: str, place: int) -> Row:

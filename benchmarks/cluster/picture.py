@@ -23,7 +23,8 @@ def draw(story: Story, title: str, path: Path) -> None:
 
     Thin grey: from the scheduler's order to the first request; pale: from there to the first byte;
     strong: to the last byte, red from the origin, else in the colour of the peer it came from; the
-    black dot is the moment the scheduler was told.
+    black dot is the moment the scheduler was told. Dotted: the node joined; dashed: its last
+    object landed.
     """
     nodes = story.nodes
     colours = {node: PALETTE[place % len(PALETTE)] for place, node in enumerate(sorted(nodes))}
@@ -34,6 +35,9 @@ def draw(story: Story, title: str, path: Path) -> None:
         _draw_orders(axis, [order for order in story.orders if order.node == node], colours)
         for mark in story.all(events.NODE_JOINED, node):
             axis.axvline(mark.at, color="black", linestyle=":", linewidth=0.8)
+        landed = [mark.at for mark in story.all(events.OBJECT_LANDED, node)]
+        if landed:
+            axis.axvline(max(landed), color="black", linestyle="--", linewidth=0.8)
         axis.set_ylabel(f"{node}\nchunk", color=colours[node])
     for axis, way, text in ((axes[-2], 1, "received"), (axes[-1], 2, "sent")):
         for host, samples in sorted(story.links.items()):

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.cluster.contenders import FLOOR, SLOW_FLOOR
 from benchmarks.cluster.measure import Row
 from benchmarks.cluster.scenarios import MIB, SCENARIOS, Scenario
-from benchmarks.cluster.verdicts import floors, middle, order_of, verdicts
+from benchmarks.cluster.verdicts import (
+    OURS,
+    floors,
+    middle,
+    of_catalog,
+    order_of,
+    rows_of,
+    times,
+    verdicts,
+)
 
 HEAD = (
     "| what | rounds | median s | min | max | x floor | S3 link / catalog | cores: driver + "
@@ -32,7 +43,7 @@ def save(rows: Sequence[Row], path: Path) -> None:
         line for line in Path("/proc/meminfo").read_text().splitlines() if "MemTotal" in line
     )
     machine = {
-        "cores": len(Path("/sys/devices/system/cpu/online").read_text()) and _cores(),
+        "cores": os.cpu_count(),
         "memory_gib": round(int(memory.split()[1]) / 2**20),
         "kernel": platform.release(),
         "python": platform.python_version(),
@@ -49,6 +60,50 @@ def table(scenario: str, rows: Sequence[Row]) -> str:
     for name in sorted({row.contender for row in ours}, key=order_of):
         lines.append(_line(shape, name, [row for row in ours if row.contender == name], rows))
     return "\n".join(lines)
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """One line for each scenario: times in floors, unless another unit is said; goals behind."""
+    lines = [
+        "| scenario | rounds | floor s | xfd warm | xfd cold | bytes at S3's link | others |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, shape in SCENARIOS.items():
+        if not any(row.scenario == name for row in rows):
+            continue
+        base = middle(rows_of(name, FLOOR, rows), lambda row: row.seconds)
+        warm = rows_of(name, "xfd warm", rows)
+        sent = middle(warm, of_catalog)
+        others = sorted(
+            {row.contender for row in rows if row.scenario == name} - {FLOOR, SLOW_FLOOR, *OURS}
+        )
+        cells = [
+            name,
+            str(len(warm)),
+            "" if base is None else f"{base:.2f}",
+            *(_time(name, contender, rows) for contender in OURS),
+            "" if sent is None or shape.work in ("idle", "cached") else f"{sent:.3f}",
+            ", ".join(f"{each} {_time(name, each, rows)}" for each in others),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _time(scenario: str, contender: str, rows: Sequence[Row]) -> str:
+    told = times(scenario, contender, rows)
+    if told:
+        return ", ".join(
+            f"{verdict.value:.2f}{'' if verdict.what == 'x floor' else f' {verdict.what}'}"
+            f" (goal {verdict.goal:g}{'' if verdict.is_met else ': missed'})"
+            for verdict in told
+        )
+    mine = rows_of(scenario, contender, rows)
+    ratio, seconds = middle(mine, floors), middle(mine, lambda row: row.seconds)
+    if SCENARIOS[scenario].work == "idle":
+        return ""
+    if ratio is not None and SCENARIOS[scenario].goals.unit == "floors":
+        return f"{ratio:.2f}"
+    return "" if seconds is None else f"{seconds:.2f} s"
 
 
 def described(shape: Scenario) -> str:
@@ -79,7 +134,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
 def _line(shape: Scenario, name: str, mine: Sequence[Row], rows: Sequence[Row]) -> str:
     seconds = [row.seconds for row in mine]
     ratio = middle(mine, floors)
-    sent = middle(mine, lambda row: row.s3_bytes / shape.total_bytes)
+    sent = middle(mine, of_catalog)
     control = middle(mine, lambda row: row.control_cpu)
     workers = middle(mine, lambda row: row.workers_cpu)
     peak = middle(mine, lambda row: row.worker_peak_mib)
@@ -98,9 +153,3 @@ def _line(shape: Scenario, name: str, mine: Sequence[Row], rows: Sequence[Row]) 
         "; ".join(str(verdict) for verdict in verdicts(shape.name, name, rows)),
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def _cores() -> int:
-    import os
-
-    return os.cpu_count() or 0

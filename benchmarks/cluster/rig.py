@@ -21,6 +21,8 @@ PLAIN = "/data/plain"
 S3_PORT = 8333
 RAY_PORT = 6379
 KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_REGION": "us-east-1"}
+VOLUME_MIB = 1024
+RAY_STARTS = 3
 OBJECT_STORE_BYTES = 700 * 2**20
 BIN = Path(sys.executable).parent
 
@@ -42,6 +44,8 @@ class Rig:
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_AUTH_MODE": "disabled",
             "XFD_ROOT": "/data/xfd",
+            # Processes that compile all that they import would be most of what a start takes.
+            "PYTHONDONTWRITEBYTECODE": "",
             "PATH": f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin",
         }
         if traced:
@@ -55,6 +59,8 @@ class Rig:
         command = [
             *(str(BIN / "weed"), "server", "-s3", f"-s3.port={S3_PORT}", "-dir=/data/weed"),
             *(f"-ip={address}", "-ip.bind=0.0.0.0", "-volume.max=0", "-master.telemetry=false"),
+            # By default a volume reserves so much that a disk with 50 GiB free is full.
+            f"-master.volumeSizeLimitMB={VOLUME_MIB}",
         ]
         self.bed.start(S3_HOST, command, log=self.logs / "weed.log")
         self._wait_for_s3()
@@ -70,9 +76,10 @@ class Rig:
                 *("--num-cpus=2", f"--object-store-memory={OBJECT_STORE_BYTES}"),
                 "--include-dashboard=false" if host == "n0" else "--num-gpus=0",
             ]
-            self.bed.start(host, command, env=self.environment, log=self.logs / f"ray-{host}.log")
-            # One after the other: all at once on few cores, Ray gives some of them up.
-            self._wait_for_raylet(host)
+            # One after the other: all at once on few cores, Ray gives some of them up. On a machine
+            # that is busy it does so even with one.
+            if not any(self._starts(host, command) for _ in range(RAY_STARTS)):
+                raise BedError(f"Ray on {host} did not come up; see {self.logs}")
 
     def make_set(self, shape: Scenario) -> None:
         """Uploads the scenario's objects under a prefix, if they are not there yet."""
@@ -125,10 +132,17 @@ class Rig:
 
         self._wait_until(answers, "S3")
 
-    def _wait_for_raylet(self, host: str) -> None:
-        # Ray's own word that it is up; a driver that connects before it may hang.
+    def _starts(self, host: str, command: Sequence[str]) -> bool:
         log = self.logs / f"ray-{host}.log"
-        self._wait_until(lambda: b"Ray runtime started" in log.read_bytes(), f"Ray on {host}")
+        log.unlink(missing_ok=True)
+        process = self.bed.start(host, command, env=self.environment, log=log)
+
+        def is_decided() -> bool:
+            # Ray's own word that it is up; a driver that connects before it may hang.
+            return b"Ray runtime started" in log.read_bytes() or process.poll() is not None
+
+        self._wait_until(is_decided, f"Ray on {host}")
+        return process.poll() is None
 
     def _wait_until(self, ready: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + 120

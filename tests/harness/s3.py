@@ -71,7 +71,9 @@ class S3Server:
         self.client = self.client_of(OWNER)
 
     @staticmethod
-    def start(identities: Sequence[Identity] = (), folder: Path | None = None) -> S3Server:
+    def start(
+        identities: Sequence[Identity] = (), folder: Path | None = None, port: int | None = None
+    ) -> S3Server:
         """Starts a server and returns when it takes requests.
 
         Credentials are always checked: `S3Server.owner` and `identities` are let in, nobody else.
@@ -79,23 +81,25 @@ class S3Server:
         Args:
             identities: beside the owner.
             folder: where a temporary folder for the data is made; None for the system's.
+            port: that S3 is served on; None for a free one.
 
         Raises:
             StartError: it did not come up.
         """
         home = Path(tempfile.mkdtemp(prefix="xfd-s3-", dir=folder))
         try:
-            return S3Server._start_in(home, identities)
+            return S3Server._start_in(home, identities, port)
         except BaseException:
             shutil.rmtree(home, ignore_errors=True)
             raise
 
     @staticmethod
-    def _start_in(home: Path, identities: Sequence[Identity]) -> S3Server:
+    def _start_in(home: Path, identities: Sequence[Identity], port: int | None) -> S3Server:
         (home / "data").mkdir()
         _write_identities(home / "identities.json", [OWNER, *identities])
         names = ("master", "volume", "filer", "s3")
         ports = free_ports(2 * len(names) + 1)
+        ports[6] = port or ports[6]
         command = [
             _weed(),
             "server",

@@ -9,6 +9,7 @@ from xfd_api.errors import (
     DiskFullError,
     ObjectChangedError,
     OriginThrottledError,
+    OriginTimeoutError,
     XfdError,
 )
 from xfd_api.ids import ChunkIndex, ObjectIndex, OrderId
@@ -129,6 +130,18 @@ def test_rests_grow_to_a_limit_and_end_in_failure() -> None:
     assert host.failure is error
     assert rests == sorted(rests)
     assert rests[-1] <= LONGEST_REST_S
+
+
+def test_a_silent_origin_is_given_up_sooner_than_one_that_refuses() -> None:
+    host = host_of(THREE_CHUNKS)
+    host.took_stock(Inventory())
+    error = OriginTimeoutError("nothing came")
+
+    host.handle(failed(0, error), now=0.0)
+    assert host.failure is None
+    host.handle(failed(0, error), now=60.0)
+
+    assert host.failure is error
 
 
 def test_a_final_error_is_the_first_and_only_one() -> None:

@@ -16,7 +16,7 @@ from xfd_api.requests import (
 )
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane import VerifyReport, download, verify
-from xfd_dataplane.verify import verify_paths
+from xfd_dataplane.verifying import verify_paths
 
 MIB = 2**20
 
@@ -129,3 +129,29 @@ def test_a_file_that_xfd_did_not_land_is_unknown(landed: Landed, tmp_path: Path)
     (landed.out / "mine").write_bytes(b"x")
 
     assert landed.problems(verify_paths([landed.out / "mine"])) == [("mine", "unknown")]
+
+
+def test_a_folder_of_files_that_came_one_by_one_is_looked_through(tmp_path: Path) -> None:
+    landed = Landed(tmp_path)
+    out = landed.out
+    many = [
+        DownloadRequest(ObjectDownloadRequest("w.bin", out / "loose" / name))
+        for name in ("a", "deep/b", "c" * 250)
+    ]
+    download(many, landed.store, chunk_size_bytes=MIB)
+
+    report = verify_paths([out / "loose"])
+    assert (report.ok, report.files) == (True, 3)
+
+    (out / "loose" / "deep" / "b").unlink()
+    report = verify_paths([out / "loose"])
+    assert landed.problems(report) == [("loose/deep/b", "missing")]
+
+    whole = verify_paths([out])
+    assert whole.files == report.files + verify(landed.requests).files
+
+
+def test_a_folder_in_which_nothing_has_landed_is_said_to_be_unknown(tmp_path: Path) -> None:
+    (tmp_path / "other" / "file").mkdir(parents=True)
+    [wrong] = verify_paths([tmp_path / "other"]).mismatches
+    assert (wrong.problem, wrong.detail) == ("unknown", "nothing in this folder has a record")

@@ -55,6 +55,21 @@ def test_an_object_and_a_second_time_without_moving_a_byte(
     assert "all here already" in xfd_get.run(source, place).out
 
 
+def test_what_was_done_is_said_where_no_bytes_were_moved(
+    xfd_get: Command, s3_server: S3Server, bucket: str, tmp_path: Path
+) -> None:
+    s3_server.put(bucket, "empty", b"")
+    archive = artifacts.tar_gz(tmp_path / "made.tar.gz", artifacts.environment(20))
+    s3_server.upload(bucket, "env.tar.gz", archive)
+    out = tmp_path / "out"
+
+    assert "0 B fetched" in xfd_get.run(f"s3://{bucket}/empty", out / "empty").out
+    assert "all here already" in xfd_get.run(f"s3://{bucket}/empty", out / "empty").out
+    xfd_get.run(f"s3://{bucket}/env.tar.gz", f"{out}/")
+    unpacked = xfd_get.run(f"s3://{bucket}/env.tar.gz", f"{out}/", "--unpack").out
+    assert "nothing to fetch, in place after" in unpacked
+
+
 def test_an_archive_is_unpacked_on_the_way(
     xfd_get: Command, s3_server: S3Server, bucket: str, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -155,3 +156,13 @@ def test_a_lease_that_outlives_its_deadline_is_given_back_without_haste():
     clock.now += 100
     lease_client.close()
     assert door.detach_timeouts == [DETACH_TIMEOUT_S]
+
+
+def test_a_lease_is_renewed_while_the_caller_takes_its_time_over_progress():
+    renewed = threading.Event()
+    lease_client, door, _ = client(
+        lambda n: LeaseStatus(LeaseState.RUNNING, PROGRESS), lambda n: renewed.set() or DONE
+    )
+    assert lease_client.run(on_progress=lambda progress: renewed.wait(20)) is REPORT
+    assert door.watches >= 2  # One of them while `on_progress` waited for it.
+    lease_client.close()

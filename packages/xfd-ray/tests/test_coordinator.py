@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from inprocess import LocalCluster, lease, over, story, until
+from structlog.testing import capture_logs
 
 from xfd_api.errors import (
     AccessDeniedError,
@@ -13,11 +15,13 @@ from xfd_api.errors import (
     NodeLostError,
     NoNodesError,
     ObjectNotFoundError,
+    PeerPortError,
     VersionMismatchError,
 )
 from xfd_api.ids import ChunkIndex
 from xfd_api.testing import FakeFault
 from xfd_ray.coordinator import Coordinator
+from xfd_ray.events import LIMITS_DIFFER
 from xfd_ray.terms import LeaseState, Limits
 
 MIB = 2**20
@@ -116,6 +120,22 @@ async def test_two_drivers_that_want_the_same_get_it_fetched_once():
 
 
 @story
+async def test_limits_are_those_of_who_came_first_and_that_is_said():
+    cluster = LocalCluster(1, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    with capture_logs() as logged:
+        await coordinator.attach(lease("a", "big", limits=Limits(4, 10)))
+        await coordinator.attach(lease("b", "other", limits=Limits(4, 10)))
+        await coordinator.attach(lease("c", "other", limits=Limits(8, 10)))
+        await coordinator.attach(lease("task", "other", terms=None))
+        for name in ("a", "b", "c", "task"):
+            assert (await over(coordinator, name)).report is not None
+    assert cluster.asked == {"n0": 1}
+    told = [entry for entry in logged if entry["event"] == LIMITS_DIFFER]
+    assert [(entry["lease"], entry["log_level"]) for entry in told] == [("c", "warning")]
+
+
+@story
 async def test_a_task_joins_the_swarm_that_runs():
     cluster = LocalCluster(3, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)
@@ -184,6 +204,23 @@ async def test_a_worker_that_dies_on_a_living_node_is_started_again():
     assert report.nodes_lost == ()
     assert [node.state for node in report.nodes] == ["done", "done"]
     assert len(cluster.workers) == 3
+
+
+@story
+async def test_a_worker_that_falls_silent_is_replaced():
+    cluster = LocalCluster(2, SIZES)
+    cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xfd_ray.conversation.SILENCE_S", 0.1)
+        await coordinator.attach(lease("l", "big"))
+        await until(lambda: "n1" in cluster.planes and bool(cluster.planes["n1"].submitted))
+        cluster.planes["n1"].paused = False
+        cluster.worker_of("n1").slow["exchange"] = 3600
+        await until(lambda: cluster.asked["n1"] == 2)
+    report = (await over(coordinator, "l")).report
+    assert report is not None
+    assert [node.state for node in report.nodes] == ["done", "done"]
 
 
 @story
@@ -263,6 +300,20 @@ async def test_a_worker_that_cannot_start_is_not_tried_again_and_the_others_fini
     assert isinstance(status.error, InternalError)
     assert cluster.asked == {"n0": 1, "n1": 1}
     assert cluster.planes["n0"].counted.origin_bytes == 8 * MIB
+
+
+@story
+async def test_a_node_that_was_refused_is_tried_again_for_a_later_lease():
+    cluster = LocalCluster(2, SIZES)
+    cluster.refuse[cluster.live[1].id] = PeerPortError("no port is free", node="n1")
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("held", "big"))
+    assert isinstance((await over(coordinator, "held")).error, PeerPortError)
+    cluster.refuse.clear()
+    await coordinator.attach(lease("later", "big"))
+    report = (await over(coordinator, "later")).report
+    assert report is not None
+    assert [node.state for node in report.nodes] == ["done", "done"]
 
 
 @story

@@ -95,3 +95,12 @@ async def test_a_bug_while_a_lease_is_taken_off_keeps_no_coordinator():
         with pytest.raises(IndexError):
             await coordinator.detach("l")
     await asyncio.wait_for(cluster.ended.wait(), SOON_S)
+
+
+@story
+async def test_a_bug_in_ending_the_workers_keeps_no_coordinator():
+    cluster = LocalCluster(1, SIZES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xfd_ray.pool.WorkerPool.close", lambda self: [][0])
+        coordinator_of(cluster)
+        await asyncio.wait_for(cluster.ended.wait(), SOON_S)

@@ -27,9 +27,21 @@ def test_each_form_of_nodes_selects(nodes, chosen):
     assert [node.id for node in select(LIVE, as_selector(nodes))] == chosen
 
 
-def test_a_selection_without_nodes_is_refused():
-    with pytest.raises(NoNodesError):
-        select(LIVE, as_selector({"pool": "none"}))
+@pytest.mark.parametrize(
+    ("nodes", "told"),
+    [
+        ({"pool": "none"}, "None of the 3 live nodes .* pool=none .there is serve, train"),
+        ({"zone": "a"}, "zone=a .there is no such label"),
+        (NodeSelector(resources={"TPU": 1}), "resource TPU of 1 or more"),
+        (NodeSelector(labels={"pool": "none"}, exclude_head=True), "and not the head"),
+    ],
+)
+def test_a_selection_without_nodes_says_what_there_is_instead(nodes, told):
+    with pytest.raises(NoNodesError, match=told):
+        select(LIVE, as_selector(nodes))
+
+
+def test_an_id_of_no_live_node_is_refused_by_name():
     with pytest.raises(NoNodesError, match="dd"):
         select(LIVE, as_selector(["aa", "dd"]))
 

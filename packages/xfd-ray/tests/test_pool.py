@@ -75,6 +75,16 @@ async def test_a_start_that_is_given_up_is_a_loss_to_those_who_wait_for_it():
 
 
 @story
+async def test_a_worker_that_does_not_come_up_in_time_is_a_loss():
+    cluster = SlowToStart(1)
+    pool = WorkerPool(cluster, start_timeout_s=0.05)
+    [node] = cluster.live
+    with pytest.raises(NodeLostError, match=r"not up after 0\.05 s"):
+        await pool.worker(node, TERMS)
+    await pool.close()
+
+
+@story
 async def test_who_stops_waiting_for_a_start_does_not_stop_it():
     cluster = SlowToStart(1)
     pool = WorkerPool(cluster)

@@ -6,8 +6,8 @@ import asyncio
 import pickle
 import subprocess
 import sys
+import threading
 import urllib.request
-from threading import get_ident
 
 import pytest
 from inprocess import STORES, story
@@ -144,6 +144,27 @@ async def test_leaving_answers_the_poll_that_waits():
 
 
 @story
+async def test_a_swarm_that_is_left_while_it_is_joined_is_left_for_good():
+    worker, plane = await joined()
+    another = SwarmId("another")
+    may_join = threading.Event()
+    join = plane.join
+    plane.join = lambda ticket: may_join.wait(10) and join(ticket)
+    joining = asyncio.create_task(worker.join(SwarmTicket(another, "secret")))
+    await asyncio.sleep(0)
+    leaving = asyncio.create_task(worker.leave(another))
+    await asyncio.sleep(0)
+    may_join.set()
+    await asyncio.gather(joining, leaving)
+    assert plane.left == [another]
+    with pytest.raises(InternalError):
+        plane.submit(another, ())
+    with pytest.raises(InternalError):
+        await worker.exchange(another, Exchange(1, (), 0))
+    await worker.close()
+
+
+@story
 async def test_metrics_tell_what_the_data_plane_counted():
     worker, plane = await joined()
     plane.counted = NodeCounters(origin_bytes=5, peer_bytes=6, cached_bytes=7, active_served=2)
@@ -178,11 +199,11 @@ async def test_the_end_of_the_metrics_endpoint_is_not_waited_for_in_the_event_lo
     ended_in: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "xfd_ray.metrics.NodeMetrics.close", lambda self: ended_in.append(get_ident())
+            "xfd_ray.metrics.NodeMetrics.close", lambda self: ended_in.append(threading.get_ident())
         )
         await worker.close()
     assert len(ended_in) == 1
-    assert ended_in[0] != get_ident()
+    assert ended_in[0] != threading.get_ident()
 
 
 def test_a_worker_loads_no_pandas_and_no_numpy():

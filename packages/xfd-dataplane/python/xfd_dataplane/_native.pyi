@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, final
 
 from xfd_api.chunks import Catalog, ChecksumAlgorithm, FoundObject
@@ -9,7 +10,7 @@ from xfd_api.reports import Inventory, NodeCounters, NodeEvent
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 
-__all__ = ["FIELDS", "Node", "checksums"]
+__all__ = ["FIELDS", "Node", "checksums", "record_path"]
 
 FIELDS: Final[dict[str, tuple[str, ...]]]
 
@@ -33,3 +34,4 @@ class Node:
 def checksums(
     path: str, parts: Sequence[int], algorithms: Sequence[ChecksumAlgorithm]
 ) -> tuple[int, list[int], list[str]]: ...
+def record_path(destination: Path) -> Path: ...

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from xfd_api import paths
 from xfd_api.catalog import build_catalog
@@ -29,31 +30,10 @@ LOOK_AGAIN_S = 0.5
 OnProgress = Callable[[Progress], None]
 
 
-def node_settings(
-    *,
-    node_parallelism: int | None = None,
-    memory_budget_bytes: int | None = None,
-    origin_bytes_per_s: int | None = None,
-    download_bytes_per_s: int | None = None,
-    attempts: int | None = None,
-    connect_timeout_s: float | None = None,
-    read_timeout_s: float | None = None,
-    unpack_caps: UnpackCaps | None = None,
-    verify_whole: bool = False,
-) -> NodeSettings:
-    """Settings of this host's data plane; None is the default of `NodeSettings`."""
-    given = {
-        "node_parallelism": node_parallelism,
-        "memory_budget_bytes": memory_budget_bytes,
-        "origin_bytes_per_s": origin_bytes_per_s,
-        "download_bytes_per_s": download_bytes_per_s,
-        "attempts": attempts,
-        "connect_timeout_s": connect_timeout_s,
-        "read_timeout_s": read_timeout_s,
-        "unpack_caps": unpack_caps,
-    }
+def node_settings(**given: Any) -> NodeSettings:
+    """Settings of this host's data plane: the attributes of `NodeSettings` that are not None."""
     known = {name: value for name, value in given.items() if value is not None}
-    return NodeSettings(root=str(paths.root()), verify_whole=verify_whole, **known)  # type: ignore[arg-type]
+    return NodeSettings(root=str(paths.root()), **known)
 
 
 @contextlib.contextmanager
@@ -153,9 +133,9 @@ def fetch(
 
     Raises: see `download`.
     """
-    swarm = SwarmId(secrets.token_hex(16))
-    host = OneHost(catalog, seed=secrets.randbits(32))
-    node.join(SwarmTicket(swarm, token=secrets.token_hex(32), durability=durability))
+    swarm = SwarmId(os.urandom(16).hex())
+    host = OneHost(catalog, seed=int.from_bytes(os.urandom(4), "big"))
+    node.join(SwarmTicket(swarm, token=os.urandom(32).hex(), durability=durability))
     try:
         _run(node, swarm, catalog, stores, host, watch, on_progress)
         elapsed_s, counters = watch.elapsed(), node.counters(swarm)

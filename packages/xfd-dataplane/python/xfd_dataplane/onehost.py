@@ -13,7 +13,7 @@ import random
 from collections.abc import Iterable
 
 from xfd_api.chunks import Catalog, Chunk
-from xfd_api.errors import ObjectChangedError, XfdError
+from xfd_api.errors import ObjectChangedError, OriginTimeoutError, XfdError
 from xfd_api.ids import ChunkIndex, ObjectIndex, OrderId
 from xfd_api.orders import Discard, Fetch, Order
 from xfd_api.reports import (
@@ -26,6 +26,8 @@ from xfd_api.reports import (
 )
 
 ORDER_ATTEMPTS = 4
+SILENT_ORDERS = 2
+"""An origin that sends nothing has kept each order waiting for its time-outs, more than once."""
 FIRST_REST_S = 1.0
 LONGEST_REST_S = 30.0
 
@@ -131,7 +133,8 @@ class OneHost:
     def _order_failed(self, event: OrderFailed, now: float) -> None:
         failures = self._failures.get(event.chunk, 0) + 1
         hopeless = event.final or isinstance(event.error, ObjectChangedError)
-        if hopeless or failures >= ORDER_ATTEMPTS:
+        is_silent = isinstance(event.error, OriginTimeoutError)
+        if hopeless or failures >= (SILENT_ORDERS if is_silent else ORDER_ATTEMPTS):
             self._fail(event.error)
             return
         self._failures[event.chunk] = failures

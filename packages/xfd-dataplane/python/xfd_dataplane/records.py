@@ -1,11 +1,12 @@
 """Reads what the data plane remembers of landed objects; it alone writes that.
 
-Format 1. `.NAME.xfd` beside NAME is a JSON object: `format`, the object at its store (`size`,
-`etag`, `last_modified_ns`), `file` ([size, mtime in ns] on disk, or null where the archive was not
-kept), `chunks` ([length, CRC-64/NVME] each, in order), and `tree` where it was unpacked
-(`destination`, `bytes`, `entries` of `path`, `kind`, `size`, `mtime_ns`). For a prefix there is one
-such file beside its folder, with a line `{"path": ..., "record": ...}` each; the last line of a
-path counts, and a null record takes the earlier ones back.
+Format 1. `.NAME.xfd` beside NAME (cut where that would be too long a name) is a JSON object:
+`format`, the object at its store (`size`, `etag`, `last_modified_ns`), `file` ([size, mtime in ns]
+on disk, or null where the archive was not kept), `chunks` ([length, CRC-64/NVME] each, in order),
+and `tree` where it was unpacked (`destination`, `bytes`, `entries` of `path`, `kind`, `size`,
+`mtime_ns`). For a prefix there is one such file beside its folder, with a line
+`{"path": ..., "record": ...}` each; the last line of a path counts, and a null record takes the
+earlier ones back.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from xfd_dataplane._native import record_path
 
 FORMAT = 1
 
@@ -39,11 +42,6 @@ class Record:
     chunks: tuple[tuple[int, int], ...]
     tree: Path | None
     entries: tuple[TreeEntry, ...]
-
-
-def record_path(destination: Path) -> Path:
-    """Where the record of a file, or the manifest of a prefix's folder, is."""
-    return destination.with_name(f".{destination.name}.xfd")
 
 
 def read_record(destination: Path) -> Record | None:

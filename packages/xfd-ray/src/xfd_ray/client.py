@@ -76,6 +76,7 @@ class LeaseClient:
         self._began = clock()
         self._deadline_s: float | None = None
         self._asked = False
+        self._is_held = False
         self._losses = 0
         self._lost_at = 0.0
         self._endings = 0
@@ -99,6 +100,9 @@ class LeaseClient:
         self._began = self._clock()
         self._deadline_s = deadline_s
         status = self._reach()
+        if on_progress is not None:
+            # It is the caller's, and may take longer than a lease lives without being renewed.
+            self._renew_meanwhile()
         while True:
             self._status = status
             if on_progress is not None and status.progress is not None:
@@ -114,29 +118,37 @@ class LeaseClient:
     def hold(self) -> None:
         """Renews the lease from a thread, until it is closed. The deadline is met by now."""
         self._deadline_s = None
+        self._is_held = True
+        self._renew_meanwhile()
+
+    def close(self) -> None:
+        """Gives the lease back. Raises nothing: a lease that is not given back expires."""
+        self._closed.set()
+        timeout_s = max(self._at_most(DETACH_TIMEOUT_S), LAST_CALL_S)
+        if self._renewing is not None:
+            self._renewing.join(timeout_s)
+        if self._asked:
+            with contextlib.suppress(XfdError):
+                self._door.detach(self._request.id, timeout_s)
+
+    def _renew_meanwhile(self) -> None:
         if self._renewing is None:
             self._renewing = threading.Thread(
                 target=self._renew_forever, name="xfd-lease", daemon=True
             )
             self._renewing.start()
 
-    def close(self) -> None:
-        """Gives the lease back. Raises nothing: a lease that is not given back expires."""
-        self._closed.set()
-        if self._renewing is not None:
-            self._renewing.join(DETACH_TIMEOUT_S)
-        if self._asked:
-            timeout_s = max(self._at_most(DETACH_TIMEOUT_S), LAST_CALL_S)
-            with contextlib.suppress(XfdError):
-                self._door.detach(self._request.id, timeout_s)
-
     def _renew_forever(self) -> None:
         while not self._closed.wait(RENEW_EVERY_S):
             try:
-                self._watch(0.0)
+                if self._is_held:
+                    self._watch(0.0)
+                else:  # Whoever is in `run` sees to losses.
+                    self._door.watch(self._request.id, 0.0, self._at_most(CALL_TIMEOUT_S))
             except XfdError:
-                # Nobody can be told here; what has landed stays, and late nodes go without.
-                return
+                if self._is_held:
+                    # Nobody can be told here; what has landed stays, and late nodes go without.
+                    return
 
     def _watch(self, wait_s: float) -> LeaseStatus:
         try:

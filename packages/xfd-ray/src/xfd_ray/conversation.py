@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from xfd_api.errors import InternalError
+from xfd_api.errors import InternalError, NodeLostError, XfdError
 from xfd_api.ids import NodeId
 from xfd_api.orders import Order
 from xfd_api.reports import NodeReport
@@ -17,6 +17,8 @@ from xfd_ray.worker import Exchange
 RETRY_S = 0.5
 CALLS_AT_ONCE = 2
 IDLE_INTERVALS = 4
+SILENCE_S = 60.0
+"""A worker that answers so much later than it was asked to is taken for lost: frozen, say."""
 
 
 class Unavailable(Exception):
@@ -102,8 +104,19 @@ class Conversation:
         self._send(Exchange(self._number, orders, self._ack, max_wait_s=max_wait_s))
 
     def _send(self, call: Exchange) -> None:
-        task = asyncio.ensure_future(self._reach.exchange(self._node, call))
-        self._calls.append((call, task))
+        self._calls.append((call, asyncio.ensure_future(self._exchange(call))))
+
+    async def _exchange(self, call: Exchange) -> NodeReport:
+        answer = self._reach.exchange(self._node, call)
+        try:
+            return await asyncio.wait_for(answer, call.max_wait_s + SILENCE_S)
+        except XfdError:  # Some of ours are a TimeoutError as well.
+            raise
+        except asyncio.TimeoutError:
+            raise NodeLostError(
+                f"Its worker has not answered for {call.max_wait_s + SILENCE_S:g} s",
+                node=self._node,
+            ) from None
 
     async def _something(self, timeout_s: float | None) -> None:
         """Waits for the oldest answer, for orders if another call is allowed, or for the time."""

@@ -146,6 +146,14 @@ class Coordinator:
         session = self._sessions.get(terms)
         if session is None:
             session = self._sessions[terms] = Session(self._pool, terms, request.limits)
+        elif request.terms is not None and request.limits != session.limits:
+            # A swarm of its own would fetch again what this one brings.
+            self._log.warning(
+                events.LIMITS_DIFFER,
+                lease=request.id,
+                asked=repr(request.limits),
+                used=repr(session.limits),
+            )
         lease = Lease(request, now)
         self._leases[request.id] = (lease, session)
         self._idle_since = None
@@ -194,8 +202,11 @@ class Coordinator:
     async def _end(self) -> None:
         self._ended = True
         self._log.info(events.COORDINATOR_ENDING)
-        await self._pool.close()
-        await self._cluster.end_coordinator()
+        try:
+            await self._pool.close()
+        finally:
+            # Nobody else would end a coordinator that takes no leases any more.
+            await self._cluster.end_coordinator()
 
     @staticmethod
     def _now() -> float:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 
+from xfd_api.catalog import build_catalog
 from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId
-from xfd_api.lookups import plan_lookups
+from xfd_api.lookups import Lookup, plan_lookups
 from xfd_api.reports import DistributionReport, Progress
 from xfd_api.requests import DownloadRequest
 from xfd_api.settings import Durability
@@ -21,10 +22,13 @@ from xfd_ray.bound import LinkRates
 from xfd_ray.client import LeaseClient
 from xfd_ray.placement import Nodes, NodeSelector, as_selector
 from xfd_ray.progress import ProgressBar
+from xfd_ray.signatures import takes_the_arguments_of
 from xfd_ray.terms import LeaseRequest, Limits, OnNodeFailure, Terms
 from xfd_ray.versions import installed_versions
 
 NODE_PARALLELISM = 16
+
+N = TypeVar("N", int, float)
 
 
 class Distribution:
@@ -51,6 +55,17 @@ class Distribution:
 
     def __enter__(self) -> Distribution:
         """Distributes, and then holds the lease."""
+        self._run()
+        self._lease.hold()
+        return self
+
+    def once(self) -> DistributionReport:
+        """Distributes, and gives the lease back; the deadline holds for both."""
+        self._run()
+        self._lease.close()
+        return self.report
+
+    def _run(self) -> None:
         try:
             with ProgressBar(shown=self._verbose, then=self._on_progress) as bar:
                 self.report = self._lease.run(
@@ -60,8 +75,6 @@ class Distribution:
         except BaseException:
             self._lease.close()
             raise
-        self._lease.hold()
-        return self
 
     def __exit__(
         self,
@@ -96,12 +109,10 @@ def distribution(
     """A distribution whose lease lasts as long as its `with` block.
 
     Meanwhile nodes that join the cluster get the files as well (where `nodes` is no list of ids).
-    For arguments and errors see `download_distributed`; `priorities` has a number per request,
-    smaller is needed sooner.
+    For arguments and errors see `download_distributed`: what makes no sense is refused here, before
+    Ray is needed; all else is raised where the block is entered.
     """
     stores = by_profile(object_store_config)
-    if not download_requests:
-        raise InvalidRequestError("There is nothing to download", remedy="Give a request")
     if origin_policy != "once-per-cluster":
         raise InvalidRequestError(
             f"origin_policy is {origin_policy!r}", remedy="Use 'once-per-cluster'"
@@ -116,43 +127,31 @@ def distribution(
         )
     request = LeaseRequest(
         id=uuid.uuid4().hex,
-        lookups=plan_lookups(download_requests, stores, priorities=priorities),
+        lookups=_lookups(download_requests, stores, priorities),
         stores=stores,
         selector=as_selector(nodes),
         terms=Terms(_durability(durability), origin_policy, _ports(peer_ports), peer_tls),
         limits=Limits(
-            _positive("node_parallelism", node_parallelism or NODE_PARALLELISM),
-            _positive("object_store_parallelism", object_store_parallelism),
+            _at_least(
+                1,
+                "node_parallelism",
+                NODE_PARALLELISM if node_parallelism is None else node_parallelism,
+            ),
+            _at_least(1, "object_store_parallelism", object_store_parallelism),
         ),
-        chunk_size_bytes=chunk_size_bytes,
+        chunk_size_bytes=_chunk_size(chunk_size_bytes),
         on_node_failure=on_node_failure,
-        keep_s=keep_s,
+        keep_s=_at_least(0.0, "keep_s", keep_s),
         rates=rates or LinkRates.from_environment(),
         versions=installed_versions(),
     )
+    _check_deadline(deadline_s)
     _initialise_ray()
     return Distribution(request, verbose=verbose, deadline_s=deadline_s, on_progress=on_progress)
 
 
-def download_distributed(
-    download_requests: Sequence[DownloadRequest],
-    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile,
-    *,
-    chunk_size_bytes: int | None = None,
-    node_parallelism: int | None = None,
-    object_store_parallelism: int = 1000,
-    verbose: bool = False,
-    nodes: Nodes = None,
-    on_node_failure: OnNodeFailure = "continue",
-    origin_policy: str = "once-per-cluster",
-    peer_tls: bool = False,
-    peer_ports: tuple[int, int] | None = None,
-    durability: Durability | str = Durability.OBJECT,
-    deadline_s: float | None = None,
-    keep_s: float = 60.0,
-    on_progress: Callable[[Progress], None] | None = None,
-    rates: LinkRates | None = None,
-) -> DistributionReport:
+@takes_the_arguments_of(distribution)
+def download_distributed(*args: Any, **options: Any) -> DistributionReport:  # noqa: D417
     """Brings the requested files to every selected node; each chunk leaves the origin once.
 
     Ray is initialised as `ray.init()` would where it is not yet.
@@ -162,7 +161,10 @@ def download_distributed(
         object_store_config: the store, or one per profile.
         chunk_size_bytes: size of a chunk, at most 100 MiB; None chooses from the object's size.
         node_parallelism: chunks that a node fetches at once; None for 16.
-        object_store_parallelism: chunks read from the origin at once, in the whole cluster.
+        object_store_parallelism: chunks read from the origin at once, in the whole cluster. Calls
+            that run at the same time are one swarm, so that nothing is fetched twice; both limits
+            are those of the call that came first, and the coordinator logs it where another's
+            differ.
         verbose: show a progress bar on standard error.
         nodes: None for all live nodes; ids, a dictionary of labels, or a `NodeSelector`.
         on_node_failure: "continue": a lost node is named in the report, and where a living node
@@ -172,11 +174,13 @@ def download_distributed(
         peer_tls: encrypt what peers send each other.
         peer_ports: first and last port that peer servers may use; None for any free one.
         durability: "object": a file is on disk before it has its name; "none".
-        deadline_s: longest time to wait.
+        deadline_s: longest time until the files are there, in seconds. Giving back what was begun
+            by then takes up to a second more.
         keep_s: how long coordinator and workers stay after the last lease.
         on_progress: called some times a second.
         rates: what the links and disks can do, for the bound in the report; else those of the
             `XFD_*_BYTES_PER_S` variables, else the highest that were observed.
+        priorities: a number per request; what is smaller is needed sooner.
 
     Raises:
         InvalidRequestError, UnknownProfileError, UnsafePathError, UnknownArchiveError,
@@ -185,25 +189,7 @@ def download_distributed(
         DeadlineExceededError: `deadline_s` is over; a second run goes on where this one stopped.
         XfdError: any other, with object, node and remedy; of the type it had where it happened.
     """
-    with distribution(
-        download_requests,
-        object_store_config,
-        chunk_size_bytes=chunk_size_bytes,
-        node_parallelism=node_parallelism,
-        object_store_parallelism=object_store_parallelism,
-        verbose=verbose,
-        nodes=nodes,
-        on_node_failure=on_node_failure,
-        origin_policy=origin_policy,
-        peer_tls=peer_tls,
-        peer_ports=peer_ports,
-        durability=durability,
-        deadline_s=deadline_s,
-        keep_s=keep_s,
-        on_progress=on_progress,
-        rates=rates,
-    ) as held:
-        return held.report
+    return distribution(*args, **options).once()
 
 
 def ensure_local(
@@ -218,21 +204,22 @@ def ensure_local(
     Joins the swarm that runs, if one does: what it brings anyway is not fetched again. Blocks; call
     it from a thread in an asynchronous actor. For errors see `download_distributed`.
     """
+    stores = by_profile(object_store_config)
+    lookups = _lookups(download_requests, stores)
+    _check_deadline(deadline_s)
     _initialise_ray()
     here = NodeId(ray.get_runtime_context().get_node_id())
-    stores = by_profile(object_store_config)
     request = LeaseRequest(
         id=uuid.uuid4().hex,
-        lookups=plan_lookups(download_requests, stores),
+        lookups=lookups,
         stores=stores,
         selector=NodeSelector(ids=(here,)),
         terms=None,
-        keep_s=keep_s,
+        keep_s=_at_least(0.0, "keep_s", keep_s),
         rates=LinkRates.from_environment(),
         versions=installed_versions(),
     )
-    with Distribution(request, verbose=False, deadline_s=deadline_s, on_progress=None) as held:
-        return held.report
+    return Distribution(request, verbose=False, deadline_s=deadline_s, on_progress=None).once()
 
 
 def metrics_addresses() -> dict[NodeId, list[str]]:
@@ -250,10 +237,31 @@ def _initialise_ray() -> None:
         ray.init()
 
 
-def _positive(name: str, value: int) -> int:
-    if value < 1:
-        raise InvalidRequestError(f"{name} is {value}", remedy="Use 1 or more")
+def _lookups(
+    requests: Sequence[DownloadRequest],
+    stores: ObjectStoreConfigByProfile,
+    priorities: Sequence[int] | None = None,
+) -> tuple[Lookup, ...]:
+    if not requests:
+        raise InvalidRequestError("There is nothing to download", remedy="Give a request")
+    return plan_lookups(requests, stores, priorities=priorities)
+
+
+def _at_least(least: N, name: str, value: N) -> N:
+    if not value >= least:  # Also where it is no number.
+        raise InvalidRequestError(f"{name} is {value}", remedy=f"Use {least:g} or more")
     return value
+
+
+def _check_deadline(deadline_s: float | None) -> None:
+    if deadline_s is not None:
+        _at_least(0.0, "deadline_s", deadline_s)
+
+
+def _chunk_size(size: int | None) -> int | None:
+    # What a chunk may be, the catalog knows; an empty one is as good as any to say so early.
+    build_catalog((), (), chunk_size_bytes=size)
+    return size
 
 
 def _durability(value: Any) -> Durability:
@@ -268,7 +276,7 @@ def _durability(value: Any) -> Durability:
 def _ports(ports: tuple[int, int] | None) -> tuple[int, int] | None:
     if ports is None:
         return None
-    first, last = ports
+    first, last = ports if len(ports) == 2 else (0, 0)
     if not 0 < first <= last < 2**16:
         raise InvalidRequestError(
             f"peer_ports is {ports}", remedy="Give the first and the last port"

@@ -20,12 +20,14 @@ from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any, Final
 
+from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId
 
 COORDINATOR_UP: Final = "xfd.coordinator.up"
 COORDINATOR_STARTED: Final = "xfd.coordinator.started"
 COORDINATOR_ENDING: Final = "xfd.coordinator.ending"
 LEASE_OPENED: Final = "xfd.lease.opened"
+LIMITS_DIFFER: Final = "xfd.lease.limits_differ"
 LEASE_CLOSED: Final = "xfd.lease.closed"
 LEASE_EXPIRED: Final = "xfd.lease.expired"
 LEASE_DONE: Final = "xfd.lease.done"
@@ -52,6 +54,7 @@ OBJECT_FAILED: Final = "xfd.object.failed"
 INTERNAL_ERROR: Final = "xfd.internal_error"
 
 
+LEVELS: Final = ("debug", "info", "warning", "error")
 Event = MutableMapping[str, Any]
 
 
@@ -61,12 +64,17 @@ def log_to_stderr(role: str = "xfd", node: NodeId | None = None) -> None:
     Args:
         role: what the process is; with the node, the name of its trace.
         node: where it runs.
+
+    Raises:
+        InvalidRequestError: `XFD_LOG` is no level.
     """
     import structlog
 
     if structlog.is_configured():
         return
-    shown = os.environ.get("XFD_LOG", "warning")
+    shown = os.environ.get("XFD_LOG") or "warning"
+    if shown not in LEVELS:
+        raise InvalidRequestError(f"XFD_LOG is {shown!r}", remedy=f"Use one of {', '.join(LEVELS)}")
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

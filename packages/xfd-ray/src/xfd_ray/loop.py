@@ -27,17 +27,17 @@ from xfd_api.orders import Order
 from xfd_api.reports import Inventory, NodeReport
 from xfd_ray.conversation import Conversation, Reach
 from xfd_ray.failures import as_xfd_error
+from xfd_ray.planning import Planning
 from xfd_ray.wants import Part
+from xfd_ray.watcher import Watcher
 from xfd_scheduler.events import (
     CatalogGrew,
-    Event,
     InventoryTaken,
     NodeJoined,
     NodeLost,
     NodeTraits,
     Released,
     Reported,
-    Tick,
 )
 from xfd_scheduler.scheduler import Scheduler
 from xfd_scheduler.simulator.trace import Recorder
@@ -56,36 +56,6 @@ class Swarm(Reach, Protocol):
 
     async def extend(self, node: NodeId, part: Part) -> Inventory:
         """Has the node look at a part of the catalog."""
-        ...
-
-
-class Watcher(Protocol):
-    """Who wants to know what goes on in the loop. Called in the loop's thread; must not block."""
-
-    def joined(self, node: NodeId) -> None:
-        """The node is a member."""
-        ...
-
-    def took_inventory(
-        self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory, *, again: bool
-    ) -> None:
-        """The node looked for these objects; `again`: it had been asked before."""
-        ...
-
-    def reported(self, node: NodeId, report: NodeReport) -> None:
-        """The node said what happened."""
-        ...
-
-    def failed(self, node: NodeId, objects: Sequence[ObjectIndex], error: XfdError) -> None:
-        """These objects cannot land on the node."""
-        ...
-
-    def lost(self, node: NodeId, error: XfdError) -> None:
-        """The node is gone."""
-        ...
-
-    def broke(self, error: XfdError) -> None:
-        """The loop has stopped for good, by a bug. Told once."""
         ...
 
 
@@ -129,9 +99,8 @@ class SchedulingLoop:
         self._max_wait_s = max_wait_s
         self._members: dict[NodeId, _Member] = {}
         self._failures_told: set[tuple[NodeId, ObjectIndex]] = set()
-        self._planning: asyncio.Handle | None = None
-        self._wakeup: asyncio.TimerHandle | None = None
-        self._closed = False
+        self._planning = Planning(scheduler, self._clock, self._give, self._broke)
+        self._tell = self._planning.tell
         self._looking = 0
         self._looked = asyncio.Event()
 
@@ -147,7 +116,7 @@ class SchedulingLoop:
 
     def add_node(self, node: NodeId, traits: NodeTraits | None = None) -> None:
         """Lets a node join, if it is not there already."""
-        if node in self._members or self._closed:
+        if node in self._members or self._planning.is_closed:
             return
         talk = Conversation(
             self._swarm,
@@ -253,7 +222,7 @@ class SchedulingLoop:
             member.wants.put_nowait((part, objects, looks))
 
     def _take_report(self, node: NodeId, report: NodeReport) -> None:
-        if self._closed:
+        if self._planning.is_closed:
             return
         if report.events or report.full is not None:
             self._tell(Reported(node, report))
@@ -263,46 +232,12 @@ class SchedulingLoop:
                 self._failures_told.add((where, index))
                 self._watcher.failed(where, (index,), error.at_node(where))
 
-    def _tell(self, event: Event) -> None:
-        if self._closed:
-            return
-        try:
-            self._scheduler.handle(event, self._clock())
-        except Exception as error:
-            self._break(error)
-            return
-        if self._planning is None:
-            self._planning = self._loop.call_soon(self._plan)
-
-    def _plan(self) -> None:
-        self._planning = None
-        if self._closed:
-            return
-        try:
-            planned = self._scheduler.plan(self._clock())
-            at = self._scheduler.next_wakeup()
-        except Exception as error:
-            self._break(error)
-            return
-        for node, orders in planned.items():
-            self._give(node, orders)
-        if self._wakeup is not None:
-            self._wakeup.cancel()
-            self._wakeup = None
-        if at is not None:
-            delay = max(0.0, at - self._clock())
-            self._wakeup = self._loop.call_later(delay, self._tell, Tick())
-
-    def _break(self, error: Exception) -> None:
-        """The scheduler's knowledge cannot be trusted any more; `close` is still to be called."""
+    def _broke(self, error: XfdError) -> None:
         self._stop()
-        self._watcher.broke(as_xfd_error(error))
+        self._watcher.broke(error)
 
     def _stop(self) -> None:
-        self._closed = True
-        for handle in (self._planning, self._wakeup):
-            if handle is not None:
-                handle.cancel()
+        self._planning.close()
         current = asyncio.current_task()
         for member in self._members.values():
             for task in member.tasks:
@@ -330,7 +265,7 @@ class SchedulingLoop:
             try:
                 self.remove_node(member.id, as_xfd_error(error, member.id))
             except Exception as another:
-                self._break(another)
+                self._planning.fail(another)
 
 
 def inventory_of(catalog: Catalog, whole: Inventory, objects: Sequence[ObjectIndex]) -> Inventory:

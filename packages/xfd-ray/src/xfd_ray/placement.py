@@ -102,8 +102,21 @@ def select(live: Sequence[NodeInfo], selector: NodeSelector) -> tuple[NodeInfo, 
         named = ", ".join(sorted(missing))
         raise NoNodesError(f"Not among the live nodes of the cluster: {named}")
     if not chosen:
-        raise NoNodesError(f"None of {len(live)} live nodes matches {selector}")
+        raise NoNodesError(
+            f"None of the {len(live)} live nodes is as asked for: {_in_words(selector, live)}"
+        )
     return chosen
+
+
+def _in_words(selector: NodeSelector, live: Sequence[NodeInfo]) -> str:
+    """The conditions; for each label, the values that there are instead."""
+    words = []
+    for name, value in selector.labels.items():
+        values = ", ".join(sorted({node.labels[name] for node in live if name in node.labels}))
+        words.append(f"label {name}={value} (there is {values or 'no such label'})")
+    words += [f"resource {name} of {n:g} or more" for name, n in selector.resources.items()]
+    words += ["not the head"] if selector.exclude_head else []
+    return " and ".join(words) or "any"
 
 
 def nodes_of_ray(listed: Sequence[Mapping[str, Any]]) -> tuple[NodeInfo, ...]:

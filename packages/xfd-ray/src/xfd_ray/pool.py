@@ -20,6 +20,8 @@ from xfd_ray.versions import check_versions, installed_versions
 from xfd_ray.wants import Part
 from xfd_ray.worker import Exchange, Hello
 
+START_TIMEOUT_S = 180.0
+
 
 class WorkerClient(Protocol):
     """One worker as the coordinator sees it: `NodeWorker`, near or far.
@@ -103,8 +105,9 @@ def _is_up(start: _Start) -> bool:
 class WorkerPool:
     """Starts workers when they are asked for, and checks who they are."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, *, start_timeout_s: float = START_TIMEOUT_S) -> None:
         self._cluster = cluster
+        self._start_timeout_s = start_timeout_s
         self._versions = installed_versions()
         self._starting: dict[tuple[NodeId, WorkerTerms], _Start] = {}
         self._endings: set[asyncio.Future[None]] = set()
@@ -121,7 +124,7 @@ class WorkerPool:
         key = (node.id, terms)
         task = self._starting.get(key)
         if task is None:
-            task = self._starting[key] = asyncio.create_task(self._start(node, terms))
+            task = self._starting[key] = asyncio.create_task(self._start_in_time(node, terms))
         # Others wait for the same start: who stops waiting must not stop it, and a start that was
         # stopped must not look to those who wait as if they had been.
         await asyncio.wait({task})
@@ -162,6 +165,19 @@ class WorkerPool:
         await asyncio.gather(
             *(self._cluster.end_worker(task.result()[0]) for task in up), return_exceptions=True
         )
+
+    async def _start_in_time(
+        self, node: NodeInfo, terms: WorkerTerms
+    ) -> tuple[WorkerClient, Hello]:
+        """Ray tries for ever where it cannot start a process, and says so only in its logs."""
+        try:
+            return await asyncio.wait_for(self._start(node, terms), self._start_timeout_s)
+        except XfdError:  # Some of ours are a TimeoutError as well.
+            raise
+        except asyncio.TimeoutError:
+            raise NodeLostError(
+                f"Its worker was not up after {self._start_timeout_s:g} s", node=node.id
+            ) from None
 
     async def _start(self, node: NodeInfo, terms: WorkerTerms) -> tuple[WorkerClient, Hello]:
         worker = await self._cluster.start_worker(node, terms)

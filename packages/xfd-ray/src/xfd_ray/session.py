@@ -9,16 +9,19 @@ from collections.abc import Callable, Sequence
 from xfd_api.chunks import FoundObject
 from xfd_api.errors import NodeLostError, ObjectNotFoundError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex, SwarmId
-from xfd_api.reports import ChunkHeld, Inventory, NodeReport, ObjectLanded, OrderFailed
+from xfd_api.reports import Inventory, NodeReport, ObjectLanded, OrderFailed
 from xfd_api.settings import SwarmTicket
 from xfd_ray import events
+from xfd_ray.asked import Asked
 from xfd_ray.failures import as_xfd_error
 from xfd_ray.lease import Lease
+from xfd_ray.leases import Leases
 from xfd_ray.loop import SchedulingLoop
 from xfd_ray.placement import NodeInfo, select
 from xfd_ray.pool import PooledSwarm, WorkerPool, WorkerTerms
 from xfd_ray.recording import recorded
-from xfd_ray.tally import LeaseTally, tally_of
+from xfd_ray.restarts import Restarts
+from xfd_ray.tally import tally_of
 from xfd_ray.terms import LeaseRequest, Limits, Terms
 from xfd_ray.wants import Wanted, WantedUnion
 from xfd_scheduler.events import NodeTraits
@@ -26,15 +29,10 @@ from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
 from xfd_scheduler.simulator.trace import Recorder
 
 LEAVE_TIMEOUT_S = 20.0
-START_AGAIN_S = (1.0, 4.0, 15.0, 30.0)
-"""How long after each loss of a worker another is started on its node, if Ray lists it as alive."""
 
 
 class Session:
-    """Lives while a lease is on it. It is the loop's `Watcher`, and tells each lease its part.
-
-    Invariant: `_wants[node]` is the bit set of the objects that the loop was told this node wants.
-    """
+    """Lives while a lease is on it. It is the loop's `Watcher`, and tells each lease its part."""
 
     def __init__(
         self,
@@ -48,7 +46,6 @@ class Session:
         self.terms = terms
         self.limits = limits
         self.id = SwarmId(secrets.token_hex(8))
-        self.leases: dict[str, Lease] = {}
         self.is_broken = False
         self._clock = clock or asyncio.get_running_loop().time
         self._ticket = SwarmTicket(self.id, secrets.token_hex(32), terms.durability)
@@ -68,31 +65,30 @@ class Session:
         )
         self._union = WantedUnion()
         self._live: dict[NodeId, NodeInfo] = {}
-        self._wants: dict[NodeId, int] = {}
-        self._landed: dict[NodeId, int] = {}
-        self._losses: dict[NodeId, int] = {}
-        self._start_at: dict[NodeId, float] = {}
-        self._refusals: dict[NodeId, XfdError] = {}
+        self._asked = Asked()
+        self._restarts = Restarts()
         self._retries: dict[NodeId, int] = {}
         self._joined = asyncio.Event()
         self._log = events.logger(swarm=self.id)
+        self.leases = Leases(self._log)
         self._log.info(events.SWARM_STARTED, clock=self._clock())
 
     def open(self, lease: Lease, live: Sequence[NodeInfo]) -> None:
         """Puts a lease on the swarm. What goes wrong from here on is told by its status."""
-        self.leases[lease.request.id] = lease
+        self.leases.add(lease)
         try:
             chosen = select(live, lease.request.selector)
         except XfdError as error:
             lease.fail(error)
             return
         self._live = {node.id: node for node in live}
+        self._restarts.forgive(node.id for node in chosen)
         lease.finding = asyncio.create_task(self._find(lease, chosen))
         lease.finding.add_done_callback(lambda task: _fail_with(lease, task))
 
     async def close_lease(self, lease: Lease) -> None:
         """Takes a lease off; what only it wanted is released."""
-        self.leases.pop(lease.request.id, None)
+        self.leases.remove(lease)
         if lease.finding is not None:
             lease.finding.cancel()
         lease.fail(NodeLostError("The lease was given back"))
@@ -113,13 +109,10 @@ class Session:
         """The cluster's live nodes as of now: some may be new, some gone, some back."""
         now = self._clock()
         self._live = {node.id: node for node in live}
-        for node in [node for node in self._wants if node not in self._live]:
+        for node in sorted({*self._asked, *self._restarts.pausing} - self._live.keys()):
             self._forget(node, NodeLostError("Ray lists the node as dead", node=node), now)
-        for node in [node for node in self._start_at if node not in self._live]:
-            self._forget(node, NodeLostError("Ray lists the node as dead", node=node), now)
-            del self._start_at[node]
         self._joined.set()
-        for lease in list(self.leases.values()):
+        for lease in self.leases:
             if lease.tally is None or lease.error is not None:
                 continue
             for info in live:
@@ -137,6 +130,7 @@ class Session:
     def joined(self, node: NodeId) -> None:
         """See `Watcher`."""
         self._log.info(events.NODE_JOINED, node=node)
+        self._restarts.came_up(node, self._clock())
         self._joined.set()
 
     def took_inventory(
@@ -144,8 +138,7 @@ class Session:
     ) -> None:
         """See `Watcher`."""
         now = self._clock()
-        for index in inventory.landed:
-            self._landed[node] = self._landed.get(node, 0) | 1 << index
+        self._asked.landed(node, inventory.landed)
         self._log.info(
             events.INVENTORY_TAKEN,
             node=node,
@@ -154,25 +147,16 @@ class Session:
             elsewhere=len(inventory.elsewhere),
             again=again,
         )
-        for _, tally in self._running():
-            tally.took_inventory(node, objects, inventory, now)
+        self.leases.took_inventory(node, objects, inventory, now)
         self._settle(now)
 
     def reported(self, node: NodeId, report: NodeReport) -> None:
         """See `Watcher`."""
         now = self._clock()
         self._retries[node] = report.counters.retries
-        if report.full is not None:
-            for _, tally in self._running():
-                tally.took_inventory(node, report.full.landed, report.full, now)
         for event in report.events:
-            if isinstance(event, ChunkHeld):
-                for _, tally in self._running():
-                    tally.held(node, event, now)
-            elif isinstance(event, ObjectLanded):
-                self._landed[node] = self._landed.get(node, 0) | 1 << event.object
-                for _, tally in self._running():
-                    tally.landed(node, event, now)
+            if isinstance(event, ObjectLanded):
+                self._asked.landed(node, (event.object,))
             elif isinstance(event, OrderFailed):
                 self._log.info(
                     events.ORDER_FAILED,
@@ -182,18 +166,15 @@ class Session:
                     fault=event.fault,
                     error=str(event.error),
                 )
+        self.leases.reported(node, report, now)
         self._settle(now)
 
     def failed(self, node: NodeId, objects: Sequence[ObjectIndex], error: XfdError) -> None:
         """See `Watcher`."""
         now = self._clock()
         self._log.warning(events.OBJECT_FAILED, node=node, objects=len(objects), error=str(error))
-        if node in self._wants:
-            for index in objects:
-                # A later lease asks the node again: its disk may have room by then.
-                self._wants[node] &= ~(1 << index)
-        for lease in list(self.leases.values()):
-            lease.refuse(node, tuple(objects), error, now)
+        self._asked.failed(node, objects)
+        self.leases.refuse(node, tuple(objects), error, now)
         self._settle(now)
 
     def lost(self, node: NodeId, error: XfdError) -> None:
@@ -201,37 +182,27 @@ class Session:
         now = self._clock()
         self._log.warning(events.NODE_LOST, node=node, error=str(error))
         self._swarm.forget(node)
-        self._wants.pop(node, None)
-        self._landed.pop(node, None)
+        self._asked.forget(node)
         self._joined.set()
-        losses = self._losses[node] = self._losses.get(node, 0) + 1
-        if isinstance(error, NodeLostError) and losses <= len(START_AGAIN_S):
-            self._start_at[node] = now + START_AGAIN_S[losses - 1]
-            for lease, tally in self._running():
-                tally.start_over(node)
-                if lease.request.on_node_failure == "fail":
-                    lease.lose(node, error, now)
+        if self._restarts.lost(node, error, now):
+            self.leases.start_over(node, error, now)
         else:
-            self._refusals[node] = error
-            for lease in list(self.leases.values()):
-                lease.refuse(node, None, error, now)
+            self.leases.refuse(node, None, error, now)
         self._settle(now)
 
     def broke(self, error: XfdError) -> None:
         """See `Watcher`. Who comes later needs another session."""
         self._log.error(events.INTERNAL_ERROR, error=str(error), exc_info=error.__cause__)
         self.is_broken = True
-        for lease in self.leases.values():
-            lease.fail(error)
+        self.leases.fail(error)
 
     async def _find(self, lease: Lease, chosen: Sequence[NodeInfo]) -> None:
-        request = lease.request
         try:
             for node in chosen:
                 if self._may_start(node.id, self._clock()):
                     self._admit(node)
             finder, found = await self._ask_first_up(lease, chosen)
-            wanted = self._take_up(request, finder, found)
+            wanted = self._take_up(lease.request, finder, found)
         except XfdError as error:
             lease.fail(error)
             return
@@ -249,7 +220,7 @@ class Session:
             lease.tally.add_node(node.id, now)
         # All of them first: whether a lost node was the last one shows only then.
         for node in chosen:
-            if (refusal := self._refusals.get(node.id)) is not None:
+            if (refusal := self._restarts.refusal(node.id)) is not None:
                 lease.refuse(node.id, None, refusal, now)
             elif node.id not in self._live:
                 lease.lose(node.id, NodeLostError("Ray lists the node as dead"), now)
@@ -272,11 +243,11 @@ class Session:
                 except NodeLostError as error:
                     self._loop.remove_node(up[0], error)
                     continue
-            hopeful = [node for node in chosen if node.id in self._live]
-            hopeful = [node for node in hopeful if node.id not in self._refusals]
+            refusals = {node.id: self._restarts.refusal(node.id) for node in chosen}
+            hopeful = [n for n in chosen if n.id in self._live and refusals[n.id] is None]
             if not hopeful:
-                refusals = [self._refusals[n.id] for n in chosen if n.id in self._refusals]
-                raise (refusals or [NodeLostError("No selected node is left")])[0]
+                told = [refusal for refusal in refusals.values() if refusal is not None]
+                raise (told or [NodeLostError("No selected node is left")])[0]
             for node in hopeful:
                 if self._may_start(node.id, self._clock()):
                     self._admit(node)
@@ -295,53 +266,29 @@ class Session:
         if lease.wanted is None or lease.tally is None:
             return
         self._admit(node)
-        wants = self._wants.get(node.id, 0)
-        landed = self._landed.get(node.id, 0)
-        now = self._clock()
-        for part, objects in lease.wanted.objects:
-            new = tuple(index for index in objects if not wants >> index & 1)
-            old_landed = tuple(i for i in objects if wants >> i & 1 and landed >> i & 1)
-            if old_landed:
-                lease.tally.took_inventory(node.id, old_landed, Inventory(landed=old_landed), now)
+        for part, new, landed in self._asked.ask(node.id, lease.wanted):
+            if landed:
+                told = Inventory(landed=landed)
+                lease.tally.took_inventory(node.id, landed, told, self._clock())
             if new:
-                for index in new:
-                    wants |= 1 << index
                 self._loop.want(node.id, part, new)
-        self._wants[node.id] = wants
 
     def _may_start(self, node: NodeId, now: float) -> bool:
         """Whether the node has no worker, and it is time to start one."""
-        return (
-            node not in self._loop.nodes
-            and node not in self._refusals
-            and now >= self._start_at.get(node, 0.0)
-        )
+        return node not in self._loop.nodes and self._restarts.may_start(node, now)
 
     def _admit(self, node: NodeInfo) -> None:
-        if node.id in self._loop.nodes:
-            return
         self._swarm.know(node)
         self._loop.add_node(node.id, NodeTraits(zone=node.zone))
 
     def _forget(self, node: NodeId, error: XfdError, now: float) -> None:
         self._loop.remove_node(node, error)
-        self._wants.pop(node, None)
-        for lease in list(self.leases.values()):
-            lease.lose(node, error, now)
-
-    def _running(self) -> list[tuple[Lease, LeaseTally]]:
-        return [(lease, lease.tally) for lease in self.leases.values() if lease.tally is not None]
+        self._asked.forget(node)
+        self._restarts.forget(node)
+        self.leases.lose(node, error, now)
 
     def _settle(self, now: float) -> None:
-        retries = sum(self._retries.values())
-        for lease in self.leases.values():
-            if lease.settle(now, retries):
-                failed = lease.error is not None
-                self._log.info(
-                    events.LEASE_FAILED if failed else events.LEASE_DONE,
-                    lease=lease.request.id,
-                    error=str(lease.error) if failed else None,
-                )
+        self.leases.settle(now, sum(self._retries.values()))
 
 
 def _fail_with(lease: Lease, task: asyncio.Task[None]) -> None:

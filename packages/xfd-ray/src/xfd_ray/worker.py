@@ -26,10 +26,10 @@ from xfd_api.reports import ChunkHeld, Inventory, NodeEvent, NodeReport, ObjectL
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray import events as names
+from xfd_ray.desk import Desk
 from xfd_ray.events import log_to_stderr
 from xfd_ray.failures import as_xfd_error
 from xfd_ray.metrics import NodeMetrics
-from xfd_ray.outbox import Outbox
 from xfd_ray.versions import installed_versions
 
 T = TypeVar("T")
@@ -95,25 +95,6 @@ def _exchange(number: int, orders: list[Any], ack: int, again: bool, max_wait_s:
     return Exchange(number, unpack_orders(orders), ack, again, max_wait_s)
 
 
-class _Desk:
-    """One swarm's part of a worker."""
-
-    def __init__(self) -> None:
-        self.outbox = Outbox()
-        self.changed = asyncio.Condition()
-        self.answering = asyncio.Lock()
-        self.next_number = 1
-        self.latest_caller = 0
-        self.skipped: set[int] = set()
-        self.pump: asyncio.Task[None] | None = None
-        self.failure: XfdError | None = None
-        self.ended = False
-
-    async def tell(self) -> None:
-        async with self.changed:
-            self.changed.notify_all()
-
-
 class NodeWorker:
     """See the module. Every method raises the data plane's errors with the node filled in."""
 
@@ -137,7 +118,7 @@ class NodeWorker:
         self._plane: NodePlane | None = None
         self._hello: Hello | None = None
         self._metrics: NodeMetrics | None = None
-        self._desks: dict[SwarmId, _Desk] = {}
+        self._desks: dict[SwarmId, Desk] = {}
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="xfd")
         self._lock: asyncio.Lock | None = None
 
@@ -167,8 +148,13 @@ class NodeWorker:
 
     async def join(self, ticket: SwarmTicket) -> None:
         """Enters a swarm, with an empty catalog."""
-        await self._call(lambda: self._running().join(ticket))
-        desk = self._desks[ticket.swarm] = _Desk()
+        desk = self._desks[ticket.swarm] = Desk()
+        async with desk.door:
+            try:
+                await self._call(lambda: self._running().join(ticket))
+            except BaseException:
+                self._desks.pop(ticket.swarm, None)
+                raise
         desk.pump = asyncio.create_task(self._pump(ticket.swarm, desk))
         self._log.debug(names.WORKER_JOINED, swarm=ticket.swarm)
 
@@ -194,8 +180,7 @@ class NodeWorker:
         # One news wakes every call that waits; the lock lets in who came first, so that reports
         # are numbered in the order of the calls that they answer.
         async with desk.answering:
-            await _until(
-                desk,
+            await desk.until(
                 lambda: desk.outbox.has_news or desk.latest_caller > call.number or call.again,
                 call.max_wait_s,
             )
@@ -211,7 +196,9 @@ class NodeWorker:
             return
         desk.ended = True
         await desk.tell()
-        await self._call(lambda: self._running().leave(swarm))
+        # A coordinator that gave the swarm up while the node joined does not wait for that.
+        async with desk.door:
+            await self._call(lambda: self._running().leave(swarm))
         self._log.debug(names.WORKER_LEFT, swarm=swarm)
 
     async def close(self) -> None:
@@ -232,8 +219,8 @@ class NodeWorker:
         self._log.debug(names.WORKER_SERVING)
         return Hello(self._node, address, metrics_address, self._settings.root, os.getpid())
 
-    async def _in_turn(self, swarm: SwarmId, desk: _Desk, call: Exchange) -> None:
-        await _until(desk, lambda: desk.next_number >= call.number, MISSING_EXCHANGE_S)
+    async def _in_turn(self, swarm: SwarmId, desk: Desk, call: Exchange) -> None:
+        await desk.until(lambda: desk.next_number >= call.number, MISSING_EXCHANGE_S)
         if call.number < desk.next_number and call.number not in desk.skipped:
             return
         # A call that broke on its way comes once more, after those behind it gave up waiting.
@@ -253,7 +240,7 @@ class NodeWorker:
                 raise error.at_node(self._node) from error
         await desk.tell()
 
-    async def _pump(self, swarm: SwarmId, desk: _Desk) -> None:
+    async def _pump(self, swarm: SwarmId, desk: Desk) -> None:
         while not desk.ended:
             try:
                 events = await self._call(lambda: self._running().poll(swarm, POLL_S))
@@ -297,7 +284,7 @@ class NodeWorker:
             raise InternalError("The node's data plane is not running", node=self._node)
         return self._plane
 
-    def _desk(self, swarm: SwarmId) -> _Desk:
+    def _desk(self, swarm: SwarmId) -> Desk:
         if swarm not in self._desks:
             raise InternalError(f"The node is not in swarm {swarm}", node=self._node)
         return self._desks[swarm]
@@ -307,18 +294,3 @@ class NodeWorker:
             return await asyncio.get_running_loop().run_in_executor(self._threads, function)
         except XfdError as error:
             raise error.at_node(self._node) from error
-
-
-async def _until(desk: _Desk, happened: Callable[[], bool], timeout_s: float) -> None:
-    """Waits until it happened, the swarm failed or ended, or time is up."""
-
-    async def wait() -> None:
-        async with desk.changed:
-            await desk.changed.wait_for(
-                lambda: happened() or desk.ended or desk.failure is not None
-            )
-
-    try:
-        await asyncio.wait_for(wait(), timeout_s)
-    except asyncio.TimeoutError:
-        return

@@ -19,6 +19,12 @@ use crate::wait::interruptible;
 
 const BUFFER_BYTES: usize = 1 << 20;
 
+/// Where the record of a file, or the manifest of a prefix's folder, is.
+#[pyfunction]
+pub fn record_path(destination: PathBuf) -> PathBuf {
+    xfd_dataplane_core::store::record_path(&destination)
+}
+
 enum Running {
     Crc(Box<Crc>, usize),
     Sha256(Box<Sha256>),

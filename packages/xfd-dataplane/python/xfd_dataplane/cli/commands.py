@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xfd_api.catalog import build_catalog
 from xfd_api.chunks import FoundObject
@@ -25,8 +26,10 @@ from xfd_dataplane.cli.sources import (
 )
 from xfd_dataplane.download import fetch, node_settings, open_node
 from xfd_dataplane.listing import find, list_objects
-from xfd_dataplane.verify import VerifyReport, verify, verify_paths
 from xfd_dataplane.watch import Watch
+
+if TYPE_CHECKING:
+    from xfd_dataplane.verifying import VerifyReport
 
 
 def get(options: argparse.Namespace) -> int:
@@ -103,6 +106,8 @@ def verify_landed(options: argparse.Namespace) -> int:
 
 
 def _verified(options: argparse.Namespace) -> VerifyReport:
+    from xfd_dataplane.verifying import verify, verify_paths
+
     if options.source is None:
         return verify_paths(Path(path) for path in options.paths)
     source = _source(options, options.source)

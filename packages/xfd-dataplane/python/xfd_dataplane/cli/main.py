@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -21,12 +22,24 @@ class _Terminated(BaseException):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs `xfd-get`.
+    """Runs `xfd-get`. Without arguments it takes those of the process, and ends the process.
 
     Returns:
         The exit code; `exits` says what it means.
     """
-    options = parse(sys.argv[1:] if arguments is None else arguments)
+    if arguments is not None:
+        return _run(arguments)
+    # Nothing in here makes cycles, and at its end the interpreter would take its modules apart one
+    # by one: both take longer than many a download.
+    gc.disable()
+    code = _run(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    options = parse(arguments)
     if options.profile is not None:
         _use_profile(options.profile)
     signal.signal(signal.SIGTERM, _terminate)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
-import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xfd_api import errors
 from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.paths import local_path
 from xfd_api.reports import DistributionReport
-from xfd_dataplane.verify import VerifyReport
+
+if TYPE_CHECKING:
+    from xfd_dataplane.verifying import VerifyReport
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -28,6 +28,8 @@ def complain(line: str) -> None:
 
 def as_json(document: dict[str, Any]) -> None:
     """One document on stdout, on one line."""
+    import json
+
     say(json.dumps(document, ensure_ascii=False))
 
 
@@ -67,8 +69,14 @@ def error_document(error: errors.XfdError) -> dict[str, Any]:
 
 def report_line(report: DistributionReport) -> str:
     """What a download did, for a person."""
-    if report.origin_bytes == 0 and report.missing_bytes == 0:
+    if all(result.nodes_cached for result in report.objects):
         return f"{len(report.objects)} object(s), {human(report.cached_bytes)}: all here already"
+    if report.origin_bytes == 0 and report.catalog_bytes > 0:
+        # An earlier run fetched it, and this one put it in its place or unpacked it.
+        return (
+            f"{len(report.objects)} object(s), {human(report.catalog_bytes)}: nothing to fetch, "
+            f"in place after {report.elapsed_s:.1f} s"
+        )
     rate = report.origin_bytes / report.elapsed_s if report.elapsed_s > 0 else 0.0
     cached = f", {human(report.cached_bytes)} were here already" if report.cached_bytes else ""
     return (
@@ -153,6 +161,8 @@ def listing_document(found: list[FoundObject]) -> dict[str, Any]:
 def _time(found: FoundObject) -> str | None:
     if found.last_modified_ns is None:
         return None
+    import datetime
+
     time = datetime.datetime.fromtimestamp(
         found.last_modified_ns // 10**9, tz=datetime.timezone.utc
     )

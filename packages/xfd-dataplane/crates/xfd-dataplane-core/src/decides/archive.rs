@@ -14,19 +14,17 @@
 //!   in it is not replaced;
 //! - entries, bytes and, above 100 MiB, unpacked bytes for each archived byte are bounded.
 
+mod links;
 mod paths;
 
 use std::collections::HashMap;
 
-use self::paths::{clean, climbs_after_a_name, components, contradiction, parent, refused};
+use self::paths::{clean, climbs_after_a_name, contradiction, parent, refused};
 use crate::error::{Error, Kind, Result};
 use crate::model::UnpackCaps;
 
 /// Unpacked bytes up to which their ratio to the archive's is not looked at.
 pub const RATIO_FREE_BYTES: u64 = 100 << 20;
-
-/// Links followed while resolving one path; more is a loop, as for the kernel.
-const MAX_LINKS: usize = 40;
 
 /// What an archive says an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,40 +214,6 @@ impl Filter {
         Ok(())
     }
 
-    /// The entry that a hard link names.
-    fn named(&self, path: &[u8], target: &[u8]) -> Result<Vec<u8>> {
-        let target = clean(target)
-            .map_err(|_| refused(path, "is a hard link to something outside of the tree"))?;
-        match self.placed.get(&target) {
-            Some(Placed::File) => Ok(target),
-            Some(Placed::Link(leads)) => {
-                self.check_link(&clean(path)?, path, leads)?;
-                Ok(target)
-            }
-            _ => Err(refused(path, "is a hard link to no file of the archive")),
-        }
-    }
-
-    fn check_link(&self, clean: &[u8], path: &[u8], target: &[u8]) -> Result<()> {
-        if target.is_empty() || target.contains(&0) {
-            return Err(refused(path, "is a symbolic link without a target"));
-        }
-        if target.first() == Some(&b'/') {
-            return Err(refused(path, "is a symbolic link to an absolute path"));
-        }
-        let mut depth = components(clean).count().saturating_sub(1);
-        for part in components(target) {
-            if part == b".." {
-                depth = depth
-                    .checked_sub(1)
-                    .ok_or_else(|| refused(path, "is a symbolic link out of the tree"))?;
-            } else {
-                depth += 1;
-            }
-        }
-        Ok(())
-    }
-
     /// Folders above `clean` that are not there; an error if something else is in their place.
     fn missing_folders(&self, clean: &[u8], path: &[u8]) -> Result<Vec<Vec<u8>>> {
         let mut missing = Vec::new();
@@ -294,38 +258,5 @@ impl Filter {
         {
             *children += 1;
         }
-    }
-
-    /// Whether following `target` from the link at `path` leaves the tree, with all that was
-    /// placed. What is not there counts as a folder, so that nothing made later changes the answer.
-    fn leaves(&self, path: &[u8], target: &[u8]) -> bool {
-        let mut at: Vec<Vec<u8>> = components(parent(path)).map(<[u8]>::to_vec).collect();
-        let mut ahead: Vec<Vec<u8>> = components(target).map(<[u8]>::to_vec).collect();
-        ahead.reverse();
-        let mut followed = 0;
-        while let Some(part) = ahead.pop() {
-            if part == b".." {
-                if at.pop().is_none() {
-                    return true;
-                }
-                continue;
-            }
-            at.push(part);
-            if let Some(Placed::Link(next)) = self.placed.get(&at.join(&b'/')) {
-                followed += 1;
-                if followed > MAX_LINKS {
-                    return false;
-                }
-                at.pop();
-                ahead.extend(
-                    components(next)
-                        .map(<[u8]>::to_vec)
-                        .collect::<Vec<_>>()
-                        .into_iter()
-                        .rev(),
-                );
-            }
-        }
-        false
     }
 }

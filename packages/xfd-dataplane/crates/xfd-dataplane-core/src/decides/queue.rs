@@ -8,6 +8,8 @@
 //! one source, so that a peer that lets everything wait never keeps orders to others from running.
 //! A ready order goes before every queued one: bytes are waiting for it in a socket.
 
+mod lanes;
+
 use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{ChunkIndex, OrderId, Source};
@@ -229,118 +231,4 @@ impl Queue {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Entry, Key, Queue, Step};
-    use crate::model::Source;
-
-    fn order(id: u64, source: Option<&str>, priority: i32) -> Entry {
-        Entry {
-            key: (0, id),
-            chunk: 0,
-            source: source.map_or(Source::Origin, |name| Source::Peer(name.into())),
-            priority,
-            arrival: None,
-        }
-    }
-
-    fn started(queue: &mut Queue) -> Vec<u64> {
-        std::iter::from_fn(|| queue.next_step())
-            .map(|step| match step {
-                Step::Start(entry) => entry.key.1,
-                Step::Resume(key) => key.1 + 1000,
-            })
-            .collect()
-    }
-
-    fn key(id: u64) -> Key {
-        (0, id)
-    }
-
-    #[test]
-    fn priority_goes_before_arrival_and_slots_bound_both() {
-        let mut queue = Queue::new(2);
-        for (id, priority) in [(1, 5), (2, 0), (3, 5), (4, 0)] {
-            queue.push(order(id, None, priority));
-        }
-        assert_eq!(started(&mut queue), [2, 4]);
-        queue.done(key(2));
-        assert_eq!(started(&mut queue), [1]);
-    }
-
-    #[test]
-    fn an_order_queued_again_keeps_its_turn() {
-        let mut queue = Queue::new(1);
-        queue.push(order(1, None, 0));
-        queue.push(order(2, None, 0));
-        let Some(Step::Start(first)) = queue.next_step() else {
-            panic!("nothing starts");
-        };
-        queue.done(first.key);
-        queue.push(first);
-        assert_eq!(started(&mut queue), [1]);
-    }
-
-    #[test]
-    fn a_peer_that_lets_us_wait_does_not_stop_the_others() {
-        let mut queue = Queue::new(2);
-        for id in 0..10 {
-            queue.push(order(id, Some("slow"), 0));
-        }
-        queue.push(order(50, None, 1));
-        queue.push(order(51, Some("quick"), 1));
-        assert_eq!(started(&mut queue), [0, 1]);
-        queue.waits(key(0));
-        queue.waits(key(1));
-        // Two wait for it, as many as there are slots: no more go there.
-        assert_eq!(started(&mut queue), [50, 51]);
-    }
-
-    #[test]
-    fn a_waiting_order_gets_its_slot_before_any_new_one() {
-        let mut queue = Queue::new(1);
-        queue.push(order(1, Some("a"), 9));
-        queue.push(order(2, None, 9));
-        queue.push(order(3, None, 0));
-        assert_eq!(started(&mut queue), [3]);
-        queue.done(key(3));
-        assert_eq!(started(&mut queue), [1]);
-        queue.waits(key(1));
-        assert_eq!(started(&mut queue), [2]);
-        assert!(!queue.arrives(key(1)));
-        queue.push(order(4, None, 0));
-        queue.done(key(2));
-        assert_eq!(started(&mut queue), [1001]);
-        assert_eq!(queue.running(), 1);
-    }
-
-    #[test]
-    fn what_ends_in_any_state_gives_its_room_back() {
-        let mut queue = Queue::new(1);
-        queue.push(order(1, Some("a"), 0));
-        started(&mut queue);
-        queue.waits(key(1));
-        queue.push(order(2, None, 0));
-        started(&mut queue);
-        assert!(!queue.arrives(key(1)));
-        queue.done(key(1));
-        queue.done(key(2));
-        assert_eq!(queue.running(), 0);
-        queue.push(order(3, Some("a"), 0));
-        queue.push(order(4, None, 0));
-        assert!(queue.cancel(key(3)));
-        assert!(!queue.cancel(key(3)));
-        assert_eq!(started(&mut queue), [4]);
-    }
-
-    #[test]
-    fn leaving_forgets_one_swarm_alone() {
-        let mut queue = Queue::new(4);
-        queue.push(order(1, None, 0));
-        queue.push(Entry {
-            key: (7, 2),
-            ..order(0, None, 0)
-        });
-        queue.cancel_swarm(0);
-        assert_eq!(started(&mut queue), [2]);
-    }
-}
+mod tests;

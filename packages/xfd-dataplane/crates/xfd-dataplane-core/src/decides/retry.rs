@@ -17,6 +17,8 @@ use crate::error::{Error, Kind};
 pub struct RetryPolicy {
     /// Tries without progress before giving up, the first one included.
     pub attempts: u32,
+    /// Of these, tries that end in silence: each has lasted as long as the time-outs allow.
+    pub silences: u32,
     /// Longest wait after the first failure.
     pub first: Duration,
     /// Longest wait of all.
@@ -31,6 +33,7 @@ impl RetryPolicy {
     pub fn new(attempts: u32) -> Self {
         Self {
             attempts,
+            silences: 2,
             first: Duration::from_millis(200),
             longest: Duration::from_secs(10),
             longest_asked: Duration::from_secs(60),
@@ -43,6 +46,7 @@ impl RetryPolicy {
 pub struct Retry {
     policy: RetryPolicy,
     failures: u32,
+    silences: u32,
 }
 
 impl Retry {
@@ -52,6 +56,7 @@ impl Retry {
         Self {
             policy,
             failures: 0,
+            silences: 0,
         }
     }
 
@@ -67,9 +72,13 @@ impl Retry {
     pub fn after(&mut self, error: &Error, received: u64, random: f64) -> Option<Duration> {
         if received > 0 {
             self.failures = 0;
+            self.silences = 0;
         }
         self.failures += 1;
-        if !is_worth_retrying(error) || self.failures >= self.policy.attempts {
+        self.silences += u32::from(error.kind == Kind::OriginTimeout);
+        let is_enough =
+            self.failures >= self.policy.attempts || self.silences >= self.policy.silences;
+        if !is_worth_retrying(error) || is_enough {
             return None;
         }
         let cap = self
@@ -97,6 +106,7 @@ mod tests {
 
     const POLICY: RetryPolicy = RetryPolicy {
         attempts: 4,
+        silences: 2,
         first: Duration::from_secs(1),
         longest: Duration::from_secs(3),
         longest_asked: Duration::from_secs(30),
@@ -122,6 +132,16 @@ mod tests {
             assert_eq!(wait, Some(Duration::from_secs(1)));
         }
         assert_eq!(retry.failures(), 1);
+    }
+
+    #[test]
+    fn silence_is_borne_less_often_than_a_refusal() {
+        let silence = Error::new(Kind::OriginTimeout, "silent");
+        let mut retry = Retry::new(POLICY);
+        assert!(retry.after(&silence, 0, 1.0).is_some());
+        assert!(retry.after(&broken(), 0, 1.0).is_some());
+        assert!(retry.after(&silence, 1, 1.0).is_some(), "it brought a byte");
+        assert_eq!(retry.after(&silence, 0, 1.0), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A chunk from its origin: one ranged GET, or one GET for each small object of a pack.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,73 +13,118 @@ use crate::decides::retry::{Retry, RetryPolicy};
 use crate::error::{Error, Kind, Result};
 use crate::limits::BODY_BYTES;
 use crate::model::{CatalogObject, Span};
-use crate::node::origins::{Connected, PACK_REQUESTS};
+use crate::node::lane::{Lane, OpenBody};
+use crate::node::origins::{Connected, PACK_WINDOW};
 use crate::node::work::{Failure, Outcome, Times, Work};
 use crate::source::{Body, Get};
 use crate::store::Lease;
 
 impl Work<'_> {
     /// Fills the lease. A body that breaks goes on at the byte where it stopped.
-    pub(crate) async fn read_origin(&self, lease: &mut Lease, times: &mut Times) -> Outcome<()> {
+    pub(crate) async fn read_origin(
+        &self,
+        lease: &mut Lease,
+        lane: &mut Lane,
+        times: &mut Times,
+    ) -> Outcome<()> {
         let spans = lease.chunk().spans.clone();
         match spans.as_slice() {
-            [span] => self.one(*span, lease, times).await,
+            [span] => self.one(*span, lease, lane, times).await,
             _ => self.pack(&spans, lease, times).await,
         }
     }
 
-    async fn one(&self, span: Span, lease: &mut Lease, times: &mut Times) -> Outcome<()> {
-        if span.length == 0 {
-            return Ok(());
-        }
+    async fn one(
+        &self,
+        span: Span,
+        lease: &mut Lease,
+        lane: &mut Lane,
+        times: &mut Times,
+    ) -> Outcome<()> {
         let object = self.object(span)?;
         let _budget = self.budget(span.length.min(BODY_BYTES)).await?;
         let mut retry = self.retry();
-        loop {
+        while lease.position() < span.length {
             let before = lease.position();
-            let error = match self.stream(&object, span, lease, times).await? {
-                Ok(()) => return Ok(()),
+            let error = match self.stream(&object, span, lease, lane, times).await? {
+                Ok(()) => break,
                 Err(error) => error.with_object(&object.found.key),
             };
             self.pause(&mut retry, error, lease.position() - before)
                 .await?;
         }
+        Ok(())
     }
 
-    /// One GET into the lease. The inner error is the origin's.
+    /// One body into the lease, that of the chunk before if it goes on. The inner error is the
+    /// origin's.
     async fn stream(
         &self,
         object: &CatalogObject,
         span: Span,
         lease: &mut Lease,
+        lane: &mut Lane,
         times: &mut Times,
     ) -> Outcome<Result<()>> {
-        let connected = self.connected(object).await?;
-        let turn = connected.turn().await;
         let from = span.offset + lease.position();
-        let mut body = match self.ask(&connected, object, span, from).await {
-            Ok((body, after)) => {
-                turn.answered(after);
-                body
-            }
-            Err(error) => {
-                turn.failed(&error);
-                return Ok(Err(error));
-            }
-        };
-        loop {
-            let bytes = match self.piece(&mut body).await {
-                Ok(Some(bytes)) => bytes,
-                Ok(None) if lease.position() < span.length => return Ok(Err(ended_early())),
-                Ok(None) => return Ok(Ok(())),
+        let chunk_end = span.offset + span.length;
+        let end = lane.reach(chunk_end);
+        let mut open = match lane.take(object.index, from) {
+            Some(open) => open,
+            None => match self.open(object, from..end).await? {
+                Ok(open) => open,
                 Err(error) => return Ok(Err(error)),
+            },
+        };
+        while open.at < chunk_end {
+            let mut bytes = match std::mem::take(&mut open.ahead) {
+                ahead if !ahead.is_empty() => ahead,
+                _ => match self.piece(&mut open.body).await {
+                    Ok(Some(bytes)) => bytes,
+                    Ok(None) => return Ok(Err(ended_early())),
+                    Err(error) => return Ok(Err(error)),
+                },
             };
             times.first_byte.get_or_insert_with(Instant::now);
+            let left = usize::try_from(chunk_end - open.at).unwrap_or(usize::MAX);
+            open.ahead = bytes.split_off(left.min(bytes.len()));
             lease.write(&bytes).map_err(Failure::of_node)?;
+            open.at += bytes.len() as u64;
             let length = bytes.len();
             drop(bytes);
             self.pass(length).await;
         }
+        if open.at < end {
+            lane.keep(open);
+        } else {
+            // The end of the body gives its connection back to the pool. All bytes are here, so
+            // whatever else may come now makes no difference.
+            self.piece(&mut open.body).await.ok();
+        }
+        Ok(Ok(()))
+    }
+
+    /// The body of a GET for a range.
+    async fn open(&self, object: &CatalogObject, range: Range<u64>) -> Outcome<Result<OpenBody>> {
+        let connected = self.connected(object).await?;
+        let turn = connected.turn().await;
+        let at = range.start;
+        Ok(match self.ask(&connected, object, range).await {
+            Ok((body, after)) => {
+                turn.answered(after);
+                Ok(OpenBody {
+                    object: object.index,
+                    at,
+                    body,
+                    ahead: Bytes::new(),
+                    turn,
+                })
+            }
+            Err(error) => {
+                turn.failed(&error);
+                Err(error)
+            }
+        })
     }
 
     /// Many GETs at once, written in the objects' order.
@@ -88,7 +134,7 @@ impl Work<'_> {
             // One after the other, so that the earliest of them never waits behind later ones.
             .then(|span| self.admit(span))
             .map(|admitted| self.small(admitted))
-            .buffered(PACK_REQUESTS)
+            .buffered(PACK_WINDOW)
             .boxed();
         while let Some(body) = bodies.next().await {
             let (pieces, budget) = body?;
@@ -134,21 +180,13 @@ impl Work<'_> {
         pieces: &mut Vec<Bytes>,
         received: &mut u64,
     ) -> Outcome<Result<()>> {
-        let connected = self.connected(object).await?;
-        let turn = connected.turn().await;
-        let answer = self.ask(&connected, object, span, span.offset + *received);
-        let mut body = match answer.await {
-            Ok((body, after)) => {
-                turn.answered(after);
-                body
-            }
-            Err(error) => {
-                turn.failed(&error);
-                return Ok(Err(error));
-            }
+        let range = span.offset + *received..span.offset + span.length;
+        let mut open = match self.open(object, range).await? {
+            Ok(open) => open,
+            Err(error) => return Ok(Err(error)),
         };
         loop {
-            match self.piece(&mut body).await {
+            match self.piece(&mut open.body).await {
                 Ok(Some(bytes)) => {
                     *received += bytes.len() as u64;
                     self.pass(bytes.len()).await;
@@ -161,24 +199,21 @@ impl Work<'_> {
         }
     }
 
-    /// Sends one GET for the span's bytes from `from` (in the object) on; its body, and how long
-    /// the answer took to begin.
+    /// Sends one GET; its body, and how long the answer took to begin.
     async fn ask(
         &self,
         connected: &Connected,
         object: &CatalogObject,
-        span: Span,
-        from: u64,
+        range: Range<u64>,
     ) -> Result<(Body, Duration)> {
-        let end = span.offset + span.length;
-        let is_all = from == 0 && end == object.found.size;
+        let is_all = range == (0..object.found.size);
         self.swarm.stats.origin_requests.add(1);
         let sent = Instant::now();
         let patience = self.node.settings.connect_timeout + self.node.settings.read_timeout;
         let get = connected.origin.get(Get {
             bucket: object.bucket.as_deref(),
             key: &object.found.key,
-            range: (!is_all).then_some(from..end),
+            range: (!is_all).then_some(range),
             etag: object.found.etag.as_deref(),
         });
         let body = timeout(patience, get).await.map_err(|_| too_slow())??;

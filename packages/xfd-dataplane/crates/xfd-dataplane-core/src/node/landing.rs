@@ -123,6 +123,7 @@ pub(crate) fn fail(swarm: &Swarm, object: ObjectIndex, error: Error) {
         return;
     }
     tracing::info!(object, %error, "object_chunks_suspect");
+    swarm.set_suspect(object, true);
     swarm.events.push(NodeEvent::ObjectFailed {
         object,
         error,

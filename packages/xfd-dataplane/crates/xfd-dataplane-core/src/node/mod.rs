@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   submit ─► orders (one swarm's) ─► decides::queue (the node's) ─► work: a task per running order
-//!                                                                     ├─ from_origin, from_peer
+//!                                                                     ├─ from_origin (lane), from_peer
 //!   poll ◄─ events ◄───────────────── landing, unpacking ◄─────────── committed chunks
 //! ```
 //!
@@ -22,10 +22,12 @@ mod from_origin;
 mod from_peer;
 mod group;
 mod landing;
+mod lane;
 mod leaving;
 mod orders;
 mod origins;
 mod own_orders;
+mod reporting;
 mod shared;
 mod submit;
 mod swarm;
@@ -186,7 +188,10 @@ impl Node {
         swarm.add_stores(stores);
         let inventory = swarm.store.extend(catalog)?;
         for object in swarm.store.ready() {
-            swarm.land(object);
+            // One with a bad chunk would only fail once more; it lands when a chunk came anew.
+            if !swarm.is_suspect(object) {
+                swarm.land(object);
+            }
         }
         Ok(inventory)
     }

@@ -11,8 +11,12 @@ use crate::error::{Error, Kind, Result};
 use crate::model::{NodeSettings, StoreConfig, Stores};
 use crate::source::{ConnectOptions, Origin, connect};
 
-/// Requests for small objects of one pack that are under way at once.
-pub(crate) const PACK_REQUESTS: usize = 16;
+/// Requests for small objects that are under way at once, for each chunk that may be.
+const PACK_REQUESTS: usize = 16;
+
+/// Requests for one pack's objects that are under way at once: with few packs left, they have the
+/// room of those that are done.
+pub(crate) const PACK_WINDOW: usize = 64;
 
 /// Makes origins from their descriptions.
 pub trait Connect: Send + Sync {
@@ -95,11 +99,11 @@ pub(crate) struct Connected {
 }
 
 /// One request under way.
-pub(crate) struct Turn<'a>(&'a Connected);
+pub(crate) struct Turn(Arc<Connected>);
 
 impl Connected {
     /// Waits until one more request may be sent.
-    pub(crate) async fn turn(&self) -> Turn<'_> {
+    pub(crate) async fn turn(self: &Arc<Self>) -> Turn {
         loop {
             let room = self.room.notified();
             tokio::pin!(room);
@@ -108,7 +112,7 @@ impl Connected {
                 let mut pace = self.pace();
                 if pace.1 < pace.0.limit() {
                     pace.1 += 1;
-                    return Turn(self);
+                    return Turn(Arc::clone(self));
                 }
             }
             room.await;
@@ -120,7 +124,7 @@ impl Connected {
     }
 }
 
-impl Turn<'_> {
+impl Turn {
     /// The request's answer began after so long.
     pub(crate) fn answered(&self, after: Duration) {
         self.0.pace().0.on_answer(after);
@@ -138,7 +142,7 @@ impl Turn<'_> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
         self.0.pace().1 -= 1;
         self.0.room.notify_one();

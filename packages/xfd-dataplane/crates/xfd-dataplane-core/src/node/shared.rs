@@ -10,14 +10,13 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::decides::queue::{Entry, Key, Queue, Step};
-use crate::error::Kind;
 use crate::limits::Limits;
-use crate::model::{NodeEvent, NodeId, NodeSettings, ObjectIndex, Source};
+use crate::model::{NodeId, NodeSettings};
 use crate::node::caught::{caught, panicked};
-use crate::node::landing::give_up;
 use crate::node::orders::Begin;
 use crate::node::origins::Origins;
-use crate::node::swarm::{OWN_ORDERS, Swarm};
+use crate::node::reporting::{give_up_changed, report_failed, report_held};
+use crate::node::swarm::Swarm;
 use crate::node::work::{Failure, Fetched, Held, Outcome, Work};
 use crate::peer::Peers;
 use crate::server::{Served, Swarms};
@@ -112,24 +111,49 @@ impl Shared {
         };
         let node = Arc::clone(self);
         self.runtime.spawn(async move {
+            node.run(&swarm, entry, stop).await;
+            drop(guard);
+        });
+    }
+
+    /// Carries an order out, and those that follow it in its lane.
+    async fn run(
+        self: &Arc<Self>,
+        swarm: &Arc<Swarm>,
+        mut entry: Entry,
+        mut stop: CancellationToken,
+    ) {
+        let mut lane = self.lane(swarm, &entry);
+        loop {
             let work = Work {
-                node: &node,
-                swarm: &swarm,
+                node: self,
+                swarm,
                 entry: &entry,
             };
             let fetched = tokio::select! {
                 biased;
                 () = stop.cancelled() => None,
-                fetched = AssertUnwindSafe(work.run()).catch_unwind() => Some(fetched),
+                fetched = AssertUnwindSafe(work.run(&mut lane)).catch_unwind() => Some(fetched),
             };
             let fetched = fetched.map(|fetched| {
                 fetched.unwrap_or_else(|panic| {
                     Err(Failure::of_node(panicked("A fetch", panic.as_ref())))
                 })
             });
-            node.settle(&work, fetched);
-            drop(guard);
-        });
+            let next = match &fetched {
+                Some(Ok(_)) => self.next_in(&mut lane, swarm, entry.key),
+                _ => None,
+            };
+            if next.is_none() {
+                let mut queue = self.queue();
+                lane.end().into_iter().for_each(|left| queue.push(left));
+            }
+            self.settle(&work, fetched);
+            match next {
+                Some(next) => (entry, stop) = next,
+                None => return,
+            }
+        }
     }
 
     fn settle(self: &Arc<Self>, work: &Work<'_>, fetched: Option<Outcome<Fetched>>) {
@@ -164,6 +188,7 @@ impl Shared {
                     report_held(swarm, other, &shared);
                 }
                 for object in held.whole {
+                    swarm.set_suspect(object, false);
                     swarm.land(object);
                 }
             }
@@ -208,70 +233,4 @@ impl Swarms for Shared {
     fn served(&self, swarm: &str) -> Option<Served> {
         self.members().by_id.get(swarm).map(|swarm| swarm.served())
     }
-}
-
-fn report_held(swarm: &Swarm, entry: &Entry, held: &Held) {
-    if entry.key.1 >= OWN_ORDERS {
-        swarm.forget_own_order(entry.key.1);
-        return;
-    }
-    swarm.events.push(NodeEvent::ChunkHeld {
-        order: entry.key.1,
-        chunk: entry.chunk,
-        crc: held.crc,
-        source: entry.source.clone(),
-        size: held.size,
-        seconds: held.seconds,
-        transfer_seconds: held.transfer_seconds,
-    });
-}
-
-fn report_failed(swarm: &Arc<Swarm>, entry: &Entry, failure: Failure) {
-    let Failure {
-        error,
-        fault,
-        bad_bytes,
-        is_final,
-    } = failure;
-    tracing::info!(chunk = entry.chunk, ?fault, bad_bytes, is_final, %error, "order_failed");
-    if entry.key.1 >= OWN_ORDERS {
-        for object in objects_of(swarm, entry) {
-            give_up(swarm, object, (*error).clone());
-        }
-        return;
-    }
-    swarm.events.push(NodeEvent::OrderFailed {
-        order: entry.key.1,
-        chunk: entry.chunk,
-        source: entry.source.clone(),
-        error: *error,
-        fault,
-        bad_bytes,
-        is_final,
-    });
-}
-
-/// Nothing is kept of an object that was overwritten in the middle of its download.
-fn give_up_changed(swarm: &Swarm, entry: &Entry, failure: &Failure) {
-    if entry.source != Source::Origin || failure.error.kind != Kind::ObjectChanged {
-        return;
-    }
-    for object in objects_of(swarm, entry) {
-        let is_named = swarm.store.object(object).is_some_and(|it| {
-            let named = failure.error.object.as_deref().unwrap_or_default();
-            // An S3 origin names the whole uri, others the key.
-            let before = named.strip_suffix(it.found.key.as_str());
-            before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
-        });
-        if is_named {
-            swarm.store.fail(object);
-        }
-    }
-}
-
-fn objects_of(swarm: &Swarm, entry: &Entry) -> Vec<ObjectIndex> {
-    let chunk = swarm.store.chunk(entry.chunk);
-    chunk.map_or_else(Vec::new, |chunk| {
-        chunk.spans.iter().map(|span| span.object).collect()
-    })
 }

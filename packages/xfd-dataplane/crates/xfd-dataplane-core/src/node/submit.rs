@@ -112,5 +112,8 @@ impl Shared {
         }
         swarm.trees.forget(objects);
         swarm.store.release(objects);
+        for object in objects {
+            swarm.set_suspect(*object, false);
+        }
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Swarm {
     pub(crate) whole: mpsc::UnboundedSender<ObjectIndex>,
     /// Of these, the ones that are on their way to their place.
     landing: Mutex<HashSet<ObjectIndex>>,
+    /// Whole objects that were reported with suspect chunks and have all of them still.
+    suspects: Mutex<HashSet<ObjectIndex>>,
 }
 
 #[derive(Default)]
@@ -84,6 +86,7 @@ impl Swarm {
             known: Mutex::default(),
             whole,
             landing: Mutex::default(),
+            suspects: Mutex::default(),
         }
     }
 
@@ -179,6 +182,23 @@ impl Swarm {
             // The receiver is gone only when the swarm is left.
             self.whole.send(object).ok();
         }
+    }
+
+    /// Whether an object is whole only by chunks one of which is bad.
+    pub(crate) fn is_suspect(&self, object: ObjectIndex) -> bool {
+        self.suspects().contains(&object)
+    }
+
+    pub(crate) fn set_suspect(&self, object: ObjectIndex, is_suspect: bool) {
+        let mut suspects = self.suspects();
+        match is_suspect {
+            true => suspects.insert(object),
+            false => suspects.remove(&object),
+        };
+    }
+
+    fn suspects(&self) -> MutexGuard<'_, HashSet<ObjectIndex>> {
+        self.suspects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn has_landed(&self, object: ObjectIndex) {

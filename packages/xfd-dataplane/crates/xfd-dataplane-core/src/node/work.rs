@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::decides::queue::Entry;
 use crate::error::{Error, Kind};
 use crate::model::{Chunk, Fault, ObjectIndex, Source, UnpackMethod};
+use crate::node::lane::Lane;
 use crate::node::shared::Shared;
 use crate::node::swarm::Swarm;
 use crate::store::{Follow, Lease, Refusal};
@@ -115,7 +116,7 @@ pub(crate) struct Times {
 
 impl Work<'_> {
     /// Fetches the chunk. Dropped, it gives its lease back.
-    pub(crate) async fn run(&self) -> Outcome<Fetched> {
+    pub(crate) async fn run(&self, lane: &mut Lane) -> Outcome<Fetched> {
         let mut times = Times {
             begun: Instant::now(),
             first_byte: None,
@@ -144,7 +145,7 @@ impl Work<'_> {
         let (crc, blame): (_, Blame) = match &self.entry.source {
             Source::Origin => {
                 let _active = stats.active_origin.active();
-                self.read_origin(&mut lease, &mut times).await?;
+                self.read_origin(&mut lease, lane, &mut times).await?;
                 (None, Failure::of_origin)
             }
             Source::Peer(peer) => {
@@ -175,6 +176,9 @@ impl Work<'_> {
             Kind::ChecksumMismatch => blame(error),
             _ => Failure::of_node(error),
         })?;
+        if let Some(unsynced) = self.swarm.store.unsynced(self.entry.chunk) {
+            self.node.runtime.spawn_blocking(|| unsynced.sync());
+        }
         match self.entry.source {
             Source::Origin => self.swarm.stats.chunks_from_origin.add(1),
             Source::Peer(_) => self.swarm.stats.chunks_from_peers.add(1),
@@ -214,7 +218,8 @@ impl Work<'_> {
         loop {
             let wait = self.node.settings.relay_wait;
             match reader.next(READ_BYTES, wait).await {
-                Ok(Follow::Bytes(_)) => {}
+                // A held chunk never lets its reader wait, and others want the thread too.
+                Ok(Follow::Bytes(_)) => tokio::task::yield_now().await,
                 Ok(Follow::End(crc)) => return Ok(Some(crc)),
                 Ok(Follow::Aborted) => return Ok(None),
                 Err(error) => return Err(Failure::of_node(error)),

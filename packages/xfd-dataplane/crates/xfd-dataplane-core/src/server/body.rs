@@ -122,7 +122,11 @@ pub(crate) async fn skip_to(reader: &mut ChunkReader, from: u64, wait: Duration)
     let mut left = from;
     loop {
         match reader.next(PIECE_BYTES, wait).await? {
-            Follow::Bytes(bytes) if left >= bytes.len() as u64 => left -= bytes.len() as u64,
+            Follow::Bytes(bytes) if left >= bytes.len() as u64 => {
+                left -= bytes.len() as u64;
+                // Nothing in here waits for a chunk that is held, and others want the thread too.
+                tokio::task::yield_now().await;
+            }
             Follow::Bytes(mut bytes) => {
                 bytes.advance(usize::try_from(left).unwrap_or(usize::MAX));
                 return Ok(Follow::Bytes(bytes));

@@ -4,12 +4,13 @@
 //! case too). Link-local addresses, where a cloud serves its credentials, are asked directly and
 //! with little patience, so that a machine outside a cloud does not wait for an answer.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Connector, ConnectorBuilder};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector, http_client_fn,
@@ -50,22 +51,21 @@ const KEPT_CONNECTIONS: usize = 1024;
 /// Bridges the pauses between bursts. Stores close silent connections after some seconds to a
 /// minute; one that was closed first is only dialled again.
 const KEPT_FOR: Duration = Duration::from_secs(30);
-const METADATA_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-const METADATA_READ_TIMEOUT: Duration = Duration::from_secs(2);
+const METADATA: ConnectOptions = ConnectOptions {
+    connect_timeout: Duration::from_secs(1),
+    read_timeout: Duration::from_secs(2),
+};
+/// What of the environment concerns requests without TLS.
+const PROXIES: [&str; 4] = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
 /// Sends single requests. Cloning shares the pool.
 pub(super) fn make_connector(options: &ConnectOptions) -> SharedHttpConnector {
     SharedHttpConnector::new(Routed {
-        outside: make(
-            options.connect_timeout,
-            options.read_timeout,
-            ProxyConfig::from_env(),
-        ),
-        metadata: make(
-            METADATA_CONNECT_TIMEOUT,
-            METADATA_READ_TIMEOUT,
-            ProxyConfig::disabled(),
-        ),
+        options: *options,
+        has_proxy: PROXIES.iter().any(|name| is_set(name)),
+        plain: OnceLock::new(),
+        outside: OnceLock::new(),
+        metadata: OnceLock::new(),
     })
 }
 
@@ -74,35 +74,68 @@ pub(super) fn make_http_client(connector: SharedHttpConnector) -> SharedHttpClie
     http_client_fn(move |_, _| connector.clone())
 }
 
-fn make(connect_timeout: Duration, read_timeout: Duration, proxies: ProxyConfig) -> Connector {
+fn builder(options: ConnectOptions, proxies: ProxyConfig) -> ConnectorBuilder {
     Connector::builder()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .connector_settings(
             HttpConnectorSettings::builder()
-                .connect_timeout(connect_timeout)
-                .read_timeout(read_timeout)
+                .connect_timeout(options.connect_timeout)
+                .read_timeout(options.read_timeout)
                 .build(),
         )
         .proxy_config(proxies)
         .pool_idle_timeout(KEPT_FOR)
         .pool_max_idle_per_host(KEPT_CONNECTIONS)
-        .build()
 }
 
+/// Each connector is made at its first use: one that can do TLS reads the system's certificates,
+/// which takes longer than many a small download.
 #[derive(Debug)]
 struct Routed {
-    outside: Connector,
-    metadata: Connector,
+    options: ConnectOptions,
+    has_proxy: bool,
+    /// Without TLS, for http:// and no proxy.
+    plain: OnceLock<Connector>,
+    outside: OnceLock<Connector>,
+    metadata: OnceLock<Connector>,
+}
+
+impl Routed {
+    fn plain(&self) -> &Connector {
+        self.plain
+            .get_or_init(|| builder(self.options, ProxyConfig::disabled()).build_http())
+    }
+
+    fn outside(&self) -> &Connector {
+        self.outside.get_or_init(|| {
+            builder(self.options, ProxyConfig::from_env())
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .build()
+        })
+    }
+
+    /// Clouds serve their metadata without TLS.
+    fn metadata(&self) -> &Connector {
+        self.metadata
+            .get_or_init(|| builder(METADATA, ProxyConfig::disabled()).build_http())
+    }
 }
 
 impl HttpConnector for Routed {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        if is_link_local(request.uri()) {
-            self.metadata.call(request)
+        let uri = request.uri();
+        let connector = if is_link_local(uri) {
+            self.metadata()
+        } else if uri.starts_with("http://") && !self.has_proxy {
+            self.plain()
         } else {
-            self.outside.call(request)
-        }
+            self.outside()
+        };
+        connector.call(request)
     }
+}
+
+fn is_set(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
 /// Whether a URI names a cloud's metadata address: 169.254.0.0/16, or fd00:ec2::/32 at AWS.

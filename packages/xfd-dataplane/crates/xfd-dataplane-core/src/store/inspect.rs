@@ -49,14 +49,17 @@ impl Finding {
     }
 }
 
-/// Looks at an object's destination and tree.
+/// Looks at an object's destination and tree. What is known not to be there is not looked for.
 ///
 /// # Errors
 /// `Destination` where a folder lies at a file's place, or the disk does not answer.
-pub(crate) fn inspect(slot: &Slot) -> Result<Finding> {
+pub(crate) fn inspect(slot: &Slot, lacks_file: bool) -> Result<Finding> {
     let object = &slot.object;
     let unpack = object.unpack.as_ref();
-    let file = look(&object.destination)?;
+    let file = match lacks_file {
+        true => None,
+        false => look(&object.destination)?,
+    };
     if !object.is_directory && file.is_some_and(|file| file.kind == FileKind::Folder) {
         return Err(Error::new(
             Kind::Destination,

@@ -1,16 +1,13 @@
 //! Writing one chunk.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use super::account::{Inner, State};
+use super::account::Inner;
 use super::checks::{Summing, Sums, combine, second_algorithm};
-use super::disk::open_part;
 use super::flight::{Flight, Landing};
-use super::pack_journal;
-use super::slot::{Part, Slot};
-use crate::decides::ledger::{CommitRefusal, ObjectState, Refusal};
+use super::slot::Slot;
+use super::target::{Target, Written};
+use crate::decides::ledger::{CommitRefusal, Refusal};
 use crate::error::{Error, Kind, Result};
 use crate::model::{Chunk, ChunkIndex, ObjectIndex};
 
@@ -29,35 +26,6 @@ pub struct Lease {
     /// Of the span that is being written.
     summing: Summing,
     committed: bool,
-}
-
-/// Where the bytes go.
-enum Target {
-    /// The part file that all chunks of a large object share.
-    Shared(Arc<Part>),
-    /// One small file after the other; `file` is None between them.
-    Each {
-        written: Vec<Written>,
-        file: Option<File>,
-    },
-}
-
-/// Whether the lease writes an object's part file. Objects that are not open (whole already,
-/// failed, elsewhere) are summed and not written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Written {
-    No,
-    /// The part file that was begun anew so many times.
-    Yes(u32),
-}
-
-impl Written {
-    fn now(state: &State, slot: &Slot) -> Self {
-        match state.ledger.object(slot.object.index) {
-            Some(ObjectState::Open) => Self::Yes(slot.facts().begun_anew),
-            _ => Self::No,
-        }
-    }
 }
 
 /// A chunk that was committed.
@@ -81,18 +49,11 @@ pub(crate) fn lease(
             return Err(Refusal::Unwanted);
         }
         state.ledger.lease(index)?;
-        let written: Vec<Written> = slots.iter().map(|it| Written::now(&state, it)).collect();
+        let written = slots.iter().map(|it| Written::now(&state, it)).collect();
         let flight = state.flights.entry(index).or_default().clone();
         (chunk, slots, written, flight)
     };
-    let target = match slots.as_slice() {
-        [one] => one.open_part().map(Target::Shared),
-        _ => Ok(Target::Each {
-            written,
-            file: None,
-        }),
-    };
-    let target = match target {
+    let target = match Target::open(&slots, written) {
         Ok(target) => target,
         Err(error) => {
             let mut state = inner.state();
@@ -151,7 +112,9 @@ impl Lease {
             let done = self.written_of_span();
             let left = usize::try_from(span.length - done).unwrap_or(usize::MAX);
             let (now, later) = bytes.split_at(left.min(bytes.len()));
-            self.put(within, span.offset + done, done == 0, now)?;
+            let at = span.offset + done;
+            self.target
+                .put(&self.slots[within], within, at, done == 0, now)?;
             self.summing.update(now);
             self.position += now.len() as u64;
             self.inner.options.stats.written_bytes.add(now.len() as u64);
@@ -173,28 +136,7 @@ impl Lease {
             self.sums.push(self.summing.sums());
             let next = self.slots.get(self.sums.len());
             self.summing = Summing::new(next.and_then(|slot| second_algorithm(&slot.object)));
-            if let Target::Each { file, .. } = &mut self.target {
-                *file = None;
-            }
-        }
-    }
-
-    fn put(&mut self, span: usize, offset: u64, first: bool, bytes: &[u8]) -> Result<()> {
-        let slot = &self.slots[span];
-        let failed = |error: std::io::Error| {
-            Error::of_path(&error, "write the part file", slot.part_path())
-                .with_object(&slot.object.found.key)
-        };
-        match &mut self.target {
-            Target::Shared(part) => part.file.write_all_at(bytes, offset).map_err(failed),
-            Target::Each { written, .. } if written[span] == Written::No => Ok(()),
-            Target::Each { file, .. } => {
-                let into = match file {
-                    Some(file) if !first => file,
-                    _ => file.insert(open_part(&slot.part_path(), true).map_err(failed)?),
-                };
-                into.write_all_at(bytes, offset).map_err(failed)
-            }
+            self.target.end_span();
         }
     }
 
@@ -208,36 +150,7 @@ impl Lease {
         self.sums.clear();
         let first = self.slots.first();
         self.summing = Summing::new(first.and_then(|slot| second_algorithm(&slot.object)));
-        if let Target::Each { file, .. } = &mut self.target {
-            *file = None;
-        }
-    }
-
-    /// An object failed or was released, and somebody began it anew: what was written here is in a
-    /// file without a name, or nowhere.
-    fn part_was_replaced(&self, state: &State) -> bool {
-        let (part, slot) = match (&self.target, self.slots.first()) {
-            (Target::Shared(part), Some(slot)) => (part, slot),
-            (Target::Each { written, .. }, _) => {
-                let mut slots = self.slots.iter().zip(written);
-                return slots.any(|(slot, was)| match Written::now(state, slot) {
-                    Written::No => false,
-                    now @ Written::Yes(_) => slot.object.found.size > 0 && now != *was,
-                });
-            }
-            (Target::Shared(_), None) => return false,
-        };
-        let is_mine = slot
-            .shared_part()
-            .is_some_and(|now| Arc::ptr_eq(&now, part));
-        !is_mine && state.ledger.object(slot.object.index) == Some(ObjectState::Open)
-    }
-
-    fn forget_in_journal(&self) {
-        if let Target::Shared(part) = &self.target {
-            let span = self.chunk.spans[0];
-            let _ = part.journal.remove(span.offset, span.length);
-        }
+        self.target.end_span();
     }
 
     /// Checks length and checksum (against the pinned one if there is one, and `expected`), writes
@@ -264,14 +177,14 @@ impl Lease {
                 return Err(self.mismatch(crc, should));
             }
         }
-        if self.part_was_replaced(&self.inner.state()) {
+        if self.target.was_replaced(&self.inner.state(), &self.slots) {
             return Err(replaced());
         }
-        self.journal()?;
+        self.target.journal(&self.chunk, &self.slots, &self.sums)?;
         let mut state = self.inner.state();
-        if self.part_was_replaced(&state) {
+        if self.target.was_replaced(&state, &self.slots) {
             drop(state);
-            self.forget_in_journal();
+            self.target.forget_in_journal(&self.chunk);
             return Err(replaced());
         }
         match state.ledger.commit(self.chunk.index, crc) {
@@ -289,7 +202,7 @@ impl Lease {
             }
             Err(CommitRefusal::Pinned(should)) => {
                 drop(state);
-                self.forget_in_journal();
+                self.target.forget_in_journal(&self.chunk);
                 Err(self.mismatch(crc, should))
             }
             Err(CommitRefusal::Unwanted) => Err(Error::new(
@@ -297,22 +210,6 @@ impl Lease {
                 "Nobody wants the chunk any more",
             )),
         }
-    }
-
-    fn journal(&self) -> Result<()> {
-        let (part, slot) = match (&self.target, self.slots.as_slice()) {
-            (Target::Shared(part), [slot]) => (part, slot),
-            (Target::Each { written, .. }, slots) => {
-                let files = slots.iter().zip(&self.sums).zip(written);
-                let files = files
-                    .filter(|((_, sums), written)| **written != Written::No && sums.length > 0);
-                return pack_journal::add(files.map(|((slot, sums), _)| (slot, *sums)));
-            }
-            (Target::Shared(_), _) => return Ok(()),
-        };
-        part.journal
-            .add(self.chunk.spans[0].offset, self.sums[0])
-            .map_err(|error| Error::of_path(&error, "write the journal", slot.journal_path()))
     }
 
     fn mismatch(&self, is: u64, should: u64) -> Error {

@@ -19,6 +19,7 @@
 //! [`Store::take_lost_chunks`].
 
 mod account;
+mod behind;
 mod checks;
 mod disk;
 mod flight;
@@ -29,6 +30,7 @@ mod journal;
 mod land;
 mod lease;
 mod leave;
+mod listing;
 mod lock;
 mod manifest;
 mod pack_journal;
@@ -40,12 +42,15 @@ mod resume;
 mod room;
 mod slot;
 mod stock;
+mod target;
 mod tree;
 
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use crate::decides::ledger::Refusal;
+pub use behind::Unsynced;
 pub use disk::{Disk, Room, StatVfs};
 pub use in_order::InOrderReader;
 pub use lease::{Committed, Lease};
@@ -58,6 +63,12 @@ use crate::model::{
 use crate::stats::Stats;
 use account::Inner;
 use slot::locked;
+
+/// Where the record of a file, or the manifest of a prefix's folder, is.
+#[must_use]
+pub fn record_path(destination: &Path) -> PathBuf {
+    paths::beside(destination, paths::RECORD)
+}
 
 /// How a store works.
 #[derive(Clone, Debug)]
@@ -134,6 +145,12 @@ impl Store {
     /// `DestinationNotWritable`, `Destination`).
     pub fn lease(&self, chunk: ChunkIndex) -> std::result::Result<Result<Lease>, Refusal> {
         lease::lease(&self.inner, chunk)
+    }
+
+    /// Told of a chunk that was committed: what is worth syncing now, if anything is.
+    #[must_use]
+    pub fn unsynced(&self, chunk: ChunkIndex) -> Option<Unsynced> {
+        behind::unsynced(&self.inner, chunk)
     }
 
     /// An order for these chunks was accepted: readers of them wait instead of being refused.

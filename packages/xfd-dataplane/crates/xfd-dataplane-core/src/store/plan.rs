@@ -27,6 +27,8 @@ pub(crate) struct Looked {
     pub(crate) slot: Arc<Slot>,
     pub(crate) finding: Finding,
     pub(crate) plan: Plan,
+    /// There is no part file and no journal of it.
+    pub(crate) is_blank: bool,
 }
 
 /// Bytes that are still to be written. An archive's tree is taken for as large as it was the last
@@ -37,8 +39,11 @@ pub(crate) fn needs(looked: &[Looked]) -> Needs {
         let object = &one.slot.object;
         if !object.is_directory && matches!(one.plan, Plan::Fetch(_)) {
             let path = one.slot.part_path();
-            let missing = object.found.size;
-            needs.add(&path, missing.saturating_sub(super::disk::allocated(&path)));
+            let there = match one.is_blank {
+                true => 0,
+                false => super::disk::allocated(&path),
+            };
+            needs.add(&path, object.found.size.saturating_sub(there));
         }
         if let (Plan::Fetch(_) | Plan::Unpack, Some(unpack)) = (&one.plan, &object.unpack) {
             let known = one.finding.tree_bytes.unwrap_or(0);
@@ -88,7 +93,10 @@ pub(crate) fn settle(one: &Looked) {
         && resumed.is_empty()
     {
         drop(facts);
-        one.slot.drop_part();
+        match one.is_blank {
+            true => one.slot.forget_part(),
+            false => one.slot.drop_part(),
+        }
         // What the record says of an object that is about to be replaced is of no more use but for
         // the room of its tree and whose that is; it stays until the new one is written.
     }

@@ -49,6 +49,10 @@ pub(crate) struct Facts {
     preallocated: bool,
     /// How often the part file was thrown away.
     pub(crate) begun_anew: u32,
+    /// Bytes committed since its part file was last given to be synced.
+    pub(crate) unsynced: u64,
+    /// Somebody syncs the part file.
+    pub(crate) is_syncing: bool,
 }
 
 /// A part file that somebody writes, and its journal.
@@ -99,6 +103,8 @@ impl Slot {
                 has_journal: true,
                 preallocated: false,
                 begun_anew: 0,
+                unsynced: 0,
+                is_syncing: false,
             }),
         }
     }
@@ -226,6 +232,13 @@ impl Slot {
 
     /// Starts over with nothing: the part file and journal go.
     pub(crate) fn drop_part(&self) {
+        self.forget_part();
+        remove(&self.part_path());
+        remove(&self.journal_path());
+    }
+
+    /// Starts over where there is no part file and no journal.
+    pub(crate) fn forget_part(&self) {
         *locked(&self.part) = Weak::new();
         let mut facts = self.facts();
         facts.preallocated = false;
@@ -234,9 +247,6 @@ impl Slot {
         facts.sums.clear();
         facts.whereabouts = Whereabouts::Part;
         facts.has_journal = false;
-        drop(facts);
-        remove(&self.part_path());
-        remove(&self.journal_path());
     }
 
     /// The part file got its name: nobody opens it as a part any more.

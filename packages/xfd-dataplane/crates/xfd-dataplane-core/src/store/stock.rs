@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use super::account::Inner;
 use super::inspect::{inspect, refuse_foreign_tree};
 use super::inventory;
+use super::listing::Listing;
 use super::lock::{Asked, DiskLock, ask};
 use super::manifest::Manifest;
 use super::pack_journal::Finished;
@@ -32,10 +33,12 @@ pub(crate) fn extend(inner: &Inner, catalog: Catalog) -> Result<Inventory> {
         manifests: inner.state().manifests.clone(),
         locks: HashMap::new(),
         theirs: HashMap::new(),
+        listing: Listing::default(),
     };
     let mut looked = Vec::new();
+    let mut listing = Listing::default();
     for slot in taking.slots(&catalog)? {
-        looked.push(taking.look(slot)?);
+        looked.push(look(slot, &mut listing)?);
     }
     for one in &mut looked {
         taking.claim(one)?;
@@ -79,6 +82,19 @@ struct Taking<'a> {
     manifests: HashMap<PathBuf, Arc<Mutex<Manifest>>>,
     locks: HashMap<PathBuf, DiskLock>,
     theirs: HashMap<PathBuf, Option<NodeId>>,
+    /// Of folders whose lock is ours.
+    listing: Listing,
+}
+
+fn look(slot: Arc<Slot>, listing: &mut Listing) -> Result<Looked> {
+    let finding = inspect(&slot, listing.lacks_file(&slot.object))?;
+    let plan = finding.plan(&slot);
+    Ok(Looked {
+        slot,
+        finding,
+        plan,
+        is_blank: false,
+    })
 }
 
 impl Taking<'_> {
@@ -124,16 +140,6 @@ impl Taking<'_> {
         Ok(Arc::new(Slot::new(Arc::new(object.clone()), manifest)))
     }
 
-    fn look(&self, slot: Arc<Slot>) -> Result<Looked> {
-        let finding = inspect(&slot)?;
-        let plan = finding.plan(&slot);
-        Ok(Looked {
-            slot,
-            finding,
-            plan,
-        })
-    }
-
     /// What is to be written gets its folders and its lock; marker objects become folders.
     fn claim(&mut self, one: &mut Looked) -> Result<()> {
         let slot = one.slot.clone();
@@ -159,7 +165,8 @@ impl Taking<'_> {
             Claim::Held => {}
             Claim::New => {
                 // The writer before us may have finished between our first look and now.
-                one.finding = inspect(&slot)?;
+                one.is_blank = self.listing.lacks_all(&slot.object);
+                one.finding = inspect(&slot, one.is_blank)?;
                 one.plan = one.finding.plan(&slot);
             }
             Claim::Theirs(owner) => {
@@ -220,6 +227,7 @@ impl Taking<'_> {
             let layout = spans.get(&one.slot.object.index);
             let layout = layout.map_or(&[] as &[_], Vec::as_slice);
             match &mut one.plan {
+                Plan::Fetch(_) if one.is_blank => {}
                 Plan::Fetch(resumed) => *resumed = resume::read(&one.slot, layout, finished)?,
                 _ => one.finding.forget_other_layout(layout),
             }

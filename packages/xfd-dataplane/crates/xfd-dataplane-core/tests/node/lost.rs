@@ -106,3 +106,40 @@ fn an_object_that_landed_with_a_bad_chunk_is_fetched_anew() {
     assert_eq!(std::fs::read(bad.path("big")).unwrap(), bytes);
     assert_eq!(lost(&bad.events), [0, 1]);
 }
+
+fn suspects(events: &[NodeEvent]) -> usize {
+    let is_suspect = |event: &&NodeEvent| match event {
+        NodeEvent::ObjectFailed { chunks_suspect, .. } => *chunks_suspect,
+        _ => false,
+    };
+    events.iter().filter(is_suspect).count()
+}
+
+#[test]
+fn an_object_with_a_bad_chunk_is_reported_once() {
+    let (origin, found, bytes) = one_object(2 * MIB);
+    let (mut bad, _) = with_a_bad_chunk(&found, origin);
+    bad.submit(vec![fetch(1, 1..2, Source::Origin)]);
+    bad.until("it fails", |events| suspects(events) == 1);
+    // What else is wanted later changes nothing about it.
+    let mut other = catalog(bad.root.path(), &[found], MIB as u64);
+    other.chunks.clear();
+    other.objects[0].index = 9;
+    other.objects[0].destination = bad.path("other");
+    other.objects[0].found.size = 0;
+    other.objects[0].found.checksum = None;
+    for _ in 0..3 {
+        bad.extend(other.clone());
+    }
+    let landed =
+        |events: &[NodeEvent], object| events.contains(&NodeEvent::ObjectLanded { object });
+    bad.until("the other one lands", |events| landed(events, 9));
+    assert_eq!(suspects(&bad.events), 1);
+    // A chunk that came anew is a reason to look again.
+    bad.submit(vec![
+        Order::Discard { chunks: vec![0] },
+        fetch(20, 0..1, Source::Origin),
+    ]);
+    bad.until("it lands", |events| landed(events, 0));
+    assert_eq!(std::fs::read(bad.path("big")).unwrap(), bytes);
+}

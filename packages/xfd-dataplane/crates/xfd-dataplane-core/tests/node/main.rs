@@ -11,6 +11,7 @@ mod archives;
 mod bad_archives;
 mod finding;
 mod gate;
+mod lanes;
 mod lifecycle;
 mod limits;
 mod lost;

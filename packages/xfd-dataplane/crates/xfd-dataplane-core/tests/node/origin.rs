@@ -203,7 +203,7 @@ fn bytes_that_differ_from_their_pin_are_the_origins_fault_and_come_again_alone()
     host.submit(vec![fetch(3, 0..1, Source::Origin)]);
     host.until_landed(1);
     assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
-    assert_eq!(origin.asked().len(), 4);
+    assert_eq!(host.node.counters(None).origin_bytes, 4 * MIB as u64);
     assert_eq!(host.node.counters(None).verification_failures, 1);
 }
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Response;
+use http_body_util::Full;
 use xfd_dataplane_core::error::{Error, Kind};
 use xfd_dataplane_core::model::{ChecksumAlgorithm, S3Config, Secret, StoreConfig};
 use xfd_dataplane_core::source::{ConnectOptions, Get, connect};
@@ -227,4 +230,41 @@ async fn a_session_token_is_sent_and_a_refusal_without_a_reason_is_explained() {
     let error = origin.head(None, "object").await.unwrap_err();
     assert_eq!(error.kind, Kind::AccessDenied);
     assert!(error.remedy.unwrap().contains("expired"));
+}
+
+/// A page with one key.
+fn page(key: &str, encoding: &str) -> Response<Full<Bytes>> {
+    let text = format!(
+        "<ListBucketResult><IsTruncated>false</IsTruncated>{encoding}<Contents><Key>{key}</Key>\
+         <Size>5</Size><ETag>one</ETag></Contents></ListBucketResult>"
+    );
+    Response::new(Full::new(Bytes::from(text)))
+}
+
+#[tokio::test]
+async fn keys_that_xml_cannot_hold_are_listed_as_they_are() {
+    let replaces = WebServer::start(Abilities::ALL, |request| {
+        let is_asked = request.uri().query()?.contains("encoding-type=url");
+        Some(match is_asked {
+            true => page("a/%01+b%2Bc%20d", "<EncodingType>url</EncodingType>"),
+            false => page("a/\u{fffd} b+c d", ""),
+        })
+    })
+    .await;
+    let breaks = WebServer::start(Abilities::ALL, |request| {
+        let is_asked = request.uri().query()?.contains("encoding-type=url");
+        Some(match is_asked {
+            true => page("a/%01+b%2Bc%20d", "<EncodingType>url</EncodingType>"),
+            false => page("a/\u{1} b+c d", ""),
+        })
+    })
+    .await;
+    for server in [replaces, breaks] {
+        let origin = origin_of(&StoreConfig::S3(weed_config(&server.url))).await;
+        let found = origin.list(None, "a").await.unwrap();
+        assert_eq!(found[0].key, "a/\u{1} b+c d");
+    }
+    let cannot = WebServer::start(Abilities::ALL, |_| Some(page("a/\u{fffd}+", ""))).await;
+    let origin = origin_of(&StoreConfig::S3(weed_config(&cannot.url))).await;
+    assert_eq!(origin.list(None, "a").await.unwrap()[0].key, "a/\u{fffd}+");
 }

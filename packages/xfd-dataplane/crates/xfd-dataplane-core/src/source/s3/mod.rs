@@ -10,7 +10,7 @@ use std::sync::{PoisonError, RwLock};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Region;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::types::{ChecksumMode, Object};
+use aws_sdk_s3::types::{ChecksumMode, EncodingType, Object};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::DateTime;
 use futures_util::FutureExt;
@@ -131,6 +131,7 @@ impl S3Origin {
         let prefix = (!prefix.is_empty()).then(|| format!("{prefix}/"));
         let mut found = Vec::new();
         let mut token: Option<String> = None;
+        let mut encoding = None;
         loop {
             let page = self
                 .send(bucket, false, |client| {
@@ -139,11 +140,24 @@ impl S3Origin {
                         .bucket(bucket)
                         .set_prefix(prefix.clone())
                         .set_continuation_token(token.clone())
+                        .set_encoding_type(encoding.clone())
                         .send()
                 })
-                .await?;
+                .await;
+            // XML has no place for some characters that keys may have: the page is no XML then, or
+            // the server has put others there.
+            let is_garbled = match &page {
+                Ok(page) => page.contents().iter().any(is_garbled),
+                Err(error) => error.kind == Kind::OriginAnswer,
+            };
+            if is_garbled && encoding.is_none() {
+                encoding = Some(EncodingType::Url);
+                continue;
+            }
+            let page = page?;
+            let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
             for object in page.contents() {
-                found.push(listed(object)?);
+                found.push(listed(object, is_encoded)?);
             }
             match page.next_continuation_token() {
                 Some(next) if page.is_truncated() == Some(true) => {
@@ -235,16 +249,36 @@ fn uri(bucket: &str, key: &str) -> String {
     format!("s3://{bucket}/{key}")
 }
 
-fn listed(object: &Object) -> Result<FoundObject> {
+/// Whether a key has the character that stands for one that could not be written.
+fn is_garbled(object: &Object) -> bool {
+    object.key().is_some_and(|key| key.contains('\u{fffd}'))
+}
+
+/// `encoding-type=url` is that of HTML forms, where a plus is a space.
+fn decoded(key: &str) -> Result<String> {
+    let spaced = key.replace('+', " ");
+    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8();
+    let decoded = decoded.map_err(|_| {
+        let what = format!("The origin lists the key {key:?}, which is not UTF-8");
+        Error::new(Kind::OriginAnswer, what)
+    });
+    decoded.map(Into::into)
+}
+
+fn listed(object: &Object, is_encoded: bool) -> Result<FoundObject> {
     let Some(key) = object.key() else {
         return Err(Error::new(
             Kind::OriginAnswer,
             "The origin lists an object without a key",
         ));
     };
+    let key = match is_encoded {
+        true => decoded(key)?,
+        false => key.to_owned(),
+    };
     // A list does not tell how an object is encrypted, so its ETag cannot be taken for an MD5.
     Ok(FoundObject {
-        key: key.to_owned(),
+        key,
         size: size_of(object.size())?,
         etag: object.e_tag().map(str::to_owned),
         last_modified_ns: object.last_modified().and_then(nanoseconds),

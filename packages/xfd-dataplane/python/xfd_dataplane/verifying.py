@@ -14,7 +14,7 @@ from xfd_api.lookups import plan_lookups
 from xfd_api.paths import local_path
 from xfd_api.requests import DownloadRequest, PrefixDownloadRequest
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
-from xfd_dataplane._native import checksums
+from xfd_dataplane._native import checksums, record_path
 from xfd_dataplane.download import open_node
 from xfd_dataplane.records import Record, TreeEntry, read_manifest, read_record
 from xfd_dataplane.watch import Cancellation, Watch
@@ -108,13 +108,33 @@ def _recorded(requests: Sequence[DownloadRequest]) -> Iterator[_Item]:
 
 
 def _below(path: Path) -> Iterator[_Item]:
-    """The files of a manifest; else the one file. A folder without a manifest is unknown."""
-    manifest = read_manifest(path)
-    if manifest:
-        for place, record in sorted(manifest.items()):
-            yield _Item(place, record, None)
-    else:
-        yield _Item(path, read_record(path), None)
+    """What has landed at a path: the files of its manifest, or the one file; else what a folder
+    that nobody asked for as a whole has in it, if anything.
+    """
+    landed = list(_landed_at(path))
+    if not landed and path.is_dir():
+        records = set(path.rglob(".*.xfd"))
+        places = {place for place in path.rglob("*") if record_path(place) in records}
+        lost = records - {record_path(place) for place in places}
+        landed = [
+            item
+            for place in sorted(places | {_named_by(record) for record in lost})
+            for item in _landed_at(place)
+        ]
+    yield from landed or [_Item(path, None, None)]
+
+
+def _landed_at(path: Path) -> Iterator[_Item]:
+    for place, record in sorted(read_manifest(path).items()):
+        yield _Item(place, record, None)
+    alone = read_record(path)
+    if alone is not None:
+        yield _Item(path, alone, None)
+
+
+def _named_by(record: Path) -> Path:
+    """Whose record it is; of a name that was too long for one, what was kept of it."""
+    return record.with_name(record.name.removeprefix(".").removesuffix(".xfd"))
 
 
 def _catalogued(
@@ -164,6 +184,9 @@ def _file(item: _Item, watch: Watch) -> tuple[int | None, list[Mismatch]]:
     if record is not None and found is not None and not _is_same(record, found):
         differs("outdated", f"the store has {found.etag}, {record.etag} was fetched")
     if record is not None and record.file is None and record.tree is not None:
+        return None, wrong
+    if record is None and found is None and item.path.is_dir():
+        differs("unknown", "nothing in this folder has a record")
         return None, wrong
     if not item.path.is_file():
         differs("missing", "there is no such file")

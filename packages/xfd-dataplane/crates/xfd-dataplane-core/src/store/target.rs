@@ -1,0 +1,134 @@
+//! Where a lease's bytes go, and whether that is still the place.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use super::account::State;
+use super::checks::Sums;
+use super::disk::open_part;
+use super::pack_journal;
+use super::slot::{Part, Slot};
+use crate::decides::ledger::ObjectState;
+use crate::error::{Error, Result};
+use crate::model::Chunk;
+
+/// Where the bytes go.
+pub(crate) enum Target {
+    /// The part file that all chunks of a large object share.
+    Shared(Arc<Part>),
+    /// One small file after the other; `file` is None between them.
+    Each {
+        written: Vec<Written>,
+        file: Option<File>,
+    },
+}
+
+/// Whether the lease writes an object's part file. Objects that are not open (whole already,
+/// failed, elsewhere) are summed and not written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    No,
+    /// The part file that was begun anew so many times.
+    Yes(u32),
+}
+
+impl Written {
+    pub(crate) fn now(state: &State, slot: &Slot) -> Self {
+        match state.ledger.object(slot.object.index) {
+            Some(ObjectState::Open) => Self::Yes(slot.facts().begun_anew),
+            _ => Self::No,
+        }
+    }
+}
+
+impl Target {
+    /// Opens the part file that a chunk of one object shares with others.
+    pub(crate) fn open(slots: &[Arc<Slot>], written: Vec<Written>) -> Result<Self> {
+        match slots {
+            [one] => one.open_part().map(Self::Shared),
+            _ => Ok(Self::Each {
+                written,
+                file: None,
+            }),
+        }
+    }
+
+    /// Writes bytes of the chunk's span with this number; `first` are the first ones of it.
+    pub(crate) fn put(
+        &mut self,
+        slot: &Slot,
+        span: usize,
+        offset: u64,
+        first: bool,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let failed = |error: std::io::Error| {
+            Error::of_path(&error, "write the part file", slot.part_path())
+                .with_object(&slot.object.found.key)
+        };
+        match self {
+            Self::Shared(part) => part.file.write_all_at(bytes, offset).map_err(failed),
+            Self::Each { written, .. } if written[span] == Written::No => Ok(()),
+            Self::Each { file, .. } => {
+                let into = match file {
+                    Some(file) if !first => file,
+                    _ => file.insert(open_part(&slot.part_path(), true).map_err(failed)?),
+                };
+                into.write_all_at(bytes, offset).map_err(failed)
+            }
+        }
+    }
+
+    /// The bytes of a span are all there.
+    pub(crate) fn end_span(&mut self) {
+        if let Self::Each { file, .. } = self {
+            *file = None;
+        }
+    }
+
+    /// An object failed or was released, and somebody began it anew: what was written here is in a
+    /// file without a name, or nowhere.
+    pub(crate) fn was_replaced(&self, state: &State, slots: &[Arc<Slot>]) -> bool {
+        match (self, slots) {
+            (Self::Shared(part), [slot]) => {
+                let now = slot.shared_part();
+                let is_mine = now.is_some_and(|now| Arc::ptr_eq(&now, part));
+                !is_mine && Written::now(state, slot) != Written::No
+            }
+            (Self::Shared(_), _) => false,
+            (Self::Each { written, .. }, slots) => {
+                let mut slots = slots.iter().zip(written);
+                slots.any(|(slot, was)| match Written::now(state, slot) {
+                    Written::No => false,
+                    now @ Written::Yes(_) => slot.object.found.size > 0 && now != *was,
+                })
+            }
+        }
+    }
+
+    /// Says in the journal that a chunk is right, with the sums of its spans.
+    pub(crate) fn journal(&self, chunk: &Chunk, slots: &[Arc<Slot>], sums: &[Sums]) -> Result<()> {
+        let (part, slot) = match (self, slots) {
+            (Self::Shared(part), [slot]) => (part, slot),
+            (Self::Each { written, .. }, slots) => {
+                let files = slots.iter().zip(sums).zip(written);
+                let files = files
+                    .filter(|((_, sums), written)| **written != Written::No && sums.length > 0);
+                return pack_journal::add(files.map(|((slot, sums), _)| (slot, *sums)));
+            }
+            (Self::Shared(_), _) => return Ok(()),
+        };
+        part.journal
+            .add(chunk.spans[0].offset, sums[0])
+            .map_err(|error| Error::of_path(&error, "write the journal", slot.journal_path()))
+    }
+
+    /// Takes that back.
+    pub(crate) fn forget_in_journal(&self, chunk: &Chunk) {
+        if let Self::Shared(part) = self {
+            let span = chunk.spans[0];
+            let _ = part.journal.remove(span.offset, span.length);
+        }
+    }
+}

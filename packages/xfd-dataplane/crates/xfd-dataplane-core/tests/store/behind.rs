@@ -1,0 +1,47 @@
+//! What has arrived is synced while more arrives.
+
+use xfd_dataplane_core::model::Durability;
+use xfd_dataplane_core::store::{Store, StoreOptions};
+
+use crate::support::{Place, content, cut, fill, object, options};
+
+const CHUNK: usize = 16 << 20;
+
+fn filled(durability: Durability) -> (Place, Store, Vec<u8>) {
+    let place = Place::new();
+    let store = Store::new(StoreOptions {
+        durability,
+        ..options("node-a")
+    });
+    let size = 5 * CHUNK;
+    store
+        .extend(cut(vec![object(0, place.path("a"), size)], CHUNK as u64))
+        .unwrap();
+    (place, store, content(CHUNK, 1))
+}
+
+#[test]
+fn one_sync_at_a_time_is_due_for_every_32_mib_of_an_object() {
+    let (_place, store, bytes) = filled(Durability::Object);
+    let mut due = (0..4).map(|chunk| {
+        fill(&store, chunk, &bytes);
+        store.unsynced(chunk)
+    });
+    assert!(due.next().unwrap().is_none());
+    let first = due.next().unwrap().unwrap();
+    assert!(due.next().unwrap().is_none());
+    assert!(due.next().unwrap().is_none(), "the first sync still runs");
+    first.sync();
+    fill(&store, 4, &bytes);
+    store.unsynced(4).unwrap().sync();
+    store.land(0).unwrap();
+}
+
+#[test]
+fn nothing_is_synced_where_nothing_is_to_be_durable() {
+    let (_place, store, bytes) = filled(Durability::None);
+    for chunk in 0..5 {
+        fill(&store, chunk, &bytes);
+        assert!(store.unsynced(chunk).is_none());
+    }
+}

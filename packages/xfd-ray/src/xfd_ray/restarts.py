@@ -1,0 +1,72 @@
+"""Which nodes may get a worker, and when. Pure.
+
+A worker that was lost is started again after a pause that grows with each loss. A node where a
+worker cannot be started, or was lost too often, is refused until somebody new asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xfd_api.errors import NodeLostError, XfdError
+from xfd_api.ids import NodeId
+
+PAUSES_S = (1.0, 4.0, 15.0, 30.0)
+"""How long after each loss of a worker another is started on its node."""
+
+STEADY_S = 300.0
+"""A worker that was up for so long makes the losses before it forgotten."""
+
+
+class Restarts:
+    """Invariant: a node has a pause or a refusal, or neither; never both."""
+
+    def __init__(self) -> None:
+        self._up_since: dict[NodeId, float] = {}
+        self._losses: dict[NodeId, int] = {}
+        self._start_at: dict[NodeId, float] = {}
+        self._refusals: dict[NodeId, XfdError] = {}
+
+    @property
+    def pausing(self) -> tuple[NodeId, ...]:
+        """The nodes whose worker was lost and has not come up again."""
+        return tuple(self._start_at)
+
+    def refusal(self, node: NodeId) -> XfdError | None:
+        """Why the node gets no worker any more, if so."""
+        return self._refusals.get(node)
+
+    def may_start(self, node: NodeId, now: float) -> bool:
+        """Whether it is time to start a worker on the node."""
+        return node not in self._refusals and now >= self._start_at.get(node, now)
+
+    def came_up(self, node: NodeId, now: float) -> None:
+        """A worker is up."""
+        self._up_since[node] = now
+        self._start_at.pop(node, None)
+
+    def lost(self, node: NodeId, error: XfdError, now: float) -> bool:
+        """A worker was lost, or could not start; returns whether another is to be tried.
+
+        Only a `NodeLostError` may pass by itself.
+        """
+        up_since = self._up_since.pop(node, now)
+        before = 0 if now - up_since >= STEADY_S else self._losses.get(node, 0)
+        self._losses[node] = before + 1
+        self._start_at.pop(node, None)
+        if not isinstance(error, NodeLostError) or before >= len(PAUSES_S):
+            self._refusals[node] = error
+            return False
+        self._start_at[node] = now + PAUSES_S[before]
+        return True
+
+    def forget(self, node: NodeId) -> None:
+        """The node itself is gone."""
+        for known in (self._up_since, self._losses, self._start_at, self._refusals):
+            known.pop(node, None)
+
+    def forgive(self, nodes: Iterable[NodeId]) -> None:
+        """Somebody new asks for them: what made a node be refused may have been mended since."""
+        for node in nodes:
+            if self._refusals.pop(node, None) is not None:
+                self._losses.pop(node, None)

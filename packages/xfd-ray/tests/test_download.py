@@ -1,0 +1,59 @@
+"""What a caller may give, and what is refused before Ray is needed."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+from inprocess import STORES, wants
+
+import xfd_ray
+from xfd_api.errors import InvalidRequestError
+
+
+def test_both_calls_take_the_same_arguments():
+    ours = inspect.signature(xfd_ray.download_distributed)
+    assert ours.parameters == inspect.signature(xfd_ray.distribution).parameters
+    assert ours.return_annotation == "DistributionReport"
+    assert "deadline_s" in ours.parameters
+
+
+def test_every_argument_is_explained():
+    told = inspect.getdoc(xfd_ray.download_distributed)
+    assert told is not None
+    for name in inspect.signature(xfd_ray.download_distributed).parameters:
+        assert f"    {name}: " in told
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"node_parallelism": 0},
+        {"object_store_parallelism": 0},
+        {"chunk_size_bytes": 0},
+        {"chunk_size_bytes": 2**30},
+        {"keep_s": -1.0},
+        {"deadline_s": -1.0},
+        {"deadline_s": float("nan")},
+        {"durability": "perhaps"},
+        {"peer_ports": (0, 1)},
+        {"peer_ports": (9000,)},
+        {"nodes": []},
+        {"origin_policy": "never"},
+        {"peer_tls": True},
+        {"on_node_failure": "cry"},
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_is_refused_by_name_before_ray_is_started(options: dict[str, Any]):
+    [name] = options
+    with pytest.raises(InvalidRequestError, match=name if name != "peer_tls" else "TLS") as told:
+        xfd_ray.download_distributed(wants("big"), STORES, **options)
+    assert told.value.remedy
+
+
+def test_nothing_to_download_is_refused():
+    for call in (xfd_ray.download_distributed, xfd_ray.ensure_local):
+        with pytest.raises(InvalidRequestError, match="nothing"):
+            call([], STORES)
