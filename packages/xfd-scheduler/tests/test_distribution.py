@@ -169,3 +169,18 @@ def test_the_same_events_and_seed_give_the_same_orders() -> None:
         return list(story.orders)
 
     assert orders() == orders()
+
+
+def test_a_node_is_not_always_below_the_same_source() -> None:
+    """It lets only so many orders wait for one source, and would go on with others out of turn."""
+    settings = SchedulerSettings(download_slots=32, assumed_bytes_per_s=1e13, queue_s=60.0)
+    story = Story.of_nodes(300, chunks=400, settings=settings)
+    story.plan()
+    pairs = Counter(
+        (node, errand.source)
+        for node, mine in story.errands.items()
+        for errand in mine.values()
+        if errand.source is not None
+    )
+    assert sum(pairs.values()) == 299 * 400
+    assert max(pairs.values()) <= 32

@@ -61,6 +61,15 @@ def test_a_budget_of_copies_is_read_by_as_many_nodes(told: Told, zones: int) -> 
     assert len(crossings(story)) == (CHUNKS if zones == 3 else 0)
 
 
+def test_zones_take_turns_where_the_origin_has_too_few_slots_for_all(told: Told) -> None:
+    settings = SchedulerSettings(origin_policy="once-per-zone", origin_slots=2)
+    story = told(in_zones(settings))
+    story.plan()
+    assert sum(story.origin_reads.values()) == 2
+    story.runs_to_the_end()
+    assert story.origin_reads == dict.fromkeys(range(CHUNKS), 3)
+
+
 def test_a_zone_that_comes_late_is_served_although_the_others_are_busy(told: Told) -> None:
     settings = SchedulerSettings(download_slots=2, upload_slots=2)
     story = told(Story(settings))

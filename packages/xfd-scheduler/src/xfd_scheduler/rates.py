@@ -28,7 +28,7 @@ def moving(before: float | None, measured: float) -> float:
     return measured if before is None else before + WEIGHT * (measured - before)
 
 
-def measure(member: Member, now: float) -> None:
+def measure(member: Member, now: float, assumed_interval_s: float) -> None:
     """Takes in one report's time and the bytes that arrived since the report before it.
 
     A rate is taken over at least two of the longest transfers in it: streams that share a link end
@@ -37,8 +37,8 @@ def measure(member: Member, now: float) -> None:
     last = member.last_report
     if last is not None and now > last:
         # A node that has nothing to say is silent for longer, so the shortest time counts.
-        elapsed, before = now - last, member.interval_s
-        member.interval_s = elapsed if before is None else min(elapsed, before + DRIFT * elapsed)
+        before = member.interval_s or assumed_interval_s
+        member.interval_s = min(now - last, (1 + DRIFT) * before)
     member.last_report = now
     if member.measured_from is None:
         if not member.received_bytes:
@@ -96,9 +96,7 @@ def assumed_interval(settings: SchedulerSettings, nodes: int) -> float:
 
 def depth_bytes(member: Member, settings: SchedulerSettings, nodes: int) -> float:
     """Bytes that the node should be ordered to fetch, to be busy until its next orders come."""
-    interval = member.interval_s
-    if interval is None:
-        interval = assumed_interval(settings, nodes)
+    interval = member.interval_s or assumed_interval(settings, nodes)
     if member.down is None:
         return settings.assumed_bytes_per_s * settings.report_intervals * interval
     return member.down * max(settings.queue_s, settings.report_intervals * interval)

@@ -106,7 +106,9 @@ class Reports:
         self.swarm.traffic.add(member.id, events)
         at_once = min(member.queued + len(events.chunks), self.swarm.settings.download_slots)
         self.swarm.speeds.sample(member, events, at_once, self.swarm.by_id)
-        rates.measure(member, now)
+        swarm = self.swarm
+        assumed = rates.assumed_interval(swarm.settings, len(swarm.members))
+        rates.measure(member, now, assumed)
         self.resize(member)
 
     def resize(self, member: Member) -> None:

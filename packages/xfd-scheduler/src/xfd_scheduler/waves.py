@@ -16,7 +16,11 @@ from xfd_scheduler import selection
 from xfd_scheduler.bits import positions, run_length
 from xfd_scheduler.columns import NOBODY, ORIGIN, key_of
 from xfd_scheduler.member import Member
+from xfd_scheduler.readers import Readers, by_zone, fan_out
 from xfd_scheduler.swarm import Swarm
+
+STRIDE = 7919
+"""A prime, so that turns of equal nodes visit all places."""
 
 
 class Waves:
@@ -26,6 +30,7 @@ class Waves:
         self.swarm = swarm
         self.settings = swarm.settings
         self.left = 0
+        self._readers = Readers(swarm)
         self._members_of_mask: tuple[int, list[int]] = (0, [])
         self._latest_priority = -(2**31)
 
@@ -85,12 +90,17 @@ class Waves:
         if not any(swarm.offering >> node & 1 for node in order):
             order = order[:1]
             takers = 1 << order[0]
-        readers = self._readers(order, first, count)
+        readers = self._readers.choose(order, first, count)
         if readers is None and count > 1:
             count = 1
-            readers = self._readers(order, first, count)
+            readers = self._readers.choose(order, first, count)
         if readers is None:
             return False
+        if self.settings.origin_policy == "once-per-zone":
+            # A zone whose reader has to wait comes later.
+            read_in = {swarm.members[node].zone for node in readers}
+            order = [node for node in order if swarm.members[node].zone in read_in]
+            takers &= sum(1 << node for node in order)
         below = [node for node in order if node not in readers]
         self._latest_priority = max(self._latest_priority, priorities[first])
         self._commit(first, count, takers, readers, *self._seated(readers, below))
@@ -99,83 +109,24 @@ class Waves:
     def _in_tree(self, takers: int) -> list[int]:
         members = self.swarm.members
         trusted = self.swarm.speeds.fast_ones_suffice
+        # Equal nodes change places from wave to wave, else the same ones would always sit below
+        # the same source: a node lets only so many orders wait for one source, and would take up
+        # later waves while it waits, each node others.
+        listed = self._listed(takers)
+        turn = self.swarm.launched * STRIDE % len(listed)
         return selection.order_in_tree(
-            self._listed(takers),
+            listed[turn:] + listed[:turn],
             lambda node: members[node].clock,
             (lambda node: members[node].speed_class) if trusted else (lambda _: 0),
         )
-
-    def _readers(self, order: Sequence[int], first: int, count: int) -> list[int] | None:
-        """Who reads the run from the origin, by the policy; None where too few may now."""
-        groups = self._by_zone(order)
-        if self.settings.origin_policy == "once-per-zone":
-            return self._one_each(groups, first, count)
-        copies = min(self.settings.origin_copies, len(order))
-        if copies == 1:
-            reader = self._reader(order, first, count)
-            return None if reader is None else [reader]
-        readers = self._one_each(groups[:copies], first, count)
-        rest = [node for node in order if readers is not None and node not in readers]
-        while readers is not None and len(readers) < copies:
-            reader = self._reader(rest, first, count)
-            if reader is None:
-                break
-            readers.append(reader)
-            rest.remove(reader)
-        return readers
-
-    def _one_each(
-        self, groups: Sequence[Sequence[int]], first: int, count: int
-    ) -> list[int] | None:
-        readers: list[int] = []
-        for group in groups:
-            reader = self._reader(group, first, count)
-            if reader is None:
-                return None
-            readers.append(reader)
-        return readers
-
-    def _by_zone(self, order: Sequence[int]) -> list[list[int]]:
-        """The nodes of each zone, in their order; zones by their first node's place."""
-        if len(self.swarm.zones) < 2:
-            return [list(order)]
-        zones: dict[str, list[int]] = {}
-        for node in order:
-            zones.setdefault(self.swarm.members[node].zone, []).append(node)
-        return list(zones.values())
-
-    def _reader(self, order: Sequence[int], chunk: int, count: int) -> int | None:
-        """The node that read least from the origin so far, of those that stand high in the tree,
-        or else of all; not the one that read this chunk the last time.
-        """
-        able = [node for node in order if self.swarm.offering >> node & 1] or list(order[:1])
-        top = able[: -(-len(order) // self._fan_out())]
-        for nodes in (top, able):
-            reader = self._least_read(nodes, chunk, count)
-            if reader is not None:
-                return reader
-        return None
-
-    def _least_read(self, nodes: Sequence[int], chunk: int, count: int) -> int | None:
-        swarm = self.swarm
-        before = swarm.last_reader.get(chunk)
-        best: int | None = None
-        least = 0
-        for node in nodes:
-            member = swarm.members[node]
-            if (best is None or member.reads < least) and swarm.may_read_origin(member, count):
-                if node == before and len(nodes) > 1:
-                    continue
-                best, least = node, member.reads
-        return best
 
     def _seated(self, readers: Sequence[int], order: Sequence[int]) -> tuple[list[int], list[int]]:
         """The other nodes, each after its source, and their sources."""
         if not self.settings.relay:
             line = [readers[0], *order]
             return list(order), [line[place] for place in selection.doubled(len(order))]
-        room = self._room_below(self._fan_out())
-        groups = self._by_zone(order)
+        room = self._room_below()
+        groups = by_zone(self.swarm, order)
         if len(groups) == 1:
             return list(order), selection.seats(readers, order, room)
         read_in = {self.swarm.members[node].zone for node in readers}
@@ -275,15 +226,11 @@ class Waves:
             self._members_of_mask = (mask, positions(mask))
         return self._members_of_mask[1]
 
-    def _fan_out(self) -> int:
-        """Few chunks in the swarm make a deep tree: one chunk goes through a binary one."""
-        chunks = len(self.swarm.catalog.sizes)
-        return min(self.settings.fan_out, self.settings.upload_slots, max(2, chunks))
-
-    def _room_below(self, fan_out: int) -> selection.FanOut:
+    def _room_below(self) -> selection.FanOut:
         swarm = self.swarm
         members = swarm.members
         launched = swarm.rarity.classes[0] ^ swarm.everything
+        most = fan_out(swarm)
 
         def room(node: int) -> int:
             member = members[node]
@@ -292,7 +239,7 @@ class Waves:
             if member.late and member.open & launched:
                 return 0  # it has much to catch up with, and so would everybody below it
             if not member.speed_class:
-                return fan_out
-            return round(fan_out * member.up_share)
+                return most
+            return round(most * member.up_share)
 
         return room

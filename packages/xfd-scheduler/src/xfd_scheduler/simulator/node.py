@@ -51,6 +51,7 @@ class SimNode:
         self.slots = len(flows)
         self.free = list(reversed(flows))
         self.queue: list[tuple[int, int, Errand]] = []
+        self.origin_queue: list[tuple[int, int, Errand]] = []
         self.parked: dict[int | None, list[tuple[int, int, Errand]]] = {}
         """Orders whose source lets as many wait as may wait for one."""
         self.ready: list[tuple[int, int, Errand]] = []
@@ -87,7 +88,7 @@ class SimNode:
                     rank = (order.priority, self.arrivals)
                     chunk = order.first_chunk + step
                     errand = Errand(order.first_order + step, chunk, source, self.index, rank)
-                    heapq.heappush(self.queue, (*rank, errand))
+                    self.queue_up(errand)
             elif isinstance(order, Cancel):
                 ids = range(order.first_order, order.first_order + order.count)
                 for errand in self.active.values():
@@ -101,18 +102,26 @@ class SimNode:
     def has_other_order(self, chunk: int) -> bool:
         """Whether an order for the chunk stands beside the one that is under way."""
         return chunk in self.behind or any(
-            one.chunk == chunk and one.order not in self.cancelled for _, _, one in self.queue
+            one.chunk == chunk and one.order not in self.cancelled
+            for queue in (self.queue, self.origin_queue, *self.parked.values())
+            for _, _, one in queue
         )
 
-    def queue_again(self, errand: Errand) -> None:
-        """An errand that stood behind another one has its old turn again."""
-        heapq.heappush(self.queue, (*errand.rank, errand))
+    def queue_up(self, errand: Errand) -> None:
+        """An errand waits for its turn, or has its old turn again after it stood behind another."""
+        queue = self.origin_queue if errand.source is None else self.queue
+        heapq.heappush(queue, (*errand.rank, errand))
 
     def next_errand(self) -> Errand | None:
         """The next order that still stands and whose source may let another one wait."""
         places = self.slots * PLACES_PER_SLOT
-        while self.queue or self._unpark(places):
-            entry = heapq.heappop(self.queue)
+        while True:
+            queue = self.origin_queue
+            if self.all_waiting < places and (self.queue or self._unpark()):
+                queue = min(queue, self.queue, key=_head)
+            if not queue:
+                return None
+            entry = heapq.heappop(queue)
             errand = entry[2]
             if errand.order in self.cancelled or errand.chunk in self.held:
                 continue
@@ -120,18 +129,13 @@ class SimNode:
                 self.behind.setdefault(errand.chunk, []).append(errand)
                 continue
             source = errand.source
-            if source is not None and (
-                self.all_waiting >= places or self.waiting.get(source, 0) >= self.slots
-            ):
+            if source is not None and self.waiting.get(source, 0) >= self.slots:
                 heapq.heappush(self.parked.setdefault(source, []), entry)
                 continue
             return errand
-        return None
 
-    def _unpark(self, places: int) -> bool:
+    def _unpark(self) -> bool:
         """Queues the first parked order of each source that there is a place for again."""
-        if self.all_waiting >= places:
-            return False
         for source, parked in list(self.parked.items()):
             if self.waiting.get(source, 0) < self.slots:
                 heapq.heappush(self.queue, heapq.heappop(parked))
@@ -156,3 +160,8 @@ class SimNode:
             heapq.heappush(self.queue, heapq.heappop(parked))
             if not parked:
                 del self.parked[errand.source]
+
+
+def _head(queue: list[tuple[int, int, Errand]]) -> tuple[float, int]:
+    """The rank of a queue's first order."""
+    return queue[0][:2] if queue else (float("inf"), 0)

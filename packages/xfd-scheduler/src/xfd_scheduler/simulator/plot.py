@@ -48,7 +48,8 @@ def _heat(axes: Axes, outcome: Outcome) -> None:
     cells, _, _ = np.histogram2d(
         chunks, times, bins=(rows, columns), range=((0, count), (0.0, outcome.elapsed_s))
     )
-    share = np.cumsum(cells, axis=1) / (scenario.nodes * count / rows)
+    in_row, _ = np.histogram(np.arange(count), bins=rows, range=(0, count))
+    share = np.cumsum(cells, axis=1) / (scenario.nodes * in_row[:, None])
     image = axes.imshow(
         share, aspect="auto", origin="lower", extent=(0, outcome.elapsed_s, 0, count), vmax=1.0
     )

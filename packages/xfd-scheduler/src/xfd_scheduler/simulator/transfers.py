@@ -232,7 +232,7 @@ class Transfers:
             fed = [self.by_flow[child] for child in self._give_slot(node, errand, whole=whole)]
         if not whole:
             for other in node.behind.pop(errand.chunk, ()):
-                node.queue_again(other)
+                node.queue_up(other)
         self._release_upload(errand)
         return fed
 

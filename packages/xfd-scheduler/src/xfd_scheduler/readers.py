@@ -1,0 +1,93 @@
+"""Who reads a run of chunks from the origin: one node, one in each zone, or a number of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xfd_scheduler.swarm import Swarm
+
+
+class Readers:
+    """Chooses readers by the policy, and by what each has read before."""
+
+    def __init__(self, swarm: Swarm) -> None:
+        self.swarm = swarm
+        self.settings = swarm.settings
+
+    def choose(self, order: Sequence[int], first: int, count: int) -> list[int] | None:
+        """Who reads the run from the origin, by the policy; None where too few may now."""
+        groups = by_zone(self.swarm, order)
+        if self.settings.origin_policy == "once-per-zone":
+            return self._one_each(groups, first, count)
+        copies = min(self.settings.origin_copies, len(order))
+        if copies == 1:
+            reader = self._reader(order, first, count)
+            return None if reader is None else [reader]
+        readers = self._one_each(groups[:copies], first, count)
+        rest = [node for node in order if readers is not None and node not in readers]
+        while readers is not None and len(readers) < copies:
+            reader = self._reader(rest, first, count)
+            if reader is None or not self._may_all_read([*readers, reader], count):
+                break
+            readers.append(reader)
+            rest.remove(reader)
+        return readers
+
+    def _one_each(
+        self, groups: Sequence[Sequence[int]], first: int, count: int
+    ) -> list[int] | None:
+        """A reader in each group, as far as all of them may read now; None for none at all."""
+        readers: list[int] = []
+        for group in groups:
+            reader = self._reader(group, first, count)
+            if reader is not None and self._may_all_read([*readers, reader], count):
+                readers.append(reader)
+        return readers or None
+
+    def _may_all_read(self, readers: Sequence[int], count: int) -> bool:
+        swarm = self.swarm
+        slots = self.settings.download_slots
+        orders = [swarm.members[node].origin_orders for node in readers]
+        more = sum(min(before + count, slots) - min(before, slots) for before in orders)
+        return len(readers) == 1 or swarm.origin_load + more <= self.settings.origin_slots
+
+    def _reader(self, order: Sequence[int], chunk: int, count: int) -> int | None:
+        """The node that read least from the origin so far, of those that stand high in the tree,
+        or else of all; not the one that read this chunk the last time.
+        """
+        able = [node for node in order if self.swarm.offering >> node & 1] or list(order[:1])
+        top = able[: -(-len(order) // fan_out(self.swarm))]
+        for nodes in (top, able):
+            reader = self._least_read(nodes, chunk, count)
+            if reader is not None:
+                return reader
+        return None
+
+    def _least_read(self, nodes: Sequence[int], chunk: int, count: int) -> int | None:
+        swarm = self.swarm
+        before = swarm.last_reader.get(chunk)
+        best: int | None = None
+        least = 0
+        for node in nodes:
+            member = swarm.members[node]
+            if (best is None or member.reads < least) and swarm.may_read_origin(member, count):
+                if node == before and len(nodes) > 1:
+                    continue
+                best, least = node, member.reads
+        return best
+
+
+def by_zone(swarm: Swarm, order: Sequence[int]) -> list[list[int]]:
+    """The nodes of each zone, in their order; zones by their first node's place."""
+    if len(swarm.zones) < 2:
+        return [list(order)]
+    zones: dict[str, list[int]] = {}
+    for node in order:
+        zones.setdefault(swarm.members[node].zone, []).append(node)
+    return list(zones.values())
+
+
+def fan_out(swarm: Swarm) -> int:
+    """Few chunks in the swarm make a deep tree: one chunk goes through a binary one."""
+    chunks = len(swarm.catalog.sizes)
+    return min(swarm.settings.fan_out, swarm.settings.upload_slots, max(2, chunks))
