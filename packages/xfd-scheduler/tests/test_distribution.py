@@ -184,3 +184,16 @@ def test_a_node_is_not_always_below_the_same_source() -> None:
     )
     assert sum(pairs.values()) == 299 * 400
     assert max(pairs.values()) <= 32
+
+
+def test_a_node_that_waits_for_the_origin_holds_up_nobody_who_wants_something_else(
+    told: Told,
+) -> None:
+    story = told(Story())
+    story.grow([300, *[20] * 8])
+    for place in range(9):
+        story.joins(f"n{place}", wants=(place,))
+    story.plan()
+    reads = [len(story.errands[node]) for node in story.errands]
+    assert len(reads) == 9
+    assert min(reads) == max(reads) > 0

@@ -194,6 +194,12 @@ class Columns:
         """The nodes of its zone, as a bit set; 0 where zones play no part."""
         return self.zones[member.zone] if len(self.zones) > 1 else 0
 
+    def origin_is_taken(self) -> bool:
+        """Whether no node at all may read the origin now."""
+        return self.origin_load >= self.settings.origin_slots or (
+            0 < self.origin_orders >= self.origin_window
+        )
+
     def may_read_origin(self, member: Member, count: int) -> bool:
         """Whether `count` more origin orders for this node keep within all limits."""
         if member.origin_orders and member.origin_orders + count > member.origin_window:

@@ -19,7 +19,9 @@ class Member:
         queued, queued_bytes: chunks it is ordered to fetch and has not reported.
         origin_orders: of these, from the origin.
         origin_window: how many it may have of these, see `rates.node_window`.
-        origin_pace: of its quickest stream from the origin, seconds per byte; 0 until there is one.
+        origin_pace: of its quickest stream from the origin lately, seconds per byte; 0 until there is
+            one.
+        worked_s: since its first report, silences left out.
         promised: orders of other nodes that name it as their source.
         clock: seconds of its uplink that all orders naming it took so far.
         late: it joined when chunks were on their way already.
@@ -78,6 +80,7 @@ class Member:
         "traits",
         "up_share",
         "wants",
+        "worked_s",
         "zone",
     )
 
@@ -116,6 +119,7 @@ class Member:
         self.longest_s = 0.0
         self.served_bytes = 0
         self.interval_s: float | None = None
+        self.worked_s = 0.0
         self.last_report: float | None = None
         self.last_seq: int | None = None
         self.strikes: set[int] = set()

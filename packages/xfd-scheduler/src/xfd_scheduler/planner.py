@@ -7,12 +7,16 @@ others after it.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from xfd_scheduler import rates
 from xfd_scheduler.filling import Filling
 from xfd_scheduler.swarm import Swarm
 from xfd_scheduler.waves import Waves
 
 PAIRS = 1024
+LOOKED_AT = 64
+"""Nodes that are looked at to tell how many sets of chunks are wanted."""
 
 
 class Planner:
@@ -27,7 +31,11 @@ class Planner:
         """Fills the outboxes. True: all was planned that can be; False: call again."""
         swarm = self.swarm
         swarm.origin_window = rates.swarm_window(
-            swarm.speeds, swarm.settings, len(swarm.members), swarm.catalog.mean_size
+            swarm.speeds,
+            swarm.settings,
+            len(swarm.members),
+            self._want_sets(),
+            swarm.catalog.mean_size,
         )
         self._wake(now)
         left = swarm.settings.assignments_per_plan
@@ -37,6 +45,12 @@ class Planner:
         left = self._filling.fill(left, now, only_dry=False)
         self._filling.end_game(now)
         return left > 0
+
+    def _want_sets(self) -> int:
+        """How many sets of chunks are wanted, about: 1 where all nodes want the same."""
+        members = self.swarm.members
+        sets = {member.wants for member in islice(members.values(), LOOKED_AT)}
+        return max(1, len(sets)) if len(sets) < LOOKED_AT else len(members)
 
     def _wake(self, now: float) -> None:
         swarm = self.swarm

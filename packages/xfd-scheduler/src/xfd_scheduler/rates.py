@@ -17,6 +17,8 @@ FADING = 0.9
 DRIFT = 0.05
 FIRST_READS = 4
 """Origin orders of a node that nothing is known of."""
+ALONE_S = 6.0
+"""Seconds of work after which nodes that did not join yet are not waited for any more."""
 GAIN = 2.0
 """How much more may be under way than the rates and delays seen ask for."""
 ROUND_TRIP = 2.0
@@ -39,6 +41,7 @@ def measure(member: Member, now: float, assumed_interval_s: float) -> None:
         # A node that has nothing to say is silent for longer, so the shortest time counts.
         before = member.interval_s or assumed_interval_s
         member.interval_s = min(now - last, (1 + DRIFT) * before)
+        member.worked_s += min(now - last, 1.0)
     member.last_report = now
     if member.measured_from is None:
         if not member.received_bytes:
@@ -60,32 +63,37 @@ def measure(member: Member, now: float, assumed_interval_s: float) -> None:
     member.longest_s = 0.0
 
 
-def node_window(member: Member, chunk_bytes: float) -> int:
+def node_window(member: Member, settings: SchedulerSettings, chunk_bytes: float) -> int:
     """Origin orders that one node may have at a time.
 
     Few at first: what is ordered cannot be given to nodes that join a moment later. Twice what is
     under way at the best rate and the shortest delay seen (their product is what fills the way; see
-    Cardwell et al., BBR, 2016), so it doubles for as long as more orders bring more bytes.
+    Cardwell et al., BBR, 2016), so it doubles for as long as more orders bring more bytes. The
+    streams of a node differ, and the shortest delay is that of a lucky one, which would close the
+    window again; so it is never less than a number that rises to the node's slots while it works.
     """
     if not member.origin_pace or member.down is None or member.interval_s is None:
         return FIRST_READS
     delay = member.origin_pace * chunk_bytes + ROUND_TRIP * member.interval_s
-    return max(FIRST_READS, math.ceil(GAIN * delay * member.down / chunk_bytes))
+    share = min(1.0, member.worked_s / ALONE_S)
+    least = FIRST_READS + share * max(0, settings.download_slots - FIRST_READS)
+    return max(int(least), math.ceil(GAIN * delay * member.down / chunk_bytes))
 
 
 def swarm_window(
-    speeds: Speeds, settings: SchedulerSettings, nodes: int, chunk_bytes: float
+    speeds: Speeds, settings: SchedulerSettings, nodes: int, want_sets: int, chunk_bytes: float
 ) -> int:
     """Origin orders that the swarm may have at a time.
 
-    All nodes receive what some node reads, so more chunks on their way than a node receives at once
-    would only slow each other down: as many as a node has slots, and what the fastest node
-    receives until the first bytes of new orders can be there, with the same gain.
+    All nodes that want the same receive what one of them reads, so more chunks on their way than a
+    node receives at once would only slow each other down: as many as a node has slots, and what the
+    fastest node receives until the first bytes of new orders can be there, with the same gain. And
+    this for each of the sets of chunks that are wanted.
     """
     interval = speeds.interval_s or assumed_interval(settings, nodes)
     rate = speeds.down or settings.assumed_bytes_per_s
     delay = speeds.origin_wait_s + ROUND_TRIP * interval
-    return settings.download_slots + math.ceil(GAIN * delay * rate / chunk_bytes)
+    return want_sets * (settings.download_slots + math.ceil(GAIN * delay * rate / chunk_bytes))
 
 
 def assumed_interval(settings: SchedulerSettings, nodes: int) -> float:

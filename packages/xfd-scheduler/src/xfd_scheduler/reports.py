@@ -115,7 +115,7 @@ class Reports:
         """After the node's rates changed."""
         swarm = self.swarm
         member.depth_bytes = rates.depth_bytes(member, swarm.settings, len(swarm.members))
-        member.origin_window = rates.node_window(member, swarm.catalog.mean_size)
+        member.origin_window = rates.node_window(member, swarm.settings, swarm.catalog.mean_size)
         swarm.update_room(member)
 
     def _as_expected(self, member: Member, events: PackedEvents) -> list[NodeEvent]:

@@ -35,6 +35,8 @@ SLOWLY = 0.05
 """Share of the newest measurement in a moving average."""
 USUAL_ORIGIN_WAIT_S = 0.05
 """What S3 takes to a first byte."""
+FORGETTING = 1.05
+"""By how much a node's quickest stream counts as slower with each one after it."""
 LEAST_SECONDS = 1e-4
 MOST = 0.5
 
@@ -86,7 +88,8 @@ class Speeds:
         mask = self.sampled
         for row in [row for row, chunk in enumerate(events.chunks) if not chunk & mask]:
             size = events.sizes[row]
-            if not size:
+            # Nothing was moved for a chunk that was found held: that says nothing of any link.
+            if not size or not events.transfer_seconds[row]:
                 continue
             took = max(events.transfer_seconds[row], LEAST_SECONDS)
             pace = math.log2(took / size) - streams
@@ -96,7 +99,8 @@ class Speeds:
             if events.sources[events.source_of[row]] is None:
                 waited = events.seconds[row] - events.transfer_seconds[row]
                 self.origin_wait_s += SLOWLY * (waited - self.origin_wait_s)
-                member.origin_pace = min(member.origin_pace or took / size, took / size)
+                lately = FORGETTING * member.origin_pace or took / size
+                member.origin_pace = min(lately, took / size)
         self._until_next -= 1
         if self._until_next <= 0:
             self._compare(peers)

@@ -51,22 +51,40 @@ class Waves:
             if chunk < 0 or not self._is_urgent(chunk):
                 break
             if not self._wave(chunk, swarm.open_on[chunk]):
-                return self.left
+                break
+        # Who has to wait for the origin, with all who want what he wants; others go on.
+        waiting = 0
         for index in positions(swarm.dry & swarm.hungry):
-            while (swarm.dry >> index) & 1 and self.left > 0:
+            while ((swarm.dry & ~waiting) >> index) & 1 and self.left > 0:
                 chunk = swarm.rarity.rarest(swarm.members[index].open & unborn[0], priorities)
                 if chunk < 0:
                     break
+                takers = swarm.open_on[chunk]
                 if not self._wave(chunk, swarm.soft):
-                    return self.left
-        while self.left > 0 and (mask := unborn[0] & swarm.wanted):
+                    if swarm.origin_is_taken():
+                        return self.left
+                    waiting |= takers
+        waiting = 0
+        while self.left > 0 and (mask := self._unborn_beside(waiting)):
             chunk = swarm.rarity.rarest(mask, priorities)
             wanting = swarm.open_on[chunk]
-            if 2 * (wanting & swarm.roomy).bit_count() < wanting.bit_count():
-                break
-            if not self._wave(chunk, swarm.soft):
-                break
+            has_room = 2 * (wanting & swarm.roomy).bit_count() >= wanting.bit_count()
+            if not has_room or not self._wave(chunk, swarm.soft):
+                if swarm.origin_is_taken():
+                    break
+                waiting |= wanting
         return self.left
+
+    def _unborn_beside(self, waiting: int) -> int:
+        """Unborn chunks that somebody wants who does not wait; bit set. All, where nobody waits."""
+        swarm = self.swarm
+        unborn = swarm.rarity.classes[0] & swarm.wanted
+        if not waiting:
+            return unborn
+        for index in positions(swarm.roomy & swarm.hungry & ~waiting):
+            if mine := unborn & swarm.members[index].open:
+                return mine
+        return 0
 
     def _is_urgent(self, chunk: int) -> bool:
         return self.swarm.catalog.priorities[chunk] < self._latest_priority
