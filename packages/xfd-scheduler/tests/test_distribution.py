@@ -184,3 +184,15 @@ def test_a_node_is_not_always_below_the_same_source() -> None:
     )
     assert sum(pairs.values()) == 299 * 400
     assert max(pairs.values()) <= 32
+
+
+def test_the_one_node_that_reports_is_not_given_all_origin_reads(told: Told) -> None:
+    story = told(Story.of_nodes(4, chunks=400))
+    for _ in range(12):
+        story.plan()
+        story.holds("n0")
+        story.now += 0.01
+    story.plan()
+    mine = [one for one in story.errands["n0"].values() if one.source is None]
+    window = story.scheduler._swarm.origin_window
+    assert len(mine) <= max(4, window // 2)
