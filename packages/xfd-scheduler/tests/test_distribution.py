@@ -197,3 +197,15 @@ def test_a_node_that_waits_for_the_origin_holds_up_nobody_who_wants_something_el
     reads = [len(story.errands[node]) for node in story.errands]
     assert len(reads) == 9
     assert min(reads) == max(reads) > 0
+
+
+def test_the_one_node_that_reports_is_not_given_all_origin_reads(told: Told) -> None:
+    story = told(Story.of_nodes(4, chunks=400))
+    for _ in range(12):
+        story.plan()
+        story.holds("n0")
+        story.now += 0.01
+    story.plan()
+    mine = [one for one in story.errands["n0"].values() if one.source is None]
+    window = story.scheduler._swarm.origin_window
+    assert len(mine) <= max(4, window // 2)

@@ -39,6 +39,8 @@ LAUNCHES = 2**20
 OWN_PRIORITIES = 2047
 LEAST_QUEUE = 4
 PROMISES = 2
+FIRST_READS = 4
+"""Origin orders of a node that nothing is known of."""
 RUNS_IN_FLIGHT = 16
 LARGE_SWARM = 256
 """Nodes from which on runs are twice as long: a plan costs half, and there are chunks enough."""
@@ -202,7 +204,8 @@ class Columns:
 
     def may_read_origin(self, member: Member, count: int) -> bool:
         """Whether `count` more origin orders for this node keep within all limits."""
-        if member.origin_orders and member.origin_orders + count > member.origin_window:
+        share = max(FIRST_READS, 2 * self.origin_window // max(1, len(self.members)))
+        if member.origin_orders and member.origin_orders + count > min(member.origin_window, share):
             return False
         if self.origin_orders and self.origin_orders + count > self.origin_window:
             return False

@@ -19,8 +19,7 @@ class Member:
         queued, queued_bytes: chunks it is ordered to fetch and has not reported.
         origin_orders: of these, from the origin.
         origin_window: how many it may have of these, see `rates.node_window`.
-        origin_pace: of its quickest stream from the origin lately, seconds per byte; 0 until there is
-            one.
+        origin_pace: of its quickest stream from the origin lately, seconds per byte; 0 at first.
         worked_s: since its first report, silences left out.
         promised: orders of other nodes that name it as their source.
         clock: seconds of its uplink that all orders naming it took so far.

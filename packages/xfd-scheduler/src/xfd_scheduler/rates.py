@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from xfd_scheduler.columns import FIRST_READS
 from xfd_scheduler.member import Member
 from xfd_scheduler.settings import SchedulerSettings
 from xfd_scheduler.speeds import Speeds
@@ -15,9 +16,7 @@ INTERVALS = 4
 FADING = 0.9
 """What is left of the highest rate seen, with each rate taken."""
 DRIFT = 0.05
-FIRST_READS = 4
-"""Origin orders of a node that nothing is known of."""
-ALONE_S = 6.0
+ALONE_S = 25.0
 """Seconds of work after which nodes that did not join yet are not waited for any more."""
 GAIN = 2.0
 """How much more may be under way than the rates and delays seen ask for."""

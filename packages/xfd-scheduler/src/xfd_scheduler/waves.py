@@ -14,7 +14,7 @@ from xfd_api.ids import ChunkIndex, OrderId
 from xfd_api.orders import Fetch
 from xfd_scheduler import selection
 from xfd_scheduler.bits import positions, run_length
-from xfd_scheduler.columns import NOBODY, ORIGIN, key_of
+from xfd_scheduler.columns import LARGE_SWARM, NOBODY, ORIGIN, key_of
 from xfd_scheduler.member import Member
 from xfd_scheduler.readers import Readers, by_zone, fan_out
 from xfd_scheduler.swarm import Swarm
@@ -131,7 +131,7 @@ class Waves:
         # the same source: a node lets only so many orders wait for one source, and would take up
         # later waves while it waits, each node others.
         listed = self._listed(takers)
-        turn = self.swarm.launched * STRIDE % len(listed)
+        turn = self.swarm.launched * STRIDE % len(listed) if len(listed) >= LARGE_SWARM else 0
         return selection.order_in_tree(
             listed[turn:] + listed[:turn],
             lambda node: members[node].clock,
