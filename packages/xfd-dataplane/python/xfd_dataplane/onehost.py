@@ -58,6 +58,7 @@ class OneHost:
         self._held: set[ChunkIndex] = set()
         self._ordered: set[ChunkIndex] = set()
         self._failures: dict[ChunkIndex, int] = {}
+        self._silences: dict[ChunkIndex, int] = {}
         self._resting: list[tuple[float, ChunkIndex]] = []
         self._suspected: set[ObjectIndex] = set()
         self._suspects: list[ChunkIndex] = []
@@ -132,12 +133,15 @@ class OneHost:
 
     def _order_failed(self, event: OrderFailed, now: float) -> None:
         failures = self._failures.get(event.chunk, 0) + 1
+        silences = self._silences.get(event.chunk, 0)
         hopeless = event.final or isinstance(event.error, ObjectChangedError)
         is_silent = isinstance(event.error, OriginTimeoutError)
-        if hopeless or failures >= (SILENT_ORDERS if is_silent else ORDER_ATTEMPTS):
+        silences += is_silent
+        if hopeless or silences >= SILENT_ORDERS or failures >= ORDER_ATTEMPTS:
             self._fail(event.error)
             return
         self._failures[event.chunk] = failures
+        self._silences[event.chunk] = silences
         rest = min(FIRST_REST_S * 2 ** (failures - 1), LONGEST_REST_S)
         rest *= self._random.uniform(0.5, 1.0)
         heapq.heappush(self._resting, (now + max(rest, event.retry_after_s or 0.0), event.chunk))

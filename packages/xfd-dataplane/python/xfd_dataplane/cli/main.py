@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -33,8 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # by one: both take longer than many a download.
     gc.disable()
     code = _run(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        # What could still fail here was told before; a closed stream is None.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
     os._exit(code)
 
 

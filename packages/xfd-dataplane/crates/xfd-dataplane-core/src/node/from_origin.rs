@@ -42,7 +42,10 @@ impl Work<'_> {
         times: &mut Times,
     ) -> Outcome<()> {
         let object = self.object(span)?;
-        let _budget = self.budget(span.length.min(BODY_BYTES)).await?;
+        let budget = match lane.budget.take() {
+            Some(budget) => budget,
+            None => self.budget(span.length.min(BODY_BYTES)).await?,
+        };
         let mut retry = self.retry();
         while lease.position() < span.length {
             let before = lease.position();
@@ -53,6 +56,7 @@ impl Work<'_> {
             self.pause(&mut retry, error, lease.position() - before)
                 .await?;
         }
+        lane.keep_budget(budget);
         Ok(())
     }
 

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::decides::queue::{Entry, Key};
@@ -30,6 +31,9 @@ pub(crate) struct Lane {
     /// Where the last of them ends in the object; None without any.
     end: Option<u64>,
     body: Option<OpenBody>,
+    /// The body's share of the byte budget, from its first chunk to its last: who holds the origin's
+    /// turn and asks for budget would wait for those who hold budget and ask for a turn.
+    pub(crate) budget: Option<OwnedSemaphorePermit>,
 }
 
 /// A body that has not come to its end.
@@ -54,6 +58,7 @@ impl Lane {
     /// The lane ends; the orders that were not begun.
     pub(crate) fn end(&mut self) -> VecDeque<Entry> {
         self.body = None;
+        self.budget = None;
         self.end = None;
         std::mem::take(&mut self.rest)
     }
@@ -72,6 +77,11 @@ impl Lane {
     /// Keeps a body for the next order.
     pub(crate) fn keep(&mut self, body: OpenBody) {
         self.body = Some(body);
+    }
+
+    /// Keeps the budget of a body that was kept.
+    pub(crate) fn keep_budget(&mut self, budget: OwnedSemaphorePermit) {
+        self.budget = self.body.is_some().then_some(budget);
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::account::Inner;
-use super::slot::Slot;
+use super::slot::{Slot, locked};
+use crate::error::{Error, Result};
 use crate::model::{ChunkIndex, Durability};
 
 /// Bytes of one object that are let gather before they are synced: few syncs, and a short last one.
@@ -11,11 +12,12 @@ const GATHERED: u64 = 32 << 20;
 
 /// A part file that is worth a sync. While it lives, its object is given no other one.
 pub struct Unsynced {
+    inner: Arc<Inner>,
     slot: Arc<Slot>,
 }
 
 /// See [`super::Store::unsynced`].
-pub(crate) fn unsynced(inner: &Inner, chunk: ChunkIndex) -> Option<Unsynced> {
+pub(crate) fn unsynced(inner: &Arc<Inner>, chunk: ChunkIndex) -> Option<Unsynced> {
     if inner.options.durability != Durability::Object {
         return None;
     }
@@ -36,16 +38,32 @@ pub(crate) fn unsynced(inner: &Inner, chunk: ChunkIndex) -> Option<Unsynced> {
     facts.unsynced = 0;
     facts.is_syncing = true;
     drop(facts);
-    Some(Unsynced { slot })
+    Some(Unsynced {
+        inner: inner.clone(),
+        slot,
+    })
 }
 
 impl Unsynced {
-    /// Blocking. What fails here fails again when the object lands, and is told then.
+    /// Blocking. A failure is kept for when the object lands.
     pub fn sync(self) {
-        if let Ok(handle) = self.slot.open_for_reading() {
-            handle.file().sync_data().ok();
-        }
+        sync(&self.inner, &self.slot).ok();
     }
+}
+
+/// Syncs an object's bytes. Once a sync has failed, every later one fails with the same error: the
+/// kernel tells of a failed write once, and takes the pages for clean from then on.
+pub(crate) fn sync(inner: &Inner, slot: &Slot) -> Result<()> {
+    let mut failure = locked(&slot.sync_failure);
+    if let Some(error) = &*failure {
+        return Err(error.clone());
+    }
+    let synced = slot.open_for_reading().and_then(|handle| {
+        let path = slot.part_path();
+        let failed = |error| Error::of_path(&error, "sync the part file", &path);
+        inner.disk.sync(handle.file()).map_err(failed)
+    });
+    synced.inspect_err(|error| *failure = Some(error.clone()))
 }
 
 impl Drop for Unsynced {

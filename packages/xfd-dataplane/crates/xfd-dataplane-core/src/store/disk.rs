@@ -27,6 +27,14 @@ pub trait Disk: Send + Sync {
     /// What the file system says.
     fn room(&self, folder: &Path) -> io::Result<Room>;
 
+    /// Writes out the bytes of one file.
+    ///
+    /// # Errors
+    /// What the file system says. It says so once: who asks again is told that all is well.
+    fn sync(&self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+
     /// Writes out everything that a file system has not yet, other programs' files included.
     ///
     /// # Errors

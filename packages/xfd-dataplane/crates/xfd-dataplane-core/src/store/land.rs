@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::account::Inner;
+use super::behind;
 use super::checks;
 use super::disk::{open_part, sync_folder};
 use super::paths::{on_disk, remove};
@@ -69,7 +70,7 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
         Ok(())
     });
     if synced_by_file {
-        let mut synced = sync_each(&ready).into_iter();
+        let mut synced = sync_each(inner, &ready).into_iter();
         ready = keep(ready, &mut |_| synced.next().unwrap_or(Ok(())));
     } else {
         let synced = devices.values().try_for_each(|file| {
@@ -78,7 +79,10 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
                 .sync_all_of(file)
                 .map_err(|error| Error::of_path(&error, "sync the file system", ""))
         });
-        ready = keep(ready, &mut |_| synced.clone());
+        ready = keep(ready, &mut |one| {
+            let failed_before = locked(&one.slot.sync_failure).clone();
+            failed_before.map_or_else(|| synced.clone(), Err)
+        });
     }
     let recorded = record(&mut ready);
     ready = keep(ready, &mut |one| match &recorded {
@@ -182,11 +186,8 @@ pub(crate) fn compare_combined(slot: &Slot) -> Result<()> {
 }
 
 /// Syncs the bytes of each part file.
-fn sync_each(ready: &[Ready]) -> Vec<Result<()>> {
-    let sync = |one: &Ready| {
-        let failed = |error: std::io::Error| unfinished(&error, &one.slot.part_path());
-        open(&one.slot)?.sync_data().map_err(failed)
-    };
+fn sync_each(inner: &Inner, ready: &[Ready]) -> Vec<Result<()>> {
+    let sync = |one: &Ready| behind::sync(inner, &one.slot);
     if let [one] = ready {
         return vec![sync(one)];
     }

@@ -85,6 +85,8 @@ pub(crate) struct Slot {
     pub(crate) manifest: Option<Arc<Mutex<Manifest>>>,
     /// Open only while somebody writes it, so that thousands of objects need no descriptor each.
     part: Mutex<Weak<Part>>,
+    /// Held while its bytes are synced; what went wrong with that, see [`super::behind`].
+    pub(crate) sync_failure: Mutex<Option<Error>>,
     facts: Mutex<Facts>,
 }
 
@@ -95,6 +97,7 @@ impl Slot {
             object,
             manifest,
             part: Mutex::default(),
+            sync_failure: Mutex::default(),
             facts: Mutex::new(Facts {
                 whereabouts: Whereabouts::Part,
                 sums: BTreeMap::new(),
@@ -240,6 +243,7 @@ impl Slot {
     /// Starts over where there is no part file and no journal.
     pub(crate) fn forget_part(&self) {
         *locked(&self.part) = Weak::new();
+        *locked(&self.sync_failure) = None;
         let mut facts = self.facts();
         facts.preallocated = false;
         facts.begun_anew += 1;
