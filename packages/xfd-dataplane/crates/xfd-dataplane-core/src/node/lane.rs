@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::decides::queue::{Entry, Key};
-use crate::model::{ObjectIndex, Source};
+use crate::model::{NodeSettings, ObjectIndex, Source};
 use crate::node::orders::Begin;
 use crate::node::origins::Turn;
 use crate::node::shared::Shared;
@@ -77,7 +77,9 @@ impl Lane {
 
 impl Shared {
     /// The lane of an order that has just begun. Archives that are unpacked behind their download
-    /// have none: their bytes are wanted in order, from many connections.
+    /// have none: their bytes are wanted in order, from many connections. Nor has anything under a
+    /// rate limit: a body then runs ahead of its chunk into the sockets' buffers, as far as its GET
+    /// goes, and what is in there when the process is killed has to be fetched again.
     pub(crate) fn lane(&self, swarm: &Swarm, first: &Entry) -> Lane {
         let span = |chunk| {
             let chunk = swarm.store.chunk(chunk)?;
@@ -89,7 +91,16 @@ impl Shared {
             return lane;
         };
         let object = swarm.store.object(begun.object);
-        if first.source != Source::Origin || object.is_none_or(|object| object.unpack.is_some()) {
+        let NodeSettings {
+            origin_bytes_per_s,
+            download_bytes_per_s,
+            ..
+        } = &self.settings;
+        if first.source != Source::Origin
+            || object.is_none_or(|object| object.unpack.is_some())
+            || origin_bytes_per_s.is_some()
+            || download_bytes_per_s.is_some()
+        {
             return lane;
         }
         // Where the object's next chunks end.
