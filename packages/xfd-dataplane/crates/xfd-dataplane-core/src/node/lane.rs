@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::decides::queue::{Entry, Key};
-use crate::model::{ObjectIndex, Source};
+use crate::model::{NodeSettings, ObjectIndex, Source};
 use crate::node::orders::Begin;
 use crate::node::origins::Turn;
 use crate::node::shared::Shared;
@@ -97,16 +97,20 @@ impl Shared {
             Some(span)
         };
         let mut lane = Lane::default();
-        if self.settings.origin_bytes_per_s.is_some()
-            || self.settings.download_bytes_per_s.is_some()
-        {
-            return lane;
-        }
         let Some(begun) = span(first.chunk) else {
             return lane;
         };
         let object = swarm.store.object(begun.object);
-        if first.source != Source::Origin || object.is_none_or(|object| object.unpack.is_some()) {
+        let NodeSettings {
+            origin_bytes_per_s,
+            download_bytes_per_s,
+            ..
+        } = &self.settings;
+        if first.source != Source::Origin
+            || object.is_none_or(|object| object.unpack.is_some())
+            || origin_bytes_per_s.is_some()
+            || download_bytes_per_s.is_some()
+        {
             return lane;
         }
         // Where the object's next chunks end.

@@ -1,6 +1,7 @@
 //! Neighbouring chunks that one GET brings are orders of their own all the same.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use xfd_dataplane_core::crc::crc64;
 use xfd_dataplane_core::model::{NodeSettings, Order, Source};
@@ -17,12 +18,16 @@ fn one_slot() -> NodeSettings {
     }
 }
 
-/// Slow enough for orders that come while a lane runs.
-fn slow() -> NodeSettings {
-    NodeSettings {
-        origin_bytes_per_s: Some(16 * MIB as u64),
+/// The first body stops in its second chunk, so that orders may come while the lane runs.
+fn stalled() -> Story {
+    let settings = NodeSettings {
+        read_timeout: Duration::from_secs(1),
         ..one_slot()
-    }
+    };
+    let mut story = Story::new(settings, Some(Script::StallAfter(MIB as u64 + 5)));
+    story.host.submit(vec![all()]);
+    story.host.until("it runs", |events| held(events) == [0]);
+    story
 }
 
 struct Story {
@@ -101,9 +106,7 @@ fn a_bad_chunk_fails_alone() {
 
 #[test]
 fn an_order_that_is_cancelled_leaves_the_others() {
-    let mut story = Story::new(slow(), None);
-    story.host.submit(vec![all()]);
-    story.host.until("it runs", |events| held(events) == [0]);
+    let mut story = stalled();
     story.host.submit(vec![Order::Cancel {
         first_order: 4,
         count: 2,
@@ -118,9 +121,7 @@ fn an_order_that_is_cancelled_leaves_the_others() {
 
 #[test]
 fn a_more_urgent_order_does_not_wait_for_the_lane() {
-    let mut story = Story::new(slow(), None);
-    story.host.submit(vec![all()]);
-    story.host.until("it runs", |events| held(events) == [0]);
+    let mut story = stalled();
     story.host.submit(vec![Order::Fetch {
         first_order: 20,
         first_chunk: 7,
@@ -139,9 +140,19 @@ fn a_more_urgent_order_does_not_wait_for_the_lane() {
 
 #[test]
 fn leaving_ends_a_lane() {
-    let mut story = Story::new(slow(), None);
-    story.host.submit(vec![all()]);
-    story.host.until("it runs", |events| held(events) == [0]);
+    let story = stalled();
     story.host.node.leave(crate::support::SWARM).unwrap();
     assert!(story.host.path(".big.xfd-part").exists());
+}
+
+#[test]
+fn under_a_rate_limit_no_request_goes_beyond_its_chunk() {
+    let settings = NodeSettings {
+        download_bytes_per_s: Some(64 * MIB as u64),
+        ..one_slot()
+    };
+    let mut story = Story::new(settings, None);
+    story.host.submit(vec![all()]);
+    story.lands();
+    assert_eq!(story.origin.asked().len(), CHUNKS as usize);
 }

@@ -1,7 +1,13 @@
 //! What has arrived is synced while more arrives.
 
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use xfd_dataplane_core::model::Durability;
-use xfd_dataplane_core::store::{Store, StoreOptions};
+use xfd_dataplane_core::store::{Disk, Room, StatVfs, Store, StoreOptions};
 
 use crate::support::{Place, content, cut, fill, object, options};
 
@@ -44,4 +50,41 @@ fn nothing_is_synced_where_nothing_is_to_be_durable() {
         fill(&store, chunk, &bytes);
         assert!(store.unsynced(chunk).is_none());
     }
+}
+
+/// A disk that could not write some pages, and says so once, as the kernel does.
+#[derive(Default)]
+struct Failing {
+    told: AtomicBool,
+}
+
+impl Disk for Failing {
+    fn room(&self, folder: &Path) -> io::Result<Room> {
+        StatVfs.room(folder)
+    }
+
+    fn sync(&self, _: &File) -> io::Result<()> {
+        match self.told.swap(true, Ordering::SeqCst) {
+            true => Ok(()),
+            false => Err(io::Error::from_raw_os_error(5)),
+        }
+    }
+}
+
+#[test]
+fn what_could_not_be_written_does_not_land() {
+    let place = Place::new();
+    let store = Store::with_disk(options("node-a"), Arc::new(Failing::default()));
+    let path = place.path("a");
+    store
+        .extend(cut(vec![object(0, path.clone(), 2 * CHUNK)], CHUNK as u64))
+        .unwrap();
+    let bytes = content(CHUNK, 1);
+    fill(&store, 0, &bytes);
+    fill(&store, 1, &bytes);
+    assert!(store.unsynced(0).is_none());
+    store.unsynced(1).unwrap().sync();
+    let error = store.land(0).unwrap_err();
+    assert!(error.to_string().contains("sync"), "{error}");
+    assert!(!path.exists());
 }
