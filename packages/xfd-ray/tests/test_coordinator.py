@@ -368,3 +368,19 @@ async def test_selected_nodes_only():
     assert list(cluster.planes) == ["n1"]
     await coordinator.attach(lease("m", "big", nodes=["n7"]))
     assert isinstance((await over(coordinator, "m")).error, NoNodesError)
+
+
+@story
+async def test_what_is_given_back_while_a_node_looks_is_not_fetched():
+    cluster = LocalCluster(1, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("keeps", "small"))
+    await over(coordinator, "keeps")
+    cluster.worker_of("n0").slow["extend"] = 0.2
+    await coordinator.attach(lease("goes", "big"))
+    await until(lambda: cluster.worker_of("n0").calls.count("extend") == 2)
+    await coordinator.detach("goes")
+    await coordinator.attach(lease("stays", "other"))
+    assert (await over(coordinator, "stays")).report is not None
+    assert cluster.origin.read_bytes == 100 + 2 * MIB
+    assert "out/big" not in cluster.planes["n0"].destinations()

@@ -222,9 +222,11 @@ class RayCoordinator:
 
     def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:
         """See `Coordinator`, as for all that follow."""
-        waking = wake(request.selector) if self._is_first else None
+        # A coordinator that was there may be of other packages, and says so only if it is asked as
+        # it always was.
+        waking = (wake(request.selector),) if self._is_first else ()
         self._is_first = False
-        status: LeaseStatus = self._call("attach", timeout_s, request, waking)
+        status: LeaseStatus = self._call("attach", timeout_s, request, *waking)
         return status
 
     def watch(self, lease_id: str, wait_s: float, timeout_s: float) -> LeaseStatus:

@@ -121,8 +121,9 @@ class Coordinator:
         now = self._now()
         for lease_id, known in list(self._leases.items()):
             if now - known[0].renewed > self._lease_ttl_s:
+                if self._leases.pop(lease_id, None) is None:
+                    continue  # It was given back while another one was taken off.
                 self._log.warning(events.LEASE_EXPIRED, lease=lease_id)
-                del self._leases[lease_id]
                 await self._take_off(*known)
         if self._leases:
             live = await self._cluster.live_nodes()

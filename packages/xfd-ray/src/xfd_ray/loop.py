@@ -23,7 +23,7 @@ from typing import Protocol
 from xfd_api.chunks import Catalog
 from xfd_api.errors import NodeLostError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex
-from xfd_api.orders import Order
+from xfd_api.orders import Order, Release
 from xfd_api.reports import Inventory, NodeReport
 from xfd_ray.conversation import Conversation, Reach
 from xfd_ray.failures import as_xfd_error
@@ -101,6 +101,7 @@ class SchedulingLoop:
         self._failures_told: set[tuple[NodeId, ObjectIndex]] = set()
         self._planning = Planning(scheduler, self._clock, self._give, self._broke)
         self._tell = self._planning.tell
+        self._released: set[ObjectIndex] = set()
         self._looking = 0
         self._looked = asyncio.Event()
 
@@ -154,7 +155,8 @@ class SchedulingLoop:
             member.wants.put_nowait((part, tuple(objects), 0))
 
     def release(self, objects: Sequence[ObjectIndex]) -> None:
-        """Nobody wants these objects any more."""
+        """Nobody wants these objects any more. Their indexes are never used again."""
+        self._released.update(objects)
         self._tell(Released(tuple(objects)))
 
     def landed(self, node: NodeId) -> int:
@@ -179,6 +181,9 @@ class SchedulingLoop:
     async def _extend(self, member: _Member) -> None:
         while True:
             part, objects, looks = await member.wants.get()
+            objects = self._still_wanted(objects)
+            if not objects:
+                continue
             part = part.only(objects)
             try:
                 whole = await self._look(member.id, part)
@@ -187,6 +192,10 @@ class SchedulingLoop:
             except XfdError as error:
                 self._watcher.failed(member.id, objects, error.at_node(member.id))
                 continue
+            if gone := tuple(index for index in objects if index in self._released):
+                # Given back while the node looked, and claimed by that.
+                member.talk.give((Release(gone),))
+                objects = self._still_wanted(objects)
             inventory = inventory_of(part.catalog, whole, objects)
             if len(inventory.landed) < len(objects):
                 await self._others_have_looked()
@@ -196,6 +205,9 @@ class SchedulingLoop:
             if busy:
                 delay = LOOK_AGAIN_S[min(looks, len(LOOK_AGAIN_S) - 1)]
                 self._loop.call_later(delay, self._look_again, member, part, busy, looks + 1)
+
+    def _still_wanted(self, objects: tuple[ObjectIndex, ...]) -> tuple[ObjectIndex, ...]:
+        return tuple(index for index in objects if index not in self._released)
 
     async def _look(self, node: NodeId, part: Part) -> Inventory:
         self._looking += 1

@@ -241,7 +241,8 @@ class Session:
                     asked = (lease.request.lookups, lease.request.stores)
                     return up[0], await worker.find_objects(*asked)
                 except NodeLostError as error:
-                    self._loop.remove_node(up[0], error)
+                    if self._swarm.member(up[0]) is worker:  # Another one may be there by now.
+                        self._loop.remove_node(up[0], error)
                     continue
             refusals = {node.id: self._restarts.refusal(node.id) for node in chosen}
             hopeful = [n for n in chosen if n.id in self._live and refusals[n.id] is None]
