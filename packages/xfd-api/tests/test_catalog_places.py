@@ -141,3 +141,10 @@ def test_a_key_that_only_looks_like_a_kept_file_is_taken() -> None:
     catalog = build_catalog([prefix_lookup("p")], [[found("p/.w.xfd-part"), found("p/v")]])
 
     assert len(catalog.objects) == 2
+
+
+@pytest.mark.parametrize("tree", ["/d/a.zip", "/d"])
+def test_an_archive_does_not_lie_where_it_is_unpacked(tree: str) -> None:
+    with pytest.raises(DestinationConflictError, match="lies where it is to be unpacked") as caught:
+        build_catalog([archive_lookup("a.zip", tree)], [[found("a.zip", 10)]])
+    assert caught.value.path == tree

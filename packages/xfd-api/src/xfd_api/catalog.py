@@ -139,6 +139,14 @@ def refuse_conflicts(objects: Sequence[CatalogObject]) -> None:
     """
     owner: dict[str, CatalogObject] = {}
     for item in objects:
+        tree = item.unpack
+        if tree is not None and f"{item.destination}/".startswith(f"{tree.destination}/"):
+            raise DestinationConflictError(
+                "The archive lies where it is to be unpacked, and the tree replaces what is there",
+                object=item.found.key,
+                path=tree.destination,
+                remedy="Unpack into another folder",
+            )
         for place in _places(item):
             if (other := owner.setdefault(place, item)) is not item:
                 raise _conflict(place, other, item)
