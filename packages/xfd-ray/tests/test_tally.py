@@ -55,6 +55,15 @@ def test_bytes_are_booked_where_they_came_from_and_went_to(tally):
     assert progress_of(tally, 12.0).done_bytes == 2 * total
 
 
+def test_an_order_for_a_chunk_that_is_here_moves_nothing(tally):
+    nothing(tally, A, B)
+    tally.held(A, came(0, None), 12.0)
+    tally.held(B, came(0, A), 13.0)
+    again = ChunkHeld(OrderId(9), ChunkIndex(0), 1, A, MIB, 0.1, 0.0)
+    tally.held(B, again, 13.0)
+    assert (tally.nodes[B].peer_bytes, tally.nodes[A].served_bytes) == (MIB, MIB)
+
+
 def test_what_was_there_is_not_missing(tally):
     whole = Inventory(
         held=(HeldRun(ChunkIndex(0), (1, 1, 1)),), landed=(BIG,), cached_bytes=3 * MIB

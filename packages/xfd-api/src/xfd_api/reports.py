@@ -54,7 +54,8 @@ class ChunkHeld:
         crc: CRC-64/NVME of the chunk's bytes.
         source: where it came from; None is the origin.
         seconds: from the first request for it to its verification, waiting included.
-        transfer_seconds: from its first byte to its last.
+        transfer_seconds: from its first byte to its last; 0 where it was here already, and nothing
+            was moved for the order.
     """
 
     order: OrderId

@@ -133,7 +133,7 @@ class NodeMetrics:
     def observe(self, events: Sequence[NodeEvent]) -> None:
         """Counts the transfers among the events."""
         for event in events:
-            if isinstance(event, ChunkHeld):
+            if isinstance(event, ChunkHeld) and event.transfer_seconds:
                 source = "origin" if event.source is None else "peer"
                 self._seconds.labels(source).observe(event.transfer_seconds)
 

@@ -130,6 +130,8 @@ class LeaseTally:
         tally = self.nodes.get(node)
         if chunk is None or tally is None:
             return
+        if not event.transfer_seconds:
+            return  # It was here already: an order that was moved to another source, for example.
         tally.down.add(now, event.transfer_seconds, event.size)
         if event.source is None:
             tally.origin_bytes += event.size

@@ -89,7 +89,8 @@ impl Shared {
     /// The lane of an order that has just begun. Archives that are unpacked behind their download
     /// have none: their bytes are wanted in order, from many connections. Nor is there one under a
     /// limit on the rate: the sockets would fill up with bytes that nobody has verified, and a
-    /// process that is killed would lose them all.
+    /// process that is killed would lose them all. Nor in the company of peers: a more urgent order
+    /// ends a lane, and what the store has sent by then has left it for nothing.
     pub(crate) fn lane(&self, swarm: &Swarm, first: &Entry) -> Lane {
         let span = |chunk| {
             let chunk = swarm.store.chunk(chunk)?;
@@ -107,6 +108,7 @@ impl Shared {
             ..
         } = &self.settings;
         if first.source != Source::Origin
+            || !swarm.is_alone()
             || object.is_none_or(|object| object.unpack.is_some())
             || origin_bytes_per_s.is_some()
             || download_bytes_per_s.is_some()

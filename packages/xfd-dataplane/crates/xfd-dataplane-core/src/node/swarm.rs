@@ -152,6 +152,11 @@ impl Swarm {
         self.known().addresses.get(peer).cloned()
     }
 
+    /// Whether no peer is known.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.known().addresses.is_empty()
+    }
+
     /// Some peers other than this node, in no order.
     pub(crate) fn some_peers(&self, but: &NodeId, most: usize) -> Vec<NodeId> {
         let known = self.known();

@@ -32,7 +32,7 @@ impl Queue {
     }
 
     /// The slot of an order that is over goes to one of [`Queue::take_following`]; false if another
-    /// order is more urgent or some slot is idle, and nothing has changed then.
+    /// order is more urgent, and nothing has changed then.
     pub fn follow(&mut self, over: Key, next: &Entry) -> bool {
         let rank = (next.priority, next.arrival.unwrap_or(0));
         let urgent = |(source, entries): (&Source, &BTreeMap<Rank, Entry>)| {
@@ -40,9 +40,7 @@ impl Queue {
             first.is_some_and(|first| first < rank) && self.may_start(source)
         };
         let runs = matches!(self.started.get(&over), Some((_, _, State::Running)));
-        // An idle slot has nothing queued to take: what this lane still holds is better off there.
-        let is_idle = self.running < self.slots;
-        if !runs || is_idle || !self.ready.is_empty() || self.queued.iter().any(urgent) {
+        if !runs || !self.ready.is_empty() || self.queued.iter().any(urgent) {
             return false;
         }
         self.started.remove(&over);
