@@ -256,3 +256,16 @@ def running(nodes: int = 3, **options: object) -> Iterator[RayCluster]:
         yield cluster
     finally:
         cluster.stop()
+
+
+@contextmanager
+def connected(nodes: int = 3, **options: object) -> Iterator[RayCluster]:
+    """The same, with this process connected to it as a driver."""
+    import ray
+
+    with running(nodes, **options) as cluster:
+        ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+        try:
+            yield cluster
+        finally:
+            ray.shutdown()

@@ -16,7 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import ray
 
 import xfd_ray
 from harness import artifacts, ray_cluster
@@ -60,12 +59,8 @@ print({node.state for node in report.nodes}, flush=True)
 @pytest.fixture(scope="module")
 def three(s3_server: S3Server) -> Iterator[RayCluster]:
     """Three nodes of which every process but those of xfd lives on."""
-    with ray_cluster.running(3, env=s3_server.environment()) as running:
-        ray.init(address=running.address, log_to_driver=False, logging_level="ERROR")
-        try:
-            yield running
-        finally:
-            ray.shutdown()
+    with ray_cluster.connected(3, env=s3_server.environment()) as running:
+        yield running
 
 
 @pytest.fixture

@@ -58,12 +58,8 @@ with xfd_ray.distribution(wanted, store, keep_s=1.0):
 @pytest.fixture(scope="module")
 def five(s3_server: S3Server) -> Iterator[RayCluster]:
     """Five nodes, of which tests kill some."""
-    with ray_cluster.running(5, env=s3_server.environment()) as running:
-        ray.init(address=running.address, log_to_driver=False, logging_level="ERROR")
-        try:
-            yield running
-        finally:
-            ray.shutdown()
+    with ray_cluster.connected(5, env=s3_server.environment()) as running:
+        yield running
 
 
 @pytest.fixture

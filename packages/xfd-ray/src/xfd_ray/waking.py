@@ -50,11 +50,7 @@ async def awake(node: NodeId, waking: Waking) -> None:
     task = waking.get(node)
     if task is not None:
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(_over(task), WAKE_TIMEOUT_S)
-
-
-async def _over(task: Awaitable[object]) -> None:
-    await task
+            await asyncio.wait_for(task, WAKE_TIMEOUT_S)
 
 
 def _import_what_a_worker_needs() -> None:
