@@ -12,6 +12,7 @@ macro_rules! on_every_place {
         on_every_place!(@place web: $($story),+);
         on_every_place!(@place simple_web: $($story),+);
         on_every_place!(@place seaweed: $($story),+);
+        on_every_place!(@place rclone: $($story),+);
         on_every_place!(@place s3s_fs: $($story),+);
     };
     (@place $place:ident: $($story:ident),+) => {
