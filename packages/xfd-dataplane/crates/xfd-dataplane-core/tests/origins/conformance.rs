@@ -8,6 +8,7 @@ use crate::places::{self, Place, bytes_of, get, pattern};
 macro_rules! on_every_place {
     ($($story:ident),+ $(,)?) => {
         on_every_place!(@place memory: $($story),+);
+        on_every_place!(@place faulty: $($story),+);
         on_every_place!(@place directory: $($story),+);
         on_every_place!(@place web: $($story),+);
         on_every_place!(@place simple_web: $($story),+);

@@ -7,7 +7,9 @@ use futures_util::TryStreamExt;
 use tempfile::TempDir;
 use xfd_dataplane_core::error::Result;
 use xfd_dataplane_core::model::{AddressingStyle, S3Config, Secret, StoreConfig};
-use xfd_dataplane_core::source::{Body, ConnectOptions, Get, MemoryOrigin, Origin, connect};
+use xfd_dataplane_core::source::{
+    Body, ConnectOptions, FaultyOrigin, Get, MemoryOrigin, Origin, connect,
+};
 
 use crate::support::web::{Abilities, WebServer};
 use crate::support::{rclone, s3, s3s, weed};
@@ -52,6 +54,17 @@ pub async fn memory() -> Option<Place> {
     let memory = Arc::new(MemoryOrigin::new());
     Some(Place {
         origin: memory.clone(),
+        can_list: true,
+        lists_etags: true,
+        store: Store::Memory(memory),
+    })
+}
+
+/// Without a fault in its script, it is what lies behind it.
+pub async fn faulty() -> Option<Place> {
+    let memory = Arc::new(MemoryOrigin::new());
+    Some(Place {
+        origin: Arc::new(FaultyOrigin::new(memory.clone())),
         can_list: true,
         lists_etags: true,
         store: Store::Memory(memory),
