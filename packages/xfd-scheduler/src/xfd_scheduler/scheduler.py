@@ -15,6 +15,7 @@ from __future__ import annotations
 from xfd_api.errors import XfdError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.orders import MeetPeers, Order, Pin
+from xfd_api.traffic import Traffic
 from xfd_scheduler import invariants
 from xfd_scheduler.events import (
     CatalogGrew,
@@ -144,9 +145,10 @@ class Scheduler:
         self._reports.settle()
         return {member.id: member.open for member in self._swarm.members.values()}
 
-    def traffic(self) -> dict[tuple[str | None, str], int]:
-        """Bytes moved from zone (None: the origin) to zone; `traffic.cost` says what they cost."""
-        return dict(self._swarm.traffic.moved)
+    def traffic(self) -> Traffic:
+        """Bytes moved so far, within and across zones, and what they cost where prices are set."""
+        swarm = self._swarm
+        return Traffic.of(swarm.traffic.moved, swarm.settings.prices)
 
     def check_invariants(self) -> None:
         """Derives every index anew and compares.
