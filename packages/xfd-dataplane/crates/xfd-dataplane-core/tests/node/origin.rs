@@ -106,6 +106,34 @@ fn a_body_that_stalls_is_asked_for_again() {
 }
 
 #[test]
+fn every_fault_of_a_request_is_got_over() {
+    let broken = Error::new(Kind::OriginUnreachable, "no");
+    for fault in [
+        Script::Fail(broken),
+        Script::Throttle(None),
+        Script::Hang,
+        Script::CutAfter(0),
+        Script::CutAfter(300_000),
+        Script::StallAfter(0),
+        Script::StallAfter(300_000),
+    ] {
+        let (origin, found, bytes) = one_object(2 * MIB);
+        let origin = Arc::new(FaultyOrigin::new(origin).on_get(1, fault.clone()));
+        let mut settings = crate::support::settings();
+        settings.connect_timeout = Duration::from_millis(100);
+        settings.read_timeout = Duration::from_millis(100);
+        let mut host = Host::with("a", origin, settings);
+        host.extend(catalog(host.root.path(), &[found], MIB as u64));
+        host.submit(vec![fetch(0, 0..2, Source::Origin)]);
+        host.until_landed(1);
+        let read = std::fs::read(host.path("big")).unwrap();
+        assert!(read == bytes, "{fault:?}");
+        assert_eq!(failed(&host.events), [0; 0], "{fault:?}");
+        assert_eq!(host.node.counters(None).retries, 1, "{fault:?}");
+    }
+}
+
+#[test]
 fn what_is_refused_for_good_fails_at_once() {
     let (origin, found, _) = one_object(MIB);
     let denied = Error::new(Kind::AccessDenied, "No");
