@@ -76,7 +76,13 @@ impl Work<'_> {
         let mut open = match lane.take(object.index, from) {
             Some(open) => open,
             None => match self.open(object, from..end).await? {
-                Ok(open) => open,
+                Ok(open) => {
+                    match from == 0 && end == object.found.size {
+                        true => self.swarm.checksums.came_whole(span.object),
+                        false => self.node.is_coming(self.swarm, span, &self.entry.source),
+                    }
+                    open
+                }
                 Err(error) => return Ok(Err(error)),
             },
         };
@@ -114,8 +120,11 @@ impl Work<'_> {
         let turn = connected.turn().await;
         let at = range.start;
         Ok(match self.ask(&connected, object, range).await {
-            Ok((body, after)) => {
+            Ok((mut body, after)) => {
                 turn.answered(after);
+                if let Some(checksum) = body.checksum.take() {
+                    self.swarm.store.told(object.index, checksum);
+                }
                 Ok(OpenBody {
                     object: object.index,
                     at,

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
 
+use super::behind;
 use crate::error::{Error, Result};
 
 const FOLDER: OFlags = OFlags::DIRECTORY
@@ -26,15 +27,18 @@ pub(super) struct Maker<'a> {
     shown: &'a Path,
     last: Option<(Vec<u8>, OwnedFd)>,
     umask: u32,
+    /// Whether the tree will be synced.
+    sync: bool,
 }
 
 impl<'a> Maker<'a> {
-    pub(super) fn new(root: BorrowedFd<'a>, shown: &'a Path) -> Self {
+    pub(super) fn new(root: BorrowedFd<'a>, shown: &'a Path, sync: bool) -> Self {
         Self {
             root,
             shown,
             last: None,
             umask: umask(),
+            sync,
         }
     }
 
@@ -45,6 +49,7 @@ impl<'a> Maker<'a> {
             shown: self.shown,
             last: None,
             umask: self.umask,
+            sync: self.sync,
         }
     }
 
@@ -78,6 +83,20 @@ impl<'a> Maker<'a> {
             Ok(file)
         })?;
         Ok(File::from(file))
+    }
+
+    /// What lies between `from` and `to` of a file was written.
+    pub(super) fn wrote(&self, file: &File, from: u64, to: u64) {
+        if self.sync {
+            behind::wrote(file, from, to);
+        }
+    }
+
+    /// A file has all its bytes.
+    pub(super) fn ended(&self, file: &File, size: u64) {
+        if self.sync {
+            behind::ended(file, size);
+        }
     }
 
     /// A symbolic link with its own time.

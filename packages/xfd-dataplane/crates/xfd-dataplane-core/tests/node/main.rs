@@ -9,6 +9,7 @@
 
 mod archives;
 mod bad_archives;
+mod checksums;
 mod finding;
 mod gate;
 mod lanes;
