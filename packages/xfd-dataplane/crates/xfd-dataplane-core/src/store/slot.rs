@@ -12,8 +12,7 @@ use super::checks::Sums;
 use super::disk::{open_part, preallocate};
 use super::journal::Journal;
 use super::manifest::Manifest;
-use super::pack_journal;
-use super::paths::{JOURNAL, LOCK, PART, beside, is_absent, remove};
+use super::paths::{JOURNAL, LOCK, PART, beside, is_absent, look, remove};
 use super::record::{self, Record};
 use crate::decides::cache::Pin;
 use crate::error::{Error, Result};
@@ -212,7 +211,8 @@ impl Slot {
         }
     }
 
-    /// A chunk of it is missing again, in the journal too if there is one.
+    /// A chunk of it is missing again, in the journal too if there is one. A small file's record is
+    /// its journal.
     pub(crate) fn take_back(&self, offset: u64, length: u64) {
         {
             let mut facts = self.facts();
@@ -226,10 +226,26 @@ impl Slot {
                 journal.remove(offset, length).map_err(failed)
             })
         } else {
-            pack_journal::take_back(self)
+            self.take_record_back()
         };
         if let Err(error) = taken {
             tracing::warn!(%error, "could not take a chunk back from the journal");
+        }
+    }
+
+    /// Takes back a line of the manifest that does not tell of what lies at the destination.
+    pub(crate) fn take_record_back(&self) -> Result<()> {
+        let Some(manifest) = &self.manifest else {
+            return Ok(());
+        };
+        let destination = &self.object.destination;
+        let lies = look(destination)?.map(|found| (found.size, found.mtime_ns));
+        let mut manifest = locked(manifest);
+        match manifest.get(destination) {
+            Some(record) if record.tree.is_none() && record.file != lies => {
+                manifest.append([(destination.clone(), None)])
+            }
+            _ => Ok(()),
         }
     }
 
