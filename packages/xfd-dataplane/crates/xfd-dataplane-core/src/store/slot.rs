@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -59,6 +59,16 @@ pub(crate) struct Facts {
 pub(crate) struct Part {
     pub(crate) file: File,
     pub(crate) journal: Journal,
+    /// The kernel lets one write to a file at a time, and threads that wait for that spin: they
+    /// would take the processor from those who have something to do.
+    writing: Mutex<()>,
+}
+
+impl Part {
+    pub(crate) fn write_all_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
+        let _alone = locked(&self.writing);
+        self.file.write_all_at(bytes, offset)
+    }
 }
 
 /// An open file with the object's bytes.
@@ -155,7 +165,11 @@ impl Slot {
         }
         self.facts().has_journal = true;
         let journal = Journal::open(&self.journal_path(), &self.pin)?;
-        let part = Arc::new(Part { file, journal });
+        let part = Arc::new(Part {
+            file,
+            journal,
+            writing: Mutex::default(),
+        });
         *shared = Arc::downgrade(&part);
         Ok(part)
     }

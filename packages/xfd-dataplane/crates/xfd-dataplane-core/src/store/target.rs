@@ -71,7 +71,7 @@ impl Target {
     ) -> Result<()> {
         let failed = |error| unwritten(&error, slot);
         match self {
-            Self::Shared(part) => part.file.write_all_at(bytes, offset).map_err(failed),
+            Self::Shared(part) => part.write_all_at(bytes, offset).map_err(failed),
             Self::Each { written, .. } if written[span] == Written::No => Ok(()),
             Self::Each { file, .. } => {
                 let into = match file {
