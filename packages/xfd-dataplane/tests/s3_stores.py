@@ -25,7 +25,7 @@ def store_of(server: S3Server, bucket: str, **other: str) -> ObjectStoreConfig:
 
 @contextlib.contextmanager
 def store_with_wrong_md5(body: bytes) -> Iterator[str]:
-    """The endpoint of a store with these bytes under every key, and an ETag that is not their MD5."""
+    """The endpoint of a store with these bytes under every key, and the ETag of others."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -34,10 +34,10 @@ def store_with_wrong_md5(body: bytes) -> Iterator[str]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
 
-        def do_HEAD(self) -> None:  # noqa: N802  the names are http.server's
+        def do_HEAD(self) -> None:
             self.answer()
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             self.answer()
             self.wfile.write(body)
 

@@ -1,7 +1,7 @@
 //! Chunks from the origin: whole objects, packs, and what goes wrong on the way.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use xfd_dataplane_core::crc::crc64;
 use xfd_dataplane_core::error::{Error, Kind};
@@ -161,14 +161,16 @@ fn what_is_refused_for_good_fails_at_once() {
 fn an_origin_that_throttles_for_long_is_given_up_with_its_patience() {
     let (origin, found, _) = one_object(MIB);
     let mut faulty = FaultyOrigin::new(origin);
-    let wait = Duration::from_millis(20);
+    let wait = Duration::from_millis(60);
     for get in 0..4 {
         faulty = faulty.on_get(get, Script::Throttle(Some(wait)));
     }
     let mut host = Host::new("a", Arc::new(faulty));
     host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    let begun = Instant::now();
     host.submit(vec![fetch(0, 0..1, Source::Origin)]);
     host.until("the order failed", |events| failed(events) == [0]);
+    assert!(begun.elapsed() >= 3 * wait, "between four tries");
     let NodeEvent::OrderFailed {
         error, is_final, ..
     } = &host.events[0]
