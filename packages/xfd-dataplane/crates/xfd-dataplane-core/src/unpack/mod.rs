@@ -7,13 +7,14 @@
 //! ```text
 //!   source ── the archive's bytes, cancellable
 //!     └─ pump ── decompression on its own thread, a ring of buffers
-//!          ├─ tar ── members ── sparse
+//!          ├─ tar ── members ── sparse; finisher ── bytes and times of small files, a thread
 //!          └─ gz
 //!   zip ── entries over threads
 //!   maker ── creates entries below the staged root; tree ── modes and times of folders, summary
 //!   staging ── claims, exchanges, removes
 //! ```
 
+mod finisher;
 mod gz;
 mod maker;
 mod members;
