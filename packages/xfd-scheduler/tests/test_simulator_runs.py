@@ -9,9 +9,12 @@ import pytest
 
 pytest.importorskip("numpy")
 
+from xfd_api.traffic import Prices
+from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
 from xfd_scheduler.simulator import cli
 from xfd_scheduler.simulator.engine import catalog_of
 from xfd_scheduler.simulator.scenario import Scenario
+from xfd_scheduler.simulator.trace import Recorder, replay, settings_of
 
 Captured = pytest.CaptureFixture[str]
 
@@ -28,6 +31,17 @@ def test_a_recorded_run_simulated_again_takes_as_long(tmp_path: Path, capsys: Ca
     capsys.readouterr()
     cli.main([*setting, "--against", trace])
     assert ratios(capsys.readouterr().out) == pytest.approx([1.0], abs=0.05)
+
+
+def test_a_trace_keeps_its_settings_and_tells_the_traffic(tmp_path: Path) -> None:
+    settings = SchedulerSettings(prices=Prices(origin_per_gb=2.0))
+    trace = tmp_path / "trace.jsonl"
+    recorder = Recorder(Scheduler(settings), trace, settings, seed=3)
+    assert recorder.traffic().estimated_cost == 0.0
+    recorder.close()
+    fields, _ = json.loads(trace.read_text().splitlines()[0])
+    assert settings_of(fields) == settings
+    assert "0 plans: the same orders" in replay(trace)
 
 
 def test_a_measured_setting_is_compared_with_its_simulation(

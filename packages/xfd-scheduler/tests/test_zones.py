@@ -8,11 +8,13 @@ from collections.abc import Callable
 import pytest
 
 from xfd_api.chunks import MIB
+from xfd_api.ids import ChunkIndex
 from xfd_api.orders import Fetch
+from xfd_api.reports import ChunkHeld
+from xfd_api.traffic import Prices
 from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.story import Story
-from xfd_scheduler.traffic import Prices, cost
+from xfd_scheduler.story import Story, crc_of
 
 Told = Callable[[Story], Story]
 CHUNKS = 24
@@ -95,17 +97,28 @@ def test_a_late_zone_reads_for_itself_where_each_zone_does(told: Told) -> None:
 
 
 def test_traffic_is_told_by_zone_and_priced(told: Told) -> None:
-    story = told(in_zones(SchedulerSettings()))
-    story.runs_to_the_end()
-    moved = story.scheduler.traffic()
-    size = 8 * MIB * CHUNKS
-    assert sum(moved[pair] for pair in moved if pair[0] is None) == size
-    across = sum(moved[pair] for pair in moved if pair[0] not in (None, pair[1]))
-    assert across == 2 * size
-    within = sum(moved[pair] for pair in moved if pair[0] == pair[1])
-    assert within == 9 * size
     prices = Prices(origin_per_gb=1.0, across_zones_per_gb=0.1, within_zone_per_gb=0.01)
-    assert cost(moved, prices) == pytest.approx((1.0 + 0.2 + 0.09) * size / 1e9)
+    story = told(in_zones(SchedulerSettings(prices=prices)))
+    story.runs_to_the_end()
+    traffic = story.scheduler.traffic()
+    size = 8 * MIB * CHUNKS
+    assert set(traffic.origin_bytes_by_zone) == {"0", "1", "2"}
+    assert traffic.origin_bytes == size
+    assert traffic.across_zones_bytes == 2 * size
+    assert traffic.within_zones_bytes == 9 * size
+    assert traffic.estimated_cost == pytest.approx((1.0 + 0.2 + 0.09) * size / 1e9)
+
+
+def test_a_chunk_that_was_there_already_is_no_traffic(told: Told) -> None:
+    story = told(in_zones(SchedulerSettings(), nodes=2, zones=2))
+    story.plan()
+    chunk, errand = next(iter(story.errands["0.n0"].items()))
+    told_held = ChunkHeld(
+        errand.order, ChunkIndex(chunk), crc_of(chunk), errand.source, 8 * MIB, 0.1, 0.0
+    )
+    del story.errands["0.n0"][chunk]
+    story.reports("0.n0", told_held)
+    assert story.scheduler.traffic().moved == ()
 
 
 def test_a_source_elsewhere_is_asked_where_the_own_zone_is_overloaded(told: Told) -> None:

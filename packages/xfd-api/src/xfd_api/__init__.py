@@ -15,6 +15,7 @@ from xfd_api.requests import (
 )
 from xfd_api.settings import Durability, NodeSettings, UnpackCaps
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
+from xfd_api.traffic import Prices, Traffic, ZoneBytes
 
 __version__ = "0.1.0"
 
@@ -29,10 +30,13 @@ __all__ = [
     "ObjectStoreConfig",
     "ObjectStoreConfigByProfile",
     "PrefixDownloadRequest",
+    "Prices",
     "Progress",
+    "Traffic",
     "UnpackCaps",
     "UnpackMethod",
     "UnpackOptions",
+    "ZoneBytes",
     "__version__",
     "errors",
     "local_path",

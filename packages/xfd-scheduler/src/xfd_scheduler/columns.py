@@ -31,7 +31,7 @@ from xfd_scheduler.member import Member
 from xfd_scheduler.rarity import Rarity
 from xfd_scheduler.settings import SchedulerSettings
 from xfd_scheduler.speeds import Speeds
-from xfd_scheduler.traffic import Traffic
+from xfd_scheduler.traffic import TrafficMeter
 
 ORIGIN = -1
 NOBODY = -2
@@ -106,7 +106,7 @@ class Columns:
         self.soft = 0
 
         self.speeds = Speeds()
-        self.traffic = Traffic()
+        self.traffic = TrafficMeter()
         self.failures: dict[tuple[NodeId, ObjectIndex], XfdError] = {}
         self.refused: dict[ObjectIndex, XfdError] = {}
         self.suspected: set[ObjectIndex] = set()

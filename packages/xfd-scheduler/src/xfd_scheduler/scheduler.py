@@ -6,7 +6,7 @@ has no clock and no chance of its own: the same events, times and seed give the 
     swarm      the state of each node and chunk (`columns`), and the moves between states
     planner    what to order next: `waves` of new chunks, `filling` of single nodes
     reports    inventories and reports
-    faults     what follows from failures; `losses` of nodes
+    faults     what follows from failures; `losses` of nodes; `slow` orders
     speeds     which nodes have slow links; `rates` how much work each should have
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 from xfd_api.errors import XfdError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.orders import MeetPeers, Order, Pin
+from xfd_api.traffic import Traffic
 from xfd_scheduler import invariants
 from xfd_scheduler.events import (
     CatalogGrew,
@@ -47,7 +48,7 @@ class Scheduler:
         self._swarm = Swarm(settings)
         self._faults = Faults(self._swarm)
         self._reports = Reports(self._swarm, self._faults)
-        self._planner = Planner(self._swarm, seed)
+        self._planner = Planner(self._swarm, self._faults, seed)
         self._now = 0.0
         self._again = False
         self._sized_for = 0
@@ -107,7 +108,7 @@ class Scheduler:
         swarm = self._swarm
         if self._again:
             return self._now
-        times = [swarm.resting.next(), swarm.peers_resting.next()]
+        times = [swarm.resting.next(), swarm.peers_resting.next(), self._planner.slow.next()]
         if swarm.wanted:
             times.append(swarm.origin_rest_until)
             times.extend(swarm.pairs_resting.values())
@@ -144,9 +145,10 @@ class Scheduler:
         self._reports.settle()
         return {member.id: member.open for member in self._swarm.members.values()}
 
-    def traffic(self) -> dict[tuple[str | None, str], int]:
-        """Bytes moved from zone (None: the origin) to zone; `traffic.cost` says what they cost."""
-        return dict(self._swarm.traffic.moved)
+    def traffic(self) -> Traffic:
+        """Bytes moved so far, within and across zones, and what they cost where prices are set."""
+        swarm = self._swarm
+        return Traffic.of(swarm.traffic.moved, swarm.settings.prices)
 
     def check_invariants(self) -> None:
         """Derives every index anew and compares.

@@ -20,6 +20,7 @@ import xfd_api.reports
 import xfd_api.requests
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.orders import Order
+from xfd_api.traffic import Prices, Traffic
 from xfd_scheduler import events
 from xfd_scheduler.events import Event
 from xfd_scheduler.scheduler import Scheduler
@@ -66,6 +67,10 @@ class Recorder:
         """As `Scheduler.failures`."""
         return self._scheduler.failures()
 
+    def traffic(self) -> Traffic:
+        """As `Scheduler.traffic`."""
+        return self._scheduler.traffic()
+
     def close(self) -> None:
         """Ends the trace."""
         self._file.close()
@@ -88,7 +93,7 @@ def replay(path: Path) -> str:
     events_seen = plans = 0
     with path.open(encoding="utf-8") as file:
         settings, seed = json.loads(next(file))
-        scheduler = Scheduler(SchedulerSettings(**settings), seed=seed)
+        scheduler = Scheduler(settings_of(settings), seed=seed)
     for what, now, value in records(path):
         if what == "event":
             events_seen += 1
@@ -100,6 +105,12 @@ def replay(path: Path) -> str:
             return f"plan {plans} at {now:.3f} s differs, after {events_seen} events"
     scheduler.check_invariants()
     return f"{events_seen} events, {plans} plans: the same orders"
+
+
+def settings_of(fields: dict[str, Any]) -> SchedulerSettings:
+    """Settings as a trace's first line has them."""
+    prices = fields.get("prices")
+    return SchedulerSettings(**{**fields, "prices": None if prices is None else Prices(**prices)})
 
 
 def plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::BODY_BYTES;
 use crate::model::{CatalogObject, Span};
 use crate::node::lane::{Lane, OpenBody};
-use crate::node::origins::{Connected, PACK_WINDOW};
+use crate::node::origins::{Connected, PACK_WINDOW, PACK_WINDOW_AMONG_PEERS};
 use crate::node::work::{Failure, Outcome, Times, Work};
 use crate::source::{Body, Get};
 use crate::store::Lease;
@@ -76,7 +76,13 @@ impl Work<'_> {
         let mut open = match lane.take(object.index, from) {
             Some(open) => open,
             None => match self.open(object, from..end).await? {
-                Ok(open) => open,
+                Ok(open) => {
+                    match from == 0 && end == object.found.size {
+                        true => self.swarm.checksums.came_whole(span.object),
+                        false => self.node.is_coming(self.swarm, span, &self.entry.source),
+                    }
+                    open
+                }
                 Err(error) => return Ok(Err(error)),
             },
         };
@@ -114,8 +120,11 @@ impl Work<'_> {
         let turn = connected.turn().await;
         let at = range.start;
         Ok(match self.ask(&connected, object, range).await {
-            Ok((body, after)) => {
+            Ok((mut body, after)) => {
                 turn.answered(after);
+                if let Some(checksum) = body.checksum.take() {
+                    self.swarm.store.told(object.index, checksum);
+                }
                 Ok(OpenBody {
                     object: object.index,
                     at,
@@ -134,11 +143,16 @@ impl Work<'_> {
     /// Many GETs at once, written in the objects' order.
     async fn pack(&self, spans: &[Span], lease: &mut Lease, times: &mut Times) -> Outcome<()> {
         let spans: Vec<Span> = spans.iter().copied().filter(|it| it.length > 0).collect();
+        let window = if self.swarm.is_alone() {
+            PACK_WINDOW
+        } else {
+            PACK_WINDOW_AMONG_PEERS
+        };
         let mut bodies = stream::iter(spans)
             // One after the other, so that the earliest of them never waits behind later ones.
             .then(|span| self.admit(span))
             .map(|admitted| self.small(admitted))
-            .buffered(PACK_WINDOW)
+            .buffered(window)
             .boxed();
         while let Some(body) = bodies.next().await {
             let (pieces, budget) = body?;

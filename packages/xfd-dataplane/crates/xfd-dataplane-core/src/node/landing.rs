@@ -48,6 +48,7 @@ impl Shared {
                     objects.push(object);
                 }
             }
+            objects.retain(|object| self.may_land(&swarm, *object));
             let (small, large): (Vec<_>, Vec<_>) = objects.drain(..).partition(is_small);
             for object in large {
                 self.land(&swarm, vec![object]);

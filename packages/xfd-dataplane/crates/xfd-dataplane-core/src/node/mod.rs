@@ -16,6 +16,7 @@
 //! * Leaving a swarm first stops fetches and landings, then the store, which wakes the unpackers.
 
 mod caught;
+mod checksums;
 mod events;
 mod finding;
 mod from_origin;

@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) runtime: Handle,
     /// Archives that are unpacked at once.
     pub(crate) unpackers: Arc<Semaphore>,
+    /// HEADs beside GETs.
+    pub(crate) heads: Semaphore,
     pub(crate) closed: CancellationToken,
     pub(crate) members: Mutex<Members>,
     queue: Mutex<Queue>,
@@ -62,6 +64,7 @@ impl Shared {
             origins,
             runtime,
             unpackers: Arc::new(Semaphore::new(cores)),
+            heads: Semaphore::new(settings.node_parallelism),
             closed: CancellationToken::new(),
             members: Mutex::default(),
             queue: Mutex::new(Queue::new(settings.node_parallelism)),

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{Durability, NodeId, ObjectIndex, OrderId, Secret, Stores, SwarmTicket};
+use crate::node::checksums::Checksums;
 use crate::node::events::Events;
 use crate::node::group::Group;
 use crate::node::orders::Orders;
@@ -33,6 +34,7 @@ pub(crate) struct Swarm {
     pub(crate) fetching: Group,
     pub(crate) unpacking: Group,
     pub(crate) trees: Trees,
+    pub(crate) checksums: Checksums,
     orders: Mutex<Orders>,
     /// Read while a chunk is committed and reported.
     reporting: RwLock<()>,
@@ -81,6 +83,7 @@ impl Swarm {
             fetching: Group::new(),
             unpacking: Group::new(),
             trees: Trees::default(),
+            checksums: Checksums::default(),
             orders: Mutex::default(),
             reporting: RwLock::default(),
             known: Mutex::default(),

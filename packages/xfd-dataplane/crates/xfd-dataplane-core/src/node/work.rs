@@ -150,6 +150,9 @@ impl Work<'_> {
             }
             Source::Peer(peer) => {
                 let _active = stats.active_peer.active();
+                if let [span] = lease.chunk().spans[..] {
+                    self.node.is_coming(self.swarm, span, &self.entry.source);
+                }
                 self.read_peer(peer, &mut lease, &mut times).await?
             }
         };

@@ -142,14 +142,20 @@ impl Origin for FaultyOrigin {
         async move {
             fail(fault.as_ref()).await?;
             let body = self.inner.get(get).await?;
-            Ok(match fault {
+            let checksum = body.checksum.clone();
+            let body = match fault {
                 Some(Fault::CutAfter(bytes)) => then(body, bytes, Some(cut(bytes))),
                 Some(Fault::StallAfter(bytes)) => then(body, bytes, None),
                 Some(Fault::Flip(place)) => flip(body, place),
                 _ => body,
-            })
+            };
+            Ok(body.with_checksum(checksum))
         }
         .boxed()
+    }
+
+    fn keeps_checksums(&self) -> bool {
+        self.inner.keeps_checksums()
     }
 }
 
@@ -187,13 +193,13 @@ fn then(body: Body, bytes: u64, error: Option<Error>) -> Body {
         std::future::ready(item)
     });
     match error {
-        Some(error) => head.chain(stream::iter([Err(error)])).boxed(),
-        None => head.chain(stream::pending()).boxed(),
+        Some(error) => Body::new(head.chain(stream::iter([Err(error)]))),
+        None => Body::new(head.chain(stream::pending())),
     }
 }
 
 fn flip(body: Body, place: u64) -> Body {
-    body.scan(0, move |offset: &mut u64, item| {
+    Body::new(body.scan(0, move |offset: &mut u64, item| {
         let item = item.map(|piece| {
             let start = *offset;
             *offset += piece.len() as u64;
@@ -205,6 +211,5 @@ fn flip(body: Body, place: u64) -> Body {
             Bytes::from(bytes)
         });
         std::future::ready(Some(item))
-    })
-    .boxed()
+    }))
 }

@@ -77,6 +77,7 @@ impl MemoryOrigin {
     fn read(&self, get: &Get<'_>) -> Result<Body> {
         let (found, bytes) = self.find(get.bucket, get.key)?;
         check_pin(get.etag, found.etag.as_deref()).map_err(|error| error.with_object(get.key))?;
+        let is_all = get.range.is_none();
         let range = get.range.clone().unwrap_or(0..found.size);
         if range.end > found.size {
             let what = format!("The object ends before byte {}", range.end);
@@ -86,7 +87,8 @@ impl MemoryOrigin {
         let pieces = (0..bytes.len())
             .step_by(PIECE)
             .map(move |start| Ok(bytes.slice(start..bytes.len().min(start + PIECE))));
-        Ok(Box::pin(stream::iter(pieces)))
+        let checksum = found.checksum.filter(|_| is_all);
+        Ok(Body::new(stream::iter(pieces)).with_checksum(checksum))
     }
 }
 

@@ -24,6 +24,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -36,10 +37,40 @@ pub use self::http::HttpOrigin;
 pub use self::memory::MemoryOrigin;
 pub use self::s3::S3Origin;
 use crate::error::{Error, Kind, Result};
-use crate::model::{FoundObject, StoreConfig};
+use crate::model::{Checksum, FoundObject, StoreConfig};
 
 /// The bytes of an object or of a range of it, in order.
-pub type Body = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
+pub struct Body {
+    bytes: Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>,
+    /// Over the whole object, where the body is all of it and the answer tells one. Whoever reads
+    /// the body compares.
+    pub checksum: Option<Checksum>,
+}
+
+impl Body {
+    /// A body without a checksum.
+    #[must_use]
+    pub fn new(bytes: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
+        Self {
+            bytes: Box::pin(bytes),
+            checksum: None,
+        }
+    }
+
+    /// The same, with the checksum that came along.
+    #[must_use]
+    pub fn with_checksum(self, checksum: Option<Checksum>) -> Self {
+        Self { checksum, ..self }
+    }
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.bytes.as_mut().poll_next(cx)
+    }
+}
 
 /// One GET.
 #[derive(Clone, Debug)]
@@ -72,6 +103,11 @@ pub trait Origin: Send + Sync + Debug {
 
     /// The bytes of one object or range.
     fn get<'a>(&'a self, get: Get<'a>) -> BoxFuture<'a, Result<Body>>;
+
+    /// Whether a HEAD may tell a checksum that a list does not.
+    fn keeps_checksums(&self) -> bool {
+        true
+    }
 }
 
 /// Makes the origin of a store's description. No request is sent yet.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::StoreOptions;
-use super::checks::{Sums, combine, second_algorithm, sum_range};
+use super::checks::{Sums, combine, sum_range};
 use super::disk::Disk;
 use super::flight::{Flight, Landing};
 use super::lock::{Asked, DiskLock, ask};
@@ -198,11 +198,11 @@ pub(crate) fn read_chunk(chunk: &Chunk, slots: &[Arc<Slot>]) -> Result<Option<Ve
     let mut all = Vec::with_capacity(slots.len());
     for (span, slot) in chunk.spans.iter().zip(slots) {
         if span.length == 0 {
-            all.push(super::checks::Summing::new(second_algorithm(&slot.object)).sums());
+            all.push(super::checks::Summing::new(slot.second_algorithm()).sums());
             continue;
         }
         let handle = slot.open_for_reading()?;
-        let second = second_algorithm(&slot.object);
+        let second = slot.second_algorithm();
         let read = sum_range(handle.file(), span.offset, span.length, second).map_err(|error| {
             crate::error::Error::of_path(&error, "read the object", &slot.object.destination)
         })?;

@@ -14,8 +14,8 @@ use crate::model::{CatalogObject, Checksum, ChecksumAlgorithm};
 pub(crate) const PIECE: usize = 256 * 1024;
 
 /// The checksum besides CRC-64/NVME that an object's chunks need, because its store has that kind.
-pub(crate) fn second_algorithm(object: &CatalogObject) -> Option<CrcAlgorithm> {
-    match object.found.checksum.as_ref()?.algorithm {
+pub(crate) fn second_algorithm(checksum: Option<&Checksum>) -> Option<CrcAlgorithm> {
+    match checksum?.algorithm {
         ChecksumAlgorithm::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
         ChecksumAlgorithm::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
         ChecksumAlgorithm::Crc64Nvme | ChecksumAlgorithm::Sha256 | ChecksumAlgorithm::Md5 => None,
@@ -100,15 +100,16 @@ pub(crate) fn combine(parts: impl IntoIterator<Item = (u64, u64)>) -> u64 {
 }
 
 /// Compares an object's parts, in their order, with the store's checksum where that can be
-/// combined. Without a checksum, or with one of another kind, there is nothing to compare.
+/// combined. With one of another kind there is nothing to compare.
 ///
 /// # Errors
 /// `ChecksumMismatch`.
-pub(crate) fn compare_combined(object: &CatalogObject, parts: &[Sums]) -> Result<()> {
-    let Some(checksum) = &object.found.checksum else {
-        return Ok(());
-    };
-    let found = match second_algorithm(object) {
+pub(crate) fn compare_combined(
+    object: &CatalogObject,
+    checksum: &Checksum,
+    parts: &[Sums],
+) -> Result<()> {
+    let found = match second_algorithm(Some(checksum)) {
         Some(algorithm) => {
             let empty = Digest::new(algorithm).finalize();
             let sum = parts.iter().try_fold(empty, |all, part| {
@@ -131,10 +132,11 @@ pub(crate) fn compare_combined(object: &CatalogObject, parts: &[Sums]) -> Result
 ///
 /// # Errors
 /// `ChecksumMismatch`, `Destination`.
-pub(crate) fn compare_whole(object: &CatalogObject, path: &Path) -> Result<()> {
-    let Some(checksum) = &object.found.checksum else {
-        return Ok(());
-    };
+pub(crate) fn compare_whole(
+    object: &CatalogObject,
+    checksum: &Checksum,
+    path: &Path,
+) -> Result<()> {
     let found = match checksum.algorithm {
         ChecksumAlgorithm::Sha256 => digest_file::<sha2::Sha256>(path)?,
         ChecksumAlgorithm::Md5 => digest_file::<md5::Md5>(path)?,

@@ -11,9 +11,11 @@ use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crc_fast::CrcAlgorithm;
+
 use super::account::Inner;
 use super::behind;
-use super::checks;
+use super::checks::{self, Sums};
 use super::disk::{open_part, sync_folder};
 use super::manifest;
 use super::paths::{on_disk, remove};
@@ -163,12 +165,11 @@ fn prepare(inner: &Inner, object: ObjectIndex) -> Result<Option<Arc<Slot>>> {
         open_part(&path, true)
             .map_err(|error| Error::of_path(&error, "open the part file", &path))?;
     }
-    let compared = compare_combined(&slot).and_then(|()| {
-        if inner.options.verify_whole {
-            checks::compare_whole(&slot.object, &slot.part_path())
-        } else {
-            Ok(())
+    let compared = compare_combined(&slot).and_then(|()| match slot.checksum() {
+        Some(checksum) if inner.options.verify_whole => {
+            checks::compare_whole(&slot.object, checksum, &slot.part_path())
         }
+        _ => Ok(()),
     });
     if compared.is_err() {
         inner.options.stats.verification_failures.add(1);
@@ -178,12 +179,36 @@ fn prepare(inner: &Inner, object: ObjectIndex) -> Result<Option<Arc<Slot>>> {
 
 /// Compares the combined checksums of an object's chunks with the store's, if all are known.
 pub(crate) fn compare_combined(slot: &Slot) -> Result<()> {
-    let parts: Vec<_> = slot.facts().sums.values().copied().collect();
+    let Some(checksum) = slot.checksum() else {
+        return Ok(());
+    };
+    let mut parts: Vec<_> = slot.facts().sums.values().copied().collect();
     let known: u64 = parts.iter().map(|part| part.length).sum();
     if known != slot.object.found.size {
         return Ok(());
     }
-    checks::compare_combined(&slot.object, &parts)
+    if let Some(second) = slot.second_algorithm() {
+        sum_again(slot, second, &mut parts)?;
+    }
+    checks::compare_combined(&slot.object, checksum, &parts)
+}
+
+/// Reads the parts again that were written before it was known which checksum the store has.
+fn sum_again(slot: &Slot, second: CrcAlgorithm, parts: &mut [Sums]) -> Result<()> {
+    let mut offset = 0;
+    for part in parts {
+        if part.second.is_none() {
+            let handle = slot.open_for_reading()?;
+            let read = checks::sum_range(handle.file(), offset, part.length, Some(second));
+            let read = read.map_err(|error| {
+                Error::of_path(&error, "read the object", &slot.object.destination)
+            })?;
+            // One that has changed on the disk is left to differ.
+            part.second = read.and_then(|read| read.second).or(Some(0));
+        }
+        offset += part.length;
+    }
+    Ok(())
 }
 
 /// Syncs the bytes of each part file.

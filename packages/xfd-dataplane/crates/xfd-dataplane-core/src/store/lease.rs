@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::account::Inner;
-use super::checks::{Summing, Sums, combine, second_algorithm};
+use super::checks::{Summing, Sums, combine, compare_combined};
 use super::flight::{Flight, Landing};
 use super::slot::Slot;
 use super::target::{Target, Written};
@@ -62,11 +62,7 @@ pub(crate) fn lease(
             return Ok(Err(error));
         }
     };
-    let summing = Summing::new(
-        slots
-            .first()
-            .and_then(|slot| second_algorithm(&slot.object)),
-    );
+    let summing = Summing::new(slots.first().and_then(|slot| slot.second_algorithm()));
     Ok(Ok(Lease {
         inner: inner.clone(),
         chunk,
@@ -110,6 +106,10 @@ impl Lease {
             let within = self.sums.len();
             let span = self.chunk.spans[within];
             let done = self.written_of_span();
+            if done == 0 && self.slots[within].told.get().is_some() {
+                // Told by the answer that brings these bytes.
+                self.summing = Summing::new(self.slots[within].second_algorithm());
+            }
             let left = usize::try_from(span.length - done).unwrap_or(usize::MAX);
             let (now, later) = bytes.split_at(left.min(bytes.len()));
             let at = span.offset + done;
@@ -137,7 +137,7 @@ impl Lease {
             self.target.end_span(&self.slots[ended], ended)?;
             self.sums.push(self.summing.sums());
             let next = self.slots.get(self.sums.len());
-            self.summing = Summing::new(next.and_then(|slot| second_algorithm(&slot.object)));
+            self.summing = Summing::new(next.and_then(|slot| slot.second_algorithm()));
         }
         Ok(())
     }
@@ -151,7 +151,7 @@ impl Lease {
         self.position = 0;
         self.sums.clear();
         let first = self.slots.first();
-        self.summing = Summing::new(first.and_then(|slot| second_algorithm(&slot.object)));
+        self.summing = Summing::new(first.and_then(|slot| slot.second_algorithm()));
         self.target.rewind();
     }
 
@@ -178,6 +178,9 @@ impl Lease {
             if should != crc {
                 return Err(self.mismatch(crc, should));
             }
+        }
+        if expected.is_none() {
+            self.compare_told()?;
         }
         if self.target.was_replaced(&self.inner.state(), &self.slots) {
             return Err(replaced());
@@ -212,6 +215,20 @@ impl Lease {
                 "Nobody wants the chunk any more",
             )),
         }
+    }
+
+    /// Compares the objects that lie in this chunk whole with what their answers told.
+    fn compare_told(&self) -> Result<()> {
+        for (slot, sums) in self.slots.iter().zip(&self.sums) {
+            if let Some(checksum) = slot.told.get()
+                && sums.length == slot.object.found.size
+            {
+                let compared = compare_combined(&slot.object, checksum, std::slice::from_ref(sums));
+                let failures = &self.inner.options.stats.verification_failures;
+                compared.inspect_err(|_| failures.add(1))?;
+            }
+        }
+        Ok(())
     }
 
     fn mismatch(&self, is: u64, should: u64) -> Error {

@@ -56,7 +56,8 @@ pub use reader::{ChunkReader, Follow};
 
 use crate::error::Result;
 use crate::model::{
-    Catalog, CatalogObject, Chunk, ChunkIndex, Durability, Inventory, NodeId, ObjectIndex,
+    Catalog, CatalogObject, Checksum, ChecksumAlgorithm, Chunk, ChunkIndex, Durability, Inventory,
+    NodeId, ObjectIndex,
 };
 use crate::stats::Stats;
 use account::Inner;
@@ -134,6 +135,31 @@ impl Store {
     #[must_use]
     pub fn ready(&self) -> Vec<ObjectIndex> {
         self.inner.state().ledger.whole_and_open()
+    }
+
+    /// The store's checksum of an object, learnt after it was found. What the catalog says counts
+    /// first, and what was told first after that.
+    pub fn told(&self, object: ObjectIndex, checksum: Checksum) {
+        let combines = !matches!(
+            checksum.algorithm,
+            ChecksumAlgorithm::Md5 | ChecksumAlgorithm::Sha256
+        );
+        if !combines && !self.inner.options.verify_whole {
+            return;
+        }
+        let slot = self.inner.state().slots.get(&object).cloned();
+        if let Some(slot) = slot {
+            slot.told.set(checksum).ok();
+        }
+    }
+
+    /// Whether an object comes in several chunks and its store's checksum is not known.
+    #[must_use]
+    pub fn lacks_checksum(&self, object: ObjectIndex) -> bool {
+        let state = self.inner.state();
+        let slot = state.slots.get(&object);
+        slot.is_some_and(|slot| slot.checksum().is_none())
+            && state.ledger.chunks_of(object).len() > 1
     }
 
     /// The right to write a chunk. Creates and preallocates the part file at the first lease.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use super::checks::{Sums, second_algorithm, sum_range};
+use super::checks::{Sums, sum_range};
 use super::journal;
 use super::paths::look;
 use super::plan::{Looked, Plan};
@@ -122,7 +122,7 @@ pub(crate) fn verify(looked: &mut [Looked]) {
 /// The sums of a chunk's bytes, if they are right.
 fn read_again(slot: &Slot, chunk: &Resumed) -> Option<Sums> {
     let handle = slot.open_for_reading().ok()?;
-    let second = second_algorithm(&slot.object);
+    let second = slot.second_algorithm();
     let read = sum_range(handle.file(), chunk.offset, chunk.sums.length, second).ok()??;
     (read.crc == chunk.sums.crc).then_some(read)
 }

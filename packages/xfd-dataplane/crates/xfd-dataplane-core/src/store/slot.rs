@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use crc_fast::CrcAlgorithm;
 use rustix::fs::OFlags;
 
-use super::checks::Sums;
+use super::checks::{Sums, second_algorithm};
 use super::disk::{open_part, preallocate};
 use super::journal::Journal;
 use super::manifest::Manifest;
@@ -16,7 +17,7 @@ use super::paths::{JOURNAL, LOCK, PART, beside, is_absent, look, remove};
 use super::record::{self, Record};
 use crate::decides::cache::Pin;
 use crate::error::{Error, Result};
-use crate::model::{CatalogObject, Unpack};
+use crate::model::{CatalogObject, Checksum, Unpack};
 
 /// Locks a mutex; what it guards stays usable after a panic elsewhere.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -97,6 +98,8 @@ pub(crate) struct Slot {
     /// Held while its bytes are synced; what went wrong with that, see [`super::behind`].
     pub(crate) sync_failure: Mutex<Option<Error>>,
     facts: Mutex<Facts>,
+    /// The store's checksum, told after the object was found.
+    pub(crate) told: OnceLock<Checksum>,
 }
 
 impl Slot {
@@ -118,7 +121,22 @@ impl Slot {
                 unsynced: 0,
                 is_syncing: false,
             }),
+            told: OnceLock::new(),
         }
+    }
+
+    /// The store's checksum of the whole object, as far as it is known.
+    pub(crate) fn checksum(&self) -> Option<&Checksum> {
+        self.object
+            .found
+            .checksum
+            .as_ref()
+            .or_else(|| self.told.get())
+    }
+
+    /// See [`second_algorithm`].
+    pub(crate) fn second_algorithm(&self) -> Option<CrcAlgorithm> {
+        second_algorithm(self.checksum())
     }
 
     pub(crate) fn facts(&self) -> MutexGuard<'_, Facts> {

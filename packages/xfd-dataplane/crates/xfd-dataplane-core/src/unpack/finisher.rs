@@ -118,7 +118,7 @@ mod tests {
     fn files_are_finished_each_as_its_entry() {
         let tree = tempfile::tempdir().unwrap();
         let root = File::open(tree.path()).unwrap();
-        let maker = Maker::new(root.as_fd(), tree.path());
+        let maker = Maker::new(root.as_fd(), tree.path(), false);
         let finished = with(&maker, |finisher| {
             (0..40).try_for_each(|entry| finisher.take(begun(entry, tempfile::tempfile().unwrap())))
         });
@@ -132,7 +132,7 @@ mod tests {
     fn a_file_that_cannot_be_written_ends_the_creation_of_more_by_its_own_error() {
         let tree = tempfile::tempdir().unwrap();
         let root = File::open(tree.path()).unwrap();
-        let maker = Maker::new(root.as_fd(), tree.path());
+        let maker = Maker::new(root.as_fd(), tree.path(), false);
         let mut taken = 0;
         let failed = with(&maker, |finisher| {
             for entry in 0.. {

@@ -19,6 +19,7 @@ pub(super) fn unpack(piped: &mut Piped, key: &str, tree: &mut Tree<'_>) -> Resul
     let place = tree.place(name.as_bytes(), What::File)?;
     let mode = MODE & !tree.maker.umask();
     let mut file = tree.maker.file(&place.path, mode)?;
+    let mut end: u64 = 0;
     loop {
         let bytes = piped.fill_buf().map_err(corrupt)?;
         if bytes.is_empty() {
@@ -29,6 +30,8 @@ pub(super) fn unpack(piped: &mut Piped, key: &str, tree: &mut Tree<'_>) -> Resul
             .map_err(|e| write_failed(&tree.maker, &place.path, e))?;
         let length = bytes.len();
         piped.consume(length);
+        tree.maker.wrote(&file, end, end + length as u64);
+        end += length as u64;
     }
     tree.end_file(&place.path, &file, None)
 }

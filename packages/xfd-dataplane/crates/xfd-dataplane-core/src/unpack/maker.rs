@@ -18,6 +18,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::behind;
 use crate::error::{Error, Result};
 
 const FOLDER: OFlags = OFlags::DIRECTORY
@@ -43,16 +44,19 @@ pub(super) struct Maker<'a> {
     /// Whether the system has `openat2`, as far as is known.
     has_openat2: AtomicBool,
     umask: u32,
+    /// Whether the tree will be synced.
+    sync: bool,
 }
 
 impl<'a> Maker<'a> {
-    pub(super) fn new(root: BorrowedFd<'a>, shown: &'a Path) -> Self {
+    pub(super) fn new(root: BorrowedFd<'a>, shown: &'a Path, sync: bool) -> Self {
         Self {
             root,
             shown,
             last: None,
             has_openat2: AtomicBool::new(true),
             umask: umask(),
+            sync,
         }
     }
 
@@ -64,6 +68,7 @@ impl<'a> Maker<'a> {
             last: None,
             has_openat2: AtomicBool::new(self.has_openat2.load(Ordering::Relaxed)),
             umask: self.umask,
+            sync: self.sync,
         }
     }
 
@@ -103,6 +108,20 @@ impl<'a> Maker<'a> {
             rustix::fs::fchmod(&file, bits).map_err(|error| failed(self, error))?;
         }
         Ok(File::from(file))
+    }
+
+    /// What lies between `from` and `to` of a file was written.
+    pub(super) fn wrote(&self, file: &File, from: u64, to: u64) {
+        if self.sync {
+            behind::wrote(file, from, to);
+        }
+    }
+
+    /// A file has all its bytes.
+    pub(super) fn ended(&self, file: &File, size: u64) {
+        if self.sync {
+            behind::ended(file, size);
+        }
     }
 
     /// A symbolic link with its own time.
@@ -265,7 +284,7 @@ mod tests {
             let outside = tempfile::tempdir().unwrap();
             std::os::unix::fs::symlink(outside.path(), tree.path().join("link")).unwrap();
             let root = File::open(tree.path()).unwrap();
-            let mut maker = Maker::new(root.as_fd(), tree.path());
+            let mut maker = Maker::new(root.as_fd(), tree.path(), false);
             maker.has_openat2 = AtomicBool::new(has_openat2);
             maker.folder(b"folder").unwrap();
             maker.folder(b"folder/in").unwrap();

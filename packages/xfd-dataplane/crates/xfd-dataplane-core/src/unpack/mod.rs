@@ -14,6 +14,7 @@
 //!   staging ── claims, exchanges, removes
 //! ```
 
+mod behind;
 mod finisher;
 mod gz;
 mod maker;
@@ -144,7 +145,7 @@ pub fn stage(task: Task<'_>) -> Result<Staged> {
 fn run(task: Task<'_>) -> Result<Staged> {
     let staging = staging::Staging::claim(task.destination, task.replace)?;
     let filter = Filter::new(task.caps, task.archive_bytes);
-    let mut tree = tree::Tree::new(staging.root(), staging.shown(), filter);
+    let mut tree = tree::Tree::new(staging.root(), staging.shown(), filter, task.sync);
     match (task.method, task.archive) {
         (UnpackMethod::Zip, Archive::File(path)) => zip::unpack(path, &mut tree, task.cancel)?,
         (UnpackMethod::Zip, Archive::Stream(_)) => {

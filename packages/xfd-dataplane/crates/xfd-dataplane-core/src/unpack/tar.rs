@@ -112,6 +112,7 @@ fn write(
             let taken = bytes.len();
             members.took(taken);
             left -= taken as u64;
+            tree.maker.wrote(file, end, end + taken as u64);
             end += taken as u64;
         }
     }

@@ -31,10 +31,10 @@ pub(super) struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    /// Below `root`; `shown` is its name in errors.
-    pub(super) fn new(root: BorrowedFd<'a>, shown: &'a Path, filter: Filter) -> Self {
+    /// Below `root`; `shown` is its name in errors; `sync` if the tree will be synced.
+    pub(super) fn new(root: BorrowedFd<'a>, shown: &'a Path, filter: Filter, sync: bool) -> Self {
         Self {
-            maker: Maker::new(root, shown),
+            maker: Maker::new(root, shown, sync),
             filter,
             entries: Vec::new(),
             folders: BTreeMap::from([(Vec::new(), FolderMeta::default())]),
@@ -196,8 +196,10 @@ pub(super) fn finish(
         rustix::fs::fstat(file.as_fd())
     };
     let stat = set().map_err(|e| maker.failed(e, "set a file's time", path))?;
+    let size = u64::try_from(stat.st_size).unwrap_or_default();
+    maker.ended(file, size);
     Ok(Entry {
-        size: u64::try_from(stat.st_size).unwrap_or_default(),
+        size,
         mtime_ns: mtime_ns(&stat),
         ..entry(path, 'f')
     })

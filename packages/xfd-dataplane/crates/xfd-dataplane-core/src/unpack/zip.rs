@@ -253,6 +253,7 @@ impl Worker<'_, '_> {
             (&file)
                 .write_all(&buffer[..read])
                 .map_err(|e| write_failed(&self.maker, &job.path, e))?;
+            self.maker.wrote(&file, size - read as u64, size);
         }
         if size != zipped.size() {
             return Err(Error::new(

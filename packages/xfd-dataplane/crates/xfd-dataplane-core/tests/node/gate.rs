@@ -78,6 +78,7 @@ impl Origin for Gate {
         let open = self.open.subscribe();
         async move {
             let body = self.inner.get(get).await?;
+            let checksum = body.checksum.clone();
             let state = (body, open, place, counted);
             let gated = stream::unfold(state, |(mut body, mut open, place, counted)| async move {
                 let bytes = match body.next().await? {
@@ -88,7 +89,7 @@ impl Origin for Gate {
                 open.wait_for(|open| *open >= end).await.ok()?;
                 Some((Ok(bytes), (body, open, end, counted)))
             });
-            Ok(gated.boxed())
+            Ok(Body::new(gated).with_checksum(checksum))
         }
         .boxed()
     }

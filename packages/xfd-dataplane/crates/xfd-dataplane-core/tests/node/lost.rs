@@ -7,6 +7,7 @@ use xfd_dataplane_core::crc::crc64;
 use xfd_dataplane_core::model::{FoundObject, NodeEvent, Order, Source};
 use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, Origin};
 
+use crate::checksums::Telling;
 use crate::support::{Host, MIB, catalog, fetch, held, one_object};
 
 fn host(name: &'static str, origin: Arc<dyn Origin>, found: &FoundObject) -> Host {
@@ -98,7 +99,7 @@ fn a_chunk_that_rotted_on_the_disk_comes_from_a_peer() {
 fn an_object_that_landed_with_a_bad_chunk_is_fetched_anew() {
     let (origin, mut found, bytes) = one_object(2 * MIB);
     found.checksum = None;
-    let (mut bad, _) = with_a_bad_chunk(&found, origin);
+    let (mut bad, _) = with_a_bad_chunk(&found, Telling::new(origin, None));
     bad.submit(vec![fetch(1, 1..2, Source::Origin)]);
     bad.until_landed(1);
     bad.submit(vec![pins(&bytes)]);

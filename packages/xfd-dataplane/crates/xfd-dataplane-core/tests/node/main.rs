@@ -9,6 +9,7 @@
 
 mod archives;
 mod bad_archives;
+mod checksums;
 mod finding;
 mod gate;
 mod lanes;
@@ -16,6 +17,7 @@ mod lifecycle;
 mod limits;
 mod lost;
 mod origin;
+mod proxies;
 mod relay;
 mod serving;
 mod support;

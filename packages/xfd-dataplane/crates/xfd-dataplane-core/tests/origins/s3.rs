@@ -106,18 +106,45 @@ async fn the_store_s_checksum_is_found() {
     let md5 = "25f9e794323b453885f5181f1b624d0b".to_owned();
     assert_eq!(found("sum/md5").await, Some((ChecksumAlgorithm::Md5, md5)));
 
-    client
-        .put_object()
-        .bucket(weed::BUCKET)
-        .key("sum/crc64")
-        .checksum_algorithm(aws_sdk_s3::types::ChecksumAlgorithm::Crc64Nvme)
-        .body(b"123456789".to_vec().into())
-        .send()
-        .await
-        .unwrap();
-    let crc64 = "ae8b14860a799888".to_owned();
-    let expected = Some((ChecksumAlgorithm::Crc64Nvme, crc64));
-    assert_eq!(found("sum/crc64").await, expected);
+    use aws_sdk_s3::types::ChecksumAlgorithm as Sent;
+    for (key, sent, algorithm, value) in [
+        (
+            "sum/crc64",
+            Sent::Crc64Nvme,
+            ChecksumAlgorithm::Crc64Nvme,
+            "ae8b14860a799888",
+        ),
+        (
+            "sum/crc32c",
+            Sent::Crc32C,
+            ChecksumAlgorithm::Crc32c,
+            "e3069283",
+        ),
+        (
+            "sum/crc32",
+            Sent::Crc32,
+            ChecksumAlgorithm::Crc32,
+            "cbf43926",
+        ),
+    ] {
+        client
+            .put_object()
+            .bucket(weed::BUCKET)
+            .key(key)
+            .checksum_algorithm(sent)
+            .body(b"123456789".to_vec().into())
+            .send()
+            .await
+            .unwrap();
+        let expected = Some((algorithm, value.to_owned()));
+        assert_eq!(found(key).await, expected);
+        // A whole answer tells it as well; that of a range does not.
+        for (range, told) in [(None, expected), (Some(2..4), None)] {
+            let body = origin.get(get(key, range, None)).await.unwrap();
+            let checksum = body.checksum.clone();
+            assert_eq!(checksum.map(|it| (it.algorithm, it.value)), told, "{key}");
+        }
+    }
 
     // The ETag of an object in parts is no MD5 of its bytes.
     let parts = [pattern(5 << 20), pattern(10)];

@@ -157,7 +157,7 @@ impl HttpOrigin {
         )?;
         let timeout = self.options.read_timeout;
         let object = get.key.to_owned();
-        Ok(Box::pin(Incoming::new(
+        Ok(Body::new(Incoming::new(
             response.into_body(),
             window,
             timeout,
@@ -199,6 +199,10 @@ impl Origin for HttpOrigin {
             body.map_err(|error| error.with_object(get.key))
         }
         .boxed()
+    }
+
+    fn keeps_checksums(&self) -> bool {
+        false
     }
 }
 

@@ -1,9 +1,48 @@
-//! The checksum over a whole object, out of what HeadObject says.
+//! The checksum over a whole object, out of what HeadObject or GetObject says.
 
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::{ChecksumType, ServerSideEncryption};
 
 use crate::model::{Checksum, ChecksumAlgorithm};
+
+/// What an answer says of the whole object's checksum.
+pub(super) struct Told<'a> {
+    kind: Option<&'a ChecksumType>,
+    /// Algorithm, value in base 64, and its length in bytes; the better ones first.
+    values: [(ChecksumAlgorithm, Option<&'a str>, usize); 4],
+    etag: Option<&'a str>,
+    encryption: Option<&'a ServerSideEncryption>,
+    customer_algorithm: Option<&'a str>,
+}
+
+macro_rules! told_by {
+    ($answer:ty) => {
+        impl<'a> From<&'a $answer> for Told<'a> {
+            fn from(answer: &'a $answer) -> Self {
+                Self {
+                    kind: answer.checksum_type(),
+                    values: [
+                        (
+                            ChecksumAlgorithm::Crc64Nvme,
+                            answer.checksum_crc64_nvme(),
+                            8,
+                        ),
+                        (ChecksumAlgorithm::Crc32c, answer.checksum_crc32_c(), 4),
+                        (ChecksumAlgorithm::Crc32, answer.checksum_crc32(), 4),
+                        (ChecksumAlgorithm::Sha256, answer.checksum_sha256(), 32),
+                    ],
+                    etag: answer.e_tag(),
+                    encryption: answer.server_side_encryption(),
+                    customer_algorithm: answer.sse_customer_algorithm(),
+                }
+            }
+        }
+    };
+}
+
+told_by!(HeadObjectOutput);
+told_by!(GetObjectOutput);
 
 /// The best checksum of the whole object, if there is one.
 ///
@@ -11,34 +50,29 @@ use crate::model::{Checksum, ChecksumAlgorithm};
 /// a dash and the number of parts), which says nothing about the bytes by itself. An ETag is the
 /// MD5 of the bytes only for an object uploaded in one part and encrypted, if at all, with the
 /// store's own keys (S3 user guide, "Checking object integrity").
-pub(super) fn find_checksum(head: &HeadObjectOutput) -> Option<Checksum> {
-    let is_composite = head.checksum_type() == Some(&ChecksumType::Composite);
-    let values = [
-        (ChecksumAlgorithm::Crc64Nvme, head.checksum_crc64_nvme(), 8),
-        (ChecksumAlgorithm::Crc32c, head.checksum_crc32_c(), 4),
-        (ChecksumAlgorithm::Crc32, head.checksum_crc32(), 4),
-        (ChecksumAlgorithm::Sha256, head.checksum_sha256(), 32),
-    ];
-    let given = values.into_iter().find_map(|(algorithm, value, length)| {
-        let value = value.filter(|_| !is_composite)?;
-        let bytes = aws_smithy_types::base64::decode(value).ok()?;
-        (bytes.len() == length).then(|| Checksum {
-            algorithm,
-            value: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
-        })
-    });
-    given.or_else(|| find_md5(head))
+pub(super) fn find_checksum<'a>(answer: impl Into<Told<'a>>) -> Option<Checksum> {
+    let told = answer.into();
+    let is_composite = told.kind == Some(&ChecksumType::Composite);
+    let given = told
+        .values
+        .into_iter()
+        .find_map(|(algorithm, value, length)| {
+            let value = value.filter(|_| !is_composite)?;
+            let bytes = aws_smithy_types::base64::decode(value).ok()?;
+            (bytes.len() == length).then(|| Checksum {
+                algorithm,
+                value: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            })
+        });
+    given.or_else(|| find_md5(&told))
 }
 
-fn find_md5(head: &HeadObjectOutput) -> Option<Checksum> {
-    let is_store_encrypted = matches!(
-        head.server_side_encryption(),
-        None | Some(ServerSideEncryption::Aes256)
-    );
-    if !is_store_encrypted || head.sse_customer_algorithm().is_some() {
+fn find_md5(told: &Told<'_>) -> Option<Checksum> {
+    let is_store_encrypted = matches!(told.encryption, None | Some(ServerSideEncryption::Aes256));
+    if !is_store_encrypted || told.customer_algorithm.is_some() {
         return None;
     }
-    let value = head.e_tag()?.trim_matches('"');
+    let value = told.etag?.trim_matches('"');
     let is_md5 = value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_md5.then(|| Checksum {
         algorithm: ChecksumAlgorithm::Md5,

@@ -1,0 +1,111 @@
+"""What was moved within and across zones, and what that costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from xfd_api.errors import InvalidRequestError
+
+GB = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Of 10**9 bytes each, in whatever currency.
+
+    Attributes:
+        origin_per_gb: read from the origin, into whichever zone.
+        across_zones_per_gb: sent by a peer in another zone.
+        within_zone_per_gb: sent by a peer in the same zone.
+    """
+
+    origin_per_gb: float = 0.0
+    across_zones_per_gb: float = 0.0
+    within_zone_per_gb: float = 0.0
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            price = getattr(self, each.name)
+            if not (math.isfinite(price) and price >= 0):
+                raise InvalidRequestError(
+                    f"{each.name} is {price}", remedy="Use a number of 0 or more"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneBytes:
+    """Bytes that nodes in the zone `target` received from the zone `source` (None: the origin)."""
+
+    source: str | None
+    target: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Bytes moved, by pairs of zones; a swarm without zones is one zone with an empty name.
+
+    Attributes:
+        moved: each pair once, sorted, the origin first.
+        prices: None where none were given.
+    """
+
+    moved: tuple[ZoneBytes, ...] = ()
+    prices: Prices | None = None
+
+    @classmethod
+    def of(
+        cls, moved: Mapping[tuple[str | None, str], int], prices: Prices | None = None
+    ) -> Traffic:
+        """From bytes by (source, target)."""
+        pairs = sorted(moved, key=lambda pair: (pair[0] is not None, pair[0] or "", pair[1]))
+        return cls(tuple(ZoneBytes(*pair, moved[pair]) for pair in pairs if moved[pair]), prices)
+
+    def since(self, before: Traffic) -> Traffic:
+        """What was moved after `before`, an earlier state of the same swarm."""
+        then = {(each.source, each.target): each.bytes for each in before.moved}
+        return Traffic.of(
+            {
+                (each.source, each.target): each.bytes - then.get((each.source, each.target), 0)
+                for each in self.moved
+            },
+            self.prices,
+        )
+
+    @property
+    def origin_bytes_by_zone(self) -> dict[str, int]:
+        """Bytes read from the origin, for each zone that did."""
+        return {each.target: each.bytes for each in self.moved if each.source is None}
+
+    @property
+    def origin_bytes(self) -> int:
+        """Bytes read from the origin."""
+        return sum(self.origin_bytes_by_zone.values())
+
+    @property
+    def within_zones_bytes(self) -> int:
+        """Bytes that peers sent inside their zones."""
+        return sum(each.bytes for each in self.moved if each.source == each.target)
+
+    @property
+    def across_zones_bytes(self) -> int:
+        """Bytes that peers sent into other zones."""
+        return sum(
+            each.bytes
+            for each in self.moved
+            if each.source is not None and each.source != each.target
+        )
+
+    @property
+    def estimated_cost(self) -> float | None:
+        """What that costs at `prices`, in their currency; None without prices."""
+        prices = self.prices
+        if prices is None:
+            return None
+        return (
+            prices.origin_per_gb * self.origin_bytes
+            + prices.across_zones_per_gb * self.across_zones_bytes
+            + prices.within_zone_per_gb * self.within_zones_bytes
+        ) / GB
