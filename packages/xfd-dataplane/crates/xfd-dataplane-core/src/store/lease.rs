@@ -138,7 +138,7 @@ impl Lease {
             ));
         }
         while !bytes.is_empty() {
-            self.pass_finished_spans();
+            self.pass_finished_spans()?;
             let within = self.sums.len();
             let span = self.chunk.spans[within];
             let done = self.written_of_span();
@@ -165,15 +165,17 @@ impl Lease {
     }
 
     /// Moves on to the first span that lacks bytes.
-    fn pass_finished_spans(&mut self) {
+    fn pass_finished_spans(&mut self) -> Result<()> {
         while let Some(span) = self.chunk.spans.get(self.sums.len())
             && self.summing.length() == span.length
         {
+            let ended = self.sums.len();
+            self.target.end_span(&self.slots[ended], ended)?;
             self.sums.push(self.summing.sums());
             let next = self.slots.get(self.sums.len());
             self.summing = Summing::new(next.and_then(|slot| slot.second_algorithm()));
-            self.target.end_span();
         }
+        Ok(())
     }
 
     /// Starts the chunk over; readers are aborted.
@@ -187,7 +189,7 @@ impl Lease {
         self.sums.clear();
         let first = self.slots.first();
         self.summing = Summing::new(first.and_then(|slot| slot.second_algorithm()));
-        self.target.end_span();
+        self.target.rewind();
     }
 
     /// Checks length and checksum (against the pinned one if there is one, and `expected`), writes
@@ -199,7 +201,7 @@ impl Lease {
     pub fn commit(mut self, expected: Option<u64>) -> Result<Committed> {
         // What turns out wrong is begun anew.
         self.resumable = false;
-        self.pass_finished_spans();
+        self.pass_finished_spans()?;
         if self.position != self.chunk.size {
             return Err(Error::new(
                 Kind::Internal,
@@ -270,16 +272,12 @@ impl Lease {
 
     /// What the next lease is to go on from.
     fn take_begun(&mut self) -> Option<Begun> {
-        let is_one = matches!(self.target, Target::Shared(_)) && self.sums.is_empty();
-        if !self.resumable || !is_one || self.position == 0 || self.position == self.chunk.size {
+        let Target::Shared(part) = &self.target else {
             return None;
-        }
-        let nothing = Target::Each {
-            written: Vec::new(),
-            file: None,
         };
-        Some(Begun {
-            target: std::mem::replace(&mut self.target, nothing),
+        let is_within = (1..self.chunk.size).contains(&self.position);
+        (self.resumable && is_within).then(|| Begun {
+            target: Target::Shared(part.clone()),
             position: self.position,
             summing: std::mem::replace(&mut self.summing, Summing::new(None)),
         })
