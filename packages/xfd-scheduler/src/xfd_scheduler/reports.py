@@ -106,9 +106,7 @@ class Reports:
         self.swarm.traffic.add(member.id, events)
         at_once = min(member.queued + len(events.chunks), self.swarm.settings.download_slots)
         swarm = self.swarm
-        if swarm.speeds.sample(member, events, at_once, swarm.by_id):
-            for one in swarm.members.values():
-                swarm.update_room(one)
+        swarm.speeds.sample(member, events, at_once, swarm.by_id)
         assumed = rates.assumed_interval(swarm.settings, len(swarm.members))
         rates.measure(member, now, assumed)
         self.resize(member)

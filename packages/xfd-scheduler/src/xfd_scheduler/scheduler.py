@@ -177,8 +177,8 @@ class Scheduler:
         swarm.traffic.zone_of[member.id] = member.zone
         swarm.zones[member.zone] = swarm.zones.get(member.zone, 0) | member.bit
         swarm.offering |= member.bit
-        for one in swarm.speeds.told(member, swarm.members.values()):
-            self._reports.resize(one)
+        swarm.speeds.told(member, swarm.members.values())
+        self._reports.resize(member)
 
 
 def _unload(member: Member) -> list[Order]:

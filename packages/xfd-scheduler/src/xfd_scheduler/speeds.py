@@ -72,26 +72,20 @@ class Speeds:
         """The catalog has so many chunks now."""
         self.sampled = (1 << max(0, (chunks // CHUNKS).bit_length() - 1)) - 1
 
-    def told(self, member: Member, members: Iterable[Member]) -> list[Member]:
-        """A node joined; its traits may say how fast it is, and that others are not.
-
-        Returns the nodes that were judged anew.
-        """
+    def told(self, member: Member, members: Iterable[Member]) -> None:
+        """A node joined; its traits may say how fast it is, and that others are not."""
         before = self.best_up, self.best_down
         self.best_up = max(self.best_up, member.traits.up_bytes_per_s or 0.0)
         self.best_down = max(self.best_down, member.traits.down_bytes_per_s or 0.0)
-        judged = list(members) if (self.best_up, self.best_down) != before else [member]
-        for one in judged:
+        for one in members if (self.best_up, self.best_down) != before else (member,):
             self.judge(one)
-        return judged
 
     def sample(
         self, member: Member, events: PackedEvents, at_once: int, peers: Mapping[NodeId, Member]
-    ) -> bool:
+    ) -> None:
         """Looks at the chunks of a report that are in the sample.
 
-        `at_once` is how many streams the node may have had, which share its link. True: all nodes
-        were judged anew.
+        `at_once` is how many streams the node may have had, which share its link.
         """
         streams = math.log2(max(1, at_once))
         mask = self.sampled
@@ -116,10 +110,8 @@ class Speeds:
             member.usual_pace = toward(member.usual_pace, whole)
             self.usual_pace = toward(self.usual_pace, whole)
         self._until_next -= 1
-        if self._until_next > 0:
-            return False
-        self._compare(peers)
-        return True
+        if self._until_next <= 0:
+            self._compare(peers)
 
     def judge(self, member: Member) -> None:
         """Derives the node's share and class."""
