@@ -22,8 +22,7 @@ ROWS: dict[str, Callable[[Bed], Section]] = {
     "1gib": lambda bed: downloads.one_object(bed, 1),
     "8gib": lambda bed: downloads.one_object(bed, 8),
     "small-files": downloads.small_files,
-    "memory-1gib": lambda bed: memory.memory(bed, 1),
-    "memory-8gib": lambda bed: memory.memory(bed, 8),
+    "memory": memory.memory,
     "written": written.written,
     "serving": serving.serving,
     "verification": verification.verification,
@@ -48,6 +47,9 @@ def main() -> int:
         help="an S3 server that is up, with credentials from the environment and a bucket that "
         "keeps what is made; else a SeaweedFS of its own",
     )
+    parser.add_argument(
+        "--store-folder", type=Path, metavar="FOLDER", help="where the server at URL has its files"
+    )
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="on the disk to use")
     options = parser.parse_args()
     if unknown := set(options.rows) - set(ROWS):
@@ -55,7 +57,9 @@ def main() -> int:
     goals: list[Goal] = []
     with (
         tempfile.TemporaryDirectory(dir=options.folder, prefix="xfd-bench-") as folder,
-        open_bed(Path(folder), options.rounds, options.only, options.endpoint) as bed,
+        open_bed(
+            Path(folder), options.rounds, options.only, options.endpoint, options.store_folder
+        ) as bed,
     ):
         for name in options.rows or ROWS:
             section = ROWS[name](bed)

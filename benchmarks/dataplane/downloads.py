@@ -25,7 +25,7 @@ def one_object(bed: Bed, gib: int) -> Section:
         name: bed.fetching(client, key, **(crt if client.__name__ == "aws" else {}))
         for name, client in single_object_clients(bed.endpoint).items()
     }
-    costs = bed.compare(contenders, always=("s5cmd",))
+    costs = bed.compare(contenders, always=("s5cmd",), warm=gib > 1)
     section = Section(f"One object of {gib} GiB", list(cost_table(costs, gib, "s5cmd")))
     section.lines += [f"Not here: {name} ({why})" for name, why in missing(bed.endpoint).items()]
     for name in ("xfd-get", "xfd-get, durable"):

@@ -102,7 +102,7 @@ def test_what_an_objects_chunks_are_depends_on_no_neighbour() -> None:
 def test_ten_thousand_small_objects_are_a_few_dozen_decisions() -> None:
     catalog = catalog_of([16 * 1024] * 10_000, None)
 
-    assert len(catalog.chunks) == 20
+    assert len(catalog.chunks) == 40
     assert all(chunk.size <= PACK_BYTES for chunk in catalog.chunks)
 
 

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from xfd_api import paths
 from xfd_api.errors import InvalidRequestError
 from xfd_api.requests import ObjectDownloadRequest, PrefixDownloadRequest
+from xfd_api.settings import NodeSettings, UnpackCaps
 from xfd_api.stores import StoreKind
+from xfd_dataplane.cli.commands import settings_of
 from xfd_dataplane.cli.options import parse, size
 from xfd_dataplane.cli.sources import Unpacking, parse_source, request_for
 
@@ -137,3 +140,24 @@ def test_an_archive_is_unpacked_beside_itself_or_where_it_is_told(tmp_path: Path
 def test_a_prefix_cannot_be_unpacked(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError, match="unpack"):
         placed("s3://b/tok/", str(tmp_path), Unpacking("", keep_archive=True))
+
+
+def test_every_option_of_the_data_plane_reaches_its_settings() -> None:
+    words = (
+        "s3://b/k d --parallel 3 --memory-budget 8M --limit-rate 2M --connect-timeout 1.5 "
+        "--read-timeout 2.5 --attempts 4 --verify-whole --max-entries 5 --max-unpacked 6M "
+        "--max-ratio 7"
+    )
+
+    assert settings_of(parse(words.split())) == NodeSettings(
+        root=str(paths.root()),
+        node_parallelism=3,
+        memory_budget_bytes=8 * 2**20,
+        download_bytes_per_s=2 * 2**20,
+        connect_timeout_s=1.5,
+        read_timeout_s=2.5,
+        attempts=4,
+        verify_whole=True,
+        unpack_caps=UnpackCaps(max_entries=5, max_bytes=6 * 2**20, max_ratio=7.0),
+    )
+    assert settings_of(parse(["s3://b/k", "d"])) == NodeSettings(root=str(paths.root()))

@@ -12,6 +12,7 @@ import pytest
 from xfd_get_process import Command, hidden_files
 
 from harness import artifacts
+from harness.processes import free_ports
 from harness.s3 import S3Server
 
 MIB = 2**20
@@ -220,6 +221,12 @@ def test_files_and_web_servers_are_sources_too(
         (["gs://{bucket}/k", "{out}/x"], 2, "InvalidRequestError"),
         (["s3://{bucket}/../k", "{out}/x"], 2, "UnsafePathError"),
         (["s3://{bucket}/k", "{out}/x", "--unpack"], 2, "UnknownArchiveError"),
+        (
+            ["http://127.0.0.1:{closed}/k", "{out}/x", "--attempts", "1"],
+            7,
+            "OriginUnreachableError",
+        ),
+        (["s3://{bucket}/k.tar", "{out}/", "--unpack"], 1, "ArchiveCorruptError"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -233,7 +240,10 @@ def test_an_error_is_one_clear_line_and_a_code_of_its_own(
     kind: str,
 ) -> None:
     s3_server.put(bucket, "k", b"x")
-    filled = [word.format(bucket=bucket, out=tmp_path / "out") for word in words]
+    s3_server.put(bucket, "k.tar", b"no archive")
+    (closed,) = free_ports(1)
+    names = {"bucket": bucket, "out": tmp_path / "out", "closed": closed}
+    filled = [word.format(**names) for word in words]
 
     said = xfd_get.run(*filled)
     document = json.loads(xfd_get.run(*filled, "--json").out)
@@ -243,7 +253,7 @@ def test_an_error_is_one_clear_line_and_a_code_of_its_own(
     assert said.err.startswith("xfd-get: error: ")
     assert (document["ok"], document["error"]["type"]) == (False, kind)
     assert document["error"]["remedy"]
-    assert not (tmp_path / "out").exists()
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
 
 def test_an_endpoint_and_a_profile_can_be_named(

@@ -17,7 +17,7 @@ from xfd_api.stores import ObjectStoreConfig, by_profile
 from xfd_api.testing import FakeDataPlane, FakeOrigin
 from xfd_ray.conversation import Unavailable
 from xfd_ray.coordinator import Coordinator
-from xfd_ray.placement import NodeInfo, as_selector
+from xfd_ray.placement import ZONE_LABELS, NodeInfo, as_selector
 from xfd_ray.pool import WorkerTerms
 from xfd_ray.terms import LeaseRequest, LeaseState, LeaseStatus
 from xfd_ray.worker import NodeWorker
@@ -71,6 +71,7 @@ class LocalCluster:
         workers: all that were ever started.
         refuse: errors of nodes where no worker starts.
         asked: how often a worker was to start, by node.
+        settings: of the node's last worker, as the call gave them.
         listing: cleared, nobody learns which nodes are alive.
     """
 
@@ -81,6 +82,7 @@ class LocalCluster:
         self.workers: list[LocalWorker] = []
         self.refuse: dict[NodeId, Exception] = {}
         self.asked: Counter[str] = Counter()
+        self.settings: dict[NodeId, NodeSettings] = {}
         self.ended = asyncio.Event()
         self.listing = asyncio.Event()
         self.listing.set()
@@ -88,9 +90,10 @@ class LocalCluster:
         for k in range(nodes):
             self.add_node(f"n{k}")
 
-    def add_node(self, name: str) -> NodeId:
+    def add_node(self, name: str, zone: str = "") -> NodeId:
         node = NodeId(name)
-        self.live.append(NodeInfo(node, "127.0.0.1"))
+        labels = {ZONE_LABELS[0]: zone} if zone else {}
+        self.live.append(NodeInfo(node, "127.0.0.1", labels))
         return node
 
     def remove_node(self, node: str) -> None:
@@ -115,7 +118,8 @@ class LocalCluster:
         self.asked[node.id] += 1
         if node.id in self.refuse:
             raise self.refuse[node.id]
-        worker = NodeWorker(node.id, node.host, data_plane=self._plane)
+        self.settings[node.id] = terms.settings
+        worker = NodeWorker(node.id, node.host, settings=terms.settings, data_plane=self._plane)
         self.workers.append(LocalWorker(worker, node.id))
         return self.workers[-1]
 

@@ -18,24 +18,29 @@ F = 1000
     ],
 )
 def test_the_slowest_part_sets_the_bound(rates, seconds):
-    assert bound_s([F] * 4, F, rates) == pytest.approx(seconds)
+    assert bound_s([F] * 4, F, 3 * F, rates) == pytest.approx(seconds)
 
 
 def test_only_what_was_missing_counts():
     rates = LinkRates(origin=100, down=100, up=100)
     # One of two nodes had everything: nothing leaves the origin, one node receives.
-    assert bound_s([0, F], 0, rates) == pytest.approx(10.0)
-    assert bound_s([0, 0], 0, rates) is None
+    assert bound_s([0, F], 0, F, rates) == pytest.approx(10.0)
+    assert bound_s([0, 0], 0, 0, rates) is None
+
+
+def test_what_the_origin_sent_twice_no_peer_had_to_send():
+    rates = LinkRates(origin=1000, down=500, up=100)
+    assert bound_s([F] * 4, F, 2 * F, rates) == pytest.approx(5.0)  # (N - 2) F / (N u)
 
 
 def test_without_rates_the_bound_is_unknown():
-    assert bound_with_source([F], F, None, LinkRates()) == (None, None)
+    assert bound_with_source([F], F, 0, None, LinkRates()) == (None, None)
 
 
 def test_configured_rates_are_preferred_to_observed_ones():
     observed = LinkRates(origin=10)
-    assert bound_with_source([F], F, LinkRates(origin=100), observed) == (10.0, "configured")
-    assert bound_with_source([F], F, None, observed) == (100.0, "observed")
+    assert bound_with_source([F], F, 0, LinkRates(origin=100), observed) == (10.0, "configured")
+    assert bound_with_source([F], F, 0, None, observed) == (100.0, "observed")
 
 
 def test_rates_come_from_the_environment():

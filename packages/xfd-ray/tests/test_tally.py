@@ -8,6 +8,7 @@ from xfd_api.errors import DiskFullError, NodeLostError, ObjectChangedError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
 from xfd_api.reports import ChunkHeld, HeldRun, Inventory, ObjectLanded
 from xfd_api.testing import catalog_of
+from xfd_api.traffic import Traffic
 from xfd_ray.bound import LinkRates
 from xfd_ray.results import progress_of, report_of
 from xfd_ray.tally import LeaseTally
@@ -45,7 +46,7 @@ def test_bytes_are_booked_where_they_came_from_and_went_to(tally):
         for index in (BIG, SMALL):
             tally.landed(node, ObjectLanded(index), when)
     assert tally.is_done
-    report = report_of(tally, 99.0, retries=2, rates=LinkRates(origin=MIB))
+    report = report_of(tally, 99.0, retries=2, rates=LinkRates(origin=MIB), traffic=Traffic())
     total = 3 * MIB + 100
     assert report.elapsed_s == 4.0  # to the last file, not to when it was asked for
     assert (report.origin_bytes, report.peer_bytes, report.missing_bytes) == (total, total, total)
@@ -75,7 +76,7 @@ def test_what_was_there_is_not_missing(tally):
     assert tally.nodes[B].missing_bytes == 2 * MIB + 100
     assert tally.lacked == {0, 2, 3}
     assert tally.lacked - tally.had == {3}  # only this must leave the origin
-    report = report_of(tally, 12.0, retries=0, rates=None)
+    report = report_of(tally, 12.0, retries=0, rates=None, traffic=Traffic())
     assert report.cached_bytes == 3 * MIB
     assert [item.nodes_cached for item in report.objects] == [1, 0]
 
@@ -87,7 +88,7 @@ def test_a_lost_node_does_not_keep_the_others_waiting(tally):
     assert not tally.is_done
     tally.lost(B, NodeLostError("gone", node="b"), 13.0)
     assert tally.is_done
-    report = report_of(tally, 13.0, retries=0, rates=None)
+    report = report_of(tally, 13.0, retries=0, rates=None, traffic=Traffic())
     assert report.nodes_lost == (B,)
     assert [node.state for node in report.nodes] == ["done", "lost"]
 

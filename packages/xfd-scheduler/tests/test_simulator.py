@@ -73,6 +73,14 @@ def test_dying_and_joining_nodes_cost_little() -> None:
     assert outcome.amplification <= 1.05
 
 
+def test_streams_that_starve_are_replaced() -> None:
+    """Left alone, the last of them would end after 80 s."""
+    link = (0.4 * GBIT,)
+    outcome = ran(Scenario(4, 1e9, 4e6, link, link, link[0], step_s=0.01, starving=0.005))
+    assert outcome.ratio <= 1.5
+    assert outcome.amplification == 1.0
+
+
 @pytest.mark.parametrize("name", sorted(COMPARATORS))
 def test_every_other_scheduler_is_slower(name: str) -> None:
     scenario = Scenario(10, 8e8, 8e6, step_s=0.004)

@@ -27,8 +27,8 @@ from xfd_api.paths import checked_segments
 CHUNK_FLOOR_BYTES = 4 * MIB
 CHUNKS_PER_OBJECT = 256
 PACKED_BELOW_BYTES = 2 * MIB
-PACK_BYTES = 8 * MIB
-OBJECTS_PER_PACK = 1024
+PACK_BYTES = 4 * MIB
+OBJECTS_PER_PACK = 512
 CHUNKS_AT_MOST = 1_000_000
 """Of one catalog: what every node and the scheduler keep in memory for each chunk adds up."""
 

@@ -68,6 +68,11 @@ def plan_lookups(
     """
     if priorities is None:
         priorities = [0] * len(requests)
+    elif len(priorities) != len(requests):
+        raise InvalidRequestError(
+            f"There are {len(priorities)} priorities for {len(requests)} requests",
+            remedy="Give one for each request",
+        )
     return tuple(
         _lookup(request, stores, priority)
         for request, priority in zip(requests, priorities, strict=True)

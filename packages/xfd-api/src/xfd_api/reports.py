@@ -9,6 +9,7 @@ from typing import Literal
 
 from xfd_api.errors import XfdError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
+from xfd_api.traffic import Traffic
 
 Fault = Literal["origin", "peer", "node"]
 """Who is to blame for a failed order: the origin, the peer it named, or the node itself."""
@@ -239,6 +240,8 @@ class DistributionReport:
         origin_bytes: read from the origin, by all nodes.
         peer_bytes: received from peers, by all nodes.
         cached_bytes: found in the nodes' caches, by all nodes.
+        traffic: what was moved within and across zones meanwhile, and what that costs; of calls
+            that run at the same time, each has it all.
         amplification: `origin_bytes / missing_bytes`; 0 where nothing was missing.
     """
 
@@ -255,6 +258,7 @@ class DistributionReport:
     objects: tuple[ObjectResult, ...] = field(repr=False)
     nodes_lost: tuple[NodeId, ...] = ()
     nodes_joined: tuple[NodeId, ...] = ()
+    traffic: Traffic = field(default_factory=Traffic)
 
     @property
     def efficiency(self) -> float | None:

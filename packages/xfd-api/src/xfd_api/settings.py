@@ -37,7 +37,8 @@ class NodeSettings:
     """How a node's data plane works.
 
     Attributes:
-        root: folder that relative destinations lie under; absolute.
+        root: folder that relative destinations lie under, absolute; empty for the node's own, see
+            `xfd_api.paths.root`.
         node_parallelism: chunks fetched at once, from the origin and from peers together.
         max_uploads: chunks served to peers at once.
         memory_budget_bytes: for all bytes in flight between sockets and files.
@@ -52,7 +53,7 @@ class NodeSettings:
         verify_whole: compare SHA-256 or MD5 over the finished file, where the store has only that.
     """
 
-    root: str
+    root: str = ""
     node_parallelism: int = 16
     max_uploads: int = 32
     memory_budget_bytes: int = 64 * MIB

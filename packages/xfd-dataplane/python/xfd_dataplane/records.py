@@ -4,9 +4,10 @@ Format 1. `.NAME.xfd` beside NAME (cut where that would be too long a name) is a
 `format`, the object at its store (`size`, `etag`, `last_modified_ns`), `file` ([size, mtime in ns]
 on disk, or null where the archive was not kept), `chunks` ([length, CRC-64/NVME] each, in order),
 and `tree` where it was unpacked (`destination`, `bytes`, `entries` of `path`, `kind`, `size`,
-`mtime_ns`). For a prefix there is one such file beside its folder, with a line
-`{"path": ..., "record": ...}` each; the last line of a path counts, and a null record takes the
-earlier ones back.
+`mtime_ns`). For a prefix there is one such file beside its folder, with a line each:
+`[path, size, etag, last_modified_ns, mtime in ns on disk, chunks]` for a file, and
+`{"path": ..., "record": ...}` for what is not just that; the last line of a path counts, and a null
+record takes the earlier ones back.
 """
 
 from __future__ import annotations
@@ -61,16 +62,28 @@ def read_manifest(folder: Path) -> dict[Path, Record]:
         return records
     for text in lines:
         try:
-            line = json.loads(text)
-            path = folder / line["path"]
-        except (ValueError, KeyError, TypeError):
+            path, record = _line(folder, json.loads(text))
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue
-        record = _record(line.get("record"))
         if record is None:
             records.pop(path, None)
         else:
             records[path] = record
     return records
+
+
+def _line(folder: Path, line: Any) -> tuple[Path, Record | None]:
+    """A line of a manifest; what is none raises one of the errors that looking into it gives."""
+    if isinstance(line, list):
+        path, size, etag, last_modified_ns, mtime_ns, chunks = line
+        file = (size, mtime_ns)
+        record = Record(size, etag, last_modified_ns, file, _chunks(chunks), None, ())
+        return folder / path, record
+    return folder / line["path"], _record(line.get("record"))
+
+
+def _chunks(pairs: Any) -> tuple[tuple[int, int], ...]:
+    return tuple((length, crc) for length, crc in pairs)
 
 
 def _record(value: Any) -> Record | None:
@@ -82,7 +95,7 @@ def _record(value: Any) -> Record | None:
         etag=value.get("etag"),
         last_modified_ns=value.get("last_modified_ns"),
         file=None if file is None else (file[0], file[1]),
-        chunks=tuple((length, crc) for length, crc in value.get("chunks", ())),
+        chunks=_chunks(value.get("chunks", ())),
         tree=Path(tree["destination"]) if tree else None,
         entries=tuple(
             TreeEntry(entry["path"], entry["kind"], entry["size"], entry["mtime_ns"])

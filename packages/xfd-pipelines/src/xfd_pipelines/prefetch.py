@@ -12,14 +12,16 @@ from xfd_api import (
     DistributionReport,
     DownloadRequest,
     Durability,
+    NodeSettings,
     ObjectStoreConfig,
     ObjectStoreConfigByProfile,
+    Prices,
     Progress,
 )
 from xfd_pipelines.collect import CollectedRequests
 from xfd_ray import LinkRates
 from xfd_ray.placement import Nodes
-from xfd_ray.terms import OnNodeFailure
+from xfd_ray.terms import OnNodeFailure, OriginPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class DistributedDownloadConfig:
         deadline_s: give up after so long; None never.
         keep_s: how long the workers stay after the pipeline, for the next one to find them warm.
         rates: what links and disks can do, for the bound in the report.
+        prices: what moving bytes costs, for the estimate in the report.
+        node_settings: see `xfd_ray.download_distributed`.
         on_progress: called as the distribution goes on.
         on_report: called with the report once every file is in its place.
     """
@@ -52,13 +56,15 @@ class DistributedDownloadConfig:
     verbose: bool = False
     nodes: Nodes = None
     on_node_failure: OnNodeFailure = "continue"
-    origin_policy: str = "once-per-cluster"
+    origin_policy: OriginPolicy = "once-per-cluster"
     peer_tls: bool = False
     peer_ports: tuple[int, int] | None = None
     durability: Durability | str = Durability.OBJECT
     deadline_s: float | None = None
     keep_s: float = 60.0
     rates: LinkRates | None = None
+    prices: Prices | None = None
+    node_settings: NodeSettings | None = None
     on_progress: Callable[[Progress], None] | None = field(default=None, repr=False)
     on_report: Callable[[DistributionReport], None] | None = field(default=None, repr=False)
 

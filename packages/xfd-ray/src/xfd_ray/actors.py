@@ -135,7 +135,7 @@ class RayCluster:
         handle = actor.remote(
             node.id,
             node.host,
-            node_parallelism=terms.node_parallelism,
+            settings=terms.settings,
             peer_ports=terms.peer_ports,
             data_plane=self._data_plane,
         )

@@ -6,8 +6,8 @@ With N nodes, F bytes, origin egress S, node down d_i and up u_i, disk write w_i
 
 (Kumar and Ross, "Peer-assisted file distribution: the minimum distribution time", 2006, with the
 disk as a second limit on receiving.) Here in the form for nodes that lack different amounts: what
-no node had must leave the origin, each node must receive what it lacked, and what was received and
-did not leave the origin must have been sent by a node.
+no node had must leave the origin, each node must receive what it lacked, and nodes must send what
+did not leave the origin, which may have been asked for more than once (`origin_policy`).
 """
 
 from __future__ import annotations
@@ -60,12 +60,15 @@ class LinkRates:
         return LinkRates(**rates) if rates else None
 
 
-def bound_s(missing: Sequence[int], from_origin: int, rates: LinkRates) -> float | None:
+def bound_s(
+    missing: Sequence[int], from_origin: int, from_peers: int, rates: LinkRates
+) -> float | None:
     """The least time that the bytes can take, in seconds.
 
     Args:
         missing: for each node, the bytes that it lacked.
         from_origin: bytes that no node had.
+        from_peers: bytes that nodes sent each other.
         rates: what limits them.
 
     Returns:
@@ -80,8 +83,8 @@ def bound_s(missing: Sequence[int], from_origin: int, rates: LinkRates) -> float
     receiving = [rate for rate in (rates.down, rates.write) if rate is not None]
     if receiving:
         times.append(most / min(receiving))
-    if rates.up is not None and total > from_origin:
-        times.append((total - from_origin) / (rates.up * len(missing)))
+    if rates.up is not None and from_peers:
+        times.append(from_peers / (rates.up * len(missing)))
     return max(times, default=None)
 
 
@@ -132,11 +135,15 @@ def observed_rates(
 def bound_with_source(
     missing: Sequence[int],
     from_origin: int,
+    from_peers: int,
     configured: LinkRates | None,
     observed: LinkRates,
 ) -> tuple[float | None, BoundSource | None]:
     """The bound from configured rates where there are some, else from observed ones."""
-    if configured is not None and (bound := bound_s(missing, from_origin, configured)) is not None:
+    if (
+        configured is not None
+        and (bound := bound_s(missing, from_origin, from_peers, configured)) is not None
+    ):
         return bound, "configured"
-    bound = bound_s(missing, from_origin, observed)
+    bound = bound_s(missing, from_origin, from_peers, observed)
     return bound, None if bound is None else "observed"

@@ -5,30 +5,34 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import ray
 
-from xfd_api.catalog import build_catalog
 from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId
 from xfd_api.lookups import Lookup, plan_lookups
 from xfd_api.reports import DistributionReport, Progress
 from xfd_api.requests import DownloadRequest
-from xfd_api.settings import Durability
+from xfd_api.settings import Durability, NodeSettings
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
+from xfd_api.traffic import Prices
 from xfd_ray.actors import COORDINATOR_NAME, NAMESPACE, RayCoordinator
 from xfd_ray.bound import LinkRates
+from xfd_ray.checks import (
+    at_least,
+    check_deadline,
+    checked_chunk_size,
+    checked_durability,
+    checked_origin_policy,
+    checked_ports,
+)
 from xfd_ray.client import LeaseClient
 from xfd_ray.placement import Nodes, NodeSelector, as_selector
 from xfd_ray.progress import ProgressBar
 from xfd_ray.signatures import takes_the_arguments_of
-from xfd_ray.terms import LeaseRequest, Limits, OnNodeFailure, Terms
+from xfd_ray.terms import LeaseRequest, Limits, OnNodeFailure, OriginPolicy, Terms
 from xfd_ray.versions import installed_versions
-
-NODE_PARALLELISM = 16
-
-N = TypeVar("N", int, float)
 
 
 class Distribution:
@@ -96,7 +100,7 @@ def distribution(
     verbose: bool = False,
     nodes: Nodes = None,
     on_node_failure: OnNodeFailure = "continue",
-    origin_policy: str = "once-per-cluster",
+    origin_policy: OriginPolicy = "once-per-cluster",
     peer_tls: bool = False,
     peer_ports: tuple[int, int] | None = None,
     durability: Durability | str = Durability.OBJECT,
@@ -104,6 +108,8 @@ def distribution(
     keep_s: float = 60.0,
     on_progress: Callable[[Progress], None] | None = None,
     rates: LinkRates | None = None,
+    prices: Prices | None = None,
+    node_settings: NodeSettings | None = None,
     priorities: Sequence[int] | None = None,
 ) -> Distribution:
     """A distribution whose lease lasts as long as its `with` block.
@@ -113,10 +119,6 @@ def distribution(
     Ray is needed; all else is raised where the block is entered.
     """
     stores = by_profile(object_store_config)
-    if origin_policy != "once-per-cluster":
-        raise InvalidRequestError(
-            f"origin_policy is {origin_policy!r}", remedy="Use 'once-per-cluster'"
-        )
     if peer_tls:
         raise InvalidRequestError(
             "TLS between peers is not available yet", remedy="Leave peer_tls at False"
@@ -125,27 +127,35 @@ def distribution(
         raise InvalidRequestError(
             f"on_node_failure is {on_node_failure!r}", remedy="Use 'continue' or 'fail'"
         )
+    settings = node_settings or NodeSettings()
     request = LeaseRequest(
         id=uuid.uuid4().hex,
         lookups=_lookups(download_requests, stores, priorities),
         stores=stores,
         selector=as_selector(nodes),
-        terms=Terms(_durability(durability), origin_policy, _ports(peer_ports), peer_tls),
+        terms=Terms(
+            checked_durability(durability),
+            checked_origin_policy(origin_policy),
+            checked_ports(peer_ports),
+            peer_tls,
+            settings,
+        ),
         limits=Limits(
-            _at_least(
+            at_least(
                 1,
                 "node_parallelism",
-                NODE_PARALLELISM if node_parallelism is None else node_parallelism,
+                settings.node_parallelism if node_parallelism is None else node_parallelism,
             ),
-            _at_least(1, "object_store_parallelism", object_store_parallelism),
+            at_least(1, "object_store_parallelism", object_store_parallelism),
         ),
-        chunk_size_bytes=_chunk_size(chunk_size_bytes),
+        chunk_size_bytes=checked_chunk_size(chunk_size_bytes),
         on_node_failure=on_node_failure,
-        keep_s=_at_least(0.0, "keep_s", keep_s),
+        keep_s=at_least(0.0, "keep_s", keep_s),
         rates=rates or LinkRates.from_environment(),
+        prices=prices,
         versions=installed_versions(),
     )
-    _check_deadline(deadline_s)
+    check_deadline(deadline_s)
     _initialise_ray()
     return Distribution(request, verbose=verbose, deadline_s=deadline_s, on_progress=on_progress)
 
@@ -170,7 +180,9 @@ def download_distributed(*args: Any, **options: Any) -> DistributionReport:  # n
         on_node_failure: "continue": a lost node is named in the report, and where a living node
             cannot get its files the others finish before its error is raised. "fail": the first
             lost or failed node ends the distribution.
-        origin_policy: "once-per-cluster".
+        origin_policy: "once-per-cluster"; "once-per-zone": each chunk is read once in each zone (a
+            Ray node label: `ray.io/availability-zone` or `topology.kubernetes.io/zone`), so that
+            none crosses zones; or a number of times, in different zones first.
         peer_tls: encrypt what peers send each other.
         peer_ports: first and last port that peer servers may use; None for any free one.
         durability: "object": a file is on disk before it has its name; "none".
@@ -180,6 +192,9 @@ def download_distributed(*args: Any, **options: Any) -> DistributionReport:  # n
         on_progress: called some times a second.
         rates: what the links and disks can do, for the bound in the report; else those of the
             `XFD_*_BYTES_PER_S` variables, else the highest that were observed.
+        prices: what moving bytes costs, for the estimate in the report's `traffic`.
+        node_settings: memory budget, rate limits, patience and unpacking's caps of each node; calls
+            with other settings get workers of their own, beside those that run.
         priorities: a number per request; what is smaller is needed sooner.
 
     Raises:
@@ -206,7 +221,7 @@ def ensure_local(
     """
     stores = by_profile(object_store_config)
     lookups = _lookups(download_requests, stores)
-    _check_deadline(deadline_s)
+    check_deadline(deadline_s)
     _initialise_ray()
     here = NodeId(ray.get_runtime_context().get_node_id())
     request = LeaseRequest(
@@ -215,7 +230,7 @@ def ensure_local(
         stores=stores,
         selector=NodeSelector(ids=(here,)),
         terms=None,
-        keep_s=_at_least(0.0, "keep_s", keep_s),
+        keep_s=at_least(0.0, "keep_s", keep_s),
         rates=LinkRates.from_environment(),
         versions=installed_versions(),
     )
@@ -245,40 +260,3 @@ def _lookups(
     if not requests:
         raise InvalidRequestError("There is nothing to download", remedy="Give a request")
     return plan_lookups(requests, stores, priorities=priorities)
-
-
-def _at_least(least: N, name: str, value: N) -> N:
-    if not value >= least:  # Also where it is no number.
-        raise InvalidRequestError(f"{name} is {value}", remedy=f"Use {least:g} or more")
-    return value
-
-
-def _check_deadline(deadline_s: float | None) -> None:
-    if deadline_s is not None:
-        _at_least(0.0, "deadline_s", deadline_s)
-
-
-def _chunk_size(size: int | None) -> int | None:
-    # What a chunk may be, the catalog knows; an empty one is as good as any to say so early.
-    build_catalog((), (), chunk_size_bytes=size)
-    return size
-
-
-def _durability(value: Any) -> Durability:
-    try:
-        return Durability(value)
-    except ValueError:
-        raise InvalidRequestError(
-            f"durability is {value!r}", remedy="Use 'object' or 'none'"
-        ) from None
-
-
-def _ports(ports: tuple[int, int] | None) -> tuple[int, int] | None:
-    if ports is None:
-        return None
-    first, last = ports if len(ports) == 2 else (0, 0)
-    if not 0 < first <= last < 2**16:
-        raise InvalidRequestError(
-            f"peer_ports is {ports}", remedy="Give the first and the last port"
-        )
-    return (first, last)

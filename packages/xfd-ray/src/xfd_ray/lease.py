@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 
 from xfd_api.errors import NodeLostError, VersionMismatchError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.reports import DistributionReport
+from xfd_api.traffic import Traffic
 from xfd_ray.results import progress_of, report_of
 from xfd_ray.tally import LeaseTally
 from xfd_ray.terms import LeaseRequest, LeaseState, LeaseStatus
@@ -26,7 +29,8 @@ class Lease:
         self.renewed = now
         self.wanted: Wanted | None = None
         self.tally: LeaseTally | None = None
-        self.retries_before = 0
+        self._retries_before = 0
+        self._traffic_before = Traffic()
         self.report: DistributionReport | None = None
         self.error: XfdError | None = None
         self.over = asyncio.Event()
@@ -43,6 +47,11 @@ class Lease:
         """What the driver is told."""
         progress = None if self.tally is None else progress_of(self.tally, now)
         return LeaseStatus(self.state, progress, self.report, self.error)
+
+    def began_with(self, retries: int, traffic: Traffic) -> None:
+        """What the swarm had retried and moved before this lease's part of it."""
+        self._retries_before = retries
+        self._traffic_before = traffic
 
     def fail(self, error: XfdError) -> None:
         """The lease cannot get what it wants."""
@@ -76,7 +85,7 @@ class Lease:
         elif everywhere is not None:
             self.fail(everywhere)
 
-    def settle(self, now: float, retries: int) -> bool:
+    def settle(self, now: float, retries: int, traffic: Callable[[], Traffic]) -> bool:
         """Ends the lease if every node is done; returns whether it is over by that."""
         if self.over.is_set() or self.tally is None or not self.tally.is_done:
             return False
@@ -87,7 +96,8 @@ class Lease:
         self.report = report_of(
             self.tally,
             now,
-            retries=max(0, retries - self.retries_before),
+            retries=max(0, retries - self._retries_before),
+            traffic=replace(traffic().since(self._traffic_before), prices=self.request.prices),
             rates=self.request.rates,
         )
         self.over.set()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from xfd_api.errors import XfdError
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.reports import ChunkHeld, Inventory, NodeReport, ObjectLanded
+from xfd_api.traffic import Traffic
 from xfd_ray import events
 from xfd_ray.lease import Lease
 from xfd_ray.tally import LeaseTally
@@ -81,10 +82,10 @@ class Leases:
         for lease in self:
             lease.fail(error)
 
-    def settle(self, now: float, retries: int) -> None:
+    def settle(self, now: float, retries: int, traffic: Callable[[], Traffic]) -> None:
         """Ends the leases whose nodes are all done."""
         for lease in self:
-            if lease.settle(now, retries):
+            if lease.settle(now, retries, traffic):
                 failed = lease.error is not None
                 self._log.info(
                     events.LEASE_FAILED if failed else events.LEASE_DONE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from xfd_api.chunks import Catalog, FoundObject
@@ -12,7 +12,7 @@ from xfd_api.errors import NodeLostError, XfdError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.reports import Inventory, NodeReport
-from xfd_api.settings import SwarmTicket
+from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray.events import NODE_REFUSED, NODE_STARTED, logger
 from xfd_ray.placement import NodeInfo
@@ -71,7 +71,7 @@ class WorkerClient(Protocol):
 class WorkerTerms:
     """What a worker is started with; workers of different terms do not replace each other."""
 
-    node_parallelism: int = 16
+    settings: NodeSettings = field(default_factory=NodeSettings)
     peer_ports: tuple[int, int] | None = None
 
 

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from xfd_api.ids import SwarmId
 from xfd_ray.events import INTERNAL_ERROR, logger, trace_folder
+from xfd_ray.terms import Limits, Terms
 from xfd_scheduler.scheduler import Scheduler
 from xfd_scheduler.settings import SchedulerSettings
 from xfd_scheduler.simulator.trace import Recorder
 
 
-def recorded(
-    scheduler: Scheduler, settings: SchedulerSettings, swarm: SwarmId
-) -> Scheduler | Recorder:
-    """The scheduler as it is, or one that records itself and is to be closed."""
+def scheduler_of(swarm: SwarmId, terms: Terms, limits: Limits) -> Scheduler | Recorder:
+    """The swarm's scheduler as it is, or one that records itself and is to be closed."""
+    settings = SchedulerSettings(
+        download_slots=limits.node_parallelism,
+        upload_slots=terms.node_settings.max_uploads,
+        origin_slots=limits.object_store_parallelism,
+        origin_policy=(
+            "once-per-zone" if terms.origin_policy == "once-per-zone" else "once-per-cluster"
+        ),
+        origin_copies=terms.origin_copies,
+    )
+    scheduler = Scheduler(settings)
     folder = trace_folder()
     if folder is None:
         return scheduler

@@ -51,6 +51,14 @@ def _summary(report: DistributionReport) -> list[str]:
             f"elapsed {report.elapsed_s:.2f} s, bound {report.bound_s:.2f} s "
             f"({report.bound_source} rates), efficiency {report.efficiency:.2f}"
         )
+    traffic = report.traffic
+    if len({each.target for each in traffic.moved}) > 1:
+        lines.append(
+            f"within zones {_mib(traffic.within_zones_bytes)} MiB, "
+            f"across zones {_mib(traffic.across_zones_bytes)} MiB"
+        )
+    if traffic.estimated_cost is not None:
+        lines.append(f"estimated cost {traffic.estimated_cost:.4f}")
     for name, nodes in (("lost", report.nodes_lost), ("joined late", report.nodes_joined)):
         if nodes:
             lines.append(f"nodes {name}: {', '.join(node[:12] for node in nodes)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xfd_api.ids import NodeId
 from xfd_api.reports import DistributionReport, NodeResult, ObjectResult, Progress
+from xfd_api.traffic import Traffic
 from xfd_ray.bound import LinkRates, bound_with_source, observed_rates
 from xfd_ray.tally import LeaseTally, NodeTally
 
@@ -35,16 +36,19 @@ def progress_of(tally: LeaseTally, now: float) -> Progress:
 
 
 def report_of(
-    tally: LeaseTally, now: float, *, retries: int, rates: LinkRates | None
+    tally: LeaseTally, now: float, *, retries: int, rates: LinkRates | None, traffic: Traffic
 ) -> DistributionReport:
     """The lease's report. The time ends with the last node's last file."""
     nodes = sorted(tally.nodes.items())
     ends = [node.done_at for _, node in nodes if node.done_at is not None]
     missing_bytes = sum(tally.chunks[index].size for index in tally.lacked)
     from_origin = sum(tally.chunks[index].size for index in tally.lacked - tally.had)
+    missing = [node.missing_bytes for node in tally.live]
+    sent = sum(node.peer_bytes for node in tally.live)
     bound, source = bound_with_source(
-        [node.missing_bytes for _, node in nodes if not node.is_lost],
+        missing,
         from_origin,
+        min(sent, sum(missing) - from_origin),
         rates,
         observed_rates(
             tally.origin_rate,
@@ -62,6 +66,7 @@ def report_of(
         peer_bytes=sum(node.peer_bytes for _, node in nodes),
         cached_bytes=sum(node.cached_bytes for _, node in nodes),
         retries=retries,
+        traffic=traffic,
         nodes=tuple(_node_result(tally, name, node, now) for name, node in nodes),
         objects=_object_results(tally),
         nodes_lost=tuple(name for name, node in nodes if node.is_lost),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from xfd_api.chunks import FoundObject
 from xfd_api.errors import NodeLostError, ObjectNotFoundError, XfdError
@@ -19,13 +20,12 @@ from xfd_ray.leases import Leases
 from xfd_ray.loop import SchedulingLoop
 from xfd_ray.placement import NodeInfo, select
 from xfd_ray.pool import PooledSwarm, WorkerPool, WorkerTerms
-from xfd_ray.recording import recorded
+from xfd_ray.recording import scheduler_of
 from xfd_ray.restarts import Restarts
 from xfd_ray.tally import tally_of
 from xfd_ray.terms import LeaseRequest, Limits, Terms
 from xfd_ray.wants import Wanted, WantedUnion
 from xfd_scheduler.events import NodeTraits
-from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
 from xfd_scheduler.simulator.trace import Recorder
 
 LEAVE_TIMEOUT_S = 20.0
@@ -49,13 +49,9 @@ class Session:
         self.is_broken = False
         self._clock = clock or asyncio.get_running_loop().time
         self._ticket = SwarmTicket(self.id, secrets.token_hex(32), terms.durability)
-        worker_terms = WorkerTerms(limits.node_parallelism, terms.peer_ports)
-        self._swarm = PooledSwarm(pool, self._ticket, worker_terms)
-        settings = SchedulerSettings(
-            download_slots=limits.node_parallelism,
-            origin_slots=limits.object_store_parallelism,
-        )
-        self._scheduler = recorded(Scheduler(settings), settings, self.id)
+        settings = replace(terms.node_settings, node_parallelism=limits.node_parallelism)
+        self._swarm = PooledSwarm(pool, self._ticket, WorkerTerms(settings, terms.peer_ports))
+        self._scheduler = scheduler_of(self.id, terms, limits)
         self._loop = SchedulingLoop(
             self._swarm,
             self._scheduler,
@@ -208,7 +204,7 @@ class Session:
             return
         lease.wanted = wanted
         lease.tally = tally_of(wanted, began=lease.began)
-        lease.retries_before = sum(self._retries.values())
+        lease.began_with(sum(self._retries.values()), self._scheduler.traffic())
         if wanted.grown is not None:
             catalog = wanted.grown.catalog
             self._log.info(
@@ -289,7 +285,7 @@ class Session:
         self.leases.lose(node, error, now)
 
     def _settle(self, now: float) -> None:
-        self.leases.settle(now, sum(self._retries.values()))
+        self.leases.settle(now, sum(self._retries.values()), self._scheduler.traffic)
 
 
 def _fail_with(lease: Lease, task: asyncio.Task[None]) -> None:

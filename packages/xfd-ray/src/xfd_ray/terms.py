@@ -10,8 +10,9 @@ from typing import Literal
 from xfd_api.errors import XfdError
 from xfd_api.lookups import Lookup
 from xfd_api.reports import DistributionReport, Progress
-from xfd_api.settings import Durability
+from xfd_api.settings import Durability, NodeSettings
 from xfd_api.stores import ObjectStoreConfigByProfile
+from xfd_api.traffic import Prices
 from xfd_ray.bound import LinkRates
 from xfd_ray.placement import NodeSelector
 
@@ -24,15 +25,27 @@ LATE_NODE_POLL_S = 1.0
 
 OnNodeFailure = Literal["continue", "fail"]
 
+OriginPolicy = Literal["once-per-cluster", "once-per-zone"] | int
+"""How often a chunk is read from the origin; a number is a budget of so many times."""
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Conditions that a swarm keeps for all who share it; calls with others get another swarm."""
+    """Conditions that a swarm keeps for all who share it; calls with others get another swarm.
+
+    Of `node_settings`, `node_parallelism` is not looked at: `Limits` has it.
+    """
 
     durability: Durability = Durability.OBJECT
-    origin_policy: str = "once-per-cluster"
+    origin_policy: OriginPolicy = "once-per-cluster"
     peer_ports: tuple[int, int] | None = None
     peer_tls: bool = False
+    node_settings: NodeSettings = field(default_factory=NodeSettings)
+
+    @property
+    def origin_copies(self) -> int:
+        """How often a swarm that does not read once per zone reads a chunk."""
+        return self.origin_policy if isinstance(self.origin_policy, int) else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,7 @@ class LeaseRequest:
     on_node_failure: OnNodeFailure = "continue"
     keep_s: float = 60.0
     rates: LinkRates | None = None
+    prices: Prices | None = None
     versions: Mapping[str, str | None] = field(default_factory=dict)
 
 

@@ -11,7 +11,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from xfd_api.chunks import Catalog, FoundObject
@@ -103,7 +103,7 @@ class NodeWorker:
         node: NodeId,
         host: str,
         *,
-        node_parallelism: int = 16,
+        settings: NodeSettings | None = None,
         peer_ports: tuple[int, int] | None = None,
         data_plane: DataPlaneFactory = real_data_plane,
     ) -> None:
@@ -113,7 +113,8 @@ class NodeWorker:
         self._node = node
         self._host = host
         self._ports = peer_ports
-        self._settings = NodeSettings(root=str(root()), node_parallelism=node_parallelism)
+        given = settings or NodeSettings()
+        self._settings = replace(given, root=given.root or str(root()))
         self._make_plane = data_plane
         self._plane: NodePlane | None = None
         self._hello: Hello | None = None

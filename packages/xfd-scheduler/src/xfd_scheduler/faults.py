@@ -4,6 +4,8 @@
     origin, transient    the node tries again later; from the second time on another one reads
     origin, throttled    nobody reads the origin until the time it asked for
     peer                 this node leaves that peer alone; after several such nodes, everybody does
+    peer, slow           likewise, and the order is moved to another that has the chunk, see `slow`
+    origin, slow         so is the order; where nobody has the chunk, it is read once more
     peer, bad bytes      the peer is never asked again; a second complaint discards its copy
     node, final          the chunk's objects fail on that node
     node, transient      the node tries again later
@@ -59,7 +61,7 @@ class Faults:
             return
         if event.fault == "peer":
             if culprit is not None:
-                self._strike(culprit, member, tries, event.retry_after_s, now)
+                self.strike(culprit, member, tries, event.retry_after_s, now)
             swarm.open(member, chunk)
             return
         pause = self._pause(tries, event.retry_after_s)
@@ -203,6 +205,20 @@ class Faults:
         member.strikes.clear()
         member.rests = 0
 
+    def strike(
+        self, peer: Member, by: Member, tries: int, asked_s: float | None, now: float
+    ) -> None:
+        """A peer failed a node: this one leaves it alone for a while, after several all do."""
+        swarm = self.swarm
+        swarm.pairs_resting[(by.index << 20) | peer.index] = now + self._pause(tries, asked_s)
+        peer.strikes.add(by.index)
+        if len(peer.strikes) < self.settings.strikes or swarm.banned & peer.bit:
+            return
+        peer.strikes.clear()
+        peer.rests += 1
+        swarm.offering &= ~peer.bit
+        swarm.peers_resting.set(peer.index, now + self._pause(peer.rests, asked_s))
+
     def _still_wanted(self, member: Member, chunk: int) -> bool:
         done = member.landed | member.failed
         return any(
@@ -223,19 +239,6 @@ class Faults:
     def _pause(self, failures: int, asked_s: float | None) -> float:
         pause = delay(failures, self.settings.rest_s, self.settings.rest_ceiling_s)
         return max(pause, asked_s or 0.0)
-
-    def _strike(
-        self, peer: Member, by: Member, tries: int, asked_s: float | None, now: float
-    ) -> None:
-        swarm = self.swarm
-        swarm.pairs_resting[(by.index << 20) | peer.index] = now + self._pause(tries, asked_s)
-        peer.strikes.add(by.index)
-        if len(peer.strikes) < self.settings.strikes or swarm.banned & peer.bit:
-            return
-        peer.strikes.clear()
-        peer.rests += 1
-        swarm.offering &= ~peer.bit
-        swarm.peers_resting.set(peer.index, now + self._pause(peer.rests, asked_s))
 
     def _hand_reading_on(self, member: Member, chunk: int) -> None:
         """Lets the next node below read the origin in this one's place."""

@@ -58,6 +58,14 @@ class Filling:
                 if swarm.pending[chunk] & member.bit:
                     self._look_for_faster(member, chunk, now)
 
+    def another(self, member: Member, chunk: int, before: int, now: float) -> int:
+        """Who else than `before` can give the chunk to the node: a peer's number or `NOBODY`."""
+        swarm = self.swarm
+        among = -1 if before == ORIGIN else ~swarm.members[before].bit
+        zone = swarm.zone_mask(member)
+        best = self._peer(member, chunk, now, among & zone) if zone else NOBODY
+        return self._peer(member, chunk, now, among) if best == NOBODY else best
+
     def _look_for_faster(self, member: Member, chunk: int, now: float) -> None:
         swarm = self.swarm
         slow = swarm.members.get(swarm.source_of(member.index, chunk))

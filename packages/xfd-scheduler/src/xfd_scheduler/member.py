@@ -32,13 +32,16 @@ class Member:
         down: bytes per second that it receives in all, as far as is known.
         peak: the highest rate seen lately; 0 until one was taken.
         received_bytes, longest_s: bytes since `measured_from`, and the longest of their transfers.
+        arrived_bytes: of all chunks that it reported.
         pace: of its quick streams, see `speeds`; of so many `samples`.
+        usual_pace: the median seconds per byte from a request to its end; 0 until one ended.
         up_share: its uplink, compared with the swarm's best (1.0).
         speed_class: 0 for the fast ones; each further class has half the rate.
     """
 
     __slots__ = (
         "address",
+        "arrived_bytes",
         "bit",
         "clock",
         "depth_bytes",
@@ -78,6 +81,7 @@ class Member:
         "strikes",
         "traits",
         "up_share",
+        "usual_pace",
         "wants",
         "worked_s",
         "zone",
@@ -111,9 +115,11 @@ class Member:
         self.peak = 0.0
         self.pace = 0.0
         self.samples = 0
+        self.usual_pace = 0.0
         self.up_share = 1.0
         self.speed_class = 0
         self.received_bytes = 0
+        self.arrived_bytes = 0
         self.measured_from: float | None = None
         self.longest_s = 0.0
         self.served_bytes = 0

@@ -10,7 +10,9 @@ from __future__ import annotations
 from itertools import islice
 
 from xfd_scheduler import rates
+from xfd_scheduler.faults import Faults
 from xfd_scheduler.filling import Filling
+from xfd_scheduler.slow import SlowOrders
 from xfd_scheduler.swarm import Swarm
 from xfd_scheduler.waves import Waves
 
@@ -22,10 +24,11 @@ LOOKED_AT = 64
 class Planner:
     """Orders for a swarm. `seed` decides where the search for a source starts."""
 
-    def __init__(self, swarm: Swarm, seed: int) -> None:
+    def __init__(self, swarm: Swarm, faults: Faults, seed: int) -> None:
         self.swarm = swarm
         self._waves = Waves(swarm)
         self._filling = Filling(swarm, seed)
+        self.slow = SlowOrders(swarm, faults, self._filling)
 
     def plan(self, now: float) -> bool:
         """Fills the outboxes. True: all was planned that can be; False: call again."""
@@ -44,6 +47,7 @@ class Planner:
             left = self._waves.launch(left)
         left = self._filling.fill(left, now, only_dry=False)
         self._filling.end_game(now)
+        self.slow.look(now)
         return left > 0
 
     def _want_sets(self) -> int:

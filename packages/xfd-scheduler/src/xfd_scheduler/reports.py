@@ -171,6 +171,7 @@ class Reports:
         member.queued -= chunks
         member.queued_bytes -= size
         member.received_bytes += size
+        member.arrived_bytes += size
         if from_origin:
             swarm.add_origin_orders(member, -from_origin)
         if chunks == len(events.chunks):
@@ -195,6 +196,7 @@ class Reports:
             self.faults.bad_copy(member, chunk, peer)
             return
         member.received_bytes += event.size
+        member.arrived_bytes += event.size
         if peer is not None:
             peer.served_bytes += event.size
             if peer.strikes or peer.rests:

@@ -6,7 +6,7 @@ has no clock and no chance of its own: the same events, times and seed give the 
     swarm      the state of each node and chunk (`columns`), and the moves between states
     planner    what to order next: `waves` of new chunks, `filling` of single nodes
     reports    inventories and reports
-    faults     what follows from failures; `losses` of nodes
+    faults     what follows from failures; `losses` of nodes; `slow` orders
     speeds     which nodes have slow links; `rates` how much work each should have
 """
 
@@ -48,7 +48,7 @@ class Scheduler:
         self._swarm = Swarm(settings)
         self._faults = Faults(self._swarm)
         self._reports = Reports(self._swarm, self._faults)
-        self._planner = Planner(self._swarm, seed)
+        self._planner = Planner(self._swarm, self._faults, seed)
         self._now = 0.0
         self._again = False
         self._sized_for = 0
@@ -108,7 +108,7 @@ class Scheduler:
         swarm = self._swarm
         if self._again:
             return self._now
-        times = [swarm.resting.next(), swarm.peers_resting.next()]
+        times = [swarm.resting.next(), swarm.peers_resting.next(), self._planner.slow.next()]
         if swarm.wanted:
             times.append(swarm.origin_rest_until)
             times.extend(swarm.pairs_resting.values())

@@ -22,6 +22,7 @@ from xfd_scheduler.member import Member
 QUANTILE = 0.2
 STEP = 0.2
 """How far the quantile's logarithm moves with a sample; see `followed`."""
+MEDIAN_STEP = 1.1
 ENOUGH = 6
 """Streams of a node that say something."""
 CHUNKS = 256
@@ -48,6 +49,7 @@ class Speeds:
         down: the most that a node receives, bytes per second; 0 until it is known.
         interval_s: the shortest time between two reports of a node; 0 until it is known.
         origin_wait_s: from a request to the origin to its first byte, on average.
+        usual_pace: the median seconds per byte from a request to its end; 0 until it is known.
         sampled: chunks with none of these bits in their index are looked at.
         fast_ones_suffice: whether the nodes that count as fast have most of the swarm's uplink.
             Where they do not, classes are of no use for a tree: the few at its top would carry
@@ -60,6 +62,7 @@ class Speeds:
         self.down = 0.0
         self.interval_s = 0.0
         self.origin_wait_s = USUAL_ORIGIN_WAIT_S
+        self.usual_pace = 0.0
         self.sampled = 0
         self.fast_ones_suffice = True
         self._usual: float | None = None
@@ -86,12 +89,14 @@ class Speeds:
         """
         streams = math.log2(max(1, at_once))
         mask = self.sampled
+        whole = 0.0
         for row in [row for row, chunk in enumerate(events.chunks) if not chunk & mask]:
             size = events.sizes[row]
             # Nothing was moved for a chunk that was found held: that says nothing of any link.
             if not size or not events.transfer_seconds[row]:
                 continue
             took = max(events.transfer_seconds[row], LEAST_SECONDS)
+            whole = max(events.seconds[row], took) / size
             pace = math.log2(took / size) - streams
             member.longest_s = max(member.longest_s, took)
             member.pace = followed(member.pace, pace, member.samples)
@@ -101,6 +106,9 @@ class Speeds:
                 self.origin_wait_s += SLOWLY * (waited - self.origin_wait_s)
                 lately = FORGETTING * member.origin_pace or took / size
                 member.origin_pace = min(lately, took / size)
+        if whole:  # One of a report is enough.
+            member.usual_pace = toward(member.usual_pace, whole)
+            self.usual_pace = toward(self.usual_pace, whole)
         self._until_next -= 1
         if self._until_next <= 0:
             self._compare(peers)
@@ -142,6 +150,13 @@ def followed(before: float, sample: float, count: int) -> float:
     if count < ENOUGH:
         return min(before, sample) if count else sample
     return before - STEP * (1 - QUANTILE) if sample < before else before + STEP * QUANTILE
+
+
+def toward(before: float, sample: float) -> float:
+    """The median of samples, followed by steps of one size; the first sample where 0 is given."""
+    if not before:
+        return sample
+    return before * MEDIAN_STEP if sample > before else before / MEDIAN_STEP
 
 
 def _told_or(rate: float | None, best: float) -> float | None:

@@ -181,7 +181,7 @@ class Story:
         report = NodeReport(self._seq[name], events, full=full)
         self.scheduler.handle(Reported(name, report), self.now)
 
-    def holds(self, node: str, *chunks: int, crc: int | None = None) -> None:
+    def holds(self, node: str, *chunks: int, crc: int | None = None, seconds: float = 0.1) -> None:
         """The node carried out its orders for these chunks (for all where none is given)."""
         mine = self.errands[NodeId(node)]
         events = []
@@ -189,7 +189,9 @@ class Story:
             errand = mine.pop(chunk)
             told = crc_of(chunk) if crc is None else crc
             at = ChunkIndex(chunk)
-            events.append(ChunkHeld(errand.order, at, told, errand.source, 8 * MIB, 0.1, 0.1))
+            events.append(
+                ChunkHeld(errand.order, at, told, errand.source, 8 * MIB, seconds, seconds)
+            )
         self.reports(node, *events)
 
     def fails(

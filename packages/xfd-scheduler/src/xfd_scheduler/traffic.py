@@ -18,13 +18,19 @@ class TrafficMeter:
         self.moved: dict[tuple[str | None, str], int] = {}
         self.zone_of: dict[NodeId, str] = {}
 
+    def from_origin(self) -> int:
+        """Bytes read from the origin, by all nodes."""
+        return sum(size for (source, _), size in self.moved.items() if source is None)
+
     def add(self, node: NodeId, events: PackedEvents) -> None:
         """A node has these chunks; nothing was moved for those that were there already."""
         by_source = [0] * len(events.sources)
-        columns = zip(events.source_of, events.sizes, events.transfer_seconds, strict=True)
-        for source, size, took in columns:
-            if took:
-                by_source[source] += size
+        for source, size in zip(events.source_of, events.sizes, strict=True):
+            by_source[source] += size
+        if 0.0 in events.transfer_seconds:
+            columns = zip(events.source_of, events.sizes, events.transfer_seconds, strict=True)
+            for source, size, took in columns:
+                by_source[source] -= 0 if took else size
         zone = self.zone_of[node]
         for name, size in zip(events.sources, by_source, strict=True):
             key = (None if name is None else self.zone_of.get(name, ""), zone)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import threading
+import time
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from xfd_api.chunks import Catalog, CatalogObject, Chunk, FoundObject
 from xfd_api.errors import InternalError, PeerError, XfdError
@@ -14,7 +17,6 @@ from xfd_api.lookups import Lookup
 from xfd_api.orders import Cancel, Discard, Fetch, Order, Release
 from xfd_api.reports import (
     ChunkHeld,
-    Fault,
     HeldRun,
     Inventory,
     NodeCounters,
@@ -26,32 +28,17 @@ from xfd_api.reports import (
 from xfd_api.settings import SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_api.testing.origin import FakeOrigin
+from xfd_api.testing.state import FakeFault, FakeSwarm
 
-
-@dataclass(frozen=True, slots=True)
-class FakeFault:
-    """What goes wrong with the next orders for one chunk."""
-
-    error: XfdError
-    fault: Fault = "origin"
-    final: bool = False
-    times: int = 1
-
-
-@dataclass(slots=True)
-class _Swarm:
-    objects: dict[ObjectIndex, CatalogObject] = field(default_factory=dict)
-    chunks: dict[ChunkIndex, Chunk] = field(default_factory=dict)
-    held: dict[ChunkIndex, int] = field(default_factory=dict)
-    waiting: list[tuple[OrderId, ChunkIndex, NodeId | None]] = field(default_factory=list)
-    landed: set[ObjectIndex] = field(default_factory=set)
-    events: queue.SimpleQueue[NodeEvent] = field(default_factory=queue.SimpleQueue)
+LOOK_S = 0.002
+"""How often an order that waits for its source looks again."""
 
 
 class FakeDataPlane:
-    """One node's hands, and an `ObjectFinder` as well. Not safe for use by several threads.
+    """One node's hands, and an `ObjectFinder` as well.
 
-    A peer that is not in `neighbours` is taken to hold whatever it is asked for, so that nodes of
+    An order whose source has neither the chunk nor an order for it waits, while somebody polls. A
+    peer that is not in `neighbours` is taken to hold whatever it is asked for, so that nodes of
     several processes can play together.
 
     Attributes:
@@ -61,6 +48,7 @@ class FakeDataPlane:
         faults: by chunk.
         landing_errors: by key: objects that cannot land.
         counted: what `counters` answers.
+        relay_wait_s: how long an order waits for its source before it fails.
     """
 
     def __init__(
@@ -81,8 +69,10 @@ class FakeDataPlane:
         self.submitted: list[Order] = []
         self.left: list[SwarmId] = []
         self.closed = False
+        self.relay_wait_s = 5.0
+        self._turn = threading.RLock()
         self._cache: dict[str, FoundObject] = {}
-        self._swarms: dict[SwarmId, _Swarm] = {}
+        self._swarms: dict[SwarmId, FakeSwarm] = {}
 
     def find_objects(
         self, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
@@ -96,7 +86,7 @@ class FakeDataPlane:
 
     def join(self, ticket: SwarmTicket) -> None:
         """See `DataPlane`."""
-        self._swarms[ticket.swarm] = _Swarm()
+        self._swarms[ticket.swarm] = FakeSwarm()
 
     def extend(
         self,
@@ -140,7 +130,10 @@ class FakeDataPlane:
 
     def submit(self, swarm: SwarmId, orders: Sequence[Order]) -> None:
         """See `DataPlane`."""
-        here = self._swarm(swarm)
+        with self._turn:
+            self._submit(self._swarm(swarm), orders)
+
+    def _submit(self, here: FakeSwarm, orders: Sequence[Order]) -> None:
         self.submitted.extend(orders)
         for order in orders:
             if isinstance(order, Fetch):
@@ -184,12 +177,16 @@ class FakeDataPlane:
         """See `DataPlane`."""
         here = self._swarm(swarm)
         events: list[NodeEvent] = []
-        try:
-            events.append(here.events.get(timeout=timeout_s))
-            while True:
-                events.append(here.events.get_nowait())
-        except queue.Empty:
-            return events
+        until = time.monotonic() + timeout_s
+        while not events and (left := until - time.monotonic()) > 0:
+            with self._turn:
+                if here.waiting and not self.paused:
+                    self._work(here)
+            with contextlib.suppress(queue.Empty):
+                events.append(here.events.get(timeout=min(LOOK_S, left)))
+                while True:
+                    events.append(here.events.get_nowait())
+        return events
 
     def leave(self, swarm: SwarmId) -> None:
         """See `DataPlane`."""
@@ -219,7 +216,7 @@ class FakeDataPlane:
         told = [(objects[s.object].found.etag, s.offset, s.length) for s in chunk.spans]
         return zlib.crc32(repr(told).encode())
 
-    def _swarm(self, swarm: SwarmId) -> _Swarm:
+    def _swarm(self, swarm: SwarmId) -> FakeSwarm:
         if swarm not in self._swarms:
             raise InternalError(f"The node is not in swarm {swarm}")
         return self._swarms[swarm]
@@ -227,10 +224,13 @@ class FakeDataPlane:
     def _is_cached(self, item: CatalogObject) -> bool:
         return item.cache and self._cache.get(item.destination) == item.found
 
-    def _work(self, here: _Swarm) -> None:
+    def _work(self, here: FakeSwarm) -> None:
         waiting, here.waiting = here.waiting, []
         for order, index, source in waiting:
             chunk = here.chunks[index]
+            if self._is_to_wait(here, order, index, source):
+                here.waiting.append((order, index, source))
+                continue
             failure = self._failure(order, chunk, source)
             if failure is not None:
                 here.events.put(failure)
@@ -240,6 +240,15 @@ class FakeDataPlane:
             here.events.put(ChunkHeld(order, index, crc, source, chunk.size, 0.001, 0.001))
             for span in chunk.spans:
                 self._land_if_whole(here, span.object)
+
+    def _is_to_wait(
+        self, here: FakeSwarm, order: OrderId, chunk: ChunkIndex, source: NodeId | None
+    ) -> bool:
+        peer = None if source is None else self.neighbours.get(source)
+        if peer is None or peer.closed or peer.holds(chunk):
+            return False
+        now = time.monotonic()
+        return now - here.since.setdefault(order, now) < self.relay_wait_s
 
     def _failure(self, order: OrderId, chunk: Chunk, source: NodeId | None) -> OrderFailed | None:
         fault = self.faults.get(chunk.index)
@@ -273,7 +282,7 @@ class FakeDataPlane:
                 chunks_from_peers=before.chunks_from_peers + 1,
             )
 
-    def _land_if_whole(self, here: _Swarm, index: ObjectIndex) -> None:
+    def _land_if_whole(self, here: FakeSwarm, index: ObjectIndex) -> None:
         item = here.objects.get(index)
         if item is None or index in here.landed:
             return

@@ -12,7 +12,7 @@ from xfd_api.chunks import FoundObject
 from xfd_api.errors import ObjectNotFoundError
 from xfd_api.lookups import Lookup, plan_lookups
 from xfd_api.requests import DownloadRequest
-from xfd_api.settings import Durability
+from xfd_api.settings import Durability, NodeSettings, UnpackCaps
 from xfd_api.stores import ObjectStoreConfigByProfile, StoreKind, by_profile
 from xfd_dataplane._native import Node
 from xfd_dataplane.cli import exits, output
@@ -37,11 +37,7 @@ def get(options: argparse.Namespace) -> int:
     watch = Watch(options.deadline, None)
     source = _source(options, options.source)
     stores = by_profile(source.config)
-    settings = node_settings(
-        node_parallelism=options.parallel,
-        download_bytes_per_s=options.limit_rate,
-        attempts=options.attempts,
-    )
+    settings = settings_of(options)
     with (
         open_node(settings) as node,
         progress_bar(shown=not (options.quiet or options.json or options.dry_run)) as show,
@@ -75,6 +71,25 @@ def get(options: argparse.Namespace) -> int:
     elif not options.quiet:
         output.say(output.report_line(report))
     return exits.OK
+
+
+def settings_of(options: argparse.Namespace) -> NodeSettings:
+    """The settings of the data plane that the options of `get` ask for."""
+    given = {
+        "max_entries": options.max_entries,
+        "max_bytes": options.max_unpacked,
+        "max_ratio": options.max_ratio,
+    }
+    return node_settings(
+        node_parallelism=options.parallel,
+        memory_budget_bytes=options.memory_budget,
+        download_bytes_per_s=options.limit_rate,
+        connect_timeout_s=options.connect_timeout,
+        read_timeout_s=options.read_timeout,
+        attempts=options.attempts,
+        unpack_caps=UnpackCaps(**{name: cap for name, cap in given.items() if cap is not None}),
+        verify_whole=options.verify_whole,
+    )
 
 
 def ls(options: argparse.Namespace) -> int:

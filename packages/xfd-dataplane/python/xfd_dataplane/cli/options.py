@@ -28,6 +28,17 @@ def count(text: str) -> int:
     return int(text)
 
 
+def ratio(text: str) -> float:
+    """A number of at least one."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
+    return value
+
+
 def seconds(text: str) -> float:
     """A time longer than zero, in seconds."""
     try:
@@ -129,16 +140,44 @@ def _get(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--attempts", type=count, metavar="N", help="tries for one request")
     parser.add_argument("--limit-rate", type=size, metavar="SIZE", help="bytes per second")
     parser.add_argument(
+        "--memory-budget", type=size, metavar="SIZE", help="for all bytes in flight (64MiB)"
+    )
+    parser.add_argument(
         "--durability",
         choices=("object", "none"),
         default="object",
         help="object: synced to disk before it gets its name (default)",
+    )
+    parser.add_argument(
+        "--verify-whole",
+        action="store_true",
+        help="read the finished file again, where the store has only a SHA-256 or an MD5 of it",
+    )
+    parser.add_argument(
+        "--connect-timeout", type=seconds, metavar="SECONDS", help="for a connection (5)"
+    )
+    parser.add_argument(
+        "--read-timeout",
+        type=seconds,
+        metavar="SECONDS",
+        help="longest silence before a request is tried again (20)",
     )
     parser.add_argument("--deadline", type=seconds, metavar="SECONDS", help="give up after")
     parser.add_argument(
         "--dry-run", action="store_true", help="find everything, fetch nothing, say what would be"
     )
     parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
+    caps = parser.add_argument_group("limits for an archive that is unpacked")
+    caps.add_argument("--max-entries", type=count, metavar="N", help="of all kinds (10,000,000)")
+    caps.add_argument(
+        "--max-unpacked", type=size, metavar="SIZE", help="of all its files (no limit)"
+    )
+    caps.add_argument(
+        "--max-ratio",
+        type=ratio,
+        metavar="N",
+        help="unpacked bytes for each archived one, looked at above 100MiB (1000)",
+    )
     _output(parser)
     _store(parser)
 

@@ -125,6 +125,7 @@ def scenario_of(parsed: argparse.Namespace, nodes: int) -> Scenario:
         joining=parsed.joining,
         stragglers=parsed.stragglers,
         failing=parsed.failing,
+        starving=parsed.starving,
         step_s=parsed.step_ms / 1000 if parsed.step_ms is not None else None,
         seed=parsed.seed,
         settings=SchedulerSettings(
@@ -163,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--joining", type=float, default=0.0, help="share of the nodes that join on the way")
     add("--stragglers", type=float, default=0.0, help="share of the nodes that become slow")
     add("--failing", type=float, default=0.0, help="share of the transfers that break")
+    add("--starving", type=float, default=0.0, help="share of the transfers that get nothing")
     add("--step-ms", type=float, default=None, help="length of a step; 0: exact (few nodes)")
     add("--seed", type=int, default=0)
     add("--seeds", type=int, default=1, help="so many runs; prints the median and the worst")

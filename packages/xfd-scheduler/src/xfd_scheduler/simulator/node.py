@@ -33,6 +33,7 @@ class Errand:
     began: float = 0.0
     first_byte: float = 0.0
     fails: bool = False
+    starves: bool = False
     uploading: bool = False
     waits: bool = False
     over: bool = False

@@ -8,6 +8,8 @@ from xfd_scheduler.settings import SchedulerSettings
 
 GBIT = 1e9 / 8
 """Bytes per second of a link of 1 Gbit/s."""
+STARVED = 1e-3
+"""What is left to a starving stream, as a share of its node's link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Scenario:
         dying, joining: shares of the nodes that die, and join, spread over the middle of the run.
         stragglers: share of the nodes whose links drop to a tenth in the middle of the run.
         failing: share of the orders that fail half-way (a reset connection).
+        starving: share of the orders whose stream gets next to nothing (`STARVED` of what the node
+            receives) for as long as it lasts.
         step_s: length of a step; None for a thousandth of the bound, at most 20 ms. 0: exact.
         seed: of what is chosen by chance, in the scenario and the scheduler.
     """
@@ -60,6 +64,7 @@ class Scenario:
     joining: float = 0.0
     stragglers: float = 0.0
     failing: float = 0.0
+    starving: float = 0.0
     step_s: float | None = None
     seed: int = 0
     files: int = 0

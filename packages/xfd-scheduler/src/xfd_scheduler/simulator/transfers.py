@@ -13,7 +13,7 @@ from xfd_api.reports import ChunkHeld, OrderFailed
 from xfd_scheduler.simulator.flows import LATENT, RUNNING, Flows
 from xfd_scheduler.simulator.node import NO_FLOW, Errand, SimNode
 from xfd_scheduler.simulator.outcome import Outcome
-from xfd_scheduler.simulator.scenario import Scenario
+from xfd_scheduler.simulator.scenario import STARVED, Scenario
 
 PROMPT_S = 0.03
 """How long an order that is kept waiting keeps its slot; as in the data plane."""
@@ -62,6 +62,8 @@ class Transfers:
             next_one.began = self.now
             failing = self.scenario.failing
             next_one.fails = bool(failing) and bool(self.rng.random() < failing)
+            starving = self.scenario.starving
+            next_one.starves = bool(starving) and bool(self.rng.random() < starving)
             node.active[next_one.chunk] = next_one
             self._ask(node, next_one)
 
@@ -100,6 +102,8 @@ class Transfers:
                     return
             zones = (node.zone, source.zone)
             most = np.inf
+        if errand.starves:
+            most = min(most, STARVED * self.scenario.rates_of(node.index)[0])
         size = self.sizes[errand.chunk] * (0.5 if errand.fails else 1.0)
         self.flows.start(flow, size, errand.source, zones, parent, most)
         node.coming[errand.chunk] = flow

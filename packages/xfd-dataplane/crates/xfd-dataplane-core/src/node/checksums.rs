@@ -82,7 +82,7 @@ fn is_untold(object: &CatalogObject, span: Span) -> bool {
 
 impl Shared {
     /// A part of an object is on its way from the origin, or from a peer.
-    pub(crate) fn is_coming(self: &Arc<Self>, swarm: &Arc<Swarm>, span: Span, from_origin: bool) {
+    pub(crate) fn is_coming(self: &Arc<Self>, swarm: &Arc<Swarm>, span: Span, source: &Source) {
         let object = swarm.store.object(span.object);
         let Some(object) = object.filter(|object| is_untold(object, span)) else {
             return;

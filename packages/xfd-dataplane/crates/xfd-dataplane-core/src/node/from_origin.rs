@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::BODY_BYTES;
 use crate::model::{CatalogObject, Span};
 use crate::node::lane::{Lane, OpenBody};
-use crate::node::origins::{Connected, PACK_WINDOW};
+use crate::node::origins::{Connected, PACK_WINDOW, PACK_WINDOW_AMONG_PEERS};
 use crate::node::work::{Failure, Outcome, Times, Work};
 use crate::source::{Body, Get};
 use crate::store::Lease;
@@ -143,11 +143,16 @@ impl Work<'_> {
     /// Many GETs at once, written in the objects' order.
     async fn pack(&self, spans: &[Span], lease: &mut Lease, times: &mut Times) -> Outcome<()> {
         let spans: Vec<Span> = spans.iter().copied().filter(|it| it.length > 0).collect();
+        let window = if self.swarm.is_alone() {
+            PACK_WINDOW
+        } else {
+            PACK_WINDOW_AMONG_PEERS
+        };
         let mut bodies = stream::iter(spans)
             // One after the other, so that the earliest of them never waits behind later ones.
             .then(|span| self.admit(span))
             .map(|admitted| self.small(admitted))
-            .buffered(PACK_WINDOW)
+            .buffered(window)
             .boxed();
         while let Some(body) = bodies.next().await {
             let (pieces, budget) = body?;

@@ -18,6 +18,9 @@ const PACK_REQUESTS: usize = 16;
 /// room of those that are done.
 pub(crate) const PACK_WINDOW: usize = 64;
 
+/// The same among peers, who ask the origin for other packs meanwhile.
+pub(crate) const PACK_WINDOW_AMONG_PEERS: usize = 16;
+
 /// Makes origins from their descriptions.
 pub trait Connect: Send + Sync {
     /// The origin of a description.

@@ -17,6 +17,7 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
+use super::plain::Plain;
 use crate::model::NodeSettings;
 
 /// How patient an origin's connections are.
@@ -47,10 +48,10 @@ impl From<&NodeSettings> for ConnectOptions {
 }
 
 /// More than the object store parallelism that a user may ask for by default.
-const KEPT_CONNECTIONS: usize = 1024;
+pub(super) const KEPT_CONNECTIONS: usize = 1024;
 /// Bridges the pauses between bursts. Stores close silent connections after some seconds to a
 /// minute; one that was closed first is only dialled again.
-const KEPT_FOR: Duration = Duration::from_secs(30);
+pub(super) const KEPT_FOR: Duration = Duration::from_secs(30);
 const METADATA: ConnectOptions = ConnectOptions {
     connect_timeout: Duration::from_secs(1),
     read_timeout: Duration::from_secs(2),
@@ -94,15 +95,14 @@ struct Routed {
     options: ConnectOptions,
     has_proxy: bool,
     /// Without TLS, for http:// and no proxy.
-    plain: OnceLock<Connector>,
+    plain: OnceLock<Plain>,
     outside: OnceLock<Connector>,
     metadata: OnceLock<Connector>,
 }
 
 impl Routed {
-    fn plain(&self) -> &Connector {
-        self.plain
-            .get_or_init(|| builder(self.options, ProxyConfig::disabled()).build_http())
+    fn plain(&self) -> &Plain {
+        self.plain.get_or_init(|| Plain::new(&self.options))
     }
 
     fn outside(&self) -> &Connector {
@@ -123,14 +123,13 @@ impl Routed {
 impl HttpConnector for Routed {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let uri = request.uri();
-        let connector = if is_link_local(uri) {
-            self.metadata()
+        if is_link_local(uri) {
+            self.metadata().call(request)
         } else if uri.starts_with("http://") && !self.has_proxy {
-            self.plain()
+            self.plain().call(request)
         } else {
-            self.outside()
-        };
-        connector.call(request)
+            self.outside().call(request)
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod faulty;
 mod file;
 mod http;
 mod memory;
+mod plain;
 mod s3;
 
 use std::fmt::Debug;

@@ -5,10 +5,10 @@
 //! rename it would leave a file that nobody knows, to be fetched again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crc_fast::CrcAlgorithm;
@@ -17,9 +17,10 @@ use super::account::Inner;
 use super::behind;
 use super::checks::{self, Sums};
 use super::disk::{open_part, sync_folder};
+use super::manifest;
 use super::paths::{on_disk, remove};
 use super::record::Record;
-use super::slot::{Slot, Whereabouts, locked};
+use super::slot::{Handle, Slot, Whereabouts, locked};
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Durability, ObjectIndex};
@@ -63,11 +64,11 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
     };
     let sync = inner.options.durability == Durability::Object;
     let synced_by_file = sync && ready.len() < FILES_FOR_SYNCFS;
-    let mut devices: BTreeMap<u64, File> = BTreeMap::new();
+    let mut devices: BTreeMap<u64, Handle> = BTreeMap::new();
     ready = keep(ready, &mut |one| {
         let device = measure(one)?;
         if sync && !synced_by_file && !devices.contains_key(&device) {
-            devices.insert(device, open(&one.slot)?);
+            devices.insert(device, one.slot.open_for_reading()?);
         }
         Ok(())
     });
@@ -75,10 +76,10 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
         let mut synced = sync_each(inner, &ready).into_iter();
         ready = keep(ready, &mut |_| synced.next().unwrap_or(Ok(())));
     } else {
-        let synced = devices.values().try_for_each(|file| {
+        let synced = devices.values().try_for_each(|handle| {
             inner
                 .disk
-                .sync_all_of(file)
+                .sync_all_of(handle.file())
                 .map_err(|error| Error::of_path(&error, "sync the file system", ""))
         });
         ready = keep(ready, &mut |one| {
@@ -231,7 +232,7 @@ fn sync_each(inner: &Inner, ready: &[Ready]) -> Vec<Result<()>> {
 fn measure(one: &mut Ready) -> Result<u64> {
     let slot = &one.slot;
     let path = slot.part_path();
-    let failed = |error: std::io::Error| unfinished(&error, &path);
+    let failed = |error| Error::of_path(&error, "finish the part file", &path);
     let found = fs::symlink_metadata(&path).map_err(failed)?;
     if found.len() != slot.object.found.size {
         return Err(Error::new(
@@ -251,40 +252,10 @@ fn measure(one: &mut Ready) -> Result<u64> {
     Ok(found.dev())
 }
 
-fn open(slot: &Slot) -> Result<File> {
-    let path = slot.part_path();
-    File::open(&path).map_err(|error| unfinished(&error, &path))
-}
-
-fn unfinished(error: &std::io::Error, path: &Path) -> Error {
-    Error::of_path(error, "finish the part file", path)
-}
-
 /// One append for all files of each group.
 fn record(ready: &mut [Ready]) -> Result<()> {
-    let mut lines: BTreeMap<PathBuf, Vec<usize>> = BTreeMap::new();
-    for (place, one) in ready.iter().enumerate() {
-        if let (Some(_), Some(group)) = (&one.slot.manifest, &one.slot.object.group) {
-            lines.entry(group.clone()).or_default().push(place);
-        }
-    }
-    for places in lines.values() {
-        let Some(manifest) = places
-            .first()
-            .and_then(|place| ready[*place].slot.manifest.clone())
-        else {
-            continue;
-        };
-        let batch: Vec<_> = places
-            .iter()
-            .map(|place| {
-                let one = &mut ready[*place];
-                (one.slot.object.destination.clone(), one.record.take())
-            })
-            .collect();
-        locked(&manifest).append(batch)?;
-    }
-    Ok(())
+    let grouped = ready.iter_mut().filter(|one| one.slot.manifest.is_some());
+    manifest::append_all(grouped.filter_map(|one| Some((one.slot.as_ref(), one.record.take()?))))
 }
 
 /// The record beside an object of its own. With a tree to come, its record waits for that.

@@ -102,7 +102,7 @@ impl Lease {
             ));
         }
         while !bytes.is_empty() {
-            self.pass_finished_spans();
+            self.pass_finished_spans()?;
             let within = self.sums.len();
             let span = self.chunk.spans[within];
             let done = self.written_of_span();
@@ -129,15 +129,17 @@ impl Lease {
     }
 
     /// Moves on to the first span that lacks bytes.
-    fn pass_finished_spans(&mut self) {
+    fn pass_finished_spans(&mut self) -> Result<()> {
         while let Some(span) = self.chunk.spans.get(self.sums.len())
             && self.summing.length() == span.length
         {
+            let ended = self.sums.len();
+            self.target.end_span(&self.slots[ended], ended)?;
             self.sums.push(self.summing.sums());
             let next = self.slots.get(self.sums.len());
             self.summing = Summing::new(next.and_then(|slot| slot.second_algorithm()));
-            self.target.end_span();
         }
+        Ok(())
     }
 
     /// Starts the chunk over; readers are aborted.
@@ -150,7 +152,7 @@ impl Lease {
         self.sums.clear();
         let first = self.slots.first();
         self.summing = Summing::new(first.and_then(|slot| slot.second_algorithm()));
-        self.target.end_span();
+        self.target.rewind();
     }
 
     /// Checks length and checksum (against the pinned one if there is one, and `expected`), writes
@@ -160,7 +162,7 @@ impl Lease {
     /// `ChecksumMismatch`; `Cancelled` when nobody wants the chunk any more; `Internal` for a chunk
     /// that is not written to its end, or of an object that was begun anew since the lease; what the disk said of the journal. The chunk is missing then.
     pub fn commit(mut self, expected: Option<u64>) -> Result<Committed> {
-        self.pass_finished_spans();
+        self.pass_finished_spans()?;
         if self.position != self.chunk.size {
             return Err(Error::new(
                 Kind::Internal,

@@ -1,12 +1,8 @@
 //! Objects that will not land here, and the end of the swarm.
 
-use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::account::{Inner, State};
-use super::pack_journal;
-use super::paths::{LOCK, beside};
 use super::slot::{Slot, locked};
 use crate::decides::ledger::{ChunkState, ObjectState};
 use crate::model::ObjectIndex;
@@ -25,6 +21,9 @@ pub(crate) fn fail(inner: &Inner, object: ObjectIndex) -> bool {
     inner.changed.notify_all();
     if let Some(slot) = slot {
         slot.drop_part();
+        if let Err(error) = slot.take_record_back() {
+            tracing::warn!(%error, "could not take a record back");
+        }
     }
     true
 }
@@ -75,23 +74,17 @@ pub(crate) fn leave(inner: &Inner) {
             .values()
             .map(|slot| (slot.clone(), remains(&state, slot)))
             .collect();
-        let manifests = std::mem::take(&mut state.manifests);
+        let manifests: Vec<_> = state.manifests.drain().map(|(_, it)| it).collect();
         (slots, manifests, std::mem::take(&mut state.locks))
     };
     inner.changed.notify_all();
     inner.lost.notify_one();
-    let mut unfinished: HashSet<&Path> = HashSet::new();
     for (slot, remains) in &slots {
-        match remains {
-            Remains::Nothing if locks.contains_key(&slot.lock_path()) => slot.drop_part(),
-            Remains::Part => unfinished.extend(slot.object.group.as_deref()),
-            Remains::Nothing | Remains::Untouched => {}
+        if *remains == Remains::Nothing && locks.contains_key(&slot.lock_path()) {
+            slot.drop_part();
         }
     }
-    for (group, manifest) in &manifests {
-        if !unfinished.contains(group.as_path()) && locks.contains_key(&beside(group, LOCK)) {
-            pack_journal::end(group);
-        }
+    for manifest in &manifests {
         if let Err(error) = locked(manifest).tidy() {
             tracing::warn!(%error, "could not tidy a manifest");
         }

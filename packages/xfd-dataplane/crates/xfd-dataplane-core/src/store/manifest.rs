@@ -1,7 +1,18 @@
 //! The records of a group, in one file beside its folder: a line each, the last one of a path
-//! counts. Lines are appended as files land, and the file is written anew when the group is left.
+//! counts.
+//!
+//! ```text
+//! ["PATH",SIZE,ETAG|null,LAST_MODIFIED_NS|null,MTIME_NS,[[LENGTH,CRC64],…]]    a file
+//! {"path":"PATH","record":{…}}                                  anything else, as it is recorded
+//! {"path":"PATH","record":null}                                 takes the earlier lines back
+//! ```
+//!
+//! Lines are appended, a pack's with one write, and never synced. A file's line is there before the
+//! file has its name: where a part file lies instead, of the size and time of the line, a run was
+//! killed between the two, and the next one reads those bytes again and need not fetch them. The
+//! manifest is written anew when the group is left and lines do not count any more.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,16 +23,81 @@ use serde::{Deserialize, Serialize};
 
 use super::paths::{RECORD, beside, is_absent};
 use super::record::{FORMAT, Record, replace};
+use super::slot::{Slot, locked};
+use crate::decides::cache::Pin;
 use crate::error::{Error, Result};
 
-/// One line.
+/// One line; paths are relative to the group's folder. Small files have little room for it.
 #[derive(Serialize, Deserialize)]
-struct Line {
-    /// Relative to the group's folder.
-    path: PathBuf,
-    /// None takes back an earlier line.
-    #[serde(default)]
-    record: Option<Record>,
+#[serde(untagged)]
+enum Line {
+    File(
+        PathBuf,
+        u64,
+        Option<String>,
+        Option<i64>,
+        i64,
+        Vec<(u64, u64)>,
+    ),
+    Other {
+        path: PathBuf,
+        #[serde(default)]
+        record: Option<Record>,
+    },
+}
+
+impl Line {
+    fn new(path: PathBuf, record: Option<Record>) -> Self {
+        match record {
+            Some(Record {
+                pin,
+                file: Some((size, mtime_ns)),
+                chunks,
+                tree: None,
+                ..
+            }) if pin.size == size => {
+                Self::File(path, size, pin.etag, pin.last_modified_ns, mtime_ns, chunks)
+            }
+            record => Self::Other { path, record },
+        }
+    }
+
+    fn read(self) -> (PathBuf, Option<Record>) {
+        match self {
+            Self::File(path, size, etag, last_modified_ns, mtime_ns, chunks) => {
+                let record = Record {
+                    format: FORMAT,
+                    pin: Pin {
+                        size,
+                        etag,
+                        last_modified_ns,
+                    },
+                    file: Some((size, mtime_ns)),
+                    chunks,
+                    tree: None,
+                };
+                (path, Some(record))
+            }
+            Self::Other { path, record } => (path, record),
+        }
+    }
+}
+
+/// Records of files by their slots: those with a manifest, each manifest's with one write.
+///
+/// # Errors
+/// What the disk said; other manifests may have been written then.
+pub(crate) fn append_all<'a>(records: impl IntoIterator<Item = (&'a Slot, Record)>) -> Result<()> {
+    let mut by_group = BTreeMap::new();
+    for (slot, record) in records {
+        if let (Some(manifest), Some(group)) = (&slot.manifest, &slot.object.group) {
+            let (_, lines) = by_group.entry(group).or_insert((manifest, Vec::new()));
+            lines.push((slot.object.destination.clone(), Some(record)));
+        }
+    }
+    by_group
+        .into_values()
+        .try_for_each(|(manifest, lines)| locked(manifest).append(lines))
 }
 
 /// The manifest of one group.
@@ -74,7 +150,10 @@ impl Manifest {
             }
             self.ends_torn = !text.ends_with(b"\n");
             match serde_json::from_slice::<Line>(&text) {
-                Ok(line) => self.take(line.path, line.record),
+                Ok(line) => {
+                    let (path, record) = line.read();
+                    self.take(path, record);
+                }
                 Err(_) => self.outdated += 1,
             }
         }
@@ -97,7 +176,7 @@ impl Manifest {
             .get(destination.strip_prefix(&self.folder).ok()?)
     }
 
-    /// Adds records, or takes them back, with one write.
+    /// Adds records, or takes them back, with one write. What is recorded already is not written.
     pub(crate) fn append(
         &mut self,
         lines: impl IntoIterator<Item = (PathBuf, Option<Record>)>,
@@ -113,13 +192,11 @@ impl Manifest {
             let Ok(path) = destination.strip_prefix(&self.folder) else {
                 continue;
             };
-            let line = Line {
-                path: path.to_owned(),
-                record,
-            };
-            serde_json::to_writer(&mut text, &line).map_err(|error| failed(error.into()))?;
-            text.push(b'\n');
-            taken.push(line);
+            if self.records.get(path) == record.as_ref() {
+                continue;
+            }
+            write_line(&mut text, path.to_owned(), record.clone()).map_err(failed)?;
+            taken.push((path.to_owned(), record));
         }
         if taken.is_empty() {
             return Ok(());
@@ -133,8 +210,8 @@ impl Manifest {
             .and_then(|mut file| file.write_all(&text))
             .map_err(failed)?;
         self.ends_torn = false;
-        for line in taken {
-            self.take(line.path, line.record);
+        for (path, record) in taken {
+            self.take(path, record);
         }
         Ok(())
     }
@@ -149,13 +226,18 @@ impl Manifest {
         let mut text = Vec::new();
         for path in paths {
             let record = self.records.get(&path).cloned();
-            serde_json::to_writer(&mut text, &Line { path, record })
-                .map_err(|error| Error::of_path(&error.into(), "write the manifest", &self.path))?;
-            text.push(b'\n');
+            write_line(&mut text, path, record)
+                .map_err(|error| Error::of_path(&error, "write the manifest", &self.path))?;
         }
         replace(&self.path, &text)?;
         self.outdated = 0;
         self.ends_torn = false;
         Ok(())
     }
+}
+
+fn write_line(text: &mut Vec<u8>, path: PathBuf, record: Option<Record>) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *text, &Line::new(path, record))?;
+    text.push(b'\n');
+    Ok(())
 }

@@ -9,7 +9,6 @@
 //! DIR/.NAME.xfd            its record              .GROUP.xfd        of a prefix: its manifest
 //! DIR/.NAME.xfd-part       what is being written
 //! DIR/.NAME.xfd-journal    which chunks of it are right
-//!                          which small files of a prefix are right .GROUP.xfd-journal
 //! DIR/.NAME.xfd-lock       who writes it           .GROUP.xfd-lock   who writes below the prefix
 //! ```
 //!
@@ -33,7 +32,6 @@ mod leave;
 mod listing;
 mod lock;
 mod manifest;
-mod pack_journal;
 mod paths;
 mod plan;
 mod reader;

@@ -5,9 +5,11 @@ use std::sync::Mutex;
 
 use super::checks::{Sums, sum_range};
 use super::journal;
-use super::pack_journal::Finished;
+use super::paths::look;
 use super::plan::{Looked, Plan};
+use super::record::Record;
 use super::slot::{Slot, locked};
+use crate::decides::cache::{FileKind, OnDisk};
 use crate::error::Result;
 
 /// Up to this many bytes are read again at once; more when they are needed.
@@ -23,23 +25,20 @@ pub(crate) struct Resumed {
     pub(crate) verified: bool,
 }
 
-/// The chunks of `layout` (offset, length) that the journal names, its own or its group's, if its
-/// part file is there.
-pub(crate) fn read(
-    slot: &Slot,
-    layout: &[(u64, u64)],
-    finished: Option<&Finished>,
-) -> Result<Vec<Resumed>> {
+/// The chunks of `layout` (offset, length) that the journal names, or the record of a small file, if
+/// the part file is there.
+pub(crate) fn read(slot: &Slot, layout: &[(u64, u64)]) -> Result<Vec<Resumed>> {
     if layout.is_empty() || slot.object.found.size == 0 {
         return Ok(Vec::new());
     }
-    let whole = std::fs::symlink_metadata(slot.part_path())
-        .is_ok_and(|part| part.is_file() && part.len() == slot.object.found.size);
-    if !whole {
+    let part = look(&slot.part_path())?;
+    let is_whole =
+        |part: &OnDisk| part.kind == FileKind::File && part.size == slot.object.found.size;
+    let Some(part) = part.filter(is_whole) else {
         return Ok(Vec::new());
-    }
+    };
     let mut chunks = journal::read(&slot.journal_path(), &slot.pin)?.unwrap_or_default();
-    if let Some(sums) = finished.and_then(|finished| finished.sums(slot)) {
+    if let Some(sums) = recorded(slot, &part)? {
         chunks.entry(0).or_insert(sums);
     }
     let second = slot.second_algorithm().is_some();
@@ -52,6 +51,26 @@ pub(crate) fn read(
         })
     });
     Ok(named.collect())
+}
+
+/// What the record of a small file says of its part file; a large one's has its journal.
+fn recorded(slot: &Slot, part: &OnDisk) -> Result<Option<Sums>> {
+    if slot.manifest.is_none() || !slot.pin.tells() {
+        return Ok(None);
+    }
+    let tells =
+        |record: &Record| record.pin == slot.pin && record.file == Some((part.size, part.mtime_ns));
+    let record = slot.record()?.filter(tells);
+    Ok(
+        match record.as_ref().map(|record| record.chunks.as_slice()) {
+            Some([(length, crc)]) => Some(Sums {
+                length: *length,
+                crc: *crc,
+                second: None,
+            }),
+            _ => None,
+        },
+    )
 }
 
 /// Reads the chunks of earlier runs again, if they are few; those that are not as the journal says
@@ -81,7 +100,10 @@ pub(crate) fn verify(looked: &mut [Looked]) {
                 loop {
                     let next = locked(&work).pop_front();
                     let Some((slot, chunk)) = next else { return };
-                    chunk.verified = is_right(slot, chunk);
+                    if let Some(read) = read_again(slot, chunk) {
+                        chunk.verified = true;
+                        chunk.sums = read;
+                    }
                 }
             });
         }
@@ -98,11 +120,10 @@ pub(crate) fn verify(looked: &mut [Looked]) {
     }
 }
 
-fn is_right(slot: &Slot, chunk: &Resumed) -> bool {
-    let Ok(handle) = slot.open_for_reading() else {
-        return false;
-    };
+/// The sums of a chunk's bytes, if they are right.
+fn read_again(slot: &Slot, chunk: &Resumed) -> Option<Sums> {
+    let handle = slot.open_for_reading().ok()?;
     let second = slot.second_algorithm();
-    sum_range(handle.file(), chunk.offset, chunk.sums.length, second)
-        .is_ok_and(|read| read.is_some_and(|read| read.crc == chunk.sums.crc))
+    let read = sum_range(handle.file(), chunk.offset, chunk.sums.length, second).ok()??;
+    (read.crc == chunk.sums.crc).then_some(read)
 }

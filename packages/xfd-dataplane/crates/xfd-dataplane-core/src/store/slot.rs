@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -13,8 +13,7 @@ use super::checks::{Sums, second_algorithm};
 use super::disk::{open_part, preallocate};
 use super::journal::Journal;
 use super::manifest::Manifest;
-use super::pack_journal;
-use super::paths::{JOURNAL, LOCK, PART, beside, is_absent, remove};
+use super::paths::{JOURNAL, LOCK, PART, beside, is_absent, look, remove};
 use super::record::{self, Record};
 use crate::decides::cache::Pin;
 use crate::error::{Error, Result};
@@ -61,6 +60,16 @@ pub(crate) struct Facts {
 pub(crate) struct Part {
     pub(crate) file: File,
     pub(crate) journal: Journal,
+    /// The kernel lets one write to a file at a time, and threads that wait for that spin: they
+    /// would take the processor from those who have something to do.
+    writing: Mutex<()>,
+}
+
+impl Part {
+    pub(crate) fn write_all_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
+        let _alone = locked(&self.writing);
+        self.file.write_all_at(bytes, offset)
+    }
 }
 
 /// An open file with the object's bytes.
@@ -174,7 +183,11 @@ impl Slot {
         }
         self.facts().has_journal = true;
         let journal = Journal::open(&self.journal_path(), &self.pin)?;
-        let part = Arc::new(Part { file, journal });
+        let part = Arc::new(Part {
+            file,
+            journal,
+            writing: Mutex::default(),
+        });
         *shared = Arc::downgrade(&part);
         Ok(part)
     }
@@ -230,7 +243,8 @@ impl Slot {
         }
     }
 
-    /// A chunk of it is missing again, in the journal too if there is one.
+    /// A chunk of it is missing again, in the journal too if there is one. A small file's record is
+    /// its journal.
     pub(crate) fn take_back(&self, offset: u64, length: u64) {
         {
             let mut facts = self.facts();
@@ -244,10 +258,26 @@ impl Slot {
                 journal.remove(offset, length).map_err(failed)
             })
         } else {
-            pack_journal::take_back(self)
+            self.take_record_back()
         };
         if let Err(error) = taken {
             tracing::warn!(%error, "could not take a chunk back from the journal");
+        }
+    }
+
+    /// Takes back a line of the manifest that does not tell of what lies at the destination.
+    pub(crate) fn take_record_back(&self) -> Result<()> {
+        let Some(manifest) = &self.manifest else {
+            return Ok(());
+        };
+        let destination = &self.object.destination;
+        let lies = look(destination)?.map(|found| (found.size, found.mtime_ns));
+        let mut manifest = locked(manifest);
+        match manifest.get(destination) {
+            Some(record) if record.tree.is_none() && record.file != lies => {
+                manifest.append([(destination.clone(), None)])
+            }
+            _ => Ok(()),
         }
     }
 

@@ -14,7 +14,6 @@ use super::inventory;
 use super::listing::Listing;
 use super::lock::{Asked, DiskLock, ask};
 use super::manifest::Manifest;
-use super::pack_journal::Finished;
 use super::paths::Folders;
 use super::plan::{Looked, Plan, needs};
 use super::resume;
@@ -215,20 +214,12 @@ impl Taking<'_> {
                 of.push((span.offset, span.length));
             }
         }
-        let mut finished: HashMap<PathBuf, Finished> = HashMap::new();
         for one in looked.iter_mut() {
-            if let (Plan::Fetch(_), Some(group)) = (&one.plan, &one.slot.object.group)
-                && !finished.contains_key(group)
-            {
-                finished.insert(group.clone(), Finished::read(group)?);
-            }
-            let group = one.slot.object.group.as_ref();
-            let finished = group.and_then(|group| finished.get(group));
             let layout = spans.get(&one.slot.object.index);
             let layout = layout.map_or(&[] as &[_], Vec::as_slice);
             match &mut one.plan {
                 Plan::Fetch(_) if one.is_blank => {}
-                Plan::Fetch(resumed) => *resumed = resume::read(&one.slot, layout, finished)?,
+                Plan::Fetch(resumed) => *resumed = resume::read(&one.slot, layout)?,
                 _ => one.finding.forget_other_layout(layout),
             }
         }

@@ -1,5 +1,6 @@
 //! Where a lease's bytes go, and whether that is still the place.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -7,7 +8,9 @@ use std::sync::Arc;
 use super::account::State;
 use super::checks::Sums;
 use super::disk::open_part;
-use super::pack_journal;
+use super::manifest;
+use super::paths::on_disk;
+use super::record::Record;
 use super::slot::{Part, Slot};
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Result};
@@ -17,10 +20,12 @@ use crate::model::Chunk;
 pub(crate) enum Target {
     /// The part file that all chunks of a large object share.
     Shared(Arc<Part>),
-    /// One small file after the other; `file` is None between them.
+    /// One small file after the other; `file` is None between them. Of those that are written to
+    /// their end, `left` has the size and the modification time, by their place in the chunk.
     Each {
         written: Vec<Written>,
         file: Option<File>,
+        left: BTreeMap<usize, (u64, i64)>,
     },
 }
 
@@ -50,6 +55,7 @@ impl Target {
             _ => Ok(Self::Each {
                 written,
                 file: None,
+                left: BTreeMap::new(),
             }),
         }
     }
@@ -63,12 +69,9 @@ impl Target {
         first: bool,
         bytes: &[u8],
     ) -> Result<()> {
-        let failed = |error: std::io::Error| {
-            Error::of_path(&error, "write the part file", slot.part_path())
-                .with_object(&slot.object.found.key)
-        };
+        let failed = |error| unwritten(&error, slot);
         match self {
-            Self::Shared(part) => part.file.write_all_at(bytes, offset).map_err(failed),
+            Self::Shared(part) => part.write_all_at(bytes, offset).map_err(failed),
             Self::Each { written, .. } if written[span] == Written::No => Ok(()),
             Self::Each { file, .. } => {
                 let into = match file {
@@ -80,10 +83,23 @@ impl Target {
         }
     }
 
-    /// The bytes of a span are all there.
-    pub(crate) fn end_span(&mut self) {
-        if let Self::Each { file, .. } = self {
+    /// The bytes of the span with this number are all there.
+    pub(crate) fn end_span(&mut self, slot: &Slot, span: usize) -> Result<()> {
+        if let Self::Each { file, left, .. } = self
+            && let Some(file) = file.take()
+        {
+            let found = file.metadata().map_err(|error| unwritten(&error, slot))?;
+            let found = on_disk(&found);
+            left.insert(span, (found.size, found.mtime_ns));
+        }
+        Ok(())
+    }
+
+    /// The chunk is written from its start again.
+    pub(crate) fn rewind(&mut self) {
+        if let Self::Each { file, left, .. } = self {
             *file = None;
+            left.clear();
         }
     }
 
@@ -107,15 +123,18 @@ impl Target {
         }
     }
 
-    /// Says in the journal that a chunk is right, with the sums of its spans.
+    /// Says that a chunk is right, with the sums of its spans: in the journal of a large object, in
+    /// the records of small ones.
     pub(crate) fn journal(&self, chunk: &Chunk, slots: &[Arc<Slot>], sums: &[Sums]) -> Result<()> {
         let (part, slot) = match (self, slots) {
             (Self::Shared(part), [slot]) => (part, slot),
-            (Self::Each { written, .. }, slots) => {
-                let files = slots.iter().zip(sums).zip(written);
-                let files = files
-                    .filter(|((_, sums), written)| **written != Written::No && sums.length > 0);
-                return pack_journal::add(files.map(|((slot, sums), _)| (slot, *sums)));
+            (Self::Each { left, .. }, slots) => {
+                let record = |(span, at): (&usize, &(u64, i64))| {
+                    let slot = slots[*span].as_ref();
+                    let record = Record::new(slot.pin.clone(), Some(*at), &sums[*span..=*span]);
+                    (slot, record)
+                };
+                return manifest::append_all(left.iter().map(record));
             }
             (Self::Shared(_), _) => return Ok(()),
         };
@@ -131,4 +150,9 @@ impl Target {
             let _ = part.journal.remove(span.offset, span.length);
         }
     }
+}
+
+fn unwritten(error: &std::io::Error, slot: &Slot) -> Error {
+    Error::of_path(error, "write the part file", slot.part_path())
+        .with_object(&slot.object.found.key)
 }

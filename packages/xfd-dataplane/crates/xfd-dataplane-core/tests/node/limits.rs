@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use xfd_dataplane_core::limits::{BODY_BYTES, PIECE_BYTES};
 use xfd_dataplane_core::model::Source;
-use xfd_dataplane_core::source::MemoryOrigin;
+use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, MemoryOrigin};
 
 use crate::gate::Gate;
 use crate::support::{Host, MIB, SWARM, catalog, eventually, fetch, held, one_object, settings};
@@ -90,6 +91,98 @@ fn a_download_rate_is_kept() {
         begun.elapsed() > Duration::from_millis(350),
         "{:?}",
         begun.elapsed()
+    );
+}
+
+#[test]
+fn an_origin_s_rate_is_kept_and_does_not_concern_peers() {
+    let (origin, found, bytes) = one_object(2 * MIB);
+    let wanted = |host: &Host| {
+        let found = std::slice::from_ref(&found);
+        catalog(host.root.path(), found, MIB as u64)
+    };
+    let mut slow = settings();
+    slow.origin_bytes_per_s = Some(4 * MIB as u64);
+    let mut a = Host::with("a", origin, slow);
+    a.extend(wanted(&a));
+    let begun = Instant::now();
+    a.submit(vec![fetch(0, 0..2, Source::Origin)]);
+    a.until_landed(1);
+    assert!(begun.elapsed() > Duration::from_millis(350));
+
+    // At this rate it would not be over while the story is patient.
+    let mut crawling = settings();
+    crawling.origin_bytes_per_s = Some(1024);
+    let mut b = Host::with("b", Arc::new(MemoryOrigin::new()), crawling);
+    b.extend(wanted(&b));
+    b.meet(&a);
+    b.submit(vec![fetch(0, 0..2, a.as_source())]);
+    b.until_landed(1);
+    assert_eq!(std::fs::read(b.path("big")).unwrap(), bytes);
+}
+
+#[test]
+fn an_upload_rate_is_kept_and_does_not_concern_downloads() {
+    let (origin, found, bytes) = one_object(2 * MIB);
+    let mut slow = settings();
+    slow.upload_bytes_per_s = Some(4 * MIB as u64);
+    let mut a = Host::with("a", origin.clone(), slow.clone());
+    slow.upload_bytes_per_s = Some(1024);
+    let mut b = Host::with("b", origin, slow);
+    for host in [&a, &b] {
+        let found = std::slice::from_ref(&found);
+        host.extend(catalog(host.root.path(), found, MIB as u64));
+    }
+    b.meet(&a);
+    a.submit(vec![fetch(0, 0..2, Source::Origin)]);
+    a.until_landed(1);
+    let begun = Instant::now();
+    b.submit(vec![fetch(0, 0..2, a.as_source())]);
+    b.until_landed(1);
+    assert!(begun.elapsed() > Duration::from_millis(350));
+    assert_eq!(std::fs::read(b.path("big")).unwrap(), bytes);
+}
+
+#[test]
+fn no_more_bodies_are_under_way_than_the_budget_has_room_for() {
+    let (origin, found, _) = one_object(8 * MIB);
+    let gate = Gate::new(origin);
+    let mut tight = settings();
+    tight.node_parallelism = 8;
+    tight.max_uploads = 1;
+    tight.memory_budget_bytes = PIECE_BYTES + 2 * BODY_BYTES as usize;
+    let mut host = Host::with("a", gate.clone(), tight);
+    host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    host.submit(vec![fetch(0, 0..8, Source::Origin)]);
+    eventually("two bodies are under way", || gate.under_way() == 2);
+    gate.open_to(u64::MAX);
+    host.until_landed(1);
+    assert_eq!(gate.most_at_once(), 2);
+}
+
+#[test]
+fn an_origin_that_asks_for_fewer_requests_gets_fewer() {
+    let memory = Arc::new(MemoryOrigin::new());
+    let found: Vec<_> = (0..300)
+        .map(|n| memory.put(&format!("f{n}"), crate::support::random_bytes(1000, n)))
+        .collect();
+    let mut faulty = FaultyOrigin::new(memory);
+    for get in 0..5 {
+        faulty = faulty.on_get(get, Script::Throttle(None));
+    }
+    let gate = Gate::new(Arc::new(faulty));
+    let mut host = Host::new("a", gate.clone());
+    host.extend(crate::support::pack(host.root.path(), &found));
+    host.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    // Of the 64 that a pack has under way otherwise.
+    eventually("half of them are under way", || gate.under_way() >= 32);
+    gate.open_to(u64::MAX);
+    host.until_landed(300);
+    // One more for each limit's worth of answers.
+    assert!(
+        gate.most_at_once() <= 32 + 300 / 32,
+        "{}",
+        gate.most_at_once()
     );
 }
 

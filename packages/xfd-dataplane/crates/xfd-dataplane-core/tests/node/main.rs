@@ -17,6 +17,7 @@ mod lifecycle;
 mod limits;
 mod lost;
 mod origin;
+mod proxies;
 mod relay;
 mod serving;
 mod support;

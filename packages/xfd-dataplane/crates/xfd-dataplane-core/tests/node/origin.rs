@@ -1,7 +1,7 @@
 //! Chunks from the origin: whole objects, packs, and what goes wrong on the way.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use xfd_dataplane_core::crc::crc64;
 use xfd_dataplane_core::error::{Error, Kind};
@@ -106,6 +106,34 @@ fn a_body_that_stalls_is_asked_for_again() {
 }
 
 #[test]
+fn every_fault_of_a_request_is_got_over() {
+    let broken = Error::new(Kind::OriginUnreachable, "no");
+    for fault in [
+        Script::Fail(broken),
+        Script::Throttle(None),
+        Script::Hang,
+        Script::CutAfter(0),
+        Script::CutAfter(300_000),
+        Script::StallAfter(0),
+        Script::StallAfter(300_000),
+    ] {
+        let (origin, found, bytes) = one_object(2 * MIB);
+        let origin = Arc::new(FaultyOrigin::new(origin).on_get(1, fault.clone()));
+        let mut settings = crate::support::settings();
+        settings.connect_timeout = Duration::from_millis(100);
+        settings.read_timeout = Duration::from_millis(100);
+        let mut host = Host::with("a", origin, settings);
+        host.extend(catalog(host.root.path(), &[found], MIB as u64));
+        host.submit(vec![fetch(0, 0..2, Source::Origin)]);
+        host.until_landed(1);
+        let read = std::fs::read(host.path("big")).unwrap();
+        assert!(read == bytes, "{fault:?}");
+        assert_eq!(failed(&host.events), [0; 0], "{fault:?}");
+        assert_eq!(host.node.counters(None).retries, 1, "{fault:?}");
+    }
+}
+
+#[test]
 fn what_is_refused_for_good_fails_at_once() {
     let (origin, found, _) = one_object(MIB);
     let denied = Error::new(Kind::AccessDenied, "No");
@@ -133,14 +161,16 @@ fn what_is_refused_for_good_fails_at_once() {
 fn an_origin_that_throttles_for_long_is_given_up_with_its_patience() {
     let (origin, found, _) = one_object(MIB);
     let mut faulty = FaultyOrigin::new(origin);
-    let wait = Duration::from_millis(20);
+    let wait = Duration::from_millis(60);
     for get in 0..4 {
         faulty = faulty.on_get(get, Script::Throttle(Some(wait)));
     }
     let mut host = Host::new("a", Arc::new(faulty));
     host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    let begun = Instant::now();
     host.submit(vec![fetch(0, 0..1, Source::Origin)]);
     host.until("the order failed", |events| failed(events) == [0]);
+    assert!(begun.elapsed() >= 3 * wait, "between four tries");
     let NodeEvent::OrderFailed {
         error, is_final, ..
     } = &host.events[0]

@@ -8,10 +8,12 @@ use crate::places::{self, Place, bytes_of, get, pattern};
 macro_rules! on_every_place {
     ($($story:ident),+ $(,)?) => {
         on_every_place!(@place memory: $($story),+);
+        on_every_place!(@place faulty: $($story),+);
         on_every_place!(@place directory: $($story),+);
         on_every_place!(@place web: $($story),+);
         on_every_place!(@place simple_web: $($story),+);
         on_every_place!(@place seaweed: $($story),+);
+        on_every_place!(@place rclone: $($story),+);
         on_every_place!(@place s3s_fs: $($story),+);
     };
     (@place $place:ident: $($story:ident),+) => {

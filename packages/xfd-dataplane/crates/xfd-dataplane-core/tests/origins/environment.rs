@@ -39,7 +39,7 @@ async fn ask() {
 }
 
 /// The outcome of [`ask`] with nothing in its environment but these variables.
-async fn outcome(key: &str, variables: &[(&str, &str)]) -> String {
+pub async fn outcome(key: &str, variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["environment::ask", "--exact", "--ignored", "--nocapture"])

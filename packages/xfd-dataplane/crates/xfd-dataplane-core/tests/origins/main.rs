@@ -6,6 +6,7 @@ mod support;
 
 mod aws;
 mod conformance;
+mod credentials;
 mod environment;
 mod faulty;
 mod http;

@@ -7,10 +7,12 @@ use futures_util::TryStreamExt;
 use tempfile::TempDir;
 use xfd_dataplane_core::error::Result;
 use xfd_dataplane_core::model::{AddressingStyle, S3Config, Secret, StoreConfig};
-use xfd_dataplane_core::source::{Body, ConnectOptions, Get, MemoryOrigin, Origin, connect};
+use xfd_dataplane_core::source::{
+    Body, ConnectOptions, FaultyOrigin, Get, MemoryOrigin, Origin, connect,
+};
 
 use crate::support::web::{Abilities, WebServer};
-use crate::support::{s3, s3s, weed};
+use crate::support::{rclone, s3, s3s, weed};
 
 /// An origin and the store behind it.
 pub struct Place {
@@ -52,6 +54,17 @@ pub async fn memory() -> Option<Place> {
     let memory = Arc::new(MemoryOrigin::new());
     Some(Place {
         origin: memory.clone(),
+        can_list: true,
+        lists_etags: true,
+        store: Store::Memory(memory),
+    })
+}
+
+/// Without a fault in its script, it is what lies behind it.
+pub async fn faulty() -> Option<Place> {
+    let memory = Arc::new(MemoryOrigin::new());
+    Some(Place {
+        origin: Arc::new(FaultyOrigin::new(memory.clone())),
         can_list: true,
         lists_etags: true,
         store: Store::Memory(memory),
@@ -104,6 +117,22 @@ pub async fn seaweed() -> Option<Place> {
             weed::ACCESS_KEY,
             weed::SECRET_KEY,
         )),
+    })
+}
+
+pub async fn rclone() -> Option<Place> {
+    let endpoint = tokio::task::spawn_blocking(rclone::rclone).await.unwrap()?;
+    let config = S3Config {
+        bucket: rclone::BUCKET.to_owned(),
+        access_key_id: Some(rclone::ACCESS_KEY.to_owned()),
+        secret_access_key: Some(Secret(rclone::SECRET_KEY.to_owned())),
+        ..weed_config(endpoint)
+    };
+    Some(Place {
+        origin: origin_of(&StoreConfig::S3(config)).await,
+        can_list: true,
+        lists_etags: true,
+        store: Store::S3(s3::client(endpoint, rclone::ACCESS_KEY, rclone::SECRET_KEY)),
     })
 }
 

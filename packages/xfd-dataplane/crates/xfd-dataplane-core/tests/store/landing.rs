@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use xfd_dataplane_core::crc::crc64;
 use xfd_dataplane_core::error::Kind;
-use xfd_dataplane_core::model::{Checksum, ChecksumAlgorithm};
+use xfd_dataplane_core::model::{Checksum, ChecksumAlgorithm, Durability};
 use xfd_dataplane_core::store::{Disk, Refusal, Room, StatVfs, Store, StoreOptions};
 
 use crate::support::{Place, content, cut, fill, fill_all, object, options, store};
@@ -247,25 +247,38 @@ fn the_mode_of_a_landed_file_follows_the_umask() {
     assert_eq!(mode("a"), mode("plain"));
 }
 
+/// Counts syncs of one file, and of a whole file system.
 #[derive(Default)]
-struct Counting(AtomicU32);
+struct Counting {
+    one: AtomicU32,
+    all: AtomicU32,
+}
 
 impl Disk for Counting {
     fn room(&self, folder: &Path) -> std::io::Result<Room> {
         StatVfs.room(folder)
     }
 
+    fn sync(&self, file: &File) -> std::io::Result<()> {
+        self.one.fetch_add(1, Ordering::Relaxed);
+        StatVfs.sync(file)
+    }
+
     fn sync_all_of(&self, any_file: &File) -> std::io::Result<()> {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.all.fetch_add(1, Ordering::Relaxed);
         StatVfs.sync_all_of(any_file)
     }
 }
 
-/// How often the file system is synced to land so many files at once.
-fn syncs_of_all(files: u32) -> u32 {
+/// How many files, and how often the file system, are synced to land so many files at once.
+fn syncs(files: u32, durability: Durability) -> (u32, u32) {
     let place = Place::new();
     let disk = Arc::new(Counting::default());
-    let store = Store::with_disk(options("node-a"), disk.clone());
+    let options = StoreOptions {
+        durability,
+        ..options("node-a")
+    };
+    let store = Store::with_disk(options, disk.clone());
     let objects = (0..files).map(|index| object(index, place.path(&index.to_string()), 3));
     store.extend(cut(objects.collect(), 3)).unwrap();
     let all: Vec<u32> = (0..files).collect();
@@ -279,12 +292,15 @@ fn syncs_of_all(files: u32) -> u32 {
             b"abc"
         );
     }
-    disk.0.load(Ordering::Relaxed)
+    let count = |of: &AtomicU32| of.load(Ordering::Relaxed);
+    (count(&disk.one), count(&disk.all))
 }
 
 #[test]
-fn a_few_files_do_not_wait_for_what_others_have_written() {
-    assert_eq!(syncs_of_all(1), 0);
-    assert_eq!(syncs_of_all(20), 0);
-    assert_eq!(syncs_of_all(100), 1);
+fn each_of_a_few_files_is_synced_once_and_many_by_their_file_system() {
+    assert_eq!(syncs(1, Durability::Object), (1, 0));
+    assert_eq!(syncs(20, Durability::Object), (20, 0));
+    assert_eq!(syncs(100, Durability::Object), (0, 1));
+    assert_eq!(syncs(1, Durability::None), (0, 0));
+    assert_eq!(syncs(100, Durability::None), (0, 0));
 }

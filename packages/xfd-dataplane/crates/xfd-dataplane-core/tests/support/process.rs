@@ -27,6 +27,20 @@ pub fn keep<T: Send + 'static>(
     wait.recv().expect("a server that is there should start")
 }
 
+/// Says that a server's tests are skipped, where nobody has named its binary. One that is named has
+/// to be there: whoever runs the tests relies on it.
+pub fn note_absence(server: &str, variable: &str, is_there: bool) {
+    if is_there {
+        return;
+    }
+    let named = std::env::var_os(variable);
+    assert!(
+        named.is_none(),
+        "{variable} names {named:?}, which is not there"
+    );
+    eprintln!("skipped: there is no {server} (set {variable})");
+}
+
 /// Runs a command in a directory, with its output in a file there, until it is ready; None where
 /// there is no such binary.
 pub fn spawn(

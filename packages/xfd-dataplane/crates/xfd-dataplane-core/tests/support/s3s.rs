@@ -1,4 +1,4 @@
-//! s3s-fs, a second S3 server: an implementation of its own, over a directory.
+//! s3s-fs, a third S3 server: an implementation of its own, over a directory.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -17,9 +17,7 @@ pub const BUCKET: &str = "closed";
 pub fn s3s() -> Option<&'static str> {
     static ENDPOINT: OnceLock<Option<String>> = OnceLock::new();
     let endpoint = ENDPOINT.get_or_init(|| process::keep(start));
-    if endpoint.is_none() {
-        eprintln!("skipped: there is no s3s-fs (set {BINARY})");
-    }
+    process::note_absence("s3s-fs", BINARY, endpoint.is_some());
     endpoint.as_deref()
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -41,8 +41,10 @@ impl Abilities {
     };
 }
 
+pub type Answer = Response<Full<Bytes>>;
+
 /// A fixed answer, for the paths that tests have special wishes for.
-pub type Special = fn(&Request<Incoming>) -> Option<Response<Full<Bytes>>>;
+pub type Special = fn(&Request<Bytes>) -> Option<Answer>;
 
 #[derive(Debug, Default)]
 struct Objects {
@@ -81,11 +83,17 @@ impl WebServer {
                 shared.lock().unwrap().connections += 1;
                 let shared = Arc::clone(&shared);
                 let service = service_fn(move |request: Request<Incoming>| {
-                    let response =
-                        special(&request).unwrap_or_else(|| answer(&request, abilities, &shared));
-                    let line = (request.method().clone(), request.uri().to_string());
-                    shared.lock().unwrap().requests.push(line);
-                    std::future::ready(Ok::<_, Infallible>(response))
+                    let shared = Arc::clone(&shared);
+                    async move {
+                        let (head, body) = request.into_parts();
+                        let body = body.collect().await.map(|body| body.to_bytes());
+                        let request = Request::from_parts(head, body.unwrap_or_default());
+                        let response = special(&request)
+                            .unwrap_or_else(|| answer(&request, abilities, &shared));
+                        let line = (request.method().clone(), request.uri().to_string());
+                        shared.lock().unwrap().requests.push(line);
+                        Ok::<_, Infallible>(response)
+                    }
                 });
                 let server = hyper::server::conn::http1::Builder::new();
                 let tls = tls.clone();
@@ -131,17 +139,13 @@ impl Drop for WebServer {
     }
 }
 
-pub fn status(status: u16) -> Response<Full<Bytes>> {
+pub fn status(status: u16) -> Answer {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     response
 }
 
-fn answer(
-    request: &Request<Incoming>,
-    can: Abilities,
-    objects: &Mutex<Objects>,
-) -> Response<Full<Bytes>> {
+fn answer(request: &Request<Bytes>, can: Abilities, objects: &Mutex<Objects>) -> Answer {
     let path = request.uri().path().trim_start_matches('/');
     let path = percent_decode_str(path).decode_utf8().unwrap();
     let objects = objects.lock().unwrap();

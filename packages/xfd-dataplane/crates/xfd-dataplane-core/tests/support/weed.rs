@@ -30,9 +30,7 @@ pub struct Weed {
 pub fn weed() -> Option<&'static Weed> {
     static WEED: OnceLock<Option<Weed>> = OnceLock::new();
     let weed = WEED.get_or_init(|| process::keep(start));
-    if weed.is_none() {
-        eprintln!("skipped: there is no weed (set {BINARY})");
-    }
+    process::note_absence("weed", BINARY, weed.is_some());
     weed.as_ref()
 }
 

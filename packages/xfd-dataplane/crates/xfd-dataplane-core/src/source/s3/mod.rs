@@ -295,10 +295,18 @@ fn listed(object: &Object, is_encoded: bool) -> Result<FoundObject> {
     Ok(FoundObject {
         key,
         size: size_of(object.size())?,
-        etag: object.e_tag().map(str::to_owned),
+        etag: object.e_tag().map(quoted),
         last_modified_ns: object.last_modified().and_then(nanoseconds),
         checksum: None,
     })
+}
+
+/// An ETag as answers have it. Some stores leave the quotes away in their lists.
+fn quoted(etag: &str) -> String {
+    match etag.ends_with('"') {
+        true => etag.to_owned(),
+        false => format!("\"{etag}\""),
+    }
 }
 
 fn size_of(length: Option<i64>) -> Result<u64> {

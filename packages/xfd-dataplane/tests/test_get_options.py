@@ -1,0 +1,52 @@
+"""Options of `xfd-get` that reach the data plane, by what they change there."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from s3_stores import store_with_wrong_md5
+from xfd_get_process import Command
+
+from harness import artifacts
+
+MIB = 2**20
+
+
+@pytest.mark.parametrize(
+    "cap", [["--max-entries", "10"], ["--max-unpacked", "200M"], ["--max-ratio", "2"]], ids=" ".join
+)
+def test_an_archive_is_unpacked_up_to_its_caps(
+    xfd_get: Command, tmp_path: Path, cap: list[str]
+) -> None:
+    entries = artifacts.environment(20)
+    archive = artifacts.tar_gz(tmp_path / "many.tar.gz", entries)
+    if cap[0] != "--max-entries":
+        archive = tmp_path / "zeros.gz"
+        with gzip.open(archive, "wb", compresslevel=1) as zeros:
+            for _ in range(201):
+                zeros.write(bytes(MIB))
+    command = [f"file://{archive}", f"{tmp_path / 'out'}/", f"--unpack={tmp_path / 'out' / 'tree'}"]
+
+    refused = xfd_get.run(*command, *cap, "--json")
+
+    assert refused.code == 1
+    assert json.loads(refused.out)["error"]["type"] == "ArchiveTooLargeError"
+    assert not (tmp_path / "out" / "tree").exists()
+    assert xfd_get.run(*command).code == 0
+
+
+def test_the_whole_file_is_compared_where_that_is_asked_for(
+    xfd_get: Command, tmp_path: Path
+) -> None:
+    """The store says an MD5 that is not that of its bytes, and has nothing better."""
+    with store_with_wrong_md5(b"bytes") as endpoint:
+        command = ["s3://bucket/k", tmp_path / "k", "--endpoint-url", endpoint]
+        wrong = xfd_get.run(*command, "--verify-whole", "--json")
+        right = xfd_get.run(*command)
+
+    assert wrong.code == 5
+    assert json.loads(wrong.out)["error"]["type"] == "ChecksumMismatchError"
+    assert (right.code, (tmp_path / "k").read_bytes()) == (0, b"bytes")

@@ -1,0 +1,99 @@
+"""How often the origin is read, what crosses zones, and settings that a call brings along."""
+
+from __future__ import annotations
+
+import pytest
+from inprocess import LocalCluster, lease, over, story
+
+from xfd_api.ids import NodeId
+from xfd_api.reports import DistributionReport
+from xfd_api.settings import NodeSettings, UnpackCaps
+from xfd_api.traffic import Prices
+from xfd_ray.coordinator import Coordinator
+from xfd_ray.report import report_text
+from xfd_ray.terms import OriginPolicy, Terms
+
+MIB = 2**20
+BIG = 8 * MIB
+
+
+async def distributed(
+    cluster: LocalCluster, terms: Terms, prices: Prices | None = None
+) -> DistributionReport:
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("l", "big", terms=terms, prices=prices))
+    status = await over(coordinator, "l")
+    assert status.report is not None, status.error
+    await coordinator.detach("l")
+    return status.report
+
+
+def two_zones() -> LocalCluster:
+    cluster = LocalCluster(0, {"big": BIG})
+    for place in range(6):
+        cluster.add_node(f"n{place}", zone="east" if place % 2 else "west")
+    return cluster
+
+
+def read_with(policy: OriginPolicy) -> DistributionReport:
+    reports = []
+
+    @story
+    async def tell():
+        cluster = two_zones()
+        reports.append(await distributed(cluster, Terms(origin_policy=policy)))
+        assert reports[0].origin_bytes == cluster.origin.read_bytes
+
+    tell()
+    return reports[0]
+
+
+def test_each_zone_reads_once_where_the_policy_says_so():
+    report = read_with("once-per-zone")
+    assert report.traffic.origin_bytes_by_zone == {"east": BIG, "west": BIG}
+    assert report.amplification == 2.0
+
+
+@pytest.mark.parametrize("copies", [1, 2, 4])
+def test_a_budget_is_spent_at_most(copies: int):
+    # Nodes join one after the other: who comes when a chunk is there already, needs no other copy.
+    report = read_with(copies)
+    assert report.origin_bytes <= copies * BIG
+    assert (report.origin_bytes > BIG) is (copies > 1)
+    assert report.origin_bytes + report.peer_bytes == 6 * BIG
+
+
+@story
+async def test_the_report_tells_what_was_moved_across_zones_and_its_cost():
+    prices = Prices(origin_per_gb=1.0, across_zones_per_gb=10.0)
+    report = await distributed(two_zones(), Terms(), prices)
+    traffic = report.traffic
+    assert traffic.origin_bytes == report.origin_bytes == BIG
+    assert traffic.within_zones_bytes + traffic.across_zones_bytes == report.peer_bytes
+    assert BIG <= traffic.across_zones_bytes < report.peer_bytes
+    cost = (BIG + 10 * traffic.across_zones_bytes) / 1e9
+    assert traffic.estimated_cost == pytest.approx(cost)
+    text = report_text(report)
+    assert f"across zones {traffic.across_zones_bytes / MIB:.1f} MiB" in text
+    assert f"estimated cost {cost:.4f}" in text
+
+
+@story
+async def test_a_second_lease_is_told_its_own_traffic_only():
+    coordinator = Coordinator(two_zones(), tick_s=0.05)
+    for name in ("first", "second"):
+        await coordinator.attach(lease(name, "big"))
+        report = (await over(coordinator, name)).report
+        assert report is not None
+        assert report.traffic.origin_bytes == (BIG if name == "first" else 0)
+
+
+@story
+async def test_settings_of_a_call_reach_its_workers_and_no_others():
+    cluster = LocalCluster(2, {"big": BIG})
+    caps = UnpackCaps(max_entries=5)
+    asked = NodeSettings(memory_budget_bytes=MIB, upload_bytes_per_s=7, unpack_caps=caps)
+    await distributed(cluster, Terms(node_settings=asked))
+    assert cluster.settings[NodeId("n0")] == asked
+    await distributed(cluster, Terms())
+    assert cluster.settings[NodeId("n0")] == NodeSettings()
