@@ -11,7 +11,6 @@ pytest.importorskip("numpy")
 
 from xfd_api.traffic import Prices
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
-from xfd_scheduler.scheduler import Scheduler
 from xfd_scheduler.simulator import cli
 from xfd_scheduler.simulator.engine import Engine, catalog_of
 from xfd_scheduler.simulator.idle import TITLES
