@@ -16,7 +16,8 @@ from xfd_scheduler import selection
 from xfd_scheduler.bits import positions, run_length
 from xfd_scheduler.columns import LARGE_SWARM, NOBODY, ORIGIN, key_of
 from xfd_scheduler.member import Member
-from xfd_scheduler.readers import Readers, by_zone, fan_out
+from xfd_scheduler.readers import Readers, fan_out
+from xfd_scheduler.seating import reached, seated
 from xfd_scheduler.swarm import Swarm
 
 STRIDE = 7919
@@ -114,14 +115,15 @@ class Waves:
             readers = self._readers.choose(order, first, count)
         if readers is None:
             return False
-        if self.settings.origin_policy == "once-per-zone":
-            # A zone whose reader has to wait comes later.
-            read_in = {swarm.members[node].zone for node in readers}
-            order = [node for node in order if swarm.members[node].zone in read_in]
-            takers &= sum(1 << node for node in order)
+        able = reached(swarm, readers, order)
+        if len(able) < len(order):
+            order = able
+            takers = sum(1 << node for node in order)
         below = [node for node in order if node not in readers]
         self._latest_priority = max(self._latest_priority, priorities[first])
-        self._commit(first, count, takers, readers, *self._seated(readers, below))
+        self._commit(
+            first, count, takers, readers, *seated(swarm, readers, below, self._room_below())
+        )
         return True
 
     def _in_tree(self, takers: int) -> list[int]:
@@ -137,27 +139,6 @@ class Waves:
             lambda node: members[node].clock,
             (lambda node: members[node].speed_class) if trusted else (lambda _: 0),
         )
-
-    def _seated(self, readers: Sequence[int], order: Sequence[int]) -> tuple[list[int], list[int]]:
-        """The other nodes, each after its source, and their sources."""
-        if not self.settings.relay:
-            line = [readers[0], *order]
-            return list(order), [line[place] for place in selection.doubled(len(order))]
-        room = self._room_below()
-        groups = by_zone(self.swarm, order)
-        if len(groups) == 1:
-            return list(order), selection.seats(readers, order, room)
-        read_in = {self.swarm.members[node].zone for node in readers}
-        gates = [group[0] for group in groups if self.swarm.members[group[0]].zone not in read_in]
-        nodes = list(gates)
-        sources = selection.seats(readers, gates, room)
-        for group in groups:
-            zone = self.swarm.members[group[0]].zone
-            roots = [node for node in (*readers, *gates) if self.swarm.members[node].zone == zone]
-            inside = [node for node in group if node not in roots]
-            nodes.extend(inside)
-            sources.extend(selection.seats(roots, inside, room))
-        return nodes, sources
 
     def _commit(
         self,
