@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from harness.s3 import S3Server
@@ -24,27 +24,47 @@ def store_of(server: S3Server, bucket: str, **other: str) -> ObjectStoreConfig:
 
 
 @contextlib.contextmanager
-def store_with_wrong_md5(body: bytes) -> Iterator[str]:
-    """The endpoint of a store with these bytes under every key, and the ETag of others."""
+def store_that_says(body: bytes, headers: Mapping[str, str]) -> Iterator[str]:
+    """The endpoint of a store of one object, `set/k`, with headers that need not be true of it.
+
+    As at AWS, a list tells no checksum, and an answer tells it to who asks, and not with a range.
+    """
+    listed = (
+        "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>set/k</Key>"
+        f"<Size>{len(body)}</Size><ETag>{headers['ETag']}</ETag></Contents></ListBucketResult>"
+    )
 
     class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            self.send_response(200)
-            self.send_header("ETag", f'"{"0" * 32}"')
-            self.send_header("Content-Length", str(len(body)))
+        protocol_version = "HTTP/1.1"
+
+        def answer(self, told: bytes, more: Mapping[str, str], status: int = 200) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(told)))
+            for name, value in more.items():
+                self.send_header(name, value)
             self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(told)
 
         def do_HEAD(self) -> None:
-            self.answer()
+            asks = self.headers.get("x-amz-checksum-mode") == "ENABLED"
+            self.answer(body, headers if asks else {"ETag": headers["ETag"]})
 
         def do_GET(self) -> None:
-            self.answer()
-            self.wfile.write(body)
+            if "list-type" in self.path:
+                self.answer(listed.encode(), {})
+            elif wanted := self.headers.get("Range"):
+                first, last = map(int, wanted.removeprefix("bytes=").split("-"))
+                place = {"Content-Range": f"bytes {first}-{last}/{len(body)}"}
+                self.answer(body[first : last + 1], {"ETag": headers["ETag"], **place}, 206)
+            else:
+                self.do_HEAD()
 
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from s3_stores import store_with_wrong_md5
+from s3_stores import store_that_says
 from xfd_get_process import Command
 
 from harness import artifacts
@@ -42,8 +42,8 @@ def test_the_whole_file_is_compared_where_that_is_asked_for(
     xfd_get: Command, tmp_path: Path
 ) -> None:
     """The store says an MD5 that is not that of its bytes, and has nothing better."""
-    with store_with_wrong_md5(b"bytes") as endpoint:
-        command = ["s3://bucket/k", tmp_path / "k", "--endpoint-url", endpoint]
+    with store_that_says(b"bytes", {"ETag": f'"{"0" * 32}"'}) as endpoint:
+        command = ["s3://bucket/set/k", tmp_path / "k", "--endpoint-url", endpoint]
         wrong = xfd_get.run(*command, "--verify-whole", "--json")
         right = xfd_get.run(*command)
 

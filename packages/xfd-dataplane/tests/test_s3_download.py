@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 from pathlib import Path
 
 import pytest
-from s3_stores import store_of
+from s3_stores import store_of, store_that_says
 
 from harness import artifacts
 from harness.s3 import S3Server
-from xfd_api.errors import AccessDeniedError, ObjectChangedError, UnknownProfileError
+from xfd_api.errors import (
+    AccessDeniedError,
+    ChecksumMismatchError,
+    ObjectChangedError,
+    UnknownProfileError,
+)
 from xfd_api.reports import Progress
-from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
+from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
 from xfd_dataplane import download, list_objects
+from xfd_dataplane._native import checksums
 
 MIB = 2**20
 
@@ -104,3 +112,30 @@ def test_an_object_overwritten_on_the_way_is_never_mixed(
 
     download([request("w.bin", out / "w.bin")], store_of(s3_server, bucket))
     assert artifacts.sha256(out / "w.bin") == artifacts.sha256(new)
+
+
+@pytest.mark.parametrize("size", [1000, 3 * MIB], ids=["small", "of several chunks"])
+@pytest.mark.parametrize("is_right", [True, False])
+def test_an_object_of_a_prefix_is_held_to_the_checksum_that_its_store_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, is_right: bool
+) -> None:
+    monkeypatch.setattr("xfd_dataplane.onehost.FIRST_REST_S", 0.1)
+    body = bytes(number % 251 for number in range(size))
+    file = tmp_path / "file"
+    file.write_bytes(body)
+    _, (crc,), _ = checksums(str(file), [size], [])
+    if not is_right:
+        crc ^= 1
+    told = base64.b64encode(crc.to_bytes(8, "big")).decode()
+    headers = {"ETag": '"one"', "x-amz-checksum-crc64nvme": told}
+
+    with store_that_says(body, headers) as endpoint:
+        store = ObjectStoreConfig.make_for_s3(
+            "bucket", endpoint=endpoint, access_key_id="id", secret_access_key="key"
+        )
+        wanted = [DownloadRequest(PrefixDownloadRequest("set", tmp_path / "out"))]
+        expected = contextlib.nullcontext() if is_right else pytest.raises(ChecksumMismatchError)
+        with expected:
+            download(wanted, store, chunk_size_bytes=MIB, durability="none")
+
+    assert (tmp_path / "out" / "k").exists() == is_right

@@ -1,15 +1,15 @@
 //! The AWS chain beyond variables and profiles: single sign-on, web identity, containers, instances.
 //!
 //! One server stands in for AWS in each story: it gives keys to who asks as AWS demands, and is the
-//! store that takes those keys only, with their session token. As in [`super::environment`], each
-//! story runs in a process of its own.
+//! store that takes those keys only, with their session token, for HEAD and GET. As in
+//! [`super::environment`], each story runs in a process of its own.
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use serde_json::json;
 
-use crate::environment::outcome;
+use crate::environment::{READ, outcome};
 use crate::support::web::{Abilities, Answer, WebServer, status};
 
 const KEY: &str = "CHAINKEY";
@@ -45,13 +45,23 @@ async fn start(special: crate::support::web::Special) -> WebServer {
     server
 }
 
-/// How often the keys were asked for, the object left aside.
-fn questions(server: &WebServer) -> Vec<String> {
+/// How the keys were asked for, in so many requests each time. The object was asked for twice by HEAD and twice by GET.
+fn questions(server: &WebServer, of_one_kind: usize) -> Vec<String> {
+    let of_object = |method| {
+        let requests = server.requests().into_iter();
+        requests.filter(move |it| it.0 == method && it.1.contains("closed/object"))
+    };
+    assert_eq!(of_object(Method::HEAD).count(), 2);
+    assert_eq!(of_object(Method::GET).count(), 2);
     let requests = server.requests().into_iter();
     let questions = requests.filter(|(_, uri)| !uri.contains("closed/object"));
-    questions
+    let mut questions: Vec<_> = questions
         .map(|(method, uri)| format!("{method} {uri}"))
-        .collect()
+        .collect();
+    // Once for the SDK's requests, and once for those that are signed without it.
+    assert!(questions.len() <= 2 * of_one_kind, "{questions:?}");
+    questions.dedup();
+    questions
 }
 
 #[tokio::test]
@@ -74,12 +84,13 @@ async fn a_container_s_credentials_are_asked_for_at_the_address_it_is_given() {
     let with = |pass: &'static str| {
         vec![
             ("AWS_ENDPOINT_URL_S3", server.url.as_str()),
+            (READ, "1"),
             ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &address),
             ("AWS_CONTAINER_AUTHORIZATION_TOKEN", pass),
         ]
     };
     assert_eq!(outcome("object", &with("pass")).await, "5 bytes");
-    assert_eq!(questions(&server), ["GET /of-the-container"]);
+    assert_eq!(questions(&server, 1), ["GET /of-the-container"]);
     assert_eq!(outcome("object", &with("wrong")).await, "Credentials");
 }
 
@@ -124,11 +135,12 @@ async fn an_instance_s_credentials_are_asked_for_with_a_session_of_its_metadata(
     .await;
     let variables = [
         ("AWS_ENDPOINT_URL_S3", server.url.as_str()),
+        (READ, "1"),
         ("AWS_EC2_METADATA_DISABLED", "false"),
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &server.url),
     ];
     assert_eq!(outcome("object", &variables).await, "5 bytes");
-    let asked = questions(&server);
+    let asked = questions(&server, 5);
     assert_eq!(asked[0], "PUT /latest/api/token");
     assert!(
         asked
@@ -165,13 +177,14 @@ async fn a_web_identity_is_exchanged_for_keys() {
     std::fs::write(&identity, "identity-of-the-pod").unwrap();
     let variables = [
         ("AWS_ENDPOINT_URL_S3", server.url.as_str()),
+        (READ, "1"),
         ("AWS_ENDPOINT_URL_STS", &server.url),
         ("AWS_REGION", "eu-north-1"),
         ("AWS_ROLE_ARN", "arn:aws:iam::1:role/reader"),
         ("AWS_WEB_IDENTITY_TOKEN_FILE", identity.to_str().unwrap()),
     ];
     assert_eq!(outcome("object", &variables).await, "5 bytes");
-    assert_eq!(questions(&server), ["POST /"]);
+    assert_eq!(questions(&server, 1), ["POST /"]);
 }
 
 #[tokio::test]
@@ -210,11 +223,12 @@ async fn a_session_of_single_sign_on_is_exchanged_for_keys() {
     std::fs::write(cache.join(name), signed_on.to_string()).unwrap();
     let variables = [
         ("AWS_ENDPOINT_URL_S3", server.url.as_str()),
+        (READ, "1"),
         ("AWS_ENDPOINT_URL_SSO", &server.url),
         ("AWS_PROFILE", "signed"),
         ("AWS_CONFIG_FILE", config.to_str().unwrap()),
         ("HOME", home.path().to_str().unwrap()),
     ];
     assert_eq!(outcome("object", &variables).await, "5 bytes");
-    assert_eq!(questions(&server).len(), 1);
+    assert_eq!(questions(&server, 1).len(), 1);
 }

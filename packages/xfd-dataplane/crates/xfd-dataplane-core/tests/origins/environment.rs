@@ -7,15 +7,17 @@ use std::process::Command;
 
 use xfd_dataplane_core::model::{AddressingStyle, S3Config, StoreConfig};
 
-use crate::places::{origin_of, weed_config};
+use crate::places::{bytes_of, get, origin_of, weed_config};
 use crate::support::web::{Abilities, WebServer, status};
 use crate::support::{s3, tls, weed};
 
 const ASK: &str = "XFD_TEST_ASK_FOR";
 const VIRTUAL: &str = "XFD_TEST_VIRTUAL_HOST";
+/// Whether the object is read as well.
+pub const READ: &str = "XFD_TEST_READ";
 
 /// The part that runs in the other environment: HEAD of one object, twice, as one origin of a long
-/// run; prints the outcome.
+/// run, and GETs between them where they are asked for; prints the outcome.
 #[tokio::test]
 #[ignore = "run by the other tests of this file"]
 async fn ask() {
@@ -32,6 +34,15 @@ async fn ask() {
     };
     let origin = origin_of(&StoreConfig::S3(config)).await;
     let _ = origin.head(None, &key).await;
+    if std::env::var(READ).is_ok() {
+        for range in [None, Some(1..3)] {
+            let body = origin.get(get(&key, range.clone(), None)).await;
+            match bytes_of(body).await {
+                Ok(bytes) => println!("\nread {range:?}: {}", bytes.len()),
+                Err(error) => return println!("\noutcome: {:?}\n{error:?}", error.kind),
+            }
+        }
+    }
     match origin.head(None, &key).await {
         Ok(found) => println!("\noutcome: {} bytes", found.size),
         Err(error) => println!("\noutcome: {:?}\n{error:?}", error.kind),
