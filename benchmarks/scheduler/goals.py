@@ -46,7 +46,7 @@ WITHIN = Goal(0.10)
 
 
 def lost_share(outcome: Outcome) -> float:
-    """Bytes that were lost with nodes, over bytes of the object."""
+    """Bytes whose last copy was lost with a node, over bytes of the object."""
     return outcome.lost_bytes / outcome.scenario.total_bytes
 
 
