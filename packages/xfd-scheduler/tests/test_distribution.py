@@ -75,11 +75,37 @@ def test_a_node_knows_the_address_before_it_is_sent_to_a_peer(told: Told) -> Non
             assert order.source in met[node]
 
 
-def test_orders_are_runs_of_neighbouring_chunks(told: Told) -> None:
-    story = told(Story.of_nodes(4, chunks=200, settings=SchedulerSettings(download_slots=32)))
+def sources_of_neighbours(story: Story) -> list[bool]:
+    """For each node and pair of neighbouring chunks, whether it gets both from one peer."""
+    source = {
+        (node, order.first_chunk + step): order.source
+        for node, order in story.orders
+        if isinstance(order, Fetch)
+        for step in range(order.count)
+    }
+    return [
+        given == source[node, chunk + 1]
+        for (node, chunk), given in source.items()
+        if given is not None and (node, chunk + 1) in source
+    ]
+
+
+def test_neighbouring_chunks_take_different_ways(told: Told) -> None:
+    wide = SchedulerSettings(download_slots=32)
+    alike = sources_of_neighbours(planned(told, nodes=40, settings=wide))
+    assert sum(alike) <= len(alike) / 10
+
+
+def test_where_nodes_ask_for_very_much_two_chunks_share_an_order(told: Told) -> None:
+    fast = SchedulerSettings(download_slots=32, assumed_bytes_per_s=1e15)
+    alike = sources_of_neighbours(planned(told, nodes=40, settings=fast))
+    assert sum(alike) >= len(alike) / 3
+
+
+def planned(told: Told, nodes: int, settings: SchedulerSettings) -> Story:
+    story = told(Story.of_nodes(nodes, chunks=200, settings=settings))
     story.plan()
-    runs = [order.count for _, order in story.orders if isinstance(order, Fetch)]
-    assert sum(runs) / len(runs) >= 2
+    return story
 
 
 def test_no_more_origin_orders_than_the_origin_has_slots(told: Told) -> None:

@@ -106,7 +106,7 @@ def test_what_moved_between_zones_is_what_the_scheduler_was_told() -> None:
 def test_stragglers_hold_up_nobody_else() -> None:
     """Not for good, that is: what they were to pass on is late by as much as they slowed down."""
     outcome = ran(Scenario(16, 3e9, 8e6, stragglers=0.125, step_s=0.004))
-    assert outcome.slowest_ratio <= 2.2
+    assert outcome.slowest_ratio <= 2.4
     assert 1.0 < outcome.straggler_ratio <= 1.15
     assert outcome.ratio > 2 * outcome.slowest_ratio
     assert outcome.amplification == 1.0
@@ -135,7 +135,7 @@ def test_the_first_node_leaves_origin_reads_to_those_that_join_a_moment_later(
     outcome = ran(
         Scenario(4, 128 * chunk, chunk, link, link, origin, 50e6, joins_s=joins, step_s=0.01)
     )
-    assert outcome.elapsed_s <= 1.2 * (outcome.scenario.bound_s() + max(joins))
+    assert outcome.elapsed_s <= 1.3 * (outcome.scenario.bound_s() + max(joins))
     assert outcome.amplification == 1.0
 
 

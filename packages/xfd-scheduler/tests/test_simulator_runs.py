@@ -12,7 +12,8 @@ pytest.importorskip("numpy")
 from xfd_api.traffic import Prices
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
 from xfd_scheduler.simulator import cli
-from xfd_scheduler.simulator.engine import catalog_of
+from xfd_scheduler.simulator.engine import Engine, catalog_of
+from xfd_scheduler.simulator.idle import TITLES
 from xfd_scheduler.simulator.scenario import Scenario
 from xfd_scheduler.simulator.trace import Recorder, replay, settings_of
 
@@ -136,3 +137,21 @@ def test_an_order_that_is_kept_waiting_lets_others_have_its_slot(capsys: Capture
     """With one slot a node, a chunk that waits for its source would else stop all behind it."""
     cli.main(["--nodes", "6", "--gigabytes", "0.2", "--slots", "1", "--step-ms", "4"])
     assert float(capsys.readouterr().out.splitlines()[1].split()[7]) == 1.0
+
+
+@pytest.mark.parametrize("step_s", [0.0, 0.004])
+def test_the_idle_time_of_a_node_is_what_it_took_beyond_its_link(step_s: float) -> None:
+    scenario = Scenario(6, 0.4e9, 8e6, down=(1e8, 5e7), up=(1e8,), step_s=step_s)
+    engine = Engine(scenario, Scheduler(scenario.settings))
+    idle = engine.watch_idle()
+    engine.run()
+    for node in engine.nodes:
+        full_s = scenario.total_bytes / scenario.rates_of(node.index)[0]
+        assert node.finished is not None
+        assert idle.seconds[node.index].sum() == pytest.approx(node.finished - full_s, abs=0.05)
+
+
+def test_the_command_tells_why_downlinks_were_idle(capsys: Captured) -> None:
+    cli.main(["--nodes", "4", "--gigabytes", "0.2", "--step-ms", "4", "--idle"])
+    printed = capsys.readouterr().out
+    assert all(title in printed for title in TITLES.values())

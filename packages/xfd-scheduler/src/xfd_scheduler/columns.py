@@ -44,6 +44,8 @@ FIRST_READS = 4
 RUNS_IN_FLIGHT = 16
 LARGE_SWARM = 256
 """Nodes from which on runs are twice as long: a plan costs half, and there are chunks enough."""
+PLANNED_PER_S = 250_000
+"""Assignments; about twice what one process reaches, as what nodes move is assumed high."""
 
 
 def key_of(node: int, chunk: int) -> int:
@@ -183,11 +185,17 @@ class Columns:
 
     @property
     def run_limit(self) -> int:
-        """Chunks of one wave. Few, so that the chunks in flight stem from many waves and every
-        uplink has its part of them; more than one, so that orders and plans cost less.
-        """
+        """Chunks of one wave: more than one, so that a plan costs less. Each has its own tree."""
         limit = max(1, self.settings.download_slots // RUNS_IN_FLIGHT)
         return 2 * limit if len(self.members) >= LARGE_SWARM else limit
+
+    @property
+    def tree_limit(self) -> int:
+        """Chunks that share a tree, and so an order: one, or two where the swarm may ask for more
+        assignments in a second than a process plans one by one.
+        """
+        asked = len(self.members) * self.settings.assumed_bytes_per_s / self.catalog.mean_size
+        return 1 if asked < PLANNED_PER_S else 2
 
     def promise_limit(self, member: Member) -> int:
         """Outstanding orders that may name it: what runs at once, and as much again to come."""

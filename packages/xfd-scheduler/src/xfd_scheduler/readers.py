@@ -1,10 +1,13 @@
-"""Who reads a run of chunks from the origin: one node, one in each zone, or a number of them."""
+"""Who reads the chunks of a tree from the origin: one node, one in each zone, or several."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from xfd_scheduler.swarm import Swarm
+
+CANDIDATES = 128
+"""Nodes at the top of a tree that are compared."""
 
 
 class Readers:
@@ -15,7 +18,7 @@ class Readers:
         self.settings = swarm.settings
 
     def choose(self, order: Sequence[int], first: int, count: int) -> list[int] | None:
-        """Who reads the run from the origin, by the policy; None where too few may now."""
+        """Who reads the chunks from the origin, by the policy; None where too few may now."""
         groups = by_zone(self.swarm, order)
         if self.settings.origin_policy == "once-per-zone":
             return self._one_each(groups, first, count)
@@ -55,13 +58,14 @@ class Readers:
         """The node that read least from the origin so far, of those that stand high in the tree,
         or else of all; not the one that read this chunk the last time.
         """
-        able = [node for node in order if self.swarm.offering >> node & 1] or list(order[:1])
-        top = able[: -(-len(order) // fan_out(self.swarm))]
-        for nodes in (top, able):
-            reader = self._least_read(nodes, chunk, count)
-            if reader is not None:
-                return reader
-        return None
+        offering = self.swarm.offering
+        high = order[: min(CANDIDATES, -(-len(order) // fan_out(self.swarm)))]
+        top = [node for node in high if offering >> node & 1]
+        reader = self._least_read(top, chunk, count)
+        if reader is None:
+            able = [node for node in order if offering >> node & 1] or list(order[:1])
+            reader = self._least_read(able, chunk, count)
+        return reader
 
     def _least_read(self, nodes: Sequence[int], chunk: int, count: int) -> int | None:
         swarm = self.swarm

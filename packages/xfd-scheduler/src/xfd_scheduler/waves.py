@@ -1,21 +1,19 @@
 """Launches chunks that nobody has: who reads them from the origin, and who gets them from whom.
 
-A wave is a run of a few neighbouring chunks. One node reads it (or one in each zone, or some more:
-the origin's policy), and everybody who wants it and has room gets it in the same plan, from a node
-above it in a tree. Where nodes have zones, the wave enters each zone once and spreads inside.
+A wave is a run of a few neighbouring chunks. One node reads each chunk (or one in each zone, or
+some more: the origin's policy), and everybody who wants it and has room gets it in the same plan,
+from a node above it in a tree of the chunk's own. Where nodes have zones, a chunk enters each zone
+once and spreads inside.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 
-from xfd_api.ids import ChunkIndex, OrderId
-from xfd_api.orders import Fetch
 from xfd_scheduler import selection
 from xfd_scheduler.bits import positions, run_length
-from xfd_scheduler.columns import LARGE_SWARM, NOBODY, ORIGIN, key_of
-from xfd_scheduler.member import Member
+from xfd_scheduler.columns import LARGE_SWARM
+from xfd_scheduler.launching import book_queues, launch_tree
 from xfd_scheduler.readers import Readers, fan_out
 from xfd_scheduler.seating import reached, seated
 from xfd_scheduler.swarm import Swarm
@@ -105,26 +103,66 @@ class Waves:
             and priorities[first + count] == priorities[first]
         ):
             count += 1
-        order = self._in_tree(takers)
-        if not any(swarm.offering >> node & 1 for node in order):
-            order = order[:1]
-            takers = 1 << order[0]
-        readers = self._readers.choose(order, first, count)
-        if readers is None and count > 1:
-            count = 1
-            readers = self._readers.choose(order, first, count)
-        if readers is None:
+        launched = self._launch_run(first, count, takers)
+        self.left -= launched * takers.bit_count()
+        return launched > 0
+
+    def _launch_run(self, first: int, count: int, takers: int) -> int:
+        """Each chunk of the run in a tree of its own, in very large swarms each two; returns how
+        many could be launched.
+
+        Neighbours in the run differ in who stands at the top, so that what is under way at a time
+        asks all uplinks for about the same: a node whose children all want four chunks at once has
+        a full uplink while others idle.
+        """
+        swarm = self.swarm
+        order: list[int] = []
+        mine: list[int] = []
+        launched = 0
+        turn = 0
+        room = self._room_below()
+        while launched < count:
+            chunk = first + launched
+            order = self._turned(order) if turn else self._in_tree(takers)
+            turn = (turn + 1) % fan_out(swarm) if self._are_alike(order) else 0
+            if not takers & swarm.offering:
+                order = order[:1]
+                takers = 1 << order[0]
+            together = min(swarm.tree_limit, count - launched)
+            readers = self._readers.choose(order, chunk, together)
+            if readers is None and together > 1:
+                together = 1
+                readers = self._readers.choose(order, chunk, together)
+            if readers is None:
+                break
+            able = reached(swarm, readers, order)
+            if len(able) < len(order):
+                order = able
+                takers = sum(1 << node for node in order)
+                turn = 0
+            if launched and len(order) != len(mine):
+                break
+            mine = order
+            below = [node for node in order if node not in readers]
+            seats = seated(swarm, readers, below, room)
+            launch_tree(swarm, chunk, together, takers, readers, *seats)
+            launched += together
+            priority = swarm.catalog.priorities[chunk]
+            self._latest_priority = max(self._latest_priority, priority)
+        book_queues(swarm, first, launched, mine)
+        return launched
+
+    def _are_alike(self, order: Sequence[int]) -> bool:
+        """Whether it is a large swarm of equal nodes, which need not be sorted for each chunk."""
+        if len(order) < LARGE_SWARM:
             return False
-        able = reached(swarm, readers, order)
-        if len(able) < len(order):
-            order = able
-            takers = sum(1 << node for node in order)
-        below = [node for node in order if node not in readers]
-        self._latest_priority = max(self._latest_priority, priorities[first])
-        self._commit(
-            first, count, takers, readers, *seated(swarm, readers, below, self._room_below())
-        )
-        return True
+        slowest = self.swarm.members[order[-1]].speed_class
+        return not slowest or not self.swarm.speeds.fast_ones_suffice
+
+    def _turned(self, order: list[int]) -> list[int]:
+        """Those that stood at the top stand at the bottom."""
+        top = -(-len(order) // fan_out(self.swarm))
+        return order[top:] + order[:top]
 
     def _in_tree(self, takers: int) -> list[int]:
         members = self.swarm.members
@@ -139,86 +177,6 @@ class Waves:
             lambda node: members[node].clock,
             (lambda node: members[node].speed_class) if trusted else (lambda _: 0),
         )
-
-    def _commit(
-        self,
-        first: int,
-        count: int,
-        takers: int,
-        readers: Sequence[int],
-        order: Sequence[int],
-        seats: Sequence[int],
-    ) -> None:
-        swarm = self.swarm
-        members = swarm.members
-        chunks = range(first, first + count)
-        run = ((1 << count) - 1) << first
-        size = sum(swarm.catalog.sizes[first : first + count])
-        for chunk in chunks:
-            for node in positions(swarm.pending[chunk]):  # a banned node's own fetching
-                swarm.extra[key_of(node, chunk)] = swarm.source_of(node, chunk)
-        wave = array("i", [NOBODY]) * swarm.next_index
-        swarm.launched += 1
-        launch = swarm.launched
-        ahead = self.settings.download_slots // 2 // swarm.run_limit
-        levels: dict[int, int] = {}
-        for reader in readers:
-            levels[reader] = 0
-            wave[reader] = ORIGIN
-            member = members[reader]
-            member.reads += count
-            swarm.add_origin_orders(member, count)
-            self._give(member, run, chunks, size, ORIGIN, swarm.urgency(first, launch - ahead))
-        for node, source in zip(order, seats, strict=True):
-            levels[node] = levels[source] + 1
-        inside = set(seats)
-        deepest = max(levels.values(), default=0)
-        by_level = [
-            swarm.urgency(first, launch - ahead * (deepest - level) // max(deepest, 1))
-            for level in range(deepest + 1)
-        ]
-        for node, source in zip(order, seats, strict=True):
-            wave[node] = source
-            member = members[node]
-            swarm.promise(member, source, count, size)
-            urgency = by_level[levels[node] if node in inside else deepest]
-            self._give(member, run, chunks, size, source, urgency)
-        for chunk in chunks:
-            swarm.waves[chunk] = wave
-            swarm.launches[chunk] = launch
-            swarm.pending[chunk] |= takers
-            swarm.coming |= 1 << chunk
-            swarm.last_reader[chunk] = readers[0]
-            left = swarm.open_on[chunk] & ~takers
-            swarm.open_on[chunk] = left
-            if not left:
-                swarm.wanted &= ~(1 << chunk)
-            swarm.update_rarity(chunk)
-        self.left -= count * (len(order) + len(readers))
-
-    def _give(
-        self, member: Member, run: int, chunks: range, size: int, source: int, urgency: int
-    ) -> None:
-        swarm = self.swarm
-        member.open ^= run
-        if not member.open:
-            swarm.hungry &= ~member.bit
-        member.queued += len(chunks)
-        member.queued_bytes += size
-        swarm.update_room(member)
-        peer = None if source == ORIGIN else swarm.members[source].id
-        if swarm.generations and any(
-            key_of(member.index, chunk) in swarm.generations for chunk in chunks
-        ):
-            for chunk in chunks:
-                swarm.tell(member, chunk, 1, peer, urgency)
-        elif swarm.crcs[chunks.start] is None:
-            order = (member.index << 32) | chunks.start
-            member.outbox.append(
-                Fetch(OrderId(order), ChunkIndex(chunks.start), len(chunks), peer, urgency)
-            )
-        else:
-            swarm.tell(member, chunks.start, len(chunks), peer, urgency)
 
     def _listed(self, mask: int) -> list[int]:
         if self._members_of_mask[0] != mask:

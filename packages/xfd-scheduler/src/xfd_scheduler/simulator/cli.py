@@ -39,7 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
     for nodes in parsed.nodes:
         scenario = scenario_of(parsed, nodes)
         seeds = range(scenario.seed, scenario.seed + parsed.seeds)
-        mine = [run(replace(scenario, seed=seed), "xfd", parsed.trace) for seed in seeds]
+        mine = [
+            run(replace(scenario, seed=seed), "xfd", parsed.trace, idle=parsed.idle)
+            for seed in seeds
+        ]
         mine.sort(key=lambda outcome: outcome.ratio)
         outcomes.append(mine[len(mine) // 2])
         print(line("xfd", mine[len(mine) // 2]), flush=True)
@@ -67,8 +70,8 @@ def _validate(parsed: argparse.Namespace) -> None:
         print(row(one, run(one.scenario, "xfd").elapsed_s), flush=True)
 
 
-def run(scenario: Scenario, name: str, trace: str | None = None) -> Outcome:
-    """One run under the named scheduler."""
+def run(scenario: Scenario, name: str, trace: str | None = None, *, idle: bool = False) -> Outcome:
+    """One run under the named scheduler; `idle` prints why downlinks were not full."""
     scheduler: Plans
     if name == "xfd":
         scheduler = Scheduler(scenario.settings, seed=scenario.seed)
@@ -77,8 +80,12 @@ def run(scenario: Scenario, name: str, trace: str | None = None) -> Outcome:
     else:
         scheduler = COMPARATORS[name](scenario)
     engine = Engine(scenario, scheduler, time.process_time)
+    watched = engine.watch_idle() if idle else None
     try:
-        return engine.run()
+        outcome = engine.run()
+        if watched is not None:
+            print(watched.table(outcome.elapsed_s), flush=True)
+        return outcome
     finally:
         if isinstance(scheduler, Recorder):
             scheduler.close()
@@ -185,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=0)
     add("--seeds", type=int, default=1, help="so many runs; prints the median and the worst")
     add("--compare", action="store_true", help="the same under other schedulers")
+    add("--idle", action="store_true", help="tell why downlinks were not full, in seconds")
     add("--plot", metavar="PNG", help="draw the last of --nodes (needs matplotlib)")
     add("--trace", metavar="FILE", help="record the scheduler's events and orders")
     add("--replay", metavar="FILE", help="feed a recorded run to the scheduler, compare orders")

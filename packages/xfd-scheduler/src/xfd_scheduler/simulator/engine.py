@@ -1,7 +1,8 @@
 """Runs a scenario: virtual time, simulated transfers, the real scheduler.
 
-Each node exchanges with the scheduler once per report interval: it hands in what happened since the
-last time and takes the orders that were planned for it meanwhile. Nothing else passes between them.
+Each node exchanges with the scheduler once per report interval: it takes the orders that were
+planned for it since the last time and hands in what happened meanwhile. Nothing else passes between
+them, so what is planned for a report goes out with the next exchange, as in the real loop.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from xfd_scheduler.events import (
     Tick,
 )
 from xfd_scheduler.simulator.flows import Flows
+from xfd_scheduler.simulator.idle import Idle
 from xfd_scheduler.simulator.node import SimNode
 from xfd_scheduler.simulator.outcome import Outcome, zone_name
 from xfd_scheduler.simulator.scenario import SLOWED, Scenario
@@ -84,6 +86,7 @@ class Engine:
         self.agenda: list[tuple[float, int, str, int, int]] = []
         self._counter = 0
         self.outcome = Outcome(scenario, joiners=joiners)
+        self.idle: Idle | None = None
         self.transfers = Transfers(
             scenario,
             self.sizes,
@@ -123,15 +126,22 @@ class Engine:
         self.outcome.finish(self.nodes, self.now)
         return self.outcome
 
+    def watch_idle(self) -> Idle:
+        """From now on books why downlinks are not full."""
+        self.idle = Idle(self.nodes, self.flows, len(self.sizes))
+        return self.idle
+
     # Time.
 
     def _step(self, step: float) -> np.ndarray:
         if step > 0:
-            self.now += step
-            return self.flows.advance(step)
-        until = self.agenda[0][0] - self.now if self.agenda else 1.0
-        over, took = self.flows.advance_exactly(max(until, 0.0))
+            over, took = self.flows.advance(step), step
+        else:
+            until = self.agenda[0][0] - self.now if self.agenda else 1.0
+            over, took = self.flows.advance_exactly(max(until, 0.0))
         self.now += took
+        if self.idle is not None:
+            self.idle.step(took)
         return over
 
     def _at(self, time: float, what: str, who: int, generation: int = 0) -> None:
@@ -143,7 +153,6 @@ class Engine:
         self._at(self.transfers.now + after_s, what, flow, generation)
 
     def _due(self) -> None:
-        exchanging: list[SimNode] = []
         told = False
         while self.agenda and self.agenda[0][0] <= self.now + 1e-12:
             due, _, what, who, generation = heapq.heappop(self.agenda)
@@ -157,8 +166,10 @@ class Engine:
             elif what == "exchanges":
                 node = self.nodes[who]
                 if node.alive:
-                    exchanging.append(node)
                     told |= self._hand_in(node)
+                    self._deliver(node)
+                    interval = self.scenario.interval_s * self.rng.uniform(1 - JITTER, 1 + JITTER)
+                    self._at(self.now + interval, "exchanges", node.index)
             elif what == "dies":
                 self.transfers.die(self.nodes[who])
                 self._at(self.now + self.scenario.interval_s, "is missed", who)
@@ -177,11 +188,6 @@ class Engine:
             told = True
         if told:
             self._plan()
-        self.transfers.now = self.now
-        for node in exchanging:
-            self._deliver(node)
-            interval = self.scenario.interval_s * self.rng.uniform(1 - JITTER, 1 + JITTER)
-            self._at(self.now + interval, "exchanges", node.index)
 
     def _schedule_troubles(self, bound: float) -> None:
         scenario = self.scenario

@@ -143,6 +143,7 @@ class Flows:
             ends = np.where(rates > 0, left / rates, np.inf)
             meets = np.where((closing > 1.0) & ~level, gap / closing, np.inf)
         step_s = float(min(longest_s, ends.min(), meets.min()))
+        self.rate[running] = rates
         self.got[running] += rates * step_s
         short = fed & (self.got[running] > self.got[parent])
         self.got[running[short]] = self.got[parent[short]]
