@@ -1,10 +1,11 @@
 """Measures the scheduler: its cost, and how near the bound its plans come in the simulator.
 
-python -m benchmarks.scheduler            cost, and the runs that take seconds
-python -m benchmarks.scheduler --large    also 512 to 2,000 nodes (minutes each)
-python -m benchmarks.scheduler --only NAME ...    parts of it; `--list` names them
+python -m benchmarks.scheduler            every row, the large ones take half an hour
+python -m benchmarks.scheduler --quick    without those of 500 and more nodes
+python -m benchmarks.scheduler NAME ...   some rows; `--list` names them
 
-Simulated runs are made with several seeds; the median and the worst are printed.
+Each figure stands beside its goal, where it has one. Simulated runs are made with several seeds:
+the median is held to the goal, the worst is printed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.scheduler.goals import (
+    CHURN,
+    GROWTH,
+    LARGEST,
+    LATE,
+    MEMORY_MIB,
+    MIXED_RATES,
+    ONE_CHUNK_NODES,
+    PACKS,
+    PER_SECOND,
+    RATIO,
+    RELAYED_ROUNDS,
+    ROUNDS,
+    STEPS,
+    WITHIN,
+    Goal,
+    lost_share,
+    rounds,
+)
 from xfd_api.chunks import MIB
 from xfd_api.ids import ChunkIndex, NodeId, OrderId
 from xfd_api.orders import Fetch
@@ -27,11 +47,15 @@ from xfd_scheduler.events import CatalogGrew, InventoryTaken, NodeJoined, Report
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
 from xfd_scheduler.simulator.cli import HEAD, line, run
 from xfd_scheduler.simulator.comparators import COMPARATORS
+from xfd_scheduler.simulator.outcome import Outcome
 from xfd_scheduler.simulator.scenario import GBIT, Scenario
+from xfd_scheduler.simulator.validation import ROW_HEAD, from_settings
+from xfd_scheduler.simulator.validation import row as measured_row
 from xfd_scheduler.story import catalog_of
 
 WIDE = SchedulerSettings(download_slots=32, upload_slots=64)
 REPORTED_AT_ONCE = 64
+MEASURED = Path(__file__).with_name("measured.json")
 TEN_GB: dict[str, Any] = {"total_bytes": 10e9, "chunk_bytes": 8e6, "settings": WIDE}
 
 
@@ -138,50 +162,94 @@ def resident_mib() -> float:
     return pages * resource.getpagesize() / MIB
 
 
-def simulate(what: str, scenario: Scenario, seeds: int = 3) -> None:
-    """Prints the median and the worst of several seeds."""
+def simulate(what: str, scenario: Scenario, seeds: int = 3) -> Outcome:
+    """Prints the median and the worst of several seeds; returns the median."""
     began = time.perf_counter()
     outcomes = [run(replace(scenario, seed=seed), "xfd") for seed in range(seeds)]
     took = (time.perf_counter() - began) / seeds
     outcomes.sort(key=lambda outcome: outcome.slowest_ratio)
-    print(f"{line('xfd', outcomes[seeds // 2])}  {what}, {took:.0f} s a run", flush=True)
+    median = outcomes[seeds // 2]
+    print(f"{line('xfd', median)}  {what}, {took:.0f} s a run", flush=True)
     if seeds > 1:
         print(line(f"  worst of {seeds}", outcomes[-1]), flush=True)
+    return median
+
+
+def hold(goal: Goal, what: str, value: float) -> None:
+    """Prints a figure with its goal."""
+    print(goal.verdict(what, value), flush=True)
+
+
+def _cost(nodes: int, chunks: int, most: int | None) -> float:
+    bare, coded = cost(nodes, chunks, most)
+    print(
+        f"{nodes:5} nodes x {chunks:6} chunks: {bare:9,.0f} assignments/s, "
+        f"{coded:9,.0f} with reports decoded and orders encoded",
+        flush=True,
+    )
+    return coded
 
 
 def costs() -> None:
-    for nodes, chunks, most in ((100, 2000, None), (1000, 10_000, 1_000_000), (5000, 2000, 10**6)):
-        bare, coded = cost(nodes, chunks, most)
-        print(
-            f"{nodes:5} nodes x {chunks:6} chunks: {bare:9,.0f} assignments/s, "
-            f"{coded:9,.0f} with reports decoded and orders encoded",
-            flush=True,
-        )
+    few = _cost(100, 2000, None)
+    hold(GROWTH, "cost per decision, 100 to 5,000 nodes", few / _cost(5000, 2000, 10**6))
+
+
+def cost_whole() -> None:
+    hold(PER_SECOND, "assignments per second, coded", _cost(1000, 10_000, None))
 
 
 def memories() -> None:
     first, most = memory(5000, 20_000)
     print(f"memory, 5000 nodes x 20000 chunks: {first:.0f} MiB at first, {most:.0f} at most")
+    hold(MEMORY_MIB, "MiB, 5,000 nodes x 20,000 chunks", most)
+
+
+def _size(nodes: int, step_s: float, seeds: int) -> None:
+    outcome = simulate("10 GB", Scenario(nodes, **TEN_GB, step_s=step_s), seeds)
+    hold(RATIO[nodes], f"T/bound, {nodes} nodes", outcome.ratio)
 
 
 def sizes() -> None:
     for nodes in (8, 64):
-        simulate("10 GB", Scenario(nodes, **TEN_GB, step_s=0.004))
+        _size(nodes, 0.004, 3)
+
+
+def size_512() -> None:
+    _size(512, 0.008, 1)
+
+
+def size_2000() -> None:
+    _size(2000, 0.01, 1)
+
+
+def size_140_gb() -> None:
+    scenario = Scenario(1000, 140e9, 100e6, step_s=0.05, settings=WIDE)
+    hold(LARGEST, "T/bound", simulate("140 GB in 100 MB", scenario, seeds=1).ratio)
 
 
 def rates() -> None:
-    for nodes, pattern in ((8, (10, 2.5)), (8, (10, 10, 10, 2.5)), (8, (10, 2.5, 2.5, 2.5))):
+    for nodes, size, pattern in (
+        (8, 10e9, (10, 2.5)),
+        (8, 10e9, (10, 10, 10, 2.5)),
+        (8, 10e9, (10, 2.5, 2.5, 2.5)),
+        (40, 4e9, (10, 2.5)),
+    ):
         links = tuple(rate * GBIT for rate in pattern)
-        scenario = Scenario(nodes, 10e9, 8e6, links, links, step_s=0.008)
-        simulate(f"rates {pattern}, unknown", scenario)
-    links = (10 * GBIT, 2.5 * GBIT)
-    simulate("rates 1:4, unknown, 4 GB", Scenario(40, 4e9, 8e6, links, links, step_s=0.008))
+        outcome = simulate(
+            f"rates {pattern}, unknown", Scenario(nodes, size, 8e6, links, links, step_s=0.008)
+        )
+        hold(MIXED_RATES, "T/bound of each node, the worst", outcome.slowest_ratio)
 
 
 def churn() -> None:
-    scenario = Scenario(40, **TEN_GB, step_s=0.008, dying=0.05, joining=0.05)
-    simulate("5 % die, 5 % join", scenario)
-    simulate("5 % die, 5 % join", replace(scenario, nodes=100))
+    for nodes in (40, 100):
+        scenario = Scenario(nodes, **TEN_GB, step_s=0.008, dying=0.05, joining=0.05)
+        outcome = simulate("5 % die, 5 % join", scenario)
+        hold(CHURN, "T/bound", outcome.ratio)
+        hold(LATE, "a joiner's time, over F/d", outcome.joiners_ratio)
+        most = Goal(1 + lost_share(outcome))
+        hold(most, f"origin reads, lost share {lost_share(outcome):.3f}", outcome.amplification)
 
 
 def late_joins() -> None:
@@ -193,6 +261,19 @@ def late_joins() -> None:
             simulate(f"512 MiB, joins at {joins}, origin {origin / 1e6:.0f} MB/s", joined)
 
 
+def stragglers() -> None:
+    scenario = Scenario(40, **TEN_GB, step_s=0.008, stragglers=0.05)
+    outcome = simulate("5 % drop to a tenth of their link half-way", scenario)
+    print(f"    T/bound of the others {outcome.slowest_ratio:.3f}, of the stragglers, whose bound")
+    print(f"    knows when they became slow, {outcome.straggler_ratio:.3f}", flush=True)
+
+
+def starving() -> None:
+    link = (0.4 * GBIT,)
+    scenario = Scenario(8, 1e9, 4e6, link, link, link[0], step_s=0.01, starving=0.005)
+    simulate("one stream in 200 gets a thousandth of its link", scenario)
+
+
 def one_chunk() -> None:
     one: dict[str, Any] = {
         "total_bytes": 8e6,
@@ -200,16 +281,16 @@ def one_chunk() -> None:
         "origin_latency_s": 0.0,
         "step_s": 0.0002,
     }
-    simulate("one chunk, relay", Scenario(500, **one))
+    outcome = simulate("one chunk, relay", Scenario(ONE_CHUNK_NODES, **one))
+    hold(RELAYED_ROUNDS, "rounds with relays", rounds(outcome))
     doubling = SchedulerSettings(relay=False, upload_slots=1)
-    simulate("one chunk, whole", Scenario(500, **one, relay=False, settings=doubling))
+    whole = Scenario(ONE_CHUNK_NODES, **one, relay=False, settings=doubling)
+    hold(ROUNDS, "rounds without relays", rounds(simulate("one chunk, whole", whole)))
 
 
 def packs() -> None:
-    simulate(
-        "20,000 files of 64 KiB",
-        Scenario(500, 20_000 * 65536, 8e6, files=20_000, step_s=0.004, settings=WIDE),
-    )
+    scenario = Scenario(500, 20_000 * 65536, 8e6, files=20_000, step_s=0.004, settings=WIDE)
+    hold(PACKS, "T/bound", simulate("20,000 files of 64 KiB", scenario).ratio)
 
 
 def zones() -> None:
@@ -219,6 +300,26 @@ def zones() -> None:
     simulate("three zones, once per zone", replace(scenario, settings=per_zone, origin=30 * GBIT))
 
 
+def sharing() -> None:
+    """Steps of time against exact sharing."""
+    few_slots = SchedulerSettings(download_slots=8, upload_slots=16)
+    for nodes, chunks in ((8, 100), (32, 60), (128, 16)):
+        scenario = Scenario(nodes, chunks * 8e6, 8e6, settings=few_slots)
+        exact = simulate("exact", replace(scenario, sharing="exact"), seeds=1)
+        stepped = simulate("steps", replace(scenario, sharing="steps"), seeds=1)
+        hold(STEPS, f"{nodes} nodes, difference", abs(stepped.elapsed_s / exact.elapsed_s - 1))
+
+
+def validation() -> None:
+    """Simulated against measured times of the cluster benchmark."""
+    print(ROW_HEAD)
+    for one in from_settings(MEASURED):
+        simulated = run(one.scenario, "xfd").elapsed_s
+        print(measured_row(one, simulated), flush=True)
+        if one.measured_s is not None:
+            hold(WITHIN, "difference", abs(simulated / one.measured_s - 1))
+
+
 def others() -> None:
     scenario = Scenario(24, 1.6e9, 8e6, step_s=0.004, settings=WIDE)
     simulate("24 nodes, 1.6 GB", scenario)
@@ -226,39 +327,45 @@ def others() -> None:
         print(line(name, run(scenario, name)), flush=True)
 
 
-def size_512() -> None:
-    simulate("10 GB", Scenario(512, **TEN_GB, step_s=0.008), seeds=1)
-
-
-def size_2000() -> None:
-    simulate("10 GB", Scenario(2000, **TEN_GB, step_s=0.01), seeds=1)
-
-
-def size_140_gb() -> None:
-    simulate("140 GB in 100 MB", Scenario(1000, 140e9, 100e6, step_s=0.05, settings=WIDE), seeds=1)
-
-
-SMALL = {
-    part.__name__: part
-    for part in (costs, memories, sizes, rates, churn, late_joins, one_chunk, zones, others)
-}
-LARGE = {part.__name__: part for part in (packs, size_512, size_2000, size_140_gb)}
+QUICK = (
+    costs,
+    memories,
+    sizes,
+    rates,
+    churn,
+    late_joins,
+    stragglers,
+    starving,
+    one_chunk,
+    zones,
+    sharing,
+    validation,
+    others,
+)
+LARGE = (cost_whole, packs, size_512, size_2000, size_140_gb)
+WITHOUT_HEAD = (costs, cost_whole, memories, validation)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--large", action="store_true")
-    parser.add_argument("--only", nargs="+", choices=[*SMALL, *LARGE])
-    parser.add_argument("--list", action="store_true")
+    rows = {row.__name__: row for row in (*QUICK, *LARGE)}
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.scheduler",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="rows; all where none is given")
+    parser.add_argument("--quick", action="store_true", help="without the large ones")
+    parser.add_argument("--list", action="store_true", help="names of the rows")
     parsed = parser.parse_args()
     if parsed.list:
-        print(*SMALL, *LARGE)
+        print(*rows)
         return
-    parts = {**SMALL, **LARGE}
-    chosen = parsed.only or (parts if parsed.large else SMALL)
-    for name in chosen:
-        print(name if parts[name] in (costs, memories) else f"{name}\n{HEAD}", flush=True)
-        parts[name]()
+    if unknown := [name for name in parsed.names if name not in rows]:
+        parser.error(f"no rows of these names: {', '.join(unknown)}; there are {', '.join(rows)}")
+    quick = [row.__name__ for row in QUICK]
+    for name in parsed.names or (quick if parsed.quick else rows):
+        print(name if rows[name] in WITHOUT_HEAD else f"{name}\n{HEAD}", flush=True)
+        rows[name]()
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def test_dying_and_joining_nodes_cost_little() -> None:
     outcome = ran(Scenario(20, 3e9, 8e6, dying=0.05, joining=0.05, step_s=0.004))
     assert outcome.ratio <= 1.3
     assert outcome.joiners_ratio <= 1.15
-    assert outcome.amplification <= 1.05
+    assert outcome.amplification <= 1 + outcome.lost_bytes / outcome.scenario.total_bytes <= 1.05
 
 
 def test_streams_that_starve_are_replaced() -> None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from xfd_api.orders import Cancel, Fetch
+from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.scheduler import SchedulerSettings
 from xfd_scheduler.story import Story
 
@@ -157,6 +158,24 @@ def test_slow_origin_order_is_moved_to_a_holder_where_there_is_one(told: Told) -
     assert len(others) == 1
     assert others[0] is not None
     assert story.origin_reads == dict.fromkeys(range(CHUNKS), 1)
+
+
+def test_slow_origin_order_waits_for_a_holder_that_is_busy(told: Told) -> None:
+    """It has as many orders as may wait for it, so nobody is free: no reason to read again."""
+    settings = SchedulerSettings(download_slots=1, upload_slots=2, queue_s=0.01, relay=False)
+    story = told(Story(settings))
+    story.grow([5])
+    story.joins("fast", traits=NodeTraits("", None, 1e9))
+    story.joins("slow", traits=NodeTraits("", None, 1e8))
+    story.plan()
+    (read,) = (chunk for chunk, each in story.errands["slow"].items() if each.source is None)
+    story.is_lost("fast")
+    story.joins("old", held=tuple(range(5)))
+    story.now += 120.0
+    story.plan()
+    assert sum(each.source == "old" for each in story.errands["slow"].values()) == 4
+    assert story.source("slow", read) is None
+    assert story.origin_reads[read] == 1
 
 
 def test_slow_origin_order_is_handed_to_another_node_once(told: Told) -> None:

@@ -236,6 +236,10 @@ class SlowOrders:
             return
         if before != ORIGIN or not again or now < swarm.origin_rest_until:
             return
+        if swarm.holders[chunk] & ~swarm.banned or any(
+            swarm.is_rooted(node, chunk, member.index) for node in positions(swarm.pending[chunk])
+        ):
+            return  # Who has it, or will, is busy.
         for node in self.faults.children(member.index, chunk):
             child = swarm.members[node]
             if (

@@ -116,7 +116,8 @@ def zone_lines(traffic: Traffic) -> str:
 
 def scenario_of(parsed: argparse.Namespace, nodes: int) -> Scenario:
     """The scenario that the options describe."""
-    down = tuple(rate * GBIT for rate in parsed.gbit)
+    gbit = GBIT * parsed.payload
+    down = tuple(rate * gbit for rate in parsed.gbit)
     return Scenario(
         nodes=nodes,
         files=parsed.files,
@@ -125,15 +126,15 @@ def scenario_of(parsed: argparse.Namespace, nodes: int) -> Scenario:
         chunk_bytes=parsed.chunk_mb * 1e6,
         down=down,
         up=down,
-        origin=parsed.origin_gbit * GBIT,
-        origin_stream=parsed.origin_stream_gbit * GBIT,
+        origin=parsed.origin_gbit * gbit,
+        origin_stream=parsed.origin_stream_gbit * gbit,
         origin_latency_s=parsed.origin_latency_ms / 1000,
         latency_s=parsed.latency_ms / 1000,
         relay=not parsed.no_relay,
         report_interval_s=parsed.report_interval_s,
         start_spread_s=parsed.start_spread_s,
         zones=parsed.zones,
-        zone_link=parsed.zone_gbit * GBIT,
+        zone_link=parsed.zone_gbit * gbit,
         tell_rates=parsed.tell_rates,
         dying=parsed.dying,
         joining=parsed.joining,
@@ -165,6 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--slots", type=int, default=32, help="chunks that a node fetches at once")
     add("--gbit", type=float, nargs="+", default=[10.0], help="links of the nodes, repeating")
     add("--origin-gbit", type=float, default=10.0)
+    add("--payload", type=float, default=1.0, help="share of the links' bytes; Ethernet: 0.956")
     add("--latency-ms", type=float, default=0.5)
     add("--origin-latency-ms", type=float, default=20.0)
     add("--origin-stream-gbit", type=float, default=float("inf"), help="most of one connection")

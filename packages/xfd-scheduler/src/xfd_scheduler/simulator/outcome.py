@@ -24,6 +24,7 @@ class Outcome:
         slowest_ratio: the largest of (a node's time) / (its own bound), stragglers left out.
         straggler_ratio: likewise of stragglers, whose bound knows when they became slow.
         joiners_ratio: likewise of late joiners, counted from when they joined.
+        lost_bytes: of chunks whose last copy was on a node that died.
         decisions: reports of chunks handled.
         scheduler_s: processor seconds spent in the scheduler, where a clock was given.
         zone_bytes: bytes from a zone (None: the origin) to a zone.

@@ -150,7 +150,11 @@ class Transfers:
     def die(self, node: SimNode) -> None:
         """The node is gone; whoever fetched from it fails."""
         node.alive = False
-        self.outcome.lost_bytes += sum(self.sizes[chunk] for chunk in node.held)
+        alone = set(node.held)
+        for other in self.nodes:
+            if other.alive:
+                alone -= other.held
+        self.outcome.lost_bytes += sum(self.sizes[chunk] for chunk in alone)
         for errand in list(node.active.values()):
             for child in self._end(node, errand, whole=False):
                 self._fail(child)

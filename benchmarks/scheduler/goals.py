@@ -1,0 +1,56 @@
+"""Figures beside their goals."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from xfd_scheduler.simulator.outcome import Outcome
+from xfd_scheduler.simulator.scenario import Scenario
+
+ONE_CHUNK_NODES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A limit on a figure: the most that it may be, or the least."""
+
+    limit: float
+    at_least: bool = False
+
+    def verdict(self, what: str, value: float) -> str:
+        """One line: the figure, its goal, and whether it is met."""
+        met = value >= self.limit if self.at_least else value <= self.limit
+        sign = "≥" if self.at_least else "≤"
+        word = "met" if met else "MISSED"
+        return f"    {word:6} {what}: {_number(value)}, goal {sign} {_number(self.limit)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3f}"
+
+
+PER_SECOND = Goal(150_000, at_least=True)
+GROWTH = Goal(1.5)
+MEMORY_MIB = Goal(256)
+RATIO = {8: Goal(1.05), 64: Goal(1.05), 512: Goal(1.08), 2000: Goal(1.15)}
+LARGEST = Goal(1.03)
+MIXED_RATES = Goal(1.15)
+CHURN = Goal(1.15)
+LATE = Goal(1.15)
+ROUNDS = Goal(1.1 * (1 + math.ceil(math.log2(ONE_CHUNK_NODES))))
+RELAYED_ROUNDS = Goal(3.0)
+PACKS = Goal(1.2)
+STEPS = Goal(0.05)
+WITHIN = Goal(0.10)
+
+
+def lost_share(outcome: Outcome) -> float:
+    """Bytes whose last copy was lost with a node, over bytes of the object."""
+    return outcome.lost_bytes / outcome.scenario.total_bytes
+
+
+def rounds(outcome: Outcome) -> float:
+    """Time in rounds, each as long as one chunk takes over one link."""
+    scenario: Scenario = outcome.scenario
+    return outcome.elapsed_s / (scenario.chunk_bytes / scenario.down[0])

@@ -1,0 +1,47 @@
+"""The scheduler's benchmark says whether a figure meets its goal, and selects rows by name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("numpy")
+
+from benchmarks.scheduler.goals import PER_SECOND, RATIO, Goal
+
+ROOT = Path(__file__).parents[2]
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks.scheduler", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_figure_stands_beside_its_goal() -> None:
+    assert "met    T/bound: 1.050, goal ≤ 1.050" in RATIO[8].verdict("T/bound", 1.05)
+    assert RATIO[8].verdict("T/bound", 1.06).split()[0] == "MISSED"
+    assert PER_SECOND.verdict("a second", 200_000.0).split()[0] == "met"
+    assert "MISSED here: 100,000, goal ≥ 150,000" in PER_SECOND.verdict("here", 100_000.0)
+    assert Goal(1.0).verdict("nothing", float("nan")).split()[0] == "MISSED"
+
+
+def test_rows_have_names_and_others_are_refused() -> None:
+    names = bench("--list").stdout.split()
+    assert {"costs", "cost_whole", "memories", "size_2000", "size_140_gb", "packs"} <= set(names)
+    refused = bench("no-such-row")
+    assert refused.returncode == 2
+    assert "no-such-row" in refused.stderr
+
+
+def test_the_simulator_is_within_a_tenth_of_what_was_measured() -> None:
+    verdicts = [line for line in bench("validation").stdout.splitlines() if "difference" in line]
+    assert len(verdicts) >= 3
+    assert all(line.split()[0] == "met" for line in verdicts)
