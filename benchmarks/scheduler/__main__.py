@@ -172,10 +172,10 @@ def sizes() -> None:
 def rates() -> None:
     for nodes, pattern in ((8, (10, 2.5)), (8, (10, 10, 10, 2.5)), (8, (10, 2.5, 2.5, 2.5))):
         links = tuple(rate * GBIT for rate in pattern)
-        scenario = Scenario(nodes, 10e9, 8e6, links, links, step_s=0.008)
+        scenario = Scenario(nodes, 10e9, 8e6, links, links, step_s=0.002)
         simulate(f"rates {pattern}, unknown", scenario)
     links = (10 * GBIT, 2.5 * GBIT)
-    simulate("rates 1:4, unknown, 4 GB", Scenario(40, 4e9, 8e6, links, links, step_s=0.008))
+    simulate("rates 1:4, unknown, 4 GB", Scenario(40, 4e9, 8e6, links, links, step_s=0.004))
 
 
 def churn() -> None:
@@ -231,7 +231,10 @@ def size_512() -> None:
 
 
 def size_2000() -> None:
-    simulate("10 GB", Scenario(2000, **TEN_GB, step_s=0.01), seeds=1)
+    """A node exchanges every two seconds, so the first plan has to last so long."""
+    settings = replace(WIDE, assignments_per_plan=1_000_000)
+    scenario = Scenario(2000, **{**TEN_GB, "settings": settings}, step_s=0.01)
+    simulate("10 GB, a million assignments a plan", scenario, seeds=1)
 
 
 def size_140_gb() -> None:
