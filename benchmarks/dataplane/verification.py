@@ -12,20 +12,22 @@ from pathlib import Path
 
 from benchmarks.dataplane.bed import BUCKET, Bed
 from benchmarks.dataplane.clients import xfd
-from benchmarks.dataplane.table import GIB, Goal, Section
+from benchmarks.dataplane.table import GIB, MIB, Goal, Section
 from xfd_dataplane._native import checksums
 
 PASSES = 4
+CHUNK = 4 * MIB
 SAMPLES_PER_S = 1999
 # "     5.13%  [.] crc_fast::combine::checksums   -      -"
 _SAMPLED = re.compile(r"^\s*([\d.]+)%\s+\[[.k]\]\s+(\S.*?)(?:\s+-\s+-)?\s*$")
 
 
 def verification(bed: Bed) -> Section:
-    """The share of a download's CPU samples that fall on checksums and on combining them.
+    """The user time of the checksum over the same chunks, held against the CPU of a download.
 
-    Where it cannot be sampled, a lower bound: the user time of the checksum alone, over the same
-    bytes read again. Reading is system time and left out; combining is not in it.
+    Reading is system time and left out. Combining is not in it: the 256 checksums of 1 GiB take
+    some microseconds. Where perf is here and the extension has symbols, the share of the download's
+    samples is looked at as well, and the greater figure counts.
     """
     key = bed.random_object(1)
     section = Section("Cost of verification, 1 GiB")
@@ -34,19 +36,22 @@ def verification(bed: Bed) -> Section:
         cost.cpu_s for cost in bed.compare({"xfd-get": bed.fetching(client, key)})["xfd-get"]
     )
     checks = _checksum_s(bed, key)
+    reached = 100 * statistics.median(checks) / cpu_s
     section.lines.append(
         f"CRC-64/NVME alone: {statistics.median(checks):.3f} s of user time "
-        f"({min(checks):.3f} - {max(checks):.3f}); the whole download: {cpu_s:.2f} s"
+        f"({min(checks):.3f} - {max(checks):.3f}); the whole download: {cpu_s:.2f} s; "
+        f"that is {reached:.1f} %"
     )
     shares = [_sampled(bed, key) for _ in range(bed.rounds)] if shutil.which("perf") else []
     known = [share for share in shares if share is not None]
     if known:
-        reached = statistics.median(known)
+        sampled = statistics.median(known)
         spread = f"{min(known):.1f} - {max(known):.1f}"
-        section.lines.append(f"Sampled, combining included: {reached:.1f} % ({spread})")
-        section.goals.append(Goal("verification", 5, reached, "% of CPU"))
+        section.lines.append(f"Sampled, combining included: {sampled:.1f} % ({spread})")
+        reached = max(reached, sampled)
     else:
-        section.lines.append("Not here: perf, and an extension with symbols in it")
+        section.lines.append("Not sampled: that needs perf, and an extension with symbols in it")
+    section.goals.append(Goal("verification", 5, reached, "% of CPU"))
     return section
 
 
@@ -62,7 +67,7 @@ def _user_s(path: str) -> float:
     """Seconds for 1 GiB: the mean of several passes, as one takes a few clock ticks."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
     for _ in range(PASSES):
-        checksums(path, [GIB], [])
+        checksums(path, [CHUNK] * (GIB // CHUNK), [])
     return (resource.getrusage(resource.RUSAGE_SELF).ru_utime - before) / PASSES
 
 

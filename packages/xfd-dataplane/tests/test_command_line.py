@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tarfile
 from pathlib import Path
 
 import pytest
+from xfd_get_process import Command
 
 from xfd_api import paths
 from xfd_api.errors import InvalidRequestError
@@ -140,6 +142,28 @@ def test_an_archive_is_unpacked_beside_itself_or_where_it_is_told(tmp_path: Path
 def test_a_prefix_cannot_be_unpacked(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError, match="unpack"):
         placed("s3://b/tok/", str(tmp_path), Unpacking("", keep_archive=True))
+
+
+@pytest.mark.parametrize("name", ["archive.dat", "archive.zip"])
+def test_an_archive_that_is_not_what_its_name_says(name: str, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / name, "w") as tar:
+        tar.add(__file__, "member")
+    command = Command({})
+    words = (
+        "get",
+        f"file://{tmp_path / name}",
+        f"{tmp_path}/out/",
+        f"--unpack={tmp_path / 'tree'}",
+    )
+
+    refused = command.run(*words)
+    told = command.run(*words, "--unpack-method=tar")
+
+    assert refused.code != 0
+    assert "--unpack-method" in refused.err
+    assert "unpack_method" not in refused.err
+    assert told.code == 0, told.err
+    assert (tmp_path / "tree" / "member").is_file()
 
 
 def test_every_option_of_the_data_plane_reaches_its_settings() -> None:

@@ -68,3 +68,9 @@ def test_observed_rates_are_the_best_of_any_node():
     assert rates.origin is None
     assert rates.up is None
     assert rates.down == fast.peak()
+
+
+def test_empty_objects_tell_no_rate():
+    meter = RateMeter()
+    meter.add(1.0, 0.5, 0)
+    assert meter.peak() is None

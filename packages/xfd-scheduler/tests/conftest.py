@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from xfd_scheduler.story import Story
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -235,3 +236,68 @@ def test_the_one_node_that_reports_is_not_given_all_origin_reads(told: Told) -> 
     mine = [one for one in story.errands["n0"].values() if one.source is None]
     window = story.scheduler._swarm.origin_window
     assert len(mine) <= max(4, window // 2)
+
+
+@pytest.mark.parametrize("relay", [True, False])
+def test_no_more_orders_name_a_node_than_it_can_send_and_as_many_again(
+    told: Told, relay: bool
+) -> None:
+    settings = SchedulerSettings(download_slots=3, upload_slots=4, relay=relay)
+    story = told(Story(settings))
+    story.grow([40])
+    story.joins("seed", held=tuple(range(40)))
+    for index in range(30):
+        story.joins(f"n{index}")
+    story.plan()
+    errands = [errand for mine in story.errands.values() for errand in mine.values()]
+    assert sum(errand.source == "seed" for errand in errands) == 2 * 4
+    story.runs_to_the_end()
+    assert story.origin_reads == {}
+
+
+def test_the_rarest_chunk_goes_first(told: Told) -> None:
+    settings = SchedulerSettings(
+        download_slots=1, upload_slots=64, queue_s=0.0, report_interval_s=0.0
+    )
+    story = told(Story(settings))
+    story.grow([6])
+    rarest_last = {0: 16, 1: 9, 2: 8, 3: 4, 4: 2, 5: 1}
+    for index in range(16):
+        held = tuple(chunk for chunk, copies in rarest_last.items() if index < copies)
+        story.joins(f"n{index}", held=held, wants=())
+    story.joins("late")
+    given = [
+        order.first_chunk
+        for orders in story.plan().values()
+        for order in orders
+        if isinstance(order, Fetch)
+        for _ in range(order.count)
+    ]
+    assert given == [5, 4]
+    story.holds("late", 5)
+    story.holds("late", 4)
+    story.runs_to_the_end()
+    fetched = [order.first_chunk for _, order in story.orders if isinstance(order, Fetch)]
+    assert fetched[2] == 3
+    assert set(fetched[3:5]) == {1, 2}
+    assert fetched[5] == 0
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3, 4, 5, 8, 9, 31, 100, 500])
+def test_without_relays_one_chunk_is_everywhere_after_as_many_rounds_as_doubling_takes(
+    told: Told, nodes: int
+) -> None:
+    """In each round whoever has the chunk sends it to one node, in the order of the orders."""
+    settings = SchedulerSettings(relay=False, upload_slots=1)
+    story = told(Story.of_nodes(nodes, chunks=1, settings=settings))
+    story.plan()
+    waiting: dict[str | None, list[str]] = {}
+    for node, mine in story.errands.items():
+        waiting.setdefault(mine[0].source, []).append(node)
+    have: set[str | None] = {None}
+    rounds = 0
+    while any(waiting.values()):
+        rounds += 1
+        have |= {waiting[source].pop(0) for source in list(have) if waiting.get(source)}
+    assert len(have) == nodes + 1
+    assert rounds <= 1 + math.ceil(math.log2(nodes))

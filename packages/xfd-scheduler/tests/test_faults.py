@@ -13,13 +13,15 @@ from xfd_api.errors import (
     OriginThrottledError,
     PeerError,
 )
+from xfd_api.ids import OrderId
 from xfd_api.orders import Discard, Fetch
 from xfd_api.reports import Inventory
 from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.story import Story
+from xfd_scheduler.story import Errand, Story
 
 Told = Callable[[Story], Story]
+NOBODY = Errand(OrderId(0), 0, None)
 
 
 def given_to(story: Story, node: str, kind: type) -> list[object]:
@@ -329,3 +331,25 @@ def test_the_last_chunks_are_asked_of_a_faster_holder(told: Told) -> None:
     assert story.source("late", 0) == "fast"
     story.runs_to_the_end()
     assert story.origin_reads == {}
+
+
+def test_without_relays_a_banned_node_is_no_source_either(told: Told) -> None:
+    story = told(Story(SchedulerSettings(relay=False)))
+    story.grow([1])
+    story.joins("bad", held=(0,))
+    for index in range(8):
+        story.joins(f"n{index}")
+    story.plan()
+    victim = next(
+        node for node in story.errands if story.errands[node].get(0, NOBODY).source == "bad"
+    )
+    story.fails(victim, 0, "peer", error=ChecksumMismatchError("Bad"), bad_bytes=True)
+    story.runs_to_the_end()
+    before = len(story.orders)
+    story.grow([12])
+    for node in story.errands:
+        story.asks(node, wants=(1,))
+    story.runs_to_the_end()
+    sources = {order.source for _, order in story.orders[before:] if isinstance(order, Fetch)}
+    assert "bad" not in sources
+    assert sources > {None}

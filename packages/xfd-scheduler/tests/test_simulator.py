@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 np = pytest.importorskip("numpy")
 
-from xfd_scheduler.scheduler import Scheduler  # noqa: E402
+from xfd_scheduler.rates import report_interval  # noqa: E402
+from xfd_scheduler.scheduler import Scheduler, SchedulerSettings  # noqa: E402
 from xfd_scheduler.simulator import cli  # noqa: E402
 from xfd_scheduler.simulator.comparators import COMPARATORS  # noqa: E402
 from xfd_scheduler.simulator.engine import Engine  # noqa: E402
@@ -33,10 +35,81 @@ def test_eight_nodes_finish_near_the_bound() -> None:
     assert outcome.amplification == 1.0
 
 
-def test_steps_and_exact_sharing_agree() -> None:
-    stepped = ran(Scenario(4, 2e8, 8e6, step_s=0.0005))
-    exact = ran(Scenario(4, 2e8, 8e6, step_s=0.0))
-    assert stepped.elapsed_s == pytest.approx(exact.elapsed_s, rel=0.1)
+SMALL = SchedulerSettings(download_slots=8, upload_slots=16)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "chunks", "rates", "zones"),
+    [
+        (8, 40, (10.0,), 1),
+        (8, 40, (10.0, 10.0, 2.5), 1),
+        (32, 24, (10.0,), 2),
+        (128, 16, (10.0,), 1),
+    ],
+)
+def test_steps_and_exact_sharing_agree(
+    nodes: int, chunks: int, rates: tuple[float, ...], zones: int
+) -> None:
+    links = tuple(rate * GBIT for rate in rates)
+    scenario = Scenario(nodes, chunks * 4e6, 4e6, links, links, zones=zones, settings=SMALL)
+    stepped = ran(replace(scenario, sharing="steps"))
+    exact = ran(replace(scenario, sharing="exact"))
+    assert stepped.elapsed_s == pytest.approx(exact.elapsed_s, rel=0.05)
+    assert np.mean(stepped.finished) == pytest.approx(np.mean(exact.finished), rel=0.05)
+
+
+def test_sharing_is_exact_for_few_nodes_unless_told_otherwise() -> None:
+    scenario = Scenario(128, 1e9, 8e6)
+    assert scenario.step == 0.0
+    assert replace(scenario, nodes=129).step > 0
+    assert replace(scenario, sharing="steps").step > 0
+    assert replace(scenario, nodes=129, sharing="exact").step == 0.0
+    assert replace(scenario, step_s=0.004).step == 0.004
+
+
+def test_nodes_report_as_often_as_the_coordinator_lets_them() -> None:
+    assert Scenario(500, 1e9, 8e6).interval_s == report_interval(500)
+    assert Scenario(500, 1e9, 8e6, report_interval_s=0.1).interval_s == 0.1
+
+
+def test_an_order_costs_its_overhead() -> None:
+    one_slot = SchedulerSettings(download_slots=1)
+    scenario = Scenario(1, 10 * 4e6, 4e6, settings=one_slot, report_interval_s=0.002)
+    cheap, dear = ran(scenario), ran(replace(scenario, order_overhead_s=0.05))
+    assert dear.elapsed_s - cheap.elapsed_s == pytest.approx(10 * 0.05, rel=0.05)
+
+
+def test_a_link_between_zones_is_the_bottleneck_where_it_is_narrow() -> None:
+    """Half of the object enters each of the two zones from the origin, half from the other zone."""
+    narrow = 1 * GBIT
+    outcome = ran(Scenario(8, 4e8, 2e6, zones=2, zone_link=narrow, step_s=0.002))
+    least = 2e8 / narrow
+    assert least <= outcome.elapsed_s * 1.001
+    assert outcome.elapsed_s <= 1.35 * least
+    free = ran(Scenario(8, 4e8, 2e6, zones=2, step_s=0.002))
+    assert free.elapsed_s < 0.5 * least
+
+
+def test_what_moved_between_zones_is_what_the_scheduler_was_told() -> None:
+    scenario = Scenario(6, 1e8, 2e6, zones=3, step_s=0.002)
+    scheduler = Scheduler(scenario.settings)
+    outcome = Engine(scenario, scheduler).run()
+    size = outcome.traffic.origin_bytes
+    assert size == 1e8
+    assert outcome.traffic.across_zones_bytes == 2 * size
+    assert outcome.traffic.within_zones_bytes == 3 * size
+    told = scheduler.traffic()  # Not told of what came since the last exchanges.
+    assert told.origin_bytes == size
+    assert 0.5 * size < told.across_zones_bytes <= 2 * size
+
+
+def test_stragglers_hold_up_nobody_else() -> None:
+    """Not for good, that is: what they were to pass on is late by as much as they slowed down."""
+    outcome = ran(Scenario(16, 3e9, 8e6, stragglers=0.125, step_s=0.004))
+    assert outcome.slowest_ratio <= 2.4
+    assert 1.0 < outcome.straggler_ratio <= 1.15
+    assert outcome.ratio > 2 * outcome.slowest_ratio
+    assert outcome.amplification == 1.0
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["told", "unknown"])

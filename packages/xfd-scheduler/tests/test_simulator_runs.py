@@ -90,6 +90,49 @@ def test_a_picture_is_drawn(tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_pictures_show_chunks_over_time_completion_and_the_bound() -> None:
+    np = pytest.importorskip("numpy")
+    plot = pytest.importorskip("xfd_scheduler.simulator.plot")
+    outcomes = [cli.run(Scenario(nodes, 1e8, 4e6, step_s=0.002), "xfd") for nodes in (2, 4)]
+    last = outcomes[-1]
+    heat, completion, scaling = [
+        each for each in plot.figure_of(outcomes).axes if each.get_label() != "<colorbar>"
+    ]
+    share = heat.images[0].get_array()
+    assert share.shape == (25, 200)
+    assert np.all(np.diff(share, axis=1) >= 0)
+    assert np.allclose(share[:, -1], 1.0)
+    assert heat.images[0].get_extent() == pytest.approx([0, last.elapsed_s, 0, 25])
+    moved, whole, bound = completion.lines
+    assert [moved.get_label(), whole.get_label(), bound.get_label()] == [
+        "bytes",
+        "whole nodes",
+        "bound",
+    ]
+    assert len(moved.get_xdata()) == 4 * 25
+    assert moved.get_ydata()[-1] == whole.get_ydata()[-1] == 1.0
+    assert whole.get_xdata()[-1] == pytest.approx(last.elapsed_s)
+    assert bound.get_xdata()[0] == pytest.approx(last.scenario.bound_s())
+    assert list(scaling.lines[0].get_xdata()) == [2, 4]
+    assert list(scaling.lines[0].get_ydata()) == [each.ratio for each in outcomes]
+    alone = [each for each in plot.figure_of(outcomes[:1]).axes if each.get_label() != "<colorbar>"]
+    assert len(alone) == 2
+
+
+def test_bytes_of_each_pair_of_zones_and_their_cost_are_printed(capsys: Captured) -> None:
+    setting = ["--nodes", "4", "--gigabytes", "0.1", "--zones", "2", "--step-ms", "2"]
+    cli.main([*setting, "--prices", "1", "0.5", "0"])
+    printed = capsys.readouterr().out.splitlines()[2:]
+    pairs = {tuple(line.split()[0:3:2]): float(line.split()[3]) for line in printed[:-1]}
+    assert set(pairs) == {
+        (source, target)
+        for source in ("origin", "zone-0", "zone-1")
+        for target in ("zone-0", "zone-1")
+    }
+    assert sum(pairs.values()) == pytest.approx(0.4)
+    assert float(printed[-1].split()[1]) == pytest.approx(0.1 + 0.5 * 0.1)
+
+
 def test_an_order_that_is_kept_waiting_lets_others_have_its_slot(capsys: Captured) -> None:
     """With one slot a node, a chunk that waits for its source would else stop all behind it."""
     cli.main(["--nodes", "6", "--gigabytes", "0.2", "--slots", "1", "--step-ms", "4"])

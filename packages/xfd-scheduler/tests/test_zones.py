@@ -55,6 +55,31 @@ def test_once_per_zone_reads_a_chunk_in_each_zone_and_nothing_crosses(told: Told
     assert not crossings(story)
 
 
+def test_without_relays_nothing_crosses_where_each_zone_reads_for_itself(told: Told) -> None:
+    story = told(in_zones(SchedulerSettings(origin_policy="once-per-zone", relay=False)))
+    story.runs_to_the_end()
+    assert story.origin_reads == dict.fromkeys(range(CHUNKS), 3)
+    assert not crossings(story)
+
+
+def test_a_zone_whose_only_source_is_banned_gets_its_chunks_elsewhere(told: Told) -> None:
+    story = told(Story())
+    story.grow([1])
+    story.joins("1.bad", held=(0,), traits=NodeTraits("1"))
+    story.joins("1.victim", traits=NodeTraits("1"))
+    story.plan()
+    story.fails("1.victim", 0, "peer", bad_bytes=True)
+    story.joins("0.good", traits=NodeTraits("0"))
+    story.runs_to_the_end()
+    before = len(story.orders)
+    story.grow([CHUNKS])
+    for node in story.errands:
+        story.asks(node, wants=(1,))
+    story.runs_to_the_end()
+    sources = {order.source for _, order in story.orders[before:] if isinstance(order, Fetch)}
+    assert "1.bad" not in sources
+
+
 @pytest.mark.parametrize("zones", [1, 3])
 def test_a_budget_of_copies_is_read_by_as_many_nodes(told: Told, zones: int) -> None:
     story = told(in_zones(SchedulerSettings(origin_copies=2), zones=zones))

@@ -1,20 +1,20 @@
 """Fetches, verifies, serves and unpacks large objects; alone on one host or in a swarm."""
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from xfd_api.errors import PlatformError
-
 if sys.platform != "linux":
+    from xfd_api.errors import PlatformError
+
     raise PlatformError("xfd_dataplane was imported on another system")
 
-from xfd_dataplane._native import Node
-from xfd_dataplane.download import download
-from xfd_dataplane.listing import list_objects
-from xfd_dataplane.watch import Cancellation
-
 if TYPE_CHECKING:
+    from xfd_dataplane._native import Node
+    from xfd_dataplane.downloading import download
+    from xfd_dataplane.listing import list_objects
     from xfd_dataplane.verifying import Mismatch, VerifyReport, verify
+    from xfd_dataplane.watch import Cancellation
 
 __version__ = "0.1.0"
 
@@ -29,11 +29,20 @@ __all__ = [
     "verify",
 ]
 
+_MODULES = {
+    "Cancellation": "watch",
+    "Mismatch": "verifying",
+    "Node": "_native",
+    "VerifyReport": "verifying",
+    "download": "downloading",
+    "list_objects": "listing",
+    "verify": "verifying",
+}
+"""Where the names are. Each module is loaded when something in it is asked for: programs start
+sooner, and the command is there to see Ctrl-C before most of it is loaded."""
+
 
 def __getattr__(name: str) -> Any:
-    """Loads what only some programs need when it is asked for: the command starts sooner."""
-    if name not in ("Mismatch", "VerifyReport", "verify"):
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from xfd_dataplane import verifying
-
-    return getattr(verifying, name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

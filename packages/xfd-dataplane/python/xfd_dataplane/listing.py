@@ -7,7 +7,7 @@ from xfd_api.errors import ObjectNotFoundError
 from xfd_api.lookups import Lookup, split_uri
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, StoreKind, by_profile
 from xfd_dataplane._native import Node
-from xfd_dataplane.download import open_node
+from xfd_dataplane.downloading import open_node
 from xfd_dataplane.patterns import compiled, has_wildcard, literal_folder
 from xfd_dataplane.watch import Cancellation, Watch
 

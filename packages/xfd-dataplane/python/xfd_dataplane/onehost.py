@@ -1,6 +1,6 @@
 """What one host orders, and when it is done: everything that is missing, from the origin.
 
-Pure: time is an argument and a seed goes through the constructor. `download.py` carries it out.
+Pure: time is an argument and a seed goes through the constructor. `downloading.py` carries it out.
 
 Every chunk is in one of four places: not needed, ordered, resting after a failure, or held. An
 object is landed, or it is *busy*: another process of this host is writing it, and is waited for.

@@ -15,7 +15,7 @@ from xfd_api.paths import local_path
 from xfd_api.requests import DownloadRequest, PrefixDownloadRequest
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_dataplane._native import checksums, record_path
-from xfd_dataplane.download import open_node
+from xfd_dataplane.downloading import open_node
 from xfd_dataplane.records import Record, TreeEntry, read_manifest, read_record
 from xfd_dataplane.watch import Cancellation, Watch
 

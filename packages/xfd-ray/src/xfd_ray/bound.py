@@ -108,7 +108,7 @@ class RateMeter:
 
     def peak(self) -> float | None:
         """Bytes per second in the fullest window; None before a byte moved."""
-        if not self._slots:
+        if not any(self._slots.values()):
             return None
         width = self._slots_per_window
         fullest = max(

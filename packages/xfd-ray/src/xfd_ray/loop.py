@@ -39,12 +39,12 @@ from xfd_scheduler.events import (
     Released,
     Reported,
 )
+from xfd_scheduler.rates import report_interval
 from xfd_scheduler.scheduler import Scheduler
 from xfd_scheduler.simulator.trace import Recorder
 
 LOOK_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
 LOOK_TOGETHER_S = 0.25
-NODES_PER_SECOND = 1000.0
 
 
 class Swarm(Reach, Protocol):
@@ -123,7 +123,7 @@ class SchedulingLoop:
             self._swarm,
             node,
             lambda report: self._take_report(node, report),
-            interval_s=lambda: len(self._members) / NODES_PER_SECOND,
+            interval_s=lambda: report_interval(len(self._members)),
             max_wait_s=self._max_wait_s,
         )
         member = _Member(node, traits or NodeTraits(), asyncio.Queue(), talk)

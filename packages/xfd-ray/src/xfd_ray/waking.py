@@ -54,5 +54,4 @@ async def awake(node: NodeId, waking: Waking) -> None:
 
 
 def _import_what_a_worker_needs() -> None:
-    import xfd_dataplane  # noqa: F401
-    import xfd_ray.worker  # noqa: F401
+    from xfd_dataplane import Node  # noqa: F401

@@ -164,6 +164,7 @@ class Columns:
         size = member.queued_bytes
         depth = member.depth_bytes
         slots = self.settings.download_slots
+        member.supplied_as = member.speed_class
         if member.speed_class:
             slots = max(LEAST_QUEUE, slots >> member.speed_class)
         if member.queued < slots or size < depth * 0.5:

@@ -29,6 +29,8 @@ class Member:
         strikes: nodes that it failed in a row; rests: how often it was rested for all.
         reads: chunks it was ever ordered to read from the origin.
         depth_bytes: how much work it should have.
+        supplied_as: the speed class that its room was derived for; a new one counts from its next
+            order or report on.
         down: bytes per second that it receives in all, as far as is known.
         peak: the highest rate seen lately; 0 until one was taken.
         received_bytes, longest_s: bytes since `measured_from`, and the longest of their transfers.
@@ -79,6 +81,7 @@ class Member:
         "served_bytes",
         "speed_class",
         "strikes",
+        "supplied_as",
         "traits",
         "up_share",
         "usual_pace",
@@ -111,6 +114,7 @@ class Member:
         self.late = False
         self.end_game_at = 0.0
         self.depth_bytes = 0.0
+        self.supplied_as = 0
         self.down = traits.down_bytes_per_s
         self.peak = 0.0
         self.pace = 0.0

@@ -20,8 +20,15 @@ ALONE_S = 25.0
 """Seconds of work after which nodes that did not join yet are not waited for any more."""
 GAIN = 2.0
 """How much more may be under way than the rates and delays seen ask for."""
+NODES_PER_SECOND = 1000.0
+"""Exchanges that one process has with all nodes together."""
 ROUND_TRIP = 2.0
 """Report intervals from the arrival of a chunk to the arrival of the order that follows it."""
+
+
+def report_interval(nodes: int) -> float:
+    """Seconds between two exchanges of one node, so that Ray carries those of all nodes."""
+    return nodes / NODES_PER_SECOND
 
 
 def moving(before: float | None, measured: float) -> float:
@@ -98,7 +105,7 @@ def swarm_window(
 def assumed_interval(settings: SchedulerSettings, nodes: int) -> float:
     """Seconds between two reports of a node that has not reported yet."""
     told = settings.report_interval_s
-    return nodes / 1000.0 if told is None else told
+    return report_interval(nodes) if told is None else told
 
 
 def depth_bytes(member: Member, settings: SchedulerSettings, nodes: int) -> float:

@@ -105,8 +105,8 @@ class Reports:
             self._full(member, report.full, gap=last is not None and report.seq != last + 1)
         self.swarm.traffic.add(member.id, events)
         at_once = min(member.queued + len(events.chunks), self.swarm.settings.download_slots)
-        self.swarm.speeds.sample(member, events, at_once, self.swarm.by_id)
         swarm = self.swarm
+        swarm.speeds.sample(member, events, at_once, swarm.by_id)
         assumed = rates.assumed_interval(swarm.settings, len(swarm.members))
         rates.measure(member, now, assumed)
         self.resize(member)

@@ -10,7 +10,7 @@ fast waits behind it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 FanOut = Callable[[int], int]
 """How many nodes a node may send one chunk on to."""
@@ -25,13 +25,22 @@ def order_in_tree(
     return order
 
 
-def doubled(count: int) -> list[int]:
-    """The source of each of `count` nodes by its place in their order; the root's place is 0.
-
-    Whoever has the chunk sends it to one more node in each round: places 1, 2-3, 4-7 ... get it
-    from places 0, 0-1, 0-3 ..., so that N nodes take ceil(log2 N) rounds after the first.
+def doubled(roots: Sequence[int], order: Sequence[int], sends: Callable[[int], bool]) -> list[int]:
+    """The source of each node of `order`, where whoever has the chunk sends it to one more node in
+    each round: N nodes below one root take ceil(log2 (N + 1)) rounds.
     """
-    return [place - (1 << (place.bit_length() - 1)) for place in range(1, count + 1)]
+    senders = list(roots)
+    chosen: list[int] = []
+    turn: Iterator[int] = iter(())
+    for node in order:
+        source = next(turn, None)
+        if source is None:
+            turn = iter(list(senders))
+            source = next(turn)
+        chosen.append(source)
+        if sends(node):
+            senders.append(node)
+    return chosen
 
 
 def seats(roots: Sequence[int], order: Sequence[int], fan_out: FanOut) -> list[int]:

@@ -14,7 +14,8 @@ from xfd_scheduler import selection
 from xfd_scheduler.bits import positions, run_length
 from xfd_scheduler.columns import LARGE_SWARM
 from xfd_scheduler.launching import book_queues, launch_tree
-from xfd_scheduler.readers import Readers, by_zone, fan_out
+from xfd_scheduler.readers import Readers, fan_out
+from xfd_scheduler.seating import reached, seated
 from xfd_scheduler.swarm import Swarm
 
 STRIDE = 7919
@@ -134,18 +135,17 @@ class Waves:
                 readers = self._readers.choose(order, chunk, together)
             if readers is None:
                 break
-            if self.settings.origin_policy == "once-per-zone":
-                # A zone whose reader has to wait comes later.
-                read_in = {swarm.members[node].zone for node in readers}
-                order = [node for node in order if swarm.members[node].zone in read_in]
+            able = reached(swarm, readers, order)
+            if len(able) < len(order):
+                order = able
                 takers = sum(1 << node for node in order)
                 turn = 0
             if launched and len(order) != len(mine):
                 break
             mine = order
             below = [node for node in order if node not in readers]
-            seated = self._seated(readers, below, room)
-            launch_tree(swarm, chunk, together, takers, readers, *seated)
+            seats = seated(swarm, readers, below, room)
+            launch_tree(swarm, chunk, together, takers, readers, *seats)
             launched += together
             priority = swarm.catalog.priorities[chunk]
             self._latest_priority = max(self._latest_priority, priority)
@@ -177,28 +177,6 @@ class Waves:
             lambda node: members[node].clock,
             (lambda node: members[node].speed_class) if trusted else (lambda _: 0),
         )
-
-    def _seated(
-        self, readers: Sequence[int], order: Sequence[int], room: selection.FanOut
-    ) -> tuple[list[int], list[int]]:
-        """The other nodes, each after its source, and their sources."""
-        if not self.settings.relay:
-            line = [readers[0], *order]
-            return list(order), [line[place] for place in selection.doubled(len(order))]
-        groups = by_zone(self.swarm, order)
-        if len(groups) == 1:
-            return list(order), selection.seats(readers, order, room)
-        read_in = {self.swarm.members[node].zone for node in readers}
-        gates = [group[0] for group in groups if self.swarm.members[group[0]].zone not in read_in]
-        nodes = list(gates)
-        sources = selection.seats(readers, gates, room)
-        for group in groups:
-            zone = self.swarm.members[group[0]].zone
-            roots = [node for node in (*readers, *gates) if self.swarm.members[node].zone == zone]
-            inside = [node for node in group if node not in roots]
-            nodes.extend(inside)
-            sources.extend(selection.seats(roots, inside, room))
-        return nodes, sources
 
     def _listed(self, mask: int) -> list[int]:
         if self._members_of_mask[0] != mask:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-import time
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -48,7 +47,7 @@ class FakeDataPlane:
         faults: by chunk.
         landing_errors: by key: objects that cannot land.
         counted: what `counters` answers.
-        relay_wait_s: how long an order waits for its source before it fails.
+        relay_looks: how often an order looks for its source before it fails.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class FakeDataPlane:
         self.submitted: list[Order] = []
         self.left: list[SwarmId] = []
         self.closed = False
-        self.relay_wait_s = 5.0
+        self.relay_looks = 2000
         self._turn = threading.RLock()
         self._cache: dict[str, FoundObject] = {}
         self._swarms: dict[SwarmId, FakeSwarm] = {}
@@ -177,13 +176,14 @@ class FakeDataPlane:
         """See `DataPlane`."""
         here = self._swarm(swarm)
         events: list[NodeEvent] = []
-        until = time.monotonic() + timeout_s
-        while not events and (left := until - time.monotonic()) > 0:
+        for _ in range(max(1, round(timeout_s / LOOK_S))):
+            if events:
+                break
             with self._turn:
                 if here.waiting and not self.paused:
                     self._work(here)
             with contextlib.suppress(queue.Empty):
-                events.append(here.events.get(timeout=min(LOOK_S, left)))
+                events.append(here.events.get(timeout=LOOK_S))
                 while True:
                     events.append(here.events.get_nowait())
         return events
@@ -247,8 +247,8 @@ class FakeDataPlane:
         peer = None if source is None else self.neighbours.get(source)
         if peer is None or peer.closed or peer.holds(chunk):
             return False
-        now = time.monotonic()
-        return now - here.since.setdefault(order, now) < self.relay_wait_s
+        here.looks[order] = here.looks.get(order, 0) + 1
+        return here.looks[order] < self.relay_looks
 
     def _failure(self, order: OrderId, chunk: Chunk, source: NodeId | None) -> OrderFailed | None:
         fault = self.faults.get(chunk.index)

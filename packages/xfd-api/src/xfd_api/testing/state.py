@@ -23,12 +23,12 @@ class FakeFault:
 
 @dataclass(slots=True)
 class FakeSwarm:
-    """`since`: when an order began to wait for its source, on the monotonic clock."""
+    """`looks`: how often an order has looked for its source, in vain."""
 
     objects: dict[ObjectIndex, CatalogObject] = field(default_factory=dict)
     chunks: dict[ChunkIndex, Chunk] = field(default_factory=dict)
     held: dict[ChunkIndex, int] = field(default_factory=dict)
     waiting: list[tuple[OrderId, ChunkIndex, NodeId | None]] = field(default_factory=list)
-    since: dict[OrderId, float] = field(default_factory=dict)
+    looks: dict[OrderId, int] = field(default_factory=dict)
     landed: set[ObjectIndex] = field(default_factory=set)
     events: queue.SimpleQueue[NodeEvent] = field(default_factory=queue.SimpleQueue)

@@ -14,5 +14,7 @@ mod hostile;
 mod streams;
 #[path = "unpack/tar.rs"]
 mod tar_trees;
+#[path = "unpack/threads.rs"]
+mod threads;
 #[path = "unpack/zip.rs"]
 mod zip_trees;

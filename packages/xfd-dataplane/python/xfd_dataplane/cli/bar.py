@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from xfd_api.reports import Progress
-from xfd_dataplane.download import OnProgress
+from xfd_dataplane.downloading import OnProgress
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from xfd_api.catalog import build_catalog
 from xfd_api.chunks import FoundObject
 from xfd_api.errors import ObjectNotFoundError
 from xfd_api.lookups import Lookup, plan_lookups
-from xfd_api.requests import DownloadRequest
+from xfd_api.requests import DownloadRequest, UnpackMethod
 from xfd_api.settings import Durability, NodeSettings, UnpackCaps
 from xfd_api.stores import ObjectStoreConfigByProfile, StoreKind, by_profile
 from xfd_dataplane._native import Node
@@ -24,7 +24,7 @@ from xfd_dataplane.cli.sources import (
     request_for,
     requests_for_matches,
 )
-from xfd_dataplane.download import fetch, node_settings, open_node
+from xfd_dataplane.downloading import fetch, node_settings, open_node
 from xfd_dataplane.listing import find, list_objects
 from xfd_dataplane.watch import Watch
 
@@ -151,7 +151,11 @@ def _requests(
     cache = not options.force
     unpacking = None
     if options.unpack is not None:
-        unpacking = Unpacking(options.unpack, keep_archive=not options.no_keep_archive)
+        unpacking = Unpacking(
+            options.unpack,
+            keep_archive=not options.no_keep_archive,
+            method=UnpackMethod(options.unpack_method),
+        )
     if not source.is_pattern:
         request = request_for(source, options.destination, cache=cache, unpacking=unpacking)
         return [request], None

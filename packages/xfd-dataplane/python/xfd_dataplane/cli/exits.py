@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xfd_api import errors
+from xfd_dataplane.cli import INTERRUPTED as INTERRUPTED
 
 OK = 0
 ERROR = 1
@@ -12,7 +13,6 @@ DENIED = 4
 VERIFICATION = 5
 DESTINATION = 6
 UNREACHABLE = 7
-INTERRUPTED = 130
 TERMINATED = 143
 
 MEANINGS = {

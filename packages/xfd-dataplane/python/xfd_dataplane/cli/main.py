@@ -42,15 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    options = parse(arguments)
-    if options.profile is not None:
-        _use_profile(options.profile)
-    signal.signal(signal.SIGTERM, _terminate)
+    as_json = False
     try:
+        options = parse(arguments)
+        as_json = options.json
+        if options.profile is not None:
+            _use_profile(options.profile)
+        signal.signal(signal.SIGTERM, _terminate)
         code = _COMMANDS[options.command](options)
         sys.stdout.flush()
     except XfdError as error:
-        if options.json:
+        if as_json:
             output.as_json(output.error_document(error))
         output.complain(f"error: {output.error_line(error)}")
         return exits.exit_code(error)

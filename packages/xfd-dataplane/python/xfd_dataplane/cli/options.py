@@ -6,6 +6,7 @@ import argparse
 import re
 from collections.abc import Sequence
 
+from xfd_api.requests import UnpackMethod
 from xfd_dataplane import __version__
 from xfd_dataplane.cli.exits import MEANINGS
 
@@ -72,6 +73,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _check_get(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     if options.no_keep_archive and options.unpack is None:
         parser.error("--no-keep-archive goes with --unpack")
+    if options.unpack_method != UnpackMethod.Auto.value and options.unpack is None:
+        parser.error("--unpack-method goes with --unpack")
     if options.unpack is not None and "://" in options.unpack:
         parser.error("--unpack took the source for its folder; write --unpack=DIR, or put it last")
 
@@ -128,6 +131,12 @@ def _get(parser: argparse.ArgumentParser) -> None:
         const="",
         metavar="DIR",
         help="unpack the archive, into DIR or beside it under its name without the extension",
+    )
+    parser.add_argument(
+        "--unpack-method",
+        choices=[method.value for method in UnpackMethod],
+        default=UnpackMethod.Auto.value,
+        help="the archive's format (default: by its extension)",
     )
     parser.add_argument(
         "--no-keep-archive", action="store_true", help="remove the archive once unpacked"

@@ -13,6 +13,12 @@ from xfd_api.reports import DistributionReport
 if TYPE_CHECKING:
     from xfd_dataplane.verifying import VerifyReport
 
+_OWN_REMEDIES: dict[type[errors.XfdError], str] = {
+    errors.UnknownArchiveError: "Name the format with --unpack-method",
+    errors.ArchiveCorruptError: "Check the object, or name its format with --unpack-method",
+    errors.OriginThrottledError: "Lower --parallel, or raise the store's request limit",
+}
+
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -49,8 +55,15 @@ def error_line(error: errors.XfdError) -> str:
         if value is not None
     ]
     where = f" ({', '.join(places)})" if places else ""
-    remedy = f". {error.remedy}" if error.remedy else ""
-    return f"{error.what}{where}{remedy}"
+    remedy = remedy_of(error)
+    return f"{error.what}{where}" + (f". {remedy}" if remedy else "")
+
+
+def remedy_of(error: errors.XfdError) -> str | None:
+    """What to do, in the command's words where the error's are those of the Python interface."""
+    if error.remedy == type(error).remedy_by_default:
+        return _OWN_REMEDIES.get(type(error), error.remedy)
+    return error.remedy
 
 
 def error_document(error: errors.XfdError) -> dict[str, Any]:
@@ -62,7 +75,7 @@ def error_document(error: errors.XfdError) -> dict[str, Any]:
             "what": error.what,
             "object": error.object,
             "path": error.path,
-            "remedy": error.remedy,
+            "remedy": remedy_of(error),
         },
     }
 

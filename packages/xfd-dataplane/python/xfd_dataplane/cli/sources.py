@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -48,6 +48,7 @@ class Unpacking:
 
     folder: str
     keep_archive: bool
+    method: UnpackMethod = UnpackMethod.Auto
 
 
 def parse_source(
@@ -160,7 +161,7 @@ def requests_for_matches(
         place = absolute(destination).joinpath(*checked_segments(below, what="key"))
         each = unpacking
         if each is not None and each.folder:
-            each = Unpacking(f"{each.folder}/{_stem(place.name)}", each.keep_archive)
+            each = replace(each, folder=f"{each.folder}/{_stem(place.name)}")
         requests.append(_object_request(match.key, place, cache, each))
     return requests
 
@@ -172,7 +173,7 @@ def _object_request(
     if unpacking is not None:
         options = UnpackOptions(
             destination=_tree(place, unpacking.folder),
-            unpack_method=UnpackMethod.Auto,
+            unpack_method=unpacking.method,
             keep_archive=unpacking.keep_archive,
         )
     return DownloadRequest(ObjectDownloadRequest(key, place, cache=cache, unpack_options=options))

@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
+from xfd_api.traffic import Prices, Traffic
 from xfd_scheduler.scheduler import Scheduler
 from xfd_scheduler.settings import OriginPolicy, SchedulerSettings
 from xfd_scheduler.simulator.comparators import COMPARATORS
 from xfd_scheduler.simulator.engine import Engine, Plans
 from xfd_scheduler.simulator.outcome import Outcome
-from xfd_scheduler.simulator.scenario import GBIT, Scenario
+from xfd_scheduler.simulator.scenario import GBIT, Scenario, Sharing
 from xfd_scheduler.simulator.trace import Recorder, replay
 from xfd_scheduler.simulator.validation import ROW_HEAD, from_settings, from_trace, row
 
@@ -45,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
         mine.sort(key=lambda outcome: outcome.ratio)
         outcomes.append(mine[len(mine) // 2])
         print(line("xfd", mine[len(mine) // 2]), flush=True)
+        if scenario.zones > 1 or scenario.settings.prices is not None:
+            print(zone_lines(mine[len(mine) // 2].traffic), flush=True)
         if len(mine) > 1:
             worst = max(mine, key=lambda outcome: outcome.slowest_ratio)
             print(line(f"  worst of {len(mine)}", worst), flush=True)
@@ -95,9 +98,20 @@ def line(name: str, outcome: Outcome) -> str:
     return (
         f"{name:13} {scenario.nodes:5} {outcome.elapsed_s:8.3f} {scenario.bound_s():8.3f} "
         f"{outcome.ratio:8.3f} {outcome.slowest_ratio:7.3f} {late:>6} {outcome.amplification:8.3f} "
-        f"{outcome.cross_zone_bytes / 1e9:8.1f} {outcome.failed_orders:6} "
+        f"{outcome.traffic.across_zones_bytes / 1e9:8.1f} {outcome.failed_orders:6} "
         f"{outcome.decisions_per_s:11,.0f}"
     )
+
+
+def zone_lines(traffic: Traffic) -> str:
+    """What each zone had from the origin, itself and each other zone; the cost, if it is known."""
+    lines = [
+        f"  {each.source or 'origin':>12} -> {each.target:12} {each.bytes / 1e9:10.3f} GB"
+        for each in traffic.moved
+    ]
+    if traffic.estimated_cost is not None:
+        lines.append(f"  {'cost':>12}    {'':12} {traffic.estimated_cost:10.3f}")
+    return "\n".join(lines)
 
 
 def scenario_of(parsed: argparse.Namespace, nodes: int) -> Scenario:
@@ -126,6 +140,8 @@ def scenario_of(parsed: argparse.Namespace, nodes: int) -> Scenario:
         stragglers=parsed.stragglers,
         failing=parsed.failing,
         starving=parsed.starving,
+        order_overhead_s=parsed.order_overhead_ms / 1000,
+        sharing=parsed.sharing,
         step_s=parsed.step_ms / 1000 if parsed.step_ms is not None else None,
         seed=parsed.seed,
         settings=SchedulerSettings(
@@ -134,6 +150,7 @@ def scenario_of(parsed: argparse.Namespace, nodes: int) -> Scenario:
             relay=not parsed.no_relay,
             origin_policy=parsed.policy,
             origin_copies=parsed.copies,
+            prices=Prices(*parsed.prices) if parsed.prices else None,
         ),
     )
 
@@ -152,20 +169,24 @@ def _parser() -> argparse.ArgumentParser:
     add("--origin-latency-ms", type=float, default=20.0)
     add("--origin-stream-gbit", type=float, default=float("inf"), help="most of one connection")
     add("--no-relay", action="store_true", help="a chunk is sent on only once it is whole")
-    add("--report-interval-s", type=float, default=None, help="default: nodes / 1000")
+    add("--report-interval-s", type=float, default=None, help="default: as xfd_ray")
     add("--start-spread-s", type=float, default=0.0)
     add("--joins-s", type=float, nargs="+", default=[], help="when each of the nodes joins")
     add("--policy", choices=get_args(OriginPolicy), default="once-per-cluster")
     add("--copies", type=int, default=1, help="origin reads of a chunk, once-per-cluster")
     add("--zones", type=int, default=1)
     add("--zone-gbit", type=float, default=float("inf"), help="link between zones, each way")
+    three = ("ORIGIN", "ACROSS", "WITHIN")
+    add("--prices", type=float, nargs=3, metavar=three, help="of 10**9 bytes, prints the cost")
     add("--tell-rates", action="store_true", help="the scheduler is told the nodes' rates")
     add("--dying", type=float, default=0.0, help="share of the nodes that die on the way")
     add("--joining", type=float, default=0.0, help="share of the nodes that join on the way")
     add("--stragglers", type=float, default=0.0, help="share of the nodes that become slow")
     add("--failing", type=float, default=0.0, help="share of the transfers that break")
     add("--starving", type=float, default=0.0, help="share of the transfers that get nothing")
-    add("--step-ms", type=float, default=None, help="length of a step; 0: exact (few nodes)")
+    add("--order-overhead-ms", type=float, default=0.0, help="what each order costs its slot")
+    add("--sharing", choices=get_args(Sharing), default="auto", help="auto: exact up to 128 nodes")
+    add("--step-ms", type=float, default=None, help="length of a step; 0: exact")
     add("--seed", type=int, default=0)
     add("--seeds", type=int, default=1, help="so many runs; prints the median and the worst")
     add("--compare", action="store_true", help="the same under other schedulers")

@@ -31,8 +31,8 @@ from xfd_scheduler.events import (
 from xfd_scheduler.simulator.flows import Flows
 from xfd_scheduler.simulator.idle import Idle
 from xfd_scheduler.simulator.node import SimNode
-from xfd_scheduler.simulator.outcome import Outcome
-from xfd_scheduler.simulator.scenario import Scenario
+from xfd_scheduler.simulator.outcome import Outcome, zone_name
+from xfd_scheduler.simulator.scenario import SLOWED, Scenario
 from xfd_scheduler.simulator.transfers import Transfers
 
 OBJECT = ObjectIndex(0)
@@ -106,7 +106,7 @@ class Engine:
         scenario = self.scenario
         bound = scenario.bound_s()
         limit = limit_s if limit_s is not None else 50 * bound + 60
-        step = scenario.step_s if scenario.step_s is not None else min(bound / 1000, 0.02)
+        step = scenario.step
         self._tell(CatalogGrew(self.catalog))
         for index in range(scenario.nodes):
             if (joins_at := scenario.joins_at(index)) > 0:
@@ -180,7 +180,8 @@ class Engine:
                 self._join(who, start=0.0)
                 told = True
             elif what == "slows":
-                self.flows.capacity[[who, self.most_nodes + who]] *= 0.1
+                self.flows.capacity[[who, self.most_nodes + who]] *= SLOWED
+                self.nodes[who].slowed_at = self.now
         wake = self.scheduler.next_wakeup()
         if wake is not None and wake <= self.now:
             self._tell(Tick())
@@ -245,7 +246,7 @@ class Engine:
         self.flows.capacity[index] = up
         self.flows.capacity[self.most_nodes + index] = down
         traits = NodeTraits(
-            f"zone-{node.zone}" if scenario.zones > 1 else "",
+            zone_name(node.zone) if scenario.zones > 1 else "",
             down if scenario.tell_rates else None,
             up if scenario.tell_rates else None,
         )

@@ -49,6 +49,7 @@ class SimNode:
         self.joined = joined
         self.alive = True
         self.finished: float | None = None
+        self.slowed_at: float | None = None
         self.slots = len(flows)
         self.free = list(reversed(flows))
         self.queue: list[tuple[int, int, Errand]] = []

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from xfd_api.traffic import Traffic
 from xfd_scheduler.simulator.node import SimNode
-from xfd_scheduler.simulator.scenario import Scenario
+from xfd_scheduler.simulator.scenario import SLOWED, Scenario
+
+
+def zone_name(zone: int) -> str:
+    """As the scheduler is told it."""
+    return f"zone-{zone}"
 
 
 @dataclass(slots=True)
@@ -15,10 +21,12 @@ class Outcome:
 
     Attributes:
         elapsed_s: until the last node that was there from the start was whole.
-        slowest_ratio: the largest of (a node's time) / (its own bound).
+        slowest_ratio: the largest of (a node's time) / (its own bound), stragglers left out.
+        straggler_ratio: likewise of stragglers, whose bound knows when they became slow.
         joiners_ratio: likewise of late joiners, counted from when they joined.
         decisions: reports of chunks handled.
         scheduler_s: processor seconds spent in the scheduler, where a clock was given.
+        zone_bytes: bytes from a zone (None: the origin) to a zone.
         arrivals, chunks: when which chunk arrived somewhere, for pictures.
         finished: when each node that was there from the start was whole, in order.
     """
@@ -27,10 +35,11 @@ class Outcome:
     joiners: int = 0
     elapsed_s: float = 0.0
     slowest_ratio: float = 0.0
+    straggler_ratio: float = 0.0
     joiners_ratio: float = 0.0
     origin_bytes: float = 0.0
     peer_bytes: float = 0.0
-    cross_zone_bytes: float = 0.0
+    zone_bytes: dict[tuple[str | None, str], int] = field(default_factory=dict)
     lost_bytes: float = 0.0
     failed_orders: int = 0
     decisions: int = 0
@@ -45,12 +54,12 @@ class Outcome:
         """A chunk arrived."""
         self.arrivals.append(now)
         self.chunks.append(chunk)
+        pair = (None if source is None else zone_name(source.zone), zone_name(node.zone))
+        self.zone_bytes[pair] = self.zone_bytes.get(pair, 0) + round(size)
         if source is None:
             self.origin_bytes += size
-            return
-        self.peer_bytes += size
-        if source.zone != node.zone:
-            self.cross_zone_bytes += size
+        else:
+            self.peer_bytes += size
 
     def finish(self, nodes: Sequence[SimNode], now: float) -> None:
         """Derives the figures at the end of a run."""
@@ -63,8 +72,14 @@ class Outcome:
         self.elapsed_s = self.finished[-1]
         shared = max(size / scenario.origin, self._sending_bound())
         for node in first:
-            own = max(shared, size / scenario.rates_of(node.index)[0])
-            self.slowest_ratio = max(self.slowest_ratio, (node.finished or now) / own)
+            down = scenario.rates_of(node.index)[0]
+            took = node.finished or now
+            if node.slowed_at is None or took <= node.slowed_at:
+                self.slowest_ratio = max(self.slowest_ratio, took / max(shared, size / down))
+            else:
+                left = size - node.slowed_at * down
+                own = max(shared, node.slowed_at + left / (SLOWED * down))
+                self.straggler_ratio = max(self.straggler_ratio, took / own)
         for node in late:
             own = size / scenario.rates_of(node.index)[0]
             took = (node.finished or now) - node.joined
@@ -74,6 +89,11 @@ class Outcome:
         scenario = self.scenario
         sending = sum(scenario.rates_of(node)[1] for node in range(scenario.nodes))
         return (scenario.nodes - 1) * scenario.total_bytes / sending
+
+    @property
+    def traffic(self) -> Traffic:
+        """Bytes within and across zones, and what they cost where the settings have prices."""
+        return Traffic.of(self.zone_bytes, self.scenario.settings.prices)
 
     @property
     def ratio(self) -> float:

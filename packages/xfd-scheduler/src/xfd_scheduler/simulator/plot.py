@@ -13,9 +13,17 @@ from xfd_scheduler.simulator.outcome import Outcome
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 
 def draw(outcomes: Sequence[Outcome], path: Path) -> None:
+    """Writes the pictures of `figure_of` into a file."""
+    figure = figure_of(outcomes)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def figure_of(outcomes: Sequence[Outcome]) -> Figure:
     """How many nodes hold each chunk over time, and how many nodes are whole, in the last outcome;
     time over bound against the number of nodes, where there are several outcomes.
     """
@@ -35,8 +43,7 @@ def draw(outcomes: Sequence[Outcome], path: Path) -> None:
         axes[2].set_xlabel("nodes")
         axes[2].set_ylabel("time / bound")
         axes[2].axhline(1.0, color="black", linestyle=":")
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    return figure
 
 
 def _heat(axes: Axes, outcome: Outcome) -> None:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
+from xfd_scheduler.rates import report_interval
 from xfd_scheduler.settings import SchedulerSettings
 
 GBIT = 1e9 / 8
 """Bytes per second of a link of 1 Gbit/s."""
+EXCHANGE_S = 0.002
+"""What one exchange takes at least."""
+EXACT_UP_TO = 128
+Sharing = Literal["auto", "exact", "steps"]
+SLOWED = 0.1
+"""What is left of a straggler's link."""
 STARVED = 1e-3
 """What is left to a starving stream, as a share of its node's link."""
 
@@ -29,17 +37,20 @@ class Scenario:
         origin_latency_s: likewise from the origin.
         relay: a node sends on a chunk while it receives it; else only once it has it whole.
         report_interval_s: between two exchanges of one node with the scheduler; None for a
-            thousandth of a second per node.
+            what the coordinator uses, at least `EXCHANGE_S`.
         start_spread_s: seconds in which the nodes get their first orders, one after the other.
         joins_s: when each of the first nodes joins; the others join with the last of these.
         zones: nodes are dealt out to so many zones in turn.
         zone_link: bytes per second that leave or enter each zone.
         tell_rates, tell_zones: whether the scheduler is told or has to find out.
         dying, joining: shares of the nodes that die, and join, spread over the middle of the run.
-        stragglers: share of the nodes whose links drop to a tenth in the middle of the run.
+        stragglers: share of the nodes whose links drop to `SLOWED` in the middle of the run.
         failing: share of the orders that fail half-way (a reset connection).
         starving: share of the orders whose stream gets next to nothing (`STARVED` of what the node
             receives) for as long as it lasts.
+        order_overhead_s: what each order costs its slot beside the latency.
+        sharing: whether rates are exact at every moment, or held for steps of time; "auto" is exact
+            up to `EXACT_UP_TO` nodes.
         step_s: length of a step; None for a thousandth of the bound, at most 20 ms. 0: exact.
         seed: of what is chosen by chance, in the scenario and the scheduler.
     """
@@ -65,6 +76,8 @@ class Scenario:
     stragglers: float = 0.0
     failing: float = 0.0
     starving: float = 0.0
+    order_overhead_s: float = 0.0
+    sharing: Sharing = "auto"
     step_s: float | None = None
     seed: int = 0
     files: int = 0
@@ -81,7 +94,16 @@ class Scenario:
         """Between two exchanges of one node with the scheduler."""
         if self.report_interval_s is not None:
             return self.report_interval_s
-        return max(0.002, self.nodes / 1000.0)
+        return max(EXCHANGE_S, report_interval(self.nodes))
+
+    @property
+    def step(self) -> float:
+        """Length of a step in seconds; 0 where rates are shared exactly."""
+        if self.step_s is not None:
+            return self.step_s
+        if self.sharing == "exact" or (self.sharing == "auto" and self.nodes <= EXACT_UP_TO):
+            return 0.0
+        return min(self.bound_s() / 1000, 0.02)
 
     def joins_at(self, node: int) -> float:
         """When one of the first nodes joins."""

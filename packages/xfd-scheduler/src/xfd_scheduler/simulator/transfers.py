@@ -222,6 +222,7 @@ class Transfers:
         flow = errand.flow
         if flow == NO_FLOW:
             flow = self._take_slot(node, errand)
+        latency_s += self.scenario.order_overhead_s
         self.later(latency_s, "starts", flow, self.flows.generation[flow])
 
     def _end(self, node: SimNode, errand: Errand, *, whole: bool) -> list[Errand]:

@@ -30,6 +30,7 @@ impl Work<'_> {
             return Err(Failure::of_peer(Error::new(Kind::Peer, what)));
         };
         let mut cuts = 0;
+        let mut is_whole_there = true;
         loop {
             let before = lease.position();
             let mut body = self
@@ -37,8 +38,13 @@ impl Work<'_> {
                 .await
                 .map_err(Failure::of_peer)?;
             self.compare(body.crc())?;
+            // A body that ends early may be one that turned out bad on its way.
+            is_whole_there &= body.is_whole_there();
+            lease.set_resumable(is_whole_there);
             let error = match self.receive(&mut body, lease, times).await? {
-                Ok(crc) if cuts == 0 => return Ok((Some(crc), Failure::of_peer)),
+                Ok(crc) if cuts == 0 && lease.begun_at() == 0 => {
+                    return Ok((Some(crc), Failure::of_peer));
+                }
                 Ok(crc) => return Ok((Some(crc), Failure::of_mended_peer)),
                 Err(error) => error,
             };

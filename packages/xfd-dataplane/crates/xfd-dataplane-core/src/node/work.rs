@@ -94,6 +94,14 @@ impl Failure {
         }
     }
 
+    /// The chunk was begun by an order before this one: it may be that one's bytes that are wrong.
+    pub(crate) fn of_resumed_origin(error: Error) -> Self {
+        Self {
+            bad_bytes: false,
+            ..Self::of_origin(error)
+        }
+    }
+
     pub(crate) fn of_node(error: Error) -> Self {
         Self {
             fault: Fault::Node,
@@ -145,8 +153,12 @@ impl Work<'_> {
         let (crc, blame): (_, Blame) = match &self.entry.source {
             Source::Origin => {
                 let _active = stats.active_origin.active();
+                lease.set_resumable(true);
                 self.read_origin(&mut lease, lane, &mut times).await?;
-                (None, Failure::of_origin)
+                match lease.begun_at() {
+                    0 => (None, Failure::of_origin),
+                    _ => (None, Failure::of_resumed_origin),
+                }
             }
             Source::Peer(peer) => {
                 let _active = stats.active_peer.active();
@@ -175,6 +187,7 @@ impl Work<'_> {
             Fetched::Already(held) => return Ok(held),
             Fetched::Written(written) => *written,
         };
+        let begun_at = lease.begun_at();
         let committed = lease.commit(crc).map_err(|error| match error.kind {
             Kind::ChecksumMismatch => blame(error),
             _ => Failure::of_node(error),
@@ -186,13 +199,19 @@ impl Work<'_> {
             Source::Origin => self.swarm.stats.chunks_from_origin.add(1),
             Source::Peer(_) => self.swarm.stats.chunks_from_peers.add(1),
         }
+        let size = self.size();
+        let transfer = times
+            .first_byte
+            .map_or(0.0, |it| it.elapsed().as_secs_f64());
         Ok(Held {
             crc: committed.crc,
-            size: self.size(),
+            size,
             seconds: times.begun.elapsed().as_secs_f64(),
-            transfer_seconds: times
-                .first_byte
-                .map_or(0.0, |first| first.elapsed().as_secs_f64()),
+            // As if all of it had come at the pace of what came now.
+            transfer_seconds: match size - begun_at {
+                0 => 0.0,
+                came => transfer * size as f64 / came as f64,
+            },
             whole: committed.whole,
         })
     }

@@ -71,7 +71,7 @@ async fn upload(
     let size = reader.size();
     // Of a chunk in flight even a pinned checksum is no promise: only its end is the verdict.
     let known = reader.crc().filter(|_| !reader.is_in_flight());
-    if from > size || (from > 0 && known.is_none()) {
+    if from > size {
         return Err(StatusCode::RANGE_NOT_SATISFIABLE);
     }
     let asked = Instant::now();

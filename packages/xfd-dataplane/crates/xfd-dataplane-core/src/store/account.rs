@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::StoreOptions;
+use super::begun::Begun;
 use super::checks::{Sums, combine, sum_range};
 use super::disk::Disk;
 use super::flight::{Flight, Landing};
@@ -25,6 +26,8 @@ pub(crate) struct State {
     pub(crate) chunks: HashMap<ChunkIndex, Arc<Chunk>>,
     /// Of leased chunks, and of expected ones that a reader waits for.
     pub(crate) flights: HashMap<ChunkIndex, Arc<Flight>>,
+    /// Of chunks that are not leased and may go on.
+    pub(crate) begun: HashMap<ChunkIndex, Begun>,
     pub(crate) manifests: HashMap<PathBuf, Arc<Mutex<Manifest>>>,
     pub(crate) locks: HashMap<PathBuf, DiskLock>,
     pub(crate) lost: Vec<ChunkIndex>,

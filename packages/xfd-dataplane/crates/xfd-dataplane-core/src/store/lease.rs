@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::account::Inner;
+use super::begun::Begun;
 use super::checks::{Summing, Sums, combine, compare_combined};
 use super::flight::{Flight, Landing};
 use super::slot::Slot;
@@ -12,7 +13,8 @@ use crate::error::{Error, Kind, Result};
 use crate::model::{Chunk, ChunkIndex, ObjectIndex};
 
 /// The exclusive right to write one chunk. Dropped without [`Lease::commit`], it gives the chunk
-/// back as missing and ends its readers' bodies with [`super::Follow::Aborted`].
+/// back as missing and ends its readers' bodies with [`super::Follow::Aborted`]; the next lease goes
+/// on behind what is written, if [`Lease::set_resumable`] says so.
 pub struct Lease {
     inner: Arc<Inner>,
     chunk: Arc<Chunk>,
@@ -26,6 +28,9 @@ pub struct Lease {
     /// Of the span that is being written.
     summing: Summing,
     committed: bool,
+    resumable: bool,
+    /// Where this lease began.
+    begun_at: u64,
 }
 
 /// A chunk that was committed.
@@ -41,7 +46,7 @@ pub(crate) fn lease(
     inner: &Arc<Inner>,
     index: ChunkIndex,
 ) -> std::result::Result<Result<Lease>, Refusal> {
-    let (chunk, slots, written, flight) = {
+    let (chunk, slots, written, flight, begun) = {
         let mut state = inner.state();
         let chunk = state.chunks.get(&index).cloned().ok_or(Refusal::Unwanted)?;
         let slots = state.slots_of(&chunk).ok_or(Refusal::Unwanted)?;
@@ -51,8 +56,26 @@ pub(crate) fn lease(
         state.ledger.lease(index)?;
         let written = slots.iter().map(|it| Written::now(&state, it)).collect();
         let flight = state.flights.entry(index).or_default().clone();
-        (chunk, slots, written, flight)
+        let begun = state.begun.remove(&index);
+        let begun = begun.filter(|begun| begun.is_there(&state, &slots));
+        (chunk, slots, written, flight, begun)
     };
+    if let Some(begun) = begun {
+        flight.advance(begun.position);
+        return Ok(Ok(Lease {
+            inner: inner.clone(),
+            chunk,
+            flight,
+            slots,
+            target: begun.target,
+            position: begun.position,
+            sums: Vec::new(),
+            summing: begun.summing,
+            committed: false,
+            resumable: false,
+            begun_at: begun.position,
+        }));
+    }
     let target = match Target::open(&slots, written) {
         Ok(target) => target,
         Err(error) => {
@@ -73,6 +96,8 @@ pub(crate) fn lease(
         sums: Vec::new(),
         summing,
         committed: false,
+        resumable: false,
+        begun_at: 0,
     }))
 }
 
@@ -87,6 +112,17 @@ impl Lease {
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position
+    }
+
+    /// Bytes of the chunk that an earlier lease has written.
+    #[must_use]
+    pub fn begun_at(&self) -> u64 {
+        self.begun_at
+    }
+
+    /// Whether what is written so far, of a chunk of one object, is kept for the next lease.
+    pub fn set_resumable(&mut self, is_resumable: bool) {
+        self.resumable = is_resumable;
     }
 
     /// Writes the next bytes of the chunk (a pack's objects follow each other), takes them into the
@@ -149,6 +185,7 @@ impl Lease {
         self.flight = state.flights.entry(self.chunk.index).or_default().clone();
         drop(state);
         self.position = 0;
+        self.begun_at = 0;
         self.sums.clear();
         let first = self.slots.first();
         self.summing = Summing::new(first.and_then(|slot| slot.second_algorithm()));
@@ -162,6 +199,8 @@ impl Lease {
     /// `ChecksumMismatch`; `Cancelled` when nobody wants the chunk any more; `Internal` for a chunk
     /// that is not written to its end, or of an object that was begun anew since the lease; what the disk said of the journal. The chunk is missing then.
     pub fn commit(mut self, expected: Option<u64>) -> Result<Committed> {
+        // What turns out wrong is begun anew.
+        self.resumable = false;
         self.pass_finished_spans()?;
         if self.position != self.chunk.size {
             return Err(Error::new(
@@ -231,6 +270,19 @@ impl Lease {
         Ok(())
     }
 
+    /// What the next lease is to go on from.
+    fn take_begun(&mut self) -> Option<Begun> {
+        let Target::Shared(part) = &self.target else {
+            return None;
+        };
+        let is_within = (1..self.chunk.size).contains(&self.position);
+        (self.resumable && is_within).then(|| Begun {
+            target: Target::Shared(part.clone()),
+            position: self.position,
+            summing: std::mem::replace(&mut self.summing, Summing::new(None)),
+        })
+    }
+
     fn mismatch(&self, is: u64, should: u64) -> Error {
         self.inner.options.stats.verification_failures.add(1);
         let error = Error::new(
@@ -252,9 +304,15 @@ impl Drop for Lease {
         if self.committed {
             return;
         }
+        let begun = self.take_begun();
         let mut state = self.inner.state();
         state.ledger.give_back(self.chunk.index);
         state.abort(self.chunk.index);
+        if let Some(begun) = begun
+            && !state.left
+        {
+            state.begun.insert(self.chunk.index, begun);
+        }
         drop(state);
         self.flight.end(Landing::Aborted);
     }

@@ -18,6 +18,7 @@
 //! [`Store::take_lost_chunks`].
 
 mod account;
+mod begun;
 mod behind;
 mod checks;
 mod disk;

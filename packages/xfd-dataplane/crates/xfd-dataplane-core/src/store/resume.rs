@@ -41,10 +41,9 @@ pub(crate) fn read(slot: &Slot, layout: &[(u64, u64)]) -> Result<Vec<Resumed>> {
     if let Some(sums) = recorded(slot, &part)? {
         chunks.entry(0).or_insert(sums);
     }
-    let second = slot.second_algorithm().is_some();
     let named = layout.iter().filter_map(|(offset, length)| {
         let sums = *chunks.get(offset)?;
-        (sums.length == *length && sums.second.is_some() >= second).then_some(Resumed {
+        (sums.length == *length).then_some(Resumed {
             offset: *offset,
             sums,
             verified: false,

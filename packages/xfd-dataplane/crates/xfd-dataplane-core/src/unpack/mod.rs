@@ -7,7 +7,7 @@
 //! ```text
 //!   source ── the archive's bytes, cancellable
 //!     └─ pump ── decompression on its own thread, a ring of buffers
-//!          ├─ tar ── members ── sparse
+//!          ├─ tar ── members ── sparse; finisher ── bytes and times of small files, a thread
 //!          └─ gz
 //!   zip ── entries over threads
 //!   maker ── creates entries below the staged root; tree ── modes and times of folders, summary
@@ -15,6 +15,7 @@
 //! ```
 
 mod behind;
+mod finisher;
 mod gz;
 mod maker;
 mod members;

@@ -46,6 +46,11 @@ impl Map {
             size,
         }
     }
+
+    /// Whether it is one of those.
+    pub(super) fn is_whole(&self) -> bool {
+        self.pieces == [(0, self.size)]
+    }
 }
 
 /// Offsets and lengths in turn, as pairs.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use super::finisher::{self, Begun, Finisher};
 use super::members::{Kind, Member, Members};
 use super::pump::Piped;
 use super::source::corrupt;
@@ -17,13 +18,23 @@ const PERMISSIONS: u32 = 0o777;
 /// Unpacks the whole stream and reads it to its end.
 pub(super) fn unpack(piped: &mut Piped, tree: &mut Tree<'_>) -> Result<()> {
     let mut members = Members::new(piped);
-    while let Some(member) = members.next().map_err(corrupt)? {
-        one(&member, &mut members, tree)?;
-    }
+    let maker = tree.maker.again();
+    let finished = finisher::with(&maker, |finisher| {
+        while let Some(member) = members.next().map_err(corrupt)? {
+            one(&member, &mut members, tree, finisher)?;
+        }
+        Ok(())
+    })?;
+    tree.finished(finished);
     Ok(())
 }
 
-fn one(member: &Member, members: &mut Members<'_>, tree: &mut Tree<'_>) -> Result<()> {
+fn one(
+    member: &Member,
+    members: &mut Members<'_>,
+    tree: &mut Tree<'_>,
+    finisher: &mut Finisher,
+) -> Result<()> {
     let mode = member.mode & PERMISSIONS & !tree.maker.umask();
     let mtime = Some(member.mtime);
     match &member.kind {
@@ -35,6 +46,15 @@ fn one(member: &Member, members: &mut Members<'_>, tree: &mut Tree<'_>) -> Resul
             let place = tree.place(&member.path, What::File)?;
             tree.filter.grow(map.size)?;
             let file = tree.maker.file(&place.path, mode)?;
+            if map.is_whole() && map.size <= finisher::MAX_BYTES {
+                return finisher.take(Begun {
+                    entry: tree.begin_file(&place.path),
+                    path: place.path,
+                    file,
+                    bytes: bytes_of(map, members)?,
+                    mtime,
+                });
+            }
             write(&file, &place.path, map, members, tree)?;
             tree.end_file(&place.path, &file, mtime)
         }
@@ -56,6 +76,20 @@ fn one(member: &Member, members: &mut Members<'_>, tree: &mut Tree<'_>) -> Resul
             ),
         )),
     }
+}
+
+/// All bytes of a small file without holes.
+fn bytes_of(map: &Map, members: &mut Members<'_>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(map.size).unwrap_or_default());
+    while (bytes.len() as u64) < map.size {
+        let more = members
+            .data(map.size - bytes.len() as u64)
+            .map_err(corrupt)?;
+        bytes.extend_from_slice(more);
+        let taken = more.len();
+        members.took(taken);
+    }
+    Ok(bytes)
 }
 
 /// Writes a file's pieces; what lies between them stays a hole.

@@ -90,6 +90,19 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
+    /// The place of the entry of a file that is finished elsewhere.
+    pub(super) fn begin_file(&mut self, path: &[u8]) -> usize {
+        self.entries.push(entry(path, 'f'));
+        self.entries.len() - 1
+    }
+
+    /// What became of the files that were begun.
+    pub(super) fn finished(&mut self, files: Vec<(usize, Entry)>) {
+        for (place, entry) in files {
+            self.entries[place] = entry;
+        }
+    }
+
     /// Keeps an entry that was made elsewhere.
     pub(super) fn keep(&mut self, entry: Entry) {
         self.entries.push(entry);

@@ -16,6 +16,7 @@ mod lanes;
 mod lifecycle;
 mod limits;
 mod lost;
+mod moved;
 mod origin;
 mod proxies;
 mod relay;

@@ -7,6 +7,7 @@ mod support;
 mod aws;
 mod conformance;
 mod credentials;
+mod direct;
 mod environment;
 mod faulty;
 mod http;

@@ -238,6 +238,64 @@ fn leaving_keeps_what_is_verified_and_nothing_else() {
     assert_eq!(store.lease(2).err(), Some(Refusal::Unwanted));
 }
 
+/// A chunk of ten bytes of which five were written and given up; where its next lease begins.
+fn next_begins(given_up: impl FnOnce(&Store, &mut xfd_dataplane_core::store::Lease)) -> u64 {
+    let place = Place::new();
+    let store = store();
+    let objects = || cut(vec![object(0, place.path("a"), 10)], 10);
+    store.extend(objects()).unwrap();
+    let mut lease = store.lease(0).unwrap().unwrap();
+    lease.write(b"01234").unwrap();
+    given_up(&store, &mut lease);
+    drop(lease);
+    store.extend(objects()).unwrap();
+    let mut lease = store.lease(0).unwrap().unwrap();
+    let begun_at = lease.begun_at();
+    assert_eq!(lease.position(), begun_at);
+    lease.write(&b"0123456789"[begun_at as usize..]).unwrap();
+    let committed = lease.commit(None).unwrap();
+    assert_eq!(committed.crc, crc64(b"0123456789"));
+    store.land(0).unwrap();
+    assert_eq!(std::fs::read(place.path("a")).unwrap(), b"0123456789");
+    begun_at
+}
+
+#[test]
+fn a_lease_goes_on_where_the_last_one_was_given_up() {
+    assert_eq!(next_begins(|_, lease| lease.set_resumable(true)), 5);
+    assert_eq!(next_begins(|_, _| {}), 0);
+    let withdrawn = next_begins(|_, lease| {
+        lease.set_resumable(true);
+        lease.set_resumable(false);
+    });
+    assert_eq!(withdrawn, 0);
+    let of_an_object_that_failed = next_begins(|store, lease| {
+        lease.set_resumable(true);
+        store.fail(0);
+    });
+    assert_eq!(of_an_object_that_failed, 0);
+}
+
+#[test]
+fn a_chunk_that_turned_out_wrong_begins_anew() {
+    let place = Place::new();
+    let store = store();
+    store
+        .extend(cut(vec![object(0, place.path("a"), 10)], 10))
+        .unwrap();
+    store.pin(0, crc64(b"0123456789"));
+    let mut lease = store.lease(0).unwrap().unwrap();
+    lease.set_resumable(true);
+    lease.write(b"0123x").unwrap();
+    drop(lease);
+    let mut lease = store.lease(0).unwrap().unwrap();
+    lease.set_resumable(true);
+    lease.write(b"56789").unwrap();
+    let error = lease.commit(None).unwrap_err();
+    assert_eq!(error.kind, Kind::ChecksumMismatch);
+    assert_eq!(store.lease(0).unwrap().unwrap().begun_at(), 0);
+}
+
 #[test]
 fn the_mode_of_a_landed_file_follows_the_umask() {
     let place = Place::new();

@@ -7,6 +7,7 @@ mod cache;
 mod damage;
 mod landing;
 mod ledger;
+mod manifests;
 mod packs;
 mod paths;
 mod readers;

@@ -3,17 +3,18 @@
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::{ChecksumType, ServerSideEncryption};
+use aws_smithy_runtime_api::http::Headers;
 
 use crate::model::{Checksum, ChecksumAlgorithm};
 
 /// What an answer says of the whole object's checksum.
 pub(super) struct Told<'a> {
-    kind: Option<&'a ChecksumType>,
+    is_composite: bool,
     /// Algorithm, value in base 64, and its length in bytes; the better ones first.
     values: [(ChecksumAlgorithm, Option<&'a str>, usize); 4],
     etag: Option<&'a str>,
-    encryption: Option<&'a ServerSideEncryption>,
-    customer_algorithm: Option<&'a str>,
+    /// Whether the object is encrypted with a key that is not the store's own.
+    has_own_key: bool,
 }
 
 macro_rules! told_by {
@@ -21,7 +22,7 @@ macro_rules! told_by {
         impl<'a> From<&'a $answer> for Told<'a> {
             fn from(answer: &'a $answer) -> Self {
                 Self {
-                    kind: answer.checksum_type(),
+                    is_composite: answer.checksum_type() == Some(&ChecksumType::Composite),
                     values: [
                         (
                             ChecksumAlgorithm::Crc64Nvme,
@@ -33,8 +34,10 @@ macro_rules! told_by {
                         (ChecksumAlgorithm::Sha256, answer.checksum_sha256(), 32),
                     ],
                     etag: answer.e_tag(),
-                    encryption: answer.server_side_encryption(),
-                    customer_algorithm: answer.sse_customer_algorithm(),
+                    has_own_key: answer.sse_customer_algorithm().is_some()
+                        || answer
+                            .server_side_encryption()
+                            .is_some_and(|it| *it != ServerSideEncryption::Aes256),
                 }
             }
         }
@@ -44,6 +47,34 @@ macro_rules! told_by {
 told_by!(HeadObjectOutput);
 told_by!(GetObjectOutput);
 
+/// The headers themselves, as the S3 API reference names them under GetObject.
+impl<'a> From<&'a Headers> for Told<'a> {
+    fn from(headers: &'a Headers) -> Self {
+        let value = |name| headers.get(name);
+        Self {
+            is_composite: value("x-amz-checksum-type") == Some(ChecksumType::Composite.as_str()),
+            values: [
+                (
+                    ChecksumAlgorithm::Crc64Nvme,
+                    value("x-amz-checksum-crc64nvme"),
+                    8,
+                ),
+                (ChecksumAlgorithm::Crc32c, value("x-amz-checksum-crc32c"), 4),
+                (ChecksumAlgorithm::Crc32, value("x-amz-checksum-crc32"), 4),
+                (
+                    ChecksumAlgorithm::Sha256,
+                    value("x-amz-checksum-sha256"),
+                    32,
+                ),
+            ],
+            etag: value("etag"),
+            has_own_key: value("x-amz-server-side-encryption-customer-algorithm").is_some()
+                || value("x-amz-server-side-encryption")
+                    .is_some_and(|it| it != ServerSideEncryption::Aes256.as_str()),
+        }
+    }
+}
+
 /// The best checksum of the whole object, if there is one.
 ///
 /// The checksum of a multi-part upload may be one of its parts' checksums (COMPOSITE, written with
@@ -52,12 +83,11 @@ told_by!(GetObjectOutput);
 /// store's own keys (S3 user guide, "Checking object integrity").
 pub(super) fn find_checksum<'a>(answer: impl Into<Told<'a>>) -> Option<Checksum> {
     let told = answer.into();
-    let is_composite = told.kind == Some(&ChecksumType::Composite);
     let given = told
         .values
         .into_iter()
         .find_map(|(algorithm, value, length)| {
-            let value = value.filter(|_| !is_composite)?;
+            let value = value.filter(|_| !told.is_composite)?;
             let bytes = aws_smithy_types::base64::decode(value).ok()?;
             (bytes.len() == length).then(|| Checksum {
                 algorithm,
@@ -68,8 +98,7 @@ pub(super) fn find_checksum<'a>(answer: impl Into<Told<'a>>) -> Option<Checksum>
 }
 
 fn find_md5(told: &Told<'_>) -> Option<Checksum> {
-    let is_store_encrypted = matches!(told.encryption, None | Some(ServerSideEncryption::Aes256));
-    if !is_store_encrypted || told.customer_algorithm.is_some() {
+    if told.has_own_key {
         return None;
     }
     let value = told.etag?.trim_matches('"');

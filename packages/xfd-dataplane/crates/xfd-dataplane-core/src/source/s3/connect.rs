@@ -22,6 +22,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
 use super::super::client::{ConnectOptions, make_connector, make_http_client};
 use super::errors::error_of_connector;
+use super::keys::Keys;
 use crate::error::{Error, Kind, Result};
 use crate::model::{AddressingStyle, S3Config};
 
@@ -30,7 +31,7 @@ const GLOBAL_ENDPOINT: &str = "https://s3.us-east-1.amazonaws.com";
 /// What a store that is not AWS takes requests to be signed for, by custom.
 pub(super) const REGION_BY_CUSTOM: &str = "us-east-1";
 /// A credential process or single sign-on may take a while.
-const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What all buckets of a store have in common.
 #[derive(Debug)]
@@ -39,7 +40,10 @@ pub(super) struct Connection {
     pub settings: Builder,
     /// Given, or set in the environment or the profile; or the custom one for an endpoint.
     pub region: Option<String>,
-    connector: SharedHttpConnector,
+    pub connector: SharedHttpConnector,
+    /// For requests that are signed without the SDK; None for an anonymous store.
+    pub keys: Option<Keys>,
+    pub is_anonymous: bool,
 }
 
 /// Reads the environment and the profile files; sends nothing yet.
@@ -74,6 +78,11 @@ pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Conn
         settings,
         region,
         connector,
+        keys: sdk
+            .credentials_provider()
+            .filter(|_| !config.anonymous)
+            .map(Keys::new),
+        is_anonymous: config.anonymous,
     }
 }
 

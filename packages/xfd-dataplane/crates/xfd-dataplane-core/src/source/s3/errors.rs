@@ -6,6 +6,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_xml::decode::{Document, try_data};
 
 use super::super::answer::Refusal;
 use super::super::text_of;
@@ -72,6 +73,40 @@ pub(in super::super) fn error_of_connector(error: &ConnectorError) -> Error {
     } else {
         unreached(Kind::OriginUnreachable, error)
     }
+}
+
+/// The error of an answer that the SDK did not read; its body says why, or nothing.
+pub(super) fn error_of_refusal(
+    status: u16,
+    retry_after: Option<&str>,
+    pinned: bool,
+    body: &[u8],
+) -> Error {
+    let (code, message) = told(body).unwrap_or_default();
+    let refusal = Refusal {
+        status,
+        code: code.as_deref(),
+        message: message.as_deref(),
+        retry_after,
+        pinned,
+    };
+    refusal.to_error()
+}
+
+/// Code and message of an error document (S3 API reference, "Error responses").
+fn told(body: &[u8]) -> Option<(Option<String>, Option<String>)> {
+    let mut document = Document::try_from(body).ok()?;
+    let mut root = document.root_element().ok()?;
+    let (mut code, mut message) = (None, None);
+    while let Some(mut tag) = root.next_tag() {
+        let place = match tag.start_el().local() {
+            "Code" => &mut code,
+            "Message" => &mut message,
+            _ => continue,
+        };
+        *place = Some(try_data(&mut tag).ok()?.into_owned());
+    }
+    Some((code, message))
 }
 
 fn refusal_of(response: &HttpResponse, pinned: bool) -> Refusal<'_> {

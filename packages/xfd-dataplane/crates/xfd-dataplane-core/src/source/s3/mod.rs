@@ -2,27 +2,29 @@
 
 mod checksum;
 mod connect;
+mod direct;
 pub(super) mod errors;
+mod getting;
+mod keys;
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Region;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{ChecksumMode, EncodingType, Object};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::DateTime;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use self::checksum::find_checksum;
 use self::connect::{Connection, connect};
+use self::direct::Pattern;
 use self::errors::error_of;
-use super::answer::{find_window, range_header};
-use super::body::Incoming;
 use super::client::ConnectOptions;
-use super::{Body, Get, Origin, check_pin};
+use super::{Body, Get, Origin};
 use crate::error::{Error, Kind, Result};
 use crate::model::{FoundObject, S3Config};
 
@@ -34,6 +36,8 @@ pub struct S3Origin {
     connection: Connection,
     /// By bucket, because each may lie in a region of its own.
     clients: RwLock<HashMap<String, Client>>,
+    /// By bucket; None for one whose GETs all go through the SDK.
+    patterns: RwLock<HashMap<String, Option<Arc<Pattern>>>>,
 }
 
 impl S3Origin {
@@ -44,6 +48,7 @@ impl S3Origin {
             options: *options,
             connection: connect(config, options).await,
             clients: RwLock::default(),
+            patterns: RwLock::default(),
         }
     }
 
@@ -178,44 +183,6 @@ impl S3Origin {
         }
         Ok(found)
     }
-
-    async fn get_object(&self, bucket: &str, get: &Get<'_>, object: String) -> Result<Body> {
-        let answer = self
-            .send(bucket, get.etag.is_some(), |client| {
-                let request = client
-                    .get_object()
-                    .bucket(bucket)
-                    .key(get.key)
-                    .set_range(range_header(get.range.as_ref()))
-                    .set_if_match(get.etag.map(str::to_owned));
-                async move {
-                    match get.range {
-                        Some(_) => request.send().await,
-                        None => {
-                            let request = request.customize();
-                            request.mutate_request(ask_for_checksum).send().await
-                        }
-                    }
-                }
-            })
-            .await?;
-        check_pin(get.etag, answer.e_tag())?;
-        let length = answer
-            .content_length()
-            .map(|_| size_of(answer.content_length()));
-        let window = find_window(
-            get.range.as_ref(),
-            answer.content_range(),
-            length.transpose()?,
-        )?;
-        let checksum = match get.range {
-            Some(_) => None,
-            None => find_checksum(&answer),
-        };
-        let body = answer.body.into_inner();
-        let body = Incoming::new(body, window, self.options.read_timeout, object);
-        Ok(Body::new(body).with_checksum(checksum))
-    }
 }
 
 impl Origin for S3Origin {
@@ -251,13 +218,6 @@ impl Origin for S3Origin {
         }
         .boxed()
     }
-}
-
-/// As a header of its own: asked for by the SDK's setting, the SDK would read the bytes for it once
-/// more. Stores tell it with a whole object, and with a range only in the bounds of its parts.
-fn ask_for_checksum(request: &mut HttpRequest) {
-    let headers = request.headers_mut();
-    headers.insert("x-amz-checksum-mode", "ENABLED");
 }
 
 fn uri(bucket: &str, key: &str) -> String {

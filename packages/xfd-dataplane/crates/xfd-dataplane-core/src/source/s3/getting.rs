@@ -1,0 +1,132 @@
+//! GETs: through the SDK, or in the pattern of one that went through it ([`super::direct`]).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+
+use super::super::answer::{find_window, range_header};
+use super::super::body::Incoming;
+use super::super::{Body, Get, check_pin};
+use super::checksum::find_checksum;
+use super::direct::{self, Pattern};
+use super::{S3Origin, size_of};
+use crate::error::{Error, Kind, Result};
+
+impl S3Origin {
+    pub(super) async fn get_object(
+        &self,
+        bucket: &str,
+        get: &Get<'_>,
+        object: String,
+    ) -> Result<Body> {
+        let known = self.pattern(bucket);
+        if let Some(Some(pattern)) = &known {
+            match direct::get(&self.connection, pattern, get).await? {
+                Some(response) => return self.body_of(response, get, object),
+                None => self.keep_pattern(bucket, None),
+            }
+        }
+        self.get_by_sdk(bucket, get, object, known.is_none()).await
+    }
+
+    /// None for a bucket that nothing was read from yet.
+    #[expect(
+        clippy::option_option,
+        reason = "not known, and known to have none, differ"
+    )]
+    fn pattern(&self, bucket: &str) -> Option<Option<Arc<Pattern>>> {
+        let patterns = self.patterns.read().unwrap_or_else(PoisonError::into_inner);
+        patterns.get(bucket).cloned()
+    }
+
+    fn keep_pattern(&self, bucket: &str, pattern: Option<Pattern>) {
+        let mut patterns = self
+            .patterns
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        patterns.insert(bucket.to_owned(), pattern.map(Arc::new));
+    }
+
+    fn body_of(&self, response: HttpResponse, get: &Get<'_>, object: String) -> Result<Body> {
+        let headers = response.headers();
+        check_pin(get.etag, headers.get("etag"))?;
+        let unreadable = |_| Error::new(Kind::OriginAnswer, "The origin's size is no number");
+        let length = headers.get("content-length").map(str::parse).transpose();
+        let length = length.map_err(unreadable)?;
+        let window = find_window(get.range.as_ref(), headers.get("content-range"), length)?;
+        let checksum = match get.range {
+            Some(_) => None,
+            None => find_checksum(headers),
+        };
+        let body = response.into_body();
+        let body = Incoming::new(body, window, self.options.read_timeout, object);
+        Ok(Body::new(body).with_checksum(checksum))
+    }
+
+    /// Learns the pattern on the way, if `learns`.
+    async fn get_by_sdk(
+        &self,
+        bucket: &str,
+        get: &Get<'_>,
+        object: String,
+        learns: bool,
+    ) -> Result<Body> {
+        let address = Arc::new(Mutex::new(String::new()));
+        let answer = self
+            .send(bucket, get.etag.is_some(), |client| {
+                let request = client
+                    .get_object()
+                    .bucket(bucket)
+                    .key(get.key)
+                    .set_range(range_header(get.range.as_ref()))
+                    .set_if_match(get.etag.map(str::to_owned));
+                let is_all = get.range.is_none();
+                let address = Arc::clone(&address);
+                let look = move |request: &mut HttpRequest| {
+                    if is_all {
+                        ask_for_checksum(request);
+                    }
+                    let mut address = address.lock().unwrap_or_else(PoisonError::into_inner);
+                    request.uri().clone_into(&mut address);
+                };
+                async move { request.customize().mutate_request(look).send().await }
+            })
+            .await?;
+        let can_sign = self.connection.is_anonymous || self.connection.keys.is_some();
+        if learns
+            && can_sign
+            && let Some(region) = self.region_of(bucket)
+        {
+            let address = address.lock().unwrap_or_else(PoisonError::into_inner);
+            self.keep_pattern(bucket, Pattern::of(&address, bucket, get.key, &region));
+        }
+        check_pin(get.etag, answer.e_tag())?;
+        let length = answer
+            .content_length()
+            .map(|_| size_of(answer.content_length()));
+        let window = find_window(
+            get.range.as_ref(),
+            answer.content_range(),
+            length.transpose()?,
+        )?;
+        let checksum = match get.range {
+            Some(_) => None,
+            None => find_checksum(&answer),
+        };
+        let body = answer.body.into_inner();
+        let body = Incoming::new(body, window, self.options.read_timeout, object);
+        Ok(Body::new(body).with_checksum(checksum))
+    }
+
+    fn region_of(&self, bucket: &str) -> Option<String> {
+        let client = self.kept_client(bucket)?;
+        client.config().region().map(ToString::to_string)
+    }
+}
+
+/// As a header of its own: asked for by the SDK's setting, the SDK would read the bytes for it once
+/// more. Stores tell it with a whole object, and with a range only in the bounds of its parts.
+fn ask_for_checksum(request: &mut HttpRequest) {
+    let headers = request.headers_mut();
+    headers.insert("x-amz-checksum-mode", "ENABLED");
+}
