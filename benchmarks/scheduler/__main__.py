@@ -205,8 +205,9 @@ def memories() -> None:
     hold(MEMORY_MIB, "MiB, 5,000 nodes x 20,000 chunks", most)
 
 
-def _size(nodes: int, step_s: float, seeds: int) -> None:
-    outcome = simulate("10 GB", Scenario(nodes, **TEN_GB, step_s=step_s), seeds)
+def _size(nodes: int, step_s: float, seeds: int, settings: SchedulerSettings = WIDE) -> None:
+    scenario = Scenario(nodes, **{**TEN_GB, "settings": settings}, step_s=step_s)
+    outcome = simulate("10 GB", scenario, seeds)
     hold(RATIO[nodes], f"T/bound, {nodes} nodes", outcome.ratio)
 
 
@@ -220,7 +221,8 @@ def size_512() -> None:
 
 
 def size_2000() -> None:
-    _size(2000, 0.01, 1)
+    """A node exchanges every two seconds, so the first plan has to last so long."""
+    _size(2000, 0.01, 1, replace(WIDE, assignments_per_plan=1_000_000))
 
 
 def size_140_gb() -> None:
@@ -229,15 +231,15 @@ def size_140_gb() -> None:
 
 
 def rates() -> None:
-    for nodes, size, pattern in (
-        (8, 10e9, (10, 2.5)),
-        (8, 10e9, (10, 10, 10, 2.5)),
-        (8, 10e9, (10, 2.5, 2.5, 2.5)),
-        (40, 4e9, (10, 2.5)),
+    for nodes, size, step_s, pattern in (
+        (8, 10e9, 0.002, (10, 2.5)),
+        (8, 10e9, 0.002, (10, 10, 10, 2.5)),
+        (8, 10e9, 0.002, (10, 2.5, 2.5, 2.5)),
+        (40, 4e9, 0.004, (10, 2.5)),
     ):
         links = tuple(rate * GBIT for rate in pattern)
         outcome = simulate(
-            f"rates {pattern}, unknown", Scenario(nodes, size, 8e6, links, links, step_s=0.008)
+            f"rates {pattern}, unknown", Scenario(nodes, size, 8e6, links, links, step_s=step_s)
         )
         hold(MIXED_RATES, "T/bound of each node, the worst", outcome.slowest_ratio)
 

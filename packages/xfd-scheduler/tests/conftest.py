@@ -25,3 +25,15 @@ def told() -> Iterator[Callable[[Story], Story]]:
     yield remember
     for story in stories:
         story.scheduler.check_invariants()
+
+
+@pytest.fixture
+def served(told: Callable[[Story], Story]) -> Story:
+    """Node `a` holds chunk 0, `b` and `c` are ordered to fetch it."""
+    story = told(Story())
+    story.grow([1])
+    story.joins("a", held=(0,))
+    story.joins("b")
+    story.joins("c")
+    story.plan()
+    return story

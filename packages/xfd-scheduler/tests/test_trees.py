@@ -1,0 +1,147 @@
+"""Who reads, and who gets a chunk from whom."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from xfd_api.orders import Fetch
+from xfd_scheduler.scheduler import SchedulerSettings
+from xfd_scheduler.story import Story
+
+Told = Callable[[Story], Story]
+
+
+def test_one_plan_names_sources_that_are_themselves_only_ordered(told: Told) -> None:
+    story = told(Story.of_nodes(30, chunks=1))
+    story.plan()
+    assert all(0 in mine for mine in story.errands.values())
+    assert list(story.origin_reads.values()) == [1]
+
+
+def test_origin_reads_are_spread_over_the_nodes(told: Told) -> None:
+    story = told(Story.of_nodes(8, chunks=64))
+    story.runs_to_the_end()
+    reads = Counter(
+        {
+            node: sum(
+                order.count
+                for name, order in story.orders
+                if name == node and isinstance(order, Fetch) and order.source is None
+            )
+            for node in story.errands
+        }
+    )
+    assert min(reads.values()) >= 6
+    assert max(reads.values()) <= 10
+
+
+def test_all_nodes_send_about_as_much(told: Told) -> None:
+    story = told(Story.of_nodes(9, chunks=90))
+    story.runs_to_the_end()
+    sent: Counter[str] = Counter()
+    for _, order in story.orders:
+        if isinstance(order, Fetch) and order.source is not None:
+            sent[order.source] += order.count
+    assert sum(sent.values()) == 8 * 90
+    assert max(sent.values()) <= 1.15 * 80
+
+
+def sources_of_neighbours(story: Story) -> list[bool]:
+    """For each node and pair of neighbouring chunks, whether it gets both from one peer."""
+    source = {
+        (node, order.first_chunk + step): order.source
+        for node, order in story.orders
+        if isinstance(order, Fetch)
+        for step in range(order.count)
+    }
+    return [
+        given == source[node, chunk + 1]
+        for (node, chunk), given in source.items()
+        if given is not None and (node, chunk + 1) in source
+    ]
+
+
+def test_neighbouring_chunks_take_different_ways(told: Told) -> None:
+    wide = SchedulerSettings(download_slots=32)
+    alike = sources_of_neighbours(planned(told, nodes=40, settings=wide))
+    assert sum(alike) <= len(alike) / 10
+
+
+def test_where_nodes_ask_for_very_much_two_chunks_share_an_order(told: Told) -> None:
+    fast = SchedulerSettings(download_slots=32, assumed_bytes_per_s=1e15)
+    alike = sources_of_neighbours(planned(told, nodes=40, settings=fast))
+    assert sum(alike) >= len(alike) / 3
+
+
+def planned(told: Told, nodes: int, settings: SchedulerSettings) -> Story:
+    story = told(Story.of_nodes(nodes, chunks=200, settings=settings))
+    story.plan()
+    return story
+
+
+def test_a_node_is_not_always_below_the_same_source() -> None:
+    """It lets only so many orders wait for one source, and would go on with others out of turn."""
+    settings = SchedulerSettings(download_slots=32, assumed_bytes_per_s=1e13, queue_s=60.0)
+    story = Story.of_nodes(300, chunks=400, settings=settings)
+    story.plan()
+    pairs = Counter(
+        (node, errand.source)
+        for node, mine in story.errands.items()
+        for errand in mine.values()
+        if errand.source is not None
+    )
+    assert sum(pairs.values()) == 299 * 400
+    assert max(pairs.values()) <= 32
+
+
+def test_the_one_node_that_reports_is_not_given_all_origin_reads(told: Told) -> None:
+    story = told(Story.of_nodes(4, chunks=400))
+    for _ in range(12):
+        story.plan()
+        story.holds("n0")
+        story.now += 0.01
+    story.plan()
+    mine = [one for one in story.errands["n0"].values() if one.source is None]
+    window = story.scheduler._swarm.origin_window
+    assert len(mine) <= max(4, window // 2)
+
+
+@pytest.mark.parametrize("relay", [True, False])
+def test_no_more_orders_name_a_node_than_it_can_send_and_as_many_again(
+    told: Told, relay: bool
+) -> None:
+    settings = SchedulerSettings(download_slots=3, upload_slots=4, relay=relay)
+    story = told(Story(settings))
+    story.grow([40])
+    story.joins("seed", held=tuple(range(40)))
+    for index in range(30):
+        story.joins(f"n{index}")
+    story.plan()
+    errands = [errand for mine in story.errands.values() for errand in mine.values()]
+    assert sum(errand.source == "seed" for errand in errands) == 2 * 4
+    story.runs_to_the_end()
+    assert story.origin_reads == {}
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3, 4, 5, 8, 9, 31, 100, 500])
+def test_without_relays_one_chunk_is_everywhere_after_as_many_rounds_as_doubling_takes(
+    told: Told, nodes: int
+) -> None:
+    """In each round whoever has the chunk sends it to one node, in the order of the orders."""
+    settings = SchedulerSettings(relay=False, upload_slots=1)
+    story = told(Story.of_nodes(nodes, chunks=1, settings=settings))
+    story.plan()
+    waiting: dict[str | None, list[str]] = {}
+    for node, mine in story.errands.items():
+        waiting.setdefault(mine[0].source, []).append(node)
+    have: set[str | None] = {None}
+    rounds = 0
+    while any(waiting.values()):
+        rounds += 1
+        have |= {waiting[source].pop(0) for source in list(have) if waiting.get(source)}
+    assert len(have) == nodes + 1
+    assert rounds <= 1 + math.ceil(math.log2(nodes))
