@@ -89,7 +89,7 @@ def cost(nodes: int, chunks: int, most: int | None = None) -> tuple[float, float
             queues[name].extend(order for order in orders if isinstance(order, Fetch))
         moved = 0
         for name, queue in queues.items():
-            events = []
+            events: list[ChunkHeld] = []
             while queue and len(events) < REPORTED_AT_ONCE:
                 run = queue.popleft()
                 for step in range(run.count):
