@@ -104,7 +104,8 @@ def test_killed_at_random_moments_only_what_was_in_flight_is_fetched_twice(
     done = xfd_get.run(*command)
 
     assert (done.code, done.err) == (0, "")
-    assert killed >= KILLS * 3 // 4
+    # How many runs end before their kill is up to the machine.
+    assert killed >= KILLS // 2
     assert artifacts.tree_of(place) == wanted
     assert s3_server.sent_bytes(bucket) - before <= size + killed * PARALLEL * CHUNK
     assert json.loads(done.out)["origin_bytes"] < size // 2
