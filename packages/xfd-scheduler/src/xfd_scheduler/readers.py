@@ -59,18 +59,19 @@ class Readers:
         or else of all; not the one that read this chunk the last time.
         """
         offering = self.swarm.offering
-        able = [node for node in order if offering >> node & 1] or list(order[:1])
-        prompt = self._prompt(able)
         high = order[: min(CANDIDATES, -(-len(order) // fan_out(self.swarm)))]
-        top = [node for node in high if node in prompt]
+        top = self._quickest([node for node in high if offering >> node & 1])
         reader = self._least_read(top, chunk, count)
-        return self._least_read(prompt, chunk, count) if reader is None else reader
+        if reader is None:
+            able = [node for node in order if offering >> node & 1] or list(order[:1])
+            reader = self._least_read(self._quickest(able), chunk, count)
+        return reader
 
-    def _prompt(self, nodes: Sequence[int]) -> list[int]:
+    def _quickest(self, nodes: Sequence[int]) -> list[int]:
         """The quickest of them, where their links are known: what a node reads over a slow link
         keeps everybody waiting who wants it.
         """
-        if not self.swarm.speeds.fast_ones_suffice:
+        if not nodes or not self.swarm.speeds.fast_ones_suffice:
             return list(nodes)
         members = [self.swarm.members[node] for node in nodes]
         quickest = min(member.speed_class for member in members)
