@@ -25,13 +25,13 @@ def test_pairs_of_zones_are_sorted_and_summed() -> None:
 def test_each_kind_of_byte_has_its_price() -> None:
     assert Traffic.of(MOVED).estimated_cost is None
     prices = Prices(origin_per_gb=1.0, across_zones_per_gb=0.1, within_zone_per_gb=0.01)
-    assert Traffic.of(MOVED, prices).estimated_cost == pytest.approx(4.0 + 0.2 + 0.04)
+    assert Traffic.of(MOVED).at(prices).estimated_cost == pytest.approx(4.0 + 0.2 + 0.04)
 
 
 def test_a_lease_that_came_later_counts_from_then() -> None:
     prices = Prices(origin_per_gb=1.0)
-    before = Traffic.of({(None, "a"): 3 * GB}, prices)
-    since = Traffic.of(MOVED, prices).since(before)
+    before = Traffic.of({(None, "a"): 3 * GB}).at(prices)
+    since = Traffic.of(MOVED).at(prices).since(before)
     assert since.origin_bytes_by_zone == {"b": GB}
     assert since.estimated_cost == pytest.approx(1.0)
 
@@ -43,7 +43,7 @@ def test_a_swarm_without_zones_is_one_zone() -> None:
 
 
 def test_it_travels() -> None:
-    traffic = Traffic.of(MOVED, Prices(1.0))
+    traffic = Traffic.of(MOVED).at(Prices(1.0))
     assert pickle.loads(pickle.dumps(traffic)) == traffic
 
 

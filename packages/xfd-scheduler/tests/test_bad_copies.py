@@ -101,13 +101,10 @@ def test_a_lost_copy_is_fetched_again_from_who_has_one(told: Told) -> None:
     assert story.origin_reads == {0: 1}
 
 
-def test_the_only_copy_that_is_lost_is_read_by_its_holder_again_and_nobody_else(told: Told) -> None:
-    story = told(Story())
-    story.grow([1])
-    story.joins("a", held=(0,))
-    story.joins("b")
-    story.joins("c")
-    story.plan()
+def test_the_only_copy_that_is_lost_is_read_by_its_holder_again_and_nobody_else(
+    served: Story,
+) -> None:
+    story = served
     story.loses("a", 0)
     story.plan()
     assert story.reader(0) == "a"

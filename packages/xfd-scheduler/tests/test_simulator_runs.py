@@ -15,7 +15,7 @@ from xfd_scheduler.simulator import cli
 from xfd_scheduler.simulator.engine import Engine, catalog_of
 from xfd_scheduler.simulator.idle import TITLES
 from xfd_scheduler.simulator.scenario import Scenario
-from xfd_scheduler.simulator.trace import Recorder, replay, settings_of
+from xfd_scheduler.simulator.trace import Recorder, replay, settings_and_seed
 
 Captured = pytest.CaptureFixture[str]
 
@@ -35,13 +35,12 @@ def test_a_recorded_run_simulated_again_takes_as_long(tmp_path: Path, capsys: Ca
 
 
 def test_a_trace_keeps_its_settings_and_tells_the_traffic(tmp_path: Path) -> None:
-    settings = SchedulerSettings(prices=Prices(origin_per_gb=2.0))
+    settings = SchedulerSettings(origin_policy="once-per-zone", download_slots=3)
     trace = tmp_path / "trace.jsonl"
     recorder = Recorder(Scheduler(settings), trace, settings, seed=3)
-    assert recorder.traffic().estimated_cost == 0.0
+    assert recorder.traffic().at(Prices(origin_per_gb=2.0)).estimated_cost == 0.0
     recorder.close()
-    fields, _ = json.loads(trace.read_text().splitlines()[0])
-    assert settings_of(fields) == settings
+    assert settings_and_seed(trace) == (settings, 3)
     assert "0 plans: the same orders" in replay(trace)
 
 

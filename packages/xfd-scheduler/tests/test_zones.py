@@ -123,9 +123,9 @@ def test_a_late_zone_reads_for_itself_where_each_zone_does(told: Told) -> None:
 
 def test_traffic_is_told_by_zone_and_priced(told: Told) -> None:
     prices = Prices(origin_per_gb=1.0, across_zones_per_gb=0.1, within_zone_per_gb=0.01)
-    story = told(in_zones(SchedulerSettings(prices=prices)))
+    story = told(in_zones(SchedulerSettings()))
     story.runs_to_the_end()
-    traffic = story.scheduler.traffic()
+    traffic = story.scheduler.traffic().at(prices)
     size = 8 * MIB * CHUNKS
     assert set(traffic.origin_bytes_by_zone) == {"0", "1", "2"}
     assert traffic.origin_bytes == size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from xfd_api.errors import InvalidRequestError
 
@@ -56,12 +56,14 @@ class Traffic:
     prices: Prices | None = None
 
     @classmethod
-    def of(
-        cls, moved: Mapping[tuple[str | None, str], int], prices: Prices | None = None
-    ) -> Traffic:
+    def of(cls, moved: Mapping[tuple[str | None, str], int]) -> Traffic:
         """From bytes by (source, target)."""
         pairs = sorted(moved, key=lambda pair: (pair[0] is not None, pair[0] or "", pair[1]))
-        return cls(tuple(ZoneBytes(*pair, moved[pair]) for pair in pairs if moved[pair]), prices)
+        return cls(tuple(ZoneBytes(*pair, moved[pair]) for pair in pairs if moved[pair]))
+
+    def at(self, prices: Prices | None) -> Traffic:
+        """The same at these prices."""
+        return replace(self, prices=prices)
 
     def since(self, before: Traffic) -> Traffic:
         """What was moved after `before`, an earlier state of the same swarm."""
@@ -70,9 +72,8 @@ class Traffic:
             {
                 (each.source, each.target): each.bytes - then.get((each.source, each.target), 0)
                 for each in self.moved
-            },
-            self.prices,
-        )
+            }
+        ).at(self.prices)
 
     @property
     def origin_bytes_by_zone(self) -> dict[str, int]:

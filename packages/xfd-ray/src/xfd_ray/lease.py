@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 from xfd_api.errors import NodeLostError, VersionMismatchError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex
@@ -97,7 +96,7 @@ class Lease:
             self.tally,
             now,
             retries=max(0, retries - self._retries_before),
-            traffic=replace(traffic().since(self._traffic_before), prices=self.request.prices),
+            traffic=traffic().since(self._traffic_before).at(self.request.prices),
             rates=self.request.rates,
         )
         self.over.set()

@@ -146,9 +146,8 @@ class Scheduler:
         return {member.id: member.open for member in self._swarm.members.values()}
 
     def traffic(self) -> Traffic:
-        """Bytes moved so far, within and across zones, and what they cost where prices are set."""
-        swarm = self._swarm
-        return Traffic.of(swarm.traffic.moved, swarm.settings.prices)
+        """Bytes moved so far, within and across zones; `Traffic.at` prices them."""
+        return Traffic.of(self._swarm.traffic.moved)
 
     def check_invariants(self) -> None:
         """Derives every index anew and compares.

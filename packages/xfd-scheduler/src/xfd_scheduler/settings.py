@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from xfd_api.traffic import Prices
-
 OriginPolicy = Literal["once-per-cluster", "once-per-zone"]
 
 
@@ -43,7 +41,6 @@ class SchedulerSettings:
         strikes: failures in a row, at different nodes, before a peer is rested for all.
         assignments_per_plan: upper limit on what one `plan` hands out (about; a wave is whole), so
             that the first nodes start while the rest is planned.
-        prices: of what is moved, for `Scheduler.traffic`; no choice looks at them.
     """
 
     download_slots: int = 16
@@ -62,7 +59,6 @@ class SchedulerSettings:
     rest_ceiling_s: float = 20.0
     strikes: int = 3
     assignments_per_plan: int = 200_000
-    prices: Prices | None = None
 
     def __post_init__(self) -> None:
         for name in (

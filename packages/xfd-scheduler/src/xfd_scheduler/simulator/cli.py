@@ -46,8 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
         mine.sort(key=lambda outcome: outcome.ratio)
         outcomes.append(mine[len(mine) // 2])
         print(line("xfd", mine[len(mine) // 2]), flush=True)
-        if scenario.zones > 1 or scenario.settings.prices is not None:
-            print(zone_lines(mine[len(mine) // 2].traffic), flush=True)
+        if scenario.zones > 1 or parsed.prices:
+            prices = Prices(*parsed.prices) if parsed.prices else None
+            print(zone_lines(mine[len(mine) // 2].traffic.at(prices)), flush=True)
         if len(mine) > 1:
             worst = max(mine, key=lambda outcome: outcome.slowest_ratio)
             print(line(f"  worst of {len(mine)}", worst), flush=True)
@@ -151,7 +152,6 @@ def scenario_of(parsed: argparse.Namespace, nodes: int) -> Scenario:
             relay=not parsed.no_relay,
             origin_policy=parsed.policy,
             origin_copies=parsed.copies,
-            prices=Prices(*parsed.prices) if parsed.prices else None,
         ),
     )
 

@@ -93,8 +93,8 @@ class Outcome:
 
     @property
     def traffic(self) -> Traffic:
-        """Bytes within and across zones, and what they cost where the settings have prices."""
-        return Traffic.of(self.zone_bytes, self.scenario.settings.prices)
+        """Bytes within and across zones."""
+        return Traffic.of(self.zone_bytes)
 
     @property
     def ratio(self) -> float:

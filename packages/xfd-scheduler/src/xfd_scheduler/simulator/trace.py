@@ -21,7 +21,7 @@ import xfd_api.reports
 import xfd_api.requests
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.orders import Order
-from xfd_api.traffic import Prices, Traffic
+from xfd_api.traffic import Traffic
 from xfd_scheduler import events
 from xfd_scheduler.events import Event
 from xfd_scheduler.scheduler import Scheduler
@@ -100,7 +100,7 @@ def settings_and_seed(path: Path) -> tuple[SchedulerSettings, int]:
     """What a trace's scheduler was made with."""
     with opened(path) as file:
         fields, seed = json.loads(next(file))
-    return settings_of(fields), seed
+    return SchedulerSettings(**fields), seed
 
 
 def replay(path: Path) -> str:
@@ -125,12 +125,6 @@ def replay(path: Path) -> str:
             differs = f"plan {plans} at {now:.3f} s differs, after {events_seen} events"
     scheduler.check_invariants()
     return differs or f"{events_seen} events, {plans} plans: the same orders"
-
-
-def settings_of(fields: dict[str, Any]) -> SchedulerSettings:
-    """Settings as a trace's first line has them."""
-    prices = fields.get("prices")
-    return SchedulerSettings(**{**fields, "prices": None if prices is None else Prices(**prices)})
 
 
 def plain(value: Any) -> Any:
