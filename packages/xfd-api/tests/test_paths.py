@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from xfd_api.errors import InvalidRequestError, UnsafePathError
 from xfd_api.paths import checked_destination, checked_segments, local_path, root
+from xfd_api.settings import NodeSettings
 
 
 def test_the_environment_names_the_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -17,6 +18,15 @@ def test_the_environment_names_the_root(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
     assert local_path("models/a.bin") == tmp_path / "models/a.bin"
     assert local_path("/abs/a.bin") == Path("/abs/a.bin")
+
+
+def test_settings_without_a_root_take_the_nodes_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XFD_ROOT", str(tmp_path))
+
+    assert NodeSettings(attempts=3).rooted() == NodeSettings(root=str(tmp_path), attempts=3)
+    assert NodeSettings(root="/data").rooted() == NodeSettings(root="/data")
 
 
 def test_else_it_lies_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

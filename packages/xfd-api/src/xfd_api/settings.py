@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xfd_api.chunks import MIB
 from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import SwarmId
+from xfd_api.paths import root
 
 
 class Durability(str, enum.Enum):
@@ -66,6 +67,10 @@ class NodeSettings:
     relay_wait_s: float = 30.0
     unpack_caps: UnpackCaps = UnpackCaps()
     verify_whole: bool = False
+
+    def rooted(self) -> NodeSettings:
+        """The same with this node's own root, where none is given."""
+        return replace(self, root=self.root or str(root()))
 
     def __post_init__(self) -> None:
         for name in ("node_parallelism", "max_uploads", "memory_budget_bytes", "attempts"):

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from xfd_api import paths
 from xfd_api.catalog import build_catalog
 from xfd_api.chunks import Catalog
 from xfd_api.ids import LOCAL_NODE, SwarmId
@@ -33,13 +32,13 @@ OnProgress = Callable[[Progress], None]
 def node_settings(**given: Any) -> NodeSettings:
     """Settings of this host's data plane: the attributes of `NodeSettings` that are not None."""
     known = {name: value for name, value in given.items() if value is not None}
-    return NodeSettings(root=str(paths.root()), **known)
+    return NodeSettings(**known).rooted()
 
 
 @contextlib.contextmanager
 def open_node(settings: NodeSettings | None = None) -> Iterator[Node]:
     """A node of this host alone, closed at the end."""
-    node = Node(LOCAL_NODE, settings or node_settings())
+    node = Node(LOCAL_NODE, (settings or NodeSettings()).rooted())
     try:
         yield node
     finally:

@@ -11,7 +11,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from xfd_api.chunks import Catalog, FoundObject
@@ -20,7 +20,6 @@ from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.orders import Discard, Fetch, Order
 from xfd_api.packed import pack_orders, unpack_orders
-from xfd_api.paths import root
 from xfd_api.ports import DataPlane, ObjectFinder
 from xfd_api.reports import ChunkHeld, Inventory, NodeEvent, NodeReport, ObjectLanded
 from xfd_api.settings import NodeSettings, SwarmTicket
@@ -113,8 +112,7 @@ class NodeWorker:
         self._node = node
         self._host = host
         self._ports = peer_ports
-        given = settings or NodeSettings()
-        self._settings = replace(given, root=given.root or str(root()))
+        self._settings = (settings or NodeSettings()).rooted()
         self._make_plane = data_plane
         self._plane: NodePlane | None = None
         self._hello: Hello | None = None
