@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::decides::retry::{Retry, RetryPolicy};
 use crate::error::Result;
 use crate::model::{CatalogObject, Checksum, ObjectIndex, Source, Span};
 use crate::node::shared::Shared;
@@ -141,23 +140,14 @@ impl Shared {
             return Ok(None);
         }
         let _one_of_few = self.heads.acquire().await;
-        let mut retry = Retry::new(RetryPolicy::new(self.settings.attempts));
-        loop {
-            let turn = connected.turn().await;
+        let (bucket, key) = (object.bucket.as_deref(), &object.found.key);
+        let found = connected.ask(self.settings.attempts, || {
             swarm.stats.origin_requests.add(1);
-            let (bucket, key) = (object.bucket.as_deref(), &object.found.key);
-            let error = match connected.origin.head(bucket, key).await {
-                // Of another version, it would say nothing about these bytes.
-                Ok(found) if found.etag != object.found.etag => return Ok(None),
-                Ok(found) => return Ok(found.checksum),
-                Err(error) => error,
-            };
-            turn.failed(&error);
-            drop(turn);
-            match retry.after(&error, 0, fastrand::f64()) {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return Err(error),
-            }
-        }
+            connected.origin.head(bucket, key)
+        });
+        let found = found.await?;
+        // Of another version, it would say nothing about these bytes.
+        let is_same = found.etag == object.found.etag;
+        Ok(found.checksum.filter(|_| is_same))
     }
 }

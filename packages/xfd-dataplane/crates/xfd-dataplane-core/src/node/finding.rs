@@ -2,7 +2,6 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::decides::retry::{Retry, RetryPolicy};
 use crate::error::Result;
 use crate::model::{FoundObject, Lookup, Stores};
 use crate::node::shared::Shared;
@@ -27,22 +26,14 @@ async fn find(node: &Shared, lookup: &Lookup, stores: &Stores) -> Result<Vec<Fou
     let profile = lookup.profile_name.as_deref();
     let connected = node.origins.of(stores, profile).await?;
     let bucket = lookup.bucket.as_deref();
-    let mut retry = Retry::new(RetryPolicy::new(node.settings.attempts));
-    loop {
-        let turn = connected.turn().await;
-        let found = match lookup.is_prefix {
+    let found = connected.ask(node.settings.attempts, || async {
+        match lookup.is_prefix {
             true => connected.origin.list(bucket, &lookup.key).await,
             false => {
                 let head = connected.origin.head(bucket, &lookup.key).await;
                 head.map(|found| vec![found])
             }
-        };
-        let Err(error) = found else { return found };
-        turn.failed(&error);
-        drop(turn);
-        match retry.after(&error, 0, fastrand::f64()) {
-            Some(wait) => tokio::time::sleep(wait).await,
-            None => return Err(error.with_object(&lookup.key)),
         }
-    }
+    });
+    found.await.map_err(|error| error.with_object(&lookup.key))
 }

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, OnceCell};
 
 use crate::decides::pace::Pace;
+use crate::decides::retry::{Retry, RetryPolicy};
 use crate::error::{Error, Kind, Result};
 use crate::model::{NodeSettings, StoreConfig, Stores};
 use crate::source::{ConnectOptions, Origin, connect};
@@ -119,6 +120,31 @@ impl Connected {
                 }
             }
             room.await;
+        }
+    }
+
+    /// Asks in turn with others, and again while the retry's patience lasts.
+    pub(crate) async fn ask<T, F>(
+        self: &Arc<Self>,
+        attempts: u32,
+        request: impl Fn() -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let mut retry = Retry::new(RetryPolicy::new(attempts));
+        loop {
+            let turn = self.turn().await;
+            let error = match request().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            turn.failed(&error);
+            drop(turn);
+            match retry.after(&error, 0, fastrand::f64()) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Err(error),
+            }
         }
     }
 

@@ -60,44 +60,35 @@ pub(crate) fn lease(
         let begun = begun.filter(|begun| begun.is_there(&state, &slots));
         (chunk, slots, written, flight, begun)
     };
-    if let Some(begun) = begun {
-        flight.advance(begun.position);
-        return Ok(Ok(Lease {
-            inner: inner.clone(),
-            chunk,
-            flight,
-            slots,
-            target: begun.target,
-            position: begun.position,
-            sums: Vec::new(),
-            summing: begun.summing,
-            committed: false,
-            resumable: false,
-            begun_at: begun.position,
-        }));
-    }
-    let target = match Target::open(&slots, written) {
-        Ok(target) => target,
-        Err(error) => {
-            let mut state = inner.state();
-            state.ledger.give_back(index);
-            state.abort(index);
-            return Ok(Err(error));
-        }
+    let begun = match begun {
+        Some(begun) => begun,
+        None => match Target::open(&slots, written) {
+            Ok(target) => Begun {
+                target,
+                position: 0,
+                summing: Summing::new(slots.first().and_then(|slot| slot.second_algorithm())),
+            },
+            Err(error) => {
+                let mut state = inner.state();
+                state.ledger.give_back(index);
+                state.abort(index);
+                return Ok(Err(error));
+            }
+        },
     };
-    let summing = Summing::new(slots.first().and_then(|slot| slot.second_algorithm()));
+    flight.advance(begun.position);
     Ok(Ok(Lease {
         inner: inner.clone(),
         chunk,
         flight,
         slots,
-        target,
-        position: 0,
+        target: begun.target,
+        position: begun.position,
         sums: Vec::new(),
-        summing,
+        summing: begun.summing,
         committed: false,
         resumable: false,
-        begun_at: 0,
+        begun_at: begun.position,
     }))
 }
 

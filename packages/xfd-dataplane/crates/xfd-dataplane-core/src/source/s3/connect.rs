@@ -43,7 +43,6 @@ pub(super) struct Connection {
     pub connector: SharedHttpConnector,
     /// For requests that are signed without the SDK; None for an anonymous store.
     pub keys: Option<Keys>,
-    pub is_anonymous: bool,
 }
 
 /// Reads the environment and the profile files; sends nothing yet.
@@ -78,11 +77,7 @@ pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Conn
         settings,
         region,
         connector,
-        keys: sdk
-            .credentials_provider()
-            .filter(|_| !config.anonymous)
-            .map(Keys::new),
-        is_anonymous: config.anonymous,
+        keys: sdk.credentials_provider().map(Keys::new),
     }
 }
 

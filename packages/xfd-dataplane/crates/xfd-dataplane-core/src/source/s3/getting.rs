@@ -2,15 +2,38 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::http::Headers;
+use aws_smithy_types::body::SdkBody;
 
 use super::super::answer::{find_window, range_header};
 use super::super::body::Incoming;
 use super::super::{Body, Get, check_pin};
-use super::checksum::find_checksum;
+use super::checksum::{Told, find_checksum};
 use super::direct::{self, Pattern};
 use super::{S3Origin, size_of};
 use crate::error::{Error, Kind, Result};
+
+/// What an answer says of the bytes that it brings.
+struct Answer<'a> {
+    etag: Option<&'a str>,
+    content_range: Option<&'a str>,
+    length: Option<u64>,
+    told: Told<'a>,
+}
+
+impl<'a> Answer<'a> {
+    fn of(headers: &'a Headers) -> Result<Self> {
+        let unreadable = |_| Error::new(Kind::OriginAnswer, "The origin's size is no number");
+        let length = headers.get("content-length").map(str::parse).transpose();
+        Ok(Self {
+            etag: headers.get("etag"),
+            content_range: headers.get("content-range"),
+            length: length.map_err(unreadable)?,
+            told: Told::from(headers),
+        })
+    }
+}
 
 impl S3Origin {
     pub(super) async fn get_object(
@@ -22,7 +45,11 @@ impl S3Origin {
         let known = self.pattern(bucket);
         if let Some(Some(pattern)) = &known {
             match direct::get(&self.connection, pattern, get).await? {
-                Some(response) => return self.body_of(response, get, object),
+                Some(mut response) => {
+                    let body = response.take_body();
+                    let answer = Answer::of(response.headers())?;
+                    return self.body_of(get, object, answer, body);
+                }
                 None => self.keep_pattern(bucket, None),
             }
         }
@@ -47,18 +74,20 @@ impl S3Origin {
         patterns.insert(bucket.to_owned(), pattern.map(Arc::new));
     }
 
-    fn body_of(&self, response: HttpResponse, get: &Get<'_>, object: String) -> Result<Body> {
-        let headers = response.headers();
-        check_pin(get.etag, headers.get("etag"))?;
-        let unreadable = |_| Error::new(Kind::OriginAnswer, "The origin's size is no number");
-        let length = headers.get("content-length").map(str::parse).transpose();
-        let length = length.map_err(unreadable)?;
-        let window = find_window(get.range.as_ref(), headers.get("content-range"), length)?;
+    /// The bytes that were asked for, out of an answer.
+    fn body_of(
+        &self,
+        get: &Get<'_>,
+        object: String,
+        answer: Answer<'_>,
+        body: SdkBody,
+    ) -> Result<Body> {
+        check_pin(get.etag, answer.etag)?;
+        let window = find_window(get.range.as_ref(), answer.content_range, answer.length)?;
         let checksum = match get.range {
             Some(_) => None,
-            None => find_checksum(headers),
+            None => find_checksum(answer.told),
         };
-        let body = response.into_body();
         let body = Incoming::new(body, window, self.options.read_timeout, object);
         Ok(Body::new(body).with_checksum(checksum))
     }
@@ -72,7 +101,7 @@ impl S3Origin {
         learns: bool,
     ) -> Result<Body> {
         let address = Arc::new(Mutex::new(String::new()));
-        let answer = self
+        let mut answer = self
             .send(bucket, get.etag.is_some(), |client| {
                 let request = client
                     .get_object()
@@ -92,30 +121,22 @@ impl S3Origin {
                 async move { request.customize().mutate_request(look).send().await }
             })
             .await?;
-        let can_sign = self.connection.is_anonymous || self.connection.keys.is_some();
-        if learns
-            && can_sign
-            && let Some(region) = self.region_of(bucket)
-        {
+        if learns && let Some(region) = self.region_of(bucket) {
             let address = address.lock().unwrap_or_else(PoisonError::into_inner);
             self.keep_pattern(bucket, Pattern::of(&address, bucket, get.key, &region));
         }
-        check_pin(get.etag, answer.e_tag())?;
-        let length = answer
-            .content_length()
-            .map(|_| size_of(answer.content_length()));
-        let window = find_window(
-            get.range.as_ref(),
-            answer.content_range(),
-            length.transpose()?,
-        )?;
-        let checksum = match get.range {
-            Some(_) => None,
-            None => find_checksum(&answer),
+        let body = std::mem::replace(&mut answer.body, SdkBody::empty().into());
+        let length = match answer.content_length() {
+            None => None,
+            told => Some(size_of(told)?),
         };
-        let body = answer.body.into_inner();
-        let body = Incoming::new(body, window, self.options.read_timeout, object);
-        Ok(Body::new(body).with_checksum(checksum))
+        let told = Answer {
+            etag: answer.e_tag(),
+            content_range: answer.content_range(),
+            length,
+            told: Told::from(&answer),
+        };
+        self.body_of(get, object, told, body.into_inner())
     }
 
     fn region_of(&self, bucket: &str) -> Option<String> {

@@ -9,10 +9,9 @@ use aws_smithy_runtime_api::client::identity::Identity;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::super::text_of;
 use super::connect::CREDENTIALS_TIMEOUT;
 use crate::error::{Error, Kind, Result};
-
-use super::super::text_of;
 
 /// Temporary keys are asked for anew so long before they expire.
 const BEFORE_EXPIRY: Duration = Duration::from_secs(60);
