@@ -13,8 +13,8 @@ use xfd_dataplane_core::model::{
 use xfd_dataplane_core::source::{Body, Fault as Script, FaultyOrigin, Get, MemoryOrigin, Origin};
 
 use crate::support::{
-    Host, MIB, SWARM, catalog, failed, fetch, held, landed, one_object, pack, random_bytes,
-    settings,
+    Host, MIB, Refused, SWARM, catalog, each, failed, fetch, held, landed, one_object, pack,
+    random_bytes, refused, settings, wanted,
 };
 
 /// An origin whose HEADs are counted, wait until the test lets them, and tell a given checksum.
@@ -102,19 +102,16 @@ fn a_small_object_is_held_to_what_its_answer_tells_and_needs_no_other_request() 
     host.extend(pack(host.root.path(), &found));
     host.submit(vec![fetch(0, 0..1, Source::Origin)]);
     host.until("the pack is refused", |events| failed(events) == [0]);
-    let NodeEvent::OrderFailed {
+    let Refused {
         error,
         fault,
         bad_bytes,
         is_final,
         ..
-    } = &host.events[0]
-    else {
-        panic!("{:?}", host.events);
-    };
+    } = refused(&host.events[0]);
     assert_eq!(error.kind, Kind::ChecksumMismatch);
     assert_eq!(error.object.as_deref(), Some("f3"));
-    assert!(*fault == Fault::Origin && *bad_bytes && !is_final);
+    assert!(fault == Fault::Origin && bad_bytes && !is_final);
     host.submit(vec![fetch(1, 0..1, Source::Origin)]);
     host.until_landed(5);
     for (n, body) in bodies.iter().enumerate() {
@@ -130,14 +127,8 @@ fn an_object_of_several_chunks_is_asked_for_once_beside_its_bytes() {
     let origin = Telling::new(memory, found.checksum.clone());
     origin.open.forget_permits(1000);
     let mut host = Host::new("a", origin.clone());
-    host.extend(catalog(host.root.path(), &[listed(&found)], MIB as u64));
-    for chunk in 0..4 {
-        host.submit(vec![fetch(
-            chunk,
-            chunk as u32..chunk as u32 + 1,
-            Source::Origin,
-        )]);
-    }
+    host.extend(wanted(&host, &listed(&found)));
+    host.submit(each(0..4));
     host.until("all chunks are here", |events| held(events).len() == 4);
     host.drain(std::time::Duration::from_millis(50));
     assert_eq!((origin.heads(), landed(&host.events)), (1, 0));
@@ -185,14 +176,8 @@ fn chunks_of_a_listed_object_that_are_wrong_are_suspects() {
     let (memory, found, bytes) = one_object(2 * MIB);
     let faulty = Arc::new(FaultyOrigin::new(memory).on_get(0, Script::Flip(5)));
     let mut host = Host::new("a", faulty);
-    host.extend(catalog(host.root.path(), &[listed(&found)], MIB as u64));
-    for chunk in 0..2 {
-        host.submit(vec![fetch(
-            chunk,
-            chunk as u32..chunk as u32 + 1,
-            Source::Origin,
-        )]);
-    }
+    host.extend(wanted(&host, &listed(&found)));
+    host.submit(each(0..2));
     host.until("the object fails", |events| suspects(events) == 1);
     assert!(!host.path("big").exists());
     host.events.clear();
@@ -230,14 +215,8 @@ fn a_checksum_of_another_kind_that_is_told_late_counts_for_the_chunks_before() {
         let origin = Telling::new(memory, Some(crc32c(&bytes)));
         origin.open.forget_permits(1000);
         let mut host = Host::new("a", origin.clone());
-        host.extend(catalog(host.root.path(), &[listed(&found)], MIB as u64));
-        for chunk in 0..2 {
-            host.submit(vec![fetch(
-                chunk,
-                chunk as u32..chunk as u32 + 1,
-                Source::Origin,
-            )]);
-        }
+        host.extend(wanted(&host, &listed(&found)));
+        host.submit(each(0..2));
         host.until("two chunks are here", |events| held(events).len() == 2);
         origin.open.add_permits(1);
         host.submit(vec![fetch(2, 2..3, Source::Origin)]);
@@ -255,7 +234,7 @@ fn who_has_all_from_peers_does_not_ask() {
     let mut a = Host::new("a", origin.clone());
     let mut b = Host::new("b", origin.clone());
     for host in [&a, &b] {
-        host.extend(catalog(host.root.path(), &[listed(&found)], MIB as u64));
+        host.extend(wanted(host, &listed(&found)));
     }
     b.meet(&a);
     for chunk in 0..2 {
@@ -275,15 +254,8 @@ fn what_an_earlier_run_left_is_compared_before_it_lands() {
     let silent = Telling::new(memory.clone(), None);
     silent.open.forget_permits(1000);
     let mut host = Host::new("a", silent);
-    let wanted = |host: &Host| catalog(host.root.path(), &[listed(&found)], MIB as u64);
-    host.extend(wanted(&host));
-    for chunk in 0..2 {
-        host.submit(vec![fetch(
-            chunk,
-            chunk as u32..chunk as u32 + 1,
-            Source::Origin,
-        )]);
-    }
+    host.extend(wanted(&host, &listed(&found)));
+    host.submit(each(0..2));
     host.until("both chunks are here", |events| held(events).len() == 2);
     host.node.leave(SWARM).unwrap();
     let mut wrong = found.checksum.clone().unwrap();
@@ -291,7 +263,7 @@ fn what_an_earlier_run_left_is_compared_before_it_lands() {
     for (told, is_right) in [(wrong, false), (found.checksum.clone().unwrap(), true)] {
         let origin = Telling::new(memory.clone(), Some(told));
         let mut again = Host::at("a", origin, settings(), host.root.clone());
-        again.extend(wanted(&again));
+        again.extend(wanted(&again, &listed(&found)));
         match is_right {
             false => again.until("the object fails", |events| suspects(events) == 1),
             true => again.until_landed(1),
@@ -310,7 +282,7 @@ fn a_store_that_does_not_answer_the_question_does_not_keep_the_object_back() {
     let mut one = settings();
     one.node_parallelism = 1;
     let mut host = Host::with("a", Arc::new(origin), one);
-    host.extend(catalog(host.root.path(), &[listed(&found)], MIB as u64));
+    host.extend(wanted(&host, &listed(&found)));
     host.submit(vec![fetch(0, 0..1, Source::Origin)]);
     host.until("the first is here", |events| held(events) == [0]);
     crate::support::eventually("it was asked", || {

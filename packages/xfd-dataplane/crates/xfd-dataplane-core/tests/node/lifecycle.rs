@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use xfd_dataplane_core::error::{Error, Kind};
-use xfd_dataplane_core::model::{NodeEvent, Order, Source};
+use xfd_dataplane_core::model::{Order, Source};
 use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, MemoryOrigin};
 
 use crate::gate::Gate;
 use crate::support::{
-    Host, MIB, SWARM, catalog, eventually, failed, fetch, held, one_object, pack, stores,
+    Host, MIB, SWARM, catalog, eventually, failed, fetch, held, one_object, pack, refused, stores,
 };
 
 fn cancel(first_order: u64, count: u32) -> Order {
@@ -83,10 +83,7 @@ fn released_objects_are_fetched_no_more() {
     eventually("they stop", || gate.under_way() == 0);
     host.submit(vec![fetch(2, 0..1, Source::Origin)]);
     host.until("a late order is refused", |events| failed(events) == [2]);
-    let NodeEvent::OrderFailed { is_final, .. } = &host.events[0] else {
-        panic!("{:?}", host.events);
-    };
-    assert!(is_final);
+    assert!(refused(&host.events[0]).is_final);
     assert_eq!(host.events.len(), 1);
 }
 

@@ -9,7 +9,9 @@
 
 mod archives;
 mod bad_archives;
+mod catalogs;
 mod checksums;
+mod events;
 mod finding;
 mod gate;
 mod lanes;
@@ -19,6 +21,7 @@ mod lost;
 mod moved;
 mod origin;
 mod proxies;
+mod refusals;
 mod relay;
 mod serving;
 mod support;

@@ -3,20 +3,18 @@
 use std::sync::Arc;
 
 use xfd_dataplane_core::crc::crc64;
-use xfd_dataplane_core::model::{Fault, FoundObject, NodeEvent, Order, Source};
+use xfd_dataplane_core::model::{Fault, NodeEvent, Order, Source};
 use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, MemoryOrigin};
 
 use crate::gate::Gate;
-use crate::support::{Host, MIB, SWARM, catalog, eventually, failed, fetch, one_object};
+use crate::support::{
+    Host, MIB, Refused, SWARM, eventually, failed, fetch, one_object, refused, wanted,
+};
 
 const CANCEL: Order = Order::Cancel {
     first_order: 0,
     count: 1,
 };
-
-fn wanted(host: &Host, found: &FoundObject) -> xfd_dataplane_core::model::Catalog {
-    catalog(host.root.path(), std::slice::from_ref(found), MIB as u64)
-}
 
 /// A host that has a part of a chunk from an origin that stops there, and one that has all of it.
 fn half_fetched(script: Option<Script>) -> (Host, Host, Vec<u8>) {
@@ -89,16 +87,13 @@ fn a_peer_is_not_to_blame_for_what_was_there_before_it() {
     let (mut host, good, bytes) = half_fetched(Some(Script::Flip(5)));
     host.submit(vec![CANCEL, fetch(1, 0..1, good.as_source())]);
     host.until("the chunk is refused", |events| failed(events) == [1]);
-    let NodeEvent::OrderFailed {
+    let Refused {
         fault,
         bad_bytes,
         is_final,
         ..
-    } = &host.events[0]
-    else {
-        panic!("{:?}", host.events);
-    };
-    assert_eq!((*fault, *bad_bytes, *is_final), (Fault::Peer, false, false));
+    } = refused(&host.events[0]);
+    assert_eq!((fault, bad_bytes, is_final), (Fault::Peer, false, false));
     // All of it comes anew.
     host.submit(vec![fetch(2, 0..1, good.as_source())]);
     host.until_landed(1);

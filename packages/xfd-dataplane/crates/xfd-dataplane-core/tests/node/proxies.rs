@@ -6,7 +6,7 @@ use std::sync::Arc;
 use xfd_dataplane_core::model::Source;
 use xfd_dataplane_core::source::MemoryOrigin;
 
-use crate::support::{Host, MIB, catalog, fetch, one_object};
+use crate::support::{Host, MIB, fetch, one_object, wanted};
 
 /// The part that runs in an environment of its own.
 #[test]
@@ -16,8 +16,7 @@ fn one_passes_an_object_on() {
     let mut a = Host::new("a", origin);
     let mut b = Host::new("b", Arc::new(MemoryOrigin::new()));
     for host in [&a, &b] {
-        let found = std::slice::from_ref(&found);
-        host.extend(catalog(host.root.path(), found, MIB as u64));
+        host.extend(wanted(host, &found));
     }
     b.meet(&a);
     a.submit(vec![fetch(0, 0..1, Source::Origin)]);

@@ -10,7 +10,8 @@ use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, MemoryOrigin, Or
 
 use crate::gate::Gate;
 use crate::support::{
-    Host, MIB, SWARM, catalog, eventually, failed, fetch, held, one_object, settings,
+    Host, MIB, Refused, SWARM, catalog, eventually, failed, fetch, held, one_object, refused,
+    settings, wanted,
 };
 
 /// Nodes a, b, c ... of which only the first one reaches the origin; each knows the one before it.
@@ -78,8 +79,7 @@ fn an_order_may_come_before_its_source_has_begun() {
     let mut b = Host::new("b", Arc::new(MemoryOrigin::new()));
     b.meet(&a);
     for host in [&a, &b] {
-        let found = std::slice::from_ref(&found);
-        host.extend(catalog(host.root.path(), found, MIB as u64));
+        host.extend(wanted(host, &found));
     }
     // The second of a's orders has no slot before the first one is over.
     a.submit(vec![fetch(0, 0..2, Source::Origin)]);
@@ -159,25 +159,21 @@ fn a_wait_for_a_chunk_that_never_comes_is_bounded() {
     let mut b = Host::new("b", gate);
     b.meet(&a);
     for host in [&a, &b] {
-        let found = std::slice::from_ref(&found);
-        host.extend(catalog(host.root.path(), found, MIB as u64));
+        host.extend(wanted(host, &found));
     }
     a.submit(vec![fetch(0, 0..1, Source::Origin)]);
     let begun = Instant::now();
     b.submit(vec![fetch(0, 0..1, a.as_source())]);
     b.until("the wait is over", |events| failed(events) == [0]);
     assert!(begun.elapsed() >= Duration::from_millis(200));
-    let NodeEvent::OrderFailed {
+    let Refused {
         error,
         fault,
         is_final,
         ..
-    } = &b.events[0]
-    else {
-        panic!("{:?}", b.events);
-    };
+    } = refused(&b.events[0]);
     assert_eq!(
-        (error.kind, *fault, *is_final),
+        (error.kind, fault, is_final),
         (Kind::Peer, Fault::Peer, false)
     );
 }
@@ -209,8 +205,7 @@ fn a_peer_that_lets_everything_wait_does_not_stop_the_origin() {
     let mut b = Host::new("b", origin);
     b.meet(&slow);
     for host in [&slow, &b] {
-        let found = std::slice::from_ref(&found);
-        host.extend(catalog(host.root.path(), found, MIB as u64));
+        host.extend(wanted(host, &found));
     }
     // More relays than b has slots, all before its orders for the origin.
     slow.submit(vec![fetch(0, 0..10, Source::Origin)]);

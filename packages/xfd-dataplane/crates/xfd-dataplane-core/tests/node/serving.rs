@@ -11,7 +11,9 @@ use xfd_dataplane_core::model::{NodeEvent, Order, Source};
 use xfd_dataplane_core::node::Node;
 use xfd_dataplane_core::source::MemoryOrigin;
 
-use crate::support::{Host, MIB, SWARM, TOKEN, catalog, failed, fetch, held, one_object, settings};
+use crate::support::{
+    Host, MIB, SWARM, TOKEN, catalog, failed, fetch, held, one_object, refused, settings, wanted,
+};
 
 /// A node that holds the first of two chunks, and that chunk's bytes.
 fn holder() -> (Host, Vec<u8>) {
@@ -156,8 +158,7 @@ fn a_body_that_is_cut_goes_on_at_its_byte() {
     let mut a = Host::new("a", origin);
     let mut b = Host::new("b", Arc::new(MemoryOrigin::new()));
     for host in [&a, &b] {
-        let found = std::slice::from_ref(&found);
-        host.extend(catalog(host.root.path(), found, MIB as u64));
+        host.extend(wanted(host, &found));
     }
     a.submit(vec![fetch(0, 0..1, Source::Origin)]);
     a.until_landed(1);
@@ -229,8 +230,7 @@ fn giver_and_taker() -> (Host, Host, Vec<u8>) {
     let mut a = Host::new("a", origin);
     let b = Host::new("b", Arc::new(MemoryOrigin::new()));
     for host in [&a, &b] {
-        let found = std::slice::from_ref(&found);
-        host.extend(catalog(host.root.path(), found, MIB as u64));
+        host.extend(wanted(host, &found));
     }
     a.submit(vec![fetch(0, 0..1, Source::Origin)]);
     a.until_landed(1);
@@ -238,10 +238,7 @@ fn giver_and_taker() -> (Host, Host, Vec<u8>) {
 }
 
 fn has_bad_bytes(host: &Host) -> bool {
-    let NodeEvent::OrderFailed { bad_bytes, .. } = &host.events[0] else {
-        panic!("{:?}", host.events);
-    };
-    *bad_bytes
+    refused(&host.events[0]).bad_bytes
 }
 
 #[test]

@@ -8,12 +8,14 @@ use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use xfd_dataplane_core::error::Result;
 use xfd_dataplane_core::model::{
-    Catalog, CatalogObject, Chunk, Durability, FoundObject, Inventory, NodeEvent, NodeSettings,
-    ObjectIndex, Order, OrderId, Secret, Source, Span, StoreConfig, Stores, SwarmTicket, Unpack,
-    UnpackCaps, UnpackMethod,
+    Catalog, Durability, FoundObject, Inventory, NodeEvent, NodeSettings, Order, OrderId, Secret,
+    Source, StoreConfig, Stores, SwarmTicket, UnpackCaps,
 };
 use xfd_dataplane_core::node::{Connect, Node};
-use xfd_dataplane_core::source::{MemoryOrigin, Origin};
+use xfd_dataplane_core::source::Origin;
+
+pub use crate::catalogs::{archive, catalog, one_object, pack, random_bytes};
+pub use crate::events::{Refused, failed, held, landed, refused};
 
 pub const SWARM: &str = "00112233445566778899";
 pub const TOKEN: &str = "5eed5eed";
@@ -56,91 +58,15 @@ pub fn stores() -> Stores {
     vec![(None, StoreConfig::Local { directory })]
 }
 
-pub fn random_bytes(length: usize, seed: u64) -> Vec<u8> {
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut bytes = vec![0; length];
-    random.fill(&mut bytes);
-    bytes
+/// One object as the node's swarm wants it, in chunks of a MiB.
+pub fn wanted(host: &Host, found: &FoundObject) -> Catalog {
+    catalog(host.root.path(), std::slice::from_ref(found), MIB as u64)
 }
 
-/// An origin with one object, `big`.
-pub fn one_object(length: usize) -> (Arc<MemoryOrigin>, FoundObject, Vec<u8>) {
-    let origin = Arc::new(MemoryOrigin::new());
-    let bytes = random_bytes(length, 7);
-    let found = origin.put("big", bytes.clone());
-    (origin, found, bytes)
-}
-
-/// A catalog of objects that lie under `root` by their keys, each cut into chunks of this size.
-pub fn catalog(root: &Path, found: &[FoundObject], chunk: u64) -> Catalog {
-    let mut catalog = Catalog::default();
-    for (index, found) in (0..).zip(found) {
-        catalog.objects.push(object(root, index, found));
-        let mut offset = 0;
-        while offset < found.size {
-            let length = chunk.min(found.size - offset);
-            catalog.chunks.push(Chunk {
-                index: catalog.chunks.len() as u32,
-                spans: vec![Span {
-                    object: index,
-                    offset,
-                    length,
-                }],
-                size: length,
-            });
-            offset += length;
-        }
-    }
-    catalog
-}
-
-/// A catalog of small objects in one pack.
-pub fn pack(root: &Path, found: &[FoundObject]) -> Catalog {
-    let spans: Vec<Span> = (0..)
-        .zip(found)
-        .map(|(object, found)| Span {
-            object,
-            offset: 0,
-            length: found.size,
-        })
-        .collect();
-    let objects = (0..).zip(found);
-    Catalog {
-        objects: objects.map(|(index, it)| object(root, index, it)).collect(),
-        chunks: vec![Chunk {
-            index: 0,
-            size: spans.iter().map(|span| span.length).sum(),
-            spans,
-        }],
-        first_object: 0,
-        first_chunk: 0,
-    }
-}
-
-/// A catalog of one archive that is unpacked to `tree` under `root`.
-pub fn archive(root: &Path, found: &FoundObject, method: UnpackMethod, chunk: u64) -> Catalog {
-    let mut catalog = catalog(root, std::slice::from_ref(found), chunk);
-    catalog.objects[0].unpack = Some(Unpack {
-        destination: root.join("tree"),
-        method,
-        keep_archive: true,
-    });
-    catalog
-}
-
-fn object(root: &Path, index: ObjectIndex, found: &FoundObject) -> CatalogObject {
-    CatalogObject {
-        index,
-        profile_name: None,
-        bucket: None,
-        found: found.clone(),
-        destination: root.join(&found.key),
-        group: None,
-        is_directory: false,
-        cache: true,
-        unpack: None,
-        priority: 0,
-    }
+/// Each chunk by an order of its own from the origin.
+pub fn each(chunks: std::ops::Range<u32>) -> Vec<Order> {
+    let order = |chunk| fetch(OrderId::from(chunk), chunk..chunk + 1, Source::Origin);
+    chunks.map(order).collect()
 }
 
 pub fn fetch(first_order: OrderId, chunks: std::ops::Range<u32>, source: Source) -> Order {
@@ -279,27 +205,6 @@ pub fn file_names(root: &Path) -> Vec<String> {
     }
     names.sort_unstable();
     names
-}
-
-pub fn landed(events: &[NodeEvent]) -> usize {
-    let is_landed = |event: &&NodeEvent| matches!(event, NodeEvent::ObjectLanded { .. });
-    events.iter().filter(is_landed).count()
-}
-
-pub fn held(events: &[NodeEvent]) -> Vec<OrderId> {
-    let order = |event: &NodeEvent| match event {
-        NodeEvent::ChunkHeld { order, .. } => Some(*order),
-        _ => None,
-    };
-    events.iter().filter_map(order).collect()
-}
-
-pub fn failed(events: &[NodeEvent]) -> Vec<OrderId> {
-    let order = |event: &NodeEvent| match event {
-        NodeEvent::OrderFailed { order, .. } => Some(*order),
-        _ => None,
-    };
-    events.iter().filter_map(order).collect()
 }
 
 /// Waits for something that no event tells.

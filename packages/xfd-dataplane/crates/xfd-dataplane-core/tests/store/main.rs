@@ -6,6 +6,7 @@ mod behind;
 mod cache;
 mod damage;
 mod landing;
+mod leases;
 mod ledger;
 mod manifests;
 mod packs;

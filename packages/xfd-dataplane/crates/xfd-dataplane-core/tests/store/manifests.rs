@@ -1,17 +1,12 @@
 //! What is remembered of the files of a prefix.
 
-use crate::packs::catalog;
+use crate::packs::{catalog, landed_before};
 use crate::support::{Place, content, fill, object, pack, store};
 
 #[test]
 fn a_manifest_torn_in_its_last_line_keeps_the_others() {
     let place = Place::new();
-    let (catalog, bytes) = catalog(&place);
-    let first = store();
-    first.extend(catalog.clone()).unwrap();
-    let whole = fill(&first, 0, &bytes).whole;
-    first.land_many(&whole);
-    first.leave();
+    let (catalog, bytes) = landed_before(&place);
     let manifest = place.path(".tree.xfd");
     // The empty file is recorded as it lands, after those with bytes.
     let text = std::fs::read_to_string(&manifest).unwrap();

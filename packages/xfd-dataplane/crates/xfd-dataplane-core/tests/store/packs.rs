@@ -23,6 +23,17 @@ pub fn catalog(place: &Place) -> (Catalog, Vec<u8>) {
     (pack(group_of(place)), content(3000, 7))
 }
 
+/// The same, landed by a run that has ended.
+pub fn landed_before(place: &Place) -> (Catalog, Vec<u8>) {
+    let (catalog, bytes) = catalog(place);
+    let store = store();
+    store.extend(catalog.clone()).unwrap();
+    let whole = fill(&store, 0, &bytes).whole;
+    store.land_many(&whole);
+    store.leave();
+    (catalog, bytes)
+}
+
 fn pieces(bytes: &[u8]) -> Vec<&[u8]> {
     let mut rest = bytes;
     let cut = |size: &usize| {
@@ -58,12 +69,7 @@ fn a_pack_becomes_its_files_and_a_manifest() {
 #[test]
 fn a_file_that_is_gone_costs_its_pack_and_no_other_file_is_touched() {
     let place = Place::new();
-    let (catalog, bytes) = catalog(&place);
-    let first = store();
-    first.extend(catalog.clone()).unwrap();
-    let whole = fill(&first, 0, &bytes).whole;
-    first.land_many(&whole);
-    first.leave();
+    let (catalog, bytes) = landed_before(&place);
     std::fs::remove_file(place.path("tree/0/2")).unwrap();
     let before = place
         .path("tree/0/4")
