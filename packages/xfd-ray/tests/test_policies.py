@@ -101,3 +101,8 @@ async def test_settings_of_a_call_reach_its_workers_and_no_others():
     assert cluster.settings[NodeId("n0")] == asked
     await distributed(cluster, Terms())
     assert cluster.settings[NodeId("n0")] == NodeSettings()
+
+
+def test_how_hard_a_node_works_makes_no_other_swarm():
+    assert Terms(node_settings=NodeSettings(node_parallelism=4)) == Terms()
+    assert Terms(node_settings=NodeSettings(attempts=4)) != Terms()

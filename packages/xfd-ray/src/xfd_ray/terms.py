@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from xfd_api.errors import XfdError
@@ -33,7 +33,7 @@ OriginPolicy = Literal["once-per-cluster", "once-per-zone"] | int
 class Terms:
     """Conditions that a swarm keeps for all who share it; calls with others get another swarm.
 
-    Of `node_settings`, `node_parallelism` is not looked at: `Limits` has it.
+    `node_settings` are kept without their `node_parallelism`, which is one of the `Limits`.
     """
 
     durability: Durability = Durability.OBJECT
@@ -41,6 +41,10 @@ class Terms:
     peer_ports: tuple[int, int] | None = None
     peer_tls: bool = False
     node_settings: NodeSettings = field(default_factory=NodeSettings)
+
+    def __post_init__(self) -> None:
+        settings = replace(self.node_settings, node_parallelism=NodeSettings().node_parallelism)
+        object.__setattr__(self, "node_settings", settings)
 
     @property
     def origin_copies(self) -> int:
