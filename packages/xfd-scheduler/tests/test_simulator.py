@@ -125,6 +125,27 @@ def test_nodes_of_a_quarter_of_the_rate_delay_nobody_and_are_not_delayed(
     assert outcome.amplification == 1.0
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_nobody_waits_for_what_a_slow_link_was_to_read_before_it_was_known(seed: int) -> None:
+    """All streams of the slow link end at the same time, and the origin's orders with them."""
+    rates = (48e6, 48e6, 48e6, 12e6)
+    scenario = Scenario(
+        4,
+        96 * 4e6,
+        4e6,
+        rates,
+        rates,
+        origin=48e6,
+        origin_latency_s=0.005,
+        settings=SchedulerSettings(download_slots=16),
+        report_interval_s=0.02,
+        seed=seed,
+    )
+    *others, slow = ran(scenario).finished
+    assert max(others) <= 1.2 * 96 * 4e6 / 48e6
+    assert slow <= 1.02 * 96 * 4e6 / 12e6
+
+
 @pytest.mark.parametrize("origin", [50e6, 1.25e9])
 @pytest.mark.parametrize("joins", [(0.0, 0.2, 0.3, 0.4), (0.0, 3.0, 3.0, 3.0)])
 def test_the_first_node_leaves_origin_reads_to_those_that_join_a_moment_later(

@@ -145,9 +145,11 @@ def test_the_idle_time_of_a_node_is_what_it_took_beyond_its_link(step_s: float) 
     idle = engine.watch_idle()
     engine.run()
     for node in engine.nodes:
-        full_s = scenario.total_bytes / scenario.rates_of(node.index)[0]
+        down = scenario.rates_of(node.index)[0]
         assert node.finished is not None
-        assert idle.seconds[node.index].sum() == pytest.approx(node.finished - full_s, abs=0.05)
+        busy = node.finished - idle.seconds[node.index].sum()
+        came = scenario.total_bytes + node.thrown_bytes
+        assert busy == pytest.approx(came / down, abs=0.05)
 
 
 def test_the_command_tells_why_downlinks_were_idle(capsys: Captured) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xfd_scheduler.columns import FIRST_READS
+from xfd_scheduler.speeds import ENOUGH
 from xfd_scheduler.swarm import Swarm
 
 CANDIDATES = 128
@@ -60,22 +62,28 @@ class Readers:
         """
         offering = self.swarm.offering
         high = order[: min(CANDIDATES, -(-len(order) // fan_out(self.swarm)))]
-        top = self._quickest([node for node in high if offering >> node & 1])
+        top = self._soon([node for node in high if offering >> node & 1])
         reader = self._least_read(top, chunk, count)
         if reader is None:
             able = [node for node in order if offering >> node & 1] or list(order[:1])
-            reader = self._least_read(self._quickest(able), chunk, count)
+            reader = self._least_read(self._soon(able) or able, chunk, count)
         return reader
 
-    def _quickest(self, nodes: Sequence[int]) -> list[int]:
-        """The quickest of them, where their links are known: what a node reads over a slow link
-        keeps everybody waiting who wants it.
+    def _soon(self, nodes: Sequence[int]) -> list[int]:
+        """Those that would read soon: what a node reads over a slow link keeps everybody waiting
+        who wants it. The quickest of those whose links are known, and with them who is not known
+        yet and had only a few chunks to read.
         """
         if not nodes or not self.swarm.speeds.fast_ones_suffice:
             return list(nodes)
         members = [self.swarm.members[node] for node in nodes]
         quickest = min(member.speed_class for member in members)
-        return [member.index for member in members if member.speed_class == quickest]
+        return [
+            member.index
+            for member in members
+            if member.speed_class == quickest
+            and (member.samples >= ENOUGH or member.reads < FIRST_READS)
+        ]
 
     def _least_read(self, nodes: Sequence[int], chunk: int, count: int) -> int | None:
         swarm = self.swarm

@@ -90,6 +90,7 @@ class Speeds:
         streams = math.log2(max(1, at_once))
         mask = self.sampled
         whole = 0.0
+        before = member.samples
         for row in [row for row, chunk in enumerate(events.chunks) if not chunk & mask]:
             size = events.sizes[row]
             # Nothing was moved for a chunk that was found held: that says nothing of any link.
@@ -112,6 +113,9 @@ class Speeds:
         self._until_next -= 1
         if self._until_next <= 0:
             self._compare(peers)
+        elif before < ENOUGH <= member.samples:
+            # The streams that a link shares end together, and at once the node is given more.
+            self.judge(member)
 
     def judge(self, member: Member) -> None:
         """Derives the node's share and class."""

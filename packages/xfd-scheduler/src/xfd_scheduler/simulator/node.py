@@ -77,6 +77,8 @@ class SimNode:
         self.seq = 0
         self.sent_bytes = 0.0
         self.received_bytes = 0.0
+        self.thrown_bytes = 0.0
+        """Of transfers that were broken off: an order is carried out anew where it is moved."""
         self.origin_bytes = 0.0
 
     def accept(self, orders: list[Order], number_of: dict[str, int]) -> list[Errand]:

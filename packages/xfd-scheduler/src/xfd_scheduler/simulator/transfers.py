@@ -220,6 +220,8 @@ class Transfers:
         flow, errand.flow = errand.flow, NO_FLOW
         del self.by_flow[flow]
         node.free.append(flow)
+        if not whole and self.flows.state[flow] == RUNNING:
+            node.thrown_bytes += float(self.flows.got[flow])
         return self.flows.stop(flow, whole=whole)
 
     def _run(self, node: SimNode, errand: Errand, latency_s: float) -> None:
