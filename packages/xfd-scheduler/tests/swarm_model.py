@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from xfd_api.ids import NodeId
 from xfd_api.orders import Cancel, Discard, Fetch, Order
+from xfd_scheduler.filling import READ_INSTEAD_S
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.slow import LEAST_S
 
 
 @dataclass(slots=True)
@@ -127,7 +127,7 @@ class Model:
             if key[0] == node and running.order in ids:
                 del self.running[key]
                 was_read = running.source is None
-                excused = key[1] in self.excused or now - running.since >= LEAST_S
+                excused = key[1] in self.excused or now - running.since >= READ_INSTEAD_S
                 assert excused or not was_read, "an order to read is taken back for no reason"
 
     def _zone(self, node: str) -> str:

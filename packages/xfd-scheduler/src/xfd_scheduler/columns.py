@@ -222,6 +222,11 @@ class Columns:
         more = min(member.origin_orders + count, slots) - min(member.origin_orders, slots)
         return self.origin_load + more <= self.settings.origin_slots
 
+    def children(self, source: int, chunk: int) -> list[int]:
+        """Nodes whose running order for the chunk names this source."""
+        nodes = positions(self.pending[chunk])
+        return [node for node in nodes if self.source_of(node, chunk) == source]
+
     def below(self, node: int, chunk: int) -> int:
         """Nodes whose way to the chunk leads through this one, itself included; bit set."""
         found = 1 << node

@@ -22,7 +22,6 @@ from xfd_api.ids import ChunkIndex, ObjectIndex
 from xfd_api.orders import Discard
 from xfd_api.reports import ObjectFailed, OrderFailed
 from xfd_scheduler.backoff import delay
-from xfd_scheduler.bits import positions
 from xfd_scheduler.columns import ORIGIN, key_of
 from xfd_scheduler.member import Member
 from xfd_scheduler.swarm import Swarm
@@ -154,19 +153,10 @@ class Faults:
 
     def replan_children(self, source: int, chunk: int) -> None:
         """Orders for the chunk that name this source are cancelled and open again."""
-        for node in self.children(source, chunk):
+        for node in self.swarm.children(source, chunk):
             member = self.swarm.members[node]
             self.swarm.cancel(member, chunk)
             self.swarm.open(member, chunk)
-
-    def children(self, source: int, chunk: int) -> list[int]:
-        """Nodes whose running order for the chunk names this source."""
-        swarm = self.swarm
-        return [
-            node
-            for node in positions(swarm.pending[chunk])
-            if swarm.source_of(node, chunk) == source
-        ]
 
     def pin(self, chunk: int, crc: int) -> None:
         """From now on every copy is held to this checksum, those reported before included."""
@@ -242,7 +232,7 @@ class Faults:
 
     def _hand_reading_on(self, member: Member, chunk: int) -> None:
         """Lets the next node below read the origin in this one's place."""
-        waiting = self.children(member.index, chunk)
+        waiting = self.swarm.children(member.index, chunk)
         if waiting:
             other = self.swarm.members[waiting[0]]
             self.swarm.cancel(other, chunk)

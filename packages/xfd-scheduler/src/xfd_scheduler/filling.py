@@ -25,6 +25,8 @@ OVERFLOW = 4.0
 SEED_SHARE = 8
 """One in so many places of a source is kept for nodes whose zone has no copy."""
 END_GAME_INTERVALS = 4
+READ_INSTEAD_S = 0.5
+"""How long a node has nothing left to be ordered before it takes over what a slower one reads."""
 
 
 class Filling:
@@ -53,6 +55,8 @@ class Filling:
             member = swarm.members[index]
             if not member.queued or now < member.end_game_at:
                 continue
+            if member.end_game_since is None:
+                member.end_game_since = now
             member.end_game_at = now + END_GAME_INTERVALS * (member.interval_s or 0.0)
             for chunk in positions(swarm.coming & member.wants):
                 if swarm.pending[chunk] & member.bit:
@@ -72,9 +76,30 @@ class Filling:
         if slow is None or slow.speed_class <= member.speed_class:
             return
         holding = swarm.holders[chunk] & swarm.offering & ~slow.bit
+        if not holding and swarm.source_of(slow.index, chunk) == ORIGIN:
+            if now - (member.end_game_since or now) >= READ_INSTEAD_S:
+                self._read_instead(member, slow, chunk, now)
+            return
         best = self._best(member, holding, now, None)
         if best != NOBODY and swarm.members[best].speed_class <= member.speed_class:
             swarm.move(member, chunk, best)
+
+    def _read_instead(self, member: Member, slow: Member, chunk: int, now: float) -> None:
+        """The member goes on with what a slow node reads from the origin, and gives it to that one
+        and to all that are quicker. A moved order keeps its bytes, so next to nothing comes twice.
+        """
+        swarm = self.swarm
+        if now < swarm.origin_rest_until or not swarm.offering & member.bit:
+            return
+        if not swarm.may_read_origin(member, 1):
+            return
+        for node in swarm.children(slow.index, chunk):
+            child = swarm.members[node]
+            if child is not member and child.speed_class < slow.speed_class:
+                swarm.move(child, chunk, member.index)
+        swarm.move(slow, chunk, member.index)
+        swarm.move(member, chunk, ORIGIN)
+        swarm.last_reader[chunk] = member.index
 
     def _feed(self, member: Member, now: float, only_dry: bool) -> None:
         swarm = self.swarm

@@ -22,7 +22,7 @@ def lost(swarm: Swarm, faults: Faults, node: NodeId) -> None:
         if swarm.pending[chunk]:
             wave = swarm.waves[chunk]
             if wave is not None and index in wave:
-                waiting.extend((other, chunk) for other in faults.children(index, chunk))
+                waiting.extend((other, chunk) for other in swarm.children(index, chunk))
         swarm.holders[chunk] &= ~bit
         swarm.update_rarity(chunk)
         if chunk in swarm.unpinned:

@@ -25,6 +25,7 @@ class Member:
         clock: seconds of its uplink that all orders naming it took so far.
         late: it joined when chunks were on their way already.
         end_game_at: when its last orders are looked at again.
+        end_game_since: since when nothing is left to be ordered for it; None where something is.
         known: nodes whose address it was told, as a bit set.
         strikes: nodes that it failed in a row; rests: how often it was rested for all.
         reads: chunks it was ever ordered to read from the origin.
@@ -50,6 +51,7 @@ class Member:
         "down",
         "elsewhere",
         "end_game_at",
+        "end_game_since",
         "failed",
         "id",
         "index",
@@ -113,6 +115,7 @@ class Member:
         self.known = 0
         self.late = False
         self.end_game_at = 0.0
+        self.end_game_since: float | None = None
         self.depth_bytes = 0.0
         self.supplied_as = 0
         self.down = traits.down_bytes_per_s

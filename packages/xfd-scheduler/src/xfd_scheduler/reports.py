@@ -36,6 +36,7 @@ class Reports:
         self, member: Member, objects: tuple[ObjectIndex, ...], inventory: Inventory
     ) -> None:
         """The node wants what is missing of these objects; said again, the later word counts."""
+        member.end_game_since = None
         swarm = self.swarm
         refused = swarm.refused.keys() & set(objects)
         if inventory.elsewhere or refused or member.wants:

@@ -240,7 +240,7 @@ class SlowOrders:
             swarm.is_rooted(node, chunk, member.index) for node in positions(swarm.pending[chunk])
         ):
             return  # Who has it, or will, is busy.
-        for node in self.faults.children(member.index, chunk):
+        for node in swarm.children(member.index, chunk):
             child = swarm.members[node]
             if (
                 swarm.offering & child.bit

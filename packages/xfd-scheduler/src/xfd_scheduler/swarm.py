@@ -18,6 +18,7 @@ class Swarm(Columns):
         member.open |= bit
         self.wanted |= bit
         self.hungry |= member.bit
+        member.end_game_since = None
 
     def close(self, member: Member, chunk: int) -> None:
         """Open -> whatever comes next."""
