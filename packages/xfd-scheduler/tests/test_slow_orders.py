@@ -196,29 +196,46 @@ def test_slow_origin_order_is_handed_to_another_node_once(told: Told) -> None:
     assert set(story.origin_reads.values()) == {1}
 
 
+def only_the_slow_one_reads(story: Story, quick_s: float, slow_s: float) -> list[int]:
+    """What `n0` still reads when `n1` and `n2`, whose transfers take `quick_s`, have all else."""
+    quick = ("n1", "n2")
+    while story.plan() or any(
+        each.source is None for node in quick for each in story.errands[node].values()
+    ):
+        for node in quick:
+            done = [each for each, what in story.errands[node].items() if what.source != "n0"]
+            if done:
+                story.holds(node, *done, seconds=quick_s)
+        story.now += 0.1
+    reads = [each.chunk for each in story.errands["n0"].values() if each.source is None]
+    story.holds("n0", *(each for each in story.errands["n0"] if each not in reads), seconds=slow_s)
+    return reads
+
+
 def test_what_a_slow_node_reads_is_read_on_by_a_quicker_one_that_waits_for_nothing_else(
     told: Told,
 ) -> None:
     """Nobody holds the chunk yet; the slow node gets it from the one that took over."""
     story = told(Story.of_nodes(3, chunks=12, settings=SETTINGS))
-    while story.plan() or any(
-        each.source is None for node in ("n1", "n2") for each in story.errands[node].values()
-    ):
-        for node in ("n1", "n2"):
-            mine = story.errands[node]
-            done = [each for each, what in mine.items() if what.source != "n0"]
-            if done:
-                story.holds(node, *done, seconds=0.1)
-        story.now += 0.1
-    reads = [each.chunk for each in story.errands["n0"].values() if each.source is None]
-    rest = [each for each in story.errands["n0"] if each not in reads]
+    reads = only_the_slow_one_reads(story, quick_s=0.1, slow_s=4.0)
     assert reads
-    story.holds("n0", *rest, seconds=4.0)
     goes_on(story, 3.0, lambda _, chunk, __: chunk in reads)
     for chunk in reads:
         assert story.reader(chunk) in ("n1", "n2")
         assert story.source("n0", chunk) == story.reader(chunk)
         assert story.origin_reads[chunk] == 2
+
+
+def test_a_read_is_not_taken_over_before_one_of_the_quicker_would_have_ended(told: Told) -> None:
+    """Where the origin is slow for all, the one that seems slow is about to have the chunk."""
+    story = told(Story.of_nodes(3, chunks=12, settings=SETTINGS))
+    last, *others = only_the_slow_one_reads(story, quick_s=4.0, slow_s=160.0)
+    for node in ("n0", "n1", "n2"):
+        story.holds(node, *others, seconds=160.0 if node == "n0" else 4.0)
+    goes_on(story, 3.0, lambda _, chunk, __: chunk == last)
+    assert story.origin_reads[last] == 1
+    goes_on(story, 3.0, lambda _, chunk, __: chunk == last)
+    assert story.origin_reads[last] == 2
 
 
 def test_an_origin_that_is_slow_as_a_whole_is_not_asked_again(told: Told) -> None:

@@ -26,7 +26,10 @@ SEED_SHARE = 8
 """One in so many places of a source is kept for nodes whose zone has no copy."""
 END_GAME_INTERVALS = 4
 READ_INSTEAD_S = 0.5
-"""How long a node has nothing left to be ordered before it takes over what a slower one reads."""
+"""How long a node has nothing left to be ordered, at least, before it takes over what a slower one
+reads. As long as it would itself take to read that it waits in any case: by then a read is nearly
+over where not the other's link but the origin is slow, which makes classes of equal nodes.
+"""
 
 
 class Filling:
@@ -77,7 +80,9 @@ class Filling:
             return
         holding = swarm.holders[chunk] & swarm.offering & ~slow.bit
         if not holding and swarm.source_of(slow.index, chunk) == ORIGIN:
-            if now - (member.end_game_since or now) >= READ_INSTEAD_S:
+            takes_s = member.origin_pace * swarm.catalog.sizes[chunk]
+            waited_s = now - (member.end_game_since or now)
+            if takes_s and waited_s >= max(READ_INSTEAD_S, takes_s):
                 self._read_instead(member, slow, chunk, now)
             return
         best = self._best(member, holding, now, None)
