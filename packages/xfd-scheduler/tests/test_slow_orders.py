@@ -238,6 +238,21 @@ def test_a_read_is_not_taken_over_before_one_of_the_quicker_would_have_ended(tol
     assert story.origin_reads[last] == 2
 
 
+def test_a_node_that_has_never_read_takes_no_read_over(told: Told) -> None:
+    """It came back after a loss, and has all but the last chunk from the slow one."""
+    story = told(Story.of_nodes(3, chunks=12, settings=SETTINGS))
+    last, *others = only_the_slow_one_reads(story, quick_s=0.1, slow_s=4.0)
+    story.holds("n0", *others, seconds=4.0)
+    for node in ("n1", "n2"):
+        story.is_lost(node)
+    story.joins("back")
+    goes_on(story, 2.0, lambda _, chunk, __: chunk == last)
+    assert list(story.errands["back"]) == [last]
+    goes_on(story, 4.0, lambda _, chunk, __: chunk == last)
+    assert story.source("back", last) == "n0"
+    assert story.origin_reads[last] == 1
+
+
 def test_an_origin_that_is_slow_as_a_whole_is_not_asked_again(told: Told) -> None:
     story = told(Story.of_nodes(4, chunks=CHUNKS, settings=SETTINGS))
     goes_on(story, 0.5, lambda _, __, ___: False)

@@ -26,9 +26,10 @@ SEED_SHARE = 8
 """One in so many places of a source is kept for nodes whose zone has no copy."""
 END_GAME_INTERVALS = 4
 READ_INSTEAD_S = 2.0
-"""How long a node has nothing left to be ordered, at least, before it takes over what a slower one
-reads. As long as it would itself take to read that it waits in any case: by then a read is nearly
-over where not the other's link but the origin is slow, which makes classes of equal nodes.
+"""How long, at least, a node has nothing left to be ordered before it takes over what a slower one
+reads. It waits no less than it would itself take to read that, either: where the origin is slow
+rather than the other's link, equal nodes seem unequal, and the read is nearly over by then. One
+that has never read cannot tell, and takes over nothing.
 """
 
 
