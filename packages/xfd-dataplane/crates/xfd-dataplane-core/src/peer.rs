@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::error::{Error, Kind, Result};
 use crate::model::{ChunkIndex, NodeSettings, Secret, SwarmId};
-use crate::wire::{self, CLIENT_IDLE, CRC_HEADER, UPLOAD_QUEUE_WAIT};
+use crate::wire::{self, CHECK_HEADER, CLIENT_IDLE, CRC_HEADER, UPLOAD_QUEUE_WAIT};
 
 /// Idle connections kept for one peer.
 const IDLE_PER_PEER: usize = 16;
@@ -42,6 +42,8 @@ pub struct Ask<'a> {
     pub chunk: ChunkIndex,
     /// The first byte wanted.
     pub from: u64,
+    /// Whether the peer is to read what it sends, and to compare it with its checksum.
+    pub is_checked: bool,
 }
 
 /// Connections to peers.
@@ -138,6 +140,9 @@ impl Peers {
             .header(TE, "trailers");
         if ask.from > 0 {
             request = request.header(RANGE, format!("bytes={}-", ask.from));
+        }
+        if ask.is_checked {
+            request = request.header(CHECK_HEADER, "1");
         }
         let request = request
             .body(Empty::new())

@@ -9,7 +9,9 @@
 //! 401  no such swarm, or not its token  404  the chunk is neither here nor expected soon
 //! 408  it was expected and did not come 503  too many uploads; Retry-After
 //! ```
-//! A body that ends before its length or without its terminator is no chunk: its receiver drops
+//! What is asked for with `x-xfd-check: 1`, or from a later byte, is read and compared with its
+//! checksum as it is sent; the rest goes from file to socket unread, with the checksum that it had
+//! when it was written. A body that ends before its length or without its terminator is no chunk: its receiver drops
 //! all of it.
 
 use std::os::fd::AsFd;
@@ -20,6 +22,9 @@ use rustix::net::sockopt;
 
 /// CRC-64/NVME of the whole chunk, 16 hexadecimal digits; a header or a trailer.
 pub const CRC_HEADER: HeaderName = HeaderName::from_static("x-xfd-crc64");
+
+/// In a request: the peer is to look at what it sends.
+pub const CHECK_HEADER: HeaderName = HeaderName::from_static("x-xfd-check");
 
 /// How long a request waits for an upload slot before it is told to come back.
 pub const UPLOAD_QUEUE_WAIT: Duration = Duration::from_secs(5);

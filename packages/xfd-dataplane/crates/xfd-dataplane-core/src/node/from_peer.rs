@@ -31,10 +31,11 @@ impl Work<'_> {
         };
         let mut cuts = 0;
         let mut is_whole_there = true;
+        let mut is_checked = false;
         loop {
             let before = lease.position();
             let mut body = self
-                .answer(&address, before)
+                .answer(&address, before, is_checked)
                 .await
                 .map_err(Failure::of_peer)?;
             self.compare(body.crc())?;
@@ -42,13 +43,25 @@ impl Work<'_> {
             is_whole_there &= body.is_whole_there();
             lease.set_resumable(is_whole_there);
             let error = match self.receive(&mut body, lease, times).await? {
+                Ok(crc) if crc != lease.crc() && before == 0 && !is_checked => {
+                    // A peer passes on what it has without looking. Asked to look, it finds a disk
+                    // that went bad, and says so; only what is still wrong then is its word.
+                    is_checked = true;
+                    self.swarm.stats.verification_failures.add(1);
+                    self.swarm.stats.retries.add(1);
+                    tracing::warn!(chunk = self.entry.chunk, %peer, "peer_asked_to_check");
+                    lease.rewind();
+                    continue;
+                }
                 Ok(crc) if cuts == 0 && lease.begun_at() == 0 => {
                     return Ok((Some(crc), Failure::of_peer));
                 }
                 Ok(crc) => return Ok((Some(crc), Failure::of_mended_peer)),
                 Err(error) => error,
             };
-            let is_mendable = body.is_whole_there() && lease.position() > before;
+            let is_mendable = body.is_whole_there() && (lease.position() > before || !is_checked);
+            // It may be the peer's file that ends early.
+            is_checked = true;
             if !is_mendable || cuts == CUTS {
                 return Err(Failure::of_peer(error));
             }
@@ -59,13 +72,14 @@ impl Work<'_> {
     }
 
     /// Asks; while the peer keeps it waiting, the order needs no slot.
-    async fn answer(&self, address: &str, from: u64) -> Result<PeerBody> {
+    async fn answer(&self, address: &str, from: u64, is_checked: bool) -> Result<PeerBody> {
         let asking = self.node.peers.get(Ask {
             address,
             swarm: self.swarm.id(),
             token: self.swarm.token(),
             chunk: self.entry.chunk,
             from,
+            is_checked,
         });
         tokio::pin!(asking);
         if let Ok(body) = timeout(PROMPT, &mut asking).await {

@@ -95,6 +95,7 @@ impl Node {
             .worker_threads(cores.min(WORKERS))
             .thread_name("xfd")
             .enable_all()
+            .on_thread_start(outlive_broken_pipes)
             .build()
             .map_err(|error| Error::new(Kind::Internal, format!("No threads: {error}")))?;
         let origins = Origins::new(connect, &settings);
@@ -299,4 +300,17 @@ impl Drop for Node {
 
 fn closed() -> Error {
     Error::new(Kind::Cancelled, "The node is closed")
+}
+
+/// Keeps sendfile to a peer that is gone from ending the process: unlike send, it takes no flag
+/// that says so, and whether the signal is ignored is the process's own choice. The signal stays
+/// pending on the thread; what the call returns tells the same.
+fn outlive_broken_pipes() {
+    // SAFETY: the set is initialised by the first call, and only this thread's mask is changed.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGPIPE);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+    }
 }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use http_body::{Body, Frame, SizeHint};
 use hyper::HeaderMap;
@@ -13,9 +13,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
-use crate::limits::{PIECE_BYTES, Rate};
+use crate::limits::Rate;
+use crate::server::pieces::Pieces;
 use crate::stats::Uploading;
-use crate::store::{ChunkReader, Follow};
+use crate::store::Follow;
 use crate::wire::{CRC_HEADER, crc_text};
 
 /// The chunk was taken back: the connection is cut before its body's end.
@@ -61,7 +62,7 @@ pub(crate) fn empty() -> AnswerBody {
 
 /// One chunk on its way to a peer; gives its slot back when it is dropped.
 pub(crate) struct Upload {
-    pub(crate) reader: ChunkReader,
+    pub(crate) pieces: Pieces,
     pub(crate) first: Option<Follow>,
     pub(crate) rate: Rate,
     pub(crate) wait: Duration,
@@ -112,26 +113,7 @@ impl Upload {
         }
         tokio::select! {
             () = self.left.cancelled() => Ok(Follow::Aborted),
-            follow = self.reader.next(PIECE_BYTES, self.wait) => follow,
-        }
-    }
-}
-
-/// What comes at byte `from` of a chunk.
-pub(crate) async fn skip_to(reader: &mut ChunkReader, from: u64, wait: Duration) -> Result<Follow> {
-    let mut left = from;
-    loop {
-        match reader.next(PIECE_BYTES, wait).await? {
-            Follow::Bytes(bytes) if left >= bytes.len() as u64 => {
-                left -= bytes.len() as u64;
-                // Nothing in here waits for a chunk that is held, and others want the thread too.
-                tokio::task::yield_now().await;
-            }
-            Follow::Bytes(mut bytes) => {
-                bytes.advance(usize::try_from(left).unwrap_or(usize::MAX));
-                return Ok(Follow::Bytes(bytes));
-            }
-            other => return Ok(other),
+            follow = self.pieces.next(self.wait) => follow,
         }
     }
 }

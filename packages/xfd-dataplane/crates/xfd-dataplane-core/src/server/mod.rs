@@ -5,7 +5,9 @@
 //! chunk to arrive takes no upload slot until its first bytes are here.
 
 mod body;
+mod pieces;
 mod route;
+mod socket;
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
@@ -13,13 +15,14 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result};
 use crate::limits::Rate;
 use crate::model::{NodeSettings, Secret};
+use crate::server::socket::{Outgoing, Socket};
 use crate::stats::Stats;
 use crate::store::Store;
 use crate::wire::{self, SERVER_IDLE};
@@ -146,13 +149,14 @@ async fn accept(
         let server = Arc::clone(server);
         let closed = closed.clone();
         tokio::spawn(async move {
-            let service = service_fn(|request| route::answer(&server, request));
+            let outgoing = Outgoing::default();
+            let service = service_fn(|request| route::answer(&server, &outgoing, request));
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(SERVER_IDLE)
                 .max_headers(HEADERS)
                 .max_buf_size(HEAD_BYTES)
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(Socket::new(stream, outgoing.clone()), service);
             tokio::select! {
                 () = closed.cancelled() => {}
                 ended = connection => if let Err(error) = ended {

@@ -15,9 +15,11 @@ use tokio::time::timeout;
 
 use crate::model::{ChunkIndex, Secret};
 use crate::server::body::{self, AnswerBody, Upload};
+use crate::server::pieces::Pieces;
+use crate::server::socket::Outgoing;
 use crate::server::{Served, Server};
 use crate::store::{ChunkReader, Follow};
-use crate::wire::{CRC_HEADER, ORDER_SKEW, UPLOAD_QUEUE_WAIT, crc_text};
+use crate::wire::{CHECK_HEADER, CRC_HEADER, ORDER_SKEW, UPLOAD_QUEUE_WAIT, crc_text};
 
 type Answer = Response<AnswerBody>;
 
@@ -26,9 +28,10 @@ const ORDER_LOOK: Duration = Duration::from_millis(10);
 
 pub(crate) async fn answer(
     server: &Server,
+    outgoing: &Outgoing,
     request: Request<Incoming>,
 ) -> std::result::Result<Answer, Infallible> {
-    Ok(match serve(server, &request).await {
+    Ok(match serve(server, outgoing, &request).await {
         Ok(answer) => answer,
         Err(status) => {
             tracing::debug!(%status, "peer_request_refused");
@@ -39,6 +42,7 @@ pub(crate) async fn answer(
 
 async fn serve(
     server: &Server,
+    outgoing: &Outgoing,
     request: &Request<Incoming>,
 ) -> std::result::Result<Answer, StatusCode> {
     if request.method() != Method::GET {
@@ -56,7 +60,17 @@ async fn serve(
         None => 0,
         Some(range) => first_byte(range).ok_or(StatusCode::RANGE_NOT_SATISFIABLE)?,
     };
-    upload(server, served, chunk, from).await
+    let reader = reader(server, &served, chunk)
+        .await
+        .ok_or(StatusCode::NOT_FOUND)?;
+    // A part of a chunk is asked for after a body was cut, perhaps for a fault of this disk.
+    let is_checked = from > 0 || request.headers().contains_key(CHECK_HEADER);
+    let reader = if is_checked || !reader.is_vouched_for() {
+        Pieces::Read(reader)
+    } else {
+        Pieces::Unread(reader, outgoing.clone())
+    };
+    upload(server, served, chunk, from, reader).await
 }
 
 async fn upload(
@@ -64,10 +78,9 @@ async fn upload(
     served: Served,
     chunk: ChunkIndex,
     from: u64,
+    mut pieces: Pieces,
 ) -> std::result::Result<Answer, StatusCode> {
-    let mut reader = reader(server, &served, chunk)
-        .await
-        .ok_or(StatusCode::NOT_FOUND)?;
+    let reader = pieces.reader();
     let size = reader.size();
     // Of a chunk in flight even a pinned checksum is no promise: only its end is the verdict.
     let known = reader.crc().filter(|_| !reader.is_in_flight());
@@ -77,7 +90,7 @@ async fn upload(
     let asked = Instant::now();
     let first = tokio::select! {
         () = served.left.cancelled() => return Err(StatusCode::NOT_FOUND),
-        first = body::skip_to(&mut reader, from, server.relay_wait) => first,
+        first = pieces.skip_to(from, server.relay_wait) => first,
     };
     let first = match first {
         Ok(Follow::Aborted) if asked.elapsed() >= server.relay_wait => {
@@ -115,7 +128,7 @@ async fn upload(
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
     *response.body_mut() = body::stream(Upload {
-        reader,
+        pieces,
         first: Some(first),
         rate: server.rate.clone(),
         wait: server.relay_wait,

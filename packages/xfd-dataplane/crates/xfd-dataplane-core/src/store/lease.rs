@@ -183,6 +183,14 @@ impl Lease {
         self.target.rewind();
     }
 
+    /// CRC-64/NVME of the bytes written so far.
+    #[must_use]
+    pub fn crc(&self) -> u64 {
+        let of_span = (self.sums.len() < self.chunk.spans.len()).then(|| self.summing.sums());
+        let all = self.sums.iter().copied().chain(of_span);
+        combine(all.map(|part| (part.crc, part.length)))
+    }
+
     /// Checks length and checksum (against the pinned one if there is one, and `expected`), writes
     /// the journal and makes the chunk held.
     ///
@@ -202,7 +210,7 @@ impl Lease {
                 ),
             ));
         }
-        let crc = combine(self.sums.iter().map(|part| (part.crc, part.length)));
+        let crc = self.crc();
         let pinned = self.inner.state().ledger.pinned(self.chunk.index);
         for should in [expected, pinned].into_iter().flatten() {
             if should != crc {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::account::Inner;
+use super::file_span::FileSpan;
 use super::flight::{Flight, Landing};
 use super::slot::Handle;
 use crate::crc::Crc64;
@@ -13,11 +14,11 @@ use crate::decides::ledger::ChunkState;
 use crate::error::{Error, Result};
 use crate::model::{Chunk, ChunkIndex};
 
-/// What a reader that follows a chunk gets next.
+/// What a reader that follows a chunk gets next: bytes, or where they are.
 #[derive(Debug)]
-pub enum Follow {
+pub enum Follow<T = Bytes> {
     /// The next bytes.
-    Bytes(Bytes),
+    Bytes(T),
     /// All bytes were given and the chunk is verified; its checksum.
     End(u64),
     /// The chunk turned out bad, its order failed, or the wait was too long.
@@ -41,7 +42,16 @@ pub struct ChunkReader {
     /// The span that is being read, the bytes of the chunk before it, and its file.
     span: usize,
     before_span: u64,
-    handle: Option<Handle>,
+    handle: Option<Arc<Handle>>,
+}
+
+/// What there is behind a reader's position.
+enum Arrived {
+    /// Bytes, up to here.
+    Upto(u64),
+    /// Nothing more: all of the chunk was given, and it is held or was when the reader was made.
+    All,
+    Aborted,
 }
 
 impl ChunkReader {
@@ -93,12 +103,51 @@ impl ChunkReader {
         self.flight.is_some()
     }
 
+    /// Whether [`ChunkReader::next_span`] may be asked: the chunk is in flight, or was read and
+    /// found right since this swarm was joined. What only an earlier run vouches for is read.
+    #[must_use]
+    pub fn is_vouched_for(&self) -> bool {
+        self.flight.is_some() || self.vouched().is_some()
+    }
+
     /// The next bytes, at most `max` of them. `wait` bounds each wait for the writer. After `End`
     /// or `Aborted` there is nothing more to ask for.
     ///
     /// # Errors
     /// What the disk said.
     pub async fn next(&mut self, max: usize, wait: Duration) -> Result<Follow> {
+        match self.arrived(wait).await {
+            Arrived::Upto(available) => self.read(max.max(1), available),
+            Arrived::All => Ok(self.end()),
+            Arrived::Aborted => Ok(Follow::Aborted),
+        }
+    }
+
+    /// Where the next bytes are, at most `max` of them, for a kernel that passes them on unread.
+    /// Their checksum is the one that they had when they were written: a file that went bad since is
+    /// found out by who gets them. A reader is asked for spans alone, or for bytes alone.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub async fn next_span(&mut self, max: usize, wait: Duration) -> Result<Follow<FileSpan>> {
+        let available = match self.arrived(wait).await {
+            Arrived::Upto(available) => available,
+            Arrived::All => return Ok(self.vouched().map_or(Follow::Aborted, Follow::End)),
+            Arrived::Aborted => return Ok(Follow::Aborted),
+        };
+        let span = match self.span(max.max(1), available) {
+            Ok(Some(span)) => span,
+            Ok(None) => return Ok(Follow::Aborted),
+            Err(error) => return self.damaged(error),
+        };
+        self.position += span.length();
+        if self.is_last_of_held() && self.vouched().is_none() {
+            return Ok(Follow::Aborted);
+        }
+        Ok(Follow::Bytes(span))
+    }
+
+    async fn arrived(&self, wait: Duration) -> Arrived {
         loop {
             let (available, landing) = match &self.flight {
                 None => (self.chunk.size, None),
@@ -109,24 +158,25 @@ impl ChunkReader {
                 }
             };
             if landing == Some(Landing::Aborted) {
-                return Ok(Follow::Aborted);
+                return Arrived::Aborted;
             }
             if self.position < available {
-                return self.read(max.max(1), available);
+                return Arrived::Upto(available);
             }
             if self.position == self.chunk.size && (self.flight.is_none() || landing.is_some()) {
-                return Ok(self.end());
+                return Arrived::All;
             }
-            if let Some(flight) = self.flight.clone() {
+            if let Some(flight) = &self.flight {
                 // A chunk that has all its bytes waits for its verdict alone.
                 if !flight.follow(self.position, wait).await {
-                    return Ok(Follow::Aborted);
+                    return Arrived::Aborted;
                 }
             }
         }
     }
 
-    fn read(&mut self, max: usize, available: u64) -> Result<Follow> {
+    /// Where the bytes behind the position are; None if their object is gone.
+    fn span(&mut self, max: usize, available: u64) -> Result<Option<FileSpan>> {
         let mut span = self.chunk.spans[self.span];
         while self.position - self.before_span == span.length {
             self.before_span += span.length;
@@ -136,53 +186,45 @@ impl ChunkReader {
         }
         let within = self.position - self.before_span;
         let left = (span.length - within).min(available - self.position);
-        let want = max.min(usize::try_from(left).unwrap_or(max));
-        if self.handle.is_none() {
-            let slot = self.inner.state().slots.get(&span.object).cloned();
-            let Some(slot) = slot else {
-                return Ok(Follow::Aborted);
-            };
-            match slot.open_for_reading() {
-                Ok(handle) => self.handle = Some(handle),
-                Err(error) => return self.damaged(error),
-            }
-        }
-        let Some(handle) = &self.handle else {
-            return Ok(Follow::Aborted);
-        };
-        self.buffer.clear();
-        self.buffer.reserve(want);
-        let read = loop {
-            let spare = &mut self.buffer.spare_capacity_mut()[..want];
-            match rustix::io::pread(handle.file(), spare, span.offset + within) {
-                Ok((read, _)) => break read.len(),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => {
-                    return self.damaged(Error::of_path(&error.into(), "read the object", ""));
-                }
+        let handle = match &self.handle {
+            Some(handle) => Arc::clone(handle),
+            None => {
+                let Some(slot) = self.inner.state().slots.get(&span.object).cloned() else {
+                    return Ok(None);
+                };
+                Arc::clone(self.handle.insert(Arc::new(slot.open_for_reading()?)))
             }
         };
-        if read == 0 {
-            return self.damaged(Error::new(
-                crate::error::Kind::Destination,
-                "The file is shorter than its chunks",
-            ));
-        }
-        // SAFETY: the call above has written the first `read` bytes of the spare room.
-        unsafe { self.buffer.set_len(read) };
-        let bytes = self.buffer.split().freeze();
+        let length = left.min(max as u64);
+        Ok(Some(FileSpan::new(handle, span.offset + within, length)))
+    }
+
+    fn read(&mut self, max: usize, available: u64) -> Result<Follow> {
+        let read = match self.span(max, available) {
+            Ok(Some(span)) => span.read(&mut self.buffer),
+            Ok(None) => return Ok(Follow::Aborted),
+            Err(error) => Err(error),
+        };
+        let bytes = match read {
+            Ok(bytes) => bytes,
+            Err(error) => return self.damaged(error),
+        };
         self.crc.update(&bytes);
-        self.position += read as u64;
-        // Who knows the length of a body does not ask for what comes behind its last byte, so that
-        // byte is not given out before the verdict on a chunk that was held all along.
-        if self.flight.is_none() && self.position == self.chunk.size && self.verdict().is_none() {
+        self.position += bytes.len() as u64;
+        if self.is_last_of_held() && self.verdict().is_none() {
             return Ok(Follow::Aborted);
         }
         Ok(Follow::Bytes(bytes))
     }
 
+    /// Who knows the length of a body does not ask for what comes behind its last byte, so that
+    /// byte is not given out before the verdict on a chunk that was held all along.
+    fn is_last_of_held(&self) -> bool {
+        self.flight.is_none() && self.position == self.chunk.size
+    }
+
     /// A held chunk whose file cannot be read is lost; one in flight is its writer's affair.
-    fn damaged(&self, error: Error) -> Result<Follow> {
+    fn damaged<T>(&self, error: Error) -> Result<Follow<T>> {
         if self.flight.is_none() && self.is_held() {
             tracing::warn!(chunk = self.chunk.index, %error, "a held chunk cannot be read");
             self.inner.lose(self.chunk.index);
@@ -201,6 +243,17 @@ impl ChunkReader {
 
     fn end(&self) -> Follow {
         self.verdict().map_or(Follow::Aborted, Follow::End)
+    }
+
+    /// The checksum of a held chunk that this run has verified.
+    fn vouched(&self) -> Option<u64> {
+        match self.inner.state().ledger.chunk(self.chunk.index) {
+            Some(ChunkState::Held {
+                crc,
+                verified: true,
+            }) => crc,
+            _ => None,
+        }
     }
 
     /// The checksum of all the bytes, if the chunk is held and that is what it should be; if it is

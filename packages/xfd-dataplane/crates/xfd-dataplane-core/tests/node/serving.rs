@@ -201,8 +201,9 @@ fn a_peer_that_is_not_there_is_at_fault() {
     }
 }
 
-/// Passes connections on to a node; a byte of each answer comes out wrong.
-fn spoiling_wire(to: String, at: u64) -> String {
+/// Passes connections on to a node; of what comes back, one byte comes out wrong behind each `run`,
+/// so many times.
+fn spoiling_wire(to: String, run: u64, times: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
@@ -212,12 +213,14 @@ fn spoiling_wire(to: String, at: u64) -> String {
             let (mut from, mut into) = (client.try_clone().unwrap(), server.try_clone().unwrap());
             std::thread::spawn(move || std::io::copy(&mut from, &mut into));
             std::thread::spawn(move || {
-                let mut before = server.try_clone().unwrap().take(at);
-                std::io::copy(&mut before, &mut client).unwrap();
-                let mut byte = [0];
-                server.read_exact(&mut byte).unwrap();
-                client.write_all(&[byte[0] ^ 1]).unwrap();
-                std::io::copy(&mut server, &mut client)
+                for _ in 0..times {
+                    let mut before = server.try_clone().unwrap().take(run);
+                    std::io::copy(&mut before, &mut client).ok()?;
+                    let mut byte = [0];
+                    server.read_exact(&mut byte).ok()?;
+                    client.write_all(&[byte[0] ^ 1]).ok()?;
+                }
+                std::io::copy(&mut server, &mut client).ok()
             });
         }
     });
@@ -241,19 +244,53 @@ fn has_bad_bytes(host: &Host) -> bool {
     refused(&host.events[0]).bad_bytes
 }
 
-#[test]
-fn a_peer_that_serves_other_bytes_is_found_out() {
-    let (a, mut b, _) = giver_and_taker();
-    let address = spoiling_wire(a.address.clone(), 600_000);
+/// Lets `b` fetch the chunk of `a` over a wire.
+fn fetch_by(wire: String, a: &Host, b: &mut Host) {
     b.submit(vec![
         Order::MeetPeers {
-            addresses: vec![("a".into(), address)],
+            addresses: vec![("a".into(), wire)],
         },
         fetch(0, 0..1, a.as_source()),
     ]);
+}
+
+#[test]
+fn a_peer_that_serves_other_bytes_is_found_out() {
+    let (a, mut b, _) = giver_and_taker();
+    let wire = spoiling_wire(a.address.clone(), 600_000, usize::MAX);
+    fetch_by(wire, &a, &mut b);
     b.until("the order failed", |events| failed(events) == [0]);
     assert!(has_bad_bytes(&b));
     assert!(!b.path("big").exists());
+}
+
+#[test]
+fn bytes_that_came_wrong_once_are_asked_for_again_and_nobody_is_blamed() {
+    let (a, mut b, bytes) = giver_and_taker();
+    let wire = spoiling_wire(a.address.clone(), 600_000, 1);
+    fetch_by(wire, &a, &mut b);
+    b.until_landed(1);
+    assert_eq!(std::fs::read(b.path("big")).unwrap(), bytes);
+    let counters = b.node.counters(None);
+    assert_eq!((counters.verification_failures, counters.retries), (1, 1));
+    assert_eq!(a.node.counters(None).served_bytes, 2 * MIB as u64);
+}
+
+#[test]
+fn a_peer_whose_file_was_cut_short_finds_it_out() {
+    for left in [0, 300_000] {
+        let (mut a, mut b, _) = giver_and_taker();
+        b.meet(&a);
+        let file = std::fs::File::options().write(true).open(a.path("big"));
+        file.unwrap().set_len(left).unwrap();
+        b.submit(vec![fetch(0, 0..1, a.as_source())]);
+        b.until("the order failed", |events| failed(events) == [0]);
+        assert!(!has_bad_bytes(&b));
+        a.until("it says that the chunk is gone", |events| {
+            let gone = |it: &NodeEvent| matches!(it, NodeEvent::ChunkLost { chunk: 0, .. });
+            events.iter().any(gone)
+        });
+    }
 }
 
 #[test]
