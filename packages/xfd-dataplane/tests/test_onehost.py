@@ -49,6 +49,18 @@ def test_an_empty_disk_gets_one_order_for_everything() -> None:
     assert not host.done
 
 
+def test_what_is_ordered_is_outstanding_until_it_is_held() -> None:
+    host = host_of(THREE_CHUNKS)
+    host.took_stock(Inventory(held=(HeldRun(ChunkIndex(0), (7,)),)))
+    assert host.outstanding == 2
+
+    host.handle(failed(1, OriginThrottledError("slow down")), now=1.0)
+    assert host.outstanding == 2
+
+    host.handle(held(2), now=1.0)
+    assert host.outstanding == 1
+
+
 def test_the_last_landing_ends_it() -> None:
     host = host_of(THREE_CHUNKS)
     host.took_stock(Inventory())

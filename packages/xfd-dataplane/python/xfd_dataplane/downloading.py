@@ -24,6 +24,10 @@ from xfd_dataplane.onehost import OneHost
 from xfd_dataplane.report import progress, report
 from xfd_dataplane.watch import SLICE_S, Cancellation, Watch
 
+MANY_ORDERS = 32
+"""While so many chunks are ordered, what happened is told in batches: to wake up for each of them
+costs more than to keep the account."""
+BATCH_S = 0.02
 LOOK_AGAIN_S = 0.5
 
 OnProgress = Callable[[Progress], None]
@@ -176,6 +180,8 @@ def _run(
             node.submit(swarm, again)
         if host.failure is not None:
             raise host.failure
+        if host.outstanding > MANY_ORDERS:
+            time.sleep(BATCH_S)
         if host.busy and time.monotonic() >= look_again_at:
             take_stock()
             look_again_at = time.monotonic() + LOOK_AGAIN_S

@@ -57,6 +57,7 @@ class OneHost:
         self._chunks = {chunk.index: chunk for chunk in catalog.chunks}
         self._held: set[ChunkIndex] = set()
         self._ordered: set[ChunkIndex] = set()
+        self._outstanding: set[ChunkIndex] = set()
         self._failures: dict[ChunkIndex, int] = {}
         self._silences: dict[ChunkIndex, int] = {}
         self._resting: list[tuple[float, ChunkIndex]] = []
@@ -69,6 +70,11 @@ class OneHost:
     def done(self) -> bool:
         """Whether every object has landed."""
         return len(self.landed) == len(self._catalog.objects)
+
+    @property
+    def outstanding(self) -> int:
+        """Chunks that are ordered and not held yet; those that rest after a failure among them."""
+        return len(self._outstanding)
 
     @property
     def retried(self) -> int:
@@ -103,6 +109,7 @@ class OneHost:
         match event:
             case ChunkHeld():
                 self._held.add(event.chunk)
+                self._outstanding.discard(event.chunk)
                 self._count(self._chunks[event.chunk])
             case ObjectLanded():
                 self.landed.add(event.object)
@@ -181,6 +188,7 @@ class OneHost:
         orders: list[Fetch] = []
         for chunk in chunks:
             self._ordered.add(chunk.index)
+            self._outstanding.add(chunk.index)
             last = orders[-1] if orders else None
             if (
                 last is not None
