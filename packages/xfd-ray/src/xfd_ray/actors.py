@@ -25,7 +25,6 @@ from xfd_ray.placement import NodeInfo, nodes_of_ray
 from xfd_ray.pool import WorkerClient, WorkerTerms
 from xfd_ray.rayerrors import coordinator_error, worker_error
 from xfd_ray.terms import LeaseRequest, LeaseStatus
-from xfd_ray.waking import Waking, awake, wake
 from xfd_ray.worker import DataPlaneFactory, Exchange, Hello, NodeWorker, real_data_plane
 
 NAMESPACE = "xfd"
@@ -113,11 +112,6 @@ class RayCluster:
 
     def __init__(self, data_plane: DataPlaneFactory = real_data_plane) -> None:
         self._data_plane = data_plane
-        self._waking: Waking = {}
-
-    def expect(self, waking: Waking) -> None:
-        """Processes that somebody has asked Ray for; see `waking`."""
-        self._waking = {**self._waking, **waking}
 
     async def live_nodes(self) -> tuple[NodeInfo, ...]:
         """What `ray.nodes()` lists as alive."""
@@ -125,7 +119,6 @@ class RayCluster:
 
     async def start_worker(self, node: NodeInfo, terms: WorkerTerms) -> WorkerClient:
         """An actor without CPUs, on this node or nowhere."""
-        await awake(node.id, self._waking)
         actor = ray.remote(NodeWorker).options(
             num_cpus=0,
             max_concurrency=CALLS_AT_ONCE,
@@ -159,15 +152,8 @@ class CoordinatorActor(Coordinator):
 
     def __init__(self, data_plane: DataPlaneFactory = real_data_plane) -> None:
         log_to_stderr("coordinator")
-        self._ray = RayCluster(data_plane)
-        super().__init__(self._ray)
+        super().__init__(RayCluster(data_plane))
         logger().debug(COORDINATOR_UP, process_age_s=process_age_s())
-
-    async def attach(self, request: LeaseRequest, waking: Waking | None = None) -> LeaseStatus:
-        """See `Coordinator`; `waking` is what the driver started when it found no coordinator."""
-        if waking:
-            self._ray.expect(waking)
-        return await super().attach(request)
 
 
 def coordinator_actor(data_plane: DataPlaneFactory = real_data_plane) -> Any:
@@ -189,14 +175,6 @@ def coordinator_actor(data_plane: DataPlaneFactory = real_data_plane) -> Any:
     return actor.remote(data_plane)
 
 
-def _is_there() -> bool:
-    try:
-        ray.get_actor(COORDINATOR_NAME, namespace=NAMESPACE)
-    except ValueError:
-        return False
-    return True
-
-
 class RayCoordinator:
     """A `CoordinatorDoor` to the cluster's coordinator.
 
@@ -207,7 +185,6 @@ class RayCoordinator:
     def __init__(self, connect: Callable[[], Any] = coordinator_actor) -> None:
         self._connect = connect
         self._handle: Any = None
-        self._is_first = False
 
     def connect(self) -> None:
         """Finds the coordinator, or starts it."""
@@ -215,18 +192,13 @@ class RayCoordinator:
         if not ray.is_initialized():
             raise InvalidRequestError("Ray was shut down", remedy="Keep it up until the end")
         try:
-            self._is_first = not _is_there()
             self._handle = self._connect()
         except ray_errors.RayError as error:
             raise coordinator_error(error, 0.0) from error
 
     def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:
         """See `Coordinator`, as for all that follow."""
-        # A coordinator that was there may be of other packages, and says so only if it is asked as
-        # it always was.
-        waking = (wake(request.selector),) if self._is_first else ()
-        self._is_first = False
-        status: LeaseStatus = self._call("attach", timeout_s, request, *waking)
+        status: LeaseStatus = self._call("attach", timeout_s, request)
         return status
 
     def watch(self, lease_id: str, wait_s: float, timeout_s: float) -> LeaseStatus:
