@@ -122,12 +122,13 @@ async def test_errors_say_which_node_they_come_from():
 
 @story
 async def test_a_bug_in_the_data_plane_is_told_to_who_asks_for_news():
-    worker, plane = await joined()
-    waiting = asyncio.create_task(worker.exchange(SWARM, Exchange(1, (), 0, max_wait_s=30)))
-    plane.poll = lambda swarm, timeout_s: [][0]
-    plane.resume()
-    with pytest.raises(InternalError, match="IndexError: list index out of range") as told:
-        await asyncio.wait_for(waiting, 10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xfd_ray.worker.POLL_S", 0.1)
+        worker, plane = await joined()
+        waiting = asyncio.create_task(worker.exchange(SWARM, Exchange(1, (), 0, max_wait_s=30)))
+        plane.poll = lambda swarm, timeout_s: [][0]
+        with pytest.raises(InternalError, match="IndexError: list index out of range") as told:
+            await asyncio.wait_for(waiting, 10)
     assert told.value.node == "n0"
     await worker.close()
 

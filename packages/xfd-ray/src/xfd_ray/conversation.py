@@ -17,7 +17,13 @@ from xfd_ray.worker import Exchange
 RETRY_S = 0.5
 CALLS_AT_ONCE = 2
 IDLE_INTERVALS = 4
-SILENCE_S = 60.0
+POLL_S = 2.0
+LONGEST_POLL_S = 20.0
+"""News and orders end a poll at once. Each one that ends without is followed by one that waits twice as
+long: an idle node is left asleep, and an answer that was lost on its way is missed soon."""
+
+SILENCE_S = 40.0
+"""A poll that is not answered so long after its time is up has no worker any more."""
 """A worker that answers so much later than it was asked to is taken for lost: frozen, say."""
 
 
@@ -52,13 +58,12 @@ class Conversation:
         take: Callable[[NodeReport], None],
         *,
         interval_s: Callable[[], float],
-        max_wait_s: float,
     ) -> None:
         self._reach = reach
         self._node = node
         self._take = take
         self._interval_s = interval_s
-        self._max_wait_s = max_wait_s
+        self._poll_s = POLL_S
         self._orders: list[Order] = []
         self._has_orders = asyncio.Event()
         self._calls: deque[tuple[Exchange, asyncio.Task[NodeReport]]] = deque()
@@ -68,6 +73,7 @@ class Conversation:
     def give(self, orders: Sequence[Order]) -> None:
         """Orders to go out with the next call, which is soon."""
         self._orders.extend(orders)
+        self._poll_s = POLL_S
         self._has_orders.set()
 
     async def run(self) -> None:
@@ -100,7 +106,7 @@ class Conversation:
         orders, self._orders = tuple(self._orders), []
         self._has_orders.clear()
         # Idle polls of many nodes must not use up the calls that Ray can carry.
-        max_wait_s = max(self._max_wait_s, IDLE_INTERVALS * self._interval_s())
+        max_wait_s = max(self._poll_s, IDLE_INTERVALS * self._interval_s())
         self._send(Exchange(self._number, orders, self._ack, max_wait_s=max_wait_s))
 
     def _send(self, call: Exchange) -> None:
@@ -149,6 +155,7 @@ class Conversation:
                 f"The node's report {report.seq} follows report {self._ack}", node=self._node
             )
         self._ack = report.seq
+        self._poll_s = POLL_S if report.events else min(2 * self._poll_s, LONGEST_POLL_S)
         self._take(report)
 
     async def _ask_again(self) -> None:

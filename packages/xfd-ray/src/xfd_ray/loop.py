@@ -79,7 +79,6 @@ class SchedulingLoop:
         scheduler: decides.
         watcher: is told.
         clock: seconds that never go back; the event loop's where None.
-        max_wait_s: longest wait of a poll.
     """
 
     def __init__(
@@ -89,14 +88,12 @@ class SchedulingLoop:
         watcher: Watcher,
         *,
         clock: Callable[[], float] | None = None,
-        max_wait_s: float = 2.0,
     ) -> None:
         self._swarm = swarm
         self._scheduler = scheduler
         self._watcher = watcher
         self._loop = asyncio.get_running_loop()
         self._clock = clock or self._loop.time
-        self._max_wait_s = max_wait_s
         self._members: dict[NodeId, _Member] = {}
         self._failures_told: set[tuple[NodeId, ObjectIndex]] = set()
         self._planning = Planning(scheduler, self._clock, self._give, self._broke)
@@ -124,7 +121,6 @@ class SchedulingLoop:
             node,
             lambda report: self._take_report(node, report),
             interval_s=lambda: report_interval(len(self._members)),
-            max_wait_s=self._max_wait_s,
         )
         member = _Member(node, traits or NodeTraits(), asyncio.Queue(), talk)
         self._members[node] = member

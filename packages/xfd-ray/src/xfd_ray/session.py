@@ -41,7 +41,6 @@ class Session:
         limits: Limits,
         *,
         clock: Callable[[], float] | None = None,
-        max_wait_s: float = 2.0,
     ) -> None:
         self.terms = terms
         self.limits = limits
@@ -57,7 +56,6 @@ class Session:
             self._scheduler,
             self,
             clock=self._clock,
-            max_wait_s=max_wait_s,
         )
         self._union = WantedUnion()
         self._live: dict[NodeId, NodeInfo] = {}

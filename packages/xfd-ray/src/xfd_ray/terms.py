@@ -19,7 +19,7 @@ from xfd_ray.placement import NodeSelector
 LEASE_TTL_S = 6.0
 """A lease that was not renewed for so long has lost its driver."""
 
-RENEW_EVERY_S = 1.0
+RENEW_EVERY_S = 2.0
 
 LATE_NODE_POLL_S = 1.0
 

@@ -33,7 +33,8 @@ from xfd_ray.versions import installed_versions
 
 T = TypeVar("T")
 
-POLL_S = 1.0
+POLL_S = 20.0
+"""What happens, and the end of a swarm, end a poll at once; an idle node is to stay asleep."""
 MISSING_EXCHANGE_S = 5.0
 
 

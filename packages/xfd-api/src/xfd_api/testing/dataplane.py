@@ -177,7 +177,7 @@ class FakeDataPlane:
         here = self._swarm(swarm)
         events: list[NodeEvent] = []
         for _ in range(max(1, round(timeout_s / LOOK_S))):
-            if events:
+            if events or swarm not in self._swarms:
                 break
             with self._turn:
                 if here.waiting and not self.paused:

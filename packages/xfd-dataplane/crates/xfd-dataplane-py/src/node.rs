@@ -13,7 +13,7 @@ use xfd_dataplane_core::model::{Lookup, NodeSettings, Order, SwarmTicket};
 use xfd_dataplane_core::node::Node as Core;
 
 use crate::read::Read;
-use crate::wait::{SLICE, interruptible};
+use crate::wait::{interruptible, slice};
 use crate::{convert, errors};
 
 /// One node's data plane. Blocking methods let other threads run; those that wait long act on
@@ -112,11 +112,12 @@ impl Node {
     ) -> PyResult<Bound<'py, PyList>> {
         let timeout = Duration::try_from_secs_f64(timeout_s.max(0.0)).unwrap_or(Duration::MAX);
         let started = Instant::now();
+        let slice = slice(py, timeout)?;
         loop {
             let left = timeout.saturating_sub(started.elapsed());
-            let events = py.detach(|| self.core.poll(swarm, left.min(SLICE)));
+            let events = py.detach(|| self.core.poll(swarm, left.min(slice)));
             let events = self.raised(py, events)?;
-            if !events.is_empty() || left <= SLICE {
+            if !events.is_empty() || left <= slice {
                 let events = events
                     .iter()
                     .map(|event| convert::event(py, event, &self.id));
