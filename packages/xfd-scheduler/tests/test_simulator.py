@@ -125,6 +125,12 @@ def test_nodes_of_a_quarter_of_the_rate_delay_nobody_and_are_not_delayed(
     assert outcome.amplification == 1.0
 
 
+def test_quick_nodes_go_their_own_pace_as_soon_as_the_slow_ones_are_known() -> None:
+    links = (10 * GBIT, 2.5 * GBIT)
+    outcome = ran(Scenario(40, 2e9, 8e6, links, links, step_s=0.008, seed=2))
+    assert outcome.slowest_ratio <= 1.2
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_nobody_waits_for_what_a_slow_link_was_to_read_before_it_was_known(seed: int) -> None:
     """All streams of the slow link end at the same time, and the origin's orders with them."""

@@ -37,7 +37,11 @@ ORIGIN = -1
 NOBODY = -2
 LAUNCHES = 2**20
 OWN_PRIORITIES = 2047
-LEAST_QUEUE = 4
+SHORTER = 2
+"""How many times shorter a slow node's queue is: long enough that its slots are never all empty
+between two exchanges, since streams that share a link end together; and short, because each of its
+streams takes a place at its source for long.
+"""
 PROMISES = 2
 FIRST_READS = 4
 """Origin orders of a node that nothing is known of."""
@@ -166,7 +170,7 @@ class Columns:
         slots = self.settings.download_slots
         member.supplied_as = member.speed_class
         if member.speed_class:
-            slots = max(LEAST_QUEUE, slots >> member.speed_class)
+            slots = max(1, slots // SHORTER)
         if member.queued < slots or size < depth * 0.5:
             self.dry |= bit
             self.roomy |= bit
@@ -201,6 +205,12 @@ class Columns:
         """Outstanding orders that may name it: what runs at once, and as much again to come."""
         return PROMISES * max(self.settings.upload_slots, member.queued)
 
+    def catches_up(self, member: Member) -> bool:
+        """Whether it joined late and is still to be ordered what went out before: it gets that
+        behind what goes out now, and so would everybody who waits for it there.
+        """
+        return member.late and bool(member.open & ~self.rarity.classes[0])
+
     def zone_mask(self, member: Member) -> int:
         """The nodes of its zone, as a bit set; 0 where zones play no part."""
         return self.zones[member.zone] if len(self.zones) > 1 else 0
@@ -211,12 +221,15 @@ class Columns:
             0 < self.origin_orders >= self.origin_window
         )
 
-    def may_read_origin(self, member: Member, count: int) -> bool:
-        """Whether `count` more origin orders for this node keep within all limits."""
+    def may_read_origin(self, member: Member, count: int, given_up: int = 0) -> bool:
+        """Whether `count` more origin orders for this node keep within all limits, where others
+        give so many up.
+        """
         share = max(FIRST_READS, 2 * self.origin_window // max(1, len(self.members)))
         if member.origin_orders and member.origin_orders + count > min(member.origin_window, share):
             return False
-        if self.origin_orders and self.origin_orders + count > self.origin_window:
+        added = count - given_up
+        if self.origin_orders and added > 0 and self.origin_orders + added > self.origin_window:
             return False
         slots = self.settings.download_slots
         more = min(member.origin_orders + count, slots) - min(member.origin_orders, slots)

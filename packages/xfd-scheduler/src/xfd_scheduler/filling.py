@@ -84,21 +84,23 @@ class Filling:
             takes_s = member.origin_pace * swarm.catalog.sizes[chunk]
             waited_s = now - (member.end_game_since or now)
             if takes_s and waited_s >= max(READ_INSTEAD_S, takes_s):
-                self._read_instead(member, slow, chunk, now)
+                self.read_instead(member, slow, chunk, now)
             return
         best = self._best(member, holding, now, None)
         if best != NOBODY and swarm.members[best].speed_class <= member.speed_class:
             swarm.move(member, chunk, best)
 
-    def _read_instead(self, member: Member, slow: Member, chunk: int, now: float) -> None:
+    def read_instead(self, member: Member, slow: Member, chunk: int, now: float) -> bool:
         """The member goes on with what a slow node reads from the origin, and gives it to that one
         and to all that are quicker. A moved order keeps its bytes, so next to nothing comes twice.
         """
         swarm = self.swarm
+        if not swarm.pending[chunk] & slow.bit or swarm.source_of(slow.index, chunk) != ORIGIN:
+            return False
         if now < swarm.origin_rest_until or not swarm.offering & member.bit:
-            return
-        if not swarm.may_read_origin(member, 1):
-            return
+            return False
+        if not swarm.may_read_origin(member, 1, given_up=1):
+            return False
         for node in swarm.children(slow.index, chunk):
             child = swarm.members[node]
             if child is not member and child.speed_class < slow.speed_class:
@@ -106,6 +108,11 @@ class Filling:
         swarm.move(slow, chunk, member.index)
         swarm.move(member, chunk, ORIGIN)
         swarm.last_reader[chunk] = member.index
+        return True
+
+    def source_among(self, member: Member, chunk: int, now: float, among: int) -> int:
+        """The best source of those in the bit set `among`: a peer's number or `NOBODY`."""
+        return self._peer(member, chunk, now, among)
 
     def _feed(self, member: Member, now: float, only_dry: bool) -> None:
         swarm = self.swarm
@@ -210,7 +217,10 @@ class Filling:
                 continue
             if swarm.pairs_resting.get((member.index << 20) | node, 0.0) > now:
                 continue
-            if relaying is not None and not swarm.is_rooted(node, relaying, member.index):
+            if relaying is not None and (
+                (swarm.catches_up(peer) and not member.late)
+                or not swarm.is_rooted(node, relaying, member.index)
+            ):
                 continue
             load = self._load(node)
             if best == NOBODY or load < least:

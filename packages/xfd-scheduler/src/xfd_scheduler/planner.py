@@ -12,6 +12,7 @@ from itertools import islice
 from xfd_scheduler import rates
 from xfd_scheduler.faults import Faults
 from xfd_scheduler.filling import Filling
+from xfd_scheduler.reseating import Reseating
 from xfd_scheduler.slow import SlowOrders
 from xfd_scheduler.swarm import Swarm
 from xfd_scheduler.waves import Waves
@@ -28,6 +29,7 @@ class Planner:
         self.swarm = swarm
         self._waves = Waves(swarm)
         self._filling = Filling(swarm, seed)
+        self._reseating = Reseating(swarm, self._filling)
         self.slow = SlowOrders(swarm, faults, self._filling)
 
     def plan(self, now: float) -> bool:
@@ -46,6 +48,7 @@ class Planner:
         if now >= swarm.origin_rest_until:
             left = self._waves.launch(left)
         left = self._filling.fill(left, now, only_dry=False)
+        self._reseating.look(now)
         self._filling.end_game(now)
         self.slow.look(now)
         return left > 0

@@ -58,5 +58,29 @@ def _below(
     swarm: Swarm, roots: Sequence[int], order: Sequence[int], room: selection.FanOut
 ) -> list[int]:
     if swarm.settings.relay:
-        return selection.seats(roots, order, room)
+        return _relayed(swarm, roots, order, room)
     return selection.doubled(roots, order, lambda node: bool(swarm.offering >> node & 1))
+
+
+def _relayed(
+    swarm: Swarm, roots: Sequence[int], order: Sequence[int], room: selection.FanOut
+) -> list[int]:
+    """Quick nodes below each other; slow ones below whoever promised least, slow ones included."""
+    members = swarm.members
+    quick = len(order)
+    while quick and swarm.speeds.fast_ones_suffice and members[order[quick - 1]].speed_class:
+        quick -= 1
+    sources = selection.seats(roots, order[:quick], room)
+    if quick == len(order):
+        return sources
+    size = swarm.catalog.mean_size
+    clocks = {node: members[node].clock for node in (*roots, *order)}
+    for source in sources:
+        clocks[source] += size / members[source].up_share
+    above = [*roots, *(node for node in order[:quick] if room(node))]
+    sources.extend(
+        selection.least_promised(
+            above, order[quick:], clocks, lambda node: size / members[node].up_share, room
+        )
+    )
+    return sources

@@ -5,12 +5,13 @@ seconds of their uplink) stand at the top. Over `fan_out` waves each node has be
 and a leaf in the others, so that all uplinks carry the same: the rotation that SplitStream sets up
 by hand (Castro et al. 2003) follows from the sorting. A node with a quarter of the uplink is inside
 a tree a quarter as often, has fewer children there, and stands below the fast ones, so that nobody
-fast waits behind it.
+fast waits behind it; what it can send goes to other slow ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import heapq
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 FanOut = Callable[[int], int]
 """How many nodes a node may send one chunk on to."""
@@ -64,3 +65,29 @@ def seats(roots: Sequence[int], order: Sequence[int], fan_out: FanOut) -> list[i
     while len(chosen) < need:
         chosen.append(chosen[-1])
     return chosen[:need]
+
+
+def least_promised(
+    above: Sequence[int],
+    order: Sequence[int],
+    clock: Mapping[int, float],
+    seconds: Callable[[int], float],
+    fan_out: FanOut,
+) -> list[int]:
+    """The source of each node of `order`: of those in `above` (there is at least one) and of the
+    nodes before it that have a fan-out, the one that has promised least.
+
+    Seats that are given from the top would leave all sending to those above: there is a seat for
+    everyone before the first node of `order` has its turn. `seconds` are what one more takes of a
+    node's uplink.
+    """
+    chosen: list[int] = []
+    free = [(clock[node], node) for node in above]
+    heapq.heapify(free)
+    for node in order:
+        promised, source = free[0]
+        chosen.append(source)
+        heapq.heapreplace(free, (promised + seconds(source), source))
+        if fan_out(node):
+            heapq.heappush(free, (clock[node], node))
+    return chosen

@@ -65,6 +65,7 @@ class Speeds:
         self.usual_pace = 0.0
         self.sampled = 0
         self.fast_ones_suffice = True
+        self.classes_changed = False
         self._usual: float | None = None
         self._until_next = 0
 
@@ -131,6 +132,8 @@ class Speeds:
             ratio = 1.0
         member.up_share = ratio
         member.speed_class = 0 if ratio == 1.0 else max(1, round(-math.log2(ratio)))
+        if member.speed_class != before:
+            self.classes_changed = True
 
     def _compare(self, members: Mapping[NodeId, Member]) -> None:
         """Looks at all nodes, once for as many reports as there are nodes."""

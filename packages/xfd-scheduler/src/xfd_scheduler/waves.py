@@ -186,15 +186,14 @@ class Waves:
     def _room_below(self) -> selection.FanOut:
         swarm = self.swarm
         members = swarm.members
-        launched = swarm.rarity.classes[0] ^ swarm.everything
         most = fan_out(swarm)
 
         def room(node: int) -> int:
             member = members[node]
             if not swarm.offering & member.bit or member.promised >= swarm.promise_limit(member):
                 return 0
-            if member.late and member.open & launched:
-                return 0  # it has much to catch up with, and so would everybody below it
+            if swarm.catches_up(member):
+                return 0
             if not member.speed_class:
                 return most
             return round(most * member.up_share)

@@ -184,7 +184,11 @@ class Transfers:
             source.upload_queue.append(errand)
         else:
             self.waiting.setdefault((errand.source, errand.chunk), []).append(errand)
-        if not errand.waits and errand.flow == NO_FLOW:
+        if errand.waits or errand.flow != NO_FLOW:
+            return
+        if not node.free:  # The slot that it gave up to ask again went to another order.
+            node.waits(errand)
+        else:
             flow = self._take_slot(node, errand)
             self.later(PROMPT_S, "yields", flow, self.flows.generation[flow])
 
