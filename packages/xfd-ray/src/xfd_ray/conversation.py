@@ -19,8 +19,8 @@ CALLS_AT_ONCE = 2
 IDLE_INTERVALS = 4
 POLL_S = 2.0
 LONGEST_POLL_S = 20.0
-"""News and orders end a poll at once. Each one that ends without is followed by one that waits twice as
-long: an idle node is left asleep, and an answer that was lost on its way is missed soon."""
+"""News and orders end a poll at once. Each one that ends without is followed by one that waits
+twice as long: an idle node is left asleep, and an answer that was lost is missed soon."""
 
 SILENCE_S = 40.0
 """A poll that is not answered so long after its time is up has no worker any more."""
