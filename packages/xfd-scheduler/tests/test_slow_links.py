@@ -68,6 +68,8 @@ def test_what_waits_for_a_slow_node_moves_to_a_quick_one_once_the_links_are_know
     goes_on(story)
     before = below_slow_ones(story)
     story.plan()
+    story.now += 0.3
+    story.plan()
     after = below_slow_ones(story)
     assert len(after) <= len(before) / 3
     assert all(first_of(story, chunk, slow) in SLOW for _, chunk, slow in after)

@@ -101,7 +101,8 @@ class Reseating:
             swarm.move(member, chunk, best)
             return best
         if self._before[slow.index] >= NOT_BEGUN * swarm.settings.download_slots:
+            # Once a quick one reads it, those that were looked at before can get it from there.
+            self._again = True
             if self._filling.read_instead(member, slow, chunk, now):
                 return ORIGIN
-            self._again = True
         return slow.index
