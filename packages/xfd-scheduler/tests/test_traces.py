@@ -1,6 +1,7 @@
 """Traces of real distributions: what happened to nodes then must never break the scheduler now.
 
 `traces/one-slow-node.jsonl.gz`: 512 MiB to four nodes of 400 Mbit/s, one of which has 100 Mbit/s.
+`traces/lucky-streams.jsonl.gz`: the same; some of the slow node's streams were as quick as others'.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ import pytest
 pytest.importorskip("numpy")
 
 from xfd_api.orders import Fetch
+from xfd_scheduler.columns import FIRST_READS
+from xfd_scheduler.events import NodeJoined
 from xfd_scheduler.scheduler import Scheduler
 from xfd_scheduler.simulator.cli import run
 from xfd_scheduler.simulator.scenario import GBIT, Scenario
 from xfd_scheduler.simulator.trace import records, revived, settings_and_seed
 from xfd_scheduler.simulator.validation import from_trace, row
 
-ONE_SLOW = Path(__file__).parent / "traces" / "one-slow-node.jsonl.gz"
+TRACES = Path(__file__).parent / "traces"
+ONE_SLOW = TRACES / "one-slow-node.jsonl.gz"
+LUCKY_STREAMS = TRACES / "lucky-streams.jsonl.gz"
+SLOW_ADDRESS = "10.78.0.13"
 
 
 def test_a_real_distribution_told_again_ends_with_every_node_whole() -> None:
@@ -50,6 +56,29 @@ def test_a_real_distribution_told_again_ends_with_every_node_whole() -> None:
     assert not any(scheduler.open_chunks().values())
     assert not scheduler.failures()
     assert scheduler.plan(now) == {}
+
+
+def test_a_slow_node_with_some_quick_streams_reads_no_more_once_it_is_known() -> None:
+    """It was given eight more reads of which everybody waited for half a minute."""
+    settings, seed = settings_and_seed(LUCKY_STREAMS)
+    scheduler = Scheduler(settings, seed=seed)
+    slow = ""
+    read_at: list[float] = []
+    begun: float | None = None
+    for what, now, value in records(LUCKY_STREAMS):
+        if what == "event":
+            event = revived(value)
+            if isinstance(event, NodeJoined) and event.address.startswith(SLOW_ADDRESS):
+                slow = event.node
+            scheduler.handle(event, now)
+            continue
+        for node, orders in scheduler.plan(now).items():
+            begun = now if begun is None else begun
+            reads = [each for each in orders if isinstance(each, Fetch) and each.source is None]
+            read_at += [now - begun for each in reads for _ in range(each.count) if node == slow]
+    scheduler.check_invariants()
+    assert len(read_at) == FIRST_READS
+    assert max(read_at) < 1.0
 
 
 def test_times_of_a_trace_count_from_its_first_order(tmp_path: Path) -> None:

@@ -7,6 +7,11 @@ while all streams of a slow link are slow. So a low quantile of the pace (second
 the streams that the node may have at once, is followed, and compared with the quantile that an
 eighth of the nodes keep below. For a slow link it is about the link's rate, for a fast one more.
 
+Streams that share a real link do not share it equally, and a lucky one of a slow link can be as
+quick as those of a fast one. So what a node receives in all is looked at as well: where it is far
+less than others receive, and the node had orders enough all the time, its link is slow, because
+slow sources are the same for everybody.
+
 Rates that were told (`NodeTraits`) go before all that.
 """
 
@@ -31,6 +36,10 @@ ALIKE = 0.5
 """Nodes this close to what is usual count as equally fast."""
 ALIKE_AGAIN = 0.7
 """A node that counted as slow is fast again above this."""
+FAR_BEHIND = 0.4
+"""A node that receives a smaller share of what quick nodes do, in all, is slow."""
+WATCHED_S = 1.0
+"""What it received since its first report says nothing before."""
 LEAST_SHARE = 1 / 64
 SLOWLY = 0.05
 """Share of the newest measurement in a moving average."""
@@ -67,6 +76,8 @@ class Speeds:
         self.fast_ones_suffice = True
         self.classes_changed = False
         self._usual: float | None = None
+        self._usual_down = 0.0
+        self._at_once = 1
         self._until_next = 0
 
     def grow(self, chunks: int) -> None:
@@ -88,6 +99,7 @@ class Speeds:
 
         `at_once` is how many streams the node may have had, which share its link.
         """
+        self._at_once = at_once
         streams = math.log2(max(1, at_once))
         mask = self.sampled
         whole = 0.0
@@ -123,7 +135,7 @@ class Speeds:
         up = _told_or(member.traits.up_bytes_per_s, self.best_up) or 1.0
         down = _told_or(member.traits.down_bytes_per_s, self.best_down)
         if down is None:
-            down = _share(member.pace, self._usual, member.samples)
+            down = min(_share(member.pace, self._usual, member.samples), self._behind(member))
         # What a node receives slowly it cannot pass on fast. That the links of a node are as slow
         # one way as the other is assumed, where nobody tells.
         ratio = min(up, down)
@@ -135,12 +147,23 @@ class Speeds:
         if member.speed_class != before:
             self.classes_changed = True
 
+    def _behind(self, member: Member) -> float:
+        """Its share of what quick nodes receive, where that is small for no want of orders."""
+        is_known = member.samples >= ENOUGH and member.worked_s >= WATCHED_S
+        if not is_known or not member.down or not self._usual_down:
+            return 1.0
+        share = member.down / self._usual_down
+        is_busy = 2 * member.queued >= self._at_once
+        return max(LEAST_SHARE, share) if is_busy and share < FAR_BEHIND else 1.0
+
     def _compare(self, members: Mapping[NodeId, Member]) -> None:
         """Looks at all nodes, once for as many reports as there are nodes."""
         self._until_next = len(members)
         told = members.values()
         self.down = max((m.down for m in told if m.down is not None), default=0.0)
         self.interval_s = min((m.interval_s for m in told if m.interval_s), default=0.0)
+        downs = [m.down for m in told if m.samples >= ENOUGH and m.down]
+        self._usual_down = -(_quick([-down for down in downs]) or 0.0)
         self._usual = _quick([m.pace for m in told if m.samples >= ENOUGH])
         for member in told:
             self.judge(member)
