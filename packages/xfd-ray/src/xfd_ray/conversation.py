@@ -23,7 +23,6 @@ LONGEST_POLL_S = 20.0
 twice as long: an idle node is left asleep, and an answer that was lost is missed soon."""
 
 SILENCE_S = 40.0
-"""A poll that is not answered so long after its time is up has no worker any more."""
 """A worker that answers so much later than it was asked to is taken for lost: frozen, say."""
 
 

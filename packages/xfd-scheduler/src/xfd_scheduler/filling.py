@@ -71,8 +71,8 @@ class Filling:
         swarm = self.swarm
         among = -1 if before == ORIGIN else ~swarm.members[before].bit
         zone = swarm.zone_mask(member)
-        best = self._peer(member, chunk, now, among & zone) if zone else NOBODY
-        return self._peer(member, chunk, now, among) if best == NOBODY else best
+        best = self.peer(member, chunk, now, among & zone) if zone else NOBODY
+        return self.peer(member, chunk, now, among) if best == NOBODY else best
 
     def _look_for_faster(self, member: Member, chunk: int, now: float) -> None:
         swarm = self.swarm
@@ -110,9 +110,20 @@ class Filling:
         swarm.last_reader[chunk] = member.index
         return True
 
-    def source_among(self, member: Member, chunk: int, now: float, among: int) -> int:
-        """The best source of those in the bit set `among`: a peer's number or `NOBODY`."""
-        return self._peer(member, chunk, now, among)
+    def peer(
+        self, member: Member, chunk: int, now: float, among: int, *, first_in_zone: bool = False
+    ) -> int:
+        """The best source of those in the bit set `among`, holding the chunk or about to; or
+        `NOBODY`.
+        """
+        swarm = self.swarm
+        able = among & swarm.offering
+        best = self._best(member, swarm.holders[chunk] & able, now, None, first_in_zone)
+        if best == NOBODY or self._load(best) > RELAY_AT:
+            relay = self._best(member, swarm.pending[chunk] & able, now, chunk, first_in_zone)
+            if relay != NOBODY and (best == NOBODY or self._load(relay) < self._load(best) / 2):
+                return relay
+        return best
 
     def _feed(self, member: Member, now: float, only_dry: bool) -> None:
         swarm = self.swarm
@@ -151,17 +162,17 @@ class Filling:
         if zone and not (holding | coming) & zone:
             if stays_inside:
                 return self._origin(member, now)
-            best = self._peer(member, chunk, now, -1, first_in_zone=True)
+            best = self.peer(member, chunk, now, -1, first_in_zone=True)
         elif zone:
-            best = self._peer(member, chunk, now, zone)
+            best = self.peer(member, chunk, now, zone)
             if not stays_inside and (best == NOBODY or self._load(best) > OVERFLOW):
-                other = self._peer(member, chunk, now, ~zone)
+                other = self.peer(member, chunk, now, ~zone)
                 if best == NOBODY or (
                     other != NOBODY and self._load(other) * OVERFLOW < self._load(best)
                 ):
                     best = other
         else:
-            best = self._peer(member, chunk, now, -1)
+            best = self.peer(member, chunk, now, -1)
         if best != NOBODY:
             return best
         if patient and (
@@ -175,19 +186,6 @@ class Filling:
         if now < swarm.origin_rest_until or not swarm.may_read_origin(member, 1):
             return NOBODY
         return ORIGIN
-
-    def _peer(
-        self, member: Member, chunk: int, now: float, among: int, *, first_in_zone: bool = False
-    ) -> int:
-        """The best source of those in the bit set `among`, holding the chunk or about to."""
-        swarm = self.swarm
-        able = among & swarm.offering
-        best = self._best(member, swarm.holders[chunk] & able, now, None, first_in_zone)
-        if best == NOBODY or self._load(best) > RELAY_AT:
-            relay = self._best(member, swarm.pending[chunk] & able, now, chunk, first_in_zone)
-            if relay != NOBODY and (best == NOBODY or self._load(relay) < self._load(best) / 2):
-                return relay
-        return best
 
     def _load(self, node: int) -> float:
         peer = self.swarm.members[node]

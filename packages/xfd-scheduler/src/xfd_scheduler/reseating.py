@@ -96,7 +96,7 @@ class Reseating:
         zone = swarm.zone_mask(member)
         if zone & slow.bit:
             among &= zone
-        best = self._filling.source_among(member, chunk, now, among)
+        best = self._filling.peer(member, chunk, now, among)
         if best != NOBODY:
             swarm.move(member, chunk, best)
             return best

@@ -39,7 +39,7 @@ ALIKE_AGAIN = 0.7
 FAR_BEHIND = 0.4
 """A node that receives a smaller share of what quick nodes do, in all, is slow."""
 WATCHED_S = 1.0
-"""What it received since its first report says nothing before."""
+"""Seconds from a node's first report on, before which what it received says nothing."""
 LEAST_SHARE = 1 / 64
 SLOWLY = 0.05
 """Share of the newest measurement in a moving average."""
