@@ -32,6 +32,7 @@ class LocalWorker:
         calls: names of the methods called so far.
         slow: seconds by which a method's calls are delayed, by its name.
         drop_answers: so many exchanges happen, and their answers get lost.
+        follows: whether it was told to end with its coordinator.
     """
 
     def __init__(self, worker: NodeWorker, node: NodeId) -> None:
@@ -41,6 +42,10 @@ class LocalWorker:
         self.calls: list[str] = []
         self.drop_answers = 0
         self.slow: dict[str, float] = {}
+        self.follows = False
+
+    async def follow(self) -> None:
+        self.follows = True
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         async def call(*args: Any) -> Any:

@@ -47,7 +47,7 @@ class ScriptedDoor:
         self.attaches = self.watches = self.connects = 0
         self.detach_timeouts: list[float] = []
 
-    def connect(self) -> None:
+    def connect(self, request) -> None:
         self.connects += 1
 
     def attach(self, request, timeout_s):

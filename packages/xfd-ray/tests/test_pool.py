@@ -59,6 +59,48 @@ async def test_a_worker_that_is_told_lost_twice_is_replaced_once():
 
 
 @story
+async def test_a_worker_that_a_driver_started_is_the_nodes_worker():
+    cluster = LocalCluster(1, SIZES)
+    pool = WorkerPool(cluster)
+    [node] = cluster.live
+    started = await cluster.start_worker(node, TERMS)
+    pool.take_on(node, TERMS, started)
+    assert (await pool.worker(node, TERMS))[0] is started
+    assert started.follows
+    assert cluster.asked[node.id] == 1
+    await pool.close()
+    assert started.dead.is_set()
+
+
+@story
+async def test_a_worker_that_a_driver_started_beside_the_nodes_own_is_ended():
+    cluster = LocalCluster(1, SIZES)
+    pool = WorkerPool(cluster)
+    [node] = cluster.live
+    own, _ = await pool.worker(node, TERMS)
+    started = await cluster.start_worker(node, TERMS)
+    pool.take_on(node, TERMS, started)
+    await until(started.dead.is_set)
+    assert (await pool.worker(node, TERMS))[0] is own
+    assert not own.dead.is_set()
+    await pool.close()
+
+
+@story
+async def test_a_worker_that_a_driver_started_in_vain_is_replaced():
+    cluster = LocalCluster(1, SIZES)
+    started = await cluster.start_worker(cluster.live[0], TERMS)
+    started.dead.set()
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("a", "big"), [(cluster.live[0], started)])
+    status = await over(coordinator, "a")
+    assert status.report is not None, status.error
+    assert [node.state for node in status.report.nodes] == ["done"]
+    assert cluster.asked["n0"] == 2
+    await coordinator.detach("a")
+
+
+@story
 async def test_a_start_that_is_given_up_is_a_loss_to_those_who_wait_for_it():
     cluster = SlowToStart(1)
     pool = WorkerPool(cluster)

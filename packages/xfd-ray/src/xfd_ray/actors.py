@@ -1,10 +1,10 @@
-"""Where Ray comes in: the actors, how they are started and reached, and what their errors mean."""
+"""Where Ray comes in: the coordinator and the workers as actors, as the coordinator sees them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import ray
@@ -12,7 +12,7 @@ from ray import exceptions as ray_errors
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from xfd_api.chunks import Catalog, FoundObject
-from xfd_api.errors import CoordinatorLostError, InvalidRequestError, NodeLostError, XfdError
+from xfd_api.errors import NodeLostError, XfdError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.reports import Inventory, NodeReport
@@ -23,18 +23,31 @@ from xfd_ray.coordinator import Coordinator
 from xfd_ray.events import COORDINATOR_UP, log_to_stderr, logger, process_age_s
 from xfd_ray.placement import NodeInfo, nodes_of_ray
 from xfd_ray.pool import WorkerClient, WorkerTerms
-from xfd_ray.rayerrors import coordinator_error, worker_error
+from xfd_ray.rayerrors import worker_error
 from xfd_ray.terms import LeaseRequest, LeaseStatus
-from xfd_ray.worker import DataPlaneFactory, Exchange, Hello, NodeWorker, real_data_plane
+from xfd_ray.worker import Exchange, Hello
+from xfd_ray.worker_actor import NodeWorkerActor, end_this_actor
 
-NAMESPACE = "xfd"
-COORDINATOR_NAME = "coordinator"
-CLOSE_TIMEOUT_S = 5.0
 CALLS_AT_ONCE = 10_000
+CLOSE_TIMEOUT_S = 5.0
+
+
+def start_worker(node: NodeInfo, terms: WorkerTerms) -> Any:
+    """The handle of a new worker on this node or nowhere, without CPUs; does not wait for it."""
+    actor = ray.remote(NodeWorkerActor).options(
+        lifetime="detached",
+        num_cpus=0,
+        max_concurrency=CALLS_AT_ONCE,
+        max_restarts=0,
+        scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
+    )
+    return actor.remote(
+        node.id, node.host, settings=terms.settings, peer_ports=terms.peer_ports
+    )
 
 
 class RayWorker:
-    """A `WorkerClient` whose worker is a Ray actor."""
+    """A `WorkerClient` whose worker is a `NodeWorkerActor`."""
 
     def __init__(self, node: NodeId, handle: Any) -> None:
         self.node = node
@@ -44,6 +57,10 @@ class RayWorker:
         """See `NodeWorker`, as for all that follow."""
         versions: dict[str, str | None] = await self._call("versions")
         return versions
+
+    async def follow(self) -> None:
+        """Makes it end with the actor that this is called in."""
+        await self._call("follow", ray.get_runtime_context().current_actor)
 
     async def hello(self) -> Hello:
         """Starts the worker's servers."""
@@ -110,29 +127,13 @@ def _shipped(catalog: Catalog) -> Any:
 class RayCluster:
     """The coordinator's `Cluster`."""
 
-    def __init__(self, data_plane: DataPlaneFactory = real_data_plane) -> None:
-        self._data_plane = data_plane
-
     async def live_nodes(self) -> tuple[NodeInfo, ...]:
         """What `ray.nodes()` lists as alive."""
         return nodes_of_ray(await asyncio.to_thread(ray.nodes))
 
     async def start_worker(self, node: NodeInfo, terms: WorkerTerms) -> WorkerClient:
-        """An actor without CPUs, on this node or nowhere."""
-        actor = ray.remote(NodeWorker).options(
-            num_cpus=0,
-            max_concurrency=CALLS_AT_ONCE,
-            max_restarts=0,
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
-        )
-        handle = actor.remote(
-            node.id,
-            node.host,
-            settings=terms.settings,
-            peer_ports=terms.peer_ports,
-            data_plane=self._data_plane,
-        )
-        return RayWorker(node.id, handle)
+        """See the function of this name."""
+        return RayWorker(node.id, start_worker(node, terms))
 
     async def end_worker(self, worker: WorkerClient) -> None:
         """Lets the worker close, and then ends its process."""
@@ -143,77 +144,25 @@ class RayCluster:
         ray.kill(worker.handle, no_restart=True)
 
     async def end_coordinator(self) -> None:
-        """Ends this process; Ray ends the workers that it owns."""
-        ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
+        """Ends this process; workers that are left see it, and follow."""
+        end_this_actor()
 
 
 class CoordinatorActor(Coordinator):
     """The coordinator as the actor `coordinator` of the Ray namespace `xfd`."""
 
-    def __init__(self, data_plane: DataPlaneFactory = real_data_plane) -> None:
+    def __init__(self) -> None:
         log_to_stderr("coordinator")
-        super().__init__(RayCluster(data_plane))
+        super().__init__(RayCluster())
         logger().debug(COORDINATOR_UP, process_age_s=process_age_s())
 
+    async def attach_with(
+        self, request: LeaseRequest, started: Sequence[tuple[NodeInfo, Any]]
+    ) -> LeaseStatus:
+        """See `Coordinator.attach`; with the handles of workers that the driver has started."""
+        workers = [(node, RayWorker(node.id, handle)) for node, handle in started]
+        return await self.attach(request, workers)
 
-def coordinator_actor(data_plane: DataPlaneFactory = real_data_plane) -> Any:
-    """The cluster's coordinator; started on this node if there is none.
-
-    On this node and no other: its packages are what the nodes are compared with.
-    """
-    here = ray.get_runtime_context().get_node_id()
-    actor = ray.remote(CoordinatorActor).options(
-        name=COORDINATOR_NAME,
-        namespace=NAMESPACE,
-        lifetime="detached",
-        get_if_exists=True,
-        num_cpus=0,
-        max_concurrency=CALLS_AT_ONCE,
-        max_restarts=0,
-        scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
-    )
-    return actor.remote(data_plane)
-
-
-class RayCoordinator:
-    """A `CoordinatorDoor` to the cluster's coordinator.
-
-    Args:
-        connect: finds the coordinator, or starts it.
-    """
-
-    def __init__(self, connect: Callable[[], Any] = coordinator_actor) -> None:
-        self._connect = connect
-        self._handle: Any = None
-
-    def connect(self) -> None:
-        """Finds the coordinator, or starts it."""
-        # Without Ray there is no cluster any more; a call would quietly start another one.
-        if not ray.is_initialized():
-            raise InvalidRequestError("Ray was shut down", remedy="Keep it up until the end")
-        try:
-            self._handle = self._connect()
-        except ray_errors.RayError as error:
-            raise coordinator_error(error, 0.0) from error
-
-    def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:
-        """See `Coordinator`, as for all that follow."""
-        status: LeaseStatus = self._call("attach", timeout_s, request)
-        return status
-
-    def watch(self, lease_id: str, wait_s: float, timeout_s: float) -> LeaseStatus:
-        """Renews, and waits for news."""
-        status: LeaseStatus = self._call("watch", timeout_s, lease_id, wait_s)
-        return status
-
-    def detach(self, lease_id: str, timeout_s: float) -> None:
-        """Gives back."""
-        self._call("detach", timeout_s, lease_id)
-
-    def _call(self, method: str, timeout_s: float, *args: Any) -> Any:
-        if self._handle is None or not ray.is_initialized():
-            raise CoordinatorLostError("There is no connection to the coordinator")
-        try:
-            return ray.get(getattr(self._handle, method).remote(*args), timeout=timeout_s)
-        except (ray_errors.RayError, XfdError) as error:
-            raise coordinator_error(error, timeout_s) from error
+    async def until_end(self) -> None:
+        """Never returns: the call fails when this actor ends, which tells the caller of it."""
+        await asyncio.Event().wait()

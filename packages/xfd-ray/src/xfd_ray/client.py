@@ -34,8 +34,9 @@ class CoordinatorDoor(Protocol):
     and otherwise what the coordinator raised.
     """
 
-    def connect(self) -> None:
-        """Finds the coordinator, or starts one; the calls below are its."""
+    def connect(self, request: LeaseRequest) -> None:
+        """Finds the coordinator, or starts one that this will be asked of; the calls below are its.
+        """
         ...
 
     def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:
@@ -163,7 +164,7 @@ class LeaseClient:
         """Attaches; a coordinator that is gone, or about to go, is started again."""
         while True:
             try:
-                self._door.connect()
+                self._door.connect(self._request)
                 self._asked = True
                 status = self._door.attach(self._request, self._at_most(CALL_TIMEOUT_S))
             except CoordinatorLostError as error:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 
 from xfd_api.ids import NodeId
 from xfd_ray import events
 from xfd_ray.lease import Lease
-from xfd_ray.pool import Cluster, WorkerPool
+from xfd_ray.placement import NodeInfo
+from xfd_ray.pool import Cluster, WorkerClient, WorkerPool, worker_terms
 from xfd_ray.session import Session
 from xfd_ray.terms import (
     LATE_NODE_POLL_S,
@@ -66,8 +68,15 @@ class Coordinator:
         self._log.info(events.COORDINATOR_STARTED)
         self._ticking = asyncio.create_task(self._tick_forever())
 
-    async def attach(self, request: LeaseRequest) -> LeaseStatus:
+    async def attach(
+        self, request: LeaseRequest, workers: Sequence[tuple[NodeInfo, WorkerClient]] = ()
+    ) -> LeaseStatus:
         """Opens a lease, or renews the one with this id.
+
+        Args:
+            request: what is wanted.
+            workers: those that the driver started for it. Where they are not taken on, they end by
+                themselves.
 
         Raises:
             VersionMismatchError: the driver's packages are not ours.
@@ -77,6 +86,9 @@ class Coordinator:
         if request.id not in self._leases:
             if request.versions:
                 check_versions(self._versions, request.versions, node="driver")
+            for node, worker in workers:
+                terms = worker_terms(self._terms_for(request), request.limits)
+                self._pool.take_on(node, terms, worker)
             self._opening += 1
             try:
                 await self._open(request)

@@ -17,7 +17,7 @@ from xfd_api.requests import DownloadRequest
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_api.traffic import Prices
-from xfd_ray.actors import COORDINATOR_NAME, NAMESPACE, RayCoordinator
+from xfd_ray.driver import RayCoordinator, find_coordinator
 from xfd_ray.bound import LinkRates
 from xfd_ray.checks import (
     at_least,
@@ -239,9 +239,8 @@ def ensure_local(
 
 def metrics_addresses() -> dict[NodeId, list[str]]:
     """The Prometheus endpoints of the workers that are up: `host:port`, by Ray node id."""
-    try:
-        coordinator = ray.get_actor(COORDINATOR_NAME, namespace=NAMESPACE)
-    except ValueError:
+    coordinator = find_coordinator()
+    if coordinator is None:
         return {}
     addresses: dict[NodeId, list[str]] = ray.get(coordinator.metrics_addresses.remote())
     return addresses

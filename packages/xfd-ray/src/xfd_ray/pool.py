@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from xfd_api.chunks import Catalog, FoundObject
@@ -16,6 +16,7 @@ from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray.events import NODE_REFUSED, NODE_STARTED, logger
 from xfd_ray.placement import NodeInfo
+from xfd_ray.terms import Limits, Terms
 from xfd_ray.versions import check_versions, installed_versions
 from xfd_ray.wants import Part
 from xfd_ray.worker import Exchange, Hello
@@ -34,8 +35,12 @@ class WorkerClient(Protocol):
         """Of the xfd packages there."""
         ...
 
+    async def follow(self) -> None:
+        """Makes the worker end when the coordinator does."""
+        ...
+
     async def hello(self) -> Hello:
-        """How the worker introduces itself; starts it at the first call."""
+        """How the worker introduces itself; starts its servers at the first call."""
         ...
 
     async def find_objects(
@@ -73,6 +78,12 @@ class WorkerTerms:
 
     settings: NodeSettings = field(default_factory=NodeSettings)
     peer_ports: tuple[int, int] | None = None
+
+
+def worker_terms(terms: Terms, limits: Limits) -> WorkerTerms:
+    """What the workers of a swarm are started with."""
+    settings = replace(terms.node_settings, node_parallelism=limits.node_parallelism)
+    return WorkerTerms(settings, terms.peer_ports)
 
 
 class Cluster(Protocol):
@@ -124,7 +135,7 @@ class WorkerPool:
         key = (node.id, terms)
         task = self._starting.get(key)
         if task is None:
-            task = self._starting[key] = asyncio.create_task(self._start_in_time(node, terms))
+            task = self._starting[key] = self._begin(node, terms, None)
         # Others wait for the same start: who stops waiting must not stop it, and a start that was
         # stopped must not look to those who wait as if they had been.
         await asyncio.wait({task})
@@ -133,6 +144,17 @@ class WorkerPool:
         if task.exception() is not None and self._starting.get(key) is task:
             del self._starting[key]
         return task.result()
+
+    def take_on(self, node: NodeInfo, terms: WorkerTerms, worker: WorkerClient) -> None:
+        """A worker that somebody else has started, as if it had been asked for here.
+
+        Where the node has one of these terms already, this one is ended.
+        """
+        key = (node.id, terms)
+        if key in self._starting:
+            self._end(worker)
+        else:
+            self._starting[key] = self._begin(node, terms, worker)
 
     def drop(self, node: NodeId, terms: WorkerTerms, lost: WorkerClient | None) -> None:
         """The node's worker of these terms is gone: the next call starts a new one.
@@ -166,12 +188,15 @@ class WorkerPool:
             *(self._cluster.end_worker(task.result()[0]) for task in up), return_exceptions=True
         )
 
+    def _begin(self, node: NodeInfo, terms: WorkerTerms, worker: WorkerClient | None) -> _Start:
+        return asyncio.create_task(self._start_in_time(node, terms, worker))
+
     async def _start_in_time(
-        self, node: NodeInfo, terms: WorkerTerms
+        self, node: NodeInfo, terms: WorkerTerms, worker: WorkerClient | None
     ) -> tuple[WorkerClient, Hello]:
         """Ray tries for ever where it cannot start a process, and says so only in its logs."""
         try:
-            return await asyncio.wait_for(self._start(node, terms), self._start_timeout_s)
+            return await asyncio.wait_for(self._start(node, terms, worker), self._start_timeout_s)
         except XfdError:  # Some of ours are a TimeoutError as well.
             raise
         except asyncio.TimeoutError:
@@ -179,10 +204,14 @@ class WorkerPool:
                 f"Its worker was not up after {self._start_timeout_s:g} s", node=node.id
             ) from None
 
-    async def _start(self, node: NodeInfo, terms: WorkerTerms) -> tuple[WorkerClient, Hello]:
-        worker = await self._cluster.start_worker(node, terms)
+    async def _start(
+        self, node: NodeInfo, terms: WorkerTerms, worker: WorkerClient | None
+    ) -> tuple[WorkerClient, Hello]:
+        if worker is None:
+            worker = await self._cluster.start_worker(node, terms)
         try:
             check_versions(self._versions, await worker.versions(), node=node.id)
+            await worker.follow()
             hello = await worker.hello()
         except BaseException as error:
             await self._cluster.end_worker(worker)
@@ -201,9 +230,12 @@ class WorkerPool:
 
     def _end_when_up(self, task: _Start) -> None:
         if _is_up(task):
-            ending = asyncio.ensure_future(self._cluster.end_worker(task.result()[0]))
-            self._endings.add(ending)
-            ending.add_done_callback(self._endings.discard)
+            self._end(task.result()[0])
+
+    def _end(self, worker: WorkerClient) -> None:
+        ending = asyncio.ensure_future(self._cluster.end_worker(worker))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
 
 
 class PooledSwarm:

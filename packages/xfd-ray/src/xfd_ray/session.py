@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from xfd_api.chunks import FoundObject
 from xfd_api.errors import NodeLostError, ObjectNotFoundError, XfdError
@@ -19,7 +18,7 @@ from xfd_ray.lease import Lease
 from xfd_ray.leases import Leases
 from xfd_ray.loop import SchedulingLoop
 from xfd_ray.placement import NodeInfo, select
-from xfd_ray.pool import PooledSwarm, WorkerPool, WorkerTerms
+from xfd_ray.pool import PooledSwarm, WorkerPool, worker_terms
 from xfd_ray.recording import scheduler_of
 from xfd_ray.restarts import Restarts
 from xfd_ray.tally import tally_of
@@ -48,8 +47,7 @@ class Session:
         self.is_broken = False
         self._clock = clock or asyncio.get_running_loop().time
         self._ticket = SwarmTicket(self.id, secrets.token_hex(32), terms.durability)
-        settings = replace(terms.node_settings, node_parallelism=limits.node_parallelism)
-        self._swarm = PooledSwarm(pool, self._ticket, WorkerTerms(settings, terms.peer_ports))
+        self._swarm = PooledSwarm(pool, self._ticket, worker_terms(terms, limits))
         self._scheduler = scheduler_of(self.id, terms, limits)
         self._loop = SchedulingLoop(
             self._swarm,

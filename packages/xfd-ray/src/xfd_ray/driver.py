@@ -1,0 +1,107 @@
+"""A driver's way to the coordinator; the first driver starts it, and the workers with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+from ray import exceptions as ray_errors
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from xfd_api.errors import CoordinatorLostError, InvalidRequestError, NoNodesError, XfdError
+from xfd_ray.actors import CALLS_AT_ONCE, CoordinatorActor, start_worker
+from xfd_ray.placement import NodeInfo, nodes_of_ray, select
+from xfd_ray.pool import worker_terms
+from xfd_ray.rayerrors import coordinator_error
+from xfd_ray.terms import LeaseRequest, LeaseStatus, Terms
+
+NAMESPACE = "xfd"
+COORDINATOR_NAME = "coordinator"
+
+
+def find_coordinator() -> Any:
+    """The cluster's coordinator; None where there is none."""
+    try:
+        return ray.get_actor(COORDINATOR_NAME, namespace=NAMESPACE)
+    except ValueError:
+        return None
+
+
+def start_coordinator() -> Any:
+    """A coordinator on this node, or the one that another driver started meanwhile.
+
+    On this node and no other: its packages are what the nodes are compared with.
+    """
+    here = ray.get_runtime_context().get_node_id()
+    actor = ray.remote(CoordinatorActor).options(
+        name=COORDINATOR_NAME,
+        namespace=NAMESPACE,
+        lifetime="detached",
+        get_if_exists=True,
+        num_cpus=0,
+        max_concurrency=CALLS_AT_ONCE,
+        max_restarts=0,
+        scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
+    )
+    return actor.remote()
+
+
+def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, Any]]:
+    """Starts a worker on each node that the request selects; returns their handles.
+
+    Where no node is selected, none is started: the coordinator says what is wrong.
+    """
+    terms = worker_terms(request.terms or Terms(), request.limits)
+    try:
+        nodes = select(nodes_of_ray(ray.nodes()), request.selector)
+    except NoNodesError:
+        return []
+    return [(node, start_worker(node, terms)) for node in nodes]
+
+
+class RayCoordinator:
+    """A `CoordinatorDoor` to the cluster's coordinator."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+        self._started: list[tuple[NodeInfo, Any]] = []
+
+    def connect(self, request: LeaseRequest) -> None:
+        """Finds the coordinator, or starts one.
+
+        With a new one the workers are started that it would start for this request: while it comes
+        up, so do they.
+        """
+        # Without Ray there is no cluster any more; a call would quietly start another one.
+        if not ray.is_initialized():
+            raise InvalidRequestError("Ray was shut down", remedy="Keep it up until the end")
+        try:
+            self._handle = find_coordinator()
+            if self._handle is None:
+                self._handle = start_coordinator()
+                self._started = start_workers(request)
+        except ray_errors.RayError as error:
+            raise coordinator_error(error, 0.0) from error
+
+    def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:
+        """See `Coordinator`, as for all that follow."""
+        started, self._started = self._started, []
+        status: LeaseStatus = self._call("attach_with", timeout_s, request, started)
+        return status
+
+    def watch(self, lease_id: str, wait_s: float, timeout_s: float) -> LeaseStatus:
+        """Renews, and waits for news."""
+        status: LeaseStatus = self._call("watch", timeout_s, lease_id, wait_s)
+        return status
+
+    def detach(self, lease_id: str, timeout_s: float) -> None:
+        """Gives back."""
+        self._call("detach", timeout_s, lease_id)
+
+    def _call(self, method: str, timeout_s: float, *args: Any) -> Any:
+        if self._handle is None or not ray.is_initialized():
+            raise CoordinatorLostError("There is no connection to the coordinator")
+        try:
+            return ray.get(getattr(self._handle, method).remote(*args), timeout=timeout_s)
+        except (ray_errors.RayError, XfdError) as error:
+            raise coordinator_error(error, timeout_s) from error

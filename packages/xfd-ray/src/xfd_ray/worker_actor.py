@@ -1,0 +1,67 @@
+"""A worker as a Ray actor, and when that ends. Every node imports this: it is to load little."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import ray
+from ray import exceptions as ray_errors
+
+from xfd_api.ids import NodeId
+from xfd_api.settings import NodeSettings
+from xfd_ray.worker import DataPlaneFactory, NodeWorker, real_data_plane
+
+ALONE_S = 60.0
+"""How long a worker waits for a coordinator to take it on."""
+
+ASK_AGAIN_S = 1.0
+
+
+class NodeWorkerActor(NodeWorker):
+    """A worker that ends with its coordinator, or where none takes it on within `alone_s`.
+
+    It is detached, since it may have been started by a driver, beside the coordinator: what a
+    driver owns would end with the driver.
+    """
+
+    def __init__(
+        self,
+        node: NodeId,
+        host: str,
+        *,
+        settings: NodeSettings | None = None,
+        peer_ports: tuple[int, int] | None = None,
+        data_plane: DataPlaneFactory = real_data_plane,
+        alone_s: float = ALONE_S,
+    ) -> None:
+        super().__init__(
+            node, host, settings=settings, peer_ports=peer_ports, data_plane=data_plane
+        )
+        self._ending = asyncio.create_task(_end_after(alone_s))
+
+    async def follow(self, coordinator: Any) -> None:
+        """Ends from now on with this actor, which has a method `until_end` that never returns."""
+        self._ending.cancel()
+        self._ending = asyncio.create_task(_end_with(coordinator))
+
+
+async def _end_after(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    end_this_actor()
+
+
+async def _end_with(coordinator: Any) -> None:
+    while True:
+        try:
+            await coordinator.until_end.remote()
+        except ray_errors.ActorUnavailableError:
+            await asyncio.sleep(ASK_AGAIN_S)
+        except ray_errors.RayError:
+            end_this_actor()
+            return
+
+
+def end_this_actor() -> None:
+    """Ends the process of the actor that this is called in."""
+    ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
