@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from xfd_api.ids import NodeId
 from xfd_api.orders import Cancel, Discard, Fetch, Order
 from xfd_scheduler.filling import READ_INSTEAD_S
+from xfd_scheduler.reseating import NOT_BEGUN
 from xfd_scheduler.scheduler import SchedulerSettings
 
 
@@ -128,6 +129,8 @@ class Model:
                 del self.running[key]
                 was_read = running.source is None
                 excused = key[1] in self.excused or now - running.since >= READ_INSTEAD_S
+                waits = sum(other == node for other, _ in self.running)
+                excused |= waits >= NOT_BEGUN * self.settings.download_slots
                 assert excused or not was_read, "an order to read is taken back for no reason"
 
     def _zone(self, node: str) -> str:

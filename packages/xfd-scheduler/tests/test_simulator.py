@@ -25,7 +25,7 @@ def ran(scenario: Scenario) -> Outcome:
 
 def test_a_flow_that_is_limited_elsewhere_leaves_its_share_to_the_others() -> None:
     paths = np.array([[0, 0, 1], [2, 3, 3]])
-    rates = fair_rates(paths, np.full(3, np.inf), np.array([10.0, 10.0, 2.0, 12.0]))
+    rates = fair_rates(paths, np.full(3, np.inf), np.array([10.0, 10.0, 2.0, 12.0]), np.ones(3))
     assert rates == pytest.approx([2.0, 6.0, 6.0])
 
 

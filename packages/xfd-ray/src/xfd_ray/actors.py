@@ -41,9 +41,7 @@ def start_worker(node: NodeInfo, terms: WorkerTerms) -> Any:
         max_restarts=0,
         scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
     )
-    return actor.remote(
-        node.id, node.host, settings=terms.settings, peer_ports=terms.peer_ports
-    )
+    return actor.remote(node.id, node.host, settings=terms.settings, peer_ports=terms.peer_ports)
 
 
 class RayWorker:

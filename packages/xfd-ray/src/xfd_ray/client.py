@@ -35,8 +35,7 @@ class CoordinatorDoor(Protocol):
     """
 
     def connect(self, request: LeaseRequest) -> None:
-        """Finds the coordinator, or starts one that this will be asked of; the calls below are its.
-        """
+        """Finds the coordinator, or starts one for this request; the calls below are its."""
         ...
 
     def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:

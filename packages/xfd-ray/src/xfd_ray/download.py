@@ -17,7 +17,6 @@ from xfd_api.requests import DownloadRequest
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_api.traffic import Prices
-from xfd_ray.driver import RayCoordinator, find_coordinator
 from xfd_ray.bound import LinkRates
 from xfd_ray.checks import (
     at_least,
@@ -28,6 +27,7 @@ from xfd_ray.checks import (
     checked_ports,
 )
 from xfd_ray.client import LeaseClient
+from xfd_ray.driver import RayCoordinator, find_coordinator
 from xfd_ray.placement import Nodes, NodeSelector, as_selector
 from xfd_ray.progress import ProgressBar
 from xfd_ray.signatures import takes_the_arguments_of

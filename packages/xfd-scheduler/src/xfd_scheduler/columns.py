@@ -104,6 +104,10 @@ class Columns:
         self.origin_rest_until = 0.0
         self.origin_failures = 0
 
+        self.behind = 0
+        """Nodes that catch up: they have `missed` chunks; bit set. What goes out now shares their
+        links with those, so nobody else is to wait for it there.
+        """
         self.hungry = 0
         """Nodes that some chunk is open on; bit set."""
         self.roomy = 0
@@ -205,12 +209,6 @@ class Columns:
         """Outstanding orders that may name it: what runs at once, and as much again to come."""
         return PROMISES * max(self.settings.upload_slots, member.queued)
 
-    def catches_up(self, member: Member) -> bool:
-        """Whether it joined late and is still to be ordered what went out before: it gets that
-        behind what goes out now, and so would everybody who waits for it there.
-        """
-        return member.late and bool(member.open & ~self.rarity.classes[0])
-
     def zone_mask(self, member: Member) -> int:
         """The nodes of its zone, as a bit set; 0 where zones play no part."""
         return self.zones[member.zone] if len(self.zones) > 1 else 0
@@ -225,7 +223,8 @@ class Columns:
         """Whether `count` more origin orders for this node keep within all limits, where others
         give so many up.
         """
-        share = max(FIRST_READS, 2 * self.origin_window // max(1, len(self.members)))
+        readers = len(self.members) - self.behind.bit_count()
+        share = max(FIRST_READS, 2 * self.origin_window // max(1, readers))
         if member.origin_orders and member.origin_orders + count > min(member.origin_window, share):
             return False
         added = count - given_up

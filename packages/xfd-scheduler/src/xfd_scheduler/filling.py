@@ -216,7 +216,7 @@ class Filling:
             if swarm.pairs_resting.get((member.index << 20) | node, 0.0) > now:
                 continue
             if relaying is not None and (
-                (swarm.catches_up(peer) and not member.late)
+                (swarm.behind & peer.bit and not swarm.behind & member.bit)
                 or not swarm.is_rooted(node, relaying, member.index)
             ):
                 continue

@@ -15,7 +15,7 @@ def check(swarm: Swarm) -> None:
         _is(member.index == index and swarm.by_id[member.id] is member, "a member is misplaced")
         alive |= member.bit
     _is(len(swarm.by_id) == len(swarm.members), "a lost node still has a name")
-    for name in ("offering", "banned", "roomy", "dry", "soft", "hungry"):
+    for name in ("offering", "banned", "behind", "roomy", "dry", "soft", "hungry"):
         _is(not getattr(swarm, name) & ~alive, f"a lost node is {name}")
     _is(not swarm.offering & swarm.banned, "a banned node is offered")
     for chunk in range(len(swarm.holders)):
@@ -77,6 +77,9 @@ def _check_member(swarm: Swarm, member: Member) -> int:
     queued = [chunk for chunk, nodes in enumerate(swarm.pending) if nodes & bit]
     opened = sum(1 << chunk for chunk, nodes in enumerate(swarm.open_on) if nodes & bit)
     _is(opened == member.open, "open chunks differ")
+    held = sum(1 << chunk for chunk, nodes in enumerate(swarm.holders) if nodes & bit)
+    _is(not member.missed & (held | ~member.wants), "what a node has, or does not want, is missed")
+    _is(bool(member.missed) == bool(swarm.behind & bit), "a node that catches up is not known")
     _is(bool(opened) == bool(swarm.hungry & bit), "a hungry node is not known as one")
     _is(len(queued) == member.queued, "the queue's length differs")
     _is(sum(sizes[chunk] for chunk in queued) == member.queued_bytes, "the queue's bytes differ")

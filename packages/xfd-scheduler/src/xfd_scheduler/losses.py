@@ -38,7 +38,7 @@ def lost(swarm: Swarm, faults: Faults, node: NodeId) -> None:
         if key >> 32 == index:
             swarm.resting.forget(key)
     swarm.peers_resting.forget(index)
-    for name in ("banned", "offering", "hungry", "roomy", "dry", "soft"):
+    for name in ("banned", "offering", "behind", "hungry", "roomy", "dry", "soft"):
         setattr(swarm, name, getattr(swarm, name) & ~bit)
     for failure in [key for key in swarm.failures if key[0] == node]:
         del swarm.failures[failure]

@@ -23,7 +23,8 @@ class Member:
         worked_s: since its first report, silences left out.
         promised: orders of other nodes that name it as their source.
         clock: seconds of its uplink that all orders naming it took so far.
-        late: it joined when chunks were on their way already.
+        missed: chunks that others had, or were ordered to fetch, when it was found to lack them,
+            and that it still lacks; bit set. Empty where these were very few or many.
         end_game_at: when its last orders are looked at again.
         end_game_since: since when nothing is left to be ordered for it; None where something is.
         known: nodes whose address it was told, as a bit set.
@@ -61,10 +62,10 @@ class Member:
         "landed",
         "last_report",
         "last_seq",
-        "late",
         "longest_s",
         "measured_from",
         "meet",
+        "missed",
         "open",
         "origin_orders",
         "origin_pace",
@@ -113,7 +114,7 @@ class Member:
         self.promised = 0
         self.clock = 0.0
         self.known = 0
-        self.late = False
+        self.missed = 0
         self.end_game_at = 0.0
         self.end_game_since: float | None = None
         self.depth_bytes = 0.0

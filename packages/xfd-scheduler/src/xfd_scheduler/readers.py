@@ -66,24 +66,21 @@ class Readers:
         reader = self._least_read(top, chunk, count)
         if reader is None:
             able = [node for node in order if offering >> node & 1] or list(order[:1])
-            reader = self._least_read(self._soon(able) or able, chunk, count)
+            reader = self._least_read(self._soon(able), chunk, count)
         return reader
 
     def _soon(self, nodes: Sequence[int]) -> list[int]:
-        """Those that would read soon: what a node reads over a slow link keeps everybody waiting
-        who wants it. The quickest of those whose links are known, and with them who is not known
-        yet and had only a few chunks to read.
+        """Those that would read soon: what a node reads over a slow link, or while it catches up,
+        keeps everybody waiting who wants it. Of the quickest, those that do not catch up; and of
+        these the ones whose links are known, and who is not known yet and had little to read.
         """
-        if not nodes or not self.swarm.speeds.fast_ones_suffice:
-            return list(nodes)
+        trusted = self.swarm.speeds.fast_ones_suffice
         members = [self.swarm.members[node] for node in nodes]
-        quickest = min(member.speed_class for member in members)
-        return [
-            member.index
-            for member in members
-            if member.speed_class == quickest
-            and (member.samples >= ENOUGH or member.reads < FIRST_READS)
-        ]
+        quickest = min((member.speed_class for member in members), default=0)
+        quick = [each for each in members if each.speed_class == quickest or not trusted]
+        able = [each for each in quick if not self.swarm.behind & each.bit] or quick
+        known = [each for each in able if each.samples >= ENOUGH or each.reads < FIRST_READS]
+        return [each.index for each in (trusted and known) or able]
 
     def _least_read(self, nodes: Sequence[int], chunk: int, count: int) -> int | None:
         swarm = self.swarm

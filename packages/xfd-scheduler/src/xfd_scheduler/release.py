@@ -56,5 +56,6 @@ def _forget(swarm: Swarm, chunk: int) -> None:
     swarm.holders[chunk] = 0
     swarm.unpinned.pop(chunk, None)
     for member in swarm.members.values():
+        swarm.caught_up(member, chunk)
         member.wants &= ~(1 << chunk)
     swarm.update_rarity(chunk)

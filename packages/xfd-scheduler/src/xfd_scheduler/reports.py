@@ -17,10 +17,16 @@ from xfd_api.reports import (
 from xfd_scheduler import rates
 from xfd_scheduler.bits import positions
 from xfd_scheduler.catalog import mask_of
-from xfd_scheduler.columns import NOBODY, ORIGIN, key_of
+from xfd_scheduler.columns import FIRST_READS, NOBODY, ORIGIN, key_of
 from xfd_scheduler.faults import Faults
 from xfd_scheduler.member import Member
 from xfd_scheduler.swarm import Swarm
+
+MUCH_MISSED = 0.25
+"""A node that missed more of what it wants reads like the others: it would catch up for so long
+that too few read, and all would go through their uplinks. Nor is it behind for the few chunks that
+the first node was given before the others said what they want.
+"""
 
 
 class Reports:
@@ -69,6 +75,10 @@ class Reports:
             wanted = mask_of([c for c in positions(wanted) if self._is_unwanted(member, c)])
         if wanted:
             self._opening[wanted] = self._opening.get(wanted, 0) | member.bit
+            missed = wanted & ~swarm.rarity.classes[0] if swarm.launched else 0
+            if FIRST_READS < missed.bit_count() <= MUCH_MISSED * wanted.bit_count():
+                member.missed |= missed
+                swarm.behind |= member.bit
 
     def settle(self) -> None:
         """Opens what inventories asked for; nodes that want the same cost no more than one."""
@@ -175,6 +185,10 @@ class Reports:
         member.arrived_bytes += size
         if from_origin:
             swarm.add_origin_orders(member, -from_origin)
+        if member.missed:  # A chunk of which all copies were lost goes out with a wave again.
+            for chunk in events.chunks:
+                if holders[chunk] & bit:
+                    swarm.caught_up(member, chunk)
         if chunks == len(events.chunks):
             return [event for _, event in events.others]
         return events.without(booked)
@@ -208,6 +222,7 @@ class Reports:
             return
         swarm.end(member, chunk)
         swarm.holders[chunk] |= bit
+        swarm.caught_up(member, chunk)
 
     def _landed(self, member: Member, item: ObjectIndex) -> None:
         bit = 1 << item

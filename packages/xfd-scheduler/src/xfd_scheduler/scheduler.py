@@ -168,7 +168,6 @@ class Scheduler:
             lost(swarm, self._faults, event.node)
         member = Member(swarm.next_index, event.node, event.address, event.traits)
         swarm.next_index += 1
-        member.late = swarm.launched > 0
         if swarm.members:
             member.clock = min(peer.clock for peer in swarm.members.values())
         swarm.members[member.index] = member

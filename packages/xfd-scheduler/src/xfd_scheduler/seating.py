@@ -65,10 +65,15 @@ def _below(
 def _relayed(
     swarm: Swarm, roots: Sequence[int], order: Sequence[int], room: selection.FanOut
 ) -> list[int]:
-    """Quick nodes below each other; slow ones below whoever promised least, slow ones included."""
+    """Quick nodes below each other; slow ones, and those that catch up, below whoever promised
+    least, others of their kind included.
+    """
     members = swarm.members
+    trusted = swarm.speeds.fast_ones_suffice
     quick = len(order)
-    while quick and swarm.speeds.fast_ones_suffice and members[order[quick - 1]].speed_class:
+    while quick and (
+        (trusted and members[order[quick - 1]].speed_class) or swarm.behind >> order[quick - 1] & 1
+    ):
         quick -= 1
     sources = selection.seats(roots, order[:quick], room)
     if quick == len(order):

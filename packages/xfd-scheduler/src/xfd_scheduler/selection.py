@@ -13,16 +13,19 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+LEVEL = 1 / 8
+"""Of what one more chunk takes of an uplink: what a level of a tree is taken to cost."""
+
 FanOut = Callable[[int], int]
 """How many nodes a node may send one chunk on to."""
 
 
 def order_in_tree(
-    takers: Sequence[int], clock: Callable[[int], float], speed: Callable[[int], int]
+    takers: Sequence[int], clock: Callable[[int], float], rank: Callable[[int], int]
 ) -> list[int]:
-    """Takers from the top of the tree to its leaves: fast classes first, least promised first."""
+    """Takers from the top of the tree to its leaves: low ranks first, least promised first."""
     order = sorted(takers, key=clock)
-    order.sort(key=speed)
+    order.sort(key=rank)
     return order
 
 
@@ -79,15 +82,16 @@ def least_promised(
 
     Seats that are given from the top would leave all sending to those above: there is a seat for
     everyone before the first node of `order` has its turn. `seconds` are what one more takes of a
-    node's uplink.
+    node's uplink; a level further down counts as a part of that, so that no long chains are made.
     """
     chosen: list[int] = []
-    free = [(clock[node], node) for node in above]
+    free = [(clock[node], 0, node) for node in above]
     heapq.heapify(free)
     for node in order:
-        promised, source = free[0]
+        promised, depth, source = free[0]
         chosen.append(source)
-        heapq.heapreplace(free, (promised + seconds(source), source))
+        heapq.heapreplace(free, (promised + seconds(source), depth, source))
         if fan_out(node):
-            heapq.heappush(free, (clock[node], node))
+            below = clock[node] + (depth + 1) * LEVEL * seconds(node)
+            heapq.heappush(free, (below, depth + 1, node))
     return chosen

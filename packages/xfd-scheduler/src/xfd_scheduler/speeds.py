@@ -36,6 +36,10 @@ ALIKE = 0.5
 """Nodes this close to what is usual count as equally fast."""
 ALIKE_AGAIN = 0.7
 """A node that counted as slow is fast again above this."""
+DOUBTFUL = 0.44
+"""A node that only its streams show slower than usual, and not far, is fast where it receives in
+all what others do.
+"""
 FAR_BEHIND = 0.4
 """A node that receives a smaller share of what quick nodes do, in all, is slow."""
 WATCHED_S = 1.0
@@ -135,7 +139,12 @@ class Speeds:
         up = _told_or(member.traits.up_bytes_per_s, self.best_up) or 1.0
         down = _told_or(member.traits.down_bytes_per_s, self.best_down)
         if down is None:
-            down = min(_share(member.pace, self._usual, member.samples), self._behind(member))
+            down = _share(member.pace, self._usual, member.samples)
+            if (received := self._received(member)) is not None:
+                if down >= DOUBTFUL and received >= ALIKE_AGAIN:
+                    down = received
+                if received < FAR_BEHIND and 2 * member.queued >= self._at_once:
+                    down = min(down, max(LEAST_SHARE, received))
         # What a node receives slowly it cannot pass on fast. That the links of a node are as slow
         # one way as the other is assumed, where nobody tells.
         ratio = min(up, down)
@@ -147,14 +156,12 @@ class Speeds:
         if member.speed_class != before:
             self.classes_changed = True
 
-    def _behind(self, member: Member) -> float:
-        """Its share of what quick nodes receive, where that is small for no want of orders."""
+    def _received(self, member: Member) -> float | None:
+        """What it receives in all, as a share of what quick nodes do; None until that is known."""
         is_known = member.samples >= ENOUGH and member.worked_s >= WATCHED_S
         if not is_known or not member.down or not self._usual_down:
-            return 1.0
-        share = member.down / self._usual_down
-        is_busy = 2 * member.queued >= self._at_once
-        return max(LEAST_SHARE, share) if is_busy and share < FAR_BEHIND else 1.0
+            return None
+        return min(1.0, member.down / self._usual_down)
 
     def _compare(self, members: Mapping[NodeId, Member]) -> None:
         """Looks at all nodes, once for as many reports as there are nodes."""

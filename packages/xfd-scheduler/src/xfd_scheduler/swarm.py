@@ -162,7 +162,15 @@ class Swarm(Columns):
         else:
             self.resting.forget(key_of(member.index, chunk))
         self.holders[chunk] |= member.bit
+        self.caught_up(member, chunk)
         self.update_rarity(chunk)
+
+    def caught_up(self, member: Member, chunk: int) -> None:
+        """The node holds the chunk, or does not want it any more."""
+        if member.missed:
+            member.missed &= ~(1 << chunk)
+            if not member.missed:
+                self.behind &= ~member.bit
 
     def unhold(self, member: Member, chunk: int) -> None:
         """Held -> open where it is wanted, else unwanted."""
@@ -180,4 +188,5 @@ class Swarm(Columns):
             self.close(member, chunk)
         else:
             self.resting.forget(key_of(member.index, chunk))
+        self.caught_up(member, chunk)
         member.wants &= ~(1 << chunk)

@@ -166,6 +166,7 @@ class Waves:
 
     def _in_tree(self, takers: int) -> list[int]:
         members = self.swarm.members
+        behind = self.swarm.behind
         trusted = self.swarm.speeds.fast_ones_suffice
         # Equal nodes change places from wave to wave, else the same ones would always sit below
         # the same source: a node lets only so many orders wait for one source, and would take up
@@ -175,7 +176,7 @@ class Waves:
         return selection.order_in_tree(
             listed[turn:] + listed[:turn],
             lambda node: members[node].clock,
-            (lambda node: members[node].speed_class) if trusted else (lambda _: 0),
+            lambda node: 2 * trusted * members[node].speed_class + (behind >> node & 1),
         )
 
     def _listed(self, mask: int) -> list[int]:
@@ -187,12 +188,15 @@ class Waves:
         swarm = self.swarm
         members = swarm.members
         most = fan_out(swarm)
+        # Nodes that catch up pass on only where they have most of the swarm's uplink.
+        behind = swarm.behind
+        passive = behind if 2 * behind.bit_count() < len(members) else 0
 
         def room(node: int) -> int:
             member = members[node]
-            if not swarm.offering & member.bit or member.promised >= swarm.promise_limit(member):
+            if passive >> node & 1:
                 return 0
-            if swarm.catches_up(member):
+            if not swarm.offering & member.bit or member.promised >= swarm.promise_limit(member):
                 return 0
             if not member.speed_class:
                 return most

@@ -142,6 +142,7 @@ def scenario_of(parsed: argparse.Namespace, nodes: int) -> Scenario:
         stragglers=parsed.stragglers,
         failing=parsed.failing,
         starving=parsed.starving,
+        uneven=parsed.uneven,
         order_overhead_s=parsed.order_overhead_ms / 1000,
         sharing=parsed.sharing,
         step_s=parsed.step_ms / 1000 if parsed.step_ms is not None else None,
@@ -186,6 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--stragglers", type=float, default=0.0, help="share of the nodes that become slow")
     add("--failing", type=float, default=0.0, help="share of the transfers that break")
     add("--starving", type=float, default=0.0, help="share of the transfers that get nothing")
+    add("--uneven", type=float, default=0.0, help="how differently streams share a link")
     add("--order-overhead-ms", type=float, default=0.0, help="what each order costs its slot")
     add("--sharing", choices=get_args(Sharing), default="auto", help="auto: exact up to 128 nodes")
     add("--step-ms", type=float, default=None, help="length of a step; 0: exact")

@@ -32,6 +32,8 @@ class Flows:
         """Of the step before."""
         self.size = np.zeros(count)
         self.most = np.full(count, np.inf)
+        self.weight = np.ones(count)
+        """Of its share where it shares a link."""
         self.parent = np.full(count, NO_FLOW, dtype=np.int64)
         self.origin_link = 2 * nodes + 2 * zones
         self.free_link = self.origin_link + 1
@@ -48,6 +50,7 @@ class Flows:
         zones: tuple[int, int],
         parent: int,
         most: float,
+        weight: float = 1.0,
     ) -> None:
         """Bytes flow from now on; `parent` is the source's own running transfer of the chunk."""
         self.state[flow] = RUNNING
@@ -55,6 +58,7 @@ class Flows:
         self.rate[flow] = 0.0
         self.size[flow] = size
         self.most[flow] = most
+        self.weight[flow] = weight
         self.parent[flow] = parent
         if parent != NO_FLOW:
             self.children[parent].append(flow)
@@ -99,7 +103,10 @@ class Flows:
         moving = limits > 0
         index = running[moving]
         if index.size:
-            rates = fair_rates(self.paths[:, index], limits[moving], self.capacity, rounds=12)
+            weights = self.weight[index]
+            rates = fair_rates(
+                self.paths[:, index], limits[moving], self.capacity, weights, rounds=12
+            )
             self.got[index] += rates * step_s
         below = running[fed]
         for _ in range(DEEPEST):
@@ -128,14 +135,15 @@ class Flows:
         place[running] = np.arange(running.size)
         above = place[parent]
         paths = self.paths[:, running]
-        rates = fair_rates(paths, limits, self.capacity)
+        weights = self.weight[running]
+        rates = fair_rates(paths, limits, self.capacity, weights)
         for _ in range(64):
             tied = limits.copy()
             tied[level] = np.minimum(self.most[running][level], rates[above[level]])
             if np.allclose(tied[level], limits[level], rtol=1e-6):
                 break
             limits = tied
-            rates = fair_rates(paths, limits, self.capacity)
+            rates = fair_rates(paths, limits, self.capacity, weights)
         left = self.size[running] - self.got[running]
         closing = np.zeros(running.size)
         closing[fed] = rates[fed] - rates[above[fed]]

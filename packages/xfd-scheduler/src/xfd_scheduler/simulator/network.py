@@ -2,9 +2,10 @@
 
 Every flow crosses some links and may have a limit of its own (bytes that its source has, a sender
 that is idle). Rates are max-min fair: no flow can get more without one that has no more getting
-less (Bertsekas and Gallager, Data Networks, 1992, 6.5.2). Found by filling: a link whose share per
-unfrozen flow is no larger than that of any other link its flows cross is their bottleneck and
-freezes them; all such links freeze at once, so a few rounds are enough.
+less (Bertsekas and Gallager, Data Networks, 1992, 6.5.2); with weights, that is said of a flow's
+rate over its weight. Found by filling: a link whose share per unfrozen flow is no larger than that
+of any other link its flows cross is their bottleneck and freezes them; all such links freeze at
+once, so a few rounds are enough.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 SLACK = 1.0 + 1e-9
+LIGHTEST = 1e-6
+"""What is left of a link's weights when all its flows are frozen is an error of rounding."""
 
 
-def fair_rates(paths: Ints, limits: Floats, capacities: Floats, rounds: int = 64) -> Floats:
+def fair_rates(
+    paths: Ints, limits: Floats, capacities: Floats, weights: Floats, rounds: int = 64
+) -> Floats:
     """Rates of flows, in the capacities' unit.
 
     Args:
@@ -25,11 +30,13 @@ def fair_rates(paths: Ints, limits: Floats, capacities: Floats, rounds: int = 64
             infinite capacity.
         limits: the most that each flow can take.
         capacities: of each link.
+        weights: of each flow; where two share a link, their rates are as their weights.
         rounds: after so many, what is not frozen gets its share as it stands; never more than a
             link carries.
     """
     flows = limits.shape[0]
     rates = np.zeros(flows)
+    limits = limits / weights
     left = capacities.astype(np.float64, copy=True)
     active = np.arange(flows)
     links = capacities.shape[0]
@@ -39,15 +46,15 @@ def fair_rates(paths: Ints, limits: Floats, capacities: Floats, rounds: int = 64
         mine = paths[:, active]
         counts = np.zeros(links)
         for row in mine:
-            counts += np.bincount(row, minlength=links)
+            counts += np.bincount(row, weights=weights[active], minlength=links)
         with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.where(counts > 0, np.maximum(left, 0.0) / counts, np.inf)
+            share = np.where(counts > LIGHTEST, np.maximum(left, 0.0) / counts, np.inf)
         shares = share[mine]
         least = shares.min(axis=0)
         wish = limits[active]
         level = np.minimum(least, wish)
         if turn == rounds - 1:
-            rates[active] = level
+            rates[active] = level * weights[active]
             break
         # The smallest level on each link: a link is a bottleneck if its own share is.
         smallest = np.full(links, np.inf)
@@ -59,7 +66,7 @@ def fair_rates(paths: Ints, limits: Floats, capacities: Floats, rounds: int = 64
         if not frozen.any():
             frozen = level <= level.min() * SLACK
         done = active[frozen]
-        got = level[frozen]
+        got = level[frozen] * weights[done]
         rates[done] = got
         for row in mine:
             left -= np.bincount(row[frozen], weights=got, minlength=links)

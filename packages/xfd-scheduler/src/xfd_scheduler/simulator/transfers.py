@@ -105,7 +105,9 @@ class Transfers:
         if errand.starves:
             most = min(most, STARVED * self.scenario.rates_of(node.index)[0])
         size = self.sizes[errand.chunk] * (0.5 if errand.fails else 1.0)
-        self.flows.start(flow, size, errand.source, zones, parent, most)
+        uneven = self.scenario.uneven
+        weight = float(np.exp(self.rng.normal(0.0, uneven))) if uneven else 1.0
+        self.flows.start(flow, size, errand.source, zones, parent, most, weight)
         node.coming[errand.chunk] = flow
         if self.scenario.relay:
             self._wake(node.index, errand.chunk)

@@ -1,0 +1,102 @@
+"""Nodes that join when chunks are on their way already, and those that were there before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from xfd_api.chunks import MIB
+from xfd_api.orders import Fetch
+from xfd_scheduler.columns import FIRST_READS
+from xfd_scheduler.scheduler import Scheduler
+from xfd_scheduler.simulator.engine import Engine
+from xfd_scheduler.simulator.scenario import Scenario
+from xfd_scheduler.story import Story
+
+Told = Callable[[Story], Story]
+CHUNKS = 120
+LINK = 48.4e6
+"""Bytes per second of payload on 400 Mbit/s."""
+
+
+def joined_late(told: Told, after: int) -> tuple[Story, int]:
+    """`early` has read so many chunks when `late` joins, and both have their orders; with the last
+    chunk that `early` was ordered to read by then.
+    """
+    story = told(Story())
+    story.grow([CHUNKS])
+    story.joins("early")
+    story.plan()
+    for _ in range(after):
+        story.holds("early", min(story.errands["early"]))
+        story.now += 0.05
+        story.plan()
+    known = max(story.errands["early"])
+    story.joins("late")
+    story.plan()
+    return story, known
+
+
+def sources(story: Story, node: str, after: int) -> list[str | None]:
+    """Whom the node was ordered to ask for the chunks after this one."""
+    return [
+        order.source
+        for name, order in story.orders
+        if name == node and isinstance(order, Fetch) and order.first_chunk > after
+    ]
+
+
+def test_nobody_waits_for_a_node_that_catches_up(told: Told) -> None:
+    story, known = joined_late(told, after=4)
+    for _ in range(10):
+        story.holds("early", min(story.errands["early"]))
+        story.now += 0.05
+        story.plan()
+    assert set(sources(story, "early", known)) == {None}
+    assert set(sources(story, "late", known)) == {"early"}
+
+
+def test_a_node_that_has_caught_up_reads_like_the_others(told: Told) -> None:
+    story, _ = joined_late(told, after=20)
+    story.runs_to_the_end()
+    assert sources(story, "late", 40).count(None) >= 10
+
+
+def test_who_joins_a_moment_later_is_no_latecomer(told: Told) -> None:
+    """What the first node was given before the others came says nothing of them."""
+    story = told(Story())
+    story.grow([CHUNKS])
+    story.joins("first")
+    story.plan()
+    assert len(story.errands["first"]) == FIRST_READS
+    for name in ("second", "third", "fourth"):
+        story.joins(name)
+    story.plan()
+    readers = {story.reader(chunk) for chunk in range(FIRST_READS, 4 * FIRST_READS)}
+    assert readers >= {"second", "third", "fourth"}
+
+
+@pytest.mark.parametrize("uneven", [0.0, 0.7])
+@pytest.mark.parametrize("joins_s", [(0.0, 0.2, 0.3, 0.4), (0.0, 0.65, 1.0, 1.05)])
+def test_the_last_to_join_takes_hardly_longer_than_its_link_does(
+    joins_s: tuple[float, ...], uneven: float
+) -> None:
+    links = (LINK,)
+    scenario = Scenario(
+        4,
+        512 * MIB,
+        4 * MIB,
+        links,
+        links,
+        LINK,
+        LINK,
+        report_interval_s=0.02,
+        step_s=0.01,
+        joins_s=joins_s,
+        uneven=uneven,
+    )
+    scheduler = Scheduler(scenario.settings)
+    outcome = Engine(scenario, scheduler).run()
+    scheduler.check_invariants()
+    assert outcome.elapsed_s <= 1.12 * (joins_s[-1] + 512 * MIB / LINK)
