@@ -12,6 +12,7 @@ from inprocess import LocalCluster, lease, over
 from xfd_api.errors import InvalidRequestError
 from xfd_ray import events
 from xfd_ray.coordinator import Coordinator
+from xfd_ray.logs import log_to_stderr
 from xfd_scheduler.simulator.trace import replay
 
 MIB = 2**20
@@ -71,4 +72,4 @@ def test_a_folder_that_cannot_be_made_costs_the_trace_and_no_more(tmp_path, monk
 def test_a_level_that_is_none_is_refused_with_those_there_are(monkeypatch):
     monkeypatch.setenv("XFD_LOG", "loud")
     with pytest.raises(InvalidRequestError, match=r"'loud'.*debug, info, warning, error"):
-        events.log_to_stderr()
+        log_to_stderr()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,8 @@ from xfd_api.settings import SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray.conversation import Unavailable
 from xfd_ray.coordinator import Coordinator
-from xfd_ray.events import COORDINATOR_UP, log_to_stderr, logger, process_age_s
+from xfd_ray.events import COORDINATOR_UP
+from xfd_ray.logs import log_to_stderr, logger, process_age_s
 from xfd_ray.placement import NodeInfo, nodes_of_ray
 from xfd_ray.pool import WorkerClient, WorkerTerms
 from xfd_ray.rayerrors import worker_error
@@ -34,14 +36,20 @@ CLOSE_TIMEOUT_S = 5.0
 
 def start_worker(node: NodeInfo, terms: WorkerTerms) -> Any:
     """The handle of a new worker on this node or nowhere, without CPUs; does not wait for it."""
-    actor = ray.remote(NodeWorkerActor).options(
-        lifetime="detached",
-        num_cpus=0,
-        max_concurrency=CALLS_AT_ONCE,
-        max_restarts=0,
-        scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
+    on_the_node = NodeAffinitySchedulingStrategy(node.id, soft=False)
+    return (
+        _worker_actor()
+        .options(scheduling_strategy=on_the_node)
+        .remote(node.id, node.host, settings=terms.settings, peer_ports=terms.peer_ports)
     )
-    return actor.remote(node.id, node.host, settings=terms.settings, peer_ports=terms.peer_ports)
+
+
+@functools.cache
+def _worker_actor() -> Any:
+    """Made once: each time Ray looks through the class and publishes it anew, for 20 ms."""
+    return ray.remote(
+        lifetime="detached", num_cpus=0, max_concurrency=CALLS_AT_ONCE, max_restarts=0
+    )(NodeWorkerActor)
 
 
 class RayWorker:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from xfd_api.ids import NodeId
 from xfd_ray import events
 from xfd_ray.lease import Lease
+from xfd_ray.logs import logger
 from xfd_ray.placement import NodeInfo
 from xfd_ray.pool import Cluster, WorkerClient, WorkerPool, worker_terms
 from xfd_ray.session import Session
@@ -64,7 +65,7 @@ class Coordinator:
         self._keep_s = first_lease_s
         self._idle_since: float | None = self._now()
         self._ended = False
-        self._log = events.logger()
+        self._log = logger()
         self._log.info(events.COORDINATOR_STARTED)
         self._ticking = asyncio.create_task(self._tick_forever())
 

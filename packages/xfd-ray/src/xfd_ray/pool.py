@@ -14,7 +14,8 @@ from xfd_api.lookups import Lookup
 from xfd_api.reports import Inventory, NodeReport
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
-from xfd_ray.events import NODE_REFUSED, NODE_STARTED, logger
+from xfd_ray.events import NODE_REFUSED, NODE_STARTED
+from xfd_ray.logs import logger
 from xfd_ray.placement import NodeInfo
 from xfd_ray.terms import Limits, Terms
 from xfd_ray.versions import check_versions, installed_versions

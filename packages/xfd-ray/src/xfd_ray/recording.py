@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from xfd_api.ids import SwarmId
-from xfd_ray.events import INTERNAL_ERROR, logger, trace_folder
+from xfd_ray.events import INTERNAL_ERROR
+from xfd_ray.logs import logger, trace_folder
 from xfd_ray.terms import Limits, Terms
 from xfd_scheduler.scheduler import Scheduler
 from xfd_scheduler.settings import SchedulerSettings

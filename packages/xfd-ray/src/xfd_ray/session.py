@@ -16,6 +16,7 @@ from xfd_ray.asked import Asked
 from xfd_ray.failures import as_xfd_error
 from xfd_ray.lease import Lease
 from xfd_ray.leases import Leases
+from xfd_ray.logs import logger
 from xfd_ray.loop import SchedulingLoop
 from xfd_ray.placement import NodeInfo, select
 from xfd_ray.pool import PooledSwarm, WorkerPool, worker_terms
@@ -61,7 +62,7 @@ class Session:
         self._restarts = Restarts()
         self._retries: dict[NodeId, int] = {}
         self._joined = asyncio.Event()
-        self._log = events.logger(swarm=self.id)
+        self._log = logger(swarm=self.id)
         self.leases = Leases(self._log)
         self._log.info(events.SWARM_STARTED, clock=self._clock())
 

@@ -26,8 +26,8 @@ from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray import events as names
 from xfd_ray.desk import Desk
-from xfd_ray.events import log_to_stderr
 from xfd_ray.failures import as_xfd_error
+from xfd_ray.logs import log_to_stderr, logger, process_age_s
 from xfd_ray.metrics import NodeMetrics
 from xfd_ray.versions import installed_versions
 
@@ -108,8 +108,8 @@ class NodeWorker:
         data_plane: DataPlaneFactory = real_data_plane,
     ) -> None:
         log_to_stderr("worker", node)
-        self._log = names.logger(node=node)
-        self._log.debug(names.WORKER_UP, process_age_s=names.process_age_s())
+        self._log = logger(node=node)
+        self._log.debug(names.WORKER_UP, process_age_s=process_age_s())
         self._node = node
         self._host = host
         self._ports = peer_ports
