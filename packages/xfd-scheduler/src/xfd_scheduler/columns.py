@@ -105,8 +105,8 @@ class Columns:
         self.origin_failures = 0
 
         self.behind = 0
-        """Nodes that catch up: they have `missed` chunks; bit set. What goes out now shares their
-        links with those, so nobody else is to wait for it there.
+        """Nodes that catch up, and will have soon; bit set. What goes out now shares their links
+        with what they missed, so nobody else is to wait for it there.
         """
         self.hungry = 0
         """Nodes that some chunk is open on; bit set."""
@@ -208,6 +208,10 @@ class Columns:
     def promise_limit(self, member: Member) -> int:
         """Outstanding orders that may name it: what runs at once, and as much again to come."""
         return PROMISES * max(self.settings.upload_slots, member.queued)
+
+    def keeps_others_waiting(self, member: Member) -> bool:
+        """Whether what goes out now comes late to the node, because of what it missed."""
+        return bool(self.behind & member.bit or member.missed & member.open)
 
     def zone_mask(self, member: Member) -> int:
         """The nodes of its zone, as a bit set; 0 where zones play no part."""

@@ -216,7 +216,7 @@ class Filling:
             if swarm.pairs_resting.get((member.index << 20) | node, 0.0) > now:
                 continue
             if relaying is not None and (
-                (swarm.behind & peer.bit and not swarm.behind & member.bit)
+                (swarm.keeps_others_waiting(peer) and not member.missed)
                 or not swarm.is_rooted(node, relaying, member.index)
             ):
                 continue

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.orders import Order
 from xfd_scheduler.events import NodeTraits
+
+RECENT = 64
+"""Transfers of a node that are remembered: twice as many as most nodes have at once."""
 
 
 class Member:
@@ -24,7 +29,7 @@ class Member:
         promised: orders of other nodes that name it as their source.
         clock: seconds of its uplink that all orders naming it took so far.
         missed: chunks that others had, or were ordered to fetch, when it was found to lack them,
-            and that it still lacks; bit set. Empty where these were very few or many.
+            and that it still lacks; bit set.
         end_game_at: when its last orders are looked at again.
         end_game_since: since when nothing is left to be ordered for it; None where something is.
         known: nodes whose address it was told, as a bit set.
@@ -37,6 +42,8 @@ class Member:
         peak: the highest rate seen lately; 0 until one was taken.
         received_bytes, longest_s: bytes since `measured_from`, and the longest of their transfers.
         arrived_bytes: of all chunks that it reported.
+        recent: its latest transfers: when each was reported, seconds, bytes.
+        burst: the most that it received in all over one of them, lately; bytes per second.
         pace: of its quick streams, see `speeds`; of so many `samples`.
         usual_pace: the median seconds per byte from a request to its end; 0 until one ended.
         up_share: its uplink, compared with the swarm's best (1.0).
@@ -47,6 +54,7 @@ class Member:
         "address",
         "arrived_bytes",
         "bit",
+        "burst",
         "clock",
         "depth_bytes",
         "down",
@@ -79,6 +87,7 @@ class Member:
         "queued_bytes",
         "reads",
         "received_bytes",
+        "recent",
         "rests",
         "samples",
         "served_bytes",
@@ -121,6 +130,8 @@ class Member:
         self.supplied_as = 0
         self.down = traits.down_bytes_per_s
         self.peak = 0.0
+        self.recent: deque[tuple[float, float, float]] = deque(maxlen=RECENT)
+        self.burst = 0.0
         self.pace = 0.0
         self.samples = 0
         self.usual_pace = 0.0

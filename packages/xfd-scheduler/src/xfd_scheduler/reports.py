@@ -23,9 +23,9 @@ from xfd_scheduler.member import Member
 from xfd_scheduler.swarm import Swarm
 
 MUCH_MISSED = 0.25
-"""A node that missed more of what it wants reads like the others: it would catch up for so long
-that too few read, and all would go through their uplinks. Nor is it behind for the few chunks that
-the first node was given before the others said what they want.
+"""A node that missed more of what it wants takes its part in the reading while it catches up: that
+takes so long that too few would read, and everything would go through their uplinks. What the first
+node was given before the others said what they want counts as nothing missed.
 """
 
 
@@ -76,9 +76,10 @@ class Reports:
         if wanted:
             self._opening[wanted] = self._opening.get(wanted, 0) | member.bit
             missed = wanted & ~swarm.rarity.classes[0] if swarm.launched else 0
-            if FIRST_READS < missed.bit_count() <= MUCH_MISSED * wanted.bit_count():
+            if missed.bit_count() > FIRST_READS:
                 member.missed |= missed
-                swarm.behind |= member.bit
+                if missed.bit_count() <= MUCH_MISSED * wanted.bit_count():
+                    swarm.behind |= member.bit
 
     def settle(self) -> None:
         """Opens what inventories asked for; nodes that want the same cost no more than one."""
@@ -117,7 +118,7 @@ class Reports:
         self.swarm.traffic.add(member.id, events)
         at_once = min(member.queued + len(events.chunks), self.swarm.settings.download_slots)
         swarm = self.swarm
-        swarm.speeds.sample(member, events, at_once, swarm.by_id)
+        swarm.speeds.sample(member, events, at_once, swarm.by_id, now)
         assumed = rates.assumed_interval(swarm.settings, len(swarm.members))
         rates.measure(member, now, assumed)
         self.resize(member)

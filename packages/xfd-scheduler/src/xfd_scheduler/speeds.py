@@ -36,14 +36,12 @@ ALIKE = 0.5
 """Nodes this close to what is usual count as equally fast."""
 ALIKE_AGAIN = 0.7
 """A node that counted as slow is fast again above this."""
-DOUBTFUL = 0.44
-"""A node that only its streams show slower than usual, and not far, is fast where it receives in
-all what others do.
-"""
 FAR_BEHIND = 0.4
 """A node that receives a smaller share of what quick nodes do, in all, is slow."""
 WATCHED_S = 1.0
 """Seconds from a node's first report on, before which what it received says nothing."""
+BURST_HALVES_S = 4.0
+"""What is left of a node's highest rate after so long is half."""
 LEAST_SHARE = 1 / 64
 SLOWLY = 0.05
 """Share of the newest measurement in a moving average."""
@@ -81,6 +79,7 @@ class Speeds:
         self.classes_changed = False
         self._usual: float | None = None
         self._usual_down = 0.0
+        self._usual_burst = 0.0
         self._at_once = 1
         self._until_next = 0
 
@@ -97,7 +96,12 @@ class Speeds:
             self.judge(one)
 
     def sample(
-        self, member: Member, events: PackedEvents, at_once: int, peers: Mapping[NodeId, Member]
+        self,
+        member: Member,
+        events: PackedEvents,
+        at_once: int,
+        peers: Mapping[NodeId, Member],
+        now: float,
     ) -> None:
         """Looks at the chunks of a report that are in the sample.
 
@@ -106,7 +110,7 @@ class Speeds:
         self._at_once = at_once
         streams = math.log2(max(1, at_once))
         mask = self.sampled
-        whole = 0.0
+        whole = longest = 0.0
         before = member.samples
         for row in [row for row, chunk in enumerate(events.chunks) if not chunk & mask]:
             size = events.sizes[row]
@@ -117,6 +121,8 @@ class Speeds:
             whole = max(events.seconds[row], took) / size
             pace = math.log2(took / size) - streams
             member.longest_s = max(member.longest_s, took)
+            longest = max(longest, took)
+            member.recent.append((now, took, size * (mask + 1)))
             member.pace = followed(member.pace, pace, member.samples)
             member.samples += 1
             if events.sources[events.source_of[row]] is None:
@@ -127,12 +133,31 @@ class Speeds:
         if whole:  # One of a report is enough.
             member.usual_pace = toward(member.usual_pace, whole)
             self.usual_pace = toward(self.usual_pace, whole)
+            self._burst(member, now, longest)
         self._until_next -= 1
         if self._until_next <= 0:
             self._compare(peers)
         elif before < ENOUGH <= member.samples:
             # The streams that a link shares end together, and at once the node is given more.
             self.judge(member)
+
+    def _burst(self, member: Member, now: float, longest_s: float) -> None:
+        """Takes in what the node received in all during the longest transfer of a report.
+
+        What is still on its way is not known and not counted, so it is the node's rate or less.
+        """
+        # All that was reported at once may have ended at any time since the report before.
+        least = now - (member.last_report or now)
+        window = max(longest_s, least)
+        moved = 0.0
+        for end, took, size in member.recent:
+            seconds = max(took, least)
+            overlap = min(end, now) - max(end - seconds, now - window)
+            if overlap > 0:
+                moved += size * overlap / seconds
+        if window > 0:
+            faded = member.burst * 2.0 ** (-least / BURST_HALVES_S)
+            member.burst = max(faded, moved / window)
 
     def judge(self, member: Member) -> None:
         """Derives the node's share and class."""
@@ -141,8 +166,8 @@ class Speeds:
         if down is None:
             down = _share(member.pace, self._usual, member.samples)
             if (received := self._received(member)) is not None:
-                if down >= DOUBTFUL and received >= ALIKE_AGAIN:
-                    down = received
+                if received >= ALIKE_AGAIN and member.burst >= ALIKE_AGAIN * self._usual_burst:
+                    down = max(down, received)
                 if received < FAR_BEHIND and 2 * member.queued >= self._at_once:
                     down = min(down, max(LEAST_SHARE, received))
         # What a node receives slowly it cannot pass on fast. That the links of a node are as slow
@@ -171,6 +196,8 @@ class Speeds:
         self.interval_s = min((m.interval_s for m in told if m.interval_s), default=0.0)
         downs = [m.down for m in told if m.samples >= ENOUGH and m.down]
         self._usual_down = -(_quick([-down for down in downs]) or 0.0)
+        bursts = [-m.burst for m in told if m.samples >= ENOUGH]
+        self._usual_burst = -(_quick(bursts) or 0.0)
         self._usual = _quick([m.pace for m in told if m.samples >= ENOUGH])
         for member in told:
             self.judge(member)

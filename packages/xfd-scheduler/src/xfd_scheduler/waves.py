@@ -194,7 +194,7 @@ class Waves:
 
         def room(node: int) -> int:
             member = members[node]
-            if passive >> node & 1:
+            if passive >> node & 1 or (member.missed & member.open and not behind >> node & 1):
                 return 0
             if not swarm.offering & member.bit or member.promised >= swarm.promise_limit(member):
                 return 0
