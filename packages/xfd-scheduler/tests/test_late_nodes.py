@@ -9,7 +9,7 @@ import pytest
 from xfd_api.chunks import MIB
 from xfd_api.orders import Fetch
 from xfd_scheduler.columns import FIRST_READS
-from xfd_scheduler.scheduler import Scheduler
+from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
 from xfd_scheduler.simulator.engine import Engine
 from xfd_scheduler.simulator.scenario import Scenario
 from xfd_scheduler.story import Story
@@ -75,6 +75,54 @@ def test_who_joins_a_moment_later_is_no_latecomer(told: Told) -> None:
     story.plan()
     readers = {story.reader(chunk) for chunk in range(FIRST_READS, 4 * FIRST_READS)}
     assert readers >= {"second", "third", "fourth"}
+
+
+def test_the_first_node_reads_little_while_others_are_starting(told: Told) -> None:
+    story = told(Story())
+    story.grow([CHUNKS])
+    story.starts("first", "second", "third")
+    story.joins("first")
+    story.plan()
+    assert len(story.errands["first"]) == FIRST_READS
+    story.holds("first")
+    assert story.plan() == {}
+    story.joins("second")
+    story.is_lost("third")  # It could not be started.
+    story.plan()
+    assert len(story.origin_reads) > FIRST_READS
+    assert story.errands["second"].keys() > set(range(FIRST_READS))
+
+
+def test_nodes_that_take_long_to_start_are_not_waited_for(told: Told) -> None:
+    story = told(Story())
+    story.grow([CHUNKS])
+    story.starts("first", "never")
+    story.joins("first")
+    story.plan()
+    story.holds("first")
+    assert story.plan() == {}
+    assert story.waits() == pytest.approx(SchedulerSettings().patience_s)
+    story.plan()
+    assert len(story.origin_reads) > FIRST_READS
+
+
+def test_the_last_of_nodes_that_are_expected_is_done_when_its_link_is() -> None:
+    links = (LINK,)
+    scenario = Scenario(
+        8,
+        512 * MIB,
+        4 * MIB,
+        links,
+        links,
+        LINK,
+        LINK,
+        report_interval_s=0.02,
+        step_s=0.01,
+        joins_s=(0.0, 1.0, 1.3, 1.4, 1.6, 1.9, 2.1, 2.4),
+        expected=True,
+    )
+    outcome = Engine(scenario, Scheduler(scenario.settings)).run()
+    assert outcome.elapsed_s <= 1.08 * (2.4 + 512 * MIB / LINK)
 
 
 @pytest.mark.parametrize("uneven", [0.0, 0.7])

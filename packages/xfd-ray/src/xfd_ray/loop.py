@@ -35,6 +35,7 @@ from xfd_scheduler.events import (
     InventoryTaken,
     NodeJoined,
     NodeLost,
+    NodeStarting,
     NodeTraits,
     Released,
     Reported,
@@ -124,6 +125,7 @@ class SchedulingLoop:
         )
         member = _Member(node, traits or NodeTraits(), asyncio.Queue(), talk)
         self._members[node] = member
+        self._tell(NodeStarting(node))
         self._start(member, partial(self._join, member))
 
     def remove_node(self, node: NodeId, error: XfdError) -> None:
@@ -135,8 +137,7 @@ class SchedulingLoop:
         for task in member.tasks:
             if task is not current:
                 task.cancel()
-        if member.joined:
-            self._tell(NodeLost(node))
+        self._tell(NodeLost(node))
         self._watcher.lost(node, error)
 
     def grow(self, catalog: Catalog) -> None:

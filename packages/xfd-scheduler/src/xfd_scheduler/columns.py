@@ -19,6 +19,7 @@ an order fails or is cancelled, so a late report of it is told from one of its s
 
 from __future__ import annotations
 
+import math
 from array import array
 
 from xfd_api.chunks import Catalog
@@ -104,6 +105,10 @@ class Columns:
         self.origin_rest_until = 0.0
         self.origin_failures = 0
 
+        self.starting: set[NodeId] = set()
+        """Nodes that were asked to join, and did not say yet what they want."""
+        self.patient_until = math.inf
+        """When nodes that are starting are not waited for any more."""
         self.behind = 0
         """Nodes that catch up, and will have soon; bit set. What goes out now shares their links
         with what they missed, so nobody else is to wait for it there.
@@ -208,6 +213,10 @@ class Columns:
     def promise_limit(self, member: Member) -> int:
         """Outstanding orders that may name it: what runs at once, and as much again to come."""
         return PROMISES * max(self.settings.upload_slots, member.queued)
+
+    def waits_for_nodes(self, now: float) -> bool:
+        """Whether nothing new is to go out, because nodes that are starting would miss it."""
+        return bool(self.starting) and self.launched >= FIRST_READS and now < self.patient_until
 
     def keeps_others_waiting(self, member: Member) -> bool:
         """Whether what goes out now comes late to the node, because of what it missed."""

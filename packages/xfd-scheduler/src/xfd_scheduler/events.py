@@ -32,6 +32,13 @@ class CatalogGrew:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeStarting:
+    """A node was asked to join. What it wants is known with its first inventory."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
 class NodeJoined:
     """A node is there, reachable for its peers at `address` (`host:port`), and holds nothing."""
 
@@ -76,4 +83,6 @@ class Tick:
     """Time has passed; sent at `next_wakeup()`."""
 
 
-Event = CatalogGrew | NodeJoined | InventoryTaken | NodeLost | Reported | Released | Tick
+Event = (
+    CatalogGrew | NodeStarting | NodeJoined | InventoryTaken | NodeLost | Reported | Released | Tick
+)

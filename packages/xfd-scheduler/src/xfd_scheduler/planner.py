@@ -45,7 +45,7 @@ class Planner:
         self._wake(now)
         left = swarm.settings.assignments_per_plan
         left = self._filling.fill(left, now, only_dry=True)
-        if now >= swarm.origin_rest_until:
+        if now >= swarm.origin_rest_until and not swarm.waits_for_nodes(now):
             left = self._waves.launch(left)
         left = self._filling.fill(left, now, only_dry=False)
         self._reseating.look(now)

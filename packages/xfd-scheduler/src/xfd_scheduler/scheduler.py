@@ -12,6 +12,8 @@ has no clock and no chance of its own: the same events, times and seed give the 
 
 from __future__ import annotations
 
+import math
+
 from xfd_api.errors import XfdError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.orders import MeetPeers, Order, Pin
@@ -23,6 +25,7 @@ from xfd_scheduler.events import (
     InventoryTaken,
     NodeJoined,
     NodeLost,
+    NodeStarting,
     Released,
     Reported,
 )
@@ -70,12 +73,18 @@ class Scheduler:
                     self._reports.take(member, report, now)
             case CatalogGrew(catalog):
                 swarm.grow(catalog)
+            case NodeStarting(node):
+                swarm.starting.add(node)
             case NodeJoined():
                 self._join(event)
             case InventoryTaken(node, objects, inventory):
+                swarm.starting.discard(node)
                 if (member := swarm.by_id.get(node)) is not None:
+                    if swarm.patient_until == math.inf:
+                        swarm.patient_until = now + swarm.settings.patience_s
                     self._reports.inventory(member, objects, inventory)
             case NodeLost(node):
+                swarm.starting.discard(node)
                 self._reports.settle()
                 lost(swarm, self._faults, node)
             case Released(objects):
@@ -112,6 +121,8 @@ class Scheduler:
         if swarm.wanted:
             times.append(swarm.origin_rest_until)
             times.extend(swarm.pairs_resting.values())
+        if swarm.starting and swarm.patient_until < math.inf:
+            times.append(swarm.patient_until)
         later = [time for time in times if time is not None and time > self._now]
         return min(later, default=None)
 

@@ -39,6 +39,9 @@ class SchedulerSettings:
         rest_s: how long a failing peer, node or origin is left alone at first; doubles.
         rest_ceiling_s: the longest rest.
         strikes: failures in a row, at different nodes, before a peer is rested for all.
+        patience_s: how long the first nodes to say what they want read next to nothing, for as long
+            as others are starting: those would have to catch up, and the last one to join needs as
+            long as it needs anyway.
         assignments_per_plan: upper limit on what one `plan` hands out (about; a wave is whole), so
             that the first nodes start while the rest is planned.
     """
@@ -58,6 +61,7 @@ class SchedulerSettings:
     rest_s: float = 0.1
     rest_ceiling_s: float = 20.0
     strikes: int = 3
+    patience_s: float = 3.0
     assignments_per_plan: int = 200_000
 
     def __post_init__(self) -> None:

@@ -32,6 +32,7 @@ from xfd_scheduler.events import (
     InventoryTaken,
     NodeJoined,
     NodeLost,
+    NodeStarting,
     NodeTraits,
     Released,
     Reported,
@@ -117,6 +118,11 @@ class Story:
             priorities=priorities,
         )
         self.scheduler.handle(CatalogGrew(catalog), self.now)
+
+    def starts(self, *nodes: str) -> None:
+        """These nodes were asked to join."""
+        for node in nodes:
+            self.scheduler.handle(NodeStarting(NodeId(node)), self.now)
 
     def joins(
         self,

@@ -123,6 +123,7 @@ def scenario_of(parsed: argparse.Namespace, nodes: int) -> Scenario:
         nodes=nodes,
         files=parsed.files,
         joins_s=tuple(parsed.joins_s),
+        expected=parsed.expected,
         total_bytes=parsed.gigabytes * 1e9,
         chunk_bytes=parsed.chunk_mb * 1e6,
         down=down,
@@ -175,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--report-interval-s", type=float, default=None, help="default: as xfd_ray")
     add("--start-spread-s", type=float, default=0.0)
     add("--joins-s", type=float, nargs="+", default=[], help="when each of the nodes joins")
+    add("--expected", action="store_true", help="the scheduler knows before that they will join")
     add("--policy", choices=get_args(OriginPolicy), default="once-per-cluster")
     add("--copies", type=int, default=1, help="origin reads of a chunk, once-per-cluster")
     add("--zones", type=int, default=1)

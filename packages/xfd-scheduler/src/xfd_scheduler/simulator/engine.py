@@ -24,13 +24,14 @@ from xfd_scheduler.events import (
     InventoryTaken,
     NodeJoined,
     NodeLost,
+    NodeStarting,
     NodeTraits,
     Reported,
     Tick,
 )
 from xfd_scheduler.simulator.flows import Flows
 from xfd_scheduler.simulator.idle import Idle
-from xfd_scheduler.simulator.node import SimNode
+from xfd_scheduler.simulator.node import SimNode, name_of
 from xfd_scheduler.simulator.outcome import Outcome, zone_name
 from xfd_scheduler.simulator.scenario import SLOWED, Scenario
 from xfd_scheduler.simulator.transfers import Transfers
@@ -110,6 +111,8 @@ class Engine:
         self._tell(CatalogGrew(self.catalog))
         for index in range(scenario.nodes):
             if (joins_at := scenario.joins_at(index)) > 0:
+                if scenario.expected:
+                    self._tell(NodeStarting(name_of(index)))
                 self._at(joins_at, "joins", index)
             else:
                 self._join(index, start=scenario.start_spread_s * index / scenario.nodes)

@@ -39,12 +39,17 @@ class Errand:
     over: bool = False
 
 
+def name_of(index: int) -> NodeId:
+    """What the scheduler calls the node."""
+    return NodeId(f"n{index:05d}")
+
+
 class SimNode:
     """One node, alive or dead."""
 
     def __init__(self, index: int, zone: int, flows: range, joined: float) -> None:
         self.index = index
-        self.id = NodeId(f"n{index:05d}")
+        self.id = name_of(index)
         self.zone = zone
         self.joined = joined
         self.alive = True

@@ -40,6 +40,7 @@ class Scenario:
             what the coordinator uses, at least `EXCHANGE_S`.
         start_spread_s: seconds in which the nodes get their first orders, one after the other.
         joins_s: when each of the first nodes joins; the others join with the last of these.
+        expected: the scheduler is told of these nodes before they join.
         zones: nodes are dealt out to so many zones in turn.
         zone_link: bytes per second that leave or enter each zone.
         tell_rates, tell_zones: whether the scheduler is told or has to find out.
@@ -71,6 +72,7 @@ class Scenario:
     report_interval_s: float | None = None
     start_spread_s: float = 0.0
     joins_s: tuple[float, ...] = ()
+    expected: bool = False
     zones: int = 1
     zone_link: float = float("inf")
     tell_rates: bool = False
