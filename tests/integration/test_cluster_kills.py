@@ -14,8 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+import ray
 
 import xfd_ray
 from harness import artifacts, ray_cluster
@@ -26,6 +28,7 @@ from xfd_api.errors import DiskFullError
 from xfd_api.reports import Progress
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.stores import ObjectStoreConfig
+from xfd_ray.worker_actor import NodeWorkerActor
 
 MIB = 2**20
 SIZE = 64 * MIB
@@ -175,6 +178,34 @@ def test_a_coordinator_that_is_killed_is_started_again(
     assert_whole(three, big)
     assert s3_server.sent_bytes(big) <= 1.5 * SIZE
     until(lambda: len(workers(three)) == 3, 10, "workers of the killed coordinator are left")
+
+
+def test_a_worker_that_no_coordinator_takes_on_ends_by_itself(three: RayCluster) -> None:
+    """As after a driver that was killed between starting the workers and its first call."""
+    here = three.nodes[0].id
+    actor = ray.remote(NodeWorkerActor).options(lifetime="detached", num_cpus=0)
+    worker = actor.remote(here, "127.0.0.1", alone_s=0.5)
+    ray.get(worker.versions.remote())
+    until(lambda: not answers(worker), 10, "a worker without a coordinator is left")
+
+
+def answers(worker: Any) -> bool:
+    try:
+        ray.get(worker.versions.remote())
+    except ray.exceptions.RayActorError:
+        return False
+    return True
+
+
+def test_workers_end_with_the_coordinator_that_they_follow(
+    three: RayCluster, big: str, s3_server: S3Server
+) -> None:
+    with xfd_ray.distribution(wanted(big), ObjectStoreConfig.make_for_s3(big)):
+        before = set(workers(three))
+        assert len(before) >= 3
+        for pid in coordinators(three):
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not before & set(workers(three)), 10, "workers outlive their coordinator")
 
 
 def driver(cluster: RayCluster, server: S3Server, *arguments: str) -> subprocess.Popen[str]:

@@ -121,6 +121,11 @@ class Swarm(RuleBasedStateMachine):
         self.story.joins(name, wants=wants, held=mine, traits=NodeTraits(zone, down, up))
         return name
 
+    @rule()
+    def is_starting(self) -> None:
+        """The next node to join, if one does."""
+        self.story.starts(f"n{self.count}")
+
     @rule(node=consumes(nodes))
     def is_lost(self, node: str) -> None:
         self.model.lost(node)
