@@ -50,8 +50,7 @@ class Scenario:
         starving: share of the orders whose stream gets next to nothing (`STARVED` of what the node
             receives) for as long as it lasts.
         uneven: how differently streams share a link: each has a weight of its own, whose logarithm
-            is normally distributed with this deviation. About 0.7 was seen where a queue between
-            two hosts is short.
+            is normally distributed with this deviation.
         order_overhead_s: what each order costs its slot beside the latency.
         sharing: whether rates are exact at every moment, or held for steps of time; "auto" is exact
             up to `EXACT_UP_TO` nodes.
