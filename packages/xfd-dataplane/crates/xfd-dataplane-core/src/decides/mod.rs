@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod bucket;
 pub mod cache;
+pub mod crawl;
 pub mod ledger;
 pub mod pace;
 pub mod queue;

@@ -9,6 +9,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
+use crate::decides::crawl;
 use crate::decides::retry::{Retry, RetryPolicy};
 use crate::error::{Error, Kind, Result};
 use crate::limits::BODY_BYTES;
@@ -47,10 +48,14 @@ impl Work<'_> {
             None => self.budget(span.length.min(BODY_BYTES)).await?,
         };
         let mut retry = self.retry();
+        let mut turns = crawl::MOST;
         while lease.position() < span.length {
             let before = lease.position();
-            let error = match self.stream(&object, span, lease, lane, times).await? {
-                Ok(()) => break,
+            let error = match self
+                .stream(&object, span, lease, lane, times, &mut turns)
+                .await?
+            {
+                Ok(()) => continue,
                 Err(error) => error.with_object(&object.found.key),
             };
             self.pause(&mut retry, error, lease.position() - before)
@@ -60,7 +65,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// One body into the lease, that of the chunk before if it goes on. The inner error is the
+    /// One body into the lease, that of the chunk before if it goes on; to the chunk's end, or until
+    /// it is left behind by others, which may happen for so many `turns`. The inner error is the
     /// origin's.
     async fn stream(
         &self,
@@ -69,6 +75,7 @@ impl Work<'_> {
         lease: &mut Lease,
         lane: &mut Lane,
         times: &mut Times,
+        turns: &mut u32,
     ) -> Outcome<Result<()>> {
         let from = span.offset + lease.position();
         let chunk_end = span.offset + span.length;
@@ -86,7 +93,19 @@ impl Work<'_> {
                 Err(error) => return Ok(Err(error)),
             },
         };
+        let began = Instant::now();
         while open.at < chunk_end {
+            if *turns > 0
+                && self
+                    .swarm
+                    .usual()
+                    .is_behind(open.at - from, began.elapsed())
+            {
+                *turns -= 1;
+                self.swarm.stats.retries.add(1);
+                tracing::debug!(from, at = open.at, "origin_body_left_behind");
+                return Ok(Ok(()));
+            }
             let mut bytes = match std::mem::take(&mut open.ahead) {
                 ahead if !ahead.is_empty() => ahead,
                 _ => match self.piece(&mut open.body).await {
@@ -104,6 +123,7 @@ impl Work<'_> {
             drop(bytes);
             self.pass(length).await;
         }
+        self.swarm.usual().ended(chunk_end - from, began.elapsed());
         if open.at < end {
             lane.keep(open);
         } else {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::decides::crawl::Usual;
 use crate::model::{Durability, NodeId, ObjectIndex, OrderId, Secret, Stores, SwarmTicket};
 use crate::node::checksums::Checksums;
 use crate::node::events::Events;
@@ -35,6 +36,8 @@ pub(crate) struct Swarm {
     pub(crate) unpacking: Group,
     pub(crate) trees: Trees,
     pub(crate) checksums: Checksums,
+    /// Of streams from origins.
+    usual: Mutex<Usual>,
     orders: Mutex<Orders>,
     /// Read while a chunk is committed and reported.
     reporting: RwLock<()>,
@@ -84,6 +87,7 @@ impl Swarm {
             unpacking: Group::new(),
             trees: Trees::default(),
             checksums: Checksums::default(),
+            usual: Mutex::default(),
             orders: Mutex::default(),
             reporting: RwLock::default(),
             known: Mutex::default(),
@@ -99,6 +103,10 @@ impl Swarm {
 
     pub(crate) fn token(&self) -> &Secret {
         &self.token
+    }
+
+    pub(crate) fn usual(&self) -> MutexGuard<'_, Usual> {
+        self.usual.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn orders(&self) -> MutexGuard<'_, Orders> {

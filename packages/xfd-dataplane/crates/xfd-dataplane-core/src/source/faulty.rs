@@ -28,6 +28,8 @@ pub enum Fault {
     Flip(u64),
     /// The body stops, without an end, after so many bytes.
     StallAfter(u64),
+    /// The body comes in pieces of 1 KiB, one in so long.
+    Crawl(Duration),
 }
 
 /// One GET that was made, answered or not.
@@ -147,6 +149,7 @@ impl Origin for FaultyOrigin {
                 Some(Fault::CutAfter(bytes)) => then(body, bytes, Some(cut(bytes))),
                 Some(Fault::StallAfter(bytes)) => then(body, bytes, None),
                 Some(Fault::Flip(place)) => flip(body, place),
+                Some(Fault::Crawl(pause)) => crawl(body, pause),
                 _ => body,
             };
             Ok(body.with_checksum(checksum))
@@ -196,6 +199,23 @@ fn then(body: Body, bytes: u64, error: Option<Error>) -> Body {
         Some(error) => Body::new(head.chain(stream::iter([Err(error)]))),
         None => Body::new(head.chain(stream::pending())),
     }
+}
+
+fn crawl(body: Body, pause: Duration) -> Body {
+    let pieces = body.flat_map(|item| {
+        let pieces: Vec<Result<Bytes>> = match item {
+            Ok(piece) => piece
+                .chunks(1024)
+                .map(|it| Ok(Bytes::copy_from_slice(it)))
+                .collect(),
+            error => vec![error],
+        };
+        stream::iter(pieces)
+    });
+    Body::new(pieces.then(move |piece| async move {
+        tokio::time::sleep(pause).await;
+        piece
+    }))
 }
 
 fn flip(body: Body, place: u64) -> Body {

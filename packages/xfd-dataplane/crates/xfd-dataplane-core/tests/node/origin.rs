@@ -1,7 +1,7 @@
 //! Chunks from the origin: whole objects, packs, and what goes wrong on the way.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use xfd_dataplane_core::crc::crc64;
 use xfd_dataplane_core::error::{Error, Kind};
@@ -90,6 +90,32 @@ fn a_body_that_is_cut_goes_on_at_its_byte() {
     assert_eq!(ranges, [None, Some(cut..MIB as u64)]);
     let counters = host.node.counters(Some(SWARM));
     assert_eq!((counters.origin_bytes, counters.retries), (MIB as u64, 1));
+}
+
+#[test]
+fn a_body_that_others_leave_behind_is_asked_for_again_from_its_byte() {
+    let (origin, found, bytes) = one_object(4 * MIB);
+    let crawls = Script::Crawl(Duration::from_millis(20));
+    let origin = Arc::new(FaultyOrigin::new(origin).on_get(1, crawls));
+    let mut host = Host::new("a", origin.clone());
+    host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    host.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    host.until("one is held", |events| held(events).len() == 1);
+    let began = Instant::now();
+    host.submit(vec![fetch(1, 1..2, Source::Origin)]);
+    host.until("two are held", |events| held(events).len() == 2);
+    assert!(began.elapsed() < Duration::from_secs(10)); // It would have taken 20 s.
+    host.submit(vec![fetch(2, 2..4, Source::Origin)]);
+    host.until_landed(1);
+    assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
+    let second = origin.asked()[1].range.clone().unwrap();
+    let again = origin.asked()[2].range.clone().unwrap();
+    assert!(second.start < again.start && again.end == second.end);
+    let counters = host.node.counters(Some(SWARM));
+    assert_eq!(
+        (counters.origin_bytes, counters.retries),
+        (4 * MIB as u64, 1)
+    );
 }
 
 #[test]
