@@ -36,20 +36,20 @@ CLOSE_TIMEOUT_S = 5.0
 
 def start_worker(node: NodeInfo, terms: WorkerTerms) -> Any:
     """The handle of a new worker on this node or nowhere, without CPUs; does not wait for it."""
-    on_the_node = NodeAffinitySchedulingStrategy(node.id, soft=False)
-    return (
-        _worker_actor()
-        .options(scheduling_strategy=on_the_node)
-        .remote(node.id, node.host, settings=terms.settings, peer_ports=terms.peer_ports)
+    actor = _worker_actor().options(
+        lifetime="detached",
+        num_cpus=0,
+        max_concurrency=CALLS_AT_ONCE,
+        max_restarts=0,
+        scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
     )
+    return actor.remote(node.id, node.host, settings=terms.settings, peer_ports=terms.peer_ports)
 
 
 @functools.cache
 def _worker_actor() -> Any:
     """Made once: each time Ray looks through the class and publishes it anew, for 20 ms."""
-    return ray.remote(
-        lifetime="detached", num_cpus=0, max_concurrency=CALLS_AT_ONCE, max_restarts=0
-    )(NodeWorkerActor)
+    return ray.remote(NodeWorkerActor)
 
 
 class RayWorker:

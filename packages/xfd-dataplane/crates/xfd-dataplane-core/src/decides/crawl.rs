@@ -18,7 +18,7 @@ pub const LEAST: Duration = Duration::from_millis(1500);
 pub const MOST: u32 = 2;
 
 /// How many times slower than usual a stream is that was left behind.
-const SLOWER: f64 = 6.0;
+const SLOWER: f64 = 3.0;
 
 /// How far the median moves with each stream.
 const STEP: f64 = 1.1;
@@ -69,8 +69,8 @@ mod tests {
     #[test]
     fn a_stream_is_behind_that_is_much_slower_than_usual_for_long() {
         let usual = usual(1.0);
-        assert!(usual.is_behind(MIB, Duration::from_secs_f64(6.1)));
-        assert!(!usual.is_behind(MIB, Duration::from_secs_f64(5.9)));
+        assert!(usual.is_behind(MIB, Duration::from_secs_f64(3.1)));
+        assert!(!usual.is_behind(MIB, Duration::from_secs_f64(2.9)));
         assert!(usual.is_behind(0, LEAST));
         assert!(!usual.is_behind(0, LEAST - Duration::from_millis(1)));
     }
@@ -83,7 +83,7 @@ mod tests {
                 usual.ended(MIB, Duration::from_secs_f64(seconds));
             }
         }
-        assert!(!usual.is_behind(MIB, Duration::from_secs(15)));
-        assert!(usual.is_behind(MIB, Duration::from_secs(40)));
+        assert!(!usual.is_behind(MIB, Duration::from_secs(8)));
+        assert!(usual.is_behind(MIB, Duration::from_secs(20)));
     }
 }
