@@ -79,7 +79,7 @@ def test_a_driver_brings_weights_to_every_node(
 
 def test_a_stage_finds_its_files(store: S3Server, nodes: RayCluster, tmp_path: Path) -> None:
     told = script(PYTHON[1], store, nodes, tmp_path)
-    assert told.splitlines()[-1] == str(99 * len(PIECES))
+    assert str(99 * len(PIECES)) in told.splitlines()  # Ray may have said something after it.
     for root in nodes.roots:
         assert artifacts.tree_of(root / "tokenizer") == PIECES
 
