@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,24 @@ def sources(story: Story, node: str, after: int) -> list[str | None]:
         for name, order in story.orders
         if name == node and isinstance(order, Fetch) and order.first_chunk > after
     ]
+
+
+def on_one_link(nodes: int, joins_s: tuple[float, ...], **options: Any) -> Scenario:
+    """512 MiB to nodes whose links are all as fast as the origin's."""
+    links = (LINK,)
+    return Scenario(
+        nodes,
+        512 * MIB,
+        4 * MIB,
+        links,
+        links,
+        LINK,
+        LINK,
+        report_interval_s=0.02,
+        step_s=0.01,
+        joins_s=joins_s,
+        **options,
+    )
 
 
 def test_nobody_waits_for_a_node_that_catches_up(told: Told) -> None:
@@ -107,20 +126,7 @@ def test_nodes_that_take_long_to_start_are_not_waited_for(told: Told) -> None:
 
 
 def test_the_last_of_nodes_that_are_expected_is_done_when_its_link_is() -> None:
-    links = (LINK,)
-    scenario = Scenario(
-        8,
-        512 * MIB,
-        4 * MIB,
-        links,
-        links,
-        LINK,
-        LINK,
-        report_interval_s=0.02,
-        step_s=0.01,
-        joins_s=(0.0, 1.0, 1.3, 1.4, 1.6, 1.9, 2.1, 2.4),
-        expected=True,
-    )
+    scenario = on_one_link(8, (0.0, 1.0, 1.3, 1.4, 1.6, 1.9, 2.1, 2.4), expected=True)
     outcome = Engine(scenario, Scheduler(scenario.settings)).run()
     assert outcome.elapsed_s <= 1.08 * (2.4 + 512 * MIB / LINK)
 
@@ -130,20 +136,7 @@ def test_the_last_of_nodes_that_are_expected_is_done_when_its_link_is() -> None:
 def test_the_last_to_join_takes_hardly_longer_than_its_link_does(
     joins_s: tuple[float, ...], uneven: float
 ) -> None:
-    links = (LINK,)
-    scenario = Scenario(
-        4,
-        512 * MIB,
-        4 * MIB,
-        links,
-        links,
-        LINK,
-        LINK,
-        report_interval_s=0.02,
-        step_s=0.01,
-        joins_s=joins_s,
-        uneven=uneven,
-    )
+    scenario = on_one_link(4, joins_s, uneven=uneven)
     scheduler = Scheduler(scenario.settings)
     outcome = Engine(scenario, scheduler).run()
     scheduler.check_invariants()

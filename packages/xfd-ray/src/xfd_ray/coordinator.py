@@ -87,8 +87,8 @@ class Coordinator:
         if request.id not in self._leases:
             if request.versions:
                 check_versions(self._versions, request.versions, node="driver")
+            terms = worker_terms(self._terms_for(request), request.limits)
             for node, worker in workers:
-                terms = worker_terms(self._terms_for(request), request.limits)
                 self._pool.take_on(node, terms, worker)
             self._opening += 1
             try:

@@ -8,9 +8,7 @@ from typing import Any
 import ray
 from ray import exceptions as ray_errors
 
-from xfd_api.ids import NodeId
-from xfd_api.settings import NodeSettings
-from xfd_ray.worker import DataPlaneFactory, NodeWorker, real_data_plane
+from xfd_ray.worker import NodeWorker
 
 ALONE_S = 60.0
 """How long a worker waits for a coordinator to take it on."""
@@ -22,22 +20,11 @@ class NodeWorkerActor(NodeWorker):
     """A worker that ends with its coordinator, or where none takes it on within `alone_s`.
 
     It is detached, since it may have been started by a driver, beside the coordinator: what a
-    driver owns would end with the driver.
+    driver owns would end with the driver. All other arguments are those of `NodeWorker`.
     """
 
-    def __init__(
-        self,
-        node: NodeId,
-        host: str,
-        *,
-        settings: NodeSettings | None = None,
-        peer_ports: tuple[int, int] | None = None,
-        data_plane: DataPlaneFactory = real_data_plane,
-        alone_s: float = ALONE_S,
-    ) -> None:
-        super().__init__(
-            node, host, settings=settings, peer_ports=peer_ports, data_plane=data_plane
-        )
+    def __init__(self, *args: Any, alone_s: float = ALONE_S, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._ending = asyncio.create_task(_end_after(alone_s))
 
     async def follow(self, coordinator: Any) -> None:

@@ -168,6 +168,11 @@ class Waves:
         members = self.swarm.members
         behind = self.swarm.behind
         trusted = self.swarm.speeds.fast_ones_suffice
+
+        def rank(node: int) -> int:
+            slow = members[node].speed_class if trusted else 0
+            return 2 * slow + (behind >> node & 1)
+
         # Equal nodes change places from wave to wave, else the same ones would always sit below
         # the same source: a node lets only so many orders wait for one source, and would take up
         # later waves while it waits, each node others.
@@ -176,7 +181,7 @@ class Waves:
         return selection.order_in_tree(
             listed[turn:] + listed[:turn],
             lambda node: members[node].clock,
-            lambda node: 2 * trusted * members[node].speed_class + (behind >> node & 1),
+            rank,
         )
 
     def _listed(self, mask: int) -> list[int]:
@@ -189,12 +194,11 @@ class Waves:
         members = swarm.members
         most = fan_out(swarm)
         # Nodes that catch up pass on only where they have most of the swarm's uplink.
-        behind = swarm.behind
-        passive = behind if 2 * behind.bit_count() < len(members) else 0
+        active = swarm.behind if 2 * swarm.behind.bit_count() >= len(members) else 0
 
         def room(node: int) -> int:
             member = members[node]
-            if passive >> node & 1 or (member.missed & member.open and not behind >> node & 1):
+            if swarm.keeps_others_waiting(member) and not active >> node & 1:
                 return 0
             if not swarm.offering & member.bit or member.promised >= swarm.promise_limit(member):
                 return 0
