@@ -222,7 +222,8 @@ class RayCluster:
         ]
 
     def _has_all_sockets(self) -> bool:
-        made = len(list(self._folder.glob("session_latest/sockets/raylet*")))
+        # Not through Ray's `session_latest`: each node that starts removes that link for a moment.
+        made = len(list(self._folder.glob("session_[0-9]*/sockets/raylet*")))
         return made >= len(self.nodes)
 
     def _is_up(self, node: RayNode) -> bool:
