@@ -9,7 +9,6 @@ from typing import Any
 
 import ray
 
-import xfd_ray
 from xfd_api import (
     DownloadRequest,
     ObjectDownloadRequest,
@@ -17,6 +16,7 @@ from xfd_api import (
     PrefixDownloadRequest,
     UnpackOptions,
 )
+from xfd_ray import distribution, download_distributed
 
 KEEP_S = 60.0
 """Of calls that only prepare: their workers are still there when the clock starts."""
@@ -62,24 +62,24 @@ def main() -> None:
     wanted = requests(plan["name"], plan["folder"], plan)
     options = plan["options"]
     if plan["cached"]:
-        xfd_ray.download_distributed(wanted, store, keep_s=0, **options)
+        download_distributed(wanted, store, keep_s=0, **options)
         wait_for_the_end()
     if plan["warm_set"]:
         one = {**plan, "files": 1, "keys": None, "unpack": False}
         warm = requests(plan["warm_set"], f"{plan['folder']}-warm-{os.getpid()}", one)
-        xfd_ray.download_distributed(warm, store, keep_s=KEEP_S, **options)
+        download_distributed(warm, store, keep_s=KEEP_S, **options)
     if plan["in_step"]:
         print("ready", flush=True)
         sys.stdin.readline()
     if plan["idle_s"]:
-        with xfd_ray.distribution(wanted, store, keep_s=LAST_KEEP_S, **options):
+        with distribution(wanted, store, keep_s=LAST_KEEP_S, **options):
             time.sleep(2)
             called_at, used = time.time(), time.process_time()
             time.sleep(plan["idle_s"])
             told: dict[str, Any] = {"cpu_s": time.process_time() - used, "returned_at": time.time()}
     else:
         called_at, used = time.time(), time.process_time()
-        report = xfd_ray.download_distributed(wanted, store, keep_s=LAST_KEEP_S, **options)
+        report = download_distributed(wanted, store, keep_s=LAST_KEEP_S, **options)
         told = {
             "cpu_s": time.process_time() - used,
             "returned_at": time.time(),

@@ -18,8 +18,7 @@ from xfd_api.testing import FakeDataPlane, FakeOrigin
 from xfd_ray.conversation import Unavailable
 from xfd_ray.coordinator import Coordinator
 from xfd_ray.placement import ZONE_LABELS, NodeInfo, as_selector
-from xfd_ray.pool import WorkerTerms
-from xfd_ray.terms import LeaseRequest, LeaseState, LeaseStatus
+from xfd_ray.terms import LeaseRequest, LeaseState, LeaseStatus, WorkerTerms
 from xfd_ray.worker import NodeWorker
 
 STORES = by_profile(ObjectStoreConfig.make_for_s3("bucket"))

@@ -9,8 +9,8 @@ from inprocess import LocalCluster, lease, over, story, until
 
 from xfd_api.errors import NodeLostError
 from xfd_ray.coordinator import Coordinator
-from xfd_ray.pool import WorkerPool, WorkerTerms
-from xfd_ray.terms import Terms
+from xfd_ray.pool import WorkerPool
+from xfd_ray.terms import Terms, WorkerTerms
 
 MIB = 2**20
 SIZES = {"big": 8 * MIB, "other": 2 * MIB}

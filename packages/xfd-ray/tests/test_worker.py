@@ -18,7 +18,7 @@ from xfd_api.orders import Cancel, Fetch
 from xfd_api.reports import ChunkHeld, NodeCounters, ObjectLanded
 from xfd_api.settings import SwarmTicket
 from xfd_api.testing import FakeDataPlane, FakeOrigin, catalog_of
-from xfd_ray.worker import Exchange, NodeWorker
+from xfd_ray.worker import Exchange, Hello, NodeWorker
 
 MIB = 2**20
 SWARM = SwarmId("0123456789abcdef")
@@ -33,6 +33,11 @@ async def joined() -> tuple[NodeWorker, FakeDataPlane]:
     await worker.join(SwarmTicket(SWARM, "secret"))
     await worker.extend(SWARM, CATALOG, STORES)
     return worker, plane
+
+
+async def scraped(hello: Hello) -> str:
+    url = f"http://{hello.metrics_address}/metrics"
+    return await asyncio.to_thread(lambda: urllib.request.urlopen(url).read().decode())
 
 
 @story
@@ -170,8 +175,7 @@ async def test_metrics_tell_what_the_data_plane_counted():
     worker, plane = await joined()
     plane.counted = NodeCounters(origin_bytes=5, peer_bytes=6, cached_bytes=7, active_served=2)
     hello = await worker.hello()
-    url = f"http://{hello.metrics_address}/metrics"
-    text = await asyncio.to_thread(lambda: urllib.request.urlopen(url).read().decode())
+    text = await scraped(hello)
     for line in (
         'xfd_bytes_total{source="origin"} 5.0',
         'xfd_bytes_total{source="peer"} 6.0',
@@ -190,6 +194,7 @@ async def test_a_slow_name_server_delays_no_start():
         for name in ("getfqdn", "gethostbyaddr", "getnameinfo"):
             patch.setattr(f"socket.{name}", lambda *args: asked.append(args) or "n0")
         worker, _ = await joined()
+        await scraped(await worker.hello())
     assert asked == []
     await worker.close()
 
@@ -207,11 +212,16 @@ async def test_the_end_of_the_metrics_endpoint_is_not_waited_for_in_the_event_lo
     assert ended_in[0] != threading.get_ident()
 
 
-def test_a_worker_loads_no_pandas_and_no_numpy():
-    script = (
-        "import sys, xfd_ray.actors; "
-        "print([m for m in ('numpy', 'pandas', 'pyarrow', 'rich.progress') if m in sys.modules])"
-    )
+@pytest.mark.parametrize(
+    ("role", "needless"),
+    [
+        ("worker_actor", ("numpy", "pandas", "pyarrow", "structlog", "prometheus_client")),
+        ("coordinator_actor", ("xfd_ray.coordinator", "xfd_scheduler", "prometheus_client")),
+        ("download", ("xfd_ray.coordinator", "xfd_scheduler", "prometheus_client", "rich")),
+    ],
+)
+def test_what_starts_everywhere_at_once_loads_little(role: str, needless: tuple[str, ...]):
+    script = f"import sys, xfd_ray.{role}; print([m for m in {needless} if m in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
 

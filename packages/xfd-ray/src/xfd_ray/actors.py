@@ -1,16 +1,14 @@
-"""Where Ray comes in: the coordinator and the workers as actors, as the coordinator sees them."""
+"""The workers and the cluster as the coordinator reaches them by Ray."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 import ray
 from ray import exceptions as ray_errors
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.errors import NodeLostError, XfdError
@@ -20,36 +18,15 @@ from xfd_api.reports import Inventory, NodeReport
 from xfd_api.settings import SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray.conversation import Unavailable
-from xfd_ray.coordinator import Coordinator
-from xfd_ray.events import COORDINATOR_UP
-from xfd_ray.logs import log_to_stderr, logger, process_age_s
 from xfd_ray.placement import NodeInfo, nodes_of_ray
-from xfd_ray.pool import WorkerClient, WorkerTerms
+from xfd_ray.pool import WorkerClient
 from xfd_ray.rayerrors import worker_error
-from xfd_ray.terms import LeaseRequest, LeaseStatus
+from xfd_ray.starting import start_worker
+from xfd_ray.terms import WorkerTerms
 from xfd_ray.worker import Exchange, Hello
-from xfd_ray.worker_actor import NodeWorkerActor, end_this_actor
+from xfd_ray.worker_actor import end_this_actor
 
-CALLS_AT_ONCE = 10_000
 CLOSE_TIMEOUT_S = 5.0
-
-
-def start_worker(node: NodeInfo, terms: WorkerTerms) -> Any:
-    """The handle of a new worker on this node or nowhere, without CPUs; does not wait for it."""
-    actor = _worker_actor().options(
-        lifetime="detached",
-        num_cpus=0,
-        max_concurrency=CALLS_AT_ONCE,
-        max_restarts=0,
-        scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False),
-    )
-    return actor.remote(node.id, node.host, settings=terms.settings, peer_ports=terms.peer_ports)
-
-
-@functools.cache
-def _worker_actor() -> Any:
-    """Made once: each time Ray looks through the class and publishes it anew, for 20 ms."""
-    return ray.remote(NodeWorkerActor)
 
 
 class RayWorker:
@@ -138,7 +115,7 @@ class RayCluster:
         return nodes_of_ray(await asyncio.to_thread(ray.nodes))
 
     async def start_worker(self, node: NodeInfo, terms: WorkerTerms) -> WorkerClient:
-        """See the function of this name."""
+        """On this node or nowhere."""
         return RayWorker(node.id, start_worker(node, terms))
 
     async def end_worker(self, worker: WorkerClient) -> None:
@@ -152,23 +129,3 @@ class RayCluster:
     async def end_coordinator(self) -> None:
         """Ends this process; workers that are left see it, and follow."""
         end_this_actor()
-
-
-class CoordinatorActor(Coordinator):
-    """The coordinator as the actor `coordinator` of the Ray namespace `xfd`."""
-
-    def __init__(self) -> None:
-        log_to_stderr("coordinator")
-        super().__init__(RayCluster())
-        logger().debug(COORDINATOR_UP, process_age_s=process_age_s())
-
-    async def attach_with(
-        self, request: LeaseRequest, started: Sequence[tuple[NodeInfo, Any]]
-    ) -> LeaseStatus:
-        """See `Coordinator.attach`; with the handles of workers that the driver has started."""
-        workers = [(node, RayWorker(node.id, handle)) for node, handle in started]
-        return await self.attach(request, workers)
-
-    async def until_end(self) -> None:
-        """Never returns: the call fails when this actor ends, which tells the caller of it."""
-        await asyncio.Event().wait()

@@ -1,4 +1,4 @@
-"""Who holds leases, and which swarms there are for them. Knows no Ray; `actors` makes an actor.
+"""Who holds leases, and which swarms there are for them. Knows no Ray.
 
 A coordinator ends itself, and the workers with it, `keep_s` after its last lease was given back or
 expired, and also where no lease is ever opened: it is a detached actor, and nobody else would. What
@@ -17,7 +17,7 @@ from xfd_ray import events
 from xfd_ray.lease import Lease
 from xfd_ray.logs import logger
 from xfd_ray.placement import NodeInfo
-from xfd_ray.pool import Cluster, WorkerClient, WorkerPool, worker_terms
+from xfd_ray.pool import Cluster, WorkerClient, WorkerPool
 from xfd_ray.session import Session
 from xfd_ray.terms import (
     LATE_NODE_POLL_S,
@@ -26,6 +26,7 @@ from xfd_ray.terms import (
     LeaseState,
     LeaseStatus,
     Terms,
+    worker_terms,
 )
 from xfd_ray.versions import check_versions, installed_versions
 

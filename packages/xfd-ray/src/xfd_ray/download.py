@@ -27,10 +27,11 @@ from xfd_ray.checks import (
     checked_ports,
 )
 from xfd_ray.client import LeaseClient
-from xfd_ray.driver import RayCoordinator, find_coordinator
+from xfd_ray.driver import RayCoordinator
 from xfd_ray.placement import Nodes, NodeSelector, as_selector
 from xfd_ray.progress import ProgressBar
 from xfd_ray.signatures import takes_the_arguments_of
+from xfd_ray.starting import find_coordinator
 from xfd_ray.terms import LeaseRequest, Limits, OnNodeFailure, OriginPolicy, Terms
 from xfd_ray.versions import installed_versions
 

@@ -6,44 +6,12 @@ from typing import Any
 
 import ray
 from ray import exceptions as ray_errors
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from xfd_api.errors import CoordinatorLostError, InvalidRequestError, NoNodesError, XfdError
-from xfd_ray.actors import CALLS_AT_ONCE, CoordinatorActor, start_worker
 from xfd_ray.placement import NodeInfo, nodes_of_ray, select
-from xfd_ray.pool import worker_terms
 from xfd_ray.rayerrors import coordinator_error
-from xfd_ray.terms import LeaseRequest, LeaseStatus, Terms
-
-NAMESPACE = "xfd"
-COORDINATOR_NAME = "coordinator"
-
-
-def find_coordinator() -> Any:
-    """The cluster's coordinator; None where there is none."""
-    try:
-        return ray.get_actor(COORDINATOR_NAME, namespace=NAMESPACE)
-    except ValueError:
-        return None
-
-
-def start_coordinator() -> Any:
-    """A coordinator on this node, or the one that another driver started meanwhile.
-
-    On this node and no other: its packages are what the nodes are compared with.
-    """
-    here = ray.get_runtime_context().get_node_id()
-    actor = ray.remote(CoordinatorActor).options(
-        name=COORDINATOR_NAME,
-        namespace=NAMESPACE,
-        lifetime="detached",
-        get_if_exists=True,
-        num_cpus=0,
-        max_concurrency=CALLS_AT_ONCE,
-        max_restarts=0,
-        scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
-    )
-    return actor.remote()
+from xfd_ray.starting import find_coordinator, start_coordinator, start_worker
+from xfd_ray.terms import LeaseRequest, LeaseStatus, Terms, worker_terms
 
 
 def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, Any]]:
@@ -86,7 +54,7 @@ class RayCoordinator:
     def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:
         """See `Coordinator`, as for all that follow."""
         started, self._started = self._started, []
-        status: LeaseStatus = self._call("attach_with", timeout_s, request, started)
+        status: LeaseStatus = self._call("attach", timeout_s, request, started)
         return status
 
     def watch(self, lease_id: str, wait_s: float, timeout_s: float) -> LeaseStatus:

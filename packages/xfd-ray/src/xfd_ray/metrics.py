@@ -1,157 +1,102 @@
-"""A node's Prometheus metrics, on a registry and a port of their own.
+"""A node's Prometheus endpoint, on a port of its own; `exposition` tells what it answers.
 
-| metric | what it counts |
-|---|---|
-| `xfd_bytes_total{source}` | bytes received from `origin` and `peer`, or found in `cache` |
-| `xfd_chunks_total{source}` | chunks received from `origin` and `peer` |
-| `xfd_served_bytes_total`, `xfd_served_chunks_total` | what was served to peers |
-| `xfd_written_bytes_total` | bytes written to files |
-| `xfd_objects_total{state}` | objects `landed`, and of these found in `cache` |
-| `xfd_active_transfers{kind}` | now running: `origin`, `peer`, `served`, `unpack` |
-| `xfd_retries_total` | requests asked again |
-| `xfd_verification_failures_total` | chunks whose bytes were wrong |
-| `xfd_unpacked_entries_total`, `xfd_unpacked_bytes_total` | what came out of archives |
-| `xfd_transfer_seconds{source}` | time from a chunk's first byte to its last |
+Most workers end without having been scraped, and all of them start at the same moment: until the
+first scrape there is a socket that listens, and nothing that answers has been loaded.
 """
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from socketserver import TCPServer, ThreadingMixIn
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
-
-from prometheus_client import CollectorRegistry, Histogram, make_wsgi_app
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from xfd_api.reports import ChunkHeld, NodeCounters, NodeEvent
 
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+if TYPE_CHECKING:
+    from xfd_ray.exposition import MetricsServer
 
-_COUNTERS: tuple[tuple[str, str, str | None, tuple[tuple[str, str], ...]], ...] = (
-    (
-        "xfd_bytes",
-        "Bytes received, or found in the cache",
-        "source",
-        (("origin", "origin_bytes"), ("peer", "peer_bytes"), ("cache", "cached_bytes")),
-    ),
-    (
-        "xfd_chunks",
-        "Chunks received",
-        "source",
-        (("origin", "chunks_from_origin"), ("peer", "chunks_from_peers")),
-    ),
-    (
-        "xfd_objects",
-        "Objects whole at their destination",
-        "state",
-        (("landed", "objects_landed"), ("cache", "objects_cached")),
-    ),
-    ("xfd_served_bytes", "Bytes served to peers", None, (("", "served_bytes"),)),
-    ("xfd_served_chunks", "Chunks served to peers", None, (("", "chunks_served"),)),
-    ("xfd_written_bytes", "Bytes written to files", None, (("", "written_bytes"),)),
-    ("xfd_retries", "Requests asked again", None, (("", "retries"),)),
-    (
-        "xfd_verification_failures",
-        "Chunks whose bytes were wrong",
-        None,
-        (("", "verification_failures"),),
-    ),
-    ("xfd_unpacked_entries", "Entries of archives", None, (("", "unpacked_entries"),)),
-    ("xfd_unpacked_bytes", "Bytes out of archives", None, (("", "unpacked_bytes"),)),
-)
-
-_ACTIVE = (
-    ("origin", "active_origin"),
-    ("peer", "active_peer"),
-    ("served", "active_served"),
-    ("unpack", "active_unpacks"),
-)
+BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_SCRAPES_WAITING = 16
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    """A thread per scrape."""
+class TransferTimes:
+    """How many transfers took how long, by source; filled by one thread and read by others."""
 
-    daemon_threads = True
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[str, list[int]] = {}
+        self._totals: dict[str, float] = {}
 
-    def server_bind(self) -> None:
-        """Binds without asking a name server who we are, which may take seconds."""
-        TCPServer.server_bind(self)
-        host, self.server_port = self.server_address[:2]
-        self.server_name = str(host)
-        self.setup_environ()
+    def add(self, source: str, seconds: float) -> None:
+        """One transfer more."""
+        with self._lock:
+            counts = self._counts.setdefault(source, [0] * (len(BOUNDS_S) + 1))
+            counts[bisect_left(BOUNDS_S, seconds)] += 1
+            self._totals[source] = self._totals.get(source, 0.0) + seconds
 
-
-class _Server6(_Server):
-    address_family = socket.AF_INET6
-
-
-class _Handler(WSGIRequestHandler):
-    timeout = 10.0
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Scrapes are not worth a line each."""
-
-
-class CountersCollector(Collector):
-    """Metrics out of `NodeCounters`, read when they are scraped."""
-
-    def __init__(self, counters: Callable[[], NodeCounters]) -> None:
-        self._counters = counters
-
-    def collect(self) -> Iterator[Metric]:
-        """The metrics as they are now."""
-        now = self._counters()
-        for name, text, label, fields in _COUNTERS:
-            family = CounterMetricFamily(name, text, labels=[label] if label else [])
-            for value, attribute in fields:
-                family.add_metric([value] if label else [], getattr(now, attribute))
-            yield family
-        active = GaugeMetricFamily("xfd_active_transfers", "Now running", labels=["kind"])
-        for kind, attribute in _ACTIVE:
-            active.add_metric([kind], getattr(now, attribute))
-        yield active
+    def read(self) -> dict[str, tuple[list[tuple[str, float]], float]]:
+        """By source: upper bounds with how many took at most so long, and the sum in seconds."""
+        bounds = [*map(str, BOUNDS_S), "+Inf"]
+        with self._lock:
+            return {
+                source: (list(zip(bounds, map(float, accumulate(counts)), strict=True)), total)
+                for (source, counts), total in zip(
+                    self._counts.items(), self._totals.values(), strict=True
+                )
+            }
 
 
 class NodeMetrics:
-    """The registry of one node, and the server it is scraped at."""
+    """What is counted of one node, and where it is scraped."""
 
     def __init__(self, counters: Callable[[], NodeCounters]) -> None:
-        self.registry = CollectorRegistry()
-        self.registry.register(CountersCollector(counters))
-        self._seconds = Histogram(
-            "xfd_transfer_seconds",
-            "From a chunk's first byte to its last",
-            ["source"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self._server: WSGIServer | None = None
+        self._counters = counters
+        self._times = TransferTimes()
+        self._lock = threading.Lock()
+        self._listening: socket.socket | None = None
+        self._server: MetricsServer | None = None
+        self._closed = False
 
     def observe(self, events: Sequence[NodeEvent]) -> None:
         """Counts the transfers among the events."""
         for event in events:
             if isinstance(event, ChunkHeld) and event.transfer_seconds:
                 source = "origin" if event.source is None else "peer"
-                self._seconds.labels(source).observe(event.transfer_seconds)
+                self._times.add(source, event.transfer_seconds)
 
     def serve(self, host: str) -> str:
-        """Starts the HTTP endpoint on a free port; returns its address, `host:port`."""
-        kind = _Server6 if ":" in host else _Server
-        app = make_wsgi_app(self.registry)
-        self._server = make_server(host, 0, app, server_class=kind, handler_class=_Handler)
-        serving = threading.Thread(
-            target=self._server.serve_forever, name="xfd-metrics", daemon=True
-        )
-        serving.start()
-        port = self._server.server_port
+        """Opens the HTTP endpoint on a free port; returns its address, `host:port`."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, 0), family=family, backlog=_SCRAPES_WAITING)
+        self._listening = listening
+        threading.Thread(
+            target=self._run, args=(listening,), name="xfd-metrics", daemon=True
+        ).start()
+        port = listening.getsockname()[1]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def close(self) -> None:
-        """Stops the endpoint; blocks for up to half a second."""
+        """Closes the endpoint; blocks for up to half a second."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
         if self._server is not None:
             self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        elif self._listening is not None:
+            self._listening.shutdown(socket.SHUT_RDWR)  # This wakes the thread that waits.
+
+    def _run(self, listening: socket.socket) -> None:
+        with listening:
+            select.select([listening], [], [])
+            with self._lock:
+                if self._closed:
+                    return
+                from xfd_ray.exposition import MetricsServer, NodeCollector
+
+                self._server = MetricsServer(listening, NodeCollector(self._counters, self._times))
+            self._server.serve_forever()

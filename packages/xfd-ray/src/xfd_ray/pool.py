@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from xfd_api.chunks import Catalog, FoundObject
@@ -12,12 +11,12 @@ from xfd_api.errors import NodeLostError, XfdError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.reports import Inventory, NodeReport
-from xfd_api.settings import NodeSettings, SwarmTicket
+from xfd_api.settings import SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray.events import NODE_REFUSED, NODE_STARTED
 from xfd_ray.logs import logger
 from xfd_ray.placement import NodeInfo
-from xfd_ray.terms import Limits, Terms
+from xfd_ray.terms import WorkerTerms
 from xfd_ray.versions import check_versions, installed_versions
 from xfd_ray.wants import Part
 from xfd_ray.worker import Exchange, Hello
@@ -71,20 +70,6 @@ class WorkerClient(Protocol):
     async def close(self) -> None:
         """Stops what runs in the worker."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerTerms:
-    """What a worker is started with; workers of different terms do not replace each other."""
-
-    settings: NodeSettings = field(default_factory=NodeSettings)
-    peer_ports: tuple[int, int] | None = None
-
-
-def worker_terms(terms: Terms, limits: Limits) -> WorkerTerms:
-    """What the workers of a swarm are started with."""
-    settings = replace(terms.node_settings, node_parallelism=limits.node_parallelism)
-    return WorkerTerms(settings, terms.peer_ports)
 
 
 class Cluster(Protocol):

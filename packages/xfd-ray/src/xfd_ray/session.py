@@ -19,11 +19,11 @@ from xfd_ray.leases import Leases
 from xfd_ray.logs import logger
 from xfd_ray.loop import SchedulingLoop
 from xfd_ray.placement import NodeInfo, select
-from xfd_ray.pool import PooledSwarm, WorkerPool, worker_terms
+from xfd_ray.pool import PooledSwarm, WorkerPool
 from xfd_ray.recording import scheduler_of
 from xfd_ray.restarts import Restarts
 from xfd_ray.tally import tally_of
-from xfd_ray.terms import LeaseRequest, Limits, Terms
+from xfd_ray.terms import LeaseRequest, Limits, Terms, worker_terms
 from xfd_ray.wants import Wanted, WantedUnion
 from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.simulator.trace import Recorder

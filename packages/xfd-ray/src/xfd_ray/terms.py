@@ -1,4 +1,4 @@
-"""What a driver and the coordinator say to each other."""
+"""What a driver and the coordinator say to each other, and what workers are started with."""
 
 from __future__ import annotations
 
@@ -63,6 +63,20 @@ class Limits:
 
     node_parallelism: int = 16
     object_store_parallelism: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerTerms:
+    """What a worker is started with; workers of different terms do not replace each other."""
+
+    settings: NodeSettings = field(default_factory=NodeSettings)
+    peer_ports: tuple[int, int] | None = None
+
+
+def worker_terms(terms: Terms, limits: Limits) -> WorkerTerms:
+    """What the workers of a swarm are started with."""
+    settings = replace(terms.node_settings, node_parallelism=limits.node_parallelism)
+    return WorkerTerms(settings, terms.peer_ports)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """One node's side of the control channel: a data plane behind asynchronous calls.
 
-A plain class; `actors` makes a Ray actor of it. Calls of the data plane block, so they run in
+A plain class; `worker_actor` makes a Ray actor of it. Calls of the data plane block, so they run in
 threads. One task per swarm moves the data plane's events into an outbox; `exchange` is the long
 poll that hands orders in and reports out.
 """

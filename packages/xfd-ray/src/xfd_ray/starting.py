@@ -1,0 +1,63 @@
+"""How our Ray actors are started. Drivers load this: it is to load little."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from xfd_ray.coordinator_actor import CoordinatorActor
+from xfd_ray.placement import NodeInfo
+from xfd_ray.terms import WorkerTerms
+from xfd_ray.worker_actor import NodeWorkerActor
+
+NAMESPACE = "xfd"
+COORDINATOR_NAME = "coordinator"
+CALLS_AT_ONCE = 10_000
+
+
+def find_coordinator() -> Any:
+    """The cluster's coordinator; None where there is none."""
+    try:
+        return ray.get_actor(COORDINATOR_NAME, namespace=NAMESPACE)
+    except ValueError:
+        return None
+
+
+def start_coordinator() -> Any:
+    """A coordinator on this node, or the one that another driver started meanwhile.
+
+    On this node and no other: its packages are what the nodes are compared with.
+    """
+    actor = ray.remote(CoordinatorActor).options(
+        **_here_or_nowhere(ray.get_runtime_context().get_node_id()),
+        name=COORDINATOR_NAME,
+        namespace=NAMESPACE,
+        get_if_exists=True,
+    )
+    return actor.remote()
+
+
+def start_worker(node: NodeInfo, terms: WorkerTerms) -> Any:
+    """The handle of a new worker; does not wait for it."""
+    actor = _worker_actor().options(**_here_or_nowhere(node.id))
+    return actor.remote(node.id, node.host, settings=terms.settings, peer_ports=terms.peer_ports)
+
+
+@functools.cache
+def _worker_actor() -> Any:
+    """Made once: each time Ray looks through the class and publishes it anew, for 20 ms."""
+    return ray.remote(NodeWorkerActor)
+
+
+def _here_or_nowhere(node: str) -> dict[str, Any]:
+    """An actor that only this node may have, that takes no CPU, and that nobody owns."""
+    return {
+        "lifetime": "detached",
+        "num_cpus": 0,
+        "max_concurrency": CALLS_AT_ONCE,
+        "max_restarts": 0,
+        "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False),
+    }
