@@ -51,7 +51,7 @@ def goes_on(story: Story) -> None:
 @pytest.fixture
 def unequal(told: Told) -> Story:
     """The first waves are out; in three exchanges the links will be known."""
-    settings = SchedulerSettings(download_slots=4, upload_slots=8)
+    settings = SchedulerSettings(download_slots=4, upload_slots=8, report_interval_s=0.1)
     story = told(Story.of_nodes(8, chunks=200, settings=settings))
     story.plan()
     for _ in range(2):

@@ -14,6 +14,8 @@ from xfd_scheduler.story import Story
 
 Told = Callable[[Story], Story]
 SETTINGS = SchedulerSettings(download_slots=4, upload_slots=8)
+ALL_AT_ONCE = SchedulerSettings(download_slots=8, upload_slots=8)
+"""Of twelve chunks each of three nodes reads four, and begins at the same moment."""
 CHUNKS = 60
 
 
@@ -162,7 +164,9 @@ def test_slow_origin_order_is_moved_to_a_holder_where_there_is_one(told: Told) -
 
 def test_slow_origin_order_waits_for_a_holder_that_is_busy(told: Told) -> None:
     """It has as many orders as may wait for it, so nobody is free: no reason to read again."""
-    settings = SchedulerSettings(download_slots=1, upload_slots=2, queue_s=0.01, relay=False)
+    settings = SchedulerSettings(
+        download_slots=1, upload_slots=2, queue_s=0.01, relay=False, report_interval_s=0.1
+    )
     story = told(Story(settings))
     story.grow([5])
     story.joins("fast", traits=NodeTraits("", None, 1e9))
@@ -216,7 +220,7 @@ def test_what_a_slow_node_reads_is_read_on_by_a_quicker_one_that_waits_for_nothi
     told: Told,
 ) -> None:
     """Nobody holds the chunk yet; the slow node gets it from the one that took over."""
-    story = told(Story.of_nodes(3, chunks=12, settings=SETTINGS))
+    story = told(Story.of_nodes(3, chunks=12, settings=ALL_AT_ONCE))
     reads = only_the_slow_one_reads(story, quick_s=0.1, slow_s=4.0)
     assert reads
     goes_on(story, 3.0, lambda _, chunk, __: chunk in reads)
@@ -228,7 +232,7 @@ def test_what_a_slow_node_reads_is_read_on_by_a_quicker_one_that_waits_for_nothi
 
 def test_a_read_is_not_taken_over_before_one_of_the_quicker_would_have_ended(told: Told) -> None:
     """Where the origin is slow for all, the one that seems slow is about to have the chunk."""
-    story = told(Story.of_nodes(3, chunks=12, settings=SETTINGS))
+    story = told(Story.of_nodes(3, chunks=12, settings=ALL_AT_ONCE))
     last, *others = only_the_slow_one_reads(story, quick_s=4.0, slow_s=160.0)
     for node in ("n0", "n1", "n2"):
         story.holds(node, *others, seconds=160.0 if node == "n0" else 4.0)
@@ -240,7 +244,7 @@ def test_a_read_is_not_taken_over_before_one_of_the_quicker_would_have_ended(tol
 
 def test_a_node_that_has_never_read_takes_no_read_over(told: Told) -> None:
     """It came back after a loss, and has all but the last chunk from the slow one."""
-    story = told(Story.of_nodes(3, chunks=12, settings=SETTINGS))
+    story = told(Story.of_nodes(3, chunks=12, settings=ALL_AT_ONCE))
     last, *others = only_the_slow_one_reads(story, quick_s=0.1, slow_s=4.0)
     story.holds("n0", *others, seconds=4.0)
     for node in ("n1", "n2"):

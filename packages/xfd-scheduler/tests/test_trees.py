@@ -110,6 +110,32 @@ def test_the_one_node_that_reports_is_not_given_all_origin_reads(told: Told) -> 
     assert len(mine) <= max(4, window // 2)
 
 
+def test_a_swarm_reads_fewer_chunks_at_a_time_than_its_nodes_have_slots(told: Told) -> None:
+    """What is read is passed on at the same pace, and needs a slot on every node for as long."""
+    slots = SchedulerSettings().download_slots
+    story = told(Story.of_nodes(8, chunks=400))
+    story.plan()
+    assert len(story.origin_reads) == slots // 2
+    for _ in range(40):
+        for node, mine in story.errands.items():
+            story.holds(node, *list(mine)[:2], seconds=0.5)
+        story.now += 0.1
+        story.plan()
+    reading = [
+        chunk
+        for mine in story.errands.values()
+        for chunk, errand in mine.items()
+        if errand.source is None
+    ]
+    assert slots // 2 < len(reading) <= slots
+
+
+def test_a_node_that_is_alone_reads_with_all_its_slots(told: Told) -> None:
+    story = told(Story.of_nodes(1, chunks=400))
+    story.plan()
+    assert story.scheduler._swarm.origin_window >= SchedulerSettings().download_slots
+
+
 @pytest.mark.parametrize("relay", [True, False])
 def test_no_more_orders_name_a_node_than_it_can_send_and_as_many_again(
     told: Told, relay: bool

@@ -39,6 +39,7 @@ class Planner:
             swarm.speeds,
             swarm.settings,
             len(swarm.members),
+            len(swarm.zones),
             self._want_sets(),
             swarm.catalog.mean_size,
         )

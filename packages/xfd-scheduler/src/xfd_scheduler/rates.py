@@ -22,6 +22,10 @@ GAIN = 2.0
 """How much more may be under way than the rates and delays seen ask for."""
 NODES_PER_SECOND = 1000.0
 """Exchanges that one process has with all nodes together."""
+READ_AT_FIRST = 1 / 2
+READ_AT_ONCE = 3 / 4
+"""Shares of a node's slots: so many chunks a swarm reads at a time, before and after the first."""
+SHORT_S = 0.1
 ROUND_TRIP = 2.0
 """Report intervals from the arrival of a chunk to the arrival of the order that follows it."""
 
@@ -87,19 +91,38 @@ def node_window(member: Member, settings: SchedulerSettings, chunk_bytes: float)
 
 
 def swarm_window(
-    speeds: Speeds, settings: SchedulerSettings, nodes: int, want_sets: int, chunk_bytes: float
+    speeds: Speeds,
+    settings: SchedulerSettings,
+    nodes: int,
+    zones: int,
+    want_sets: int,
+    chunk_bytes: float,
 ) -> int:
     """Origin orders that the swarm may have at a time.
 
-    All nodes that want the same receive what one of them reads, so more chunks on their way than a
-    node receives at once would only slow each other down: as many as a node has slots, and what the
-    fastest node receives until the first bytes of new orders can be there, with the same gain. And
-    this for each of the sets of chunks that are wanted.
+    All nodes that want the same receive what one of them reads, at the pace at which it is read: a
+    node that has no slot left for one of these chunks leaves a part of its link idle. So they are
+    fewer than a node has slots, for streams from one origin are not all equally quick, and those
+    that lag take their slots for longer. With them goes what the fastest node receives until the
+    first bytes of new orders can be there. And this for each of the sets of chunks that are wanted.
+
+    Until somebody has received something, fewer still: all begin at the same moment, and nothing
+    that was read before can be passed on meanwhile. In a large swarm, whose nodes report seldom,
+    the first orders have to last for longer than that. Nor are there fewer where chunks cross from
+    zone to zone, over links that may be narrower than those to the origin and are to be kept busy;
+    and a node that is alone has all its slots for the origin.
     """
+    slots = settings.download_slots
     interval = speeds.interval_s or assumed_interval(settings, nodes)
-    rate = speeds.down or settings.assumed_bytes_per_s
     delay = speeds.origin_wait_s + ROUND_TRIP * interval
-    return want_sets * (settings.download_slots + math.ceil(GAIN * delay * rate / chunk_bytes))
+    rate = speeds.down or settings.assumed_bytes_per_s
+    ahead = math.ceil(GAIN * delay * rate / chunk_bytes)
+    if nodes > 1 and zones < 2:
+        share = READ_AT_ONCE
+        if not speeds.down and delay < SHORT_S:
+            share, ahead = READ_AT_FIRST, 0
+        slots = math.ceil(share * slots)
+    return want_sets * (slots + ahead)
 
 
 def assumed_interval(settings: SchedulerSettings, nodes: int) -> float:

@@ -177,12 +177,27 @@ class Waves:
         # the same source: a node lets only so many orders wait for one source, and would take up
         # later waves while it waits, each node others.
         listed = self._listed(takers)
+        self._keep_in_step(listed)
         turn = self.swarm.launched * STRIDE % len(listed) if len(listed) >= LARGE_SWARM else 0
         return selection.order_in_tree(
             listed[turn:] + listed[:turn],
             lambda node: members[node].clock,
             rank,
         )
+
+    def _keep_in_step(self, takers: Sequence[int]) -> None:
+        """Who catches up passes nothing on meanwhile, and is not to make up for that afterwards: it
+        would stand at the top of all trees, with everybody below it waiting for one uplink.
+        """
+        swarm = self.swarm
+        members = swarm.members
+        late = [members[node] for node in takers if members[node].missed]
+        waiting = [member for member in late if swarm.keeps_others_waiting(member)]
+        if waiting and 2 * len(waiting) < len(takers):
+            left_out = {member.index for member in waiting}
+            least = min(members[node].clock for node in takers if node not in left_out)
+            for member in waiting:
+                member.clock = max(member.clock, least)
 
     def _listed(self, mask: int) -> list[int]:
         if self._members_of_mask[0] != mask:
