@@ -41,8 +41,8 @@ SMALL = SchedulerSettings(download_slots=8, upload_slots=16)
 @pytest.mark.parametrize(
     ("nodes", "chunks", "rates", "zones"),
     [
-        (8, 40, (10.0,), 1),
-        (8, 40, (10.0, 10.0, 2.5), 1),
+        (8, 120, (10.0,), 1),
+        (8, 120, (10.0, 10.0, 2.5), 1),
         (32, 24, (10.0,), 2),
         (128, 16, (10.0,), 1),
     ],

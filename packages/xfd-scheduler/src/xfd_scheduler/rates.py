@@ -22,7 +22,7 @@ GAIN = 2.0
 """How much more may be under way than the rates and delays seen ask for."""
 NODES_PER_SECOND = 1000.0
 """Exchanges that one process has with all nodes together."""
-READ_AT_FIRST = 1 / 2
+READ_AT_FIRST = 5 / 8
 READ_AT_ONCE = 3 / 4
 """Shares of a node's slots: so many chunks a swarm reads at a time, before and after the first."""
 SHORT_S = 0.1
