@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import urllib.request
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -186,3 +187,10 @@ def story(tell: Callable[[], Awaitable[None]]) -> Callable[[], None]:
     test.__name__ = tell.__name__
     test.__doc__ = tell.__doc__
     return test
+
+
+def scrape(address: str) -> list[str]:
+    """The lines that a metrics endpoint answers with; blocks."""
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+        lines: list[str] = answer.read().decode().splitlines()
+    return lines

@@ -1,18 +1,13 @@
 """A node's endpoint: what it tells, and what it leaves behind."""
 
 import threading
-import urllib.request
 
 import pytest
+from inprocess import scrape
 
 from xfd_api.ids import ChunkIndex, NodeId, OrderId
 from xfd_api.reports import ChunkHeld, NodeCounters
 from xfd_ray.metrics import NodeMetrics
-
-
-def scrape(address: str) -> list[str]:
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
-        return answer.read().decode().splitlines()
 
 
 def held(seconds: float, source: str | None) -> ChunkHeld:

@@ -7,10 +7,9 @@ import pickle
 import subprocess
 import sys
 import threading
-import urllib.request
 
 import pytest
-from inprocess import STORES, story
+from inprocess import STORES, scrape, story
 
 from xfd_api.errors import DiskFullError, InternalError
 from xfd_api.ids import ChunkIndex, NodeId, OrderId, SwarmId
@@ -35,9 +34,8 @@ async def joined() -> tuple[NodeWorker, FakeDataPlane]:
     return worker, plane
 
 
-async def scraped(hello: Hello) -> str:
-    url = f"http://{hello.metrics_address}/metrics"
-    return await asyncio.to_thread(lambda: urllib.request.urlopen(url).read().decode())
+async def scraped(hello: Hello) -> list[str]:
+    return await asyncio.to_thread(scrape, hello.metrics_address)
 
 
 @story
@@ -175,7 +173,7 @@ async def test_metrics_tell_what_the_data_plane_counted():
     worker, plane = await joined()
     plane.counted = NodeCounters(origin_bytes=5, peer_bytes=6, cached_bytes=7, active_served=2)
     hello = await worker.hello()
-    text = await scraped(hello)
+    told = await scraped(hello)
     for line in (
         'xfd_bytes_total{source="origin"} 5.0',
         'xfd_bytes_total{source="peer"} 6.0',
@@ -183,7 +181,7 @@ async def test_metrics_tell_what_the_data_plane_counted():
         'xfd_active_transfers{kind="served"} 2.0',
         "xfd_retries_total 0.0",
     ):
-        assert line in text.splitlines()
+        assert line in told
     await worker.close()
 
 
@@ -215,6 +213,7 @@ async def test_the_end_of_the_metrics_endpoint_is_not_waited_for_in_the_event_lo
 @pytest.mark.parametrize(
     ("role", "needless"),
     [
+        ("actors", ("numpy", "pandas", "pyarrow", "rich.progress")),
         ("worker_actor", ("numpy", "pandas", "pyarrow", "structlog", "prometheus_client")),
         ("coordinator_actor", ("xfd_ray.coordinator", "xfd_scheduler", "prometheus_client")),
         ("download", ("xfd_ray.coordinator", "xfd_scheduler", "prometheus_client", "rich")),

@@ -28,15 +28,14 @@ class TransferTimes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: dict[str, list[int]] = {}
-        self._totals: dict[str, float] = {}
+        self._of_source: dict[str, tuple[list[int], float]] = {}
 
     def add(self, source: str, seconds: float) -> None:
         """One transfer more."""
         with self._lock:
-            counts = self._counts.setdefault(source, [0] * (len(BOUNDS_S) + 1))
+            counts, total = self._of_source.get(source) or ([0] * (len(BOUNDS_S) + 1), 0.0)
             counts[bisect_left(BOUNDS_S, seconds)] += 1
-            self._totals[source] = self._totals.get(source, 0.0) + seconds
+            self._of_source[source] = counts, total + seconds
 
     def read(self) -> dict[str, tuple[list[tuple[str, float]], float]]:
         """By source: upper bounds with how many took at most so long, and the sum in seconds."""
@@ -44,9 +43,7 @@ class TransferTimes:
         with self._lock:
             return {
                 source: (list(zip(bounds, map(float, accumulate(counts)), strict=True)), total)
-                for (source, counts), total in zip(
-                    self._counts.items(), self._totals.values(), strict=True
-                )
+                for source, (counts, total) in self._of_source.items()
             }
 
 

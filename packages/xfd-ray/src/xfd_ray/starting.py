@@ -32,7 +32,7 @@ def start_coordinator() -> Any:
     On this node and no other: its packages are what the nodes are compared with.
     """
     actor = ray.remote(CoordinatorActor).options(
-        **_here_or_nowhere(ray.get_runtime_context().get_node_id()),
+        **_only_on(ray.get_runtime_context().get_node_id()),
         name=COORDINATOR_NAME,
         namespace=NAMESPACE,
         get_if_exists=True,
@@ -42,7 +42,7 @@ def start_coordinator() -> Any:
 
 def start_worker(node: NodeInfo, terms: WorkerTerms) -> Any:
     """The handle of a new worker; does not wait for it."""
-    actor = _worker_actor().options(**_here_or_nowhere(node.id))
+    actor = _worker_actor().options(**_only_on(node.id))
     return actor.remote(node.id, node.host, settings=terms.settings, peer_ports=terms.peer_ports)
 
 
@@ -52,7 +52,7 @@ def _worker_actor() -> Any:
     return ray.remote(NodeWorkerActor)
 
 
-def _here_or_nowhere(node: str) -> dict[str, Any]:
+def _only_on(node: str) -> dict[str, Any]:
     """An actor that only this node may have, that takes no CPU, and that nobody owns."""
     return {
         "lifetime": "detached",

@@ -26,6 +26,7 @@ READ_AT_FIRST = 5 / 8
 READ_AT_ONCE = 3 / 4
 """Shares of a node's slots: so many chunks a swarm reads at a time, before and after the first."""
 SHORT_S = 0.1
+"""A wait for the next orders that is borne once, rather than ordering ahead at a rate not known."""
 ROUND_TRIP = 2.0
 """Report intervals from the arrival of a chunk to the arrival of the order that follows it."""
 

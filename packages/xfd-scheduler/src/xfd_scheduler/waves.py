@@ -191,13 +191,15 @@ class Waves:
         """
         swarm = self.swarm
         members = swarm.members
-        late = [members[node] for node in takers if members[node].missed]
-        waiting = [member for member in late if swarm.keeps_others_waiting(member)]
+        waiting = {
+            node
+            for node in takers
+            if members[node].missed and swarm.keeps_others_waiting(members[node])
+        }
         if waiting and 2 * len(waiting) < len(takers):
-            left_out = {member.index for member in waiting}
-            least = min(members[node].clock for node in takers if node not in left_out)
-            for member in waiting:
-                member.clock = max(member.clock, least)
+            least = min(members[node].clock for node in takers if node not in waiting)
+            for node in waiting:
+                members[node].clock = max(members[node].clock, least)
 
     def _listed(self, mask: int) -> list[int]:
         if self._members_of_mask[0] != mask:
