@@ -5,6 +5,7 @@
 //! chunk to arrive takes no upload slot until its first bytes are here.
 
 mod body;
+mod congestion;
 mod pieces;
 mod route;
 mod socket;
@@ -74,6 +75,7 @@ pub fn bind(host: &str, ports: Option<(u16, u16)>) -> Result<TcpListener> {
             .and_then(|addresses| TcpListener::bind(addresses.collect::<Vec<_>>().as_slice()));
         match bound {
             Ok(listener) => {
+                congestion::share_evenly(&listener);
                 listener
                     .set_nonblocking(true)
                     .map_err(|error| Error::new(Kind::PeerPort, error.to_string()))?;
