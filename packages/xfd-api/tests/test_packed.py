@@ -1,4 +1,4 @@
-"""Reports and orders come out of a pickle as they went in."""
+"""Reports, orders and catalogs come out of a pickle as they went in."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ import pickle
 import hypothesis.strategies as st
 from hypothesis import given
 
+from xfd_api.chunks import (
+    Catalog,
+    CatalogObject,
+    Checksum,
+    Chunk,
+    FoundObject,
+    Span,
+    Unpack,
+)
 from xfd_api.errors import PeerError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
 from xfd_api.orders import Cancel, Discard, Fetch, MeetPeers, Order, Pin, Release
@@ -21,6 +30,7 @@ from xfd_api.reports import (
     ObjectLanded,
     OrderFailed,
 )
+from xfd_api.requests import UnpackMethod
 
 u32 = st.integers(0, 2**32 - 1)
 u64 = st.integers(0, 2**64 - 1)
@@ -85,3 +95,39 @@ def test_orders_come_out_as_they_went_in(fetches: list[Fetch]) -> None:
         Release((ObjectIndex(5),)),
     ]
     assert unpack_orders(pickle.loads(pickle.dumps(pack_orders(orders)))) == tuple(orders)
+
+
+names = st.text(max_size=8)
+found = st.builds(
+    FoundObject,
+    names,
+    u64,
+    st.none() | names,
+    st.none() | u64,
+    st.none() | st.builds(Checksum, st.just("crc32c"), names),
+)
+unpacks = st.builds(Unpack, names, st.sampled_from(UnpackMethod), st.booleans())
+objects = st.builds(
+    CatalogObject,
+    u32.map(ObjectIndex),
+    st.none() | names,
+    st.none() | names,
+    found,
+    names,
+    st.none() | names,
+    st.booleans(),
+    st.booleans(),
+    st.none() | unpacks,
+    st.integers(-9, 9),
+)
+spans = st.builds(Span, u32.map(ObjectIndex), u64, u64)
+chunks = st.builds(
+    Chunk, u32.map(ChunkIndex), st.lists(spans, max_size=3).map(tuple), u64, st.integers(-9, 9)
+)
+few_objects = st.lists(objects, max_size=4).map(tuple)
+few_chunks = st.lists(chunks, max_size=4).map(tuple)
+
+
+@given(st.builds(Catalog, few_objects, few_chunks, u32, u32))
+def test_a_catalog_comes_out_as_it_went_in(catalog: Catalog) -> None:
+    assert pickle.loads(pickle.dumps(catalog)) == catalog

@@ -81,7 +81,7 @@ def build_catalog(
             f"chunk_size_bytes is {chunk_size_bytes}",
             remedy=f"Use 1 to {CHUNK_CEILING_BYTES} bytes, or None",
         )
-    objects = _without_repeats(_objects(lookups, found), first_object)
+    objects = _objects(lookups, found, first_object)
     refuse_conflicts(objects)
     if chunk_size_bytes is not None:
         _refuse_crumbs(objects, chunk_size_bytes)
@@ -212,8 +212,10 @@ def _conflict(place: str, one: CatalogObject, two: CatalogObject) -> Destination
 
 
 def _objects(
-    lookups: Sequence[Lookup], found: Sequence[Sequence[FoundObject]]
-) -> Iterator[CatalogObject]:
+    lookups: Sequence[Lookup], found: Sequence[Sequence[FoundObject]], first_object: int
+) -> tuple[CatalogObject, ...]:
+    """The same object asked for twice is one; the sooner priority and the stricter cache win."""
+    kept: dict[tuple[object, ...], CatalogObject] = {}
     for lookup, answers in zip(lookups, found, strict=True):
         if not answers:
             raise ObjectNotFoundError(
@@ -221,10 +223,15 @@ def _objects(
                 object=lookup.key,
             )
         for answer in answers:
-            yield _object(lookup, answer)
+            item = _object(ObjectIndex(first_object + len(kept)), lookup, answer)
+            identity = (item.profile_name, item.bucket, answer.key, item.destination, item.unpack)
+            before = kept.setdefault(identity, item)
+            if before is not item:
+                kept[identity] = _merged(before, item)
+    return tuple(kept.values())
 
 
-def _object(lookup: Lookup, answer: FoundObject) -> CatalogObject:
+def _object(index: ObjectIndex, lookup: Lookup, answer: FoundObject) -> CatalogObject:
     destination = lookup.destination
     is_directory = False
     if lookup.is_prefix:
@@ -233,7 +240,7 @@ def _object(lookup: Lookup, answer: FoundObject) -> CatalogObject:
         segments = checked_segments(below.removesuffix("/"), what="key")
         destination = "/".join((destination, *segments))
     return CatalogObject(
-        index=ObjectIndex(-1),
+        index=index,
         profile_name=lookup.profile_name,
         bucket=lookup.bucket,
         found=answer,
@@ -243,21 +250,6 @@ def _object(lookup: Lookup, answer: FoundObject) -> CatalogObject:
         cache=lookup.cache,
         unpack=lookup.unpack,
         priority=lookup.priority,
-    )
-
-
-def _without_repeats(
-    objects: Iterator[CatalogObject], first_object: int
-) -> tuple[CatalogObject, ...]:
-    """The same object asked for twice is one; the sooner priority and the stricter cache win."""
-    kept: dict[tuple[object, ...], CatalogObject] = {}
-    for item in objects:
-        identity = (item.profile_name, item.bucket, item.found.key, item.destination, item.unpack)
-        before = kept.get(identity)
-        kept[identity] = item if before is None else _merged(before, item)
-    return tuple(
-        replace(item, index=ObjectIndex(first_object + place))
-        for place, item in enumerate(kept.values())
     )
 
 

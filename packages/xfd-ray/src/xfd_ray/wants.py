@@ -88,12 +88,17 @@ class WantedUnion:
             first_object=self._next_object,
             first_chunk=self._next_chunk,
         )
-        new = [item for item in asked.objects if _identity(item) not in self._index_of]
+        identities = [_identity(item) for item in asked.objects]
+        new = [
+            item
+            for identity, item in zip(identities, asked.objects, strict=True)
+            if identity not in self._index_of
+        ]
         refuse_conflicts([item for item, _ in self._live.values()] + new)
         grown = self._grow(asked, new, chunk_size_bytes) if new else None
         by_part: dict[int, tuple[Part, list[ObjectIndex]]] = {}
-        for item in asked.objects:
-            index = self._index_of[_identity(item)]
+        for identity in identities:
+            index = self._index_of[identity]
             self._wanted_by[index] = self._wanted_by.get(index, 0) + 1
             part = self._live[index][1]
             by_part.setdefault(part.catalog.first_object, (part, []))[1].append(index)
