@@ -129,8 +129,8 @@ class Bench:
         if wrong:
             raise BedError(f"{name} left wrong files: {wrong[:5]}; logs in {self._rig.logs}")
         if not shape.is_small:
-            # Small files stay until the bed is gone: ext4 passes over each inode that was freed in the
-            # last five minutes before it gives out another, and who comes next would pay for that.
+            # Small files stay until the bed is gone: ext4 passes over each inode that was freed in
+            # the last five minutes, at the cost of whoever makes files next.
             for host in bed.hosts:
                 for path in bed.data(host).glob(f"{what}*"):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
