@@ -135,24 +135,24 @@ class Catalog:
         return _catalog, (objects, found, spans, chunks, self.first_object, self.first_chunk)
 
 
-Columns = dict[str, tuple[Any, ...]]
+_Columns = dict[str, tuple[Any, ...]]
 """A dataclass's fields, and what each of some instances has there. Empty where there is none."""
 
 
-def _columns(kind: type, items: Sequence[object]) -> Columns:
+def _columns(kind: type, items: Sequence[object]) -> _Columns:
     names = [field.name for field in fields(kind)]
     columns = zip(*map(attrgetter(*names), items), strict=True)
     return dict(zip(names, columns, strict=bool(items)))
 
 
-def _rows(kind: type, columns: Columns) -> Iterator[Any]:
+def _rows(kind: type, columns: _Columns) -> Iterator[Any]:
     return map(kind, *(columns.get(field.name, ()) for field in fields(kind)))
 
 
 def _catalog(
-    objects: Columns,
-    found: Columns,
-    spans: Columns,
+    objects: _Columns,
+    found: _Columns,
+    spans: _Columns,
     chunks: Iterable[tuple[ChunkIndex, int, int, int]],
     first_object: int,
     first_chunk: int,

@@ -7,7 +7,7 @@ a name of its own in the catalog.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from xfd_api.catalog import build_catalog, cut, refuse_conflicts
@@ -88,16 +88,12 @@ class WantedUnion:
             first_object=self._next_object,
             first_chunk=self._next_chunk,
         )
-        identities = [_identity(item) for item in asked.objects]
-        new = [
-            item
-            for identity, item in zip(identities, asked.objects, strict=True)
-            if identity not in self._index_of
-        ]
-        refuse_conflicts([item for item, _ in self._live.values()] + new)
+        wanted = {_identity(item): item for item in asked.objects}
+        new = {key: item for key, item in wanted.items() if key not in self._index_of}
+        refuse_conflicts([item for item, _ in self._live.values()] + list(new.values()))
         grown = self._grow(asked, new, chunk_size_bytes) if new else None
         by_part: dict[int, tuple[Part, list[ObjectIndex]]] = {}
-        for identity in identities:
+        for identity in wanted:
             index = self._index_of[identity]
             self._wanted_by[index] = self._wanted_by.get(index, 0) + 1
             part = self._live[index][1]
@@ -121,13 +117,13 @@ class WantedUnion:
         return tuple(released)
 
     def _grow(
-        self, asked: Catalog, new: Sequence[CatalogObject], chunk_size_bytes: int | None
+        self, asked: Catalog, new: Mapping[object, CatalogObject], chunk_size_bytes: int | None
     ) -> Part:
         catalog = asked
         if len(new) < len(asked.objects):
             objects = tuple(
                 replace(item, index=ObjectIndex(self._next_object + place))
-                for place, item in enumerate(new)
+                for place, item in enumerate(new.values())
             )
             catalog = Catalog(
                 objects=objects,
@@ -139,8 +135,8 @@ class WantedUnion:
         part = Part(catalog, ObjectStoreConfigByProfile({n: self._stores[n] for n in names}))
         self._next_object += len(catalog.objects)
         self._next_chunk += len(catalog.chunks)
-        for item in catalog.objects:
-            self._index_of[_identity(item)] = item.index
+        for identity, item in zip(new, catalog.objects, strict=True):
+            self._index_of[identity] = item.index
             self._live[item.index] = (item, part)
         return part
 
