@@ -18,6 +18,7 @@ from benchmarks.cluster.torrent import swarm
 
 FLOOR = "floor"
 SLOW_FLOOR = "floor slow"
+ACTORS = "ray actors"
 IDLE_S = 15.0
 
 
@@ -83,7 +84,7 @@ def ray_objects(rig: Rig, shape: Scenario, folder: str) -> Outcome:
 
 
 def ray_actors(rig: Rig, shape: Scenario, folder: str) -> Outcome:  # noqa: ARG001
-    """One empty actor on every node: what a first call on Ray costs anybody."""
+    """As many empty actors as a swarm has: what a first call on Ray costs anybody."""
     outcome = _driver(rig, "actors.py", [str(IDLE_S if shape.work == "idle" else 0)])
     return Outcome(outcome.begun, outcome.ended, [], outcome.told)
 
@@ -103,7 +104,7 @@ def available() -> dict[str, Contender]:
         "xfd warm": xfd_warm,
         "s5cmd each": s5cmd_on_each,
         "ray objects": ray_objects,
-        "ray actors": ray_actors,
+        ACTORS: ray_actors,
     }
     if importlib.util.find_spec("libtorrent") is not None:
         found["libtorrent"] = libtorrent
@@ -136,14 +137,14 @@ def fitting(shape: Scenario, *, ours: bool = False) -> list[str]:
     """
     own = ["xfd cold", "xfd warm"]
     if shape.work == "idle":
-        return ["ray actors", "xfd warm"]
+        return [ACTORS, "xfd warm"]
     if shape.work == "cached":
         return own
     if shape.work == "shared":
         return [FLOOR, *own]
     names = [FLOOR, *([SLOW_FLOOR] if shape.slow else []), *own]
     if shape.goals.unit == "seconds":
-        names.append("ray actors")
+        names.append(ACTORS)
     if ours or shape.unpack:
         return names
     others = ["s5cmd each", "libtorrent", "xenna"]

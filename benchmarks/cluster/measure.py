@@ -141,11 +141,11 @@ class Bench:
         sent = self._links.sent(S3_HOST, begun, ended)
         row = Row(shape.name, name, place, outcome.seconds, sent)
         peak, anonymous = self._watch.peak_bytes(WORKER, begun)
-        if peak and "cpu_s" in told:  # Others name their actors as we do.
+        if peak and name.startswith("xfd"):  # Others name their actors as we do.
             row.worker_peak_mib, row.worker_anonymous_mib = peak / MIB, anonymous / MIB
-        if outcome.seconds >= SHORT_S and ("cpu_s" in told or name == "ray actors"):
+        if outcome.seconds >= SHORT_S and "cpu_s" in told:
             workers = sum(self._watch.cpu_s(role, begun, ended) for role in (WORKER, EMPTY))
-            control = told.get("cpu_s", 0.0) + self._watch.cpu_s(COORDINATOR, begun, ended)
+            control = told["cpu_s"] + self._watch.cpu_s(COORDINATOR, begun, ended)
             row.workers_cpu = workers / outcome.seconds
             row.control_cpu = control / outcome.seconds
         if "nodes" in told:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.cluster.contenders import FLOOR, SLOW_FLOOR
+from benchmarks.cluster.contenders import ACTORS, FLOOR, SLOW_FLOOR
 from benchmarks.cluster.measure import Row
 from benchmarks.cluster.scenarios import SCENARIOS, Scenario
 
@@ -63,7 +63,7 @@ def verdicts(scenario: str, contender: str, rows: Sequence[Row]) -> list[Verdict
     shape, mine = SCENARIOS[scenario], rows_of(scenario, contender, rows)
     if contender not in OURS or not mine:
         return []
-    found = [*_of_bytes(shape, mine), *_of_cost(shape, mine)]
+    found = [*_of_bytes(shape, mine), *_of_cost(shape, mine, rows)]
     others = [Verdict(what, value, goal) for what, value, goal in found if value is not None]
     return times(scenario, contender, rows) + others
 
@@ -96,9 +96,7 @@ def _of_time(shape: Scenario, way: str, mine: Sequence[Row], rows: Sequence[Row]
     elif goal is not None:
         seconds = middle(mine, lambda r: r.seconds)
         if way == "cold" and seconds is not None:
-            ours = [row for row in rows if row.scenario == shape.name]
-            actors = [row for row in ours if row.contender == "ray actors"]
-            base = middle(actors, lambda r: r.seconds)
+            base = middle(rows_of(shape.name, ACTORS, rows), lambda r: r.seconds)
             found.append(("s beyond actors", None if base is None else seconds - base, goal))
         else:
             found.append(("s", seconds, goal))
@@ -125,10 +123,12 @@ def _of_bytes(shape: Scenario, mine: Sequence[Row]) -> list[Found]:
     return [("S3 bytes / catalog", middle(mine, of_catalog), OF_CATALOG)]
 
 
-def _of_cost(shape: Scenario, mine: Sequence[Row]) -> list[Found]:
+def _of_cost(shape: Scenario, mine: Sequence[Row], rows: Sequence[Row]) -> list[Found]:
     found: list[Found] = [("worker MiB", middle(mine, lambda r: r.worker_peak_mib), WORKER_MIB)]
     if shape.work == "idle":
-        found.append(("idle cores", middle(mine, _all_cpu), IDLE_CPU))
+        idle, base = middle(mine, _all_cpu), middle(rows_of(shape.name, ACTORS, rows), _all_cpu)
+        beyond = None if idle is None or base is None else idle - base
+        found += [("idle cores", idle, IDLE_CPU), ("of these beyond Ray's own", beyond, IDLE_CPU)]
     elif shape.nodes == 8:
         found.append(("control cores", middle(mine, lambda r: r.control_cpu), CONTROL_CPU))
     return found

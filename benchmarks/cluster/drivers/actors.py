@@ -1,8 +1,9 @@
-"""Starts one empty actor on every node, as Ray alone does it, and prints when all have answered."""
+"""Starts as many empty actors as xfd starts, as Ray alone does it, and prints when all answered."""
 
 import json
 import sys
 import time
+from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -21,19 +22,22 @@ def main() -> None:
     idle_s = float(sys.argv[1])
     ray.init(address="auto", log_to_driver=False)
     called_at = time.time()
-    actors = [
-        Empty.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        ).remote()
-        for node in ray.nodes()
-        if node["Alive"]
-    ]
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+    # One on every node, and one beside the driver, where xfd has its coordinator.
+    actors = [_actor_on(node) for node in (ray.get_runtime_context().get_node_id(), *nodes)]
     ray.get([actor.answer.remote() for actor in actors])
+    used = 0.0
     if idle_s:
         time.sleep(2)
-        called_at = time.time()
+        called_at, used = time.time(), time.process_time()
         time.sleep(idle_s)
-    print(json.dumps({"called_at": called_at, "returned_at": time.time()}))
+        used = time.process_time() - used
+    print(json.dumps({"called_at": called_at, "returned_at": time.time(), "cpu_s": used}))
+
+
+def _actor_on(node: str) -> Any:
+    where = NodeAffinitySchedulingStrategy(node, soft=False)
+    return Empty.options(scheduling_strategy=where).remote()
 
 
 main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from catalog_builders import archive_lookup, found, object_lookup, prefix_lookup
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from xfd_api.catalog import (
@@ -13,6 +13,7 @@ from xfd_api.catalog import (
     PACKED_BELOW_BYTES,
     build_catalog,
     chosen_chunk_size,
+    chunk_ranges,
 )
 from xfd_api.chunks import CHUNK_CEILING_BYTES, MIB, Catalog
 from xfd_api.errors import InvalidRequestError, ObjectNotFoundError
@@ -88,6 +89,31 @@ def test_a_chosen_size_is_between_floor_and_ceiling_and_grows_with_the_object(si
 
     assert 4 * MIB <= chosen <= CHUNK_CEILING_BYTES
     assert chosen <= chosen_chunk_size(size * 2)
+
+
+@given(size=st.integers(0, 10**12), chunk_size=CHUNK_SIZES)
+def test_ranges_tile_objects_of_any_size(size: int, chunk_size: int | None) -> None:
+    assume(size // (chunk_size or chosen_chunk_size(size)) < 10_000)
+    reached = 0
+    for offset, length in chunk_ranges(size, chunk_size):
+        assert offset == reached
+        assert length > 0 or size == 0
+        reached += length
+
+    assert reached == size
+
+
+def test_the_end_of_a_large_object_is_cut_more_finely() -> None:
+    lengths = [length for _, length in chunk_ranges(512 * MIB, None)]
+
+    assert lengths == [4 * MIB] * 120 + [MIB] * 32
+
+
+@pytest.mark.parametrize(("size", "chunk_size"), [(512 * MIB, 4 * MIB), (255 * MIB, None)])
+def test_chunks_of_a_size_that_was_asked_for_or_of_smaller_objects_are_alike(
+    size: int, chunk_size: int | None
+) -> None:
+    assert {length for _, length in chunk_ranges(size, chunk_size)} <= {4 * MIB, 3 * MIB}
 
 
 def test_what_an_objects_chunks_are_depends_on_no_neighbour() -> None:

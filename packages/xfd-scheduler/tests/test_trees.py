@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from xfd_api.orders import Fetch
+from xfd_api.ids import NodeId
+from xfd_api.orders import Fetch, Order
+from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.rates import READ_AT_FIRST
 from xfd_scheduler.scheduler import SchedulerSettings
 from xfd_scheduler.story import Story
@@ -49,6 +51,45 @@ def test_all_nodes_send_about_as_much(told: Told) -> None:
             sent[order.source] += order.count
     assert sum(sent.values()) == 8 * 90
     assert max(sent.values()) <= 1.15 * 80
+
+
+def most_children(orders: list[tuple[NodeId, Order]]) -> int:
+    """The most nodes that one node is to send one chunk on to."""
+    children = Counter(
+        (order.source, order.first_chunk + step)
+        for _, order in orders
+        if isinstance(order, Fetch) and order.source is not None
+        for step in range(order.count)
+    )
+    return max(children.values())
+
+
+@pytest.mark.parametrize(("nodes", "widest"), [(8, 2), (15, 2), (16, 3), (40, 3), (41, 4)])
+def test_trees_are_narrow_once_all_links_are_known_to_be_alike(
+    told: Told, nodes: int, widest: int
+) -> None:
+    story = told(Story.of_nodes(nodes, chunks=400))
+    story.plan()
+    assert most_children(story.orders) == 4
+    for _ in range(3):
+        story.exchanges()
+    known = len(story.orders)
+    story.runs_to_the_end()
+    assert most_children(story.orders[known:]) == widest
+
+
+def test_trees_stay_wide_where_a_node_is_slow(told: Told) -> None:
+    slow = NodeTraits(up_bytes_per_s=1e6, down_bytes_per_s=1e6)
+    quick = NodeTraits(up_bytes_per_s=1e7, down_bytes_per_s=1e7)
+    story = told(Story())
+    story.grow([400])
+    for index in range(8):
+        story.joins(f"n{index}", traits=slow if index == 5 else quick)
+    for _ in range(3):
+        story.exchanges()
+    known = len(story.orders)
+    story.runs_to_the_end()
+    assert most_children(story.orders[known:]) == 4
 
 
 def sources_of_neighbours(story: Story) -> list[bool]:

@@ -26,6 +26,11 @@ from xfd_api.paths import checked_segments
 
 CHUNK_FLOOR_BYTES = 4 * MIB
 CHUNKS_PER_OBJECT = 256
+FINE_FROM_CHUNKS = 64
+FINE_SHARE = 16
+FINER = 4
+"""The last sixteenth of an object of 64 chunks or more is cut four times as finely."""
+
 PACKED_BELOW_BYTES = 2 * MIB
 PACK_BYTES = 4 * MIB
 OBJECTS_PER_PACK = 512
@@ -50,6 +55,24 @@ def chosen_chunk_size(object_size: int) -> int:
     while size * CHUNKS_PER_OBJECT < object_size and size < CHUNK_CEILING_BYTES:
         size *= 2
     return min(size, CHUNK_CEILING_BYTES)
+
+
+def chunk_ranges(object_size: int, chunk_size_bytes: int | None) -> Iterator[tuple[int, int]]:
+    """Offset and length of each chunk that an object is cut into; an empty one has one, too.
+
+    What is under way last ends one after the other, while the links run empty: a chunk's time with
+    one size for all. So where the size is chosen, the end of a large object is cut more finely.
+    """
+    limit = chunk_size_bytes or chosen_chunk_size(object_size)
+    fine = limit
+    fine_from = object_size
+    if chunk_size_bytes is None and object_size >= FINE_FROM_CHUNKS * limit:
+        fine = limit // FINER
+        fine_from = (object_size - object_size // FINE_SHARE) // limit * limit
+    for offset in range(0, max(fine_from, 1), limit):
+        yield offset, min(limit, object_size - offset)
+    for offset in range(fine_from, object_size, fine):
+        yield offset, min(fine, object_size - offset)
 
 
 def build_catalog(
@@ -122,8 +145,7 @@ def cut(
             pack.append(item)
             pack_bytes += size
             continue
-        for offset in range(0, max(size, 1), limit):
-            length = min(limit, size - offset)
+        for offset, length in chunk_ranges(size, chunk_size_bytes):
             span = Span(object=item.index, offset=offset, length=length)
             yield Chunk(ChunkIndex(index), (span,), length, item.priority)
             index += 1

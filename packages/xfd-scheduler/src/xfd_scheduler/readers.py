@@ -10,6 +10,8 @@ from xfd_scheduler.swarm import Swarm
 
 CANDIDATES = 128
 """Nodes at the top of a tree that are compared."""
+LEVELS = 3
+"""Of a tree below its reader, where trees may be narrow."""
 
 
 class Readers:
@@ -107,6 +109,21 @@ def by_zone(swarm: Swarm, order: Sequence[int]) -> list[list[int]]:
 
 
 def fan_out(swarm: Swarm) -> int:
-    """Few chunks in the swarm make a deep tree: one chunk goes through a binary one."""
-    chunks = len(swarm.catalog.sizes)
-    return min(swarm.settings.fan_out, swarm.settings.upload_slots, max(2, chunks))
+    """How many nodes one node sends a chunk on to, at most.
+
+    Where all links are known to be alike, as few as make do with `LEVELS` levels: the fewer a chunk
+    asks of one uplink, the more evenly what is under way is spread over all of them. While they are
+    not known, or some are slow, trees are wide, so that few nodes are below a slow one. Few chunks
+    in the swarm make a deep tree: one chunk goes through a binary one.
+    """
+    settings = swarm.settings
+    most = min(settings.fan_out, settings.upload_slots, max(2, len(swarm.catalog.sizes)))
+    if not swarm.speeds.are_alike:
+        return most
+    below = len(swarm.members) - 1
+    return next((k for k in range(2, most) if _seats(k) >= below), most)
+
+
+def _seats(fan_out: int) -> int:
+    """Below the root of a tree of `LEVELS` levels."""
+    return sum(fan_out**level for level in range(1, LEVELS + 1))

@@ -65,6 +65,7 @@ class Speeds:
         fast_ones_suffice: whether the nodes that count as fast have most of the swarm's uplink.
             Where they do not, classes are of no use for a tree: the few at its top would carry
             everything.
+        are_alike: whether every node's link is known, and none counts as slow.
     """
 
     def __init__(self) -> None:
@@ -76,6 +77,7 @@ class Speeds:
         self.usual_pace = 0.0
         self.sampled = 0
         self.fast_ones_suffice = True
+        self.are_alike = False
         self.classes_changed = False
         self._usual: float | None = None
         self._usual_down = 0.0
@@ -89,6 +91,7 @@ class Speeds:
 
     def told(self, member: Member, members: Iterable[Member]) -> None:
         """A node joined; its traits may say how fast it is, and that others are not."""
+        self.are_alike = False
         before = self.best_up, self.best_down
         self.best_up = max(self.best_up, member.traits.up_bytes_per_s or 0.0)
         self.best_down = max(self.best_down, member.traits.down_bytes_per_s or 0.0)
@@ -180,6 +183,8 @@ class Speeds:
         member.speed_class = 0 if ratio == 1.0 else max(1, round(-math.log2(ratio)))
         if member.speed_class != before:
             self.classes_changed = True
+        if member.speed_class:
+            self.are_alike = False
 
     def _received(self, member: Member) -> float | None:
         """What it receives in all, as a share of what quick nodes do; None until that is known."""
@@ -199,6 +204,7 @@ class Speeds:
         bursts = [-m.burst for m in told if m.samples >= ENOUGH]
         self._usual_burst = -(_quick(bursts) or 0.0)
         self._usual = _quick([m.pace for m in told if m.samples >= ENOUGH])
+        self.are_alike = all(m.samples >= ENOUGH for m in told)
         for member in told:
             self.judge(member)
         fast = sum(member.up_share for member in told if not member.speed_class)

@@ -284,14 +284,18 @@ class Story:
             AssertionError: that never comes.
         """
         for _ in range(steps):
-            self.plan()
-            busy = [node for node, mine in self.errands.items() if mine]
-            if not busy and not self.waits():
+            if not self.exchanges() and not self.waits():
                 return
-            for node in busy:
-                self.holds(node)
-            self.now += 0.05
         raise AssertionError("the swarm is still busy")
+
+    def exchanges(self) -> bool:
+        """Every node gets orders, carries out all that it has and reports; whether any had some."""
+        self.plan()
+        busy = [node for node, mine in self.errands.items() if mine]
+        for node in busy:
+            self.holds(node)
+        self.now += 0.05
+        return bool(busy)
 
     def _book(self, node: NodeId, fetch: Fetch) -> None:
         for step in range(fetch.count):
