@@ -136,3 +136,13 @@ def test_a_first_call_for_little_is_held_against_the_start_of_empty_actors():
     (verdict,) = verdicts("1mib", "xfd cold", [cold, actors])
     assert (verdict.what, verdict.is_met) == ("s beyond actors", True)
     assert verdict.value == pytest.approx(0.25)
+
+
+def test_an_idle_swarm_is_told_beside_as_many_idle_processes_of_rays():
+    told = {"seconds": 15.0, "s3_bytes": 0, "round": 0, "scenario": "idle"}
+    swarm = Row(contender="xfd warm", control_cpu=0.012, workers_cpu=0.049, **told)
+    actors = Row(contender="ray actors", control_cpu=0.005, workers_cpu=0.05, **told)
+    found = {verdict.what: verdict for verdict in verdicts("idle", "xfd warm", [swarm, actors])}
+    assert found["idle cores"].value == pytest.approx(0.061)
+    assert found["of these beyond Ray's own"].value == pytest.approx(0.006)
+    assert [verdict.is_met for verdict in found.values()] == [False, True]

@@ -20,15 +20,6 @@ FanOut = Callable[[int], int]
 """How many nodes a node may send one chunk on to."""
 
 
-def order_in_tree(
-    takers: Sequence[int], clock: Callable[[int], float], rank: Callable[[int], int]
-) -> list[int]:
-    """Takers from the top of the tree to its leaves: low ranks first, least promised first."""
-    order = sorted(takers, key=clock)
-    order.sort(key=rank)
-    return order
-
-
 def doubled(roots: Sequence[int], order: Sequence[int], sends: Callable[[int], bool]) -> list[int]:
     """The source of each node of `order`, where whoever has the chunk sends it to one more node in
     each round: N nodes below one root take ceil(log2 (N + 1)) rounds.

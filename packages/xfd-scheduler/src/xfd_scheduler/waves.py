@@ -165,9 +165,18 @@ class Waves:
         return order[top:] + order[:top]
 
     def _in_tree(self, takers: int) -> list[int]:
-        members = self.swarm.members
-        behind = self.swarm.behind
-        trusted = self.swarm.speeds.fast_ones_suffice
+        """From the top to the leaves: quick nodes first, then who has promised least in all.
+
+        Where all nodes are alike and trees narrow, then who has least under way: an uplink that was
+        promised no more than others may be full all the same, since streams are not equally quick.
+        Where trees are wide or cross zones, orders wait for other links, and their number says
+        nothing of the uplink.
+        """
+        swarm = self.swarm
+        members = swarm.members
+        by_load = fan_out(swarm) < swarm.settings.fan_out and len(swarm.zones) < 2
+        behind = swarm.behind
+        trusted = swarm.speeds.fast_ones_suffice
 
         def rank(node: int) -> int:
             slow = members[node].speed_class if trusted else 0
@@ -178,12 +187,13 @@ class Waves:
         # later waves while it waits, each node others.
         listed = self._listed(takers)
         self._keep_in_step(listed)
-        turn = self.swarm.launched * STRIDE % len(listed) if len(listed) >= LARGE_SWARM else 0
-        return selection.order_in_tree(
-            listed[turn:] + listed[:turn],
-            lambda node: members[node].clock,
-            rank,
-        )
+        turn = swarm.launched * STRIDE % len(listed) if len(listed) >= LARGE_SWARM else 0
+        order = listed[turn:] + listed[:turn]
+        order.sort(key=lambda node: members[node].clock)
+        if by_load:
+            order.sort(key=lambda node: members[node].promised)
+        order.sort(key=rank)
+        return order
 
     def _keep_in_step(self, takers: Sequence[int]) -> None:
         """Who catches up passes nothing on meanwhile, and is not to make up for that afterwards: it
