@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import structlog
 from inprocess import LocalCluster, lease, over, story, until
 from structlog.testing import capture_logs
 
@@ -22,6 +23,7 @@ from xfd_api.ids import ChunkIndex
 from xfd_api.testing import FakeFault
 from xfd_ray.coordinator import Coordinator
 from xfd_ray.events import LIMITS_DIFFER
+from xfd_ray.logs import log_to_stderr
 from xfd_ray.terms import LeaseState, Limits
 
 MIB = 2**20
@@ -123,6 +125,9 @@ async def test_two_drivers_that_want_the_same_get_it_fetched_once():
 async def test_limits_are_those_of_who_came_first_and_that_is_said():
     cluster = LocalCluster(1, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)
+    if not structlog.is_configured():
+        structlog.configure()
+    log_to_stderr()  # Else the first line that is logged sets it up, over what captures them.
     with capture_logs() as logged:
         await coordinator.attach(lease("a", "big", limits=Limits(4, 10)))
         await coordinator.attach(lease("b", "other", limits=Limits(4, 10)))
