@@ -78,6 +78,28 @@ def test_trees_are_narrow_once_all_links_are_known_to_be_alike(
     assert most_children(story.orders[known:]) == widest
 
 
+def test_a_node_whose_uplink_is_full_is_asked_for_less_of_what_comes_next(told: Told) -> None:
+    story = told(Story.of_nodes(8, chunks=800))
+    for _ in range(4):
+        story.exchanges()
+    story.plan()
+    known = len(story.orders)
+    for _ in range(4):
+        for node, mine in story.errands.items():
+            done = [each.chunk for each in mine.values() if each.source != "n0"]
+            if done:
+                story.holds(node, *done)
+        story.now += 0.05
+        story.plan()
+    sent = Counter(
+        order.source
+        for _, order in story.orders[known:]
+        if isinstance(order, Fetch) and order.source is not None
+        for _ in range(order.count)
+    )
+    assert sent["n0"] < min(sent[f"n{index}"] for index in range(1, 8)) / 2
+
+
 def test_trees_stay_wide_where_a_node_is_slow(told: Told) -> None:
     slow = NodeTraits(up_bytes_per_s=1e6, down_bytes_per_s=1e6)
     quick = NodeTraits(up_bytes_per_s=1e7, down_bytes_per_s=1e7)
