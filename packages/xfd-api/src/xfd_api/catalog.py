@@ -45,7 +45,8 @@ _SHORTENED = re.compile(r"(.+)~[0-9a-f]{16}", re.DOTALL)
 
 
 def chosen_chunk_size(object_size: int) -> int:
-    """The size that an object's chunks get when none is asked for, in bytes.
+    """The size that an object's chunks get when none is asked for, in bytes; for its end, see
+    `chunk_ranges`.
 
     About 256 chunks an object keep the last chunk's share of the time below half a percent; below
     4 MiB a request costs more than it moves, and 100 MiB is the specification's ceiling. Powers of

@@ -1,11 +1,12 @@
 """Who sends a chunk on to whom, once it is known who gets it: a tree with bounded fan-out.
 
 Every node passes a chunk on to at most `fan_out` others, and nodes that have promised least (in
-seconds of their uplink) stand at the top. Over `fan_out` waves each node has been inside one tree
-and a leaf in the others, so that all uplinks carry the same: the rotation that SplitStream sets up
-by hand (Castro et al. 2003) follows from the sorting. A node with a quarter of the uplink is inside
-a tree a quarter as often, has fewer children there, and stands below the fast ones, so that nobody
-fast waits behind it; what it can send goes to other slow ones.
+seconds of their uplink; in narrow trees, of what is under way) stand at the top. Over `fan_out`
+waves each node has been inside one tree and a leaf in the others, so that all uplinks carry the
+same: the rotation that SplitStream sets up by hand (Castro et al. 2003) follows from the sorting. A
+node with a quarter of the uplink is inside a tree a quarter as often, has fewer children there, and
+stands below the fast ones, so that nobody fast waits behind it; what it can send goes to other slow
+ones.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ class SchedulerSettings:
         attempts: failures of one chunk on one node before the object fails there.
         relay: whether a node sends on a chunk while it still receives it. Without, a chunk spreads
             by doubling: each holder sends it to one node after the other.
-        fan_out: nodes that one node sends one chunk on to; at most `upload_slots`.
+        fan_out: nodes that one node sends one chunk on to, at most; no more than `upload_slots`,
+            and fewer in small swarms of equal links.
         queue_s: seconds of work that a node is kept supplied with, if that is more than
             `report_intervals` report intervals; never less than 2 * `download_slots` chunks.
         report_intervals: see `queue_s`. What is known of a queue is up to one interval old, new

@@ -124,7 +124,7 @@ class Waves:
         while launched < count:
             chunk = first + launched
             order = self._turned(order) if turn else self._in_tree(takers)
-            turn = (turn + 1) % fan_out(swarm) if self._are_alike(order) else 0
+            turn = (turn + 1) % fan_out(swarm) if self._may_turn(order) else 0
             if not takers & swarm.offering:
                 order = order[:1]
                 takers = 1 << order[0]
@@ -152,7 +152,7 @@ class Waves:
         book_queues(swarm, first, launched, mine)
         return launched
 
-    def _are_alike(self, order: Sequence[int]) -> bool:
+    def _may_turn(self, order: Sequence[int]) -> bool:
         """Whether it is a large swarm of equal nodes, which need not be sorted for each chunk."""
         if len(order) < LARGE_SWARM:
             return False
@@ -167,7 +167,7 @@ class Waves:
     def _in_tree(self, takers: int) -> list[int]:
         """From the top to the leaves: quick nodes first, then who has promised least in all.
 
-        Where all nodes are alike and trees narrow, then who has least under way: an uplink that was
+        Where trees are narrow, then who has least under way: an uplink that was
         promised no more than others may be full all the same, since streams are not equally quick.
         Where trees are wide or cross zones, orders wait for other links, and their number says
         nothing of the uplink.
