@@ -138,11 +138,15 @@ def test_metrics_are_scraped_during_a_run_and_after_it(
         during.extend(scraped().values())
 
     before = total(scraped(), "xfd_bytes_total", "origin", "peer")
-    xfd_ray.download_distributed(request(place), store, on_progress=look)
+    report = xfd_ray.download_distributed(request(place), store, on_progress=look)
     assert during
     after = scraped()
     assert set(after) == {node.id for node in driver.nodes}
-    assert total(after, "xfd_bytes_total", "origin", "peer") - before == 3 * SIZE
+    # A chunk that is moved to a better source on its way begins again: the report counts it once,
+    # the counter all that came in.
+    received = total(after, "xfd_bytes_total", "origin", "peer") - before
+    assert report.origin_bytes + report.peer_bytes == 3 * SIZE
+    assert 3 * SIZE <= received < 4 * SIZE
     served = sum(values["xfd_served_bytes_total"] for values in after.values())
     assert served >= 2 * SIZE
     for values in after.values():

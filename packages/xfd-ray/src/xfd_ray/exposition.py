@@ -2,7 +2,8 @@
 
 | metric | what it counts |
 |---|---|
-| `xfd_bytes_total{source}` | bytes received from `origin` and `peer`, or found in `cache` |
+| `xfd_bytes_total{source}` | bytes received from `origin` and `peer`, again where a chunk was begun
+    again, or found in `cache` |
 | `xfd_chunks_total{source}` | chunks received from `origin` and `peer` |
 | `xfd_served_bytes_total`, `xfd_served_chunks_total` | what was served to peers |
 | `xfd_written_bytes_total` | bytes written to files |
