@@ -26,6 +26,9 @@ S3_HOST = "s3"
 PREFIX = "xfdbed"
 LOCK = f"/var/tmp/{PREFIX}.lock"
 BRIDGE = f"{PREFIX}-hub"
+FIREWALL = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+"""Whether frames on a bridge go through the machine's firewall, which costs every host here
+processor time; a switch has none."""
 
 ENTER = """
 hostname "$1"; mount --bind "$2/data" /data; mount --bind "$2/tmp" /tmp; shift 2; exec "$@"
@@ -201,6 +204,8 @@ class Bed:
         _ip("netns", "add", BRIDGE)
         _ip("-n", BRIDGE, "link", "add", "br0", "type", "bridge")
         _ip("-n", BRIDGE, "link", "set", "br0", "up")
+        if Path(FIREWALL).exists():
+            _run("ip", "netns", "exec", BRIDGE, "sh", "-c", f"echo 0 > {FIREWALL}")
         for host, mbit in list(self.rates.items()):
             self._make_host(host)
             self.limit(host, mbit)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 LOOK_S = 0.5
-SAMPLE_S = 0.1
+SAMPLE_S = 0.25
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 COORDINATOR = "ray::CoordinatorActor"
