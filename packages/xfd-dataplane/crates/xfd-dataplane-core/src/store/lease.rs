@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::account::Inner;
 use super::begun::Begun;
+use super::behind;
 use super::checks::{Summing, Sums, combine, compare_combined};
 use super::flight::{Flight, Landing};
 use super::slot::Slot;
@@ -142,6 +143,9 @@ impl Lease {
             let at = span.offset + done;
             self.target
                 .put(&self.slots[within], within, at, done == 0, now)?;
+            if let Target::Shared(part) = &self.target {
+                behind::wrote(&self.inner, &part.file, at, at + now.len() as u64);
+            }
             self.summing.update(now);
             self.position += now.len() as u64;
             self.inner.options.stats.written_bytes.add(now.len() as u64);

@@ -1,10 +1,9 @@
-//! Has the kernel write a tree out while more of it is unpacked, so that its sync finds little left.
-//!
-//! Only a beginning, which tells of no failure: those come out of the sync of the whole tree, whose
-//! descriptor is older than the files.
+//! Has a tree written out while more of it is unpacked. Its sync, whose descriptor is older than the
+//! files, tells of what could not be written.
 
 use std::fs::File;
-use std::os::fd::AsRawFd;
+
+use crate::writeback;
 
 /// Bytes of one file that are let gather.
 const STEP: u64 = 8 << 20;
@@ -13,34 +12,15 @@ const STEP: u64 = 8 << 20;
 /// than it spares.
 const SMALLEST: u64 = 64 << 10;
 
-/// Begins to write what lies before `to`, if another step was filled since `from`.
+/// What lies between `from` and `to` of a file was written.
 pub(super) fn wrote(file: &File, from: u64, to: u64) {
-    let (begun, filled) = (from / STEP * STEP, to / STEP * STEP);
-    if filled > begun {
-        begin(file, begun, filled - begun);
-    }
+    writeback::wrote(file, from, to, STEP);
 }
 
 /// Begins to write the last bytes of a file of this size.
 pub(super) fn ended(file: &File, size: u64) {
     let left = size % STEP;
     if left >= SMALLEST {
-        begin(file, size - left, left);
-    }
-}
-
-fn begin(file: &File, offset: u64, length: u64) {
-    // SAFETY: the call takes numbers only, and the descriptor is open as long as `file` lives.
-    let done = unsafe {
-        libc::sync_file_range(
-            file.as_raw_fd(),
-            offset.cast_signed(),
-            length.cast_signed(),
-            libc::SYNC_FILE_RANGE_WRITE,
-        )
-    };
-    if done != 0 {
-        // Some file systems have none; their sync does it all.
-        tracing::trace!(error = %std::io::Error::last_os_error(), "a tree is not written behind");
+        writeback::begin(file, size - left, left);
     }
 }

@@ -1,0 +1,32 @@
+//! Has the kernel begin to write a file out while more of it comes, so that its sync finds little
+//! left.
+//!
+//! Only a beginning, which tells of no failure: those come out of the sync.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+
+/// Begins to write what lies before `to`, if another `step` bytes were filled since `from`.
+pub(crate) fn wrote(file: &File, from: u64, to: u64, step: u64) {
+    let (begun, filled) = (from / step * step, to / step * step);
+    if filled > begun {
+        begin(file, begun, filled - begun);
+    }
+}
+
+/// Begins to write these bytes.
+pub(crate) fn begin(file: &File, offset: u64, length: u64) {
+    // SAFETY: the call takes numbers only, and the descriptor is open as long as `file` lives.
+    let done = unsafe {
+        libc::sync_file_range(
+            file.as_raw_fd(),
+            offset.cast_signed(),
+            length.cast_signed(),
+            libc::SYNC_FILE_RANGE_WRITE,
+        )
+    };
+    if done != 0 {
+        // Some file systems have none; their sync does it all.
+        tracing::trace!(error = %std::io::Error::last_os_error(), "a file is not written behind");
+    }
+}
