@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
+
+OUTSIDE = range(20_000, 32_768)
+"""Ports that Linux gives to no connection where nobody has changed `ip_local_port_range`."""
 
 SUPERVISE = Path(__file__).with_name("supervise.py")
 
@@ -21,14 +25,18 @@ class StartError(RuntimeError):
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
     """Different TCP ports that nobody listens on now.
 
-    They come from the kernel's ephemeral range; all are held at once while they are looked for, so
-    no two are the same.
+    They lie below the kernel's ephemeral range, out of which any connection may take one before the
+    server does that it was looked for. All are held at once meanwhile, so no two are the same.
     """
+    found: list[int] = []
     with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((host, 0))
-        return [each.getsockname()[1] for each in sockets]
+        for port in random.sample(OUTSIDE, len(OUTSIDE)):
+            if len(found) == count:
+                break
+            with suppress(OSError):
+                held.enter_context(socket.socket()).bind((host, port))
+                found.append(port)
+    return found
 
 
 def listens(host: str, port: int) -> bool:
