@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 NETWORK = "10.78.0"
@@ -37,14 +36,6 @@ hostname "$1"; mount --bind "$2/data" /data; mount --bind "$2/tmp" /tmp; shift 2
 
 class BedError(RuntimeError):
     """The machine cannot make a bed, and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkBytes:
-    """What a host's link has carried so far, frames and headers counted."""
-
-    received: int
-    sent: int
 
 
 def refuse_where_impossible() -> None:
@@ -180,13 +171,6 @@ class Bed:
         if done.returncode != 0:
             raise BedError(f"{command} on {host} ended with {done.returncode}:\n{text[-3000:]}")
         return text
-
-    def link_bytes(self, host: str) -> LinkBytes:
-        """What the host's link has carried so far."""
-        path = f"/sys/class/net/{_port(host)}/statistics"
-        text = _ip("netns", "exec", BRIDGE, "cat", f"{path}/tx_bytes", f"{path}/rx_bytes")
-        received, sent = (int(line) for line in text.split())
-        return LinkBytes(received, sent)
 
     def limit(self, host: str, mbit: int) -> None:
         """Sets the host's rate in Mbit/s, both ways; 0 for no limit."""

@@ -2,8 +2,7 @@
 
 | metric | what it counts |
 |---|---|
-| `xfd_bytes_total{source}` | bytes received from `origin` and `peer`, again where a chunk was begun
-    again, or found in `cache` |
+| `xfd_bytes_total{source}` | bytes received from `origin` and `peer`, or found in `cache` |
 | `xfd_chunks_total{source}` | chunks received from `origin` and `peer` |
 | `xfd_served_bytes_total`, `xfd_served_chunks_total` | what was served to peers |
 | `xfd_written_bytes_total` | bytes written to files |
@@ -13,6 +12,9 @@
 | `xfd_verification_failures_total` | chunks whose bytes were wrong |
 | `xfd_unpacked_entries_total`, `xfd_unpacked_bytes_total` | what came out of archives |
 | `xfd_transfer_seconds{source}` | time from a chunk's first byte to its last |
+
+What is received of a chunk that is begun again, from a better source for one, counts as bytes each
+time; as a chunk it counts once.
 """
 
 from __future__ import annotations
