@@ -17,6 +17,7 @@ mod faulty;
 mod file;
 mod http;
 mod memory;
+mod pin;
 mod plain;
 mod s3;
 
@@ -35,8 +36,9 @@ pub use self::faulty::{Asked, Fault, FaultyOrigin};
 pub use self::file::FileOrigin;
 pub use self::http::HttpOrigin;
 pub use self::memory::MemoryOrigin;
+use self::pin::check_pin;
 pub use self::s3::S3Origin;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::model::{Checksum, FoundObject, StoreConfig};
 
 /// The bytes of an object or of a range of it, in order.
@@ -128,20 +130,6 @@ fn is_under(key: &str, prefix: &str) -> bool {
         || key
             .strip_prefix(prefix)
             .is_some_and(|rest| rest.starts_with('/'))
-}
-
-/// Compares the ETag that was asked for with the one that came.
-///
-/// # Errors
-/// `ObjectChanged` where both are known and differ.
-fn check_pin(pinned: Option<&str>, answered: Option<&str>) -> Result<()> {
-    match (pinned, answered) {
-        (Some(pinned), Some(answered)) if pinned != answered => Err(Error::new(
-            Kind::ObjectChanged,
-            format!("The object's ETag was {pinned} and is {answered}"),
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// An error and what caused it, in one sentence.

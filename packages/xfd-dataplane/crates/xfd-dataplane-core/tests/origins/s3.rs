@@ -295,3 +295,78 @@ async fn keys_that_xml_cannot_hold_are_listed_as_they_are() {
     let origin = origin_of(&StoreConfig::S3(weed_config(&cannot.url))).await;
     assert_eq!(origin.list(None, "a").await.unwrap()[0].key, "a/\u{fffd}+");
 }
+
+/// What the prefix `p` is in stores that answer lists in ways of their own: one row for each way
+/// in which an answer gets from the wire to the list. What a page may say is told by the tests of
+/// `source::s3::pages`.
+#[tokio::test]
+async fn a_list_is_whole_or_an_error() {
+    fn text(text: impl Into<Bytes>) -> Option<Response<Full<Bytes>>> {
+        Some(Response::new(Full::new(text.into())))
+    }
+    fn contents(key: &str) -> String {
+        format!("<Contents><Key>{key}</Key><Size>5</Size></Contents>")
+    }
+    let both = Ok(vec!["p/a".to_owned(), "p/b".to_owned()]);
+    let refused = |kind| Err::<Vec<String>, _>(kind);
+    let stores: [(crate::support::web::Special, _); 7] = [
+        // Version 1 alone: tokens mean nothing to it.
+        (
+            |request| {
+                let query = request.uri().query()?;
+                text(match query.contains("marker=p%2Fa") {
+                    false => format!(
+                        "<ListBucketResult><Marker/><IsTruncated>true</IsTruncated>{}\
+                         </ListBucketResult>",
+                        contents("p/a")
+                    ),
+                    true if query.contains("list-type") => "<Error/>".to_owned(),
+                    true => format!(
+                        "<ListBucketResult><Marker>p/a</Marker><IsTruncated>false</IsTruncated>{}\
+                         </ListBucketResult>",
+                        contents("p/b")
+                    ),
+                })
+            },
+            both.clone(),
+        ),
+        (
+            |request| {
+                let query = request.uri().query()?;
+                let next = match query.contains("continuation-token=one") {
+                    true => "two",
+                    false => "one",
+                };
+                text(format!(
+                    "<ListBucketResult><IsTruncated>true</IsTruncated>\
+                     <NextContinuationToken>{next}</NextContinuationToken></ListBucketResult>"
+                ))
+            },
+            refused(Kind::OriginAnswer),
+        ),
+        (
+            |_| text("<ListBucketResult><IsTruncated>false</IsTruncated>"),
+            refused(Kind::OriginAnswer),
+        ),
+        (
+            |_| text("<html><body>Welcome</body></html>"),
+            refused(Kind::OriginAnswer),
+        ),
+        (|_| text(""), refused(Kind::OriginAnswer)),
+        (
+            |_| text("<Error><Code>SlowDown</Code><Message>Wait</Message></Error>"),
+            refused(Kind::OriginThrottled),
+        ),
+        (
+            |_| text("<Error><Code>AccessDenied</Code></Error>"),
+            refused(Kind::AccessDenied),
+        ),
+    ];
+    for (at, (store, expected)) in stores.into_iter().enumerate() {
+        let server = WebServer::start(Abilities::ALL, store).await;
+        let origin = origin_of(&StoreConfig::S3(weed_config(&server.url))).await;
+        let found = origin.list(None, "p").await;
+        let keys = found.map(|found| found.into_iter().map(|object| object.key).collect());
+        assert_eq!(keys.map_err(|error| error.kind), expected, "row {at}");
+    }
+}

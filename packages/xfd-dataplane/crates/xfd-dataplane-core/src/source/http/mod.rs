@@ -2,7 +2,6 @@
 //!
 //! The base URL may hold a password or a signed query, so no error shows an URL: keys only.
 
-mod pin;
 mod url;
 
 use std::fmt;
@@ -20,7 +19,7 @@ use super::answer::{Refusal, find_window, parse_content_range, range_header};
 use super::body::Incoming;
 use super::client::{ConnectOptions, make_connector};
 use super::s3::errors::error_of_connector;
-use super::{Body, Get, Origin};
+use super::{Body, Get, Origin, pin};
 use crate::error::{Error, Kind, Result};
 use crate::model::FoundObject;
 

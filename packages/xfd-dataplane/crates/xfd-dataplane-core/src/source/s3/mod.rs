@@ -6,6 +6,9 @@ mod direct;
 pub(super) mod errors;
 mod getting;
 mod keys;
+mod listing;
+mod page;
+mod pages;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,7 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::Region;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::types::{ChecksumMode, EncodingType, Object};
+use aws_sdk_s3::types::ChecksumMode;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::DateTime;
 use futures_util::FutureExt;
@@ -24,6 +27,7 @@ use self::connect::{Connection, connect};
 use self::direct::Pattern;
 use self::errors::error_of;
 use super::client::ConnectOptions;
+use super::pin::canonical;
 use super::{Body, Get, Origin};
 use crate::error::{Error, Kind, Result};
 use crate::model::{FoundObject, S3Config};
@@ -126,62 +130,10 @@ impl S3Origin {
         Ok(FoundObject {
             key: key.to_owned(),
             size: size_of(head.content_length())?,
-            etag: head.e_tag().map(str::to_owned),
+            etag: head.e_tag().and_then(canonical),
             last_modified_ns: head.last_modified().and_then(nanoseconds),
             checksum: find_checksum(&head),
         })
-    }
-
-    async fn list_prefix(&self, bucket: &str, prefix: &str) -> Result<Vec<FoundObject>> {
-        let prefix = (!prefix.is_empty()).then(|| format!("{prefix}/"));
-        let mut found = Vec::new();
-        let mut token: Option<String> = None;
-        let mut encoding = None;
-        loop {
-            let page = self
-                .send(bucket, false, |client| {
-                    client
-                        .list_objects_v2()
-                        .bucket(bucket)
-                        .set_prefix(prefix.clone())
-                        .set_continuation_token(token.clone())
-                        .set_encoding_type(encoding.clone())
-                        .send()
-                })
-                .await;
-            // XML has no place for some characters that keys may have: the page is no XML then, or
-            // the server has put others there.
-            let is_garbled = match &page {
-                Ok(page) => page.contents().iter().any(is_garbled),
-                Err(error) => error.kind == Kind::OriginAnswer,
-            };
-            if is_garbled && encoding.is_none() {
-                encoding = Some(EncodingType::Url);
-                continue;
-            }
-            let page = page?;
-            let is_encoded = page.encoding_type() == Some(&EncodingType::Url);
-            for object in page.contents() {
-                found.push(listed(object, is_encoded)?);
-            }
-            match page.next_continuation_token() {
-                Some(next) if page.is_truncated() == Some(true) => {
-                    if token.as_deref() == Some(next) {
-                        return Err(Error::new(
-                            Kind::OriginAnswer,
-                            "The origin gives the same page of a list again and again",
-                        ));
-                    }
-                    token = Some(next.to_owned());
-                }
-                _ => break,
-            }
-        }
-        // Directory buckets list in an order of their own.
-        if !found.is_sorted_by(|one, two| one.key < two.key) {
-            found.sort_by(|one, two| one.key.cmp(&two.key));
-        }
-        Ok(found)
     }
 }
 
@@ -222,51 +174,6 @@ impl Origin for S3Origin {
 
 fn uri(bucket: &str, key: &str) -> String {
     format!("s3://{bucket}/{key}")
-}
-
-/// Whether a key has the character that stands for one that could not be written.
-fn is_garbled(object: &Object) -> bool {
-    object.key().is_some_and(|key| key.contains('\u{fffd}'))
-}
-
-/// `encoding-type=url` is that of HTML forms, where a plus is a space.
-fn decoded(key: &str) -> Result<String> {
-    let spaced = key.replace('+', " ");
-    let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8();
-    let decoded = decoded.map_err(|_| {
-        let what = format!("The origin lists the key {key:?}, which is not UTF-8");
-        Error::new(Kind::OriginAnswer, what)
-    });
-    decoded.map(Into::into)
-}
-
-fn listed(object: &Object, is_encoded: bool) -> Result<FoundObject> {
-    let Some(key) = object.key() else {
-        return Err(Error::new(
-            Kind::OriginAnswer,
-            "The origin lists an object without a key",
-        ));
-    };
-    let key = match is_encoded {
-        true => decoded(key)?,
-        false => key.to_owned(),
-    };
-    // A list does not tell how an object is encrypted, so its ETag cannot be taken for an MD5.
-    Ok(FoundObject {
-        key,
-        size: size_of(object.size())?,
-        etag: object.e_tag().map(quoted),
-        last_modified_ns: object.last_modified().and_then(nanoseconds),
-        checksum: None,
-    })
-}
-
-/// An ETag as answers have it. Some stores leave the quotes away in their lists.
-fn quoted(etag: &str) -> String {
-    match etag.ends_with('"') {
-        true => etag.to_owned(),
-        false => format!("\"{etag}\""),
-    }
 }
 
 fn size_of(length: Option<i64>) -> Result<u64> {

@@ -1,0 +1,203 @@
+//! One page of a list, read strictly: an XML document that is whole, and what it says. Pure.
+//!
+//! The SDK's reader takes a document that breaks off between two elements for a short one, and an
+//! element that is missing for one that says "no". A list that is not whole would pass for whole.
+
+use std::collections::HashMap;
+
+use xmlparser::{ElementEnd, Token, Tokenizer};
+
+/// What a page says, in the words of the S3 API reference ("ListObjectsV2", "ListObjects").
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Page {
+    /// The names of the fields of each `Contents`, and their text.
+    pub objects: Vec<HashMap<String, String>>,
+    /// Text of the fields of the page itself; of repeated ones, the last.
+    fields: HashMap<String, String>,
+    /// Groups of keys, which nobody asked for.
+    pub groups: usize,
+}
+
+/// Why an answer is no page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NoPage {
+    /// It is no XML document, or one that breaks off.
+    Broken(String),
+    /// A document of another kind, by the name of its root.
+    Other(String),
+}
+
+impl Page {
+    /// Reads a whole document.
+    pub(super) fn read(body: &[u8]) -> Result<Self, NoPage> {
+        let text = std::str::from_utf8(body);
+        let text = text.map_err(|_| NoPage::Broken("it is not UTF-8".to_owned()))?;
+        let mut page = Self::default();
+        let mut open: Vec<&str> = Vec::new();
+        let mut content = String::new();
+        let mut was_read = false;
+        for token in Tokenizer::from(text) {
+            let token = token.map_err(|error| NoPage::Broken(error.to_string()))?;
+            match token {
+                Token::ElementStart { local, .. } => {
+                    let name = local.as_str();
+                    if open.is_empty() && name != "ListBucketResult" {
+                        return Err(NoPage::Other(name.to_owned()));
+                    }
+                    if open.len() == 1 && name == "Contents" {
+                        page.objects.push(HashMap::new());
+                    }
+                    page.groups += usize::from(open.len() == 1 && name == "CommonPrefixes");
+                    open.push(name);
+                    content.clear();
+                }
+                Token::Text { text } => content.push_str(&unescaped(text.as_str())?),
+                Token::Cdata { text, .. } => content.push_str(text.as_str()),
+                Token::ElementEnd { end, .. } => {
+                    match end {
+                        ElementEnd::Open => continue,
+                        ElementEnd::Close(_, local) if open.last() != Some(&local.as_str()) => {
+                            let what = format!("</{local}> closes another element");
+                            return Err(NoPage::Broken(what));
+                        }
+                        ElementEnd::Close(..) | ElementEnd::Empty => {}
+                    }
+                    page.keep(&open, std::mem::take(&mut content));
+                    open.pop();
+                    was_read |= open.is_empty();
+                }
+                _ => {}
+            }
+        }
+        match was_read && open.is_empty() {
+            true => Ok(page),
+            false => Err(NoPage::Broken("it breaks off".to_owned())),
+        }
+    }
+
+    /// Keeps the text of the innermost of the open elements.
+    fn keep(&mut self, open: &[&str], text: String) {
+        match open {
+            [_, name] if *name != "Contents" => {
+                self.fields.insert((*name).to_owned(), text);
+            }
+            [_, "Contents", name] => {
+                if let Some(object) = self.objects.last_mut() {
+                    object.insert((*name).to_owned(), text);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The text of a field that is there and not empty.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        let text = self.fields.get(name)?;
+        (!text.is_empty()).then_some(text.as_str())
+    }
+
+    /// Whether the answer is one of version 2, told by what version 1 does not have.
+    pub(super) fn is_version_2(&self) -> bool {
+        ["KeyCount", "NextContinuationToken", "ContinuationToken"]
+            .iter()
+            .any(|name| self.fields.contains_key(*name))
+    }
+
+    /// Whether keys are written as in an HTML form.
+    pub(super) fn is_encoded(&self) -> bool {
+        self.field("EncodingType") == Some("url")
+    }
+
+    /// Whether a key has the character that stands for one that could not be written.
+    pub(super) fn is_garbled(&self) -> bool {
+        let keys = self.objects.iter().filter_map(|object| object.get("Key"));
+        keys.into_iter().any(|key| key.contains('\u{fffd}'))
+    }
+}
+
+/// Text with its references resolved (XML 1.0, 4.1 and 4.6).
+fn unescaped(text: &str) -> Result<String, NoPage> {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        plain.push_str(&rest[..at]);
+        let end = rest[at..].find(';').map(|end| at + end);
+        let character = end.and_then(|end| referred(&rest[at + 1..end]));
+        let (Some(end), Some(character)) = (end, character) else {
+            return Err(NoPage::Broken("it has a reference to nothing".to_owned()));
+        };
+        plain.push(character);
+        rest = &rest[end + 1..];
+    }
+    plain.push_str(rest);
+    Ok(plain)
+}
+
+fn referred(name: &str) -> Option<char> {
+    let number = match name {
+        "lt" => return Some('<'),
+        "gt" => return Some('>'),
+        "amp" => return Some('&'),
+        "quot" => return Some('"'),
+        "apos" => return Some('\''),
+        _ => name.strip_prefix('#')?,
+    };
+    let code = match number.strip_prefix('x') {
+        Some(digits) => u32::from_str_radix(digits, 16).ok()?,
+        None => number.parse().ok()?,
+    };
+    char::from_u32(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key_of(body: &str) -> Result<String, NoPage> {
+        Page::read(body.as_bytes()).map(|page| page.objects[0]["Key"].clone())
+    }
+
+    #[test]
+    fn text_is_read_as_it_was_meant() {
+        for (written, key) in [
+            ("a/b", "a/b"),
+            (" a ", " a "),
+            ("a&amp;b&lt;&#x41;&#233;", "a&b<Aé"),
+            ("<![CDATA[a&b]]>", "a&b"),
+            ("&#1;", "\u{1}"),
+        ] {
+            let body = format!(
+                "<?xml version=\"1.0\"?>\n<ListBucketResult xmlns=\"http://s3\"><Contents>\n\
+                 <Owner><ID>x</ID></Owner><Key>{written}</Key></Contents></ListBucketResult>\n"
+            );
+            assert_eq!(key_of(&body).as_deref(), Ok(key));
+        }
+    }
+
+    #[test]
+    fn a_document_that_is_not_whole_or_of_another_kind_is_no_page() {
+        let whole = "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key>\
+                     </Contents></ListBucketResult>";
+        assert!(Page::read(whole.as_bytes()).is_ok());
+        for cut in 0..whole.len() {
+            assert!(Page::read(&whole.as_bytes()[..cut]).is_err(), "{cut}");
+        }
+        for (body, root) in [
+            ("<html><body/></html>", "html"),
+            ("<Error><Code>SlowDown</Code></Error>", "Error"),
+            ("<ListAllMyBucketsResult/>", "ListAllMyBucketsResult"),
+        ] {
+            let error = Page::read(body.as_bytes()).unwrap_err();
+            assert_eq!(error, NoPage::Other(root.to_owned()));
+        }
+        for body in [
+            "{}",
+            "<ListBucketResult></Contents>",
+            "<ListBucketResult><Key>a</Size></ListBucketResult>",
+            "<ListBucketResult><Key>&nothing;</Key></ListBucketResult>",
+        ] {
+            let error = Page::read(body.as_bytes()).unwrap_err();
+            assert!(matches!(error, NoPage::Broken(_)), "{body}: {error:?}");
+        }
+    }
+}
