@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,13 @@ from xfd_api.chunks import FoundObject
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.orders import Cancel, Discard, Fetch, MeetPeers, Pin, Release
+from xfd_api.ports import DataPlane
 from xfd_api.reports import NodeCounters
-from xfd_api.settings import NodeSettings, SwarmTicket
+from xfd_api.settings import RECONFIGURABLE, NodeSettings, SwarmTicket, UnpackCaps
 from xfd_api.stores import ObjectStoreConfig, by_profile
 from xfd_api.testing.catalogs import catalog_of
+from xfd_api.testing.dataplane import FakeDataPlane
+from xfd_api.testing.origin import FakeOrigin
 from xfd_dataplane import Node
 from xfd_dataplane._native import checksums
 
@@ -37,6 +41,12 @@ def node(tmp_path: Path) -> Iterator[Node]:
 def store(tmp_path: Path) -> ObjectStoreConfig:
     (tmp_path / "origin").mkdir()
     return ObjectStoreConfig.make_for_local(tmp_path / "origin")
+
+
+def started_fake(node: NodeId, settings: NodeSettings) -> FakeDataPlane:
+    plane = FakeDataPlane(node, FakeOrigin({}))
+    plane.settings = settings
+    return plane
 
 
 def joined(node: Node) -> Node:
@@ -66,6 +76,42 @@ def test_what_was_found_comes_back_as_it_is(
     assert isinstance(found, FoundObject)
     assert (found.key, found.size) == ("a", 5)
     assert found.last_modified_ns == file.stat().st_mtime_ns
+
+
+CHANGED = NodeSettings(
+    root="/elsewhere",
+    node_parallelism=3,
+    max_uploads=5,
+    memory_budget_bytes=1 << 20,
+    origin_bytes_per_s=1,
+    download_bytes_per_s=2,
+    upload_bytes_per_s=3,
+    connect_timeout_s=1.0,
+    read_timeout_s=2.0,
+    attempts=3,
+    relay_wait_s=4.0,
+    unpack_caps=UnpackCaps(max_entries=1),
+    verify_whole=True,
+)
+
+
+@pytest.mark.parametrize("name", [item.name for item in dataclasses.fields(NodeSettings)])
+@pytest.mark.parametrize("make", [Node, started_fake], ids=["native", "fake"])
+def test_a_running_node_changes_what_can_be_changed_and_refuses_the_rest_by_name(
+    make: Callable[[NodeId, NodeSettings], DataPlane], name: str, tmp_path: Path
+) -> None:
+    before = NodeSettings(root=str(tmp_path))
+    running = make(NodeId("n1"), before)
+    changed = dataclasses.replace(before, **{name: getattr(CHANGED, name)})
+    assert changed != before
+
+    if name in RECONFIGURABLE:
+        running.reconfigure(changed)
+        running.reconfigure(before)
+    else:
+        with pytest.raises(errors.InvalidRequestError, match=rf"cannot change {name}\b"):
+            running.reconfigure(changed)
+    running.close()
 
 
 def test_every_kind_of_order_is_taken(node: Node, store: ObjectStoreConfig) -> None:

@@ -14,7 +14,7 @@ from xfd_api.ids import SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.orders import Order
 from xfd_api.reports import Inventory, NodeCounters, NodeEvent
-from xfd_api.settings import SwarmTicket
+from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 
 
@@ -42,6 +42,18 @@ class DataPlane(Protocol):
 
         Raises:
             PeerPortError: no port of the range is free, or the host is not this node's.
+        """
+        ...
+
+    def reconfigure(self, settings: NodeSettings) -> None:
+        """Works by other settings from now on; what is under way goes on.
+
+        Slots, uploads, memory and rates can be changed while the node runs, see
+        `xfd_api.settings.RECONFIGURABLE`. Where there are fewer slots than before, none of the
+        orders that run is ended for that.
+
+        Raises:
+            InvalidRequestError: they differ in something else; nothing is changed then.
         """
         ...
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Final
 
 from xfd_api.chunks import MIB
 from xfd_api.errors import InvalidRequestError
@@ -31,6 +32,19 @@ class UnpackCaps:
     max_entries: int = 10_000_000
     max_bytes: int | None = None
     max_ratio: float = 1000.0
+
+
+RECONFIGURABLE: Final = frozenset(
+    {
+        "node_parallelism",
+        "max_uploads",
+        "memory_budget_bytes",
+        "origin_bytes_per_s",
+        "download_bytes_per_s",
+        "upload_bytes_per_s",
+    }
+)
+"""The fields of `NodeSettings` that `DataPlane.reconfigure` changes in a running node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,15 @@ class NodeSettings:
     relay_wait_s: float = 30.0
     unpack_caps: UnpackCaps = UnpackCaps()
     verify_whole: bool = False
+
+    def fixed_that_differ(self, other: NodeSettings) -> tuple[str, ...]:
+        """The names of what differs in `other` and cannot be changed in a running node."""
+        return tuple(
+            item.name
+            for item in fields(self)
+            if item.name not in RECONFIGURABLE
+            and getattr(self, item.name) != getattr(other, item.name)
+        )
 
     def rooted(self) -> NodeSettings:
         """The same with this node's own root, where none is given."""

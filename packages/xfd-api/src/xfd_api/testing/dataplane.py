@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from xfd_api.chunks import Catalog, CatalogObject, Chunk, FoundObject
-from xfd_api.errors import InternalError, PeerError, XfdError
+from xfd_api.errors import InternalError, InvalidRequestError, PeerError, XfdError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.orders import Cancel, Discard, Fetch, Order, Release
@@ -24,7 +24,7 @@ from xfd_api.reports import (
     ObjectLanded,
     OrderFailed,
 )
-from xfd_api.settings import SwarmTicket
+from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_api.testing.origin import FakeOrigin
 from xfd_api.testing.state import FakeFault, FakeSwarm
@@ -47,6 +47,7 @@ class FakeDataPlane:
         faults: by chunk.
         landing_errors: by key: objects that cannot land.
         counted: what `counters` answers.
+        settings: those of the last `reconfigure`, or what a test says that it was started with.
         relay_looks: how often an order looks for its source before it fails.
     """
 
@@ -66,6 +67,7 @@ class FakeDataPlane:
         self.landing_errors: dict[str, XfdError] = {}
         self.counted = NodeCounters()
         self.submitted: list[Order] = []
+        self.settings: NodeSettings | None = None
         self.left: list[SwarmId] = []
         self.closed = False
         self.relay_looks = 2000
@@ -82,6 +84,17 @@ class FakeDataPlane:
     def serve(self, host: str, ports: tuple[int, int] | None) -> str:
         """An address that nobody listens on."""
         return f"{host}:{ports[0] if ports else 1}"
+
+    def reconfigure(self, settings: NodeSettings) -> None:
+        """See `DataPlane`.
+
+        Raises:
+            InvalidRequestError: something else differs from the settings that it was given first.
+        """
+        fixed = (self.settings or settings).fixed_that_differ(settings)
+        if fixed:
+            raise InvalidRequestError(f"A running node cannot change {', '.join(fixed)}")
+        self.settings = settings
 
     def join(self, ticket: SwarmTicket) -> None:
         """See `DataPlane`."""

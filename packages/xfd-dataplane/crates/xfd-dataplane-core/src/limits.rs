@@ -1,12 +1,13 @@
 //! What a node may use at once: rates, and bytes in flight.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
+use crate::capacity::Capacity;
+pub use crate::capacity::Share;
 use crate::decides::bucket::Bucket;
-use crate::error::{Error, Kind, Result};
 use crate::model::NodeSettings;
 
 /// Bytes that a body in flight is counted with: what its socket's buffer may grow to.
@@ -19,90 +20,108 @@ pub const PIECE_BYTES: usize = 256 * 1024;
 #[derive(Clone, Debug)]
 pub struct Rate {
     since: Instant,
-    bucket: Option<Arc<Mutex<Bucket>>>,
+    bucket: Arc<Mutex<Option<Bucket>>>,
+    changed: Arc<Notify>,
 }
 
 impl Rate {
     /// A limit of so many bytes a second.
     #[must_use]
     pub fn new(bytes_per_s: Option<u64>) -> Self {
-        let since = Instant::now();
-        let bucket =
-            bytes_per_s.map(|rate| Arc::new(Mutex::new(Bucket::new(rate, since.elapsed()))));
-        Self { since, bucket }
+        let rate = Self {
+            since: Instant::now(),
+            bucket: Arc::default(),
+            changed: Arc::default(),
+        };
+        rate.set(bytes_per_s);
+        rate
+    }
+
+    /// Changes the limit. Who waits for the old one goes on.
+    pub fn set(&self, bytes_per_s: Option<u64>) {
+        let bucket = bytes_per_s.map(|rate| Bucket::new(rate, self.since.elapsed()));
+        *self.bucket() = bucket;
+        self.changed.notify_waiters();
+    }
+
+    /// Whether there is a limit.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.bucket().is_some()
     }
 
     /// Counts bytes that have passed, and waits until the next ones may.
     pub async fn pass(&self, bytes: usize) {
-        let Some(bucket) = &self.bucket else { return };
-        let wait = bucket
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take(bytes as u64, self.since.elapsed());
+        let changed = self.changed.notified();
+        let wait = match &mut *self.bucket() {
+            None => return,
+            Some(bucket) => bucket.take(bytes as u64, self.since.elapsed()),
+        };
         if !wait.is_zero() {
-            tokio::time::sleep(wait).await;
-        }
-    }
-}
-
-/// Bytes in flight between sockets and files.
-///
-/// Who holds a part of it and waits for more of it waits only behind its own earlier parts (a
-/// pack takes its objects' bytes in their order), so the earliest holder always gets on.
-#[derive(Clone, Debug)]
-pub struct Budget {
-    bytes: Arc<Semaphore>,
-    total: u32,
-}
-
-impl Budget {
-    /// A budget of so many bytes, at least one body's.
-    #[must_use]
-    pub fn new(bytes: u64) -> Self {
-        let total = u32::try_from(bytes.max(BODY_BYTES)).unwrap_or(u32::MAX);
-        Self {
-            bytes: Arc::new(Semaphore::new(total as usize)),
-            total,
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = changed => {}
+            }
         }
     }
 
-    /// Waits for room for so many bytes; what is larger than the budget gets all of it.
-    ///
-    /// # Errors
-    /// `Cancelled` if the node is closing.
-    pub async fn take(&self, bytes: u64) -> Result<OwnedSemaphorePermit> {
-        let share = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.total);
-        Arc::clone(&self.bytes)
-            .acquire_many_owned(share)
-            .await
-            .map_err(|_| Error::new(Kind::Cancelled, "The node is closing"))
+    fn bucket(&self) -> MutexGuard<'_, Option<Bucket>> {
+        self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// All limits of a node.
+/// All limits of a node; clones share them.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// For bodies being received. Uploads hold one piece each and are counted off beforehand, so
-    /// that no two nodes wait for each other's memory.
-    pub budget: Budget,
+    /// Bytes in flight between sockets and files, for bodies being received; at least one body's.
+    /// Uploads hold one piece each and are counted off beforehand, so that no two nodes wait for
+    /// each other's memory. Who holds a part and waits for more waits only behind its own earlier
+    /// parts (a pack takes its objects' bytes in their order), so the earliest holder gets on.
+    pub budget: Capacity,
     /// Reading from origins.
     pub origin: Rate,
     /// Receiving at all.
     pub download: Rate,
     /// Serving.
     pub upload: Rate,
+    /// Chunks served at once.
+    pub uploads: Capacity,
+    /// Requests that wait to be served.
+    pub upload_queue: Capacity,
+    /// HEADs beside GETs.
+    pub heads: Capacity,
 }
 
 impl Limits {
     /// As the settings say.
     #[must_use]
     pub fn new(settings: &NodeSettings) -> Self {
-        let uploads = settings.max_uploads * PIECE_BYTES;
+        let uploads = settings.max_uploads as u64;
         Self {
-            budget: Budget::new(settings.memory_budget_bytes.saturating_sub(uploads) as u64),
+            budget: Capacity::new(budget_bytes(settings)),
             origin: Rate::new(settings.origin_bytes_per_s),
             download: Rate::new(settings.download_bytes_per_s),
             upload: Rate::new(settings.upload_bytes_per_s),
+            uploads: Capacity::new(uploads),
+            upload_queue: Capacity::new(uploads),
+            heads: Capacity::new(settings.node_parallelism as u64),
         }
     }
+
+    /// As other settings say, from now on.
+    pub fn change(&self, settings: &NodeSettings) {
+        let uploads = settings.max_uploads as u64;
+        self.budget.resize(budget_bytes(settings));
+        self.origin.set(settings.origin_bytes_per_s);
+        self.download.set(settings.download_bytes_per_s);
+        self.upload.set(settings.upload_bytes_per_s);
+        self.uploads.resize(uploads);
+        self.upload_queue.resize(uploads);
+        self.heads.resize(settings.node_parallelism as u64);
+    }
+}
+
+fn budget_bytes(settings: &NodeSettings) -> u64 {
+    let uploads = settings.max_uploads * PIECE_BYTES;
+    (settings.memory_budget_bytes.saturating_sub(uploads) as u64).max(BODY_BYTES)
 }

@@ -301,6 +301,42 @@ pub struct NodeSettings {
     pub verify_whole: bool,
 }
 
+impl NodeSettings {
+    /// The names of what differs in the other settings and cannot be changed in a running node; see
+    /// `xfd_api.settings.RECONFIGURABLE`.
+    #[must_use]
+    pub fn fixed_that_differ(&self, other: &Self) -> Vec<&'static str> {
+        // Every field stands here, so that a new one must be given its place.
+        let Self {
+            node_parallelism: _,
+            max_uploads: _,
+            memory_budget_bytes: _,
+            origin_bytes_per_s: _,
+            download_bytes_per_s: _,
+            upload_bytes_per_s: _,
+            connect_timeout,
+            read_timeout,
+            attempts,
+            relay_wait,
+            unpack_caps,
+            verify_whole,
+        } = self;
+        let fixed = [
+            (
+                "connect_timeout_s",
+                *connect_timeout == other.connect_timeout,
+            ),
+            ("read_timeout_s", *read_timeout == other.read_timeout),
+            ("attempts", *attempts == other.attempts),
+            ("relay_wait_s", *relay_wait == other.relay_wait),
+            ("unpack_caps", *unpack_caps == other.unpack_caps),
+            ("verify_whole", *verify_whole == other.verify_whole),
+        ];
+        let differs = |(name, is_equal): (_, bool)| (!is_equal).then_some(name);
+        fixed.into_iter().filter_map(differs).collect()
+    }
+}
+
 /// `xfd_api.settings.SwarmTicket`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "see xfd_api.settings")]

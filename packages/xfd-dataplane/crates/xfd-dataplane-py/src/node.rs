@@ -8,7 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use xfd_dataplane_core::error::Result;
+use xfd_dataplane_core::error::{Error, Kind, Result};
 use xfd_dataplane_core::model::{Lookup, NodeSettings, Order, SwarmTicket};
 use xfd_dataplane_core::node::Node as Core;
 
@@ -72,6 +72,19 @@ impl Node {
     fn serve(&self, py: Python<'_>, host: &str, ports: Option<(u16, u16)>) -> PyResult<String> {
         let address = py.detach(|| self.core.serve(host, ports));
         Ok(self.raised(py, address)?.to_string())
+    }
+
+    /// See `xfd_api.ports.DataPlane.reconfigure`.
+    fn reconfigure(&self, py: Python<'_>, settings: &Bound<'_, PyAny>) -> PyResult<()> {
+        let root: PathBuf = Read::read(&settings.getattr("root")?)?;
+        let settings = NodeSettings::read(settings)?;
+        let changed = if root == self.root {
+            py.detach(|| self.core.reconfigure(&settings))
+        } else {
+            let what = "A running node cannot change root";
+            Err(Error::new(Kind::InvalidRequest, what))
+        };
+        self.raised(py, changed)
     }
 
     /// See `xfd_api.ports.DataPlane.join`.

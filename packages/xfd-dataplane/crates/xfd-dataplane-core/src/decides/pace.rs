@@ -35,6 +35,17 @@ impl Pace {
         }
     }
 
+    /// Allows another number at most, at least 1. A limit that was never cut grows with it; one that
+    /// was grows by the answers that come.
+    pub fn set_most(&mut self, most: usize) {
+        let most = most.max(1) as f64;
+        self.limit = match self.last_cut {
+            None => most,
+            Some(_) => self.limit.min(most),
+        };
+        self.most = most;
+    }
+
     /// Requests that may be under way now; at least 1.
     #[must_use]
     pub fn limit(&self) -> usize {
@@ -92,6 +103,22 @@ mod tests {
             pace.on_answer(TRIP);
         }
         assert_eq!(pace.limit(), 33);
+        for _ in 0..64 * 64 {
+            pace.on_answer(TRIP);
+        }
+        assert_eq!(pace.limit(), 64);
+    }
+
+    #[test]
+    fn another_most_holds_from_now_on() {
+        let mut pace = Pace::new(16);
+        pace.set_most(64);
+        assert_eq!(pace.limit(), 64);
+        pace.set_most(8);
+        assert_eq!(pace.limit(), 8);
+        pace.on_throttle(Duration::ZERO);
+        pace.set_most(64);
+        assert_eq!(pace.limit(), 4, "the origin has asked for fewer");
         for _ in 0..64 * 64 {
             pace.on_answer(TRIP);
         }

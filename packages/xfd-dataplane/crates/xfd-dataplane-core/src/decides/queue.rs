@@ -82,6 +82,11 @@ impl Queue {
         }
     }
 
+    /// Runs so many orders at once from now on. Those that run beyond them run to their end.
+    pub fn set_slots(&mut self, slots: usize) {
+        self.slots = slots;
+    }
+
     /// Takes an order in. A name that is known already is left as it is.
     pub fn push(&mut self, mut entry: Entry) {
         if self.places.contains_key(&entry.key) || self.started.contains_key(&entry.key) {

@@ -139,7 +139,7 @@ impl Shared {
         if !connected.origin.keeps_checksums() {
             return Ok(None);
         }
-        let _one_of_few = self.heads.acquire().await;
+        let _one_of_few = self.limits.heads.take(1).await;
         let (bucket, key) = (object.bucket.as_deref(), &object.found.key);
         let found = connected.ask(self.settings.attempts, || {
             swarm.stats.origin_requests.add(1);

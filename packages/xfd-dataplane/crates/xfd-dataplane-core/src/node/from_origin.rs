@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::decides::crawl;
 use crate::decides::retry::{Retry, RetryPolicy};
 use crate::error::{Error, Kind, Result};
-use crate::limits::BODY_BYTES;
+use crate::limits::{BODY_BYTES, Share};
 use crate::model::{CatalogObject, Span};
 use crate::node::lane::{Lane, OpenBody};
 use crate::node::origins::{Connected, PACK_WINDOW, PACK_WINDOW_AMONG_PEERS};
@@ -45,7 +44,7 @@ impl Work<'_> {
         let object = self.object(span)?;
         let budget = match lane.budget.take() {
             Some(budget) => budget,
-            None => self.budget(span.length.min(BODY_BYTES)).await?,
+            None => self.budget(span.length.min(BODY_BYTES)).await,
         };
         let mut retry = self.retry();
         let mut turns = crawl::MOST;
@@ -185,14 +184,11 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn admit(&self, span: Span) -> Outcome<(Span, OwnedSemaphorePermit)> {
-        Ok((span, self.budget(span.length).await?))
+    async fn admit(&self, span: Span) -> Outcome<(Span, Share)> {
+        Ok((span, self.budget(span.length).await))
     }
 
-    async fn small(
-        &self,
-        admitted: Outcome<(Span, OwnedSemaphorePermit)>,
-    ) -> Outcome<(Vec<Bytes>, OwnedSemaphorePermit)> {
+    async fn small(&self, admitted: Outcome<(Span, Share)>) -> Outcome<(Vec<Bytes>, Share)> {
         let (span, budget) = admitted?;
         let object = self.object(span)?;
         let mut retry = self.retry();
@@ -286,9 +282,8 @@ impl Work<'_> {
         Retry::new(RetryPolicy::new(self.node.settings.attempts))
     }
 
-    async fn budget(&self, bytes: u64) -> Outcome<OwnedSemaphorePermit> {
-        let budget = &self.node.limits.budget;
-        budget.take(bytes).await.map_err(Failure::of_node)
+    async fn budget(&self, bytes: u64) -> Share {
+        self.node.limits.budget.take(bytes).await
     }
 
     async fn connected(&self, object: &CatalogObject) -> Outcome<Arc<Connected>> {

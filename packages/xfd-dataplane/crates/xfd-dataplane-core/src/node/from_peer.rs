@@ -111,11 +111,7 @@ impl Work<'_> {
         times: &mut Times,
     ) -> Outcome<Result<u64>> {
         let size = lease.chunk().size;
-        let budget = &self.node.limits.budget;
-        let _budget = budget
-            .take(size.min(BODY_BYTES))
-            .await
-            .map_err(Failure::of_node)?;
+        let _budget = self.node.limits.budget.take(size.min(BODY_BYTES)).await;
         loop {
             let bytes = match body.next().await {
                 Ok(Some(bytes)) => bytes,

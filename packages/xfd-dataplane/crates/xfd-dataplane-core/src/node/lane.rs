@@ -10,11 +10,11 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::decides::queue::{Entry, Key};
-use crate::model::{NodeSettings, ObjectIndex, Source};
+use crate::limits::Share;
+use crate::model::{ObjectIndex, Source};
 use crate::node::orders::Begin;
 use crate::node::origins::Turn;
 use crate::node::shared::Shared;
@@ -33,7 +33,7 @@ pub(crate) struct Lane {
     body: Option<OpenBody>,
     /// The body's share of the byte budget, from its first chunk to its last: who holds the origin's
     /// turn and asks for budget would wait for those who hold budget and ask for a turn.
-    pub(crate) budget: Option<OwnedSemaphorePermit>,
+    pub(crate) budget: Option<Share>,
 }
 
 /// A body that has not come to its end.
@@ -80,7 +80,7 @@ impl Lane {
     }
 
     /// Keeps the budget of a body that was kept.
-    pub(crate) fn keep_budget(&mut self, budget: OwnedSemaphorePermit) {
+    pub(crate) fn keep_budget(&mut self, budget: Share) {
         self.budget = self.body.is_some().then_some(budget);
     }
 }
@@ -102,16 +102,11 @@ impl Shared {
             return lane;
         };
         let object = swarm.store.object(begun.object);
-        let NodeSettings {
-            origin_bytes_per_s,
-            download_bytes_per_s,
-            ..
-        } = &self.settings;
         if first.source != Source::Origin
             || !swarm.is_alone()
             || object.is_none_or(|object| object.unpack.is_some())
-            || origin_bytes_per_s.is_some()
-            || download_bytes_per_s.is_some()
+            || self.limits.origin.is_limited()
+            || self.limits.download.is_limited()
         {
             return lane;
         }

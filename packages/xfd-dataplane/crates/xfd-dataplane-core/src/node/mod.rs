@@ -141,9 +141,34 @@ impl Node {
             listener,
             Arc::clone(&self.shared) as Arc<dyn server::Swarms>,
             &self.shared.settings,
-            self.shared.limits.upload.clone(),
+            self.shared.limits.clone(),
             self.shared.closed.child_token(),
         )
+    }
+
+    /// Works by other settings from now on: slots, uploads, memory, rates. Orders that run, run on.
+    ///
+    /// # Errors
+    /// `InvalidRequest`, and nothing changed, if they differ in something that a running node
+    /// cannot change.
+    pub fn reconfigure(&self, settings: &NodeSettings) -> Result<()> {
+        self.check_open()?;
+        let shared = &self.shared;
+        let fixed = shared.settings.fixed_that_differ(settings);
+        if !fixed.is_empty() {
+            let what = format!("A running node cannot change {}", fixed.join(", "));
+            return Err(Error::new(Kind::InvalidRequest, what));
+        }
+        shared.limits.change(settings);
+        shared.origins.change(settings);
+        shared.queue().set_slots(settings.node_parallelism);
+        shared.pump();
+        tracing::info!(
+            node_parallelism = settings.node_parallelism,
+            max_uploads = settings.max_uploads,
+            "node_reconfigured"
+        );
+        Ok(())
     }
 
     /// Enters a swarm.

@@ -1,5 +1,6 @@
 //! The origins that a node talks to: each connected at its first use, kept, and asked at its pace.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,7 @@ type Cell = Arc<OnceCell<Arc<Connected>>>;
 
 pub(crate) struct Origins {
     connect: Arc<dyn Connect>,
-    most: usize,
+    most: AtomicUsize,
     cells: Mutex<Vec<(StoreConfig, Cell)>>,
 }
 
@@ -49,7 +50,7 @@ impl Origins {
     pub(crate) fn new(connect: Arc<dyn Connect>, settings: &NodeSettings) -> Self {
         Self {
             connect,
-            most: settings.node_parallelism * PACK_REQUESTS,
+            most: AtomicUsize::new(most_requests(settings)),
             cells: Mutex::default(),
         }
     }
@@ -73,13 +74,24 @@ impl Origins {
             let origin = self.connect.connect(config).await?;
             Ok(Arc::new(Connected {
                 origin,
-                pace: Mutex::new((Pace::new(self.most), 0)),
+                pace: Mutex::new((Pace::new(self.most.load(Ordering::Relaxed)), 0)),
                 room: Notify::new(),
                 since: Instant::now(),
             }))
         })
         .await
         .cloned()
+    }
+
+    /// Changes how many requests each of them is asked at once.
+    pub(crate) fn change(&self, settings: &NodeSettings) {
+        let most = most_requests(settings);
+        self.most.store(most, Ordering::Relaxed);
+        let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        for connected in cells.iter().filter_map(|(_, cell)| cell.get()) {
+            connected.pace().0.set_most(most);
+            connected.room.notify_waiters();
+        }
     }
 
     fn cell(&self, config: &StoreConfig) -> Cell {
@@ -91,6 +103,10 @@ impl Origins {
         cells.push((config.clone(), Arc::clone(&cell)));
         cell
     }
+}
+
+fn most_requests(settings: &NodeSettings) -> usize {
+    settings.node_parallelism * PACK_REQUESTS
 }
 
 /// An origin, and how many requests it takes at once.

@@ -24,6 +24,7 @@ use crate::stats::Counters;
 
 pub(crate) struct Shared {
     pub(crate) id: NodeId,
+    /// As the node began; for what can be changed since see `limits`, `queue` and `origins`.
     pub(crate) settings: NodeSettings,
     pub(crate) limits: Limits,
     pub(crate) peers: Peers,
@@ -31,8 +32,6 @@ pub(crate) struct Shared {
     pub(crate) runtime: Handle,
     /// Archives that are unpacked at once.
     pub(crate) unpackers: Arc<Semaphore>,
-    /// HEADs beside GETs.
-    pub(crate) heads: Semaphore,
     pub(crate) closed: CancellationToken,
     pub(crate) members: Mutex<Members>,
     queue: Mutex<Queue>,
@@ -64,7 +63,6 @@ impl Shared {
             origins,
             runtime,
             unpackers: Arc::new(Semaphore::new(cores)),
-            heads: Semaphore::new(settings.node_parallelism),
             closed: CancellationToken::new(),
             members: Mutex::default(),
             queue: Mutex::new(Queue::new(settings.node_parallelism)),

@@ -9,11 +9,10 @@ use futures_util::stream::{self, Stream};
 use http_body::{Body, Frame, SizeHint};
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
-use crate::limits::Rate;
+use crate::limits::{Rate, Share};
 use crate::server::pieces::Pieces;
 use crate::stats::Uploading;
 use crate::store::Follow;
@@ -70,7 +69,7 @@ pub(crate) struct Upload {
     pub(crate) with_trailer: bool,
     pub(crate) active: Uploading,
     pub(crate) left: CancellationToken,
-    pub(crate) slot: OwnedSemaphorePermit,
+    pub(crate) slot: Share,
 }
 
 /// The upload's frames.

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result};
-use crate::limits::Rate;
+use crate::limits::Limits;
 use crate::model::{NodeSettings, Secret};
 use crate::server::socket::{Outgoing, Socket};
 use crate::stats::Stats;
@@ -55,10 +55,7 @@ pub trait Swarms: Send + Sync + 'static {
 
 pub(crate) struct Server {
     pub(crate) swarms: Arc<dyn Swarms>,
-    pub(crate) slots: Arc<Semaphore>,
-    /// Requests that may wait for a slot.
-    pub(crate) queue: Arc<Semaphore>,
-    pub(crate) rate: Rate,
+    pub(crate) limits: Limits,
     pub(crate) relay_wait: Duration,
 }
 
@@ -102,7 +99,7 @@ pub fn start(
     listener: TcpListener,
     swarms: Arc<dyn Swarms>,
     settings: &NodeSettings,
-    rate: Rate,
+    limits: Limits,
     closed: CancellationToken,
 ) -> Result<SocketAddr> {
     let of_port = |error: std::io::Error| Error::new(Kind::PeerPort, error.to_string());
@@ -110,9 +107,7 @@ pub fn start(
     let address = listener.local_addr().map_err(of_port)?;
     let server = Arc::new(Server {
         swarms,
-        slots: Arc::new(Semaphore::new(settings.max_uploads)),
-        queue: Arc::new(Semaphore::new(settings.max_uploads)),
-        rate,
+        limits,
         relay_wait: settings.relay_wait,
     });
     let connections = Arc::new(Semaphore::new(

@@ -1,7 +1,6 @@
 //! From a request to its answer.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
@@ -10,9 +9,9 @@ use hyper::header::{
 };
 use hyper::{Method, Request, Response, StatusCode};
 use subtle::ConstantTimeEq;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
+use crate::limits::Share;
 use crate::model::{ChunkIndex, Secret};
 use crate::server::body::{self, AnswerBody, Upload};
 use crate::server::pieces::Pieces;
@@ -130,7 +129,7 @@ async fn upload(
     *response.body_mut() = body::stream(Upload {
         pieces,
         first: Some(first),
-        rate: server.rate.clone(),
+        rate: server.limits.upload.clone(),
         wait: server.relay_wait,
         with_trailer: crc.is_none(),
         active: served.stats.uploading(),
@@ -158,16 +157,15 @@ async fn reader(server: &Server, served: &Served, chunk: ChunkIndex) -> Option<C
 }
 
 /// An upload slot, waited for in a short queue.
-async fn slot(server: &Server) -> std::result::Result<OwnedSemaphorePermit, StatusCode> {
-    if let Ok(slot) = Arc::clone(&server.slots).try_acquire_owned() {
+async fn slot(server: &Server) -> std::result::Result<Share, StatusCode> {
+    let limits = &server.limits;
+    if let Some(slot) = limits.uploads.try_take(1) {
         return Ok(slot);
     }
-    let busy = |_| StatusCode::SERVICE_UNAVAILABLE;
-    let _place = server.queue.try_acquire().map_err(busy)?;
-    match timeout(UPLOAD_QUEUE_WAIT, Arc::clone(&server.slots).acquire_owned()).await {
-        Ok(Ok(slot)) => Ok(slot),
-        _ => Err(StatusCode::SERVICE_UNAVAILABLE),
-    }
+    let busy = StatusCode::SERVICE_UNAVAILABLE;
+    let _place = limits.upload_queue.try_take(1).ok_or(busy)?;
+    let slot = timeout(UPLOAD_QUEUE_WAIT, limits.uploads.take(1)).await;
+    slot.map_err(|_| busy)
 }
 
 /// Swarm and chunk that a path names.

@@ -21,6 +21,7 @@ mod lost;
 mod moved;
 mod origin;
 mod proxies;
+mod reconfigured;
 mod refusals;
 mod relay;
 mod serving;

@@ -40,7 +40,11 @@ impl Queue {
             first.is_some_and(|first| first < rank) && self.may_start(source)
         };
         let runs = matches!(self.started.get(&over), Some((_, _, State::Running)));
-        if !runs || !self.ready.is_empty() || self.queued.iter().any(urgent) {
+        if !runs
+            || self.running > self.slots
+            || !self.ready.is_empty()
+            || self.queued.iter().any(urgent)
+        {
             return false;
         }
         self.started.remove(&over);
