@@ -17,7 +17,7 @@ from harness import artifacts
 from harness.processes import free_ports, listens
 from harness.ray_cluster import RayCluster
 from harness.s3 import S3Server
-from xfd_api.catalog import chunk_ranges
+from xfd_api.cutting import chunk_ranges
 from xfd_api.errors import DeadlineExceededError, NoNodesError, PeerPortError
 from xfd_api.paths import local_path
 from xfd_api.reports import DistributionReport, Progress

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from catalog_builders import archive_lookup, found, object_lookup, prefix_lookup
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from xfd_api.catalog import (
+from xfd_api import catalog as catalogs
+from xfd_api.catalog import build_catalog
+from xfd_api.chunks import CHUNK_CEILING_BYTES, MIB, Catalog
+from xfd_api.cutting import (
+    CHUNKS_AT_MOST,
+    INDEXES,
     OBJECTS_PER_PACK,
     PACK_BYTES,
     PACKED_BELOW_BYTES,
-    build_catalog,
     chosen_chunk_size,
+    chunk_count,
     chunk_ranges,
 )
-from xfd_api.chunks import CHUNK_CEILING_BYTES, MIB, Catalog
-from xfd_api.errors import InvalidRequestError, ObjectNotFoundError
+from xfd_api.errors import InvalidRequestError, ObjectNotFoundError, OriginAnswerError
 
 SIZES = st.lists(
     st.one_of(
@@ -174,8 +180,96 @@ def test_a_prefix_without_objects_is_not_found() -> None:
     assert caught.value.object == "nothing"
 
 
-def test_a_chunk_size_that_makes_crumbs_is_refused_before_anything_is_cut() -> None:
-    with pytest.raises(InvalidRequestError) as caught:
-        catalog_of([8 * 2**30], 1)
-    assert caught.value.remedy == "Use 8590 bytes or more, or None"
+TIB = 2**40
+ADVICE_LARGER = "Use a chunk_size_bytes of 104857600"
+ADVICE_FEWER = "Check the sizes that the store tells, or ask for fewer objects at a time"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "chunk_size", "count", "remedy"),
+    [
+        pytest.param([2**62], None, 52_226_800_000, ADVICE_FEWER, id="2**62 bytes"),
+        pytest.param([2**63 - 1], None, 104_453_600_000, ADVICE_FEWER, id="the largest offset"),
+        pytest.param([TIB] * 900, None, 11_207_000, ADVICE_FEWER, id="900 of 1 TiB"),
+        pytest.param([90 * TIB], None, 1_120_700, ADVICE_LARGER, id="90 TiB"),
+        pytest.param([2**62] * 5, None, 261_134_000_000, ADVICE_FEWER, id="a sum above 2**64"),
+        pytest.param(
+            [TIB], 1, TIB, "Use a chunk_size_bytes of 1099513 or more, or None", id="1 TiB by 1 B"
+        ),
+        pytest.param(
+            [8 * 2**30], 1, 2**33, "Use a chunk_size_bytes of 8590 or more, or None", id="crumbs"
+        ),
+        pytest.param(
+            [MIB] * 600_000,
+            512 * 1024,
+            1_200_000,
+            "Use a chunk_size_bytes of 1572864 or more, or None",
+            id="files",
+        ),
+        pytest.param([1, 90 * TIB, 2], None, 1_120_700, ADVICE_LARGER, id="among honest ones"),
+    ],
+)
+def test_more_chunks_than_fit_are_an_error_before_anything_is_cut(
+    sizes: list[int], chunk_size: int | None, count: int, remedy: str
+) -> None:
+    """To cut the first row would take a terabyte of memory; the claim may be a lie, too."""
+    with pytest.raises(InvalidRequestError, match=f"and {CHUNKS_AT_MOST} are the most") as caught:
+        catalog_of(sizes, chunk_size)
+
+    counted = int(re.findall(r"makes (\d+) chunks", caught.value.what)[0])
+    assert counted == pytest.approx(count, rel=0.01)
+    largest = f"p/{sizes.index(max(sizes)):06d}"
+    assert caught.value.object == largest
+    assert f"'{largest}' of {max(sizes)} bytes" in caught.value.what
+    assert caught.value.remedy == remedy
+
+
+@pytest.mark.parametrize(
+    ("sizes", "chunk_size"),
+    [
+        ([10 * 10**12], 100 * MIB),
+        ([10 * 10**12], None),
+        ([10**12] * 50, None),
+        ([90 * TIB], 100 * MIB),
+        ([8 * 2**30], 8590),
+        ([1000] * 600_000, None),
+    ],
+    ids=["10 TB", "10 TB, chosen", "50 TB", "90 TiB in the largest", "8 GiB", "600,000 files"],
+)
+def test_large_jobs_that_are_meant_are_within_the_bound(
+    sizes: list[int], chunk_size: int | None
+) -> None:
+    assert 0 < len(catalog_of(sizes, chunk_size).chunks) <= CHUNKS_AT_MOST
+
+
+@given(size=st.integers(0, 10**12), chunk_size=CHUNK_SIZES)
+def test_the_count_is_that_of_the_cut(size: int, chunk_size: int | None) -> None:
+    assume(size // (chunk_size or chosen_chunk_size(size)) < 10_000)
+
+    assert chunk_count(size, chunk_size) == len(list(chunk_ranges(size, chunk_size)))
+
+
+@pytest.mark.parametrize("size", [-1, -(2**63), 2**63, 2**64 - 1])
+def test_a_size_that_no_file_has_is_an_error_of_the_store(size: int) -> None:
+    with pytest.raises(OriginAnswerError, match=str(size)) as caught:
+        catalog_of([5, size], None)
+
+    assert caught.value.object == "p/000001"
+
+
+def test_there_is_a_bound_on_objects_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogs, "OBJECTS_AT_MOST", 10)
+
+    assert len(catalog_of([0] * 10, None).objects) == 10
+    with pytest.raises(InvalidRequestError, match="11 objects, and 10 are the most"):
+        catalog_of([0] * 11, None)
+
+
+def test_a_swarm_does_not_count_beyond_its_indexes() -> None:
+    assert len(catalog_of([8 * MIB], None, first_chunk=INDEXES - 2).chunks) == 2
+    with pytest.raises(InvalidRequestError, match="cannot count 2 more"):
+        catalog_of([8 * MIB], None, first_chunk=INDEXES - 1)
+
+
+def test_chunks_as_small_as_a_byte_are_for_small_objects() -> None:
     assert len(catalog_of([3], 1).chunks) == 3

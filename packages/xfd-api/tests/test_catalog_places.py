@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from catalog_builders import archive_lookup, found, object_lookup, prefix_lookup
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from xfd_api.catalog import build_catalog
 from xfd_api.chunks import FoundObject
-from xfd_api.errors import DestinationConflictError, UnsafePathError
+from xfd_api.errors import DestinationConflictError, ObjectNotFoundError, UnsafePathError
 from xfd_api.lookups import Lookup
 
 
@@ -148,3 +150,108 @@ def test_an_archive_does_not_lie_where_it_is_unpacked(tree: str) -> None:
     with pytest.raises(DestinationConflictError, match="lies where it is to be unpacked") as caught:
         build_catalog([archive_lookup("a.zip", tree)], [[found("a.zip", 10)]])
     assert caught.value.path == tree
+
+
+@pytest.mark.parametrize(
+    ("key", "pattern"),
+    [
+        ("p//x", "/x"),
+        ("p/a//b", "a//b"),
+        ("p/../x", "../x"),
+        ("p/./x", "./x"),
+        ("p/a/..", "a/.."),
+        ("p/a//", "a/[/]"),
+        ("p/[1]/../*", "[[]1]/../[*]"),
+        (f"p/d/{'n' * 256}", f"d/{'n' * 256}"),
+        (f"p/{'é' * 128}/x", f"{'é' * 128}/x"),
+    ],
+)
+def test_a_key_that_can_be_no_path_can_be_left_out(key: str, pattern: str) -> None:
+    """The error says how; all else of the prefix lands."""
+    answers = [found("p/good"), found(key), found("p/[1]/good")]
+
+    with pytest.raises(UnsafePathError) as caught:
+        build_catalog([prefix_lookup("p")], [answers])
+    assert caught.value.object == key
+    assert caught.value.remedy == f"Leave it out with the exclude pattern {pattern!r}"
+
+    lookup = replace(prefix_lookup("p"), exclude=(pattern,))
+    catalog = build_catalog([lookup], [answers])
+    assert [item.found.key for item in catalog.objects] == ["p/good", "p/[1]/good"]
+    assert catalog.excluded == 1
+
+
+@pytest.mark.parametrize("key", ["/x", "//x"])
+def test_a_key_of_the_whole_bucket_that_begins_with_a_slash_can_be_left_out(key: str) -> None:
+    lookup = replace(prefix_lookup(""), exclude=("/*",))
+
+    catalog = build_catalog([lookup], [[found("a"), found(key)]])
+
+    assert [item.found.key for item in catalog.objects] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "name", ["back\\slash", "new\nline", "é" * 127, "n" * 255, "~", "-", "..."]
+)
+def test_a_name_that_is_only_unusual_is_a_path(name: str) -> None:
+    catalog = build_catalog([prefix_lookup("p")], [[found(f"p/{name}")]])
+
+    assert catalog.objects[0].destination == f"/d/{name}"
+
+
+def test_objects_that_collide_say_how_to_leave_one_out() -> None:
+    answers = [found("p/a"), found("p/a/b"), found("p/c")]
+
+    error = conflict((prefix_lookup("p"), answers))
+    assert error.remedy == "Leave one out with the exclude pattern 'a' or 'a/b'"
+
+    for pattern, kept in [("a", ["p/a/b", "p/c"]), ("a/b", ["p/a", "p/c"])]:
+        catalog = build_catalog([replace(prefix_lookup("p"), exclude=(pattern,))], [answers])
+        assert [item.found.key for item in catalog.objects] == kept
+
+
+def test_a_file_and_a_markers_folder_collide() -> None:
+    error = conflict((prefix_lookup("p"), [found("p/a"), found("p/a/", 0)]))
+
+    assert error.remedy == "Leave one out with the exclude pattern 'a' or 'a[/]'"
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "kept"),
+    [
+        ((), ("*.bin",), ["a.json", "d/", "d/c.json"]),
+        (("*.json",), (), ["a.json", "d/c.json"]),
+        (("*.json",), ("d/*",), ["a.json"]),
+        (("d/",), (), ["d/", "d/c.json", "d/e.bin"]),
+        ((), ("d/",), ["a.json", "b.bin"]),
+        (("[ab].*",), ("a.????",), ["b.bin"]),
+        (("A.JSON", "b.bin"), (), ["b.bin"]),
+    ],
+)
+def test_include_and_exclude_are_patterns_below_the_prefix(
+    include: tuple[str, ...], exclude: tuple[str, ...], kept: list[str]
+) -> None:
+    keys = ["a.json", "b.bin", "d/", "d/c.json", "d/e.bin"]
+    lookup = replace(prefix_lookup("p"), include=include, exclude=exclude)
+
+    catalog = build_catalog([lookup], [[found(f"p/{key}", 0) for key in keys]])
+
+    assert [item.found.key for item in catalog.objects] == [f"p/{key}" for key in kept]
+    assert catalog.excluded == len(keys) - len(kept)
+
+
+def test_patterns_that_leave_nothing_are_an_error() -> None:
+    lookup = replace(prefix_lookup("p"), exclude=("*",))
+
+    with pytest.raises(ObjectNotFoundError, match="None of the 2 objects"):
+        build_catalog([lookup], [[found("p/a"), found("p/b")]])
+
+
+def test_the_content_of_a_marker_is_named_as_left_out() -> None:
+    catalog = build_catalog(
+        [prefix_lookup("p")], [[found("p/d/", 7), found("p/d/x"), found("p/e/", 0)]]
+    )
+
+    assert [item.left_out for item in catalog.objects] == [("p/d/",), (), ()]
+    assert [item.size for item in catalog.objects] == [0, 1, 0]
+    assert catalog.total_bytes == 1

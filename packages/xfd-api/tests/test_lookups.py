@@ -137,3 +137,24 @@ def test_priorities_go_with_their_requests() -> None:
     lookups = plan_lookups([an_object("a"), an_object("b", "/d/g")], S3, priorities=[2, 1])
 
     assert [(lookup.key, lookup.priority) for lookup in lookups] == [("a", 2), ("b", 1)]
+
+
+@pytest.mark.parametrize("name", ["include", "exclude"])
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [((), ()), ("*.bin", ("*.bin",)), (["a", "b/"], ("a", "b/")), (("a",), ("a",))],
+)
+def test_patterns_of_a_prefix_are_one_or_several(
+    name: str, given: object, taken: tuple[str, ...]
+) -> None:
+    request = PrefixDownloadRequest("p", Path("/d"), **{name: given})  # type: ignore[arg-type]
+
+    assert getattr(planned(DownloadRequest(request)), name) == taken
+
+
+@pytest.mark.parametrize("given", [None, ("",), (1,), b"x", {"a": 1}, ""])
+def test_what_is_no_pattern_is_refused(given: object) -> None:
+    request = PrefixDownloadRequest("p", Path("/d"), exclude=given)  # type: ignore[arg-type]
+
+    with pytest.raises(InvalidRequestError, match="exclude is"):
+        planned(DownloadRequest(request))

@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from harness.s3 import S3Server
 from xfd_api.stores import ObjectStoreConfig
@@ -63,7 +64,82 @@ def store_that_says(body: bytes, headers: Mapping[str, str]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with _serving(Handler) as endpoint:
+        yield endpoint
+
+
+@contextlib.contextmanager
+def store_with_keys(
+    bodies: Mapping[str, bytes], claims: Mapping[str, int] | None = None
+) -> Iterator[str]:
+    """The endpoint of a store of any keys, also such as other servers refuse.
+
+    Args:
+        bodies: what is stored, by key.
+        claims: sizes that the store tells of them, where they are not true.
+    """
+    sizes = {key: len(body) for key, body in bodies.items()} | dict(claims or {})
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def listed(self, prefix: str) -> bytes:
+            contents = "".join(
+                f"<Contents><Key>{quote(key)}</Key><Size>{sizes[key]}</Size>"
+                f"<ETag>&quot;e&quot;</ETag></Contents>"
+                for key in sorted(bodies)
+                if key.startswith(prefix)
+            )
+            return (
+                "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false"
+                f"</IsTruncated>{contents}</ListBucketResult>"
+            ).encode()
+
+        def answer(self, status: int, body: bytes, size: int | None = None) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body) if size is None else size))
+            self.send_header("ETag", '"e"')
+            if status == 206:
+                first = self.headers["Range"].removeprefix("bytes=").split("-")[0]
+                last = int(first) + len(body) - 1
+                self.send_header("Content-Range", f"bytes {first}-{last}/{self.total}")
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        def do_HEAD(self) -> None:
+            key = unquote(urlsplit(self.path).path).split("/", 2)[2]
+            if key in bodies:
+                self.answer(200, bodies[key], sizes[key])
+            else:
+                self.answer(404, b"")
+
+        def do_GET(self) -> None:
+            place = urlsplit(self.path)
+            query = parse_qs(place.query)
+            if "list-type" in query:
+                self.answer(200, self.listed(query.get("prefix", [""])[0]))
+                return
+            body = bodies.get(unquote(place.path).split("/", 2)[2])
+            if body is None:
+                self.answer(404, b"")
+            elif wanted := self.headers.get("Range"):
+                first, last = map(int, wanted.removeprefix("bytes=").split("-"))
+                self.total = len(body)
+                self.answer(206, body[first : last + 1])
+            else:
+                self.answer(200, body)
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with _serving(Handler) as endpoint:
+        yield endpoint
+
+
+@contextlib.contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -286,3 +286,24 @@ def test_listing_an_object_a_prefix_and_a_pattern(origin: Path, store: ObjectSto
     assert len(keys("")) == 5
     with pytest.raises(ObjectNotFoundError):
         keys("nothing*")
+
+
+def test_a_prefix_without_what_is_excluded_is_no_other_prefix_on_disk(
+    origin: Path, store: ObjectStoreConfig, tmp_path: Path
+) -> None:
+    """What lies there already is neither removed nor fetched again, whatever is left out."""
+    bodies = {key: put(origin, f"p/{key}", 3 * MIB) for key in ("a.bin", "b.txt", "d/c.txt")}
+    folder = tmp_path / "out"
+
+    def fetched(**patterns: tuple[str, ...]) -> tuple[int, int, set[str]]:
+        request = PrefixDownloadRequest("p", folder, **patterns)
+        report = download([DownloadRequest(request)], store)
+        landed = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+        return report.origin_bytes // MIB, report.excluded, landed
+
+    assert fetched(exclude=("*.txt",)) == (3, 2, {"a.bin"})
+    assert fetched(include=("*.txt",), exclude=("d/",)) == (3, 2, {"a.bin", "b.txt"})
+    assert fetched() == (3, 0, set(bodies))
+    assert fetched(exclude=("a.bin",)) == (0, 1, set(bodies))
+    assert fetched() == (0, 0, set(bodies))
+    assert all((folder / key).read_bytes() == body for key, body in bodies.items())

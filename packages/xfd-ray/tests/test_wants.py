@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from xfd_api.errors import DestinationConflictError
+from xfd_api import cutting
+from xfd_api.errors import DestinationConflictError, InvalidRequestError
 from xfd_api.lookups import plan_lookups
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
@@ -125,3 +126,40 @@ def test_a_part_can_be_cut_down_to_what_a_node_wants(origin):
     assert keys("a", "dir/e/") == ["a", "dir/e/"]
     assert grown.only((whole["b"],)) is grown.only((whole["b"],))
     assert grown.only(tuple(whole.values())) is grown
+
+
+def test_leases_that_share_a_swarm_share_the_bound_on_its_chunks(monkeypatch):
+    """What runs already counts once, whoever wants it; what was given back counts no more."""
+    monkeypatch.setattr(cutting, "CHUNKS_AT_MOST", 10)
+    origin = FakeOrigin({"a": 24 * MIB, "b": 24 * MIB})
+    union = WantedUnion()
+    first = add(union, origin, [one("a")])
+    assert add(union, origin, [one("a")]).grown is None
+
+    with pytest.raises(InvalidRequestError, match="beside the 6 that are being") as caught:
+        add(union, origin, [one("b")])
+    assert caught.value.object == "b"
+
+    union.drop(first)
+    with pytest.raises(InvalidRequestError):
+        add(union, origin, [one("b")])
+    union.drop(first)
+    assert add(union, origin, [one("b")]).grown is not None
+
+
+def test_a_lease_is_told_how_many_objects_its_patterns_left_out(origin):
+    wanted = PrefixDownloadRequest("dir", Path("out"), exclude=("c",))
+
+    mine = add(WantedUnion(), origin, [DownloadRequest(wanted)])
+
+    assert mine.excluded == 1
+    assert [item.found.key for item in mine.grown.catalog.objects] == ["dir/d"]
+
+
+def test_prefixes_of_other_patterns_share_what_both_want(origin):
+    union = WantedUnion()
+    add(union, origin, [DownloadRequest(PrefixDownloadRequest("dir", Path("out")))])
+
+    less = PrefixDownloadRequest("dir", Path("out"), exclude=("c",))
+
+    assert add(union, origin, [DownloadRequest(less)]).grown is None

@@ -91,6 +91,16 @@ class CatalogObject:
     unpack: Unpack | None = None
     priority: int = 0
 
+    @property
+    def size(self) -> int:
+        """Bytes to fetch: a marker has none, whatever content its key has at the store."""
+        return 0 if self.is_directory else self.found.size
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The key of a marker that has content, which no folder can hold."""
+        return (self.found.key,) if self.is_directory and self.found.size else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -113,12 +123,17 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Objects and chunks with consecutive indexes. Empty objects have a chunk of size 0."""
+    """Objects and chunks with consecutive indexes. Empty objects have a chunk of size 0.
+
+    Attributes:
+        excluded: objects that were found and left out by `include` and `exclude`.
+    """
 
     objects: tuple[CatalogObject, ...]
     chunks: tuple[Chunk, ...]
     first_object: int = 0
     first_chunk: int = 0
+    excluded: int = 0
 
     @property
     def total_bytes(self) -> int:
@@ -132,7 +147,8 @@ class Catalog:
         chunks = [
             (chunk.index, len(chunk.spans), chunk.size, chunk.priority) for chunk in self.chunks
         ]
-        return _catalog, (objects, found, spans, chunks, self.first_object, self.first_chunk)
+        counts = (self.first_object, self.first_chunk, self.excluded)
+        return _catalog, (objects, found, spans, chunks, *counts)
 
 
 _Columns = dict[str, tuple[Any, ...]]
@@ -156,6 +172,7 @@ def _catalog(
     chunks: Iterable[tuple[ChunkIndex, int, int, int]],
     first_object: int,
     first_chunk: int,
+    excluded: int,
 ) -> Catalog:
     objects["found"] = tuple(_rows(FoundObject, found))
     all_spans = _rows(Span, spans)
@@ -167,4 +184,5 @@ def _catalog(
         ),
         first_object=first_object,
         first_chunk=first_chunk,
+        excluded=excluded,
     )

@@ -19,6 +19,7 @@ from xfd_api.requests import (
     UnpackOptions,
     detect_unpack_method,
 )
+from xfd_api.selecting import checked_patterns
 from xfd_api.stores import ObjectStoreConfigByProfile, StoreKind
 
 
@@ -35,6 +36,8 @@ class Lookup:
         cache: see `ObjectDownloadRequest`.
         unpack: with the format already detected.
         priority: smaller is needed sooner.
+        include: see `PrefixDownloadRequest`.
+        exclude: likewise.
     """
 
     profile_name: str | None
@@ -45,6 +48,8 @@ class Lookup:
     cache: bool = True
     unpack: Unpack | None = None
     priority: int = 0
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
 
 def plan_lookups(
@@ -104,7 +109,12 @@ def _lookup(request: DownloadRequest, stores: ObjectStoreConfigByProfile, priori
     if store.kind is not StoreKind.S3:
         checked_segments(key, what="uri")
     unpack = None
-    if isinstance(value, ObjectDownloadRequest) and value.unpack_options is not None:
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    if isinstance(value, PrefixDownloadRequest):
+        include = checked_patterns(value.include, "include")
+        exclude = checked_patterns(value.exclude, "exclude")
+    elif value.unpack_options is not None:
         unpack = _unpack(value.unpack_options, key)
     return Lookup(
         profile_name=value.profile_name,
@@ -115,6 +125,8 @@ def _lookup(request: DownloadRequest, stores: ObjectStoreConfigByProfile, priori
         cache=value.cache,
         unpack=unpack,
         priority=priority,
+        include=include,
+        exclude=exclude,
     )
 
 

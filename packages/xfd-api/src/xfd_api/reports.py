@@ -216,7 +216,11 @@ class NodeResult:
 
 @dataclass(frozen=True, slots=True)
 class ObjectResult:
-    """One object's part in a distribution."""
+    """One object's part in a distribution.
+
+    Attributes:
+        left_out: what of it has no place on disk: the key of a `dir/` marker that has content.
+    """
 
     key: str
     destination: str
@@ -225,6 +229,7 @@ class ObjectResult:
     nodes_landed: int
     nodes_cached: int
     error: XfdError | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +247,7 @@ class DistributionReport:
         cached_bytes: found in the nodes' caches, by all nodes.
         traffic: what was moved within and across zones meanwhile, and what that costs; of calls
             that run at the same time, each has it all.
+        excluded: objects that `include` and `exclude` left out.
         amplification: `origin_bytes / missing_bytes`; 0 where nothing was missing.
     """
 
@@ -259,6 +265,12 @@ class DistributionReport:
     nodes_lost: tuple[NodeId, ...] = ()
     nodes_joined: tuple[NodeId, ...] = ()
     traffic: Traffic = field(default_factory=Traffic)
+    excluded: int = 0
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names of what was asked for and has no place on disk, of all objects."""
+        return tuple(name for result in self.objects for name in result.left_out)
 
     @property
     def efficiency(self) -> float | None:

@@ -90,12 +90,18 @@ class PrefixDownloadRequest:
         destination: the folder that the tree lands in; relative paths lie under the node's root.
         cache: False fetches everything in any case.
         profile_name: whose store and credentials to use.
+        include: patterns of `fnmatch` for keys below the prefix; given, all others are left out.
+            `*` crosses slashes, and `name/` is all that lies below it.
+        exclude: patterns likewise, of keys to leave out; they come after `include`. A file that an
+            earlier run fetched stays where it is.
     """
 
     uri: str
     destination: Path
     cache: bool = True
     profile_name: str | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,13 +75,15 @@ def report(
             ObjectResult(
                 key=item.found.key,
                 destination=_local(root, item.destination),
-                size=item.found.size,
+                size=item.size,
                 origin_bytes=host.fetched.get(item.index, 0),
                 nodes_landed=1,
                 nodes_cached=int(item.index in host.cached),
+                left_out=item.left_out,
             )
             for item in catalog.objects
         ),
+        excluded=catalog.excluded,
     )
 
 

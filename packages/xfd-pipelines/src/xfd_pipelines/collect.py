@@ -87,7 +87,7 @@ def _thing(lookup: Lookup, stores: ObjectStoreConfigByProfile) -> tuple[object, 
     store = stores.of(lookup.profile_name)
     bucket = lookup.bucket or store.bucket
     place = (store.kind, store.endpoint, bucket, store.directory, store.base_url)
-    return (*place, lookup.key, lookup.is_prefix)
+    return (*place, lookup.key, lookup.is_prefix, lookup.include, lookup.exclude)
 
 
 def _claim(lookup: Lookup, owners: dict[str, Lookup]) -> None:

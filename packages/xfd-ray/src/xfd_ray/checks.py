@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from xfd_api.catalog import build_catalog
+from xfd_api.cutting import check_chunk_size
 from xfd_api.errors import InvalidRequestError
 from xfd_api.settings import Durability
 from xfd_ray.terms import OriginPolicy
@@ -27,8 +27,7 @@ def check_deadline(deadline_s: float | None) -> None:
 
 def checked_chunk_size(size: int | None) -> int | None:
     """A size that a catalog takes, or None."""
-    # What a chunk may be, the catalog knows; an empty one is as good as any to say so early.
-    build_catalog((), (), chunk_size_bytes=size)
+    check_chunk_size(size)
     return size
 
 

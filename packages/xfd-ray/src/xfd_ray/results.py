@@ -71,6 +71,7 @@ def report_of(
         objects=_object_results(tally),
         nodes_lost=tuple(name for name, node in nodes if node.is_lost),
         nodes_joined=tuple(name for name, node in nodes if node.joined_late),
+        excluded=tally.excluded,
     )
 
 
@@ -83,7 +84,7 @@ def _node_result(tally: LeaseTally, name: NodeId, node: NodeTally, now: float) -
         elapsed_s=(node.done_at if node.done_at is not None else now) - node.since,
         objects=len(here),
         files=sum(not item.is_directory for item in here),
-        bytes=sum(item.found.size for item in here),
+        bytes=sum(item.size for item in here),
         origin_bytes=node.origin_bytes,
         peer_bytes=node.peer_bytes,
         served_bytes=node.served_bytes,
@@ -98,11 +99,12 @@ def _object_results(tally: LeaseTally) -> tuple[ObjectResult, ...]:
         ObjectResult(
             key=item.found.key,
             destination=item.destination,
-            size=item.found.size,
+            size=item.size,
             origin_bytes=tally.origin_bytes_of[index],
             nodes_landed=sum(node.landed >> index & 1 for node in tally.live),
             nodes_cached=sum(node.cached >> index & 1 for node in tally.live),
             error=tally.errors_of.get(index),
+            left_out=item.left_out,
         )
         for index, item in sorted(tally.objects.items())
     )

@@ -52,16 +52,23 @@ class LeaseTally:
         nodes: everyone who takes part, the lost included.
         lacked: chunks that some node lacked when it looked.
         had: chunks that some node had when it looked.
+        excluded: objects that `include` and `exclude` left out.
     """
 
     def __init__(
-        self, objects: Sequence[CatalogObject], chunks: Sequence[Chunk], *, began: float
+        self,
+        objects: Sequence[CatalogObject],
+        chunks: Sequence[Chunk],
+        *,
+        began: float,
+        excluded: int = 0,
     ) -> None:
         self.began = began
         self.objects = {item.index: item for item in objects}
         self.mask = sum(1 << index for index in self.objects)
         self.chunks = {chunk.index: chunk for chunk in chunks}
-        self.bytes = sum(item.found.size for item in objects)
+        self.bytes = sum(item.size for item in objects)
+        self.excluded = excluded
         self.nodes: dict[NodeId, NodeTally] = {}
         self.origin_bytes_of: dict[ObjectIndex, int] = dict.fromkeys(self.objects, 0)
         self.errors_of: dict[ObjectIndex, XfdError] = {}
@@ -114,7 +121,7 @@ class LeaseTally:
         for index in cached:
             if not tally.landed >> index & 1:
                 tally.cached |= 1 << index
-                tally.cached_bytes += self.objects[index].found.size
+                tally.cached_bytes += self.objects[index].size
         tally.landed |= _bits(cached)
         elsewhere = {index: owner for index, owner in inventory.elsewhere if index in asked}
         for index in asked:
@@ -224,7 +231,7 @@ def tally_of(wanted: Wanted, *, began: float) -> LeaseTally:
             for chunk in part.catalog.chunks
             if any(span.object in chosen for span in chunk.spans)
         ]
-    return LeaseTally(objects, chunks, began=began)
+    return LeaseTally(objects, chunks, began=began, excluded=wanted.excluded)
 
 
 def _bits(indexes: Sequence[ObjectIndex]) -> int:

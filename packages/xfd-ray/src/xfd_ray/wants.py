@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from xfd_api.catalog import build_catalog, cut, refuse_conflicts
+from xfd_api.catalog import build_catalog
 from xfd_api.chunks import Catalog, CatalogObject, FoundObject
+from xfd_api.cutting import cut, refuse_too_many_chunks
 from xfd_api.ids import ObjectIndex
 from xfd_api.lookups import Lookup
+from xfd_api.places import refuse_conflicts
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
 
 
@@ -47,10 +49,12 @@ class Wanted:
     Attributes:
         objects: by part; those of one part in the catalog's order.
         grown: the part that is new with this lease, if one is.
+        excluded: objects that the lease's `include` and `exclude` left out.
     """
 
     objects: tuple[tuple[Part, tuple[ObjectIndex, ...]], ...]
     grown: Part | None
+    excluded: int = 0
 
 
 class WantedUnion:
@@ -76,6 +80,7 @@ class WantedUnion:
 
         Raises:
             DestinationConflictError: it wants a place that another lease's object has.
+            InvalidRequestError: there would be too many chunks, with those of other leases.
             XfdError: see `build_catalog`.
         """
         renamed = tuple(
@@ -91,6 +96,12 @@ class WantedUnion:
         wanted = {_identity(item): item for item in asked.objects}
         new = {key: item for key, item in wanted.items() if key not in self._index_of}
         refuse_conflicts([item for item, _ in self._live.values()] + list(new.values()))
+        refuse_too_many_chunks(
+            list(new.values()),
+            chunk_size_bytes,
+            first_chunk=self._next_chunk,
+            beside=self._live_chunks(),
+        )
         grown = self._grow(asked, new, chunk_size_bytes) if new else None
         by_part: dict[int, tuple[Part, list[ObjectIndex]]] = {}
         for identity in wanted:
@@ -101,6 +112,7 @@ class WantedUnion:
         return Wanted(
             objects=tuple((part, tuple(sorted(indexes))) for part, indexes in by_part.values()),
             grown=grown,
+            excluded=asked.excluded,
         )
 
     def drop(self, wanted: Wanted) -> tuple[ObjectIndex, ...]:
@@ -139,6 +151,11 @@ class WantedUnion:
             self._index_of[identity] = item.index
             self._live[item.index] = (item, part)
         return part
+
+    def _live_chunks(self) -> int:
+        """Chunks of the parts that somebody wants something of."""
+        parts = {part.catalog.first_chunk: part for _, part in self._live.values()}
+        return sum(len(part.catalog.chunks) for part in parts.values())
 
     def _profile(self, lookup: Lookup, stores: ObjectStoreConfigByProfile) -> str | None:
         """The catalog's name of a lookup's store; the newest credentials for it are kept."""

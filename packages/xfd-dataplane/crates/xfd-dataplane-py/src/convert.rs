@@ -47,9 +47,10 @@ read_dataclasses! {
     };
     Span = "xfd_api.chunks.Span" { object, offset, length };
     Chunk = "xfd_api.chunks.Chunk" { index, spans, size } unread { "priority" };
-    Catalog = "xfd_api.chunks.Catalog" { objects, chunks, first_object, first_chunk };
+    Catalog = "xfd_api.chunks.Catalog" { objects, chunks, first_object, first_chunk }
+        unread { "excluded" };
     Lookup = "xfd_api.lookups.Lookup" { profile_name, bucket, key, is_prefix }
-        unread { "destination", "cache", "unpack", "priority" };
+        unread { "destination", "cache", "unpack", "priority", "include", "exclude" };
     S3Config = "xfd_api.stores.ObjectStoreConfig" {
         bucket, endpoint, access_key_id, secret_access_key, session_token, region,
         addressing_style, anonymous,

@@ -137,7 +137,9 @@ fn inventory(
             Some(ObjectState::Landed) => {
                 inventory.landed.push(object);
                 let slot = state.slots.get(&object);
-                inventory.cached_bytes += slot.map_or(0, |slot| slot.object.found.size);
+                // A marker's content, if it has any, is not on the disk.
+                let file = slot.filter(|slot| !slot.object.is_directory);
+                inventory.cached_bytes += file.map_or(0, |slot| slot.object.found.size);
             }
             Some(ObjectState::Elsewhere) => {
                 let owner = owners.get(&object).cloned().flatten();

@@ -1,0 +1,98 @@
+"""Whether the objects of a catalog can all lie where they are to land. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from xfd_api.chunks import CatalogObject
+from xfd_api.errors import DestinationConflictError
+from xfd_api.selecting import pattern_for
+
+_OUR_FILES = re.compile(r"\.(.+?)\.xfd(?:\.new|-part|-journal|-lock|-tree.*)?", re.DOTALL)
+"""Names of the data plane's own files beside a destination, whose name is the group."""
+
+_SHORTENED = re.compile(r"(.+)~[0-9a-f]{16}", re.DOTALL)
+"""How that name ends where it would be too long: a checksum instead of what follows the group."""
+
+
+def refuse_conflicts(objects: Sequence[CatalogObject]) -> None:
+    """Each place belongs to one object, no file is a folder of another, no tree holds another.
+
+    Raises:
+        DestinationConflictError: naming both objects.
+    """
+    owner: dict[str, CatalogObject] = {}
+    for item in objects:
+        tree = item.unpack
+        if tree is not None and f"{item.destination}/".startswith(f"{tree.destination}/"):
+            raise DestinationConflictError(
+                "The archive lies where it is to be unpacked, and the tree replaces what is there",
+                object=item.found.key,
+                path=tree.destination,
+                remedy="Unpack into another folder",
+            )
+        for place in _places(item):
+            if (other := owner.setdefault(place, item)) is not item:
+                raise _conflict(place, other, item)
+    for item in objects:
+        for place in _places(item):
+            for above in _folders_above(place):
+                holder = owner.get(above)
+                if holder is None or (holder.is_directory and above == holder.destination):
+                    continue
+                raise _conflict(above, holder, item)
+    for place, item in owner.items():
+        neighbour = _file_that_owns(place)
+        if neighbour is None:
+            continue
+        if neighbour in owner:
+            raise _conflict(place, owner[neighbour], item)
+        if shortened := _SHORTENED.fullmatch(neighbour):
+            for long in owner:
+                if len(long) > len(neighbour) and _is_name_after(shortened[1], long):
+                    raise _conflict(place, owner[long], item)
+
+
+def _places(item: CatalogObject) -> Iterator[str]:
+    yield item.destination
+    if item.unpack is not None:
+        yield item.unpack.destination
+
+
+def _file_that_owns(place: str) -> str | None:
+    """The file or folder beside which the data plane keeps a file of this name, if it is one."""
+    folder, slash, name = place.rpartition("/")
+    ours = _OUR_FILES.fullmatch(name) if name.startswith(".") else None
+    return f"{folder}{slash}{ours[1]}" if ours else None
+
+
+def _is_name_after(beginning: str, place: str) -> bool:
+    return place.startswith(beginning) and "/" not in place[len(beginning) :]
+
+
+def _folders_above(place: str) -> Iterator[str]:
+    end = place.rfind("/")
+    while end > 0:
+        yield place[:end]
+        end = place.rfind("/", 0, end)
+
+
+def _conflict(place: str, one: CatalogObject, two: CatalogObject) -> DestinationConflictError:
+    remedy = None
+    if patterns := [pattern for item in (one, two) if (pattern := _left_out_by(item))]:
+        remedy = f"Leave one out with the exclude pattern {' or '.join(map(repr, patterns))}"
+    return DestinationConflictError(
+        f"{one.found.key!r} and {two.found.key!r} cannot both land there",
+        object=two.found.key,
+        path=place,
+        remedy=remedy,
+    )
+
+
+def _left_out_by(item: CatalogObject) -> str | None:
+    """The pattern that leaves an object of a prefix out; None where it did not come with one."""
+    if item.group is None:
+        return None
+    below = item.destination[len(item.group) + 1 :]
+    return pattern_for(f"{below}/" if item.is_directory else below)
