@@ -39,14 +39,50 @@ def test_else_it_lies_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert root() == tmp_path / ".cache" / "xfd"
 
 
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"XFD_ROOT": "~"}, "/home/me"),
+        ({"XFD_ROOT": "~/models"}, "/home/me/models"),
+        ({"XFD_ROOT": "", "XDG_CACHE_HOME": "/c"}, "/c/xfd"),
+        ({"XDG_CACHE_HOME": "~/c"}, "/home/me/c/xfd"),
+        ({"XDG_CACHE_HOME": "c"}, "/home/me/.cache/xfd"),
+        ({"XFD_ROOT": "models"}, None),
+        ({"XFD_ROOT": "./models"}, None),
+        ({"XFD_ROOT": "~nobody-of-this-name/models"}, None),
+    ],
+)
+def test_a_root_is_absolute_or_of_this_nodes_home(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: str | None
+) -> None:
+    for name in ("XFD_ROOT", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": "/home/me", **environment}.items():
+        monkeypatch.setenv(name, value)
+
+    if expected is None:
+        with pytest.raises(InvalidRequestError, match=r"XFD_ROOT is .*relative"):
+            local_path("a.bin")
+        return
+    assert local_path("a.bin") == Path(expected) / "a.bin"
+    assert NodeSettings().rooted().root == expected
+
+
+def test_a_root_of_the_settings_is_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert NodeSettings(root="~/models").rooted().root == "/home/me/models"
+    with pytest.raises(InvalidRequestError, match=r"NodeSettings\.root"):
+        NodeSettings(root="models").rooted()
+
+
 @pytest.mark.parametrize("destination", ["..", "a/../../b", "/a/..", "a\0"])
 def test_a_destination_that_climbs_is_refused(destination: str) -> None:
     with pytest.raises(UnsafePathError):
         checked_destination(destination)
 
 
-@pytest.mark.parametrize("destination", ["", ".", "/"])
-def test_a_destination_without_a_name_is_refused(destination: str) -> None:
+@pytest.mark.parametrize("destination", ["", ".", "/", "~", "~/", "~/models", "./~/models"])
+def test_a_destination_that_names_no_place_is_refused(destination: str) -> None:
     with pytest.raises(InvalidRequestError):
         checked_destination(destination)
 

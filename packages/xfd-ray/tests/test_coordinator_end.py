@@ -69,6 +69,25 @@ async def test_a_coordinator_does_not_end_while_a_lease_is_being_opened():
     await asyncio.wait_for(cluster.ended.wait(), SOON_S)
 
 
+@pytest.mark.parametrize(
+    ("keeps", "lasts"), [((0.0, 0.6), True), ((0.6, 0.0), True), ((0.0, 0.0), False)]
+)
+def test_the_latest_of_all_ends_that_calls_asked_for_is_the_end(keeps, lasts):
+    @story
+    async def tell():
+        cluster = LocalCluster(1, SIZES)
+        coordinator = coordinator_of(cluster)
+        for k, keep_s in enumerate(keeps):
+            await coordinator.attach(lease(f"l{k}", "big", keep_s=keep_s))
+            await over(coordinator, f"l{k}")
+            await coordinator.detach(f"l{k}")
+        await asyncio.sleep(0.3)
+        assert cluster.ended.is_set() is not lasts
+        await asyncio.wait_for(cluster.ended.wait(), SOON_S)
+
+    tell()
+
+
 @story
 async def test_a_driver_that_asks_twice_opens_one_lease():
     cluster = LocalCluster(1, SIZES)

@@ -86,12 +86,41 @@ def test_profiles_of_one_name_and_two_stores_stay_apart(origin):
     ]
 
 
-def test_other_credentials_make_no_other_store(origin):
+KEYS = {"access_key_id": "id-1", "secret_access_key": "secret-1"}
+OTHERS = {
+    "other keys": {"access_key_id": "id-2", "secret_access_key": "secret-2"},
+    "the same key id with another secret": {**KEYS, "secret_access_key": "secret-2"},
+    "a session's token": {**KEYS, "session_token": "token"},
+    "no keys: the node's own": {},
+    "unsigned": {"anonymous": True},
+    "another endpoint": {**KEYS, "endpoint": "http://elsewhere:9000"},
+    "another region": {**KEYS, "region": "eu-west-3"},
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
+def test_no_chunk_goes_from_a_store_to_one_that_is_reached_otherwise(origin, other):
     union = WantedUnion()
-    add(union, origin, [one("a", profile="p")], _profile("key-1"))
-    again = add(union, origin, [one("a", profile="p"), one("b", profile="p")], _profile("key-2"))
-    assert [item.found.key for item in again.grown.catalog.objects] == ["b"]
-    assert again.grown.stores.of("p").access_key_id == "key-2"
+    mine = add(union, origin, [one("a", "out/1", "p")], _profile(**KEYS)).grown
+    same = add(union, origin, [one("a", "out/1", "p"), one("a", "out/2", "p")], _profile(**KEYS))
+    theirs = add(union, origin, [one("a", "out/3", "p")], _profile(**other)).grown
+    assert [item.destination for item in same.grown.catalog.objects] == ["out/2"]
+    [item] = theirs.catalog.objects
+    assert theirs.stores.of(item.profile_name) == _profile(**other).of("p")
+    # A worker that comes late is sent each part with the stores it was asked for with.
+    assert mine.stores.of("p") == _profile(**KEYS).of("p")
+
+
+@pytest.mark.parametrize("other", list(OTHERS)[:5])
+def test_one_destination_with_other_keys_is_refused_by_name(origin, other):
+    union = WantedUnion()
+    first = add(union, origin, [one("a", profile="p")], _profile(**KEYS))
+    with pytest.raises(DestinationConflictError, match="other credentials") as caught:
+        add(union, origin, [one("a", profile="p")], _profile(**OTHERS[other]))
+    assert (caught.value.object, caught.value.path) == ("a", "out/a")
+    assert "secret" not in str(caught.value)
+    union.drop(first)
+    assert add(union, origin, [one("a", profile="p")], _profile(**OTHERS[other])).grown
 
 
 def test_a_prefix_and_one_of_its_objects_are_one_file(origin):
@@ -102,8 +131,8 @@ def test_a_prefix_and_one_of_its_objects_are_one_file(origin):
     assert add(union, origin, [one("dir/c", "out/dir/c")]).grown is None
 
 
-def _profile(key: str) -> ObjectStoreConfigByProfile:
-    config = ObjectStoreConfig.make_for_s3("b", access_key_id=key, secret_access_key="s")
+def _profile(**options) -> ObjectStoreConfigByProfile:
+    config = ObjectStoreConfig.make_for_s3("b", **options)
     return ObjectStoreConfigByProfile({"p": config})
 
 

@@ -11,20 +11,50 @@ from xfd_api.errors import InvalidRequestError, UnsafePathError
 def root() -> Path:
     """The folder that relative destinations lie under on this node.
 
-    `XFD_ROOT` in the node's environment, else `xfd` in the user's cache directory.
+    `XFD_ROOT` in the node's environment, else `xfd` in the user's cache directory. A `~` is this
+    node's home directory.
+
+    Raises:
+        InvalidRequestError: `XFD_ROOT` is relative.
     """
     named = os.environ.get("XFD_ROOT")
     if named:
-        return Path(named).absolute()
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "xfd"
+        return Path(checked_root(named, what="XFD_ROOT"))
+    cache = _expanded(os.environ.get("XDG_CACHE_HOME", ""))
+    # What the XDG specification says of relative paths: ignore them.
+    return (cache if cache.is_absolute() else Path.home() / ".cache") / "xfd"
+
+
+def checked_root(named: str, *, what: str) -> str:
+    """An absolute folder, `~` expanded as on this node.
+
+    Raises:
+        InvalidRequestError: it is relative. Each process of a cluster works in another folder, so a
+            relative root would be one place to the worker that writes and another to the task that
+            reads.
+    """
+    path = _expanded(named)
+    if not path.is_absolute():
+        raise InvalidRequestError(
+            f"{what} is {named!r}, which is relative",
+            remedy="Give an absolute path; ~ is each node's home directory",
+        )
+    return str(path)
+
+
+def _expanded(named: str) -> Path:
+    try:
+        return Path(named).expanduser()
+    except RuntimeError:  # There is no such user here; what is left is relative.
+        return Path(named)
 
 
 def local_path(destination: str | Path) -> Path:
     """Where a request's `destination` is on this node; what a stage's `setup` opens.
 
     Raises:
-        UnsafePathError: the destination is relative and climbs out of the root.
+        UnsafePathError: the destination climbs out of its folder.
+        InvalidRequestError: it names nothing, or begins with `~`; or the root is relative.
     """
     return root() / checked_destination(destination)
 
@@ -34,7 +64,7 @@ def checked_destination(destination: str | Path) -> str:
 
     Raises:
         UnsafePathError: it has a `..` segment or a NUL byte.
-        InvalidRequestError: it names nothing.
+        InvalidRequestError: it names nothing, or begins with `~`.
     """
     text = os.fspath(destination)
     path = PurePosixPath(text)
@@ -43,6 +73,12 @@ def checked_destination(destination: str | Path) -> str:
     if path.name == "":
         raise InvalidRequestError(
             "The destination names no file or folder", path=text, remedy="Give a path with a name"
+        )
+    if path.parts[0] == "~":
+        raise InvalidRequestError(
+            "The destination begins with ~, which would be a folder of that name",
+            path=text,
+            remedy="Give a path below the root, or an absolute one (os.path.expanduser makes it)",
         )
     return str(path)
 

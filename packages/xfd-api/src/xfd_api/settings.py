@@ -9,7 +9,7 @@ from typing import Final
 from xfd_api.chunks import MIB
 from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import SwarmId
-from xfd_api.paths import root
+from xfd_api.paths import checked_root, root
 
 
 class Durability(str, enum.Enum):
@@ -92,8 +92,13 @@ class NodeSettings:
         )
 
     def rooted(self) -> NodeSettings:
-        """The same with this node's own root, where none is given."""
-        return replace(self, root=self.root or str(root()))
+        """The same with this node's own root, where none is given.
+
+        Raises:
+            InvalidRequestError: the root is relative.
+        """
+        own = checked_root(self.root, what="NodeSettings.root") if self.root else str(root())
+        return replace(self, root=own)
 
     def __post_init__(self) -> None:
         for name in ("node_parallelism", "max_uploads", "memory_budget_bytes", "attempts"):

@@ -1,7 +1,8 @@
 """Who holds leases, and which swarms there are for them. Knows no Ray.
 
 A coordinator ends itself, and the workers with it, `keep_s` after its last lease was given back or
-expired, and also where no lease is ever opened: it is a detached actor, and nobody else would. What
+expired (where leases asked for different times, at the latest of these ends), and also if no lease
+is ever opened: it is a detached actor, and nobody else would. What
 it knows is all in memory: after a loss the drivers attach to a new one, which finds the state of
 the nodes in their inventories.
 """
@@ -63,8 +64,9 @@ class Coordinator:
         self._leases: dict[str, tuple[Lease, Session]] = {}
         self._closing: dict[asyncio.Task[None], Terms] = {}
         self._opening = 0
-        self._keep_s = first_lease_s
         self._idle_since: float | None = self._now()
+        self._keep_until = self._idle_since + first_lease_s
+        self._had_leases = False
         self._ended = False
         self._log = logger()
         self._log.info(events.COORDINATOR_STARTED)
@@ -172,24 +174,25 @@ class Coordinator:
         lease = Lease(request, now)
         self._leases[request.id] = (lease, session)
         self._idle_since = None
+        if not self._had_leases:
+            self._had_leases, self._keep_until = True, now
         session.open(lease, live)
         self._log.info(events.LEASE_OPENED, lease=request.id, lookups=len(request.lookups))
 
     def _is_forsaken(self, now: float) -> bool:
-        """Whether nobody has wanted anything for `keep_s`, nor is about to."""
-        if self._idle_since is None or self._opening:
-            return False
-        return now - self._idle_since >= self._keep_s
+        """Whether nobody wants anything, nor is about to, and no `keep_s` lasts any longer."""
+        return self._idle_since is not None and not self._opening and now >= self._keep_until
 
     async def _take_off(self, lease: Lease, session: Session) -> None:
-        self._keep_s = lease.request.keep_s
         try:
             await session.close_lease(lease)
             if not session.leases and self._sessions.get(session.terms) is session:
                 await asyncio.shield(self._close(session))
         finally:
+            now = self._now()
+            self._keep_until = max(self._keep_until, now + lease.request.keep_s)
             if not self._leases:
-                self._idle_since = self._now()
+                self._idle_since = now
 
     def _close(self, session: Session) -> asyncio.Task[None]:
         """Ends a session for good, whoever waits for it."""

@@ -1,18 +1,21 @@
 """The union of what several leases want: one growing catalog, each object in it once.
 
-Pure. An object is the same as another where store, key, version, destination and unpacking are;
-credentials are no part of that. Profiles of different drivers may share a name, so each store gets
-a name of its own in the catalog.
+Pure. An object is the same as another if store, key, version, destination and unpacking are the
+same. A store is its whole configuration: place and credentials. What one driver's keys read is not
+passed on to a driver that has other keys, who may not be allowed to read it. (Keys that a node
+finds by itself follow from its environment, which is one of the terms: a swarm has one.) Profiles
+of different drivers may share a name, so each store gets a name of its own in the catalog.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from xfd_api.catalog import build_catalog
 from xfd_api.chunks import Catalog, CatalogObject, FoundObject
 from xfd_api.cutting import cut, refuse_too_many_chunks
+from xfd_api.errors import DestinationConflictError
 from xfd_api.ids import ObjectIndex
 from xfd_api.lookups import Lookup
 from xfd_api.places import refuse_conflicts
@@ -64,7 +67,7 @@ class WantedUnion:
         self._index_of: dict[object, ObjectIndex] = {}
         self._live: dict[ObjectIndex, tuple[CatalogObject, Part]] = {}
         self._wanted_by: dict[ObjectIndex, int] = {}
-        self._profile_of: dict[object, str | None] = {}
+        self._profile_of: dict[ObjectStoreConfig, str | None] = {}
         self._stores: dict[str | None, ObjectStoreConfig] = {}
         self._next_object = 0
         self._next_chunk = 0
@@ -79,7 +82,8 @@ class WantedUnion:
         """Takes up what one lease wants; for `chunk_size_bytes` see `build_catalog`.
 
         Raises:
-            DestinationConflictError: it wants a place that another lease's object has.
+            DestinationConflictError: it wants a place that another lease's object has, be it the
+                same object with other credentials.
             InvalidRequestError: there would be too many chunks, with those of other leases.
             XfdError: see `build_catalog`.
         """
@@ -95,7 +99,9 @@ class WantedUnion:
         )
         wanted = {_identity(item): item for item in asked.objects}
         new = {key: item for key, item in wanted.items() if key not in self._index_of}
-        refuse_conflicts([item for item, _ in self._live.values()] + list(new.values()))
+        live = [item for item, _ in self._live.values()]
+        self._refuse_other_keys(live, new.values())
+        refuse_conflicts(live + list(new.values()))
         refuse_too_many_chunks(
             list(new.values()),
             chunk_size_bytes,
@@ -157,18 +163,42 @@ class WantedUnion:
         parts = {part.catalog.first_chunk: part for _, part in self._live.values()}
         return sum(len(part.catalog.chunks) for part in parts.values())
 
+    def _refuse_other_keys(
+        self, live: Iterable[CatalogObject], new: Iterable[CatalogObject]
+    ) -> None:
+        """Names the reason of a conflict that nobody would see in the names of the objects."""
+        owners = {item.destination: item for item in live}
+        for item in new:
+            owner = owners.get(item.destination)
+            if owner is None or owner.profile_name == item.profile_name:
+                continue
+            if (owner.bucket, owner.found.key) == (item.bucket, item.found.key) and _place(
+                self._stores[owner.profile_name]
+            ) == _place(self._stores[item.profile_name]):
+                raise DestinationConflictError(
+                    "Another call brings this object there at the moment, with other credentials "
+                    "or settings of the store",
+                    object=item.found.key,
+                    path=item.destination,
+                    remedy="Give both the same ObjectStoreConfig, another destination, or call "
+                    "again when the other is over",
+                )
+
     def _profile(self, lookup: Lookup, stores: ObjectStoreConfigByProfile) -> str | None:
-        """The catalog's name of a lookup's store; the newest credentials for it are kept."""
+        """The catalog's name of a lookup's store."""
         config = stores.of(lookup.profile_name)
-        place = (config.kind, config.endpoint, config.bucket, config.directory, config.base_url)
-        if place not in self._profile_of:
+        if config not in self._profile_of:
             name, k = lookup.profile_name, 2
             while name in self._stores:
                 name, k = f"{lookup.profile_name or 'store'}-{k}", k + 1
-            self._profile_of[place] = name
-        name = self._profile_of[place]
-        self._stores[name] = config
-        return name
+            self._profile_of[config] = name
+            self._stores[name] = config
+        return self._profile_of[config]
+
+
+def _place(config: ObjectStoreConfig) -> object:
+    """Where a store is, whoever reads it."""
+    return (config.kind, config.endpoint, config.bucket, config.directory, config.base_url)
 
 
 def _cut_down(catalog: Catalog, wanted: set[ObjectIndex]) -> Catalog:
