@@ -1,6 +1,7 @@
 //! The body of an answer: pieces of a chunk, then its verdict.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 use crate::limits::{Rate, Share};
+use crate::server::connections::Place;
 use crate::server::pieces::Pieces;
 use crate::stats::Uploading;
 use crate::store::Follow;
@@ -59,6 +61,15 @@ pub(crate) fn empty() -> AnswerBody {
     AnswerBody(None)
 }
 
+/// Held while a connection's answer is under way.
+pub(crate) struct Serving(pub(crate) Arc<Place>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.rests();
+    }
+}
+
 /// One chunk on its way to a peer; gives its slot back when it is dropped.
 pub(crate) struct Upload {
     pub(crate) pieces: Pieces,
@@ -70,6 +81,8 @@ pub(crate) struct Upload {
     pub(crate) active: Uploading,
     pub(crate) left: CancellationToken,
     pub(crate) slot: Share,
+    #[expect(dead_code, reason = "its drop tells that the answer is over")]
+    pub(crate) serving: Serving,
 }
 
 /// The upload's frames.

@@ -1,28 +1,35 @@
 //! Serves chunks to peers: one route, read only, to a swarm's token. See [`crate::wire`].
 //!
-//! Bounded in every direction: connections, size and time of a request's head, uploads at once and
-//! waiting for their turn, and one piece of memory for each upload. A request that waits for a
-//! chunk to arrive takes no upload slot until its first bytes are here.
+//! Bounded in every direction: connections before and after they have shown a token
+//! ([`connections`]), size and time of a request's head, uploads at once and waiting for their
+//! turn, one piece of memory for each upload, and the time for which its receiver may take nothing.
+//! A request that waits for a chunk to arrive takes no upload slot until its first bytes are here.
+//! A connection whose request was refused is closed with the answer.
 
 mod body;
 mod congestion;
+mod connections;
 mod pieces;
 mod route;
 mod socket;
 
+use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
-use tokio::sync::Semaphore;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result};
 use crate::limits::Limits;
 use crate::model::{NodeSettings, Secret};
+use crate::server::connections::{Connections, Place};
 use crate::server::socket::{Outgoing, Socket};
 use crate::stats::Stats;
 use crate::store::Store;
@@ -31,8 +38,17 @@ use crate::wire::{self, SERVER_IDLE};
 const HEAD_BYTES: usize = 16 * 1024;
 const HEADERS: usize = 32;
 
-/// Connections for each upload slot: most of them are idle or wait for a relay.
-const CONNECTIONS_PER_UPLOAD: usize = 16;
+/// Connections that the kernel keeps until they are taken in.
+const BACKLOG: i32 = 1024;
+
+/// After the system refused a connection for want of descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Between two log events about such refusals.
+const ACCEPT_LOG: Duration = Duration::from_secs(60);
+
+/// How long a connection that makes room may take to close.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
 
 /// What the server needs of one swarm.
 #[derive(Clone)]
@@ -73,6 +89,8 @@ pub fn bind(host: &str, ports: Option<(u16, u16)>) -> Result<TcpListener> {
         match bound {
             Ok(listener) => {
                 congestion::share_evenly(&listener);
+                // More than the standard library asks for; a kernel that refuses keeps its own.
+                rustix::net::listen(&listener, BACKLOG).ok();
                 listener
                     .set_nonblocking(true)
                     .map_err(|error| Error::new(Kind::PeerPort, error.to_string()))?;
@@ -110,9 +128,7 @@ pub fn start(
         limits,
         relay_wait: settings.relay_wait,
     });
-    let connections = Arc::new(Semaphore::new(
-        settings.max_uploads * CONNECTIONS_PER_UPLOAD,
-    ));
+    let connections = Connections::new(server.limits.uploads.clone());
     tokio::spawn(async move {
         tokio::select! {
             () = closed.cancelled() => {}
@@ -126,41 +142,84 @@ pub fn start(
 async fn accept(
     listener: &tokio::net::TcpListener,
     server: &Arc<Server>,
-    connections: &Arc<Semaphore>,
+    connections: &Arc<Connections>,
     closed: &CancellationToken,
 ) {
+    let mut last_logged: Option<Instant> = None;
     loop {
-        let Ok(permit) = Arc::clone(connections).acquire_owned().await else {
-            return;
-        };
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
+            Err(error) if is_of_connection(&error) => continue,
             Err(error) => {
-                // Out of file descriptors, or the other side was gone at once.
-                tracing::warn!(%error, "peer_accept_failed");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                let has_room = connections.make_room();
+                if last_logged.is_none_or(|it| it.elapsed() >= ACCEPT_LOG) {
+                    last_logged = Some(Instant::now());
+                    tracing::warn!(%error, has_room, "peer_accept_failed");
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        wire::tune(&stream, wire::SERVER_SILENCE);
-        let server = Arc::clone(server);
-        let closed = closed.clone();
-        tokio::spawn(async move {
-            let outgoing = Outgoing::default();
-            let service = service_fn(|request| route::answer(&server, &outgoing, request));
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(SERVER_IDLE)
-                .max_headers(HEADERS)
-                .max_buf_size(HEAD_BYTES)
-                .serve_connection(Socket::new(stream, outgoing.clone()), service);
-            tokio::select! {
-                () = closed.cancelled() => {}
-                ended = connection => if let Err(error) = ended {
-                    tracing::debug!(%error, "peer_connection_ended");
-                }
+        let (place, is_crowded) = connections.enter();
+        tokio::spawn(serve(
+            stream,
+            Arc::clone(server),
+            Arc::new(place),
+            closed.clone(),
+        ));
+        if is_crowded {
+            // So that the one that made room ends before the next one comes.
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Whether it was only the one connection that failed: the other side was gone at once.
+fn is_of_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// Serves one connection to its end.
+async fn serve(
+    stream: TcpStream,
+    server: Arc<Server>,
+    place: Arc<Place>,
+    closed: CancellationToken,
+) {
+    wire::tune(&stream, wire::SERVER_SILENCE);
+    let outgoing = Outgoing::default();
+    let service = service_fn(|request| route::answer(&server, &outgoing, &place, request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(SERVER_IDLE)
+        .max_headers(HEADERS)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(
+            Socket::new(stream, outgoing.clone(), wire::SERVER_SILENCE),
+            service,
+        );
+    let mut connection = pin!(connection);
+    tokio::select! {
+        () = closed.cancelled() => return,
+        () = place.ended() => {}
+        ended = connection.as_mut() => {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "peer_connection_ended");
             }
-            drop(permit);
-        });
+            return;
+        }
+    }
+    tracing::debug!(is_peer = place.is_peer(), "peer_connection_made_room");
+    if place.is_peer() {
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            () = closed.cancelled() => {}
+            _ = timeout(CLOSE_WAIT, connection) => {}
+        }
     }
 }

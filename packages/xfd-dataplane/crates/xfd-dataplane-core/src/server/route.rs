@@ -1,11 +1,13 @@
 //! From a request to its answer.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::header::{
-    AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, RANGE, RETRY_AFTER, TRAILER,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, RANGE, RETRY_AFTER,
+    TRAILER,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use subtle::ConstantTimeEq;
@@ -13,7 +15,8 @@ use tokio::time::timeout;
 
 use crate::limits::Share;
 use crate::model::{ChunkIndex, Secret};
-use crate::server::body::{self, AnswerBody, Upload};
+use crate::server::body::{self, AnswerBody, Serving, Upload};
+use crate::server::connections::Place;
 use crate::server::pieces::Pieces;
 use crate::server::socket::Outgoing;
 use crate::server::{Served, Server};
@@ -28,9 +31,10 @@ const ORDER_LOOK: Duration = Duration::from_millis(10);
 pub(crate) async fn answer(
     server: &Server,
     outgoing: &Outgoing,
+    place: &Arc<Place>,
     request: Request<Incoming>,
 ) -> std::result::Result<Answer, Infallible> {
-    Ok(match serve(server, outgoing, &request).await {
+    Ok(match serve(server, outgoing, place, &request).await {
         Ok(answer) => answer,
         Err(status) => {
             tracing::debug!(%status, "peer_request_refused");
@@ -42,6 +46,7 @@ pub(crate) async fn answer(
 async fn serve(
     server: &Server,
     outgoing: &Outgoing,
+    connection: &Arc<Place>,
     request: &Request<Incoming>,
 ) -> std::result::Result<Answer, StatusCode> {
     if request.method() != Method::GET {
@@ -55,6 +60,9 @@ async fn serve(
         .served(swarm)
         .filter(|served| is_bearer(given, &served.token))
         .ok_or(StatusCode::UNAUTHORIZED)?;
+    if !connection.shown_token() {
+        return Err(StatusCode::SERVICE_UNAVAILABLE);
+    }
     let from = match request.headers().get(RANGE) {
         None => 0,
         Some(range) => first_byte(range).ok_or(StatusCode::RANGE_NOT_SATISFIABLE)?,
@@ -69,12 +77,13 @@ async fn serve(
     } else {
         Pieces::Unread(reader, outgoing.clone())
     };
-    upload(server, served, chunk, from, reader).await
+    upload(server, served, connection, chunk, from, reader).await
 }
 
 async fn upload(
     server: &Server,
     served: Served,
+    connection: &Arc<Place>,
     chunk: ChunkIndex,
     from: u64,
     mut pieces: Pieces,
@@ -135,6 +144,7 @@ async fn upload(
         active: served.stats.uploading(),
         left: served.left,
         slot,
+        serving: Serving(Arc::clone(connection)),
     });
     Ok(response)
 }
@@ -194,6 +204,8 @@ fn value(text: &str) -> std::result::Result<HeaderValue, StatusCode> {
     HeaderValue::from_str(text).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }
 
+/// An answer without a body, after which the connection is closed: it has cost the one who sent
+/// the request no token, and a peer asks another one next.
 fn refusal(status: StatusCode) -> Answer {
     let mut response = Response::new(body::empty());
     *response.status_mut() = status;
@@ -202,9 +214,9 @@ fn refusal(status: StatusCode) -> Answer {
             .headers_mut()
             .insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
-    response
-        .headers_mut()
-        .insert(CONTENT_LENGTH, HeaderValue::from(0));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

@@ -4,12 +4,18 @@
 //! send puts it into [`Outgoing`], and gives hyper as many bytes of [`BLANK`] in its place. The
 //! socket knows them by where they are in memory, and sends the span instead. Both sides keep their
 //! order, and one connection has one answer at a time.
+//!
+//! A receiver that takes nothing while there is something to send ends the connection after
+//! `patience`: it would keep an upload slot from others. The kernel's own limit knows only receivers
+//! that do not answer at all, and starts anew with each byte. Here one that reads a byte now and
+//! then gains nothing by it: the socket takes more only once a third of its buffer is free.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -17,6 +23,7 @@ use hyper_util::rt::TokioIo;
 use rustix::io::Errno;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+use tokio::time::Sleep;
 
 use crate::limits::PIECE_BYTES;
 use crate::store::FileSpan;
@@ -45,17 +52,41 @@ impl Outgoing {
 pub(crate) struct Socket {
     io: TokioIo<TcpStream>,
     outgoing: Outgoing,
+    patience: Duration,
+    /// Runs while the other side takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
     /// The span is read and written where its file system knows no sendfile.
     room: Option<BytesMut>,
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, outgoing: Outgoing) -> Self {
+    pub(crate) fn new(stream: TcpStream, outgoing: Outgoing, patience: Duration) -> Self {
         Self {
             io: TokioIo::new(stream),
             outgoing,
+            patience,
+            stalled: None,
             room: None,
         }
+    }
+
+    /// Passes on what a write came to, unless it has been pending for too long.
+    fn patiently<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let patience = self.patience;
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        ready!(stalled.as_mut().poll(cx));
+        let what = format!("the receiver took nothing for {patience:?}");
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, what)))
     }
 
     /// Sends of the first span, at most `max` bytes.
@@ -130,13 +161,14 @@ impl Write for Socket {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let bufs = &bufs[bufs.iter().take_while(|it| it.is_empty()).count()..];
-        match bufs.first() {
+        let written = match bufs.first() {
             Some(first) if is_blank(first) => self.poll_send(cx, first.len()),
             _ => {
                 let before_blank = bufs.iter().take_while(|it| !is_blank(it)).count();
                 Pin::new(&mut self.io).poll_write_vectored(cx, &bufs[..before_blank])
             }
-        }
+        };
+        self.patiently(cx, written)
     }
 
     /// So that hyper hands slices on as they are, and copies none.
@@ -155,4 +187,59 @@ impl Write for Socket {
 
 fn is_blank(slice: &[u8]) -> bool {
     BLANK.as_ptr_range().contains(&slice.as_ptr())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::ErrorKind;
+    use std::pin::Pin;
+    use std::time::{Duration, Instant};
+
+    use hyper::rt::Write;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::{Outgoing, Socket};
+
+    const PATIENCE: Duration = Duration::from_millis(300);
+
+    async fn write(socket: &mut Socket, bytes: &[u8]) -> std::io::Result<usize> {
+        poll_fn(|cx| Pin::new(&mut *socket).poll_write(cx, bytes)).await
+    }
+
+    /// A socket whose other side reads by this much at a time, and rests in between.
+    async fn written_to(at_a_time: usize, rest: Duration, most: usize) -> std::io::Result<usize> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let mut reader = TcpStream::connect(listener.local_addr()?).await?;
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(async move {
+            let mut room = vec![0; at_a_time];
+            while reader.read(&mut room).await.is_ok_and(|read| read > 0) {
+                tokio::time::sleep(rest).await;
+            }
+        });
+        let mut socket = Socket::new(stream, Outgoing::default(), PATIENCE);
+        let bytes = vec![0; 64 * 1024];
+        let mut written = 0;
+        while written < most {
+            written += write(&mut socket, &bytes).await?;
+        }
+        Ok(written)
+    }
+
+    #[tokio::test]
+    async fn a_receiver_that_takes_next_to_nothing_is_left_soon() {
+        let begun = Instant::now();
+        let error = written_to(1, PATIENCE / 6, usize::MAX).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+        assert!(begun.elapsed() < 20 * PATIENCE, "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_slow_one_is_waited_for() {
+        let most = 16 * 1024 * 1024;
+        let written = written_to(512 * 1024, PATIENCE / 20, most).await;
+        assert!(written.is_ok_and(|it| it >= most));
+    }
 }

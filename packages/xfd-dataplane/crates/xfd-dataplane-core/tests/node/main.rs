@@ -25,4 +25,5 @@ mod reconfigured;
 mod refusals;
 mod relay;
 mod serving;
+mod strangers;
 mod support;
