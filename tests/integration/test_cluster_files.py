@@ -64,8 +64,7 @@ def test_each_byte_leaves_the_store_once_and_then_the_cache_serves(
     assert report.origin_bytes == total
     assert report.peer_bytes == 2 * total
     assert report.amplification == 1.0
-    assert report.bound_s is not None
-    assert report.bound_source == "observed"
+    assert report.efficiency is None or report.efficiency <= 1.0
     assert {(node.state, node.files) for node in report.nodes} == {("done", 1 + len(SMALL))}
 
     again = xfd_ray.download_distributed(requests(place), store)

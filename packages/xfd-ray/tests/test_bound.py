@@ -34,13 +34,41 @@ def test_what_the_origin_sent_twice_no_peer_had_to_send():
 
 
 def test_without_rates_the_bound_is_unknown():
-    assert bound_with_source([F], F, 0, None, LinkRates()) == (None, None)
+    assert bound_with_source([F], F, 0, 60.0, None, LinkRates()) == (None, None)
 
 
 def test_configured_rates_are_preferred_to_observed_ones():
-    observed = LinkRates(origin=10)
-    assert bound_with_source([F], F, 0, LinkRates(origin=100), observed) == (10.0, "configured")
-    assert bound_with_source([F], F, 0, None, observed) == (100.0, "observed")
+    observed, run_s = LinkRates(origin=10), 200.0
+    configured = LinkRates(origin=100)
+    assert bound_with_source([F], F, 0, run_s, configured, observed) == (10.0, "configured")
+    assert bound_with_source([F], F, 0, run_s, None, observed) == (100.0, "observed")
+
+
+@pytest.mark.parametrize(
+    ("run_s", "configured", "observed", "bound"),
+    [
+        (10.0, None, LinkRates(origin=200), (5.0, "observed")),
+        # A window of a second that is not full shows less than the run's own mean rate.
+        (3.0, None, LinkRates(origin=200), (3.0, "observed")),
+        (2.5, None, LinkRates(origin=1000, down=1000, up=100), (2.5, "observed")),
+        (0.4, None, LinkRates(origin=1000), (None, None)),
+        (0.4, LinkRates(origin=10_000), LinkRates(), (0.1, "configured")),
+        # The run was quicker than what was configured: that is not what limits.
+        (0.4, LinkRates(origin=100), LinkRates(), (0.4, "observed")),
+        (0.0, LinkRates(origin=100), LinkRates(), (0.0, "observed")),
+    ],
+)
+def test_no_bound_is_above_the_time_that_the_run_took(run_s, configured, observed, bound):
+    assert bound_with_source([F] * 4, F, 3 * F, run_s, configured, observed) == bound
+
+
+def test_a_run_of_a_moment_is_never_better_than_its_bound():
+    """The fault as it was: what took 0.3 s was held to a window of a second."""
+    meter = RateMeter()
+    meter.add(end=100.3, seconds=0.3, size=F)
+    for run_s in (0.3, 1.9, 2.0, 2.1):
+        bound, _ = bound_with_source([F], F, 0, run_s, None, observed_rates(meter, [meter], []))
+        assert bound is None or bound <= run_s
 
 
 def test_rates_come_from_the_environment():

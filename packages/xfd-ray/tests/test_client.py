@@ -11,7 +11,7 @@ from inprocess import lease
 from xfd_api.errors import CoordinatorLostError, DeadlineExceededError, VersionMismatchError
 from xfd_api.reports import DistributionReport, Progress
 from xfd_ray.client import CALL_TIMEOUT_S, DETACH_TIMEOUT_S, LeaseClient
-from xfd_ray.terms import LeaseState, LeaseStatus
+from xfd_ray.terms import LeaseRequest, LeaseState, LeaseStatus
 
 REPORT = object.__new__(DistributionReport)
 RUNNING = LeaseStatus(LeaseState.RUNNING)
@@ -46,12 +46,14 @@ class ScriptedDoor:
         self.attached, self.watched = attached, watched
         self.attaches = self.watches = self.connects = 0
         self.detach_timeouts: list[float] = []
+        self.requests: list[LeaseRequest] = []
 
     def connect(self, request) -> None:
         self.connects += 1
 
     def attach(self, request, timeout_s):
         self.attaches += 1
+        self.requests.append(request)
         return self._answer(self.attached(self.attaches), timeout_s)
 
     def watch(self, lease_id, wait_s, timeout_s):
@@ -107,6 +109,18 @@ def test_a_coordinator_that_is_lost_as_soon_as_it_is_there_is_an_error():
     lease_client, _, _ = client(lambda n: RUNNING, lambda n: LOST)
     with pytest.raises(CoordinatorLostError, match=r"lost 6 times.*gone: killed"):
         lease_client.run()
+
+
+def test_a_lease_that_is_attached_again_says_for_how_long_it_has_been_running():
+    lease_client, door, clock = client(
+        lambda n: RUNNING, lambda n: DONE if n == 20 else LOST if n == 10 else RUNNING
+    )
+    began = clock()
+    lease_client.run()
+    first, second = door.requests
+    assert first.running_s == 0.0
+    assert second.running_s == pytest.approx(20.0)
+    assert clock() - began > 18.0
 
 
 def test_what_the_coordinator_refuses_is_not_asked_again():

@@ -81,6 +81,54 @@ def test_what_was_there_is_not_missing(tally):
     assert [item.nodes_cached for item in report.objects] == [1, 0]
 
 
+@pytest.mark.parametrize(
+    ("inventory", "arrive", "parts"),
+    [
+        (Inventory(), (0, 1, 2, 3), (0, 0, 3 * MIB + 100)),
+        (Inventory(landed=(SMALL,)), (0, 1, 2), (100, 0, 3 * MIB)),
+        (Inventory(held=(HeldRun(ChunkIndex(1), (None,)),)), (0, 2, 3), (0, MIB, 2 * MIB + 100)),
+        (
+            Inventory(held=(HeldRun(ChunkIndex(0), (1,)), HeldRun(ChunkIndex(3), (1,)))),
+            (1, 2),
+            (0, MIB + 100, 2 * MIB),
+        ),
+    ],
+)
+def test_what_a_node_has_came_from_somewhere(tally, inventory, arrive, parts):
+    tally.took_inventory(A, (BIG, SMALL), inventory, 11.0)
+    tally.took_inventory(B, (BIG, SMALL), Inventory(elsewhere=((BIG, A), (SMALL, A))), 11.0)
+    for chunk in arrive:
+        tally.held(A, came(chunk, None, 100 if chunk == 3 else MIB), 12.0)
+    for index in (BIG, SMALL):
+        tally.landed(A, ObjectLanded(index), 13.0)
+    report = report_of(tally, 13.0, retries=0, rates=None, traffic=Traffic())
+    one, other = report.nodes
+    assert (one.cached_bytes, one.resumed_bytes, one.origin_bytes) == parts
+    assert sum(parts) == one.bytes == tally.bytes
+    assert other.bytes == tally.bytes
+    assert other.shared_bytes == tally.bytes
+    # A worker that is lost looks again: what it received is no find.
+    tally.start_over(A)
+    found = HeldRun(ChunkIndex(0), (1, 1, 1, 1))
+    tally.took_inventory(A, (BIG, SMALL), Inventory((found,), landed=(BIG, SMALL)), 14.0)
+    again = report_of(tally, 14.0, retries=0, rates=None, traffic=Traffic()).nodes[0]
+    assert (again.cached_bytes, again.resumed_bytes, again.origin_bytes) == parts
+
+
+def test_of_a_pack_only_the_leases_own_objects_count():
+    """Another lease's object came with it, in the same chunk."""
+    catalog = catalog_of({"mine": 100, "other": 900})
+    assert len(catalog.chunks) == 1
+    tally = LeaseTally(catalog.objects[:1], catalog.chunks, began=10.0)
+    tally.add_node(A, 10.0)
+    tally.took_inventory(A, (BIG,), Inventory(), 11.0)
+    tally.held(A, came(0, None, 1000), 12.0)
+    tally.landed(A, ObjectLanded(BIG), 12.0)
+    report = report_of(tally, 12.0, retries=0, rates=None, traffic=Traffic())
+    assert report.origin_bytes == report.missing_bytes == report.nodes[0].bytes == 100
+    assert [item.origin_bytes for item in report.objects] == [100]
+
+
 def test_a_lost_node_does_not_keep_the_others_waiting(tally):
     nothing(tally, A, B)
     tally.landed(A, ObjectLanded(BIG), 12.0)

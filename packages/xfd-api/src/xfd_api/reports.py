@@ -198,7 +198,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class NodeResult:
-    """One node's part in a distribution. `state` is `lost` for a node that died on the way."""
+    """One node's part in a distribution. `state` is `lost` for a node that died on the way, or that
+    Ray gave no worker to.
+
+    The `bytes` that a node has at the end are those that it read from the origin, received from
+    peers, found in its cache, had kept from an interrupted run (`resumed_bytes`), and those that
+    another node of the same disk wrote (`shared_bytes`).
+    """
 
     node: NodeId
     state: Literal["done", "lost", "failed"]
@@ -212,6 +218,8 @@ class NodeResult:
     cached_bytes: int
     joined_late: bool = False
     error: XfdError | None = None
+    resumed_bytes: int = 0
+    shared_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,13 +246,19 @@ class DistributionReport:
 
     Attributes:
         elapsed_s: from the call to the last node's last file.
-        bound_s: the physical lower bound on the time for the bytes that were missing, or None.
-        bound_source: where the bound's rates come from; None: unknown, or all was cached.
+        bound_s: the physical lower bound on the time for the bytes that were missing, never above
+            `elapsed_s`; None: unknown (no rates were given, and the run was too short to observe
+            some), or nothing was missing.
+        bound_source: where the bound's rates come from; None where there is no bound.
         catalog_bytes: bytes of all objects, each counted once.
         missing_bytes: of these, the bytes that some node lacked at the start.
         origin_bytes: read from the origin, by all nodes.
         peer_bytes: received from peers, by all nodes.
         cached_bytes: found in the nodes' caches, by all nodes.
+        resumed_bytes: kept on the nodes' disks from interrupted runs, by all nodes.
+        shared_bytes: written by another node of the same disk, by all nodes.
+        uncounted_s: more than 0 if the coordinator was lost on the way, and its books with it:
+            what was moved in so many seconds since the call counts as cached or resumed.
         traffic: what was moved within and across zones meanwhile, and what that costs; of calls
             that run at the same time, each has it all.
         excluded: objects that `include` and `exclude` left out.
@@ -266,6 +280,9 @@ class DistributionReport:
     nodes_joined: tuple[NodeId, ...] = ()
     traffic: Traffic = field(default_factory=Traffic)
     excluded: int = 0
+    resumed_bytes: int = 0
+    shared_bytes: int = 0
+    uncounted_s: float = 0.0
 
     @property
     def left_out(self) -> tuple[str, ...]:

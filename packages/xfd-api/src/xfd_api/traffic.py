@@ -75,6 +75,14 @@ class Traffic:
             }
         ).at(self.prices)
 
+    def plus(self, more: Traffic) -> Traffic:
+        """This and `more` together, at the prices of this."""
+        moved = {(each.source, each.target): each.bytes for each in self.moved}
+        for each in more.moved:
+            pair = (each.source, each.target)
+            moved[pair] = moved.get(pair, 0) + each.bytes
+        return Traffic.of(moved).at(self.prices)
+
     @property
     def origin_bytes_by_zone(self) -> dict[str, int]:
         """Bytes read from the origin, for each zone that did."""

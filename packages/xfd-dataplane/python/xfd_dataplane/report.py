@@ -45,7 +45,7 @@ def report(
     """The report of a download that is done."""
     total = catalog.total_bytes
     missing = max(total - host.cached_bytes - host.held_at_start, 0)
-    bound_s, bound_source = _bound(missing, settings)
+    bound_s, bound_source = _bound(missing, settings, elapsed_s)
     root = str(paths.root())
     return DistributionReport(
         elapsed_s=elapsed_s,
@@ -69,6 +69,7 @@ def report(
                 peer_bytes=0,
                 served_bytes=0,
                 cached_bytes=host.cached_bytes,
+                resumed_bytes=host.held_at_start,
             ),
         ),
         objects=tuple(
@@ -84,6 +85,7 @@ def report(
             for item in catalog.objects
         ),
         excluded=catalog.excluded,
+        resumed_bytes=host.held_at_start,
     )
 
 
@@ -91,8 +93,10 @@ def _local(root: str, destination: str) -> str:
     return destination if destination.startswith("/") else f"{root}/{destination}"
 
 
-def _bound(missing: int, settings: NodeSettings) -> tuple[float | None, BoundSource | None]:
-    """Only a rate that was asked for is known here."""
+def _bound(
+    missing: int, settings: NodeSettings, elapsed_s: float
+) -> tuple[float | None, BoundSource | None]:
+    """Only a rate that was asked for is known here; a run may begin with a burst above it."""
     rates = [
         rate
         for rate in (settings.origin_bytes_per_s, settings.download_bytes_per_s)
@@ -100,4 +104,4 @@ def _bound(missing: int, settings: NodeSettings) -> tuple[float | None, BoundSou
     ]
     if not rates or not missing:
         return None, None
-    return missing / min(rates), "configured"
+    return min(missing / min(rates), elapsed_s), "configured"

@@ -132,18 +132,30 @@ def observed_rates(
     )
 
 
+LEAST_RUN_S = 2.0
+"""A run must have lasted two windows of a `RateMeter`: the highest rate of less says nothing."""
+
+
 def bound_with_source(
     missing: Sequence[int],
     from_origin: int,
     from_peers: int,
+    elapsed_s: float,
     configured: LinkRates | None,
     observed: LinkRates,
 ) -> tuple[float | None, BoundSource | None]:
-    """The bound from configured rates where there are some, else from observed ones."""
+    """The bound from configured rates where there are some, else from observed ones.
+
+    It is never above `elapsed_s`: the run moved these bytes in that time, so that its mean rates
+    are observed ones as well, and a configured rate that it exceeded is none that limits. Runs that
+    were too short for a rate to be observed have no bound.
+    """
     if (
         configured is not None
         and (bound := bound_s(missing, from_origin, from_peers, configured)) is not None
     ):
-        return bound, "configured"
+        return min(bound, elapsed_s), "configured" if bound <= elapsed_s else "observed"
+    if elapsed_s < LEAST_RUN_S:
+        return None, None
     bound = bound_s(missing, from_origin, from_peers, observed)
-    return bound, None if bound is None else "observed"
+    return (None, None) if bound is None else (min(bound, elapsed_s), "observed")

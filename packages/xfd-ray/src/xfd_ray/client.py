@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from xfd_api.errors import CoordinatorLostError, DeadlineExceededError, XfdError
@@ -76,6 +77,7 @@ class LeaseClient:
         self._began = clock()
         self._deadline_s: float | None = None
         self._asked = False
+        self._attached_at: float | None = None
         self._is_held = False
         self._losses = 0
         self._lost_at = 0.0
@@ -157,7 +159,9 @@ class LeaseClient:
         except CoordinatorLostError as error:
             self._note_loss(error)
             return self._reach()
-        return self._reach() if status.state is LeaseState.UNKNOWN else self._good(status)
+        if status.state is LeaseState.UNKNOWN and not self._closed.is_set():
+            return self._reach()
+        return self._good(status)
 
     def _reach(self) -> LeaseStatus:
         """Attaches; a coordinator that is gone, or about to go, is started again."""
@@ -165,11 +169,15 @@ class LeaseClient:
             try:
                 self._door.connect(self._request)
                 self._asked = True
-                status = self._door.attach(self._request, self._at_most(CALL_TIMEOUT_S))
+                running_s = 0.0 if self._attached_at is None else self._clock() - self._attached_at
+                request = replace(self._request, running_s=running_s)
+                status = self._door.attach(request, self._at_most(CALL_TIMEOUT_S))
             except CoordinatorLostError as error:
                 self._note_loss(error)
             else:
                 if status.state is not LeaseState.UNKNOWN:
+                    if self._attached_at is None:
+                        self._attached_at = self._clock()
                     return self._good(status)
                 self._note_ending()
             self._sleep(self._at_most(START_AGAIN_S))

@@ -12,6 +12,7 @@ from xfd_api.errors import InternalError, NodeLostError, XfdError
 from xfd_api.ids import NodeId
 from xfd_api.orders import Order
 from xfd_api.reports import NodeReport
+from xfd_ray.awake import within
 from xfd_ray.worker import Exchange
 
 RETRY_S = 0.5
@@ -114,7 +115,7 @@ class Conversation:
     async def _exchange(self, call: Exchange) -> NodeReport:
         answer = self._reach.exchange(self._node, call)
         try:
-            return await asyncio.wait_for(answer, call.max_wait_s + SILENCE_S)
+            return await within(answer, call.max_wait_s + SILENCE_S)
         except XfdError:  # Some of ours are a TimeoutError as well.
             raise
         except asyncio.TimeoutError:

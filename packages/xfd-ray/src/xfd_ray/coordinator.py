@@ -5,16 +5,21 @@ expired (where leases asked for different times, at the latest of these ends), a
 is ever opened: it is a detached actor, and nobody else would. What
 it knows is all in memory: after a loss the drivers attach to a new one, which finds the state of
 the nodes in their inventories.
+
+A lease expires by the time in which the coordinator ran: while it stands still it hears nobody,
+and that is not the drivers' fault. A driver that stood still itself finds its lease UNKNOWN and
+attaches again; what the expired lease had found and moved is kept for that.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from xfd_api.ids import NodeId
 from xfd_ray import events
+from xfd_ray.awake import AwakeClock
 from xfd_ray.lease import Lease
 from xfd_ray.logs import logger
 from xfd_ray.placement import NodeInfo
@@ -33,6 +38,12 @@ from xfd_ray.versions import check_versions, installed_versions
 
 FIRST_LEASE_S = 30.0
 
+ABSENT_TICKS = 3
+"""A tick that comes so many times later than it should was kept from coming."""
+
+EXPIRED_KEPT = 16
+"""So many expired leases wait for their drivers to come back."""
+
 
 class Coordinator:
     """See the module. Everything happens in one event loop, which runs already.
@@ -45,6 +56,7 @@ class Coordinator:
         lease_ttl_s: how long a lease lives without being renewed.
         tick_s: how often expired leases and new nodes are looked for.
         first_lease_s: how long to wait for the first lease.
+        clock: seconds that never go back; the event loop's where None.
     """
 
     def __init__(
@@ -54,7 +66,10 @@ class Coordinator:
         lease_ttl_s: float = LEASE_TTL_S,
         tick_s: float = LATE_NODE_POLL_S,
         first_lease_s: float = FIRST_LEASE_S,
+        clock: Callable[[], float] | None = None,
     ) -> None:
+        self._clock = clock or asyncio.get_running_loop().time
+        self._awake = AwakeClock(self._clock, ABSENT_TICKS * tick_s)
         self._cluster = cluster
         self._lease_ttl_s = lease_ttl_s
         self._tick_s = tick_s
@@ -62,9 +77,10 @@ class Coordinator:
         self._versions = installed_versions()
         self._sessions: dict[Terms, Session] = {}
         self._leases: dict[str, tuple[Lease, Session]] = {}
+        self._expired: dict[str, Lease] = {}
         self._closing: dict[asyncio.Task[None], Terms] = {}
         self._opening = 0
-        self._idle_since: float | None = self._now()
+        self._idle_since: float | None = self._awake()
         self._keep_until = self._idle_since + first_lease_s
         self._had_leases = False
         self._ended = False
@@ -99,8 +115,8 @@ class Coordinator:
             finally:
                 self._opening -= 1
         lease, _ = self._leases[request.id]
-        lease.renewed = self._now()
-        return lease.status(lease.renewed)
+        lease.renewed = self._awake()
+        return lease.status(self._clock())
 
     async def watch(self, lease_id: str, timeout_s: float) -> LeaseStatus:
         """Renews the lease, and waits until it is over or time is up."""
@@ -108,14 +124,17 @@ class Coordinator:
         if known is None:
             return LeaseStatus(LeaseState.UNKNOWN)
         lease, _ = known
-        lease.renewed = self._now()
+        lease.renewed = self._awake()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(lease.over.wait(), timeout_s)
-        lease.renewed = self._now()
-        return lease.status(self._now())
+        if self._leases.get(lease_id) is not known:  # Its end says nothing of what is wanted.
+            return LeaseStatus(LeaseState.UNKNOWN)
+        lease.renewed = self._awake()
+        return lease.status(self._clock())
 
     async def detach(self, lease_id: str) -> None:
         """Gives a lease back; when this returns, what only it wanted is released on the nodes."""
+        self._expired.pop(lease_id, None)
         known = self._leases.pop(lease_id, None)
         if known is not None:
             self._log.info(events.LEASE_CLOSED, lease=lease_id)
@@ -134,12 +153,13 @@ class Coordinator:
 
     async def tick(self) -> None:
         """What is to be done from time to time: look for expired leases, new nodes and the end."""
-        now = self._now()
+        now = self._awake()
         for lease_id, known in list(self._leases.items()):
             if now - known[0].renewed > self._lease_ttl_s:
                 if self._leases.pop(lease_id, None) is None:
                     continue  # It was given back while another one was taken off.
                 self._log.warning(events.LEASE_EXPIRED, lease=lease_id)
+                self._keep_expired(known[0])
                 await self._take_off(*known)
         if self._leases:
             live = await self._cluster.live_nodes()
@@ -148,8 +168,14 @@ class Coordinator:
         elif self._is_forsaken(now):
             await self._end()
 
+    def _keep_expired(self, lease: Lease) -> None:
+        """Its driver may come back."""
+        while len(self._expired) >= EXPIRED_KEPT:
+            del self._expired[next(iter(self._expired))]
+        self._expired[lease.request.id] = lease
+
     async def _open(self, request: LeaseRequest) -> None:
-        now = self._now()
+        now = self._clock()
         terms = self._terms_for(request)
         live = await self._cluster.live_nodes()
         broken = self._sessions.get(terms)
@@ -162,7 +188,9 @@ class Coordinator:
             return
         session = self._sessions.get(terms)
         if session is None:
-            session = self._sessions[terms] = Session(self._pool, terms, request.limits)
+            session = self._sessions[terms] = Session(
+                self._pool, terms, request.limits, clock=self._clock, awake=self._awake
+            )
         elif request.terms is not None and request.limits != session.limits:
             # A swarm of its own would fetch again what this one brings.
             self._log.warning(
@@ -171,11 +199,12 @@ class Coordinator:
                 asked=repr(request.limits),
                 used=repr(session.limits),
             )
-        lease = Lease(request, now)
+        earlier = self._expired.pop(request.id, None)
+        lease = Lease(request, now, self._awake(), earlier)
         self._leases[request.id] = (lease, session)
         self._idle_since = None
         if not self._had_leases:
-            self._had_leases, self._keep_until = True, now
+            self._had_leases, self._keep_until = True, self._awake()
         session.open(lease, live)
         self._log.info(events.LEASE_OPENED, lease=request.id, lookups=len(request.lookups))
 
@@ -189,7 +218,7 @@ class Coordinator:
             if not session.leases and self._sessions.get(session.terms) is session:
                 await asyncio.shield(self._close(session))
         finally:
-            now = self._now()
+            now = self._awake()
             self._keep_until = max(self._keep_until, now + lease.request.keep_s)
             if not self._leases:
                 self._idle_since = now
@@ -225,7 +254,3 @@ class Coordinator:
         finally:
             # Nobody else would end a coordinator that takes no leases any more.
             await self._cluster.end_coordinator()
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()

@@ -5,29 +5,43 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from xfd_api.chunks import FoundObject
 from xfd_api.errors import NodeLostError, VersionMismatchError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.reports import DistributionReport
 from xfd_api.traffic import Traffic
+from xfd_ray.carrying import carry_over
 from xfd_ray.results import progress_of, report_of
-from xfd_ray.tally import LeaseTally
+from xfd_ray.tally import LeaseTally, tally_of
 from xfd_ray.terms import LeaseRequest, LeaseState, LeaseStatus
 from xfd_ray.wants import Wanted
 
 
 class Lease:
-    """`tally` and `wanted` are set once the objects are found.
+    """A lease is over when it is done or has failed; it still holds its nodes and objects until
+    it is given back or expires.
 
-    A lease is over when it is done or has failed; it still holds its nodes and objects until it is
-    given back or expires.
+    Attributes:
+        began: when its driver asked for it first.
+        uncounted_s: how long after that nothing was counted, since the coordinator was lost.
+        renewed: when its driver was heard of last, in time that the coordinator ran.
+        found: what the origin said; `found`, `wanted` and `tally` are set once that is known.
+        earlier: the expired lease that this one carries on.
     """
 
-    def __init__(self, request: LeaseRequest, now: float) -> None:
+    def __init__(
+        self, request: LeaseRequest, now: float, awake: float, earlier: Lease | None = None
+    ) -> None:
         self.request = request
-        self.began = now
-        self.renewed = now
+        self.began: float = now - request.running_s if earlier is None else earlier.began
+        self.uncounted_s: float = request.running_s if earlier is None else earlier.uncounted_s
+        self.renewed = awake
+        self.earlier = earlier
+        self.found: list[list[FoundObject]] | None = None if earlier is None else earlier.found
         self.wanted: Wanted | None = None
         self.tally: LeaseTally | None = None
+        self.retries: int = 0 if earlier is None else earlier.retries
+        self.traffic: Traffic = Traffic() if earlier is None else earlier.traffic
         self._retries_before = 0
         self._traffic_before = Traffic()
         self.report: DistributionReport | None = None
@@ -47,10 +61,27 @@ class Lease:
         progress = None if self.tally is None else progress_of(self.tally, now)
         return LeaseStatus(self.state, progress, self.report, self.error)
 
-    def began_with(self, retries: int, traffic: Traffic) -> None:
-        """What the swarm had retried and moved before this lease's part of it."""
+    def take_up(self, wanted: Wanted, retries: int, traffic: Traffic) -> LeaseTally:
+        """The objects are found; the swarm had retried and moved so much before that.
+
+        Returns:
+            The lease's books, which go on where those of the lease before it ended.
+        """
+        self.wanted = wanted
         self._retries_before = retries
         self._traffic_before = traffic
+        self.tally = tally_of(wanted, began=self.began)
+        if self.earlier is not None and self.earlier.tally is not None:
+            carry_over(self.earlier.tally, self.tally)
+        self.earlier = None
+        return self.tally
+
+    def count(self, retries: int, traffic: Traffic) -> None:
+        """Adds up what the swarm retried and moved for this lease, until now."""
+        if self.tally is not None:
+            self.retries += max(0, retries - self._retries_before)
+            self.traffic = self.traffic.plus(traffic.since(self._traffic_before))
+            self._retries_before, self._traffic_before = retries, traffic
 
     def fail(self, error: XfdError) -> None:
         """The lease cannot get what it wants."""
@@ -92,12 +123,14 @@ class Lease:
         if failed:
             self.fail(failed[0])
             return True
+        self.count(retries, traffic())
         self.report = report_of(
             self.tally,
             now,
-            retries=max(0, retries - self._retries_before),
-            traffic=traffic().since(self._traffic_before).at(self.request.prices),
+            retries=self.retries,
+            traffic=self.traffic.at(self.request.prices),
             rates=self.request.rates,
+            uncounted_s=self.uncounted_s,
         )
         self.over.set()
         return True

@@ -13,6 +13,7 @@ from xfd_api.lookups import Lookup
 from xfd_api.reports import Inventory, NodeReport
 from xfd_api.settings import SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
+from xfd_ray.awake import within
 from xfd_ray.events import NODE_REFUSED, NODE_STARTED
 from xfd_ray.logs import logger
 from xfd_ray.placement import NodeInfo
@@ -182,7 +183,7 @@ class WorkerPool:
     ) -> tuple[WorkerClient, Hello]:
         """Ray tries for ever where it cannot start a process, and says so only in its logs."""
         try:
-            return await asyncio.wait_for(self._start(node, terms, worker), self._start_timeout_s)
+            return await within(self._start(node, terms, worker), self._start_timeout_s)
         except XfdError:  # Some of ours are a TimeoutError as well.
             raise
         except asyncio.TimeoutError:

@@ -41,7 +41,8 @@ def _summary(report: DistributionReport) -> list[str]:
         f"objects {len(report.objects)}, {_mib(report.catalog_bytes)} MiB, "
         f"of which {_mib(report.missing_bytes)} MiB were missing somewhere",
         f"from the origin {_mib(report.origin_bytes)} MiB, "
-        f"from peers {_mib(report.peer_bytes)} MiB, cached {_mib(report.cached_bytes)} MiB",
+        f"from peers {_mib(report.peer_bytes)} MiB, cached {_mib(report.cached_bytes)} MiB, "
+        f"resumed {_mib(report.resumed_bytes)} MiB",
         f"amplification {report.amplification:.3f}, retries {report.retries}",
     ]
     if report.bound_s is None or report.efficiency is None:
@@ -50,6 +51,11 @@ def _summary(report: DistributionReport) -> list[str]:
         lines.append(
             f"elapsed {report.elapsed_s:.2f} s, bound {report.bound_s:.2f} s "
             f"({report.bound_source} rates), efficiency {report.efficiency:.2f}"
+        )
+    if report.uncounted_s:
+        lines.append(
+            f"the coordinator was lost: what was moved in the first {report.uncounted_s:.1f} s "
+            "counts as found on the nodes"
         )
     traffic = report.traffic
     if len({each.target for each in traffic.moved}) > 1:

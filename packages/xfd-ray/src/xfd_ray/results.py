@@ -17,9 +17,7 @@ def progress_of(tally: LeaseTally, now: float) -> Progress:
         everywhere &= node.landed
     total = tally.bytes * len(live)
     done = sum(
-        tally.bytes
-        if node.done_at is not None
-        else min(tally.bytes, node.cached_bytes + node.origin_bytes + node.peer_bytes)
+        tally.bytes if node.done_at is not None else min(tally.bytes, node.present_bytes)
         for node in live
     )
     return Progress(
@@ -36,19 +34,27 @@ def progress_of(tally: LeaseTally, now: float) -> Progress:
 
 
 def report_of(
-    tally: LeaseTally, now: float, *, retries: int, rates: LinkRates | None, traffic: Traffic
+    tally: LeaseTally,
+    now: float,
+    *,
+    retries: int,
+    rates: LinkRates | None,
+    traffic: Traffic,
+    uncounted_s: float = 0.0,
 ) -> DistributionReport:
     """The lease's report. The time ends with the last node's last file."""
     nodes = sorted(tally.nodes.items())
-    ends = [node.done_at for _, node in nodes if node.done_at is not None]
-    missing_bytes = sum(tally.chunks[index].size for index in tally.lacked)
-    from_origin = sum(tally.chunks[index].size for index in tally.lacked - tally.had)
+    ends = [node.done_at for node in tally.live if node.done_at is not None]
+    elapsed_s = max(ends, default=now) - tally.began
+    missing_bytes = sum(tally.bytes_of[index] for index in tally.lacked)
+    from_origin = sum(tally.bytes_of[index] for index in tally.lacked - tally.had)
     missing = [node.missing_bytes for node in tally.live]
     sent = sum(node.peer_bytes for node in tally.live)
     bound, source = bound_with_source(
         missing,
         from_origin,
         min(sent, sum(missing) - from_origin),
+        elapsed_s,
         rates,
         observed_rates(
             tally.origin_rate,
@@ -57,7 +63,7 @@ def report_of(
         ),
     )
     return DistributionReport(
-        elapsed_s=max(ends, default=now) - tally.began,
+        elapsed_s=elapsed_s,
         bound_s=bound,
         bound_source=source,
         catalog_bytes=tally.bytes,
@@ -65,7 +71,10 @@ def report_of(
         origin_bytes=sum(node.origin_bytes for _, node in nodes),
         peer_bytes=sum(node.peer_bytes for _, node in nodes),
         cached_bytes=sum(node.cached_bytes for _, node in nodes),
+        resumed_bytes=sum(node.resumed_bytes for _, node in nodes),
+        shared_bytes=sum(node.shared_bytes for _, node in nodes),
         retries=retries,
+        uncounted_s=uncounted_s,
         traffic=traffic,
         nodes=tuple(_node_result(tally, name, node, now) for name, node in nodes),
         objects=_object_results(tally),
@@ -89,6 +98,8 @@ def _node_result(tally: LeaseTally, name: NodeId, node: NodeTally, now: float) -
         peer_bytes=node.peer_bytes,
         served_bytes=node.served_bytes,
         cached_bytes=node.cached_bytes,
+        resumed_bytes=node.resumed_bytes,
+        shared_bytes=node.shared_bytes,
         joined_late=node.joined_late,
         error=node.error,
     )

@@ -22,7 +22,6 @@ from xfd_ray.placement import NodeInfo, select
 from xfd_ray.pool import PooledSwarm, WorkerPool
 from xfd_ray.recording import scheduler_of
 from xfd_ray.restarts import Restarts
-from xfd_ray.tally import tally_of
 from xfd_ray.terms import LeaseRequest, Limits, Terms, worker_terms
 from xfd_ray.wants import Wanted, WantedUnion
 from xfd_scheduler.events import NodeTraits
@@ -41,12 +40,16 @@ class Session:
         limits: Limits,
         *,
         clock: Callable[[], float] | None = None,
+        awake: Callable[[], float] | None = None,
     ) -> None:
         self.terms = terms
         self.limits = limits
         self.id = SwarmId(secrets.token_hex(8))
         self.is_broken = False
         self._clock = clock or asyncio.get_running_loop().time
+        # Decisions are taken in time that this process ran: to a scheduler that was absent all
+        # orders seem slow, and to the pauses between restarts all is over.
+        self._awake = awake or self._clock
         self._ticket = SwarmTicket(self.id, secrets.token_hex(32), terms.durability)
         self._swarm = PooledSwarm(pool, self._ticket, worker_terms(terms, limits))
         self._scheduler = scheduler_of(self.id, terms, limits)
@@ -54,17 +57,18 @@ class Session:
             self._swarm,
             self._scheduler,
             self,
-            clock=self._clock,
+            clock=self._awake,
         )
         self._union = WantedUnion()
         self._live: dict[NodeId, NodeInfo] = {}
         self._asked = Asked()
         self._restarts = Restarts()
         self._retries: dict[NodeId, int] = {}
+        self._retried = 0
         self._joined = asyncio.Event()
         self._log = logger(swarm=self.id)
         self.leases = Leases(self._log)
-        self._log.info(events.SWARM_STARTED, clock=self._clock())
+        self._log.info(events.SWARM_STARTED, clock=self._awake())
 
     def open(self, lease: Lease, live: Sequence[NodeInfo]) -> None:
         """Puts a lease on the swarm. What goes wrong from here on is told by its status."""
@@ -84,6 +88,7 @@ class Session:
         self.leases.remove(lease)
         if lease.finding is not None:
             lease.finding.cancel()
+        lease.count(self._retried, self._scheduler.traffic())
         lease.fail(NodeLostError("The lease was given back"))
         if lease.wanted is not None:
             released = self._union.drop(lease.wanted)
@@ -114,7 +119,7 @@ class Session:
                 if is_new and lease.request.selector.matches(info):
                     lease.tally.add_node(info.id, now, late=True)
                     self._bring(lease, info)
-                elif tally is not None and not tally.is_lost and self._may_start(info.id, now):
+                elif tally is not None and not tally.is_lost and self._may_start(info.id):
                     self._bring(lease, info)
         self._settle(now)
 
@@ -123,7 +128,7 @@ class Session:
     def joined(self, node: NodeId) -> None:
         """See `Watcher`."""
         self._log.info(events.NODE_JOINED, node=node)
-        self._restarts.came_up(node, self._clock())
+        self._restarts.came_up(node, self._awake())
         self._joined.set()
 
     def took_inventory(
@@ -146,7 +151,7 @@ class Session:
     def reported(self, node: NodeId, report: NodeReport) -> None:
         """See `Watcher`."""
         now = self._clock()
-        self._retries[node] = report.counters.retries
+        self._count_retries(node, report.counters.retries)
         for event in report.events:
             if isinstance(event, ObjectLanded):
                 self._asked.landed(node, (event.object,))
@@ -177,7 +182,8 @@ class Session:
         self._swarm.forget(node)
         self._asked.forget(node)
         self._joined.set()
-        if self._restarts.lost(node, error, now):
+        self._retries.pop(node, None)
+        if self._restarts.lost(node, error, self._awake()):
             self.leases.start_over(node, error, now)
         else:
             self.leases.refuse(node, None, error, now)
@@ -192,16 +198,18 @@ class Session:
     async def _find(self, lease: Lease, chosen: Sequence[NodeInfo]) -> None:
         try:
             for node in chosen:
-                if self._may_start(node.id, self._clock()):
+                if self._may_start(node.id):
                     self._admit(node)
-            finder, found = await self._ask_first_up(lease, chosen)
+            # A lease that goes on keeps its objects' versions, whatever the store has by now.
+            finder, found = None, lease.found
+            if found is None:
+                finder, found = await self._ask_first_up(lease, chosen)
             wanted = self._take_up(lease.request, finder, found)
+            lease.found = found
         except XfdError as error:
             lease.fail(error)
             return
-        lease.wanted = wanted
-        lease.tally = tally_of(wanted, began=lease.began)
-        lease.began_with(sum(self._retries.values()), self._scheduler.traffic())
+        tally = lease.take_up(wanted, self._retried, self._scheduler.traffic())
         if wanted.grown is not None:
             catalog = wanted.grown.catalog
             self._log.info(
@@ -210,13 +218,13 @@ class Session:
             self._loop.grow(catalog)
         now = self._clock()
         for node in chosen:
-            lease.tally.add_node(node.id, now)
+            tally.add_node(node.id, now)
+        for gone in tally.nodes.keys() - self._live.keys():
+            lease.lose(gone, NodeLostError("Ray lists the node as dead", node=gone), now)
         # All of them first: whether a lost node was the last one shows only then.
         for node in chosen:
             if (refusal := self._restarts.refusal(node.id)) is not None:
                 lease.refuse(node.id, None, refusal, now)
-            elif node.id not in self._live:
-                lease.lose(node.id, NodeLostError("Ray lists the node as dead"), now)
             elif node.id in self._loop.nodes:
                 self._bring(lease, node)
         self._settle(now)
@@ -243,17 +251,17 @@ class Session:
                 told = [refusal for refusal in refusals.values() if refusal is not None]
                 raise (told or [NodeLostError("No selected node is left")])[0]
             for node in hopeful:
-                if self._may_start(node.id, self._clock()):
+                if self._may_start(node.id):
                     self._admit(node)
             await self._joined.wait()
 
     def _take_up(
-        self, request: LeaseRequest, finder: NodeId, found: list[list[FoundObject]]
+        self, request: LeaseRequest, finder: NodeId | None, found: list[list[FoundObject]]
     ) -> Wanted:
         try:
             return self._union.add(request.lookups, found, request.stores, request.chunk_size_bytes)
         except ObjectNotFoundError as error:
-            raise error.at_node(finder) from error
+            raise (error if finder is None else error.at_node(finder)) from error
 
     def _bring(self, lease: Lease, node: NodeInfo) -> None:
         """The node is to have what the lease wants."""
@@ -267,9 +275,9 @@ class Session:
             if new:
                 self._loop.want(node.id, part, new)
 
-    def _may_start(self, node: NodeId, now: float) -> bool:
+    def _may_start(self, node: NodeId) -> bool:
         """Whether the node has no worker, and it is time to start one."""
-        return node not in self._loop.nodes and self._restarts.may_start(node, now)
+        return node not in self._loop.nodes and self._restarts.may_start(node, self._awake())
 
     def _admit(self, node: NodeInfo) -> None:
         self._swarm.know(node)
@@ -281,8 +289,13 @@ class Session:
         self._restarts.forget(node)
         self.leases.lose(node, error, now)
 
+    def _count_retries(self, node: NodeId, retries: int) -> None:
+        """A worker counts from its start on."""
+        self._retried += max(0, retries - self._retries.get(node, 0))
+        self._retries[node] = retries
+
     def _settle(self, now: float) -> None:
-        self.leases.settle(now, sum(self._retries.values()), self._scheduler.traffic)
+        self.leases.settle(now, self._retried, self._scheduler.traffic)
 
 
 def _fail_with(lease: Lease, task: asyncio.Task[None]) -> None:

@@ -2,11 +2,17 @@
 
 Pure: told of inventories, reports, failures and losses, with the time as an argument. A node is
 done when each object of the lease has landed there or has failed there.
+
+Bytes are those of the lease's objects, also where a chunk is a pack that brings others with them.
+A node that is done read them from the origin, received them from peers, found them in its cache,
+had kept them from an interrupted run (`resumed`), or another node of its disk wrote them
+(`shared`). What it found is booked when it first looks: a node whose worker was lost looks again,
+and finds what it received for this very lease.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from xfd_api.chunks import CatalogObject, Chunk
@@ -21,8 +27,12 @@ from xfd_ray.wants import Wanted
 class NodeTally:
     """One node's part.
 
-    `landed`, `failed` and `cached` are bit sets over object indexes, `missing` over chunk indexes:
-    what the node lacked when it first looked.
+    `landed`, `failed`, `cached` and `looked` are bit sets over object indexes; `looked` has those
+    that it has looked for. `missing`, `received` and `resumed` are bit sets over chunk indexes:
+    what the node lacked when it first looked, what it then said that it got, and what it had of
+    objects that were not whole, or has got without being able to say so.
+
+    `ended_before` is when it was done for the lease that this one carries on.
     """
 
     since: float
@@ -31,17 +41,29 @@ class NodeTally:
     landed: int = 0
     failed: int = 0
     cached: int = 0
+    looked: int = 0
     missing: int = 0
+    received: int = 0
+    resumed: int = 0
     origin_bytes: int = 0
     peer_bytes: int = 0
     served_bytes: int = 0
     cached_bytes: int = 0
+    resumed_bytes: int = 0
+    shared_bytes: int = 0
     missing_bytes: int = 0
     error: XfdError | None = None
     done_at: float | None = None
+    ended_before: float | None = None
     elsewhere: dict[ObjectIndex, NodeId | None] = field(default_factory=dict)
     down: RateMeter = field(default_factory=RateMeter)
     up: RateMeter = field(default_factory=RateMeter)
+
+    @property
+    def present_bytes(self) -> int:
+        """What is on its disk by now, found or fetched."""
+        found = self.cached_bytes + self.resumed_bytes + self.shared_bytes
+        return found + self.origin_bytes + self.peer_bytes
 
 
 class LeaseTally:
@@ -69,6 +91,7 @@ class LeaseTally:
         self.chunks = {chunk.index: chunk for chunk in chunks}
         self.bytes = sum(item.size for item in objects)
         self.excluded = excluded
+        self.bytes_of = {chunk.index: self._bytes_of(chunk) for chunk in chunks}
         self.nodes: dict[NodeId, NodeTally] = {}
         self.origin_bytes_of: dict[ObjectIndex, int] = dict.fromkeys(self.objects, 0)
         self.errors_of: dict[ObjectIndex, XfdError] = {}
@@ -87,19 +110,21 @@ class LeaseTally:
         return all(tally.done_at is not None for tally in self.live)
 
     def add_node(self, node: NodeId, now: float, *, late: bool = False) -> None:
-        """The node is to have the objects; one that was lost begins anew."""
+        """The node is to have the objects; one that was lost goes on with what it has."""
         before = self.nodes.get(node)
-        if before is None or before.is_lost:
+        if before is None:
             self.nodes[node] = NodeTally(now, joined_late=late)
             self._settle(node, now)
+        elif before.is_lost:
+            before.is_lost, before.error, before.joined_late = False, None, late
+            self.start_over(node)
 
     def start_over(self, node: NodeId) -> None:
         """The node's worker died and comes back: what it has, its next inventory tells."""
         tally = self.nodes.get(node)
         if tally is not None:
-            tally.landed = tally.failed = tally.cached = 0
-            tally.cached_bytes = 0
-            tally.done_at = None
+            tally.landed = tally.failed = 0
+            tally.done_at = tally.ended_before = None
             tally.elsewhere.clear()
 
     def lost(self, node: NodeId, error: XfdError, now: float) -> None:
@@ -117,17 +142,22 @@ class LeaseTally:
         if tally is None:
             return
         asked = {index for index in objects if index in self.objects}
-        cached = [index for index in inventory.landed if index in asked]
-        for index in cached:
-            if not tally.landed >> index & 1:
+        here = [index for index in inventory.landed if index in asked]
+        for index in here:
+            if not tally.looked >> index & 1 and not tally.landed >> index & 1:
                 tally.cached |= 1 << index
                 tally.cached_bytes += self.objects[index].size
-        tally.landed |= _bits(cached)
+            elif index in tally.elsewhere:
+                tally.shared_bytes += self.objects[index].size
+        tally.landed |= bits(here)
         elsewhere = {index: owner for index, owner in inventory.elsewhere if index in asked}
         for index in asked:
             tally.elsewhere.pop(index, None)
         tally.elsewhere.update(elsewhere)
-        self._count_missing(tally, asked - set(cached) - set(elsewhere), inventory)
+        self._count_missing(tally, asked - set(here) - set(elsewhere), inventory)
+        tally.looked |= bits(asked)
+        if not self.mask & ~tally.landed:
+            tally.done_at = tally.done_at or tally.ended_before
         self._settle_elsewhere(node)
         self._settle(node, now)
 
@@ -139,19 +169,21 @@ class LeaseTally:
             return
         if not event.transfer_seconds:
             return  # It was here already: an order that was moved to another source, for example.
-        tally.down.add(now, event.transfer_seconds, event.size)
+        size = self.bytes_of[chunk.index]
+        tally.received |= 1 << chunk.index
+        tally.down.add(now, event.transfer_seconds, size)
         if event.source is None:
-            tally.origin_bytes += event.size
-            self.origin_rate.add(now, event.transfer_seconds, event.size)
+            tally.origin_bytes += size
+            self.origin_rate.add(now, event.transfer_seconds, size)
             for span in chunk.spans:
                 if span.object in self.origin_bytes_of:
                     self.origin_bytes_of[span.object] += span.length
             return
-        tally.peer_bytes += event.size
+        tally.peer_bytes += size
         peer = self.nodes.get(event.source)
         if peer is not None:
-            peer.served_bytes += event.size
-            peer.up.add(now, event.transfer_seconds, event.size)
+            peer.served_bytes += size
+            peer.up.add(now, event.transfer_seconds, size)
 
     def landed(self, node: NodeId, event: ObjectLanded, now: float) -> None:
         """An object is whole on the node."""
@@ -173,7 +205,7 @@ class LeaseTally:
         mine = [index for index in objects if index in self.objects]
         if tally is None or not mine:
             return False
-        tally.failed |= _bits(mine) & ~tally.landed
+        tally.failed |= bits(mine) & ~tally.landed
         tally.error = tally.error or error
         for index in mine:
             self.errors_of.setdefault(index, error)
@@ -195,14 +227,28 @@ class LeaseTally:
         held = {
             ChunkIndex(run.first_chunk + k) for run in inventory.held for k in range(len(run.crcs))
         }
-        self.had |= held & self.chunks.keys()
         for chunk in self.chunks.values():
-            if chunk.index in held or tally.missing >> chunk.index & 1:
+            if (tally.received | tally.resumed) >> chunk.index & 1:
                 continue
-            if any(span.object in lacking for span in chunk.spans):
+            if tally.missing >> chunk.index & 1:
+                if chunk.index in held:
+                    tally.resumed |= 1 << chunk.index
+                    tally.resumed_bytes += self.bytes_of[chunk.index]
+                continue
+            size = sum(span.length for span in chunk.spans if span.object in lacking)
+            lacks = any(span.object in lacking for span in chunk.spans)
+            if chunk.index in held:
+                self.had.add(chunk.index)
+                if lacks:
+                    tally.resumed |= 1 << chunk.index
+                    tally.resumed_bytes += size
+            elif lacks:
                 self.lacked.add(chunk.index)
                 tally.missing |= 1 << chunk.index
-                tally.missing_bytes += chunk.size
+                tally.missing_bytes += self.bytes_of[chunk.index]
+
+    def _bytes_of(self, chunk: Chunk) -> int:
+        return sum(span.length for span in chunk.spans if span.object in self.objects)
 
     def _settle_elsewhere(self, node: NodeId) -> None:
         """Objects that another node of this disk landed are here as well."""
@@ -211,6 +257,8 @@ class LeaseTally:
             theirs = None if owner is None else self.nodes.get(owner)
             if theirs is not None and theirs.landed >> index & 1:
                 del tally.elsewhere[index]
+                if not tally.landed >> index & 1:
+                    tally.shared_bytes += self.objects[index].size
                 tally.landed |= 1 << index
 
     def _settle(self, node: NodeId, now: float) -> None:
@@ -234,8 +282,9 @@ def tally_of(wanted: Wanted, *, began: float) -> LeaseTally:
     return LeaseTally(objects, chunks, began=began, excluded=wanted.excluded)
 
 
-def _bits(indexes: Sequence[ObjectIndex]) -> int:
-    bits = 0
+def bits(indexes: Iterable[int]) -> int:
+    """The indexes as a bit set."""
+    members = 0
     for index in indexes:
-        bits |= 1 << index
-    return bits
+        members |= 1 << index
+    return members

@@ -88,6 +88,7 @@ class LeaseRequest:
         terms: None joins the oldest swarm there is, else one of default terms.
         keep_s: how long coordinator and workers stay after the last lease.
         versions: of the driver's xfd packages.
+        running_s: how long the lease was known to another coordinator, which is lost.
     """
 
     id: str
@@ -102,6 +103,7 @@ class LeaseRequest:
     rates: LinkRates | None = None
     prices: Prices | None = None
     versions: Mapping[str, str | None] = field(default_factory=dict)
+    running_s: float = 0.0
 
 
 class LeaseState(enum.Enum):

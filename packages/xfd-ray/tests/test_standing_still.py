@@ -1,0 +1,284 @@
+"""Coordinators, drivers and workers that are stopped for a while, and go on. No Ray anywhere.
+
+A coordinator stands still here when its event loop is blocked; a driver, when its lease is not
+renewed. Real drivers' clients run in threads of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+from inprocess import LocalCluster, lease, over, story, until
+
+from xfd_api.errors import NodeLostError
+from xfd_api.reports import DistributionReport
+from xfd_ray.awake import AwakeClock, within
+from xfd_ray.client import LeaseClient
+from xfd_ray.coordinator import Coordinator
+from xfd_ray.report import report_text
+from xfd_ray.terms import LeaseRequest, LeaseState, LeaseStatus
+
+MIB = 2**20
+SIZES = {"big": 8 * MIB, "small": 100}
+TTL_S = 0.4
+TICK_S = 0.05
+
+
+class Door:
+    """A driver's door to a coordinator in another thread's event loop."""
+
+    def __init__(self, coordinator: Coordinator, loop: asyncio.AbstractEventLoop) -> None:
+        self._coordinator, self._loop = coordinator, loop
+        self.attaches = 0
+
+    def connect(self, request: LeaseRequest) -> None:
+        pass
+
+    def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:
+        self.attaches += 1
+        return self._call(self._coordinator.attach(request), timeout_s)
+
+    def watch(self, lease_id: str, wait_s: float, timeout_s: float) -> LeaseStatus:
+        return self._call(self._coordinator.watch(lease_id, min(wait_s, 0.1)), timeout_s)
+
+    def detach(self, lease_id: str, timeout_s: float) -> None:
+        self._call(self._coordinator.detach(lease_id), timeout_s)
+
+    def _call(self, work: Coroutine[Any, Any, Any], timeout_s: float) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
+
+
+class Story:
+    """Two nodes that wait with their fetches, a coordinator, and a driver that waits for them."""
+
+    def __init__(self, **options: Any) -> None:
+        self.cluster = LocalCluster(2, SIZES)
+        self.cluster.prepare = lambda plane: setattr(plane, "paused", True)
+        self.coordinator = Coordinator(self.cluster, lease_ttl_s=TTL_S, tick_s=TICK_S, **options)
+        self.door = Door(self.coordinator, asyncio.get_running_loop())
+        self.client = LeaseClient(lease("l", "big", "small"), self.door)
+
+    def drive(self) -> asyncio.Task[DistributionReport]:
+        return asyncio.create_task(asyncio.to_thread(self.client.run))
+
+    async def begun(self) -> None:
+        await until(lambda: any(plane.submitted for plane in self.cluster.planes.values()))
+
+    def resume(self) -> None:
+        self.cluster.prepare = lambda plane: None
+        for plane in self.cluster.planes.values():
+            plane.resume()
+
+
+@pytest.mark.parametrize("pause_s", [2 * TTL_S, 6 * TTL_S])
+def test_a_coordinator_that_stands_still_costs_no_lease(pause_s: float) -> None:
+    @story
+    async def tell() -> None:
+        told = Story()
+        report = told.drive()
+        await told.begun()
+        time.sleep(pause_s)
+        told.resume()
+        found = await report
+        assert told.door.attaches == 1
+        assert (found.origin_bytes, found.cached_bytes) == (8 * MIB + 100, 0)
+        assert found.elapsed_s >= pause_s
+
+    tell()
+
+
+@story
+async def test_a_held_lease_outlives_a_coordinator_that_stands_still():
+    told = Story()
+    told.cluster.prepare = lambda plane: None
+    await told.drive()
+    time.sleep(4 * TTL_S)
+    assert (await told.coordinator.watch("l", 0.0)).state is LeaseState.DONE
+    await asyncio.sleep(2 * TICK_S)
+    assert await told.coordinator.lease_ids() == ["l"]
+
+
+@story
+async def test_a_coordinator_that_stood_still_still_notices_that_a_driver_is_gone():
+    told = Story()
+    await told.coordinator.attach(lease("l", "big", keep_s=0.1))
+    time.sleep(2 * TTL_S)
+    assert await told.coordinator.lease_ids() == ["l"]
+    await until(lambda: told.cluster.ended.is_set())
+
+
+@story
+async def test_a_driver_that_stood_still_is_told_all_that_was_moved():
+    """Its lease expires in the middle; it attaches again, and some of the chunks are there."""
+    told = Story()
+    request = lease("l", "big", "small")
+    await told.coordinator.attach(request)
+    await told.begun()
+    told.resume()
+    first = (await over(told.coordinator, "l")).report
+    assert first is not None
+    await until(lambda: not told.coordinator._leases)
+    status = await told.coordinator.watch("l", 0.0)
+    assert status.state is LeaseState.UNKNOWN
+    assert (await told.coordinator.attach(request)).state is not LeaseState.UNKNOWN
+    again = (await over(told.coordinator, "l")).report
+    assert again is not None
+    total = 8 * MIB + 100
+    assert (again.origin_bytes, again.peer_bytes, again.cached_bytes) == (total, total, 0)
+    assert again.missing_bytes == total
+    assert again.amplification == 1.0
+    assert again.elapsed_s == first.elapsed_s  # to the last file, though the driver slept on
+    assert [item.origin_bytes for item in again.objects] == [8 * MIB, 100]
+    assert again.traffic.origin_bytes == total
+    assert told.cluster.origin.read_bytes == total
+    sums_agree(again)
+
+
+@story
+async def test_a_driver_that_stood_still_in_the_middle_goes_on_from_what_there_is():
+    told = Story()
+    await told.coordinator.attach(lease("l", "big", "small"))
+    await told.begun()
+    await until(lambda: all(plane.left for plane in told.cluster.planes.values()))
+    told.resume()
+    report = await told.drive()
+    assert (report.origin_bytes, report.peer_bytes) == (8 * MIB + 100, 8 * MIB + 100)
+    sums_agree(report)
+
+
+@story
+async def test_a_report_says_what_a_lost_coordinator_had_counted_alone():
+    told = Story()
+    told.cluster.prepare = lambda plane: None
+    await told.coordinator.attach(lease("l", "big", running_s=12.5))
+    report = (await over(told.coordinator, "l")).report
+    assert report is not None
+    assert report.uncounted_s == 12.5
+    assert report.elapsed_s > 12.5
+    assert "lost: what was moved in the first 12.5 s" in report_text(report)
+
+
+@story
+async def test_what_a_lease_found_is_kept_for_a_driver_that_comes_back():
+    told = Story()
+    request = lease("l", "big")
+    await told.coordinator.attach(request)
+    told.cluster.prepare = lambda plane: None
+    await told.begun()
+    told.resume()
+    assert (await over(told.coordinator, "l")).report is not None
+    await until(lambda: not told.coordinator._leases)
+    told.cluster.origin.versions["big"] += 1
+    await told.coordinator.attach(request)
+    report = (await over(told.coordinator, "l")).report
+    assert report is not None
+    assert told.cluster.origin.finds == 1
+    assert told.cluster.origin.read_bytes == 8 * MIB
+
+
+@story
+async def test_a_driver_whose_lease_expires_while_it_waits_attaches_again():
+    told = Story()
+    report = told.drive()
+    await told.begun()
+    known = told.coordinator._leases["l"]
+    known[0].renewed = -1e9  # As if nothing had been heard of it.
+    await told.coordinator.tick()
+    told.resume()
+    found = await report
+    assert told.door.attaches == 2
+    assert found.origin_bytes == 8 * MIB + 100
+    sums_agree(found)
+
+
+@story
+async def test_a_worker_that_is_killed_is_not_called_cached_when_it_comes_back():
+    told = Story()
+    told.cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
+    report = told.drive()
+    await until(lambda: bool(told.cluster.planes.get("n1") and told.cluster.planes["n1"].submitted))
+    await until(lambda: told.cluster.planes["n0"].counted.origin_bytes > 0)
+    told.cluster.kill_worker("n0")
+    await until(lambda: told.cluster.asked["n0"] == 2)
+    told.resume()
+    found = await report
+    assert found.cached_bytes == 0
+    sums_agree(found)
+
+
+def sums_agree(report: DistributionReport) -> None:
+    """Each total is the sum of its parts, and each node's bytes came from somewhere."""
+    nodes = [node for node in report.nodes if node.state == "done"]
+    for name in ("origin_bytes", "peer_bytes", "cached_bytes", "resumed_bytes", "shared_bytes"):
+        assert getattr(report, name) == sum(getattr(node, name) for node in report.nodes), name
+    assert report.origin_bytes == sum(item.origin_bytes for item in report.objects)
+    assert report.peer_bytes == sum(node.served_bytes for node in report.nodes)
+    for node in nodes:
+        found = node.cached_bytes + node.resumed_bytes + node.shared_bytes
+        assert node.bytes == found + node.origin_bytes + node.peer_bytes, node
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_clock_that_leaves_absences_out():
+    clock = Clock()
+    awake = AwakeClock(clock, longest_s=3.0)
+    for step, runs in ((1.0, 1.0), (3.0, 3.0), (20.0, 3.0), (0.5, 0.5), (3600.0, 3.0)):
+        before = awake()
+        clock.now += step
+        assert awake() - before == pytest.approx(runs)
+
+
+@pytest.mark.parametrize(
+    ("answers_after_s", "stands_still_s", "comes"),
+    [(0.05, 0.0, True), (0.05, 2.0, True), (9.0, 0.0, False), (9.0, 2.0, False)],
+)
+def test_a_time_out_is_not_used_up_by_standing_still(
+    answers_after_s: float, stands_still_s: float, comes: bool
+) -> None:
+    """The answer lies there when the process goes on, and so does the end of the time-out."""
+
+    @story
+    async def tell() -> None:
+        loop = asyncio.get_running_loop()
+        answer = loop.create_future()
+
+        async def answered() -> str:
+            return await answer
+
+        if answers_after_s < 1:
+            loop.call_later(answers_after_s, loop.call_soon, answer.set_result, "here")
+        waiting = asyncio.create_task(within(answered(), 0.4))
+        await asyncio.sleep(0)
+        time.sleep(stands_still_s)
+        if comes:
+            assert await waiting == "here"
+        else:
+            with pytest.raises(asyncio.TimeoutError):
+                await waiting
+            assert answer.cancelled()
+
+    tell()
+
+
+def raising(error: Exception) -> Callable[[], Coroutine[Any, Any, None]]:
+    async def work() -> None:
+        raise error
+
+    return work
+
+
+@story
+async def test_what_is_waited_for_may_fail():
+    with pytest.raises(NodeLostError):
+        await within(raising(NodeLostError("gone"))(), 1.0)
