@@ -125,9 +125,18 @@ def test_what_makes_no_sense_is_refused_by_its_own_name() -> None:
         collect_requests([Needs(an_object(profile_name="nobody"))], STORE)
 
 
-def test_a_bare_request_is_refused_by_the_stage_s_name() -> None:
+def test_a_stage_s_requests_may_be_bare_or_uris() -> None:
     class Bare(Stage):
-        download_requests = (an_object(),)  # type: ignore[assignment]
+        download_requests = (an_object(), "s3://models/c.bin")
 
-    with pytest.raises(InvalidRequestError, match="Bare"):
-        collect_requests([Bare()], STORE)
+    collected = collect_requests([Bare()], STORE)
+    assert [request.value.uri for request in collected.requests] == ["a/b.bin", "s3://models/c.bin"]
+
+
+@pytest.mark.parametrize("given", [[5], {"uri": "a"}, None])
+def test_what_is_no_request_is_refused_by_the_stage_s_name(given: object) -> None:
+    class Wrong(Stage):
+        download_requests = given
+
+    with pytest.raises(InvalidRequestError, match="Wrong"):
+        collect_requests([Wrong()], STORE)

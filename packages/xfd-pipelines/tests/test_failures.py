@@ -41,8 +41,8 @@ def test_a_failure_is_found_whatever_is_wrapped_around_it() -> None:
     outer = RuntimeError("outer")
     outer.cause = RuntimeError("inner")  # type: ignore[attr-defined]
     outer.cause.__cause__ = packed  # type: ignore[attr-defined]
-    assert failures.find(outer) is packed
-    assert failures.find(RuntimeError("nothing below")) is None
+    assert failures.find(outer, failures.PackedFailure) is packed
+    assert failures.find(RuntimeError("nothing below"), failures.PackedFailure) is None
 
 
 def test_a_loop_of_causes_ends() -> None:
@@ -50,4 +50,4 @@ def test_a_loop_of_causes_ends() -> None:
     one.__cause__, two.__cause__ = two, one
     with pytest.raises(RuntimeError, match="1"):
         raise one
-    assert failures.find(one) is None
+    assert failures.find(one, failures.PackedFailure) is None

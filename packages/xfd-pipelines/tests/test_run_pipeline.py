@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,9 +47,9 @@ def results_of(items: Any, *stages: v1.Stage) -> list[Any]:
 class Add(v1.Stage):
     """Adds what `setup` prepared."""
 
-    workers = 1  # type: ignore[assignment]
-    batch_size = 3  # type: ignore[assignment]
-    required_resources = v1.Resources(cpus=0.5)  # type: ignore[assignment]
+    workers = 1
+    batch_size = 3
+    required_resources = v1.Resources(cpus=0.5)
 
     def setup(self, worker_metadata: v1.WorkerMetadata) -> None:
         self._metadata = worker_metadata
@@ -59,7 +63,7 @@ class Add(v1.Stage):
 class Tells(Add):
     """Passes items on, with what it was told of itself."""
 
-    name = "metadata-please"  # type: ignore[assignment]
+    name = "metadata-please"
 
     def process_data(self, items: list[Any]) -> list[Any]:
         return [(item, self._metadata) for item in items]
@@ -85,13 +89,13 @@ def test_items_pass_all_stages_in_order() -> None:
 
 def test_a_stage_needs_nothing_defined_and_items_keep_their_types() -> None:
     class PassesOn(v1.Stage):
-        workers = 1  # type: ignore[assignment]
+        workers = 1
 
     class Odd:
         def __eq__(self, other: object) -> bool:
             return isinstance(other, Odd)
 
-        __hash__ = None  # type: ignore[assignment]
+        __hash__ = None
 
     items = [(1, 2), [1, 2], {"a": None}, None, b"", "é", 2**70, {1}, Odd(), range(3)]
     assert results_of(items, PassesOn()) == items
@@ -99,7 +103,7 @@ def test_a_stage_needs_nothing_defined_and_items_keep_their_types() -> None:
 
 def test_a_stage_may_return_more_fewer_or_none() -> None:
     class Uneven(v1.Stage):
-        workers = 1  # type: ignore[assignment]
+        workers = 1
 
         def process_data(self, items: list[Any]) -> list[Any] | None:
             (item,) = items
@@ -127,18 +131,65 @@ def test_an_exception_of_a_stage_comes_back_as_itself(method: str) -> None:
     assert type(caught.value).__name__ == "OwnError"
     cause = caught.value.__cause__
     assert isinstance(cause, pipelines.StageError)
-    assert "Failing" in cause.what
+    assert cause.stage == "Failing"
     assert method in cause.what
 
 
-def test_settings_that_make_no_sense_are_refused_before_anything_runs() -> None:
-    class NoWorkers(v1.Stage):
-        workers = 0  # type: ignore[assignment]
+@pytest.mark.parametrize("method", ["setup", "process_data"])
+@pytest.mark.parametrize(
+    ("end", "named"),
+    [
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "ended 3 times|ended in"),
+        (lambda: os._exit(0), "ended 3 times|ended in"),
+        (lambda: sys.exit(3), "SystemExit: 3"),
+    ],
+    ids=["killed", "exit-0", "sys.exit"],
+)
+def test_a_stage_whose_process_ends_fails_by_name_after_a_few_times(
+    method: str, end: Callable[[], None], named: str
+) -> None:
+    def die(self: v1.Stage, _: object) -> None:
+        end()
 
-    with pytest.raises(InvalidRequestError, match="NoWorkers"):
-        results_of([1], NoWorkers())
-    with pytest.raises(InvalidRequestError, match="int"):
-        results_of([1], 5)  # type: ignore[arg-type]
+    dying = type("Dying", (v1.Stage,), {method: die, "workers": 1})
+    with pytest.raises(pipelines.StageError, match=named) as caught:
+        results_of(range(5), dying())
+    assert caught.value.stage == "Dying"
+    assert caught.value.node == ray.get_runtime_context().get_node_id()
+    assert method in caught.value.what
+
+
+@pytest.mark.parametrize("made", [{"a": 1}, "text", b"bytes", 5])
+def test_a_result_that_is_no_list_of_items_is_refused_by_the_stage_s_name(made: object) -> None:
+    stage = type("Returns", (v1.Stage,), {"process_data": lambda self, items: made, "workers": 1})
+    with pytest.raises(pipelines.StageError, match=f"returned a {type(made).__name__}") as caught:
+        results_of([1], stage())
+    assert caught.value.stage == "Returns"
+    assert "list" in caught.value.remedy
+
+
+def test_a_stage_that_workers_cannot_import_is_refused_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_at_the_driver.py").write_text(
+        "from xfd_pipelines import v1\nclass Absent(v1.Stage):\n    workers = 1\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    stage = importlib.import_module("only_at_the_driver").Absent()
+    with pytest.raises(
+        InvalidRequestError, match=r"Absent cannot be imported .*No module"
+    ) as caught:
+        results_of([1], stage)
+    assert "working_dir" in caught.value.remedy
+
+
+def test_a_gpu_that_no_node_has_is_refused_before_anything_runs() -> None:
+    stage = type("Needs", (v1.Stage,), {"required_resources": v1.Resources(gpus=1)})()
+    with pytest.raises(InvalidRequestError, match=r"Needs: no node .* GPU 1"):
+        results_of([1], stage)
+
+
+def test_settings_are_given_once() -> None:
     config = object()
     with pytest.raises(InvalidRequestError, match="twice"):
         pipelines.run_pipeline(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from xfd_api.catalog import build_catalog
@@ -16,7 +16,7 @@ from xfd_api.chunks import Catalog
 from xfd_api.ids import LOCAL_NODE, SwarmId
 from xfd_api.lookups import plan_lookups
 from xfd_api.reports import DistributionReport, Progress
-from xfd_api.requests import DownloadRequest
+from xfd_api.request_forms import Requests, as_requests
 from xfd_api.settings import Durability, NodeSettings, SwarmTicket, UnpackCaps
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_dataplane._native import Node
@@ -50,7 +50,7 @@ def open_node(settings: NodeSettings | None = None) -> Iterator[Node]:
 
 
 def download(
-    download_requests: Sequence[DownloadRequest],
+    download_requests: Requests,
     object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile,
     *,
     chunk_size_bytes: int | None = None,
@@ -71,7 +71,8 @@ def download(
     """Downloads to this host, and returns when everything is at its destination.
 
     Args:
-        download_requests: what to fetch, and where it should land.
+        download_requests: what to fetch, and where it should land; also bare requests, uris, or
+            a single one of these.
         object_store_config: where from; a bare configuration is the profile None.
         chunk_size_bytes: size of a chunk, at most 100 MiB; None chooses by the object's size.
         node_parallelism: chunks fetched at once.
@@ -96,7 +97,7 @@ def download(
     watch = Watch(deadline_s, cancel)
     durability = Durability(durability)
     stores = by_profile(object_store_config)
-    lookups = plan_lookups(download_requests, stores)
+    lookups = plan_lookups(as_requests(download_requests), stores)
     settings = node_settings(
         node_parallelism=node_parallelism,
         memory_budget_bytes=memory_budget_bytes,

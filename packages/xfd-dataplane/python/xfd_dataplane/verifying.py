@@ -12,6 +12,7 @@ from xfd_api.catalog import build_catalog
 from xfd_api.chunks import ChecksumAlgorithm, FoundObject
 from xfd_api.lookups import plan_lookups
 from xfd_api.paths import local_path
+from xfd_api.request_forms import Requests, as_requests
 from xfd_api.requests import DownloadRequest, PrefixDownloadRequest
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_dataplane._native import checksums, record_path
@@ -66,7 +67,7 @@ class _Item:
 
 
 def verify(
-    download_requests: Sequence[DownloadRequest],
+    download_requests: Requests,
     object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None = None,
     *,
     cancel: Cancellation | None = None,
@@ -85,10 +86,11 @@ def verify(
         XfdError: the store could not be asked, or a file could not be read.
     """
     watch = Watch(None, cancel)
+    requests = as_requests(download_requests)
     if object_store_config is None:
-        items = list(_recorded(download_requests))
+        items = list(_recorded(requests))
     else:
-        items = list(_catalogued(download_requests, by_profile(object_store_config), watch))
+        items = list(_catalogued(requests, by_profile(object_store_config), watch))
     return _report(items, watch)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from xfd_api import DownloadRequest, ObjectStoreConfig, ObjectStoreConfigByProfile
 from xfd_api.errors import DestinationConflictError, InvalidRequestError
 from xfd_api.lookups import Lookup, plan_lookups
+from xfd_api.request_forms import as_requests
 from xfd_api.stores import by_profile
 from xfd_pipelines.v1 import Stage
 
@@ -71,15 +72,8 @@ def collect_requests(
     )
 
 
-def _requests_of(stage: Stage) -> tuple[DownloadRequest, ...]:
-    requests = tuple(stage.download_requests)
-    for request in requests:
-        if not isinstance(request, DownloadRequest):
-            raise InvalidRequestError(
-                f"download_requests of stage {stage.name} holds a {type(request).__name__}",
-                remedy="Give DownloadRequest(value=...)",
-            )
-    return requests
+def _requests_of(stage: Stage) -> list[DownloadRequest]:
+    return as_requests(stage.download_requests, what=f"download_requests of stage {stage.name}")
 
 
 def _thing(lookup: Lookup, stores: ObjectStoreConfigByProfile) -> tuple[object, ...]:

@@ -10,18 +10,36 @@ from __future__ import annotations
 import pickle
 import traceback
 from collections.abc import Iterator
+from typing import Any, TypeVar
 
 from ray import cloudpickle
 from ray.exceptions import UserCodeException
 
 from xfd_api.errors import XfdError
 
+E = TypeVar("E", bound=BaseException)
+
 
 class StageError(XfdError, RuntimeError):
     """A stage raised an exception; this says which, and where.
 
-    It is the `__cause__` of that exception, or stands for it where it cannot be pickled.
+    It is the `__cause__` of that exception. It stands for it where it cannot be pickled, where it
+    would end the caller's process (`SystemExit`), and where the worker's process died.
+
+    Attributes:
+        stage: name of the stage.
     """
+
+    def __init__(self, what: str, *, stage: str, **fields: Any) -> None:
+        super().__init__(what, **fields)
+        self.stage = stage
+
+    def fields(self) -> dict[str, Any]:
+        """See `XfdError`."""
+        return {**super().fields(), "stage": self.stage}
+
+    def __str__(self) -> str:
+        return f"Stage {self.stage}: {super().__str__()}"
 
 
 class PackedFailure(UserCodeException):
@@ -56,7 +74,7 @@ def pack(error: BaseException, *, stage: str, method: str, node: str) -> PackedF
 def unpack(failure: PackedFailure) -> BaseException:
     """The exception that was packed, its cause set to a `StageError`."""
     where = StageError(
-        f"Stage {failure.stage} failed in {failure.method}:\n{failure.text}", node=failure.node
+        f"It failed in {failure.method}:\n{failure.text}", stage=failure.stage, node=failure.node
     )
     if failure.pickled is None:
         return where
@@ -64,18 +82,17 @@ def unpack(failure: PackedFailure) -> BaseException:
         error = pickle.loads(failure.pickled)  # noqa: S301 (packed by our own worker)
     except Exception:  # Its class may not be importable here.
         return where
-    if not isinstance(error, BaseException):
+    if isinstance(error, StageError):
+        return error
+    if not isinstance(error, Exception):  # `SystemExit` would end the caller without a word.
         return where
     error.__cause__ = where
     return error
 
 
-def find(error: BaseException) -> PackedFailure | None:
-    """The packed failure somewhere below what Ray raised, if there is one."""
-    for each in _below(error):
-        if isinstance(each, PackedFailure):
-            return each
-    return None
+def find(error: BaseException, kind: type[E]) -> E | None:
+    """The first exception of this kind somewhere below what Ray raised, if there is one."""
+    return next((each for each in _below(error) if isinstance(each, kind)), None)
 
 
 def _below(error: BaseException) -> Iterator[BaseException]:

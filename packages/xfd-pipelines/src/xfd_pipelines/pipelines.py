@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import ray
-
 from xfd_api.errors import InvalidRequestError
 from xfd_pipelines.adapters import ray_data
+from xfd_pipelines.checks import check_pipeline
+from xfd_pipelines.cluster_checks import check_cluster, connect
 from xfd_pipelines.collect import collect_requests
 from xfd_pipelines.failures import StageError
 from xfd_pipelines.prefetch import DistributedDownloadConfig, prefetched
 from xfd_pipelines.specs import PipelineSpec
-from xfd_pipelines.v1 import Stage, checked_workers
 
 __all__ = ["DistributedDownloadConfig", "StageError", "run_pipeline"]
 
@@ -39,8 +38,11 @@ def run_pipeline(
         What the last stage gave, in the order of the input where it has one.
 
     Raises:
-        InvalidRequestError: a stage or a setting makes no sense, or there is no store.
+        InvalidRequestError: before anything moves: a stage or a setting makes no sense, cannot be
+            pickled or imported, fits on no node, or there is no store.
         XfdError: a file cannot be brought to a node.
+        StageError: a stage called `sys.exit`, its process died again and again, or it returned
+            no list of items.
         Exception: whatever a stage raised, as itself; its `__cause__` is a `StageError`.
     """
     if distributed_download_config is not None and distibuted_download_config is not None:
@@ -49,17 +51,12 @@ def run_pipeline(
             remedy="Give distributed_download_config alone",
         )
     config = distributed_download_config or distibuted_download_config
+    check_pipeline(pipeline_spec, config)
     stages = list(pipeline_spec.stages)
-    for stage in stages:
-        if not isinstance(stage, Stage):
-            raise InvalidRequestError(
-                f"stages holds a {type(stage).__name__}",
-                remedy="Give instances of xfd_pipelines.v1.Stage",
-            )
-        checked_workers(stage)
     store = config.object_store_config if config is not None else None
     collected = collect_requests(stages, store)
-    if not ray.is_initialized():
-        ray.init()
+    prepared = ray_data.prepare(pipeline_spec)
+    connect()
+    check_cluster(stages, prepared.stages, may_grow=pipeline_spec.config.cluster_may_grow)
     with prefetched(collected, config):
-        return ray_data.run(pipeline_spec, store)
+        return ray_data.run(prepared, store)

@@ -15,9 +15,12 @@ class PipelineConfig:
 
     Attributes:
         verbose: show Ray Data's progress bars and messages.
+        cluster_may_grow: nodes may join that have what the present ones lack, as with an
+            autoscaler; a stage that fits on no present node then waits and is not refused.
     """
 
     verbose: bool = False
+    cluster_may_grow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

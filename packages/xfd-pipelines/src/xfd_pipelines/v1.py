@@ -3,20 +3,18 @@
     from xfd_pipelines import v1 as pipelines_v1
 
     class Embed(pipelines_v1.Stage):
+        batch_size = 16
         ...
 
-A stage overrides what it wants to be different, and nothing else: a property may also be given as
-a plain class attribute (`batch_size = 16`).
+A stage overrides what it wants to be different, and nothing else: a value may be given as a plain
+class attribute (`batch_size = 16`) or as a property.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-from xfd_api import DownloadRequest
-from xfd_api.errors import InvalidRequestError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class WorkerMetadata:
-    """What a worker is told of itself.
+    """What a worker knows of itself.
 
     Attributes:
         stage_name: of the stage that it works for.
@@ -53,33 +51,41 @@ class WorkerMetadata:
     resources: Resources
 
 
+class _ClassName:
+    """The name of the class that it is read from."""
+
+    def __get__(self, stage: object, owner: type) -> str:
+        return owner.__name__
+
+
 class Stage:
-    """One step of a pipeline. Each of its workers is an actor with a copy of the stage."""
+    """One step of a pipeline. Each of its workers is an actor with a copy of the stage.
 
-    @property
-    def name(self) -> str:
-        """What errors and progress call it."""
-        return type(self).__name__
+    The values are annotated as `Any`, because type checkers accept both a plain attribute and a
+    property in a subclass only then; `checks.py` checks each before anything starts.
 
-    @property
-    def download_requests(self) -> Sequence[DownloadRequest]:
-        """Files that are on a worker's node before its `setup` is called."""
-        return ()
+    Attributes:
+        name: str, what errors and progress call it.
+        download_requests: a sequence of requests, files that are on a worker's node before its
+            `setup` is called. Each is a `DownloadRequest`, a bare request or a uri.
+        required_resources: `Resources`, what each worker holds.
+        batch_size: int, the most items that `process_data` gets at once.
+        workers: int, or (least, most) with None for as many as fit.
 
-    @property
-    def required_resources(self) -> Resources:
-        """What each worker holds."""
-        return Resources()
+    Example:
+        >>> class Double(Stage):
+        ...     batch_size = 16
+        ...     def process_data(self, items):
+        ...         return [2 * item for item in items]
+        >>> Double().process_data([1, 2])
+        [2, 4]
+    """
 
-    @property
-    def batch_size(self) -> int:
-        """The most items that `process_data` is given at once."""
-        return 1
-
-    @property
-    def workers(self) -> int | tuple[int, int | None]:
-        """How many workers: a number, or the least and the most (None: as many as fit)."""
-        return (1, None)
+    name: Any = _ClassName()
+    download_requests: Any = ()
+    required_resources: Any = Resources()
+    batch_size: Any = 1
+    workers: Any = (1, None)
 
     def setup(self, worker_metadata: WorkerMetadata) -> None:
         """Called once in each worker before its first item; loads models and the like."""
@@ -94,23 +100,3 @@ class Stage:
             What the next stage gets; None is the same as an empty list.
         """
         return items
-
-
-def checked_workers(stage: Stage) -> tuple[int, int | None]:
-    """The least and the most workers of a stage.
-
-    Raises:
-        InvalidRequestError: they make no sense.
-    """
-    asked = stage.workers
-    least, most = (asked, asked) if isinstance(asked, int) else asked
-    if least < 1 or (most is not None and most < least):
-        raise InvalidRequestError(
-            f"Stage {stage.name} asks for {asked!r} workers",
-            remedy="Give a number from 1 up, or (least, most)",
-        )
-    if stage.batch_size < 1:
-        raise InvalidRequestError(
-            f"Stage {stage.name} asks for batches of {stage.batch_size}", remedy="Use 1 or more"
-        )
-    return least, most

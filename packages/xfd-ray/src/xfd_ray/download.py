@@ -13,7 +13,7 @@ from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId
 from xfd_api.lookups import Lookup, plan_lookups
 from xfd_api.reports import DistributionReport, Progress
-from xfd_api.requests import DownloadRequest
+from xfd_api.request_forms import Requests, as_requests
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_api.traffic import Prices
@@ -92,7 +92,7 @@ class Distribution:
 
 
 def distribution(
-    download_requests: Sequence[DownloadRequest],
+    download_requests: Requests,
     object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile,
     *,
     chunk_size_bytes: int | None = None,
@@ -168,7 +168,7 @@ def download_distributed(*args: Any, **options: Any) -> DistributionReport:  # n
     Ray is initialised as `ray.init()` would where it is not yet.
 
     Args:
-        download_requests: what to bring where.
+        download_requests: what to bring where; also bare requests, uris, or a single one of these.
         object_store_config: the store, or one per profile.
         chunk_size_bytes: size of a chunk, at most 100 MiB; None chooses from the object's size.
         node_parallelism: chunks that a node fetches at once; None for 16.
@@ -209,7 +209,7 @@ def download_distributed(*args: Any, **options: Any) -> DistributionReport:  # n
 
 
 def ensure_local(
-    download_requests: Sequence[DownloadRequest],
+    download_requests: Requests,
     object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile,
     *,
     deadline_s: float | None = None,
@@ -253,10 +253,11 @@ def _initialise_ray() -> None:
 
 
 def _lookups(
-    requests: Sequence[DownloadRequest],
+    download_requests: Requests,
     stores: ObjectStoreConfigByProfile,
     priorities: Sequence[int] | None = None,
 ) -> tuple[Lookup, ...]:
+    requests = as_requests(download_requests)
     if not requests:
         raise InvalidRequestError("There is nothing to download", remedy="Give a request")
     return plan_lookups(requests, stores, priorities=priorities)

@@ -8,19 +8,25 @@ of opaque bytes.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pyarrow as pa
 import ray
 import ray.data
 from ray import cloudpickle
+from ray.exceptions import RayActorError
 
-from xfd_api import DownloadRequest, ObjectStoreConfig, ObjectStoreConfigByProfile
+from xfd_api import ObjectStoreConfig, ObjectStoreConfigByProfile
+from xfd_api.request_forms import as_requests
 from xfd_pipelines import failures
+from xfd_pipelines.adapters.lives import MOST_DEATHS, Lives, begin
+from xfd_pipelines.checks import pickled_items, pickled_stage, workers_of
 from xfd_pipelines.prefetch import make_local
 from xfd_pipelines.specs import PipelineSpec
-from xfd_pipelines.v1 import Stage, WorkerMetadata, checked_workers
+from xfd_pipelines.v1 import Stage, WorkerMetadata
 
 COLUMN = "item"
 SCHEMA = pa.schema([(COLUMN, pa.large_binary())])
@@ -31,30 +37,73 @@ LEAST_BLOCKS = 16
 StoreConfig = ObjectStoreConfig | ObjectStoreConfigByProfile | None
 
 
-def run(spec: PipelineSpec, object_store_config: StoreConfig) -> list[Any]:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A pipeline of which all is pickled that will travel.
+
+    Attributes:
+        spec: the pipeline.
+        stages: one per stage of it.
+        items: one per item of its input.
+    """
+
+    spec: PipelineSpec
+    stages: tuple[bytes, ...]
+    items: tuple[bytes, ...]
+
+
+def prepare(spec: PipelineSpec) -> Prepared:
+    """Pickles stages and input.
+
+    Raises:
+        InvalidRequestError: one of them cannot be pickled.
+    """
+    stages = tuple(pickled_stage(stage) for stage in spec.stages)
+    return Prepared(spec, stages, tuple(pickled_items(spec.input_data)))
+
+
+def run(prepared: Prepared, object_store_config: StoreConfig) -> list[Any]:
     """The items that come out of the last stage.
 
     Raises:
+        StageError: a worker's process died again and again, or its stage returned no items.
         Exception: what a stage raised.
     """
-    items = list(spec.input_data)
+    spec, items = prepared.spec, prepared.items
     if not items or not spec.stages:
-        return items
+        return [pickle.loads(item) for item in items]  # noqa: S301 (pickled by this process)
+    run_id = uuid.uuid4().hex
+    lives = Lives(run_id)
     has_order = not isinstance(spec.input_data, set | frozenset)
     with ray.data.DataContext.current(_context(has_order, spec.config.verbose)):
         cpus = int(ray.cluster_resources().get("CPU", 1))
         blocks = _blocks(items, spec.stages[0].batch_size, cpus)
         data: ray.data.Dataset = ray.data.from_arrow(blocks)
-        for stage in spec.stages:
-            data = _mapped(data, stage, object_store_config)
+        for stage, pickled in zip(spec.stages, prepared.stages, strict=True):
+            data = _mapped(data, stage, (stage.name, pickled, object_store_config, run_id))
         try:
             return [item for batch in _batches(data) for item in _items(batch)]
         except Exception as error:
-            failure = failures.find(error)
-            if failure is None:
+            original = _original(error, lives)
+            if original is error:
                 raise
-            original = failures.unpack(failure)
             raise original from original.__cause__
+        finally:
+            lives.forget()
+
+
+def _original(error: Exception, lives: Lives) -> BaseException:
+    """What a stage raised, or what its process died of; the error itself where neither is known."""
+    failure = failures.find(error, failures.PackedFailure)
+    if failure is not None:
+        return failures.unpack(failure)
+    death = failures.find(error, RayActorError)
+    life = lives.read(death.actor_id) if death is not None and death.actor_id else None
+    if life is None:
+        return error
+    return failures.StageError(
+        f"The process of a worker ended in {life.method}: {death}", stage=life.stage, node=life.node
+    )
 
 
 def _context(has_order: bool, verbose: bool) -> ray.data.DataContext:
@@ -68,7 +117,7 @@ def _context(has_order: bool, verbose: bool) -> ray.data.DataContext:
     return context
 
 
-def _blocks(items: Sequence[Any], batch_size: int, cpus: int) -> list[pa.Table]:
+def _blocks(items: Sequence[bytes], batch_size: int, cpus: int) -> list[pa.Table]:
     """The input in blocks of whole batches: enough of them to keep every worker busy."""
     wanted = max(LEAST_BLOCKS, BLOCKS_PER_CPU * cpus)
     batches = -(-len(items) // batch_size)
@@ -76,8 +125,8 @@ def _blocks(items: Sequence[Any], batch_size: int, cpus: int) -> list[pa.Table]:
     return [_table(items[start : start + rows]) for start in range(0, len(items), rows)]
 
 
-def _table(items: Iterable[Any]) -> pa.Table:
-    return pa.table([[cloudpickle.dumps(item) for item in items]], schema=SCHEMA)
+def _table(pickled: Iterable[bytes]) -> pa.Table:
+    return pa.table([list(pickled)], schema=SCHEMA)
 
 
 def _items(table: pa.Table) -> list[Any]:
@@ -89,14 +138,12 @@ def _batches(data: ray.data.Dataset) -> Iterable[pa.Table]:
     return cast("Iterable[pa.Table]", data.iter_batches(batch_size=None, batch_format="pyarrow"))
 
 
-def _mapped(
-    data: ray.data.Dataset, stage: Stage, object_store_config: StoreConfig
-) -> ray.data.Dataset:
-    least, most = checked_workers(stage)
+def _mapped(data: ray.data.Dataset, stage: Stage, worker_args: tuple[Any, ...]) -> ray.data.Dataset:
+    least, most = workers_of(stage)
     needs = stage.required_resources
     return data.map_batches(
         StageWorker,
-        fn_constructor_args=(cloudpickle.dumps(stage), object_store_config),
+        fn_constructor_args=worker_args,
         batch_size=stage.batch_size,
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(min_size=least, max_size=most),
@@ -114,26 +161,45 @@ class StageWorker:
     an actor whose constructor raises again and again, and would hide the exception.
     """
 
-    def __init__(self, pickled_stage: bytes, object_store_config: StoreConfig) -> None:
+    def __init__(
+        self, stage_name: str, pickled_stage: bytes, object_store_config: StoreConfig, run_id: str
+    ) -> None:
         context = ray.get_runtime_context()
         self._node = context.get_node_id()
-        self._stage: Stage = pickle.loads(pickled_stage)  # noqa: S301 (pickled by our driver)
+        self._stage_name = stage_name
         self._failure: failures.PackedFailure | None = None
-        metadata = WorkerMetadata(
-            stage_name=self._stage.name,
-            worker_id=context.get_actor_id() or context.get_worker_id(),
-            node_id=self._node,
-            resources=self._stage.required_resources,
+        worker_id = context.get_actor_id() or context.get_worker_id()
+        lives = Lives(run_id)
+        life = begin(
+            lives.read(worker_id), stage=stage_name, node=self._node, node_lives=_node_lives
         )
-        method = "download_requests"
+        if life.deaths >= MOST_DEATHS:
+            self._failure = failures.PackedFailure(
+                stage_name,
+                life.method,
+                life.node,
+                f"The process of a worker ended {life.deaths} times",
+                None,
+            )
+            return
+        lives.write(worker_id, life := life.at("setup"))
+        method = "unpickling"
         try:
-            requests: Sequence[DownloadRequest] = self._stage.download_requests
+            self._stage: Stage = pickle.loads(pickled_stage)  # noqa: S301 (pickled by our driver)
+            method = "download_requests"
+            requests = as_requests(self._stage.download_requests)
             if requests and object_store_config is not None:
                 make_local(requests, object_store_config)
             method = "setup"
+            metadata = WorkerMetadata(
+                stage_name, worker_id, self._node, self._stage.required_resources
+            )
             self._stage.setup(metadata)
-        except Exception as error:  # Any exception of the user's, which is shipped as it is.
+        except KeyboardInterrupt:  # Ray's way to cancel.
+            raise
+        except BaseException as error:  # Any exception of the user's, `SystemExit` as well.
             self._failure = self._packed(error, method)
+        lives.write(worker_id, life.at("process_data"))
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """The stage's answer to one batch."""
@@ -141,9 +207,28 @@ class StageWorker:
             raise self._failure
         try:
             made = self._stage.process_data(_items(batch))
-            return _table(made if made is not None else ())
-        except Exception as error:  # As above.
+            return _table([cloudpickle.dumps(item) for item in self._checked(made)])
+        except KeyboardInterrupt:  # As above.
+            raise
+        except BaseException as error:  # As above.
             raise self._packed(error, "process_data") from None
 
-    def _packed(self, error: Exception, method: str) -> failures.PackedFailure:
-        return failures.pack(error, stage=self._stage.name, method=method, node=self._node)
+    def _checked(self, made: Any) -> Iterable[Any]:
+        """What `process_data` returned, if it can be meant as a list of items."""
+        if made is None:
+            return ()
+        if isinstance(made, str | bytes | Mapping) or not isinstance(made, Iterable):
+            raise failures.StageError(
+                f"process_data returned a {type(made).__name__}",
+                stage=self._stage_name,
+                node=self._node,
+                remedy="Return a list of items, [item] for a single one",
+            )
+        return made
+
+    def _packed(self, error: BaseException, method: str) -> failures.PackedFailure:
+        return failures.pack(error, stage=self._stage_name, method=method, node=self._node)
+
+
+def _node_lives(node: str) -> bool:
+    return any(each["NodeID"] == node and each["Alive"] for each in ray.nodes())

@@ -1,0 +1,187 @@
+"""What of a pipeline is refused before a file moves, by the names of stage and attribute.
+
+Nothing here asks Ray; what depends on the cluster is in `cluster_checks.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ray import cloudpickle
+
+from xfd_api.errors import InvalidRequestError
+from xfd_pipelines.prefetch import DistributedDownloadConfig
+from xfd_pipelines.specs import PipelineConfig, PipelineSpec
+from xfd_pipelines.v1 import Resources, Stage
+
+FOREIGN = {
+    "stage_batch_size": "Call it batch_size",
+    "setup_on_node": "Do that work in setup, which each worker calls once",
+    "destroy": "Leave it out: a worker's process ends with the pipeline",
+    "env_info": "Give Ray a runtime_env in ray.init(), which all workers get",
+}
+"""Names of a cosmos-xenna stage that a stage here does not have, and what to do instead."""
+
+
+def check_pipeline(spec: Any, config: Any) -> None:
+    """Refuses a specification or a download configuration that makes no sense.
+
+    Raises:
+        InvalidRequestError: it names the stage and the attribute.
+    """
+    _expect(spec, PipelineSpec, "pipeline_spec", "Give a specs.PipelineSpec")
+    _expect(spec.config, PipelineConfig, "PipelineSpec.config", "Give a specs.PipelineConfig")
+    if isinstance(spec.input_data, str | bytes) or not isinstance(spec.input_data, Iterable):
+        raise InvalidRequestError(
+            f"PipelineSpec.input_data is a {type(spec.input_data).__name__}",
+            remedy="Give a list, or anything else that can be iterated over",
+        )
+    if isinstance(spec.stages, str) or not isinstance(spec.stages, Sequence):
+        raise InvalidRequestError(
+            f"PipelineSpec.stages is a {type(spec.stages).__name__}",
+            remedy="Give a list of stages",
+        )
+    for stage in spec.stages:
+        _check_stage(stage)
+    if config is not None:
+        _expect(
+            config,
+            DistributedDownloadConfig,
+            "distributed_download_config",
+            "Give a pipelines.DistributedDownloadConfig",
+        )
+
+
+def _check_stage(stage: Any) -> None:
+    if isinstance(stage, type) and issubclass(stage, Stage):
+        raise InvalidRequestError(
+            f"stages holds the class {stage.__name__}", remedy=f"Give {stage.__name__}()"
+        )
+    if not isinstance(stage, Stage):
+        raise InvalidRequestError(
+            f"stages holds a {type(stage).__name__}",
+            remedy="Give instances of xfd_pipelines.v1.Stage",
+        )
+    for name, remedy in FOREIGN.items():
+        if hasattr(stage, name):
+            raise InvalidRequestError(
+                f"Stage {stage.name} defines {name}, which xfd_pipelines does not use",
+                remedy=remedy,
+            )
+    if not isinstance(stage.name, str) or not stage.name:
+        raise InvalidRequestError(
+            f"Stage {type(stage).__name__}: name is {stage.name!r}", remedy="Give a string"
+        )
+    _check_count(stage, "batch_size", stage.batch_size)
+    workers_of(stage)
+    _check_resources(stage)
+
+
+def workers_of(stage: Stage) -> tuple[int, int | None]:
+    """The least and the most workers of a stage.
+
+    Raises:
+        InvalidRequestError: they make no sense.
+    """
+    workers = stage.workers
+    if not isinstance(workers, tuple | list):
+        _check_count(stage, "workers", workers)
+        return workers, workers
+    if len(workers) != 2:
+        raise InvalidRequestError(
+            f"Stage {stage.name}: workers is {workers!r}",
+            remedy="Give a number from 1 up, or (least, most)",
+        )
+    least, most = workers
+    _check_count(stage, "the least of workers", least)
+    if most is not None:
+        _check_count(stage, "the most of workers", most)
+        if most < least:
+            raise InvalidRequestError(
+                f"Stage {stage.name}: workers is {workers!r}", remedy="Give (least, most)"
+            )
+    return least, most
+
+
+def _check_count(stage: Stage, name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidRequestError(
+            f"Stage {stage.name}: {name} is {value!r}", remedy="Give a whole number from 1 up"
+        )
+
+
+def _check_resources(stage: Stage) -> None:
+    needs = stage.required_resources
+    _expect(
+        needs,
+        Resources,
+        f"Stage {stage.name}: required_resources",
+        "Give v1.Resources(cpus, gpus, memory_bytes, custom)",
+    )
+    if not isinstance(needs.custom, Mapping):
+        raise InvalidRequestError(
+            f"Stage {stage.name}: required_resources.custom is a {type(needs.custom).__name__}",
+            remedy="Give a dictionary of Ray resources",
+        )
+    amounts = {"cpus": needs.cpus, "gpus": needs.gpus, **needs.custom}
+    if needs.memory_bytes is not None:
+        amounts["memory_bytes"] = needs.memory_bytes
+    for name, amount in amounts.items():
+        if isinstance(amount, bool) or not isinstance(amount, int | float) or not amount >= 0:
+            raise InvalidRequestError(
+                f"Stage {stage.name}: required_resources.{name} is {amount!r}",
+                remedy="Give a number from 0 up",
+            )
+
+
+def pickled_stage(stage: Stage) -> bytes:
+    """The stage as its workers get it.
+
+    Raises:
+        InvalidRequestError: it cannot be pickled; names the attribute that is to blame.
+    """
+    try:
+        pickled: bytes = cloudpickle.dumps(stage)
+        return pickled
+    except Exception as error:  # Whatever a foreign class raises in its reduction.
+        culprit = _unpicklable_attribute(stage)
+        raise InvalidRequestError(
+            f"Stage {stage.name} cannot be pickled: {culprit or error}",
+            remedy="Make it in setup(), which runs in the worker",
+        ) from error
+
+
+def _unpicklable_attribute(stage: Stage) -> str | None:
+    for owner in (stage, *type(stage).__mro__):
+        for name, value in vars(owner).items() if hasattr(owner, "__dict__") else ():
+            if name.startswith("__") or owner in (Stage, object):
+                continue
+            try:
+                cloudpickle.dumps(value)
+            except Exception as error:  # As above.
+                return f"its attribute {name} ({type(value).__name__}): {error}"
+    return None
+
+
+def pickled_items(items: Iterable[Any]) -> list[bytes]:
+    """Each item as it travels.
+
+    Raises:
+        InvalidRequestError: one cannot be pickled; says which.
+    """
+    pickled = []
+    for index, item in enumerate(items):
+        try:
+            pickled.append(cloudpickle.dumps(item))
+        except Exception as error:  # As above.
+            raise InvalidRequestError(
+                f"Item {index} of input_data (a {type(item).__name__}) cannot be pickled: {error}",
+                remedy="Give what can be pickled, and open files and connections in setup()",
+            ) from error
+    return pickled
+
+
+def _expect(value: Any, kind: type, what: str, remedy: str) -> None:
+    if not isinstance(value, kind):
+        raise InvalidRequestError(f"{what} is a {type(value).__name__}", remedy=remedy)

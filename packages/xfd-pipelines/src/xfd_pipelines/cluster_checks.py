@@ -1,0 +1,138 @@
+"""What of a pipeline the cluster cannot run, found out before a file moves."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from xfd_api.errors import InvalidRequestError
+from xfd_pipelines.checks import workers_of
+from xfd_pipelines.v1 import Stage
+from xfd_ray.placement import NodeInfo, nodes_of_ray
+
+Amounts = Mapping[str, float]
+
+
+def check_cluster(stages: Sequence[Stage], pickled: Sequence[bytes], *, may_grow: bool) -> None:
+    """Refuses stages that no node can run, and stages whose code the workers cannot import.
+
+    Args:
+        stages: of the pipeline.
+        pickled: one per stage.
+        may_grow: nodes may join that have what the present ones lack; leaves the check of
+            resources out.
+
+    Raises:
+        InvalidRequestError: naming the stage.
+    """
+    if not may_grow:
+        check_room(stages, nodes_of_ray(ray.nodes()))
+    _check_imports(stages, pickled)
+
+
+def connect() -> None:
+    """Connects to Ray as `ray.init()` does, unless that was done already.
+
+    Raises:
+        InvalidRequestError: this process is connected through Ray Client, over which Ray Data
+            does not run.
+    """
+    if not ray.is_initialized():
+        ray.init()
+    if ray.util.client.ray.is_connected():
+        raise InvalidRequestError(
+            "run_pipeline does not work over ray:// (Ray Client)",
+            remedy="Submit the program as a Ray job (ray job submit), or run it on a node",
+        )
+
+
+def check_room(stages: Sequence[Stage], nodes: Sequence[NodeInfo]) -> None:
+    """Refuses a stage whose worker fits on no node, and workers that do not fit side by side.
+
+    Raises:
+        InvalidRequestError: naming the stage, the resource, and what there is of it.
+    """
+    for stage in stages:
+        needs = resources_of(stage)
+        if any(
+            all(node.resources.get(n, 0.0) >= need for n, need in needs.items()) for node in nodes
+        ):
+            continue
+        short = [n for n, need in needs.items() if _most(nodes, n) < need] or sorted(needs)
+        there = ", ".join(
+            f"{n} {needs[n]:g} (the most a node has is {_most(nodes, n):g})" for n in short
+        )
+        raise InvalidRequestError(
+            f"Stage {stage.name}: no node of the cluster has its required_resources: {there}",
+            remedy="Ask for less, add such a node, or set PipelineConfig(cluster_may_grow=True)",
+        )
+    for name in {name for stage in stages for name in resources_of(stage)}:
+        total = sum(node.resources.get(name, 0.0) for node in nodes)
+        needed = [(s.name, workers_of(s)[0] * resources_of(s).get(name, 0.0)) for s in stages]
+        at_once = sum(amount for _, amount in needed)
+        if at_once > total * (1 + 1e-9):
+            raise InvalidRequestError(
+                f"The least workers of all stages need {name} {at_once:g} at once "
+                f"({', '.join(f'{s} {n:g}' for s, n in needed if n)}), "
+                f"and the cluster has {total:g}",
+                remedy="Lower required_resources or the least of workers, add nodes, "
+                "or set PipelineConfig(cluster_may_grow=True)",
+            )
+
+
+def resources_of(stage: Stage) -> Amounts:
+    """What one worker needs, by Ray's names; without what it needs nothing of."""
+    needs = stage.required_resources
+    amounts = {
+        "CPU": needs.cpus,
+        "GPU": needs.gpus,
+        "memory": needs.memory_bytes or 0,
+        **needs.custom,
+    }
+    return {name: float(amount) for name, amount in amounts.items() if amount}
+
+
+def _fits(needs: Amounts, node: NodeInfo) -> bool:
+    return all(node.resources.get(name, 0.0) >= need for name, need in needs.items())
+
+
+def _most(nodes: Sequence[NodeInfo], name: str) -> float:
+    return max((node.resources.get(name, 0.0) for node in nodes), default=0.0)
+
+
+def _check_imports(stages: Sequence[Stage], pickled: Sequence[bytes]) -> None:
+    """Lets one worker unpickle each stage whose class it has to import."""
+    imported = [
+        (stage, data)
+        for stage, data in zip(stages, pickled, strict=True)
+        if type(stage).__module__ != "__main__"
+    ]
+    if not imported:
+        return
+    unpickle: Any = ray.remote(num_cpus=0, max_retries=1)(_unpickle)
+    try:
+        failures = ray.get(unpickle.remote([data for _, data in imported]))
+    except RayError as error:  # What runs at import may end the process; its worker will say so.
+        failures = [str(error)] if len(imported) == 1 else []
+    for (stage, _), failure in zip(imported, failures, strict=False):
+        if failure is not None:
+            raise InvalidRequestError(
+                f"Stage {stage.name} cannot be imported on the cluster: {failure}",
+                remedy=f"Ship module {type(stage).__module__} with ray.init(runtime_env="
+                '{"working_dir": ...} or {"py_modules": [...]}), or install it on every node',
+            )
+
+
+def _unpickle(pickled: list[bytes]) -> list[str | None]:
+    failures: list[str | None] = []
+    for data in pickled:
+        try:
+            pickle.loads(data)  # noqa: S301 (pickled by our driver)
+            failures.append(None)
+        except Exception as error:  # Whatever a module raises when it is imported.
+            failures.append(f"{type(error).__name__}: {error}")
+    return failures
