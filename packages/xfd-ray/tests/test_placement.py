@@ -46,7 +46,28 @@ def test_an_id_of_no_live_node_is_refused_by_name():
         select(LIVE, as_selector(["aa", "dd"]))
 
 
-@pytest.mark.parametrize("nodes", ["aa", [], 3])
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"ids": "aa"},
+        {"ids": {"aa"}},
+        {"ids": (b"aa",)},
+        {"labels": "pool=train"},
+        {"labels": None},
+        {"resources": "GPU"},
+        {"resources": {"GPU": "1"}},
+        {"resources": {"GPU": True}},
+    ],
+    ids=str,
+)
+def test_a_condition_of_the_wrong_type_is_refused_by_name(conditions):
+    [name] = conditions
+    with pytest.raises(InvalidRequestError, match=name) as caught:
+        NodeSelector(**conditions)
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("nodes", ["aa", [], 3, [1, 2], {"aa"}])
 def test_what_is_no_selection_is_refused(nodes):
     with pytest.raises(InvalidRequestError):
         as_selector(nodes)

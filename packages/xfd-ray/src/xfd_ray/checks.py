@@ -13,9 +13,11 @@ N = TypeVar("N", int, float)
 
 
 def at_least(least: N, name: str, value: N) -> N:
-    """The value, if it is no less."""
-    if not value >= least:  # Also where it is no number.
-        raise InvalidRequestError(f"{name} is {value}", remedy=f"Use {least:g} or more")
+    """The value, if it is a number that is no less; a whole one where `least` is one."""
+    kinds = int if isinstance(least, int) else int | float
+    if isinstance(value, bool) or not isinstance(value, kinds) or not value >= least:
+        number = "a whole number, " if isinstance(least, int) else ""
+        raise InvalidRequestError(f"{name} is {value!r}", remedy=f"Use {number}{least:g} or more")
     return value
 
 
@@ -57,9 +59,11 @@ def checked_ports(ports: tuple[int, int] | None) -> tuple[int, int] | None:
     """First and last port, or None."""
     if ports is None:
         return None
-    first, last = ports if len(ports) == 2 else (0, 0)
-    if not 0 < first <= last < 2**16:
-        raise InvalidRequestError(
-            f"peer_ports is {ports}", remedy="Give the first and the last port"
-        )
-    return (first, last)
+    is_pair = isinstance(ports, tuple | list) and len(ports) == 2
+    if (
+        is_pair
+        and all(isinstance(port, int) for port in ports)
+        and 0 < ports[0] <= ports[1] < 2**16
+    ):
+        return (ports[0], ports[1])
+    raise InvalidRequestError(f"peer_ports is {ports!r}", remedy="Give the first and the last port")

@@ -28,6 +28,7 @@ from xfd_ray.checks import (
 )
 from xfd_ray.client import LeaseClient
 from xfd_ray.driver import RayCoordinator
+from xfd_ray.forks import check_not_forked
 from xfd_ray.placement import Nodes, NodeSelector, as_selector
 from xfd_ray.progress import ProgressBar
 from xfd_ray.signatures import takes_the_arguments_of
@@ -248,6 +249,7 @@ def metrics_addresses() -> dict[NodeId, list[str]]:
 
 
 def _initialise_ray() -> None:
+    check_not_forked()
     if not ray.is_initialized():
         ray.init()
 

@@ -53,6 +53,29 @@ class NodeSelector:
     resources: Mapping[str, float] = field(default_factory=dict)
     exclude_head: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuses conditions of the wrong type, which would match nothing, or one letter each."""
+        ids = self.ids
+        if ids is not None and (
+            isinstance(ids, str)
+            or not isinstance(ids, Sequence)
+            or not all(isinstance(each, str) for each in ids)
+        ):
+            raise InvalidRequestError(
+                f"NodeSelector(ids=...) is {ids!r}", remedy="Give a tuple of Ray node ids"
+            )
+        for name, conditions in (("labels", self.labels), ("resources", self.resources)):
+            if not isinstance(conditions, Mapping):
+                raise InvalidRequestError(
+                    f"NodeSelector({name}=...) is {conditions!r}", remedy="Give a dictionary"
+                )
+        for name, amount in self.resources.items():
+            if isinstance(amount, bool) or not isinstance(amount, int | float):
+                raise InvalidRequestError(
+                    f"NodeSelector(resources=...) asks for {amount!r} of {name}",
+                    remedy="Give a number",
+                )
+
     @property
     def takes_late_nodes(self) -> bool:
         """Whether nodes that the cluster does not have yet may match."""
@@ -76,6 +99,10 @@ def as_selector(nodes: Nodes) -> NodeSelector:
 
     Raises:
         InvalidRequestError: it is none of the forms above, or an empty list.
+
+    Example:
+        >>> as_selector({"market": "spot"})
+        NodeSelector(ids=None, labels={'market': 'spot'}, resources={}, exclude_head=False)
     """
     if nodes is None:
         return NodeSelector()
@@ -84,7 +111,7 @@ def as_selector(nodes: Nodes) -> NodeSelector:
     if isinstance(nodes, Mapping):
         return NodeSelector(labels=dict(nodes))
     if isinstance(nodes, Sequence) and not isinstance(nodes, str) and nodes:
-        return NodeSelector(ids=tuple(str(node) for node in nodes))
+        return NodeSelector(ids=tuple(nodes))
     raise InvalidRequestError(
         f"nodes is {nodes!r}", remedy="Give None, node ids, a dict of labels or a NodeSelector"
     )

@@ -16,6 +16,9 @@ use crate::read::Read;
 use crate::wait::{interruptible, slice};
 use crate::{convert, errors};
 
+const FORK_REMEDY: &str = "Start the process with multiprocessing.get_context(\"spawn\"), or open the \
+                           data plane after the fork";
+
 /// One node's data plane. Blocking methods let other threads run; those that wait long act on
 /// signals within a tenth of a second.
 #[pyclass(module = "xfd_dataplane._native", frozen)]
@@ -23,9 +26,28 @@ pub struct Node {
     core: Arc<Core>,
     id: String,
     root: PathBuf,
+    /// The process that it works in; a fork of it has none of its threads.
+    pid: u32,
 }
 
 impl Node {
+    /// The core, in the process that made it.
+    fn core(&self, py: Python<'_>) -> PyResult<&Arc<Core>> {
+        if self.is_forked() {
+            let error = Error::new(
+                Kind::InvalidRequest,
+                "This process was forked from the one that opened the data plane",
+            )
+            .with_remedy(FORK_REMEDY);
+            return Err(errors::raised(py, &error, Some(&self.id)));
+        }
+        Ok(&self.core)
+    }
+
+    fn is_forked(&self) -> bool {
+        std::process::id() != self.pid
+    }
+
     fn raised<T>(&self, py: Python<'_>, result: Result<T>) -> PyResult<T> {
         result.map_err(|error| errors::raised(py, &error, Some(&self.id)))
     }
@@ -51,6 +73,7 @@ impl Node {
             core: Arc::new(core),
             id,
             root,
+            pid: std::process::id(),
         })
     }
 
@@ -63,14 +86,15 @@ impl Node {
     ) -> PyResult<Bound<'py, PyList>> {
         let lookups = Vec::<Lookup>::read(lookups)?;
         let stores = convert::stores(stores)?;
-        let core = Arc::clone(&self.core);
+        let core = Arc::clone(self.core(py)?);
         let answers = interruptible(py, move || core.find_objects(&lookups, &stores))?;
         convert::found(py, &self.raised(py, answers)?)
     }
 
     /// See `xfd_api.ports.DataPlane.serve`.
     fn serve(&self, py: Python<'_>, host: &str, ports: Option<(u16, u16)>) -> PyResult<String> {
-        let address = py.detach(|| self.core.serve(host, ports));
+        let core = self.core(py)?;
+        let address = py.detach(|| core.serve(host, ports));
         Ok(self.raised(py, address)?.to_string())
     }
 
@@ -90,7 +114,8 @@ impl Node {
     /// See `xfd_api.ports.DataPlane.join`.
     fn join(&self, py: Python<'_>, ticket: &Bound<'_, PyAny>) -> PyResult<()> {
         let ticket = SwarmTicket::read(ticket)?;
-        let joined = py.detach(|| self.core.join(ticket));
+        let core = self.core(py)?;
+        let joined = py.detach(|| core.join(ticket));
         self.raised(py, joined)
     }
 
@@ -104,7 +129,7 @@ impl Node {
     ) -> PyResult<Bound<'py, PyAny>> {
         let catalog = convert::catalog(catalog, &self.root)?;
         let stores = convert::stores(stores)?;
-        let core = Arc::clone(&self.core);
+        let core = Arc::clone(self.core(py)?);
         let inventory = interruptible(py, move || core.extend(&swarm, catalog, &stores))?;
         convert::inventory(py, &self.raised(py, inventory)?)
     }
@@ -112,7 +137,8 @@ impl Node {
     /// See `xfd_api.ports.DataPlane.submit`.
     fn submit(&self, py: Python<'_>, swarm: &str, orders: &Bound<'_, PyAny>) -> PyResult<()> {
         let orders = Vec::<Order>::read(orders)?;
-        let submitted = py.detach(|| self.core.submit(swarm, orders));
+        let core = self.core(py)?;
+        let submitted = py.detach(|| core.submit(swarm, orders));
         self.raised(py, submitted)
     }
 
@@ -126,9 +152,10 @@ impl Node {
         let timeout = Duration::try_from_secs_f64(timeout_s.max(0.0)).unwrap_or(Duration::MAX);
         let started = Instant::now();
         let slice = slice(py, timeout)?;
+        let core = self.core(py)?;
         loop {
             let left = timeout.saturating_sub(started.elapsed());
-            let events = py.detach(|| self.core.poll(swarm, left.min(slice)));
+            let events = py.detach(|| core.poll(swarm, left.min(slice)));
             let events = self.raised(py, events)?;
             if !events.is_empty() || left <= slice {
                 let events = events
@@ -142,19 +169,32 @@ impl Node {
 
     /// See `xfd_api.ports.DataPlane.leave`.
     fn leave(&self, py: Python<'_>, swarm: &str) -> PyResult<()> {
-        let left = py.detach(|| self.core.leave(swarm));
+        let core = self.core(py)?;
+        let left = py.detach(|| core.leave(swarm));
         self.raised(py, left)
     }
 
     /// See `xfd_api.ports.DataPlane.counters`.
     #[pyo3(signature = (swarm=None))]
     fn counters<'py>(&self, py: Python<'py>, swarm: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
-        let counters = py.detach(|| self.core.counters(swarm));
+        let core = self.core(py)?;
+        let counters = py.detach(|| core.counters(swarm));
         convert::counters(py, &counters)
     }
 
     /// See `xfd_api.ports.DataPlane.close`.
     fn close(&self, py: Python<'_>) {
-        py.detach(|| self.core.close());
+        if !self.is_forked() {
+            py.detach(|| self.core.close());
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if self.is_forked() {
+            // The last owner would wait for threads that this process does not have.
+            std::mem::forget(Arc::clone(&self.core));
+        }
     }
 }
