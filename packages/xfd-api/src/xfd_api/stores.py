@@ -66,7 +66,9 @@ class ObjectStoreConfig:
 
         Args:
             bucket: name of the bucket that relative uris are looked up in.
-            endpoint: URL of the store; None for `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, or AWS.
+            endpoint: URL of the store, with or without a path. None looks where boto3 does:
+                `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `endpoint_url` of the profile's
+                `[services]` section and of the profile; else AWS.
             access_key_id: with `secret_access_key`, static credentials; None for the AWS chain.
             secret_access_key: belongs to `access_key_id`.
             session_token: of temporary credentials.

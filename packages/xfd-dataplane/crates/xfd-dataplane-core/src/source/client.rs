@@ -1,7 +1,7 @@
 //! The one HTTP client of all origins: TLS, proxies, time-outs and a pool of kept connections.
 //!
-//! Proxies come from the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, lower
-//! case too). Link-local addresses, where a cloud serves its credentials, are asked directly and
+//! Proxies come from the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, lower case too), and
+//! who is asked without one from `NO_PROXY` ([`super::bypass`]). Link-local addresses, where a cloud serves its credentials, are asked directly and
 //! with little patience, so that a machine outside a cloud does not wait for an answer.
 
 use std::sync::OnceLock;
@@ -17,7 +17,9 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
+use super::bypass::Bypass;
 use super::plain::Plain;
+use super::trust::Trust;
 use crate::model::NodeSettings;
 
 /// How patient an origin's connections are.
@@ -60,11 +62,14 @@ const METADATA: ConnectOptions = ConnectOptions {
 const PROXIES: [&str; 4] = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
 /// Sends single requests. Cloning shares the pool.
-pub(super) fn make_connector(options: &ConnectOptions) -> SharedHttpConnector {
+pub(super) fn make_connector(options: &ConnectOptions, trust: Trust) -> SharedHttpConnector {
     SharedHttpConnector::new(Routed {
         options: *options,
+        trust,
         has_proxy: PROXIES.iter().any(|name| is_set(name)),
+        bypass: Bypass::from_env(),
         plain: OnceLock::new(),
+        sealed: OnceLock::new(),
         outside: OnceLock::new(),
         metadata: OnceLock::new(),
     })
@@ -93,9 +98,15 @@ fn builder(options: ConnectOptions, proxies: ProxyConfig) -> ConnectorBuilder {
 #[derive(Debug)]
 struct Routed {
     options: ConnectOptions,
+    trust: Trust,
+    /// Whether requests without TLS may have to go through one.
     has_proxy: bool,
+    bypass: Bypass,
     /// Without TLS, for http:// and no proxy.
     plain: OnceLock<Plain>,
+    /// With TLS, for https:// and a host that is asked without the proxy.
+    sealed: OnceLock<Connector>,
+    /// Through the proxy that there may be.
     outside: OnceLock<Connector>,
     metadata: OnceLock<Connector>,
 }
@@ -105,12 +116,23 @@ impl Routed {
         self.plain.get_or_init(|| Plain::new(&self.options))
     }
 
+    fn sealed(&self) -> &Connector {
+        self.sealed
+            .get_or_init(|| self.with_tls(ProxyConfig::disabled()))
+    }
+
     fn outside(&self) -> &Connector {
-        self.outside.get_or_init(|| {
-            builder(self.options, ProxyConfig::from_env())
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .build()
-        })
+        self.outside
+            .get_or_init(|| self.with_tls(ProxyConfig::from_env()))
+    }
+
+    fn with_tls(&self, proxies: ProxyConfig) -> Connector {
+        let tls = Provider::Rustls(CryptoMode::Ring);
+        let mut builder = builder(self.options, proxies).tls_provider(tls);
+        if let Some(context) = self.trust.context() {
+            builder.set_tls_context(context);
+        }
+        builder.build()
     }
 
     /// Clouds serve their metadata without TLS.
@@ -125,8 +147,10 @@ impl HttpConnector for Routed {
         let uri = request.uri();
         if is_link_local(uri) {
             self.metadata().call(request)
-        } else if uri.starts_with("http://") && !self.has_proxy {
+        } else if uri.starts_with("http://") && (!self.has_proxy || self.bypass.has(uri)) {
             self.plain().call(request)
+        } else if self.bypass.has(uri) {
+            self.sealed().call(request)
         } else {
             self.outside().call(request)
         }

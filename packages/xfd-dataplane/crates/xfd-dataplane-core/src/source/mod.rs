@@ -12,6 +12,7 @@
 
 mod answer;
 mod body;
+mod bypass;
 mod client;
 mod faulty;
 mod file;
@@ -20,6 +21,7 @@ mod memory;
 mod pin;
 mod plain;
 mod s3;
+mod trust;
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -118,7 +120,7 @@ pub trait Origin: Send + Sync + Debug {
 /// `InvalidRequest` for a description that makes no sense.
 pub async fn connect(config: &StoreConfig, options: &ConnectOptions) -> Result<Arc<dyn Origin>> {
     Ok(match config {
-        StoreConfig::S3(config) => Arc::new(S3Origin::connect(config, options).await),
+        StoreConfig::S3(config) => Arc::new(S3Origin::connect(config, options).await?),
         StoreConfig::Local { directory } => Arc::new(FileOrigin::new(directory)),
         StoreConfig::Http { base_url } => Arc::new(HttpOrigin::new(&base_url.0, options)?),
     })

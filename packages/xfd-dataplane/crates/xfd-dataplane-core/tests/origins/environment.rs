@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 use xfd_dataplane_core::model::{AddressingStyle, S3Config, StoreConfig};
+use xfd_dataplane_core::source::{ConnectOptions, connect};
 
-use crate::places::{bytes_of, get, origin_of, weed_config};
+use crate::places::{bytes_of, get, weed_config};
 use crate::support::web::{Abilities, WebServer, status};
 use crate::support::{s3, tls, weed};
 
@@ -32,7 +33,11 @@ async fn ask() {
         },
         ..weed_config("")
     };
-    let origin = origin_of(&StoreConfig::S3(config)).await;
+    let connected = connect(&StoreConfig::S3(config), &ConnectOptions::default()).await;
+    let origin = match connected {
+        Ok(origin) => origin,
+        Err(error) => return println!("\noutcome: {:?}\n{error:?}", error.kind),
+    };
     let _ = origin.head(None, &key).await;
     if std::env::var(READ).is_ok() {
         for range in [None, Some(1..3)] {
@@ -236,4 +241,102 @@ async fn a_certificate_is_trusted_where_the_environment_says_so() {
     assert_eq!(outcome("object", &variables).await, "6 bytes");
     let variables = [KEYS.as_slice(), &[endpoint]].concat();
     assert_eq!(outcome("object", &variables).await, "OriginAnswer");
+}
+
+/// Each way to name a bundle of certificates: in place of the system's, as in boto3.
+#[tokio::test]
+async fn a_bundle_of_certificates_is_trusted() {
+    let server = WebServer::start_tls(Abilities::ALL, |_| None).await;
+    server.put("closed/object", b"sealed");
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    std::fs::create_dir(path("folder")).unwrap();
+    std::fs::copy(tls::CERTIFICATE, path("folder/one.pem")).unwrap();
+    std::fs::write(path("empty"), "").unwrap();
+    std::fs::write(
+        path("wrong"),
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    )
+    .unwrap();
+    let profile = |bundle: &str| format!("[default]\nca_bundle = {bundle}\n");
+    std::fs::write(path("right.conf"), profile(tls::CERTIFICATE)).unwrap();
+    std::fs::write(path("wrong.conf"), profile(&path("empty"))).unwrap();
+    for (variables, expected) in [
+        (
+            vec![("AWS_CA_BUNDLE", tls::CERTIFICATE.to_owned())],
+            "6 bytes",
+        ),
+        (vec![("AWS_CA_BUNDLE", path("folder"))], "6 bytes"),
+        (vec![("AWS_CONFIG_FILE", path("right.conf"))], "6 bytes"),
+        (vec![("AWS_CA_BUNDLE", path("none"))], "InvalidRequest"),
+        (vec![("AWS_CA_BUNDLE", path("empty"))], "InvalidRequest"),
+        (vec![("AWS_CA_BUNDLE", path("wrong"))], "InvalidRequest"),
+        (
+            vec![("AWS_CONFIG_FILE", path("wrong.conf"))],
+            "InvalidRequest",
+        ),
+        // The variable comes first.
+        (
+            vec![
+                ("AWS_CA_BUNDLE", tls::CERTIFICATE.to_owned()),
+                ("AWS_CONFIG_FILE", path("wrong.conf")),
+            ],
+            "6 bytes",
+        ),
+        // A proxy for such requests is passed by, and the bundle is trusted there as well.
+        (
+            vec![
+                ("AWS_CA_BUNDLE", tls::CERTIFICATE.to_owned()),
+                ("HTTPS_PROXY", "http://127.0.0.1:1".to_owned()),
+                ("NO_PROXY", "*".to_owned()),
+            ],
+            "6 bytes",
+        ),
+        (
+            vec![
+                ("AWS_CA_BUNDLE", tls::CERTIFICATE.to_owned()),
+                ("HTTPS_PROXY", "http://127.0.0.1:1".to_owned()),
+            ],
+            "OriginUnreachable",
+        ),
+    ] {
+        let own = variables
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()));
+        let shared = [("AWS_ENDPOINT_URL_S3", server.url.as_str()), (READ, "1")];
+        let all: Vec<_> = KEYS.into_iter().chain(shared).chain(own).collect();
+        assert_eq!(outcome("object", &all).await, expected, "{variables:?}");
+    }
+}
+
+/// What is asked without the proxy is told by `source::bypass`; here, that it is asked at all.
+#[tokio::test]
+async fn a_host_of_the_list_is_asked_without_the_proxy() {
+    let server = WebServer::start(Abilities::ALL, |_| None).await;
+    server.put("closed/object", b"direct");
+    let port = server.url.rsplit(':').next().unwrap();
+    for (name, list, expected) in [
+        ("NO_PROXY", "*".to_owned(), "6 bytes"),
+        ("no_proxy", "*".to_owned(), "6 bytes"),
+        ("NO_PROXY", format!("127.0.0.1:{port}"), "6 bytes"),
+        ("no_proxy", "127.0.0.0/8".to_owned(), "6 bytes"),
+        ("NO_PROXY", "127.0.0.1:1".to_owned(), "OriginUnreachable"),
+        ("no_proxy", "store.example".to_owned(), "OriginUnreachable"),
+    ] {
+        let variables = [
+            KEYS.as_slice(),
+            &[
+                ("AWS_ENDPOINT_URL_S3", server.url.as_str()),
+                ("http_proxy", "http://127.0.0.1:1"),
+                (name, &list),
+                (READ, "1"),
+            ],
+        ]
+        .concat();
+        assert_eq!(
+            outcome("object", &variables).await,
+            expected,
+            "{name}={list}"
+        );
+    }
 }

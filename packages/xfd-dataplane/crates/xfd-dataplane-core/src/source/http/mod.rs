@@ -19,6 +19,7 @@ use super::answer::{Refusal, find_window, parse_content_range, range_header};
 use super::body::Incoming;
 use super::client::{ConnectOptions, make_connector};
 use super::s3::errors::error_of_connector;
+use super::trust::Trust;
 use super::{Body, Get, Origin, pin};
 use crate::error::{Error, Kind, Result};
 use crate::model::FoundObject;
@@ -48,7 +49,7 @@ impl HttpOrigin {
         Ok(Self {
             base: BaseUrl::parse(base_url)?,
             options: *options,
-            connector: make_connector(options),
+            connector: make_connector(options, Trust::of_web()?),
         })
     }
 

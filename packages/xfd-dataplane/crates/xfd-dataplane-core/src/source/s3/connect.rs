@@ -21,6 +21,8 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
 use super::super::client::{ConnectOptions, make_connector, make_http_client};
+use super::super::trust::Trust;
+use super::endpoint::{self, Profile};
 use super::errors::error_of_connector;
 use super::keys::Keys;
 use crate::error::{Error, Kind, Result};
@@ -46,15 +48,20 @@ pub(super) struct Connection {
 }
 
 /// Reads the environment and the profile files; sends nothing yet.
-pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Connection {
-    let connector = make_connector(options);
+///
+/// # Errors
+/// `InvalidRequest` for an endpoint or a certificate bundle that cannot be used.
+pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Result<Connection> {
+    let profile = Profile::load().await;
+    let endpoint = endpoint::find(config.endpoint.as_deref(), &profile)?;
+    let trust = Trust::of_aws(profile.get("ca_bundle"))?;
+    let connector = make_connector(options, trust);
     let sdk = load(config, connector.clone()).await;
-    let endpoint = config
-        .endpoint
-        .clone()
-        .or_else(|| set_variable("AWS_ENDPOINT_URL_S3"))
-        .or_else(|| sdk.endpoint_url().map(str::to_owned));
-    let by_path = match config.addressing_style {
+    let style = match config.addressing_style {
+        AddressingStyle::Auto => profile.addressing_style(),
+        style => style,
+    };
+    let by_path = match style {
         AddressingStyle::Auto => endpoint.is_some(),
         AddressingStyle::Path => true,
         AddressingStyle::Virtual => false,
@@ -73,12 +80,12 @@ pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Conn
     if config.anonymous {
         settings = settings.allow_no_auth();
     }
-    Connection {
+    Ok(Connection {
         settings,
         region,
         connector,
         keys: sdk.credentials_provider().map(Keys::new),
-    }
+    })
 }
 
 async fn load(config: &S3Config, connector: SharedHttpConnector) -> SdkConfig {
@@ -113,7 +120,7 @@ async fn load(config: &S3Config, connector: SharedHttpConnector) -> SdkConfig {
     loader.load().await
 }
 
-fn set_variable(name: &str) -> Option<String> {
+pub(super) fn set_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

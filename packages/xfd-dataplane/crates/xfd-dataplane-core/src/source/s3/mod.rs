@@ -3,6 +3,7 @@
 mod checksum;
 mod connect;
 mod direct;
+mod endpoint;
 pub(super) mod errors;
 mod getting;
 mod keys;
@@ -46,14 +47,17 @@ pub struct S3Origin {
 
 impl S3Origin {
     /// Reads the environment and the profile files; sends nothing yet.
-    pub async fn connect(config: &S3Config, options: &ConnectOptions) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// `InvalidRequest` for an endpoint or a certificate bundle that cannot be used.
+    pub async fn connect(config: &S3Config, options: &ConnectOptions) -> Result<Self> {
+        Ok(Self {
             bucket: config.bucket.clone(),
             options: *options,
-            connection: connect(config, options).await,
+            connection: connect(config, options).await?,
             clients: RwLock::default(),
             patterns: RwLock::default(),
-        }
+        })
     }
 
     async fn client(&self, bucket: &str) -> Result<Client> {
