@@ -33,6 +33,7 @@ from xfd_scheduler.rarity import Rarity
 from xfd_scheduler.settings import SchedulerSettings
 from xfd_scheduler.speeds import Speeds
 from xfd_scheduler.traffic import TrafficMeter
+from xfd_scheduler.tries import Tries
 
 ORIGIN = -1
 NOBODY = -2
@@ -83,7 +84,9 @@ class Columns:
         self.unpinned: dict[int, dict[int, int]] = {}
         self.extra: dict[int, int] = {}
         self.generations: dict[int, int] = {}
-        self.tries: dict[int, int] = {}
+        self.tries: dict[int, Tries] = {}
+        self.read_failures: dict[int, int] = {}
+        """Failed reads of a chunk by any node, since one read it."""
         self.last_reader: dict[int, int] = {}
         self.everything = 0
         """All chunks, as a bit set."""

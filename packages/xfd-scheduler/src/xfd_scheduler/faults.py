@@ -3,15 +3,17 @@
     origin, final        the chunk's objects fail on every node that wants them
     origin, transient    the node tries again later; from the second time on another one reads
     origin, throttled    nobody reads the origin until the time it asked for
-    peer                 this node leaves that peer alone; after several such nodes, everybody does
+    peer                 this node leaves that peer alone; after several such nodes, everybody does,
+                         if it had the chunk: a relay only passes on what broke above it
     peer, slow           likewise, and the order is moved to another that has the chunk, see `slow`
     origin, slow         so is the order; where nobody has the chunk, it is read once more
     peer, bad bytes      the peer is never asked again; a second complaint discards its copy
     node, final          the chunk's objects fail on that node
     node, transient      the node tries again later
 
-A chunk that failed `attempts` times on a node fails its objects there. After half of that many
-failures with peers the node may read the origin even where a peer holds the chunk: that it lands is
+What failed at the origin `attempts` times, or by the node's own fault, fails its objects on that
+node. What failed with peers does not (`tries`): after half of `attempts` the node may read the
+origin even where a peer holds the chunk, and after all of them it does. That the chunk lands is
 worth more than that the origin is read once.
 """
 
@@ -20,11 +22,12 @@ from __future__ import annotations
 from xfd_api.errors import ChecksumMismatchError, OriginThrottledError, XfdError
 from xfd_api.ids import ChunkIndex, ObjectIndex
 from xfd_api.orders import Discard
-from xfd_api.reports import ObjectFailed, OrderFailed
+from xfd_api.reports import Fault, ObjectFailed, OrderFailed
 from xfd_scheduler.backoff import delay
 from xfd_scheduler.columns import ORIGIN, key_of
 from xfd_scheduler.member import Member
 from xfd_scheduler.swarm import Swarm
+from xfd_scheduler.tries import SHARED, Tries
 
 
 class Faults:
@@ -55,17 +58,20 @@ class Faults:
         if event.final and event.fault == "node":
             self.fail_chunk(member, chunk, error)
             return
-        tries = self._try_again(member, chunk, error)
+        if event.fault == "origin":
+            swarm.origin_failures += 1
+            swarm.read_failures[chunk] = swarm.read_failures.get(chunk, 0) + 1
+        tries = self._try_again(member, chunk, event.fault, error)
         if not tries:
             return
         if event.fault == "peer":
             if culprit is not None:
-                self.strike(culprit, member, tries, event.retry_after_s, now)
+                had_it = bool(swarm.holders[chunk] & culprit.bit)
+                self.strike(culprit, member, tries, event.retry_after_s, now, by_all=had_it)
             swarm.open(member, chunk)
             return
         pause = self._pause(tries, event.retry_after_s)
         if event.fault == "origin":
-            swarm.origin_failures += 1
             if event.retry_after_s is not None or isinstance(event.error, OriginThrottledError):
                 swarm.origin_rest_until = max(swarm.origin_rest_until, now + pause)
             if tries > 1:
@@ -113,7 +119,8 @@ class Faults:
             swarm.begin(member, chunk, ORIGIN)
 
     def fail_chunk(self, member: Member, chunk: int, error: XfdError) -> None:
-        """Every object of the chunk fails on this node."""
+        """Every object of the chunk fails on this node. Who wants it again begins anew."""
+        self.swarm.tries.pop(key_of(member.index, chunk), None)
         for item in self.swarm.catalog.objects_of[chunk]:
             self.fail_object(member, item, error)
         self.drop(member, chunk)
@@ -164,9 +171,11 @@ class Faults:
         swarm.crcs[chunk] = crc
         for node, told in sorted(swarm.unpinned.pop(chunk, {}).items()):
             if told != crc and node in swarm.members:
-                self.bad_copy(swarm.members[node], chunk, None)
+                self.bad_copy(swarm.members[node], chunk, "peer")
 
-    def bad_copy(self, member: Member, chunk: int, source: Member | None) -> None:
+    def bad_copy(
+        self, member: Member, chunk: int, fault: Fault, source: Member | None = None
+    ) -> None:
         """What the node reported held differs from the chunk's pinned checksum."""
         swarm = self.swarm
         if source is not None:
@@ -175,7 +184,7 @@ class Faults:
             self._discard_all(member, [chunk])
         error = ChecksumMismatchError("A chunk differs from its checksum", node=member.id)
         if swarm.open_on[chunk] & member.bit:
-            self._try_again(member, chunk, error)
+            self._try_again(member, chunk, fault, error)
 
     def ban(self, member: Member) -> None:
         """Never names this node as a source again."""
@@ -196,11 +205,22 @@ class Faults:
         member.rests = 0
 
     def strike(
-        self, peer: Member, by: Member, tries: int, asked_s: float | None, now: float
+        self,
+        peer: Member,
+        by: Member,
+        tries: int,
+        asked_s: float | None,
+        now: float,
+        *,
+        by_all: bool = True,
     ) -> None:
-        """A peer failed a node: this one leaves it alone for a while, after several all do."""
+        """A peer failed a node: this one leaves it alone for a while, after several all do, if it
+        counts for them (`by_all`).
+        """
         swarm = self.swarm
         swarm.pairs_resting[(by.index << 20) | peer.index] = now + self._pause(tries, asked_s)
+        if not by_all:
+            return
         peer.strikes.add(by.index)
         if len(peer.strikes) < self.settings.strikes or swarm.banned & peer.bit:
             return
@@ -216,15 +236,28 @@ class Faults:
             for item in self.swarm.catalog.objects_of[chunk]
         )
 
-    def _try_again(self, member: Member, chunk: int, error: XfdError) -> int:
-        """Counts a failure; 0 where it was the last that is allowed, which fails the objects."""
-        key = key_of(member.index, chunk)
-        tries = self.swarm.tries.get(key, 0) + 1
-        self.swarm.tries[key] = tries
-        if tries < self.settings.attempts:
-            return tries
-        self.fail_chunk(member, chunk, error)
-        return 0
+    def _try_again(self, member: Member, chunk: int, fault: Fault, error: XfdError) -> int:
+        """Counts a failure: how many there are of its kind, or 0 where the chunk is given up."""
+        swarm = self.swarm
+        attempts = self.settings.attempts
+        tries = swarm.tries.setdefault(key_of(member.index, chunk), Tries())
+        count = tries.add(fault, error)
+        has_holder = bool(swarm.holders[chunk] & ~swarm.banned & ~member.bit)
+        if tries.is_over(attempts, has_holder=has_holder):
+            self.fail_chunk(member, chunk, error if fault == "node" else tries.store_error or error)
+            count = 0
+        reads = swarm.read_failures.get(chunk, 0)
+        if fault == "origin" and not has_holder and reads >= SHARED * attempts:
+            self._fail_everywhere(chunk, error)
+            count = 0
+        return count
+
+    def _fail_everywhere(self, chunk: int, error: XfdError) -> None:
+        """Nobody has the chunk, and no node could read it."""
+        del self.swarm.read_failures[chunk]
+        for member in list(self.swarm.members.values()):
+            if member.wants >> chunk & 1 and not self.swarm.holders[chunk] & member.bit:
+                self.fail_chunk(member, chunk, error)
 
     def _pause(self, failures: int, asked_s: float | None) -> float:
         pause = delay(failures, self.settings.rest_s, self.settings.rest_ceiling_s)

@@ -14,6 +14,7 @@ from xfd_scheduler.bits import positions, run_length, sample
 from xfd_scheduler.columns import NOBODY, ORIGIN, key_of
 from xfd_scheduler.member import Member
 from xfd_scheduler.swarm import Swarm
+from xfd_scheduler.tries import NO_TRIES
 
 CANDIDATES = 8
 """Sources that are compared."""
@@ -155,10 +156,14 @@ class Filling:
         swarm = self.swarm
         holding = swarm.holders[chunk] & ~swarm.banned
         coming = swarm.pending[chunk]
-        tries = swarm.tries.get(key_of(member.index, chunk), 0)
-        patient = tries < max(1, self.settings.attempts // 2)
+        tries = swarm.tries.get(key_of(member.index, chunk), NO_TRIES)
+        if tries.prefers_origin(self.settings.attempts):
+            source = self._origin(member, now)
+            if source != NOBODY:
+                return source
+        patient = not tries.may_read(self.settings.attempts)
         zone = swarm.zone_mask(member)
-        stays_inside = self.settings.origin_policy == "once-per-zone" and not tries
+        stays_inside = self.settings.origin_policy == "once-per-zone" and tries == NO_TRIES
         if zone and not (holding | coming) & zone:
             if stays_inside:
                 return self._origin(member, now)

@@ -7,6 +7,7 @@ from xfd_api.packed import PackedEvents, packed
 from xfd_api.reports import (
     ChunkHeld,
     ChunkLost,
+    Fault,
     Inventory,
     NodeEvent,
     NodeReport,
@@ -175,6 +176,8 @@ class Reports:
             size += moved
             if source == ORIGIN:
                 from_origin += 1
+                if swarm.read_failures:
+                    swarm.read_failures.pop(chunk, None)
             elif (peer := members.get(source)) is not None:
                 peer.promised -= 1
                 peer.served_bytes += moved
@@ -204,12 +207,14 @@ class Reports:
         pin = swarm.crcs[chunk]
         if pin is None:
             if event.source is None:
+                swarm.read_failures.pop(chunk, None)
                 self.faults.pin(chunk, event.crc)
             else:
                 swarm.unpinned.setdefault(chunk, {})[member.index] = event.crc
         elif pin != event.crc:
             swarm.hold(member, chunk)
-            self.faults.bad_copy(member, chunk, peer)
+            fault: Fault = "origin" if event.source is None else "peer"
+            self.faults.bad_copy(member, chunk, fault, peer)
             return
         member.received_bytes += event.size
         member.arrived_bytes += event.size
@@ -252,7 +257,7 @@ class Reports:
                 if not swarm.holders[chunk] & member.bit:
                     swarm.hold(member, chunk)
                 if crc is not None and pin is not None and pin != crc:
-                    self.faults.bad_copy(member, chunk, None)
+                    self.faults.bad_copy(member, chunk, "node")
 
     def _full(self, member: Member, inventory: Inventory, *, gap: bool) -> None:
         """Brings the books in line with all that the node holds."""

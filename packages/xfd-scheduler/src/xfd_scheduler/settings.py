@@ -25,7 +25,8 @@ class SchedulerSettings:
             in each zone.
         origin_copies: how often each chunk is read from the origin in a swarm that reads once per
             cluster, in different zones first.
-        attempts: failures of one chunk on one node before the object fails there.
+        attempts: failures of one chunk at the origin, or by a node's own fault, before the object
+            fails on that node. Failures with peers fail nothing, see `tries`.
         relay: whether a node sends on a chunk while it still receives it. Without, a chunk spreads
             by doubling: each holder sends it to one node after the other.
         fan_out: nodes that one node sends one chunk on to, at most; no more than `upload_slots`,
