@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -141,6 +142,16 @@ class RayCluster:
         """Kills all processes of one node at once, as a power cut would."""
         node = self.nodes[place]
         node.process.stop()
+        return node
+
+    def drain_node(self, place: int, deadline_s: int = 600) -> RayNode:
+        """Has Ray start nothing on the node any more, as after a spot notice; it lives on."""
+        node = self.nodes[place]
+        command = [sys.executable, "-m", "ray.scripts.scripts", "drain-node"]
+        command += ["--address", self.address, "--node-id", node.id]
+        command += ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "a spot notice"]
+        command += ["--deadline-remaining-seconds", str(deadline_s)]
+        subprocess.run(command, check=True, capture_output=True, env={**os.environ, **self._env})
         return node
 
     def wait_dead(self, place: int, timeout_s: float = 30.0) -> None:

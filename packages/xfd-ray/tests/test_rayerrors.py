@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from ray.exceptions import (
     ActorDiedError,
     ActorUnavailableError,
@@ -17,6 +16,7 @@ from xfd_api.errors import (
     DiskFullError,
     InternalError,
     NodeLostError,
+    NodeUnavailableError,
     VersionMismatchError,
 )
 from xfd_ray.conversation import Unavailable
@@ -47,6 +47,14 @@ def test_an_error_of_ours_keeps_its_type_and_gets_its_node():
     assert (told.node, told.path) == ("n1", "/data")
 
 
+def test_a_node_that_ray_starts_nothing_on_is_told_as_such():
+    told = worker_error(ActorUnschedulableError("The node ... is infeasible"), "n1")
+    assert isinstance(told, NodeUnavailableError)
+    assert isinstance(told, NodeLostError)  # Whoever catches that goes on doing so.
+    assert told.node == "n1"
+    assert "drained" in str(told)
+
+
 def test_a_bug_in_a_method_is_told_in_its_words():
     told = worker_error(raised(KeyError(5)), "n1")
     assert isinstance(told, InternalError)
@@ -68,10 +76,8 @@ def test_a_package_that_a_node_lacks_is_named():
     assert "xfd_ray" in told.what
 
 
-@pytest.mark.parametrize(
-    "error", [RayActorError(error_msg=KILLED), ActorUnschedulableError("its node is dead")]
-)
-def test_a_process_that_died_is_a_loss_and_says_what_of(error):
+def test_a_process_that_died_is_a_loss_and_says_what_of():
+    error = RayActorError(error_msg=KILLED)
     told = worker_error(error, "n1")
     assert isinstance(told, NodeLostError)
     assert last_words(error) in told.what

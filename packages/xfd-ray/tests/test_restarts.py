@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from xfd_api.errors import InternalError, NodeLostError
+import pytest
+
+from xfd_api.errors import InternalError, NodeLostError, NodeUnavailableError
 from xfd_api.ids import NodeId
-from xfd_ray.restarts import PAUSES_S, STEADY_S, Restarts
+from xfd_ray.restarts import LONG_S, PAUSES_S, PAUSES_WHERE_REFUSED_S, STEADY_S, Restarts
 
 N = NodeId("n")
 LOST = NodeLostError("killed")
@@ -39,6 +41,26 @@ def test_what_does_not_pass_by_itself_is_a_refusal_at_once():
     error = InternalError("ValueError")
     assert not restarts.lost(N, error, 0.0)
     assert restarts.refusal(N) is error
+
+
+@pytest.mark.parametrize(
+    ("took_s", "tries"),
+    [(0.0, 1 + len(PAUSES_WHERE_REFUSED_S)), (LONG_S, 1)],
+)
+def test_a_node_on_which_ray_starts_nothing_is_given_up_within_seconds(took_s, tries):
+    restarts, now, tried = Restarts(), 0.0, 0
+    refused = NodeUnavailableError("draining")
+    while restarts.refusal(N) is None:
+        assert restarts.may_start(N, now)
+        restarts.asked(N, now)
+        tried += 1
+        if restarts.lost(N, refused, now + took_s):
+            now += took_s + PAUSES_WHERE_REFUSED_S[tried - 1]
+    assert tried == tries
+    assert now <= 5.0
+    assert restarts.refusal(N) is refused
+    restarts.forgive([N])
+    assert restarts.may_start(N, now)
 
 
 def test_a_refusal_is_forgiven_where_it_is_asked_for_and_a_pause_is_not():

@@ -257,6 +257,12 @@ class NodeLostError(XfdError, ConnectionError):
     remedy_by_default = "Run again on the nodes that are left, or use on_node_failure='continue'"
 
 
+class NodeUnavailableError(NodeLostError):
+    """Ray lists the node as alive, and starts no process on it: it is being drained, say."""
+
+    remedy_by_default = "Leave the node out with nodes=, or run again when it is gone or back"
+
+
 class VersionMismatchError(XfdError, RuntimeError):
     """A node has other versions of the xfd packages, or lacks them."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from xfd_api.chunks import Catalog, FoundObject
-from xfd_api.errors import NodeLostError, XfdError
+from xfd_api.errors import NodeLostError, NodeUnavailableError, XfdError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.reports import Inventory, NodeReport
@@ -187,7 +187,7 @@ class WorkerPool:
         except XfdError:  # Some of ours are a TimeoutError as well.
             raise
         except asyncio.TimeoutError:
-            raise NodeLostError(
+            raise NodeUnavailableError(
                 f"Its worker was not up after {self._start_timeout_s:g} s", node=node.id
             ) from None
 

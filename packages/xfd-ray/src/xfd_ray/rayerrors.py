@@ -14,6 +14,7 @@ from xfd_api.errors import (
     CoordinatorLostError,
     InternalError,
     NodeLostError,
+    NodeUnavailableError,
     VersionMismatchError,
     XfdError,
 )
@@ -36,6 +37,11 @@ def worker_error(error: BaseException, node: str) -> BaseException:
         return told
     if isinstance(error, ray_errors.ActorUnavailableError):
         return Unavailable(str(error))
+    if isinstance(error, ray_errors.ActorUnschedulableError):
+        return NodeUnavailableError(
+            "Ray starts no process there: the node is being drained, or was lost a moment ago",
+            node=node,
+        )
     if isinstance(error, ray_errors.RayError):
         return NodeLostError(
             f"Its worker is gone: {type(error).__name__}: {last_words(error)}", node=node

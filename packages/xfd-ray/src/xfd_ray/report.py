@@ -72,6 +72,7 @@ def _summary(report: DistributionReport) -> list[str]:
     for name, nodes in (("lost", report.nodes_lost), ("joined late", report.nodes_joined)):
         if nodes:
             lines.append(f"nodes {name}: {', '.join(node[:12] for node in nodes)}")
+    lines += [f"{node.node[:12]}: {node.error.what}" for node in report.nodes if node.error]
     return lines
 
 

@@ -1,18 +1,26 @@
 """Which nodes may get a worker, and when. Pure.
 
 A worker that was lost is started again after a pause that grows with each loss. A node where a
-worker cannot be started, or was lost too often, is refused until somebody new asks for it.
+worker cannot be started, or was lost too often, is refused until somebody new asks for it. If Ray
+itself refuses to start a process, two more tries are enough: a node that is drained stays so, and
+everybody waits for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from xfd_api.errors import NodeLostError, XfdError
+from xfd_api.errors import NodeLostError, NodeUnavailableError, XfdError
 from xfd_api.ids import NodeId
 
 PAUSES_S = (1.0, 4.0, 15.0, 30.0)
 """How long after each loss of a worker another is started on its node."""
+
+PAUSES_WHERE_REFUSED_S = (0.5, 2.0)
+"""The same for a node on which Ray starts nothing."""
+
+LONG_S = 30.0
+"""A node on which a start came to nothing after so long is not tried again."""
 
 STEADY_S = 300.0
 """A worker that was up for so long makes the losses before it forgotten."""
@@ -22,6 +30,7 @@ class Restarts:
     """Invariant: a node has a pause or a refusal, or neither; never both."""
 
     def __init__(self) -> None:
+        self._asked_at: dict[NodeId, float] = {}
         self._up_since: dict[NodeId, float] = {}
         self._losses: dict[NodeId, int] = {}
         self._start_at: dict[NodeId, float] = {}
@@ -40,9 +49,14 @@ class Restarts:
         """Whether it is time to start a worker on the node."""
         return node not in self._refusals and now >= self._start_at.get(node, now)
 
+    def asked(self, node: NodeId, now: float) -> None:
+        """A worker is to be started on the node."""
+        self._asked_at.setdefault(node, now)
+
     def came_up(self, node: NodeId, now: float) -> None:
         """A worker is up."""
         self._up_since[node] = now
+        self._asked_at.pop(node, None)
         self._start_at.pop(node, None)
 
     def lost(self, node: NodeId, error: XfdError, now: float) -> bool:
@@ -54,15 +68,22 @@ class Restarts:
         before = 0 if now - up_since >= STEADY_S else self._losses.get(node, 0)
         self._losses[node] = before + 1
         self._start_at.pop(node, None)
-        if not isinstance(error, NodeLostError) or before >= len(PAUSES_S):
+        is_refused = isinstance(error, NodeUnavailableError)
+        pauses = PAUSES_WHERE_REFUSED_S if is_refused else PAUSES_S
+        took_s = now - self._asked_at.pop(node, now)
+        if (
+            not isinstance(error, NodeLostError)
+            or before >= len(pauses)
+            or (is_refused and took_s >= LONG_S)
+        ):
             self._refusals[node] = error
             return False
-        self._start_at[node] = now + PAUSES_S[before]
+        self._start_at[node] = now + pauses[before]
         return True
 
     def forget(self, node: NodeId) -> None:
         """The node itself is gone."""
-        for known in (self._up_since, self._losses, self._start_at, self._refusals):
+        for known in (self._asked_at, self._up_since, self._losses, self._start_at, self._refusals):
             known.pop(node, None)
 
     def forgive(self, nodes: Iterable[NodeId]) -> None:

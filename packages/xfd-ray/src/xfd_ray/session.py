@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from xfd_api.chunks import FoundObject
-from xfd_api.errors import NodeLostError, ObjectNotFoundError, XfdError
+from xfd_api.errors import NodeLostError, NodeUnavailableError, ObjectNotFoundError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex, SwarmId
 from xfd_api.reports import Inventory, NodeReport, ObjectLanded, OrderFailed
 from xfd_api.settings import SwarmTicket
@@ -185,6 +185,8 @@ class Session:
         self._retries.pop(node, None)
         if self._restarts.lost(node, error, self._awake()):
             self.leases.start_over(node, error, now)
+        elif isinstance(error, NodeUnavailableError):
+            self.leases.lose(node, error, now)
         else:
             self.leases.refuse(node, None, error, now)
         self._settle(now)
@@ -223,7 +225,10 @@ class Session:
             lease.lose(gone, NodeLostError("Ray lists the node as dead", node=gone), now)
         # All of them first: whether a lost node was the last one shows only then.
         for node in chosen:
-            if (refusal := self._restarts.refusal(node.id)) is not None:
+            refusal = self._restarts.refusal(node.id)
+            if isinstance(refusal, NodeUnavailableError):
+                lease.lose(node.id, refusal, now)
+            elif refusal is not None:
                 lease.refuse(node.id, None, refusal, now)
             elif node.id in self._loop.nodes:
                 self._bring(lease, node)
@@ -249,7 +254,7 @@ class Session:
             hopeful = [n for n in chosen if n.id in self._live and refusals[n.id] is None]
             if not hopeful:
                 told = [refusal for refusal in refusals.values() if refusal is not None]
-                raise (told or [NodeLostError("No selected node is left")])[0]
+                raise _why_nobody_starts(told)
             for node in hopeful:
                 if self._may_start(node.id):
                     self._admit(node)
@@ -280,6 +285,8 @@ class Session:
         return node not in self._loop.nodes and self._restarts.may_start(node, self._awake())
 
     def _admit(self, node: NodeInfo) -> None:
+        if node.id not in self._loop.nodes:
+            self._restarts.asked(node.id, self._awake())
         self._swarm.know(node)
         self._loop.add_node(node.id, NodeTraits(zone=node.zone))
 
@@ -296,6 +303,18 @@ class Session:
 
     def _settle(self, now: float) -> None:
         self.leases.settle(now, self._retried, self._scheduler.traffic)
+
+
+def _why_nobody_starts(refusals: Sequence[XfdError]) -> XfdError:
+    """Of all selected nodes, which are not alive any more but for those that refuse."""
+    if not refusals:
+        return NodeLostError("No selected node is left")
+    first = refusals[0]
+    if len(refusals) == 1 or not all(isinstance(each, NodeUnavailableError) for each in refusals):
+        return first
+    return NodeUnavailableError(
+        f"None of the {len(refusals)} selected nodes takes a worker. {first.what}", node=first.node
+    )
 
 
 def _fail_with(lease: Lease, task: asyncio.Task[None]) -> None:

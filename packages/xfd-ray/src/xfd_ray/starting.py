@@ -29,10 +29,11 @@ def find_coordinator() -> Any:
 def start_coordinator() -> Any:
     """A coordinator on this node, or the one that another driver started meanwhile.
 
-    On this node and no other: its packages are what the nodes are compared with.
+    On this node, since its packages are what the nodes are compared with; on another one only if
+    Ray starts nothing here any more, because this node is being drained.
     """
     actor = ray.remote(CoordinatorActor).options(
-        **_only_on(ray.get_runtime_context().get_node_id()),
+        **_placed_on(ray.get_runtime_context().get_node_id(), or_elsewhere=True),
         name=COORDINATOR_NAME,
         namespace=NAMESPACE,
         get_if_exists=True,
@@ -42,7 +43,7 @@ def start_coordinator() -> Any:
 
 def start_worker(node: NodeInfo, terms: WorkerTerms) -> Any:
     """The handle of a new worker; does not wait for it."""
-    actor = _worker_actor().options(**_only_on(node.id))
+    actor = _worker_actor().options(**_placed_on(node.id))
     return actor.remote(node.id, node.host, settings=terms.settings, peer_ports=terms.peer_ports)
 
 
@@ -52,12 +53,12 @@ def _worker_actor() -> Any:
     return ray.remote(NodeWorkerActor)
 
 
-def _only_on(node: str) -> dict[str, Any]:
-    """An actor that only this node may have, that takes no CPU, and that nobody owns."""
+def _placed_on(node: str, *, or_elsewhere: bool = False) -> dict[str, Any]:
+    """An actor for this node, that takes no CPU, and that nobody owns."""
     return {
         "lifetime": "detached",
         "num_cpus": 0,
         "max_concurrency": CALLS_AT_ONCE,
         "max_restarts": 0,
-        "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False),
+        "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=or_elsewhere),
     }

@@ -1,0 +1,171 @@
+"""Processes that stand still, nodes that are drained, objects that change while a lease is open.
+
+Has a cluster of its own: one of its nodes is drained, by the last test.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+import xfd_ray
+from harness import artifacts, ray_cluster
+from harness.ray_cluster import RayCluster
+from harness.s3 import S3Server
+from harness.slow_link import slow_link
+from xfd_api.errors import NodeUnavailableError
+from xfd_api.reports import Progress
+from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
+from xfd_api.stores import ObjectStoreConfig
+from xfd_ray.starting import find_coordinator
+from xfd_ray.terms import LEASE_TTL_S
+
+MIB = 2**20
+SIZE = 48 * MIB
+SLOW_BYTES_PER_S = 12 * MIB
+
+DRIVER = """
+import sys
+from pathlib import Path
+import ray, xfd_ray
+from xfd_api import DownloadRequest, ObjectDownloadRequest, ObjectStoreConfig
+
+address, bucket, endpoint = sys.argv[1:]
+ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+told = []
+
+def tell(progress):
+    if progress.done_bytes and not told:
+        told.append(progress)
+        print("begun", flush=True)
+
+report = xfd_ray.download_distributed(
+    [DownloadRequest(ObjectDownloadRequest("big", Path(bucket, "big")))],
+    ObjectStoreConfig.make_for_s3(bucket, endpoint=endpoint), on_progress=tell, keep_s=0,
+)
+print(report.origin_bytes, report.peer_bytes, report.cached_bytes, report.uncounted_s, flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def three(s3_server: S3Server) -> Iterator[RayCluster]:
+    """Three nodes, of which the last test drains one."""
+    with ray_cluster.connected(3, env=s3_server.environment()) as running:
+        yield running
+
+
+@pytest.fixture
+def big(s3_server: S3Server) -> str:
+    """A bucket with one large object."""
+    bucket = f"test-{uuid.uuid4().hex[:12]}"
+    s3_server.make_bucket(bucket)
+    s3_server.put(bucket, "big", b"".join(artifacts.random_bytes(SIZE, seed=17)))
+    return bucket
+
+
+def wanted(bucket: str) -> list[DownloadRequest]:
+    return [DownloadRequest(ObjectDownloadRequest("big", Path(bucket, "big")))]
+
+
+def pid_of_the_coordinator() -> int:
+    """Of the actor's process on this host."""
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                command = (folder / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if command.startswith(b"ray::CoordinatorActor"):
+                return int(folder.name)
+    raise AssertionError("There is no coordinator")
+
+
+def test_a_coordinator_that_is_stopped_costs_a_waiting_driver_nothing(
+    three: RayCluster, big: str, s3_server: S3Server
+) -> None:
+    stopped: list[float] = []
+
+    def stop_once(progress: Progress) -> None:
+        if progress.done_bytes and not stopped:
+            pid = pid_of_the_coordinator()
+            stopped.append(progress.elapsed_s)
+            os.kill(pid, signal.SIGSTOP)
+            threading.Timer(1.5 * LEASE_TTL_S, os.kill, (pid, signal.SIGCONT)).start()
+
+    with slow_link(s3_server.endpoint, SLOW_BYTES_PER_S) as endpoint:
+        store = ObjectStoreConfig.make_for_s3(big, endpoint=endpoint)
+        report = xfd_ray.download_distributed(wanted(big), store, on_progress=stop_once, keep_s=0)
+    assert stopped
+    assert (report.origin_bytes, report.peer_bytes) == (SIZE, 2 * SIZE)
+    assert (report.cached_bytes, report.uncounted_s) == (0, 0.0)
+    assert report.efficiency is None or report.efficiency <= 1.0
+    assert len({artifacts.sha256(root / big / "big") for root in three.roots}) == 1
+
+
+def test_a_driver_that_is_stopped_reports_all_that_was_moved(
+    three: RayCluster, big: str, s3_server: S3Server
+) -> None:
+    with slow_link(s3_server.endpoint, SLOW_BYTES_PER_S) as endpoint:
+        command = [sys.executable, "-c", DRIVER, three.address, big, endpoint]
+        env = {**os.environ, **s3_server.environment()}
+        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as driver:
+            try:
+                assert driver.stdout is not None
+                assert driver.stdout.readline() == "begun\n"
+                driver.send_signal(signal.SIGSTOP)
+                time.sleep(2 * LEASE_TTL_S)
+                driver.send_signal(signal.SIGCONT)
+                told = driver.stdout.read().split()
+            finally:
+                driver.kill()
+    origin, peers, cached = map(int, told[:3])
+    # What arrived while nobody could be told counts as resumed; here all was told.
+    assert SIZE <= origin + peers <= 3 * SIZE
+    assert cached == 0
+    assert origin > 0
+    assert float(told[3]) == 0.0
+
+
+def test_a_drained_node_is_left_out_and_named(
+    three: RayCluster, big: str, s3_server: S3Server
+) -> None:
+    class Busy:  # In here, since the nodes cannot import this module.
+        def is_up(self) -> bool:
+            return True
+
+    drained = three.nodes[2]
+    # A worker that runs already would go on, until the node is gone.
+    deadline = time.monotonic() + 30
+    while find_coordinator() is not None:
+        assert time.monotonic() < deadline, "the coordinator is still there"
+        time.sleep(0.2)
+    strategy = NodeAffinitySchedulingStrategy(drained.id, soft=False)
+    busy = ray.remote(num_cpus=1, scheduling_strategy=strategy)(Busy).remote()
+    ray.get(busy.is_up.remote())  # An idle node would be gone at once.
+    three.drain_node(2)
+    began = time.monotonic()
+    again = [DownloadRequest(ObjectDownloadRequest("big", Path(big, "again")))]
+    store = ObjectStoreConfig.make_for_s3(big)
+    report = xfd_ray.download_distributed(again, store, keep_s=0)
+    assert time.monotonic() - began < 30
+    assert report.nodes_lost == (drained.id,)
+    assert {node.node: node.state for node in report.nodes}[drained.id] == "lost"
+    assert [(root / big / "again").exists() for root in three.roots] == [True, True, False]
+
+    with pytest.raises(NodeUnavailableError) as told:
+        xfd_ray.download_distributed(again, store, on_node_failure="fail")
+    assert told.value.node == drained.id
+    with pytest.raises(NodeUnavailableError, match="drained"):
+        xfd_ray.download_distributed(again, store, nodes=[drained.id])
+    assert ray.is_initialized()
