@@ -20,7 +20,7 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "tests", "rust", "stubs", "integration"]
+nox.options.sessions = ["lint", "tests", "rust", "stubs", "integration", "smoke"]
 
 # Ray starts many processes; without bytecode each one compiles all of Ray anew, which takes longer
 # than what is tested or measured.
@@ -168,6 +168,46 @@ def integration(session: nox.Session) -> None:
     install(session, PACKAGES, "test")
     chosen = session.posargs or ["tests/harness", "tests/integration"]
     session.run("python", "-m", "pytest", *chosen)
+
+
+def interpreters() -> list[str]:
+    """The oldest and the newest Python on this machine that the packages support."""
+    named = [path for path in map(shutil.which, (f"python3.{n}" for n in range(10, 20))) if path]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found: dict[tuple[int, int], str] = {}
+    for python in [sys.executable, *named, *map(str, pyenv.glob("3.*/bin/python"))]:
+        tell = "import sys; print(*sys.version_info[:2])"
+        told = subprocess.run([python, "-Ic", tell], capture_output=True, text=True)
+        if told.returncode == 0 and (version := tuple(map(int, told.stdout.split()))) >= (3, 10):
+            found.setdefault(version, python)
+    return [found[version] for version in sorted({min(found), max(found)})]
+
+
+def oldest_ray(package: str) -> str:
+    """The requirement of Ray in a package's metadata, at its lower bound."""
+    project = nox.project.load_toml(f"packages/{package}/pyproject.toml")["project"]
+    (bound,) = (each for each in project["dependencies"] if re.match(r"ray\W", each))
+    return str(bound).replace(">=", "==")
+
+
+@nox.session(requires=["build"])
+def smoke(session: nox.Session) -> None:
+    """Install the wheels into clean environments, with the oldest and the newest Python and Ray."""
+    session.install("uv")
+    oldest, *newer = interpreters()
+    # The oldest Ray that distributes has no wheels for newer Pythons, and does not run pipelines.
+    runs = [(oldest, oldest_ray("xfd-ray"), PACKAGES[:-1], "--no-pipeline")]
+    for python in (oldest, *newer):
+        runs += [(python, ray, PACKAGES, "") for ray in (oldest_ray("xfd-pipelines"), "ray[data]")]
+    for python, ray, packages, *flags in runs:
+        clean = Path(session.create_tmp()) / "clean"
+        session.log(f"{python} with {ray}")
+        session.run("uv", "venv", "--quiet", "--clear", "--python", python, str(clean))
+        made = str(clean / "bin" / "python")
+        target = ("uv", "pip", "install", "--quiet", "--python", made)
+        session.run(*target, ray, *wheels_of(packages))
+        script = str(ROOT / "tests" / "smoke" / "run.py")
+        session.run(made, "-I", script, *filter(None, flags), external=True)
 
 
 @nox.session(default=False)
