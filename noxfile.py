@@ -34,6 +34,7 @@ SOURCES = [
     for path in (ROOT / "packages" / package).iterdir()
     if path.name in ("src", "python")
 ]
+PAGES = ("README.md", *(f"packages/{package}/README.md" for package in PACKAGES))
 CRATES = ROOT / "packages" / "xfd-dataplane"
 NOT_PUBLISHED = {"target", "tests", "__pycache__", ".pytest_cache", ".hypothesis"}
 OLDEST_RUST = (1, 94, 1)
@@ -112,7 +113,7 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, types, which package imports which, and the Rust code's style and lints."""
+    """Check style, types, which package imports which, what pages show, and the Rust code."""
     env = cargo_env(session)
     session.install(*group("lint"), *group("types"))
     session.run("ruff", "check", ".")
@@ -120,6 +121,10 @@ def lint(session: nox.Session) -> None:
     session.run("mypy", *SOURCES)
     paths = os.pathsep.join(str(ROOT / source) for source in SOURCES)
     session.run("lint-imports", env={"PYTHONPATH": paths})
+    shown = Path(session.create_tmp()) / "shown"
+    shutil.rmtree(shown, ignore_errors=True)
+    session.run("python", "tests/harness/markdown.py", str(shown), *PAGES)
+    session.run("pyright", "--pythonpath", f"{session.bin}/python", "examples", str(shown))
     with session.chdir(CRATES):
         session.run("cargo", "fmt", "--all", "--check", external=True, env=env)
         command = ("cargo", "clippy", "--locked", "--workspace", "--all-targets")

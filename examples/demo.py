@@ -197,7 +197,7 @@ def demo(weights_mib: int) -> None:
             for node in cluster.nodes:
                 console.print(f"  {node.name} {node.id[:12]} keeps files in {node.root}")
             logging.getLogger("ray.data").setLevel(logging.ERROR)
-            ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+            ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
             console.rule("First run: each byte leaves S3 once, the nodes give it to each other")
             run_once(server)
             console.rule("Second run: everything is in the nodes' caches")

@@ -87,10 +87,10 @@ class Stage:
     batch_size: Any = 1
     workers: Any = (1, None)
 
-    def setup(self, worker_metadata: WorkerMetadata) -> None:
+    def setup(self, worker_metadata: WorkerMetadata, /) -> None:
         """Called once in each worker before its first item; loads models and the like."""
 
-    def process_data(self, items: list[Any]) -> list[Any] | None:
+    def process_data(self, items: list[Any], /) -> list[Any] | None:
         """Turns items into the items of the next stage: as many, more, fewer, or none.
 
         Args:
