@@ -34,6 +34,11 @@ pub(crate) fn report_failed(swarm: &Arc<Swarm>, entry: &Entry, failure: Failure)
     } = failure;
     tracing::info!(chunk = entry.chunk, ?fault, bad_bytes, is_final, %error, "order_failed");
     if entry.key.1 >= OWN_ORDERS {
+        if !is_final && !swarm.is_alone() {
+            // The scheduler was told that the chunk is lost: it knows who has it, and this node
+            // has asked only some peers.
+            return;
+        }
         for object in objects_of(swarm, entry) {
             give_up(swarm, object, (*error).clone());
         }

@@ -14,8 +14,9 @@ use crate::error::{Error, Kind, Result};
 use crate::model::{Chunk, ChunkIndex, ObjectIndex};
 
 /// The exclusive right to write one chunk. Dropped without [`Lease::commit`], it gives the chunk
-/// back as missing and ends its readers' bodies with [`super::Follow::Aborted`]; the next lease goes
-/// on behind what is written, if [`Lease::set_resumable`] says so.
+/// back as missing. The next lease goes on behind what is written, if [`Lease::set_resumable`] says
+/// so. If another order expects the chunk then, its readers wait for that lease; else their bodies
+/// end with [`super::Follow::Aborted`].
 pub struct Lease {
     inner: Arc<Inner>,
     chunk: Arc<Chunk>,
@@ -59,6 +60,14 @@ pub(crate) fn lease(
         let flight = state.flights.entry(index).or_default().clone();
         let begun = state.begun.remove(&index);
         let begun = begun.filter(|begun| begun.is_there(&state, &slots));
+        let flight = match &begun {
+            None if flight.position() > 0 => {
+                // What its readers have got is not what is written now.
+                state.abort(index);
+                state.flights.entry(index).or_default().clone()
+            }
+            _ => flight,
+        };
         (chunk, slots, written, flight, begun)
     };
     let begun = match begun {
@@ -308,14 +317,18 @@ impl Drop for Lease {
             return;
         }
         let begun = self.take_begun();
+        let chunk = self.chunk.index;
         let mut state = self.inner.state();
-        state.ledger.give_back(self.chunk.index);
-        state.abort(self.chunk.index);
+        state.ledger.give_back(chunk);
         if let Some(begun) = begun
             && !state.left
         {
-            state.begun.insert(self.chunk.index, begun);
+            state.begun.insert(chunk, begun);
+            if state.ledger.is_expected(chunk) {
+                return;
+            }
         }
+        state.abort(chunk);
         drop(state);
         self.flight.end(Landing::Aborted);
     }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use xfd_dataplane_core::crc::crc64;
+use xfd_dataplane_core::error::{Error, Kind};
 use xfd_dataplane_core::model::{FoundObject, NodeEvent, Order, Source};
 use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, Origin};
 
@@ -66,6 +67,35 @@ fn the_origin_gives_again_what_no_peer_has() {
     assert_eq!(std::fs::read(bad.path("big")).unwrap(), bytes);
     assert_eq!(asked.asked().len(), 3);
     assert_eq!(lost(&bad.events), [0]);
+}
+
+#[test]
+fn a_lost_chunk_that_neither_some_peers_nor_the_origin_gives_is_left_to_the_scheduler() {
+    let (origin, found, bytes) = one_object(2 * MIB);
+    let empty = host("empty", origin.clone(), &found);
+    let mut good = host("good", origin.clone(), &found);
+    good.submit(vec![fetch(0, 0..2, Source::Origin)]);
+    good.until_landed(1);
+    let down = Error::new(Kind::OriginUnreachable, "No answer");
+    let attempts = crate::support::settings().attempts as usize;
+    let mut faulty = FaultyOrigin::new(origin).on_get(0, Script::Flip(5));
+    for get in 1..=attempts {
+        faulty = faulty.on_get(get, Script::Fail(down.clone()));
+    }
+    let faulty = Arc::new(faulty);
+    let mut bad = host("bad", faulty.clone(), &found);
+    bad.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    bad.until("the bad chunk is held", |events| held(events) == [0]);
+    bad.meet(&empty);
+    bad.submit(vec![pins(&bytes)]);
+    bad.until("it is lost", |events| lost(events) == [0]);
+    crate::support::eventually("the origin was asked in vain", || {
+        faulty.asked().len() == 1 + attempts
+    });
+    bad.meet(&good);
+    bad.submit(vec![fetch(1, 0..2, good.as_source())]);
+    bad.until_landed(1);
+    assert_eq!(std::fs::read(bad.path("big")).unwrap(), bytes);
 }
 
 #[test]

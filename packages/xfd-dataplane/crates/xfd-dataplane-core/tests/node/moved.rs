@@ -57,6 +57,47 @@ fn an_order_that_is_moved_to_a_peer_goes_on_at_its_byte() {
 }
 
 #[test]
+fn those_below_a_moved_order_do_not_notice() {
+    let (mut host, good, bytes) = half_fetched(None);
+    let (_, found, _) = one_object(MIB);
+    let mut below = Host::new("below", Arc::new(MemoryOrigin::new()));
+    let mut found_here = found;
+    found_here.checksum = None;
+    below.extend(wanted(&below, &found_here));
+    below.meet(&host);
+    below.submit(vec![fetch(0, 0..1, host.as_source())]);
+    eventually("half of it is below", || {
+        below.node.counters(Some(SWARM)).written_bytes == MIB as u64 / 2
+    });
+    // As a scheduler moves an order: the new one first.
+    host.submit(vec![fetch(1, 0..1, good.as_source()), CANCEL]);
+    host.until_landed(1);
+    below.until_landed(1);
+    assert!(failed(&below.events).is_empty(), "{:?}", below.events);
+    assert_eq!(std::fs::read(below.path("big")).unwrap(), bytes);
+    assert_eq!(below.node.counters(Some(SWARM)).peer_bytes, MIB as u64);
+}
+
+#[test]
+fn those_below_an_order_that_came_to_nothing_are_told() {
+    let (host, _good, _) = half_fetched(None);
+    let (_, found, _) = one_object(MIB);
+    let mut below = Host::new("below", Arc::new(MemoryOrigin::new()));
+    below.extend(wanted(&below, &found));
+    below.meet(&host);
+    below.submit(vec![fetch(0, 0..1, host.as_source())]);
+    eventually("half of it is below", || {
+        below.node.counters(Some(SWARM)).written_bytes == MIB as u64 / 2
+    });
+    host.submit(vec![CANCEL]);
+    below.until("it is told", |events| failed(events) == [0]);
+    let Refused {
+        fault, is_final, ..
+    } = refused(&below.events[0]);
+    assert_eq!((fault, is_final), (Fault::Peer, false));
+}
+
+#[test]
 fn an_order_that_is_moved_to_a_relay_waits_until_that_is_as_far() {
     let (mut host, good, bytes) = half_fetched(None);
     let (origin, found, _) = one_object(MIB);
