@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import xfd_ray
 from harness import artifacts, ray_cluster
-from harness.ray_cluster import RayCluster
+from harness.ray_cluster import RayCluster, RayNode
 from harness.s3 import S3Server
 from harness.slow_link import slow_link
-from xfd_api.errors import NodeUnavailableError
-from xfd_api.reports import Progress
+from xfd_api.errors import NodeUnavailableError, VersionConflictError
+from xfd_api.reports import DistributionReport, Progress
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.stores import ObjectStoreConfig
 from xfd_ray.starting import find_coordinator
@@ -135,6 +136,50 @@ def test_a_driver_that_is_stopped_reports_all_that_was_moved(
     assert cached == 0
     assert origin > 0
     assert float(told[3]) == 0.0
+
+
+def test_late_nodes_and_tasks_get_the_version_that_the_open_call_pinned(
+    three: RayCluster, big: str, s3_server: S3Server
+) -> None:
+    store = ObjectStoreConfig.make_for_s3(big)
+    other = b"".join(artifacts.random_bytes(SIZE, seed=18))
+    request = wanted(big)
+
+    def on(node: RayNode) -> DistributionReport:
+        def run() -> DistributionReport:
+            return xfd_ray.ensure_local(request, store)
+
+        strategy = NodeAffinitySchedulingStrategy(node.id, soft=False)
+        found: DistributionReport = ray.get(
+            ray.remote(num_cpus=0, scheduling_strategy=strategy)(run).remote()
+        )
+        return found
+
+    first, second = three.nodes[0], three.nodes[1]
+    with xfd_ray.distribution(request, store, nodes=[first.id], keep_s=0):
+        pinned = artifacts.sha256(first.root / big / "big")
+        s3_server.put(big, "big", other)
+        sent = s3_server.sent_bytes(big)
+        report = on(second)
+        assert (report.origin_bytes, report.peer_bytes) == (0, SIZE)
+        assert artifacts.sha256(second.root / big / "big") == pinned
+        with pytest.raises(VersionConflictError, match="on_version_conflict='pinned'"):
+            xfd_ray.download_distributed(request, store)
+        s3_server.delete(big, "big")
+        report = xfd_ray.download_distributed(request, store, on_version_conflict="pinned")
+        assert len(report.nodes) == 3
+        assert s3_server.sent_bytes(big) == sent
+        assert {artifacts.sha256(root / big / "big") for root in three.roots} == {pinned}
+        s3_server.put(big, "big", other)
+        threads = ThreadPoolExecutor(1)
+        options = {"on_version_conflict": "wait", "keep_s": 0, "deadline_s": 60}
+        waiting = threads.submit(xfd_ray.download_distributed, request, store, **options)
+        time.sleep(1.0)
+        assert not waiting.done()
+    report = waiting.result()
+    threads.shutdown()
+    assert (report.origin_bytes, report.peer_bytes) == (SIZE, 2 * SIZE)
+    assert {(root / big / "big").read_bytes() == other for root in three.roots} == {True}
 
 
 def test_a_drained_node_is_left_out_and_named(

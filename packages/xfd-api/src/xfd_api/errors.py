@@ -101,6 +101,12 @@ class DestinationConflictError(XfdError, ValueError):
     remedy_by_default = "Give each object a destination of its own"
 
 
+class VersionConflictError(DestinationConflictError):
+    """The object was overwritten at its store, and an open call has the older version there."""
+
+    remedy_by_default = "Wait until the other call is over, or give another destination"
+
+
 class UnknownArchiveError(XfdError, ValueError):
     """The archive's format cannot be told from its name."""
 

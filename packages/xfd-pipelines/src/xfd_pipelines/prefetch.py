@@ -21,7 +21,7 @@ from xfd_api import (
 from xfd_pipelines.collect import CollectedRequests
 from xfd_ray import LinkRates
 from xfd_ray.placement import Nodes
-from xfd_ray.terms import OnNodeFailure, OriginPolicy
+from xfd_ray.terms import OnNodeFailure, OnVersionConflict, OriginPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class DistributedDownloadConfig:
         verbose: show the distribution's progress and report.
         nodes: None for all live nodes, or a selector as in `xfd_ray.download_distributed`.
         on_node_failure: go on without a node that dies, or fail.
+        on_version_conflict: see `xfd_ray.download_distributed`.
         origin_policy: see `xfd_ray.download_distributed`.
         peer_tls: encrypt between nodes.
         peer_ports: first and last port that nodes may listen on; None for any.
@@ -56,6 +57,7 @@ class DistributedDownloadConfig:
     verbose: bool = False
     nodes: Nodes = None
     on_node_failure: OnNodeFailure = "continue"
+    on_version_conflict: OnVersionConflict = "fail"
     origin_policy: OriginPolicy = "once-per-cluster"
     peer_tls: bool = False
     peer_ports: tuple[int, int] | None = None

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from xfd_api.cutting import check_chunk_size
 from xfd_api.errors import InvalidRequestError
 from xfd_api.settings import Durability
-from xfd_ray.terms import OriginPolicy
+from xfd_ray.terms import OnVersionConflict, OriginPolicy
 
 N = TypeVar("N", int, float)
 
@@ -52,6 +52,16 @@ def checked_origin_policy(policy: Any) -> OriginPolicy:
             remedy="Use 'once-per-cluster', 'once-per-zone' or a number of times",
         )
     checked: OriginPolicy = policy
+    return checked
+
+
+def checked_version_conflict(choice: Any) -> OnVersionConflict:
+    """One of the choices."""
+    if choice not in ("fail", "wait", "pinned"):
+        raise InvalidRequestError(
+            f"on_version_conflict is {choice!r}", remedy="Use 'fail', 'wait' or 'pinned'"
+        )
+    checked: OnVersionConflict = choice
     return checked
 
 

@@ -236,6 +236,8 @@ def _how_far(status: LeaseStatus | None) -> str:
     if status is None:
         return "the coordinator had not answered"
     now = status.progress
+    if status.waits_for is not None:
+        return status.waits_for
     if now is None:
         return "the objects were still being looked for"
     return (

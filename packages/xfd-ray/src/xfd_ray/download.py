@@ -25,6 +25,7 @@ from xfd_ray.checks import (
     checked_durability,
     checked_origin_policy,
     checked_ports,
+    checked_version_conflict,
 )
 from xfd_ray.client import LeaseClient
 from xfd_ray.driver import RayCoordinator
@@ -33,7 +34,14 @@ from xfd_ray.placement import Nodes, NodeSelector, as_selector
 from xfd_ray.progress import ProgressBar
 from xfd_ray.signatures import takes_the_arguments_of
 from xfd_ray.starting import find_coordinator
-from xfd_ray.terms import LeaseRequest, Limits, OnNodeFailure, OriginPolicy, Terms
+from xfd_ray.terms import (
+    LeaseRequest,
+    Limits,
+    OnNodeFailure,
+    OnVersionConflict,
+    OriginPolicy,
+    Terms,
+)
 from xfd_ray.versions import installed_versions
 
 
@@ -102,6 +110,7 @@ def distribution(
     verbose: bool = False,
     nodes: Nodes = None,
     on_node_failure: OnNodeFailure = "continue",
+    on_version_conflict: OnVersionConflict = "fail",
     origin_policy: OriginPolicy = "once-per-cluster",
     peer_tls: bool = False,
     peer_ports: tuple[int, int] | None = None,
@@ -152,6 +161,7 @@ def distribution(
         ),
         chunk_size_bytes=checked_chunk_size(chunk_size_bytes),
         on_node_failure=on_node_failure,
+        on_version_conflict=checked_version_conflict(on_version_conflict),
         keep_s=at_least(0.0, "keep_s", keep_s),
         rates=rates or LinkRates.from_environment(),
         prices=prices,
@@ -182,6 +192,9 @@ def download_distributed(*args: Any, **options: Any) -> DistributionReport:  # n
         on_node_failure: "continue": a lost node is named in the report, and where a living node
             cannot get its files the others finish before its error is raised. "fail": the first
             lost or failed node ends the distribution.
+        on_version_conflict: an object was overwritten at its store, and a call that is still open
+            has the older version at the same destination. "fail": a `VersionConflictError` that
+            names both; "wait": start when that call is over; "pinned": take that call's version.
         origin_policy: "once-per-cluster"; "once-per-zone": each chunk is read once in each zone (a
             Ray node label: `ray.io/availability-zone` or `topology.kubernetes.io/zone`), so that
             none crosses zones; or a number of times, in different zones first.
@@ -218,8 +231,9 @@ def ensure_local(
 ) -> DistributionReport:
     """Brings the files to the node that a task or an actor runs on, and returns when they are here.
 
-    Joins the swarm that runs, if one does: what it brings anyway is not fetched again. Blocks; call
-    it from a thread in an asynchronous actor. For errors see `download_distributed`.
+    Joins the swarm that runs, if one does: what it brings anyway is not fetched again, and comes in
+    the version that the open call pinned, whatever the store has by now. Blocks; call it from a
+    thread in an asynchronous actor. For errors see `download_distributed`.
     """
     stores = by_profile(object_store_config)
     lookups = _lookups(download_requests, stores)
@@ -232,6 +246,7 @@ def ensure_local(
         stores=stores,
         selector=NodeSelector(ids=(here,)),
         terms=None,
+        on_version_conflict="pinned",
         keep_s=at_least(0.0, "keep_s", keep_s),
         rates=LinkRates.from_environment(),
         versions=installed_versions(),

@@ -26,6 +26,7 @@ class Lease:
         uncounted_s: how long after that nothing was counted, since the coordinator was lost.
         renewed: when its driver was heard of last, in time that the coordinator ran.
         found: what the origin said; `found`, `wanted` and `tally` are set once that is known.
+        waits_for: what keeps the search for its objects.
         earlier: the expired lease that this one carries on.
     """
 
@@ -47,6 +48,7 @@ class Lease:
         self.report: DistributionReport | None = None
         self.error: XfdError | None = None
         self.over = asyncio.Event()
+        self.waits_for: str | None = None
         self.finding: asyncio.Task[None] | None = None
 
     @property
@@ -59,7 +61,7 @@ class Lease:
     def status(self, now: float) -> LeaseStatus:
         """What the driver is told."""
         progress = None if self.tally is None else progress_of(self.tally, now)
-        return LeaseStatus(self.state, progress, self.report, self.error)
+        return LeaseStatus(self.state, progress, self.report, self.error, self.waits_for)
 
     def take_up(self, wanted: Wanted, retries: int, traffic: Traffic) -> LeaseTally:
         """The objects are found; the swarm had retried and moved so much before that.

@@ -25,6 +25,10 @@ LATE_NODE_POLL_S = 1.0
 
 OnNodeFailure = Literal["continue", "fail"]
 
+OnVersionConflict = Literal["fail", "wait", "pinned"]
+"""What to do if an object was overwritten at its store, and an open lease has the older version at
+the same place: raise an error, wait until that lease is over, or take that lease's version."""
+
 OriginPolicy = Literal["once-per-cluster", "once-per-zone"] | int
 """How often a chunk is read from the origin; a number is a budget of so many times."""
 
@@ -88,6 +92,7 @@ class LeaseRequest:
         terms: None joins the oldest swarm there is, else one of default terms.
         keep_s: how long coordinator and workers stay after the last lease.
         versions: of the driver's xfd packages.
+        on_version_conflict: what to do where another lease has another version of an object.
         running_s: how long the lease was known to another coordinator, which is lost.
     """
 
@@ -104,6 +109,7 @@ class LeaseRequest:
     prices: Prices | None = None
     versions: Mapping[str, str | None] = field(default_factory=dict)
     running_s: float = 0.0
+    on_version_conflict: OnVersionConflict = "fail"
 
 
 class LeaseState(enum.Enum):
@@ -117,9 +123,10 @@ class LeaseState(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class LeaseStatus:
-    """How a lease is doing; `report` and `error` are set by the end."""
+    """How a lease is doing; `report` and `error` are set by the end, `waits_for` while it waits."""
 
     state: LeaseState
     progress: Progress | None = None
     report: DistributionReport | None = None
     error: XfdError | None = None
+    waits_for: str | None = None

@@ -9,7 +9,7 @@ of different drivers may share a name, so each store gets a name of its own in t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from xfd_api.catalog import build_catalog
@@ -20,6 +20,7 @@ from xfd_api.ids import ObjectIndex
 from xfd_api.lookups import Lookup
 from xfd_api.places import refuse_conflicts
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
+from xfd_ray.pins import object_name, other_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,9 @@ class Wanted:
     excluded: int = 0
 
 
+_NO_STORE = object()
+
+
 class WantedUnion:
     """Invariant: `_index_of` holds exactly the objects that somebody wants."""
 
@@ -78,10 +82,15 @@ class WantedUnion:
         found: Sequence[Sequence[FoundObject]],
         stores: ObjectStoreConfigByProfile,
         chunk_size_bytes: int | None,
+        *,
+        as_pinned: bool = False,
     ) -> Wanted:
         """Takes up what one lease wants; for `chunk_size_bytes` see `build_catalog`.
 
+        With `as_pinned`, an object that another lease has in another version is wanted in that.
+
         Raises:
+            VersionConflictError: another lease has another version of an object.
             DestinationConflictError: it wants a place that another lease's object has, be it the
                 same object with other credentials.
             InvalidRequestError: there would be too many chunks, with those of other leases.
@@ -97,7 +106,7 @@ class WantedUnion:
             first_object=self._next_object,
             first_chunk=self._next_chunk,
         )
-        wanted = {_identity(item): item for item in asked.objects}
+        wanted = {_identity(item): item for item in self._versions(asked.objects, as_pinned)}
         new = {key: item for key, item in wanted.items() if key not in self._index_of}
         live = [item for item, _ in self._live.values()]
         self._refuse_other_keys(live, new.values())
@@ -120,6 +129,27 @@ class WantedUnion:
             grown=grown,
             excluded=asked.excluded,
         )
+
+    def _versions(self, asked: Iterable[CatalogObject], as_pinned: bool) -> Iterator[CatalogObject]:
+        pinned = {object_name(item): item for item, _ in self._live.values()}
+        for item in asked:
+            before = pinned.get(object_name(item), item)
+            if before.found != item.found and not as_pinned:
+                raise other_version(before, item)
+            yield before if before.found != item.found else item
+
+    def pinned(
+        self, lookup: Lookup, stores: ObjectStoreConfigByProfile
+    ) -> list[FoundObject] | None:
+        """The version in which some lease wants the object that a lookup asks for, if one does."""
+        if lookup.is_prefix:
+            return None
+        name = self._profile_of.get(stores.of(lookup.profile_name), _NO_STORE)
+        asked = (name, lookup.bucket, lookup.key, lookup.destination, lookup.unpack)
+        for item, _ in self._live.values():
+            if object_name(item) == asked:
+                return [item.found]
+        return None
 
     def drop(self, wanted: Wanted) -> tuple[ObjectIndex, ...]:
         """A lease ended; returns the objects that nobody wants any more."""

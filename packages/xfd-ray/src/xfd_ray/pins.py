@@ -1,0 +1,69 @@
+"""One version in a lease: what open leases have pinned, as answers for those that join them. Pure.
+
+An object may be overwritten or deleted at its store, and keys may come below a prefix, while a
+lease is open. Whoever joins it (a task, a late node, a driver that asks for that) gets what the
+lease pinned, from the nodes that have it. A question that an open lease has asked in the same words
+is not asked again; of anything else, what the store says is compared with what is pinned
+(`WantedUnion.add`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from xfd_api.chunks import CatalogObject, FoundObject
+from xfd_api.errors import VersionConflictError
+from xfd_api.lookups import Lookup
+from xfd_api.stores import ObjectStoreConfigByProfile
+
+Question = tuple[Lookup, object]
+
+
+def question(lookup: Lookup, stores: ObjectStoreConfigByProfile) -> Question:
+    """What is asked, whatever a driver calls the store and however urgent it is."""
+    words = replace(lookup, profile_name=None, cache=True, priority=0)
+    return words, stores.of(lookup.profile_name)
+
+
+def pinned_answers(
+    lookups: Sequence[Lookup],
+    stores: ObjectStoreConfigByProfile,
+    open_leases: Iterable[
+        tuple[Sequence[Lookup], ObjectStoreConfigByProfile, Sequence[list[FoundObject]]]
+    ],
+) -> list[list[FoundObject] | None]:
+    """For each lookup what an open lease found for it; None where none has asked.
+
+    Args:
+        lookups: of the lease that joins.
+        stores: that it names.
+        open_leases: lookups, stores and answers of the others, the oldest first.
+    """
+    answers: dict[Question, list[FoundObject]] = {}
+    for theirs, their_stores, found in open_leases:
+        for lookup, answer in zip(theirs, found, strict=True):
+            answers.setdefault(question(lookup, their_stores), answer)
+    return [answers.get(question(lookup, stores)) for lookup in lookups]
+
+
+def object_name(item: CatalogObject) -> object:
+    """What two versions of an object at one destination have in common."""
+    return (item.profile_name, item.bucket, item.found.key, item.destination, item.unpack)
+
+
+def other_version(pinned: CatalogObject, asked: CatalogObject) -> VersionConflictError:
+    """Two calls want two versions of one object at one place."""
+    return VersionConflictError(
+        f"A call that is still open brings another version of this object there: "
+        f"{_version(pinned.found)}, while the store has {_version(asked.found)} by now",
+        object=asked.found.key,
+        path=asked.destination,
+        remedy="Take the version of that call with on_version_conflict='pinned', wait for its end "
+        "with on_version_conflict='wait', or give another destination",
+    )
+
+
+def _version(found: FoundObject) -> str:
+    told = f"ETag {found.etag}" if found.etag else f"time {found.last_modified_ns}"
+    return f"{found.size} bytes with {told}"

@@ -1,0 +1,202 @@
+"""Objects that are overwritten, deleted or added at the store while a lease is open. No Ray."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from inprocess import STORES, LocalCluster, lease, over, story, until
+
+from xfd_api.errors import DestinationConflictError, ObjectNotFoundError, VersionConflictError
+from xfd_api.lookups import plan_lookups
+from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
+from xfd_api.testing import FakeOrigin
+from xfd_ray.coordinator import Coordinator
+from xfd_ray.placement import as_selector
+from xfd_ray.terms import LeaseRequest, LeaseState
+
+MIB = 2**20
+SIZES = {"model/a.bin": 4 * MIB, "model/b.bin": 100, "other": 10}
+
+PREFIX = DownloadRequest(PrefixDownloadRequest("model", Path("m")))
+OBJECT = DownloadRequest(ObjectDownloadRequest("model/a.bin", Path("m/a.bin")))
+
+
+def overwritten(origin: FakeOrigin) -> None:
+    origin.versions["model/a.bin"] += 1
+
+
+def deleted(origin: FakeOrigin) -> None:
+    del origin.sizes["model/a.bin"]
+
+
+def added(origin: FakeOrigin) -> None:
+    origin.sizes["model/c.bin"] = 7
+    origin.versions["model/c.bin"] = 1
+
+
+def all_deleted(origin: FakeOrigin) -> None:
+    origin.sizes.clear()
+
+
+def wants(name: str, *requests: DownloadRequest, **options: object) -> LeaseRequest:
+    nodes = options.pop("nodes", None)
+    return LeaseRequest(
+        id=name,
+        lookups=plan_lookups(requests, STORES),
+        stores=STORES,
+        selector=as_selector(nodes),  # type: ignore[arg-type]
+        chunk_size_bytes=MIB,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize("change", [overwritten, deleted, added, all_deleted])
+@pytest.mark.parametrize(
+    ("held", "task"),
+    [(PREFIX, PREFIX), (OBJECT, OBJECT), (PREFIX, OBJECT)],
+    ids=["prefix", "object", "object of the prefix"],
+)
+def test_a_late_task_gets_the_version_that_is_pinned(
+    held: DownloadRequest, task: DownloadRequest, change: Callable[[FakeOrigin], None]
+) -> None:
+    """On a node that has nothing yet: what the store does not have any more comes from peers."""
+
+    @story
+    async def tell() -> None:
+        cluster = LocalCluster(2, SIZES)
+        coordinator = Coordinator(cluster, tick_s=0.05)
+        await coordinator.attach(wants("pipeline", held, nodes=["n0"]))
+        assert (await over(coordinator, "pipeline")).report is not None
+        read, finds = cluster.origin.read_bytes, cluster.origin.finds
+        change(cluster.origin)
+        late = wants("task", task, nodes=["n1"], terms=None, on_version_conflict="pinned")
+        await coordinator.attach(late)
+        status = await over(coordinator, "task")
+        assert status.report is not None, status.error
+        assert "m/a.bin" in {item.destination for item in status.report.objects}
+        assert "m/c.bin" not in {item.destination for item in status.report.objects}
+        assert status.report.peer_bytes == status.report.catalog_bytes
+        assert cluster.origin.read_bytes == read
+        assert cluster.origin.finds == finds
+
+    tell()
+
+
+@story
+async def test_a_prefix_that_others_hold_object_by_object_comes_in_their_versions():
+    cluster = LocalCluster(2, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(wants("one", OBJECT, nodes=["n0"]))
+    first = (await over(coordinator, "one")).report
+    assert first is not None
+    overwritten(cluster.origin)
+    late = wants("task", PREFIX, nodes=["n1"], terms=None, on_version_conflict="pinned")
+    await coordinator.attach(late)
+    report = (await over(coordinator, "task")).report
+    assert report is not None
+    assert (report.origin_bytes, report.peer_bytes) == (100, 4 * MIB)
+
+
+@story
+async def test_a_late_node_gets_the_version_that_is_pinned():
+    cluster = LocalCluster(2, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(wants("pipeline", PREFIX))
+    assert (await over(coordinator, "pipeline")).report is not None
+    read = cluster.origin.read_bytes
+    all_deleted(cluster.origin)
+    late = cluster.add_node("n9")
+    await coordinator.watch("pipeline", 0)
+    await until(lambda: late in cluster.planes)
+    await until(lambda: cluster.planes[late].counted.peer_bytes == 4 * MIB + 100)
+    assert cluster.origin.read_bytes == read
+
+
+@story
+async def test_another_driver_is_told_of_both_versions_and_of_its_choices():
+    cluster = LocalCluster(2, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(wants("first", PREFIX))
+    await over(coordinator, "first")
+    overwritten(cluster.origin)
+    await coordinator.attach(wants("second", PREFIX))
+    error = (await over(coordinator, "second")).error
+    assert isinstance(error, VersionConflictError)
+    assert isinstance(error, DestinationConflictError)  # As it was called before.
+    assert (error.object, error.path) == ("model/a.bin", "m/a.bin")
+    for words in ('-1"', '-2"', "'pinned'", "'wait'", "another destination"):
+        assert words in str(error)
+    # Nothing was changed by that.
+    await coordinator.attach(wants("third", OBJECT, on_version_conflict="pinned"))
+    report = (await over(coordinator, "third")).report
+    assert report is not None
+    assert report.cached_bytes == 2 * 4 * MIB
+
+
+@story
+async def test_a_driver_may_wait_for_the_other_call_to_end():
+    cluster = LocalCluster(2, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("unrelated", "other"))
+    await coordinator.attach(wants("first", OBJECT))
+    await over(coordinator, "first")
+    overwritten(cluster.origin)
+    await coordinator.attach(wants("second", OBJECT, on_version_conflict="wait"))
+    status = await coordinator.watch("second", 0.5)
+    assert status.state is LeaseState.RUNNING
+    assert "waited for another call" in str(status.waits_for)
+    await coordinator.detach("first")
+    report = (await over(coordinator, "second")).report
+    assert report is not None
+    assert (report.origin_bytes, report.peer_bytes) == (4 * MIB, 4 * MIB)
+    assert [item.key for item in report.objects] == ["model/a.bin"]
+
+
+@story
+async def test_a_driver_that_waits_can_give_up():
+    cluster = LocalCluster(1, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(wants("first", OBJECT))
+    await over(coordinator, "first")
+    overwritten(cluster.origin)
+    await coordinator.attach(wants("second", OBJECT, on_version_conflict="wait"))
+    await asyncio.sleep(0.1)
+    await coordinator.detach("second")
+    assert await coordinator.lease_ids() == ["first"]
+
+
+@story
+async def test_with_no_lease_open_a_task_gets_what_the_store_has():
+    cluster = LocalCluster(1, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(wants("first", OBJECT))
+    await over(coordinator, "first")
+    await coordinator.detach("first")
+    overwritten(cluster.origin)
+    await coordinator.attach(wants("task", OBJECT, terms=None, on_version_conflict="pinned"))
+    report = (await over(coordinator, "task")).report
+    assert report is not None
+    assert report.origin_bytes == 4 * MIB
+    await coordinator.detach("task")
+    all_deleted(cluster.origin)
+    await coordinator.attach(wants("late", OBJECT, terms=None, on_version_conflict="pinned"))
+    assert isinstance((await over(coordinator, "late")).error, ObjectNotFoundError)
+
+
+@story
+async def test_another_destination_may_have_the_new_version():
+    cluster = LocalCluster(1, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(wants("first", OBJECT))
+    await over(coordinator, "first")
+    overwritten(cluster.origin)
+    beside = DownloadRequest(ObjectDownloadRequest("model/a.bin", Path("m/new.bin")))
+    for name, choice in (("task", "pinned"), ("driver", "fail")):
+        await coordinator.attach(wants(name, beside, on_version_conflict=choice))
+        report = (await over(coordinator, name)).report
+        assert report is not None
+    assert report.cached_bytes == 4 * MIB
+    assert cluster.origin.read_bytes == 8 * MIB
