@@ -1,13 +1,23 @@
 """A node's endpoint: what it tells, and what it leaves behind."""
 
+import contextlib
+import gzip
+import re
+import socket
 import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import fields, replace
 
 import pytest
 from inprocess import scrape
 
 from xfd_api.ids import ChunkIndex, NodeId, OrderId
 from xfd_api.reports import ChunkHeld, NodeCounters
-from xfd_ray.metrics import NodeMetrics
+from xfd_ray import exposition
+from xfd_ray.exposition import NodeCollector
+from xfd_ray.metrics import NodeMetrics, TransferTimes
 
 
 def held(seconds: float, source: str | None) -> ChunkHeld:
@@ -56,3 +66,101 @@ def test_an_endpoint_that_nobody_scraped_ends_at_once(metrics: NodeMetrics):
     metrics.close()
     with pytest.raises(OSError, match="refused"):
         scrape(address)
+
+
+def samples(counters: NodeCounters) -> dict[tuple[str, str], float]:
+    collected = NodeCollector(lambda: counters, TransferTimes()).collect()
+    return {
+        (sample.name, "".join(sample.labels.values())): sample.value
+        for family in collected
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize("name", [item.name for item in fields(NodeCounters)])
+def test_every_counter_of_the_data_plane_is_exported(name: str):
+    zeros = samples(NodeCounters())
+    assert samples(replace(NodeCounters(), **{name: 7})) != zeros
+
+
+def test_the_values_of_a_label_never_overlap():
+    told = samples(
+        NodeCounters(objects_landed=3, objects_cached=4, origin_requests=10, origin_failures=2)
+    )
+    assert told["xfd_objects_total", "landed"] == 3
+    assert told["xfd_objects_total", "cache"] == 4
+    assert told["xfd_origin_requests_total", "answered"] == 8
+    assert told["xfd_origin_requests_total", "failed"] == 2
+
+
+def test_the_table_of_metrics_names_them_all():
+    assert exposition.__doc__ is not None
+    named = set(re.findall(r"`(xfd_\w+)", exposition.__doc__))
+    assert named == {
+        re.sub(r"_(bucket|count|sum)$", "", name) for name, _ in samples(NodeCounters())
+    } | {"xfd_transfer_seconds"}
+
+
+def connected(address: str) -> socket.socket:
+    host, port = address.rsplit(":", 1)
+    return socket.create_connection((host, int(port)), timeout=10)
+
+
+STRANGERS = {
+    "idle": b"",
+    "half a request": b"GET /metr",
+    "no HTTP": b"\x16\x03\x01\r\n\r\n",
+    "a body that never comes": b"POST / HTTP/1.1\r\nContent-Length: 9999\r\n\r\n",
+    "a head without end": b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 10_000,
+    "an answer that nobody reads": b"GET /metrics HTTP/1.1\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("said", STRANGERS.values(), ids=STRANGERS.keys())
+def test_no_number_of_connections_makes_threads_or_keeps_a_scrape_waiting(
+    metrics: NodeMetrics, said: bytes
+):
+    address = metrics.serve("127.0.0.1")
+    scrape(address)
+    before = threading.active_count()
+    with contextlib.ExitStack() as held:
+        for _ in range(3 * exposition.CONNECTIONS):
+            stranger = held.enter_context(connected(address))
+            with contextlib.suppress(OSError):
+                stranger.sendall(said)
+        began = time.monotonic()
+        assert "xfd_retries_total 0.0" in scrape(address)
+        assert time.monotonic() - began < 2
+        assert threading.active_count() == before
+
+
+def test_a_connection_that_says_nothing_is_closed(metrics: NodeMetrics):
+    with connected(metrics.serve("127.0.0.1")) as idle:
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            assert idle.recv(1) == b""
+        assert time.monotonic() - began < 2 * exposition.HEAD_S
+
+
+def test_what_clients_ask_for_is_understood(metrics: NodeMetrics):
+    address = metrics.serve("127.0.0.1")
+
+    def ask(path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+        request = urllib.request.Request(f"http://{address}{path}", method=method, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, dict(answer.headers), answer.read()
+        except urllib.error.HTTPError as refused:
+            return refused.code, dict(refused.headers), b""
+
+    status, headers, body = ask("/metrics", **{"Accept-Encoding": "gzip"})
+    assert (status, headers["Content-Encoding"]) == (200, "gzip")
+    assert b"xfd_retries_total" in gzip.decompress(body)
+    status, headers, body = ask("/metrics", Accept="application/openmetrics-text; version=1.0.0")
+    assert "openmetrics" in headers["Content-Type"]
+    assert body.endswith(b"# EOF\n")
+    status, _, body = ask("/metrics?name[]=xfd_retries_total")
+    assert b"xfd_retries_total" in body
+    assert b"xfd_bytes" not in body
+    assert ask("/metrics", "HEAD")[0::2] == (200, b"")
+    assert ask("/metrics", "POST")[0] == 405

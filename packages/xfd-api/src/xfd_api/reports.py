@@ -128,10 +128,18 @@ NodeEvent = ChunkHeld | OrderFailed | ChunkLost | ObjectLanded | ObjectFailed
 
 @dataclass(frozen=True, slots=True)
 class NodeCounters:
-    """Totals of one node since it started; every field only grows but the `active_*` ones."""
+    """Totals of one node since it started; every field only grows but the `active_*` ones.
+
+    Attributes:
+        origin_requests: all that were sent, looking for objects included; a list is one.
+        origin_failures: of these, the ones that were refused or not answered.
+        objects_landed: objects that were fetched and are at their place.
+        objects_cached: objects that were there already; none of `objects_landed`.
+    """
 
     origin_bytes: int = 0
     origin_requests: int = 0
+    origin_failures: int = 0
     peer_bytes: int = 0
     served_bytes: int = 0
     cached_bytes: int = 0

@@ -44,8 +44,10 @@ macro_rules! counters {
 counters! {
     /// Bytes of bodies read from origins.
     origin_bytes,
-    /// Requests sent to origins.
+    /// Requests sent to origins, those that look for objects included; a list is one.
     origin_requests,
+    /// Of these, the ones that were refused or not answered.
+    origin_failures,
     /// Bytes of bodies received from peers.
     peer_bytes,
     /// Bytes of bodies sent to peers.

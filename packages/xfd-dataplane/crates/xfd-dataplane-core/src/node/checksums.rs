@@ -141,9 +141,10 @@ impl Shared {
         }
         let _one_of_few = self.limits.heads.take(1).await;
         let (bucket, key) = (object.bucket.as_deref(), &object.found.key);
-        let found = connected.ask(self.settings.attempts, || {
+        let found = connected.ask(self.settings.attempts, || async {
             swarm.stats.origin_requests.add(1);
-            connected.origin.head(bucket, key)
+            let head = connected.origin.head(bucket, key).await;
+            head.inspect_err(|_| swarm.stats.origin_failures.add(1))
         });
         let found = found.await?;
         // Of another version, it would say nothing about these bytes.

@@ -27,13 +27,15 @@ async fn find(node: &Shared, lookup: &Lookup, stores: &Stores) -> Result<Vec<Fou
     let connected = node.origins.of(stores, profile).await?;
     let bucket = lookup.bucket.as_deref();
     let found = connected.ask(node.settings.attempts, || async {
-        match lookup.is_prefix {
+        node.members().past.origin_requests += 1;
+        let answer = match lookup.is_prefix {
             true => connected.origin.list(bucket, &lookup.key).await,
             false => {
                 let head = connected.origin.head(bucket, &lookup.key).await;
                 head.map(|found| vec![found])
             }
-        }
+        };
+        answer.inspect_err(|_| node.members().past.origin_failures += 1)
     });
     found.await.map_err(|error| error.with_object(&lookup.key))
 }

@@ -250,7 +250,9 @@ impl Work<'_> {
             range: (!is_all).then_some(range),
             etag: object.found.etag.as_deref(),
         });
-        let body = timeout(patience, get).await.map_err(|_| too_slow())??;
+        let answer = timeout(patience, get).await;
+        let body = answer.unwrap_or_else(|_| Err(too_slow()));
+        let body = body.inspect_err(|_| self.swarm.stats.origin_failures.add(1))?;
         Ok((body, sent.elapsed()))
     }
 

@@ -39,7 +39,8 @@ pub(crate) struct Shared {
     ready: Mutex<HashMap<Key, oneshot::Sender<()>>>,
 }
 
-/// The swarms that a node is in, and what those that it was in have counted.
+/// The swarms that a node is in, and what was counted outside of them: of those that it has left, and
+/// of requests that looked for objects.
 #[derive(Default)]
 pub(crate) struct Members {
     pub(crate) by_id: HashMap<String, Arc<Swarm>>,
