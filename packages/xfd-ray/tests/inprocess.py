@@ -19,6 +19,7 @@ from xfd_api.testing import FakeDataPlane, FakeOrigin
 from xfd_ray.conversation import Unavailable
 from xfd_ray.coordinator import Coordinator
 from xfd_ray.placement import ZONE_LABELS, NodeInfo, as_selector
+from xfd_ray.surroundings import Surroundings
 from xfd_ray.terms import LeaseRequest, LeaseState, LeaseStatus, WorkerTerms
 from xfd_ray.worker import NodeWorker
 
@@ -77,6 +78,8 @@ class LocalCluster:
         refuse: errors of nodes where no worker starts.
         asked: how often a worker was to start, by node.
         settings: of the node's last worker, as the call gave them.
+        surroundings: of the node's last worker.
+        plane_per_worker: what a worker's end closes is no other worker's.
         listing: cleared, nobody learns which nodes are alive.
     """
 
@@ -88,6 +91,8 @@ class LocalCluster:
         self.refuse: dict[NodeId, Exception] = {}
         self.asked: Counter[str] = Counter()
         self.settings: dict[NodeId, NodeSettings] = {}
+        self.surroundings: dict[NodeId, Surroundings] = {}
+        self.plane_per_worker = False
         self.ended = asyncio.Event()
         self.listing = asyncio.Event()
         self.listing.set()
@@ -124,6 +129,7 @@ class LocalCluster:
         if node.id in self.refuse:
             raise self.refuse[node.id]
         self.settings[node.id] = terms.settings
+        self.surroundings[node.id] = terms.surroundings
         worker = NodeWorker(node.id, node.host, settings=terms.settings, data_plane=self._plane)
         self.workers.append(LocalWorker(worker, node.id))
         return self.workers[-1]
@@ -137,10 +143,12 @@ class LocalCluster:
         self.ended.set()
 
     def _plane(self, node: NodeId, settings: NodeSettings) -> FakeDataPlane:
-        if node in self.planes:
+        if node in self.planes and not self.plane_per_worker:
             self.planes[node].closed = False
+            self.planes[node].settings = settings
             return self.planes[node]
         plane = self.planes[node] = FakeDataPlane(node, self.origin, self.planes)
+        plane.settings = settings
         self.prepare(plane)
         return plane
 

@@ -15,13 +15,14 @@ from xfd_api.errors import NodeLostError, XfdError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.reports import Inventory, NodeReport
-from xfd_api.settings import SwarmTicket
+from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray.conversation import Unavailable
 from xfd_ray.placement import NodeInfo, nodes_of_ray
 from xfd_ray.pool import WorkerClient
 from xfd_ray.rayerrors import worker_error
 from xfd_ray.starting import start_worker
+from xfd_ray.surroundings import Surroundings
 from xfd_ray.terms import WorkerTerms
 from xfd_ray.worker import Exchange, Hello
 from xfd_ray.worker_actor import end_this_actor
@@ -45,10 +46,14 @@ class RayWorker:
         """Makes it end with the actor that this is called in."""
         await self._call("follow", ray.get_runtime_context().current_actor)
 
-    async def hello(self) -> Hello:
+    async def hello(self, surroundings: Surroundings) -> Hello:
         """Starts the worker's servers."""
-        hello: Hello = await self._call("hello")
+        hello: Hello = await self._call("hello", surroundings)
         return hello
+
+    async def reconfigure(self, settings: NodeSettings) -> None:
+        """Changes how it works."""
+        await self._call("reconfigure", settings)
 
     async def find_objects(
         self, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile

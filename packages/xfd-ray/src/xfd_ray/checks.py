@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from xfd_api.cutting import check_chunk_size
 from xfd_api.errors import InvalidRequestError
-from xfd_api.settings import Durability
+from xfd_api.settings import Durability, NodeSettings
 from xfd_ray.terms import OnVersionConflict, OriginPolicy
 
 N = TypeVar("N", int, float)
@@ -41,6 +41,18 @@ def checked_durability(value: Any) -> Durability:
         raise InvalidRequestError(
             f"durability is {value!r}", remedy="Use 'object' or 'none'"
         ) from None
+
+
+def checked_node_settings(settings: NodeSettings | None) -> NodeSettings:
+    """The settings, or default ones; without a root, which tasks would not know of."""
+    if settings is not None and settings.root:
+        raise InvalidRequestError(
+            f"node_settings.root is {settings.root!r}, but tasks look below their own root",
+            path=settings.root,
+            remedy="Set XFD_ROOT in the env_vars of the runtime_env, which workers and tasks heed, "
+            "or give absolute destinations",
+        )
+    return settings or NodeSettings()
 
 
 def checked_origin_policy(policy: Any) -> OriginPolicy:

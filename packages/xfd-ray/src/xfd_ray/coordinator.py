@@ -152,7 +152,9 @@ class Coordinator:
         return list(self._leases)
 
     async def tick(self) -> None:
-        """What is to be done from time to time: look for expired leases, new nodes and the end."""
+        """What is to be done from time to time: look for expired leases, new nodes, idle
+        workers and the end.
+        """
         now = self._awake()
         for lease_id, known in list(self._leases.items()):
             if now - known[0].renewed > self._lease_ttl_s:
@@ -161,6 +163,7 @@ class Coordinator:
                 self._log.warning(events.LEASE_EXPIRED, lease=lease_id)
                 self._keep_expired(known[0])
                 await self._take_off(*known)
+        self._pool.end_idle()
         if self._leases:
             live = await self._cluster.live_nodes()
             for session in list(self._sessions.values()):
@@ -181,8 +184,14 @@ class Coordinator:
         broken = self._sessions.get(terms)
         if broken is not None and broken.is_broken:
             self._close(broken)
-        # Two swarms would keep each other from the same destinations.
-        while closing := [task for task, of in self._closing.items() if of == terms]:
+        # Two swarms would keep each other from the same destinations, and from a worker that this
+        # one may have when it is idle.
+        own = worker_terms(terms, request.limits)
+        while closing := [
+            task
+            for task, of in self._closing.items()
+            if worker_terms(of, request.limits).stands_in_the_way(own)
+        ]:
             await asyncio.wait(closing)
         if request.id in self._leases:  # The driver asked twice, and this is the slower call.
             return
@@ -232,10 +241,12 @@ class Coordinator:
         return closing
 
     def _terms_for(self, request: LeaseRequest) -> Terms:
-        """Who names no terms joins the oldest swarm there is."""
+        """Who names no terms joins the oldest swarm of the same surroundings."""
+        own = request.own_terms
         if request.terms is not None:
-            return request.terms
-        return next(iter(self._sessions), Terms())
+            return own
+        same = (terms for terms in self._sessions if terms.surroundings == own.surroundings)
+        return next(same, own)
 
     async def _tick_forever(self) -> None:
         while not self._ended:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -23,6 +24,7 @@ from xfd_ray.checks import (
     check_deadline,
     checked_chunk_size,
     checked_durability,
+    checked_node_settings,
     checked_origin_policy,
     checked_ports,
     checked_version_conflict,
@@ -32,8 +34,10 @@ from xfd_ray.driver import RayCoordinator
 from xfd_ray.forks import check_not_forked
 from xfd_ray.placement import Nodes, NodeSelector, as_selector
 from xfd_ray.progress import ProgressBar
+from xfd_ray.raylet import inherited_variables
 from xfd_ray.signatures import takes_the_arguments_of
 from xfd_ray.starting import find_coordinator
+from xfd_ray.surroundings import Surroundings
 from xfd_ray.terms import (
     LeaseRequest,
     Limits,
@@ -138,7 +142,7 @@ def distribution(
         raise InvalidRequestError(
             f"on_node_failure is {on_node_failure!r}", remedy="Use 'continue' or 'fail'"
         )
-    settings = node_settings or NodeSettings()
+    settings = checked_node_settings(node_settings)
     request = LeaseRequest(
         id=uuid.uuid4().hex,
         lookups=_lookups(download_requests, stores, priorities),
@@ -169,6 +173,7 @@ def distribution(
     )
     check_deadline(deadline_s)
     _initialise_ray()
+    request = replace(request, surroundings=Surroundings.of(inherited_variables()))
     return Distribution(request, verbose=verbose, deadline_s=deadline_s, on_progress=on_progress)
 
 
@@ -176,7 +181,9 @@ def distribution(
 def download_distributed(*args: Any, **options: Any) -> DistributionReport:  # noqa: D417
     """Brings the requested files to every selected node; each chunk leaves the origin once.
 
-    Ray is initialised as `ray.init()` would where it is not yet.
+    Ray is initialised as `ray.init()` would where it is not yet. Relative destinations lie where
+    `xfd_api.local_path` finds them in this driver's tasks; keys, proxies and certificates that are
+    not in `object_store_config` are those of its tasks as well (see `xfd_ray.surroundings`).
 
     Args:
         download_requests: what to bring where; also bare requests, uris, or a single one of these.
@@ -209,7 +216,9 @@ def download_distributed(*args: Any, **options: Any) -> DistributionReport:  # n
             `XFD_*_BYTES_PER_S` variables, else the highest that were observed.
         prices: what moving bytes costs, for the estimate in the report's `traffic`.
         node_settings: memory budget, rate limits, patience and unpacking's caps of each node; calls
-            with other settings get workers of their own, beside those that run.
+            with other settings that run at the same time get workers of their own. The root is no
+            setting of a call: set `XFD_ROOT` in the `env_vars` of Ray's `runtime_env`, which
+            workers and tasks heed.
         priorities: a number per request; what is smaller is needed sooner.
 
     Raises:
@@ -247,6 +256,7 @@ def ensure_local(
         selector=NodeSelector(ids=(here,)),
         terms=None,
         on_version_conflict="pinned",
+        surroundings=Surroundings.of(inherited_variables()),
         keep_s=at_least(0.0, "keep_s", keep_s),
         rates=LinkRates.from_environment(),
         versions=installed_versions(),

@@ -11,7 +11,7 @@ from xfd_api.errors import CoordinatorLostError, InvalidRequestError, NoNodesErr
 from xfd_ray.placement import NodeInfo, nodes_of_ray, select
 from xfd_ray.rayerrors import coordinator_error
 from xfd_ray.starting import find_coordinator, start_coordinator, start_worker
-from xfd_ray.terms import LeaseRequest, LeaseStatus, Terms, worker_terms
+from xfd_ray.terms import LeaseRequest, LeaseStatus, worker_terms
 
 
 def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, Any]]:
@@ -19,7 +19,7 @@ def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, Any]]:
 
     Where no node is selected, none is started: the coordinator says what is wrong.
     """
-    terms = worker_terms(request.terms or Terms(), request.limits)
+    terms = worker_terms(request.own_terms, request.limits)
     try:
         nodes = select(nodes_of_ray(ray.nodes()), request.selector)
     except NoNodesError:

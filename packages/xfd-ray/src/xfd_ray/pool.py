@@ -1,4 +1,4 @@
-"""The workers of a coordinator: one per node and way of working, started once, shared by swarms."""
+"""The workers of a coordinator, one per node and terms, shared by swarms; `usage` ends them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from xfd_api.chunks import Catalog, FoundObject
-from xfd_api.errors import NodeLostError, NodeUnavailableError, XfdError
+from xfd_api.errors import NodeLostError, NodeUnavailableError, PeerPortError, XfdError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.reports import Inventory, NodeReport
-from xfd_api.settings import SwarmTicket
+from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray.awake import within
 from xfd_ray.events import NODE_REFUSED, NODE_STARTED
 from xfd_ray.logs import logger
 from xfd_ray.placement import NodeInfo
+from xfd_ray.surroundings import Surroundings
 from xfd_ray.terms import WorkerTerms
+from xfd_ray.usage import Key, Usage
 from xfd_ray.versions import check_versions, installed_versions
 from xfd_ray.wants import Part
 from xfd_ray.worker import Exchange, Hello
@@ -40,8 +42,12 @@ class WorkerClient(Protocol):
         """Makes the worker end when the coordinator does."""
         ...
 
-    async def hello(self) -> Hello:
+    async def hello(self, surroundings: Surroundings) -> Hello:
         """How the worker introduces itself; starts its servers at the first call."""
+        ...
+
+    async def reconfigure(self, settings: NodeSettings) -> None:
+        """See `NodeWorker.reconfigure`."""
         ...
 
     async def find_objects(
@@ -107,12 +113,15 @@ class WorkerPool:
         self._cluster = cluster
         self._start_timeout_s = start_timeout_s
         self._versions = installed_versions()
-        self._starting: dict[tuple[NodeId, WorkerTerms], _Start] = {}
+        self._starting: dict[Key, _Start] = {}
+        self._usage = Usage()
         self._endings: set[asyncio.Future[None]] = set()
         self._log = logger()
 
     async def worker(self, node: NodeInfo, terms: WorkerTerms) -> tuple[WorkerClient, Hello]:
-        """The node's worker, up and checked.
+        """The node's worker, up and checked; in use until it is released or dropped.
+
+        An idle worker of other terms is changed to these, if it can be.
 
         Raises:
             NodeLostError: it did not come up, or was dropped meanwhile.
@@ -120,17 +129,41 @@ class WorkerPool:
             PeerPortError: it found no port.
         """
         key = (node.id, terms)
-        task = self._starting.get(key)
-        if task is None:
-            task = self._starting[key] = self._begin(node, terms, None)
+        if key not in self._starting:
+            if self._usage.has_no_port(key):
+                raise PeerPortError(
+                    f"A call with other settings uses the ports {terms.peer_ports} at the moment",
+                    node=node.id,
+                    remedy="Give peer_ports more ports, or call again when the other is over",
+                )
+            self._add(key, self._change(node, terms) or self._begin(node, terms, None))
+        task = self._starting[key]
+        self._usage.begin(key, self._now())
         # Others wait for the same start: who stops waiting must not stop it, and a start that was
         # stopped must not look to those who wait as if they had been.
-        await asyncio.wait({task})
-        if task.cancelled():
-            raise NodeLostError("Its worker was given up while it started", node=node.id)
-        if task.exception() is not None and self._starting.get(key) is task:
-            del self._starting[key]
-        return task.result()
+        try:
+            await asyncio.wait({task})
+            if task.cancelled():
+                raise NodeLostError("Its worker was given up while it started", node=node.id)
+            return task.result()
+        except BaseException:
+            if self._starting.get(key) is task:
+                self._usage.end(key, self._now())
+                if task.done() and not _is_up(task):
+                    self._remove(key)
+            raise
+
+    def release(self, node: NodeId, terms: WorkerTerms, worker: WorkerClient) -> None:
+        """One who asked for this worker does not use it any more."""
+        task = self._starting.get((node, terms))
+        if task is not None and _is_up(task) and task.result()[0] is worker:
+            self._usage.end((node, terms), self._now())
+
+    def end_idle(self) -> None:
+        """Ends workers that nobody has used for long, while others are."""
+        for key in self._usage.idle_too_long(self._now()):
+            if self._starting[key].done():
+                self._retire(key)
 
     def take_on(self, node: NodeInfo, terms: WorkerTerms, worker: WorkerClient) -> None:
         """A worker that somebody else has started, as if it had been asked for here.
@@ -141,7 +174,7 @@ class WorkerPool:
         if key in self._starting:
             self._end(worker)
         else:
-            self._starting[key] = self._begin(node, terms, worker)
+            self._add(key, self._begin(node, terms, worker))
 
     def drop(self, node: NodeId, terms: WorkerTerms, lost: WorkerClient | None) -> None:
         """The node's worker of these terms is gone: the next call starts a new one.
@@ -152,7 +185,7 @@ class WorkerPool:
         task = self._starting.get((node, terms))
         if task is None or (lost is not None and not (_is_up(task) and task.result()[0] is lost)):
             return
-        del self._starting[node, terms]
+        self._remove((node, terms))
         task.add_done_callback(self._end_when_up)
         task.cancel()
 
@@ -175,14 +208,58 @@ class WorkerPool:
             *(self._cluster.end_worker(task.result()[0]) for task in up), return_exceptions=True
         )
 
+    def _add(self, key: Key, start: _Start) -> None:
+        self._starting[key] = start
+        self._usage.add(key, self._now())
+
+    def _remove(self, key: Key) -> _Start:
+        self._usage.forget(key)
+        return self._starting.pop(key)
+
+    def _retire(self, key: Key) -> asyncio.Future[None] | None:
+        """Ends an idle worker, if it is up."""
+        task = self._remove(key)
+        return self._end(task.result()[0]) if _is_up(task) else None
+
     def _begin(self, node: NodeInfo, terms: WorkerTerms, worker: WorkerClient | None) -> _Start:
-        return asyncio.create_task(self._start_in_time(node, terms, worker))
+        in_the_way = [
+            key for key in self._usage.in_the_way((node.id, terms)) if self._starting[key].done()
+        ]
+        ending = [end for end in map(self._retire, in_the_way) if end is not None]
+        return asyncio.create_task(self._start_in_time(node, terms, worker, ending))
+
+    def _change(self, node: NodeInfo, terms: WorkerTerms) -> _Start | None:
+        """Makes an idle worker one of these terms; None if none can be."""
+        for key in self._usage.changeable((node.id, terms)):
+            if _is_up(self._starting[key]):
+                worker, hello = self._remove(key).result()
+                return asyncio.create_task(self._reconfigure(node, terms, worker, hello))
+        return None
+
+    async def _reconfigure(
+        self, node: NodeInfo, terms: WorkerTerms, worker: WorkerClient, hello: Hello
+    ) -> tuple[WorkerClient, Hello]:
+        try:
+            await worker.reconfigure(terms.settings)
+        except BaseException as error:
+            await self._cluster.end_worker(worker)
+            if not isinstance(error, XfdError):
+                raise
+            # It has died while nobody looked.
+            return await self._start_in_time(node, terms, None, ())
+        return worker, hello
 
     async def _start_in_time(
-        self, node: NodeInfo, terms: WorkerTerms, worker: WorkerClient | None
+        self,
+        node: NodeInfo,
+        terms: WorkerTerms,
+        worker: WorkerClient | None,
+        ending: Sequence[asyncio.Future[None]],
     ) -> tuple[WorkerClient, Hello]:
         """Ray tries for ever where it cannot start a process, and says so only in its logs."""
         try:
+            if ending:  # What they have, a port for one, is free then.
+                await asyncio.wait(ending)
             return await within(self._start(node, terms, worker), self._start_timeout_s)
         except XfdError:  # Some of ours are a TimeoutError as well.
             raise
@@ -199,7 +276,7 @@ class WorkerPool:
         try:
             check_versions(self._versions, await worker.versions(), node=node.id)
             await worker.follow()
-            hello = await worker.hello()
+            hello = await worker.hello(terms.surroundings)
         except BaseException as error:
             await self._cluster.end_worker(worker)
             if isinstance(error, XfdError) and not isinstance(error, NodeLostError):
@@ -219,10 +296,15 @@ class WorkerPool:
         if _is_up(task):
             self._end(task.result()[0])
 
-    def _end(self, worker: WorkerClient) -> None:
+    def _end(self, worker: WorkerClient) -> asyncio.Future[None]:
         ending = asyncio.ensure_future(self._cluster.end_worker(worker))
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
+        return ending
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
 
 class PooledSwarm:
@@ -255,6 +337,8 @@ class PooledSwarm:
 
     async def join(self, node: NodeId) -> str:
         """See `Swarm.join`."""
+        if node in self._workers:  # From a join that failed on its way.
+            self._pool.release(node, self._terms, self._workers.pop(node))
         worker, hello = await self._pool.worker(self._nodes[node], self._terms)
         self._workers[node] = worker
         await worker.join(self._ticket)
@@ -271,13 +355,15 @@ class PooledSwarm:
 
     async def leave(self, timeout_s: float) -> None:
         """Every worker leaves, also one that was about to join; those too slow are left behind."""
+        workers, self._workers = self._workers, {}
+        self._joined.clear()
         leaving = [
             asyncio.wait_for(worker.leave(self._ticket.swarm), timeout_s)
-            for worker in self._workers.values()
+            for worker in workers.values()
         ]
-        self._workers.clear()
-        self._joined.clear()
         await asyncio.gather(*leaving, return_exceptions=True)
+        for node, worker in workers.items():
+            self._pool.release(node, self._terms, worker)
 
     def _worker(self, node: NodeId) -> WorkerClient:
         worker = self.member(node)

@@ -10,6 +10,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from xfd_ray.coordinator_actor import CoordinatorActor
 from xfd_ray.placement import NodeInfo
+from xfd_ray.raylet import inherited_variables
+from xfd_ray.surroundings import hidden
 from xfd_ray.terms import WorkerTerms
 from xfd_ray.worker_actor import NodeWorkerActor
 
@@ -54,8 +56,13 @@ def _worker_actor() -> Any:
 
 
 def _placed_on(node: str, *, or_elsewhere: bool = False) -> dict[str, Any]:
-    """An actor for this node, that takes no CPU, and that nobody owns."""
+    """An actor for this node, that takes no CPU, and that nobody owns.
+
+    Nor has it the surroundings of whoever starts it: a worker is given its own by `hello`.
+    """
+    variables = hidden(inherited_variables())
     return {
+        **({"runtime_env": {"env_vars": variables}} if variables else {}),
         "lifetime": "detached",
         "num_cpus": 0,
         "max_concurrency": CALLS_AT_ONCE,

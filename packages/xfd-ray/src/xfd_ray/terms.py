@@ -15,6 +15,7 @@ from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_api.traffic import Prices
 from xfd_ray.bound import LinkRates
 from xfd_ray.placement import NodeSelector
+from xfd_ray.surroundings import NONE, Surroundings
 
 LEASE_TTL_S = 6.0
 """A lease that was not renewed for so long has lost its driver."""
@@ -45,6 +46,7 @@ class Terms:
     peer_ports: tuple[int, int] | None = None
     peer_tls: bool = False
     node_settings: NodeSettings = field(default_factory=NodeSettings)
+    surroundings: Surroundings = NONE
 
     def __post_init__(self) -> None:
         settings = replace(self.node_settings, node_parallelism=NodeSettings().node_parallelism)
@@ -71,16 +73,36 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class WorkerTerms:
-    """What a worker is started with; workers of different terms do not replace each other."""
+    """What a worker works by; see `WorkerPool` for when one takes the place of another."""
 
     settings: NodeSettings = field(default_factory=NodeSettings)
     peer_ports: tuple[int, int] | None = None
+    surroundings: Surroundings = NONE
+
+    def may_become(self, other: WorkerTerms) -> bool:
+        """Whether a running worker can change to these terms."""
+        return (self.peer_ports, self.surroundings) == (
+            other.peer_ports,
+            other.surroundings,
+        ) and not self.settings.fixed_that_differ(other.settings)
+
+    def shares_ports(self, other: WorkerTerms) -> bool:
+        """Whether a port that one takes may be missing for the other."""
+        if self.peer_ports is None or other.peer_ports is None:
+            return False
+        return self.peer_ports[0] <= other.peer_ports[1] and (
+            other.peer_ports[0] <= self.peer_ports[1]
+        )
+
+    def stands_in_the_way(self, other: WorkerTerms) -> bool:
+        """Whether an idle worker of these terms is to end before one of the others starts."""
+        return self.surroundings == other.surroundings or self.shares_ports(other)
 
 
 def worker_terms(terms: Terms, limits: Limits) -> WorkerTerms:
     """What the workers of a swarm are started with."""
     settings = replace(terms.node_settings, node_parallelism=limits.node_parallelism)
-    return WorkerTerms(settings, terms.peer_ports)
+    return WorkerTerms(settings, terms.peer_ports, terms.surroundings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +111,8 @@ class LeaseRequest:
 
     Attributes:
         id: chosen by the driver; asking again with the same id attaches to the same lease.
-        terms: None joins the oldest swarm there is, else one of default terms.
+        terms: None joins the oldest swarm of the same surroundings, else one of default terms.
+        surroundings: of the driver; those in `terms` are not looked at.
         keep_s: how long coordinator and workers stay after the last lease.
         versions: of the driver's xfd packages.
         on_version_conflict: what to do where another lease has another version of an object.
@@ -102,6 +125,7 @@ class LeaseRequest:
     selector: NodeSelector
     terms: Terms | None = Terms()
     limits: Limits = Limits()
+    surroundings: Surroundings = NONE
     chunk_size_bytes: int | None = None
     on_node_failure: OnNodeFailure = "continue"
     keep_s: float = 60.0
@@ -110,6 +134,11 @@ class LeaseRequest:
     versions: Mapping[str, str | None] = field(default_factory=dict)
     running_s: float = 0.0
     on_version_conflict: OnVersionConflict = "fail"
+
+    @property
+    def own_terms(self) -> Terms:
+        """Those of a swarm that is begun for this request."""
+        return replace(self.terms or Terms(), surroundings=self.surroundings)
 
 
 class LeaseState(enum.Enum):

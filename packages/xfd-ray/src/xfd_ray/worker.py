@@ -11,7 +11,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from xfd_api.chunks import Catalog, FoundObject
@@ -29,6 +29,7 @@ from xfd_ray.desk import Desk
 from xfd_ray.failures import as_xfd_error
 from xfd_ray.logs import log_to_stderr, logger, process_age_s
 from xfd_ray.metrics import NodeMetrics
+from xfd_ray.surroundings import Surroundings
 from xfd_ray.versions import installed_versions
 
 T = TypeVar("T")
@@ -113,7 +114,7 @@ class NodeWorker:
         self._node = node
         self._host = host
         self._ports = peer_ports
-        self._settings = (settings or NodeSettings()).rooted()
+        self._settings = settings or NodeSettings()
         self._make_plane = data_plane
         self._plane: NodePlane | None = None
         self._hello: Hello | None = None
@@ -126,17 +127,26 @@ class NodeWorker:
         """Of the xfd packages on this node; asked before anything else is used."""
         return installed_versions()
 
-    async def hello(self) -> Hello:
-        """Starts the data plane and its servers at the first call.
+    async def hello(self, surroundings: Surroundings) -> Hello:
+        """Starts the data plane and its servers at the first call, with these surroundings.
 
         Raises:
             PeerPortError: no port of the range is free.
+            InvalidRequestError: the node's root is relative.
         """
         self._lock = self._lock or asyncio.Lock()
         async with self._lock:
             if self._hello is None:
+                self._surround(surroundings)
+                self._settings = self._settings.rooted()
                 self._hello = await self._start()
             return self._hello
+
+    async def reconfigure(self, settings: NodeSettings) -> None:
+        """See `DataPlane.reconfigure`; the root stays."""
+        settings = replace(settings, root=self._settings.root)
+        await self._call(lambda: self._running().reconfigure(settings))
+        self._settings = settings
 
     async def find_objects(
         self, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
@@ -209,6 +219,9 @@ class NodeWorker:
             await self._call(self._plane.close)
         if self._metrics is not None:
             await self._call(self._metrics.close)
+
+    def _surround(self, surroundings: Surroundings) -> None:
+        """Gives the worker its surroundings; only a process of its own can have some."""
 
     async def _start(self) -> Hello:
         plane = await self._call(lambda: self._make_plane(self._node, self._settings))

@@ -8,6 +8,8 @@ from typing import Any
 import ray
 from ray import exceptions as ray_errors
 
+from xfd_ray.raylet import environment_of_raylet, inherited_variables
+from xfd_ray.surroundings import Surroundings, take_on
 from xfd_ray.worker import NodeWorker
 
 ALONE_S = 60.0
@@ -31,6 +33,9 @@ class NodeWorkerActor(NodeWorker):
         """Ends from now on with this actor, which has a method `until_end` that never returns."""
         self._ending.cancel()
         self._ending = asyncio.create_task(_end_with(coordinator))
+
+    def _surround(self, surroundings: Surroundings) -> None:
+        take_on(surroundings, inherited_variables(), environment_of_raylet())
 
 
 async def _end_after(seconds: float) -> None:

@@ -1,0 +1,43 @@
+"""What a process of Ray has from its node, and what from whoever started it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import ray
+
+
+def inherited_variables() -> dict[str, str]:
+    """The `env_vars` of the `runtime_env` that this driver, task or actor runs in."""
+    runtime_env = ray.get_runtime_context().runtime_env
+    return dict(runtime_env.get("env_vars") or {})
+
+
+def environment_of_raylet(proc: Path = Path("/proc")) -> dict[str, str]:
+    """The variables that this process's node was started with; empty if it cannot be seen.
+
+    A worker's own environment does not tell them: `env_vars` have taken their places. The raylet is
+    not to be seen from a container of the job's own, where nothing of the node's holds anyway.
+    """
+    for process in _ancestors(proc, os.getpid()):
+        try:
+            if (process / "comm").read_text().strip() != "raylet":
+                continue
+            entries = (process / "environ").read_bytes().split(b"\0")
+        except OSError:
+            break
+        pairs = (os.fsdecode(entry).partition("=") for entry in entries if b"=" in entry)
+        return {name: value for name, _, value in pairs}
+    return {}
+
+
+def _ancestors(proc: Path, pid: int) -> Iterator[Path]:
+    while pid > 1:
+        try:
+            stat = (proc / str(pid) / "stat").read_text()
+        except OSError:
+            return
+        pid = int(stat.rpartition(")")[2].split()[1])
+        yield proc / str(pid)
