@@ -19,15 +19,12 @@ from xfd_api.errors import (
 )
 from xfd_api.ids import ObjectIndex
 from xfd_api.lookups import Lookup
-from xfd_api.paths import checked_segments
+from xfd_api.paths import NAME_AT_MOST_BYTES, checked_segments
 from xfd_api.places import refuse_conflicts
 from xfd_api.selecting import Selector, pattern_for
 
 SIZE_AT_MOST = 2**63 - 1
 """Of an object: the largest offset in a file."""
-
-NAME_AT_MOST_BYTES = 255
-"""Of a file or folder, on the file systems of Linux."""
 
 
 def build_catalog(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from xfd_api.chunks import Unpack
 from xfd_api.errors import InvalidRequestError, UnsafePathError
-from xfd_api.paths import checked_destination, checked_segments
+from xfd_api.paths import checked_destination, checked_segments, is_utf8
 from xfd_api.requests import (
     DownloadRequest,
     ObjectDownloadRequest,
@@ -134,9 +134,14 @@ def split_uri(uri: str, kind: StoreKind) -> tuple[str | None, str]:
     """The bucket, where the uri names one, and the key.
 
     Raises:
-        InvalidRequestError: the uri has a scheme that does not belong to this kind of store.
+        InvalidRequestError: the uri is no text, or has a scheme that does not belong to this kind
+            of store.
         UnsafePathError: the key has a `..` segment.
     """
+    if not is_utf8(uri):
+        raise InvalidRequestError(
+            "The uri is not UTF-8", object=ascii(uri), remedy="Give the key in UTF-8"
+        )
     bucket: str | None = None
     key = uri
     scheme, mark, rest = uri.partition("://")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from xfd_api.errors import InvalidRequestError, UnsafePathError
+
+NAME_AT_MOST_BYTES = 255
+"""Of a file or folder, on the file systems of Linux."""
 
 
 def root() -> Path:
@@ -64,10 +68,21 @@ def checked_destination(destination: str | Path) -> str:
 
     Raises:
         UnsafePathError: it has a `..` segment or a NUL byte.
-        InvalidRequestError: it names nothing, or begins with `~`.
+        InvalidRequestError: it names nothing, begins with `~`, is not UTF-8, or has a name that no
+            file system can hold.
     """
     text = os.fspath(destination)
     path = PurePosixPath(text)
+    if not is_utf8(text):
+        raise InvalidRequestError(
+            "The destination is not UTF-8", path=ascii(text), remedy="Give a path in UTF-8"
+        )
+    if has_long_name(path.parts):
+        raise InvalidRequestError(
+            f"A name in the destination is longer than {NAME_AT_MOST_BYTES} bytes",
+            path=text,
+            remedy="Give a shorter one",
+        )
     if "\0" in text or ".." in path.parts:
         raise UnsafePathError("The destination climbs out of its folder", path=text)
     if path.name == "":
@@ -81,6 +96,20 @@ def checked_destination(destination: str | Path) -> str:
             remedy="Give a path below the root, or an absolute one (os.path.expanduser makes it)",
         )
     return str(path)
+
+
+def is_utf8(text: str) -> bool:
+    """Whether it can be encoded; arguments of a process may hold bytes that are no text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def has_long_name(names: Iterable[str]) -> bool:
+    """Whether a file system of Linux would refuse one of the names for its length."""
+    return any(len(name.encode(errors="replace")) > NAME_AT_MOST_BYTES for name in names)
 
 
 def checked_segments(key: str, *, what: str) -> tuple[str, ...]:

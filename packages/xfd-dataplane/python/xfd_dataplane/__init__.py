@@ -1,15 +1,18 @@
 """Fetches, verifies, serves and unpacks large objects; alone on one host or in a swarm."""
 
-import sys
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
+import sys
+
+TYPE_CHECKING = False
 if sys.platform != "linux":
     from xfd_api.errors import PlatformError
 
     raise PlatformError("xfd_dataplane was imported on another system")
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from xfd_dataplane._native import Node
     from xfd_dataplane.downloading import download
     from xfd_dataplane.listing import list_objects
@@ -39,10 +42,13 @@ _MODULES = {
     "verify": "verifying",
 }
 """Where the names are. Each module is loaded when something in it is asked for: programs start
-sooner, and the command is there to see Ctrl-C before most of it is loaded."""
+sooner, and the command is there to see Ctrl-C before most of it is loaded; so this module imports
+next to nothing itself."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

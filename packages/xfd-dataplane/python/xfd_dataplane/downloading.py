@@ -15,7 +15,7 @@ from xfd_api.catalog import build_catalog
 from xfd_api.chunks import Catalog
 from xfd_api.ids import LOCAL_NODE, SwarmId
 from xfd_api.lookups import plan_lookups
-from xfd_api.reports import DistributionReport, Progress
+from xfd_api.reports import DistributionReport, NodeEvent, Progress
 from xfd_api.request_forms import Requests, as_requests
 from xfd_api.settings import Durability, NodeSettings, SwarmTicket, UnpackCaps
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
@@ -31,6 +31,7 @@ BATCH_S = 0.02
 LOOK_AGAIN_S = 0.5
 
 OnProgress = Callable[[Progress], None]
+OnEvent = Callable[[NodeEvent], None]
 
 
 def node_settings(**given: Any) -> NodeSettings:
@@ -132,8 +133,9 @@ def fetch(
     durability: Durability,
     watch: Watch,
     on_progress: OnProgress | None = None,
+    on_event: OnEvent | None = None,
 ) -> DistributionReport:
-    """Fetches a whole catalog in a swarm of one.
+    """Fetches a whole catalog in a swarm of one; `on_event` is told all that happens in it.
 
     Raises: see `download`.
     """
@@ -141,7 +143,7 @@ def fetch(
     host = OneHost(catalog, seed=int.from_bytes(os.urandom(4), "big"))
     node.join(SwarmTicket(swarm, token=os.urandom(32).hex(), durability=durability))
     try:
-        _run(node, swarm, catalog, stores, host, watch, on_progress)
+        _run(node, swarm, catalog, stores, host, watch, on_progress, on_event)
         elapsed_s, counters = watch.elapsed(), node.counters(swarm)
     except BaseException:
         # What made the download end is what the caller should see.
@@ -160,6 +162,7 @@ def _run(
     host: OneHost,
     watch: Watch,
     on_progress: OnProgress | None,
+    on_event: OnEvent | None,
 ) -> None:
     def take_stock() -> None:
         orders = host.took_stock(watch.run(lambda: node.extend(swarm, catalog, stores)))
@@ -177,6 +180,8 @@ def _run(
         watch.check()
         for event in node.poll(swarm, SLICE_S):
             host.handle(event, time.monotonic())
+            if on_event is not None:
+                on_event(event)
         if again := host.due(time.monotonic()):
             node.submit(swarm, again)
         if host.failure is not None:

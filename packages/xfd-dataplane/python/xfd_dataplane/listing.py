@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from xfd_api.chunks import FoundObject
-from xfd_api.errors import ObjectNotFoundError
+from xfd_api.errors import AccessDeniedError, ObjectNotFoundError, OriginAnswerError
 from xfd_api.lookups import Lookup, split_uri
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, StoreKind, by_profile
 from xfd_dataplane._native import Node
@@ -23,7 +26,8 @@ def list_objects(
 
     Args:
         uri: a key, a prefix of whole segments, or a pattern with `*`, `**`, `?` and `[...]`;
-            relative to the store, or `s3://bucket/...`. Empty or ending in a slash, it is a
+            relative to the store, or `s3://bucket/...`. What exists under the name as it is written
+            is meant, also where the name looks like a pattern. Empty or ending in a slash, it is a
             prefix; otherwise an object of this name is looked for first.
         object_store_config: the store.
         deadline_s: longest time for the call.
@@ -36,8 +40,14 @@ def list_objects(
     watch = Watch(deadline_s, cancel)
     stores = by_profile(object_store_config)
     bucket, key = split_uri(uri, object_store_config.kind)
+    kind = object_store_config.kind
     with open_node() as node:
-        return watch.run(lambda: find(node, stores, object_store_config.kind, bucket, key))
+        try:
+            return watch.run(lambda: find(node, stores, kind, bucket, key))
+        except ObjectNotFoundError:
+            if kind is StoreKind.HTTP or has_wildcard(key) or not key or key.endswith("/"):
+                raise
+            return watch.run(lambda: find(node, stores, kind, bucket, f"{key}/"))
 
 
 def find(
@@ -47,7 +57,12 @@ def find(
     bucket: str | None,
     key: str,
 ) -> list[FoundObject]:
-    """The same on a node that is open, in the profile None."""
+    """The objects that a key, a prefix or a pattern names, in the profile None; a prefix ends in a
+    slash.
+
+    Raises:
+        ObjectNotFoundError: there is none; says how to write what may be meant.
+    """
 
     def ask(key: str, *, is_prefix: bool) -> list[FoundObject]:
         lookup = Lookup(None, bucket, key, is_prefix, destination="")
@@ -55,17 +70,51 @@ def find(
 
     if kind is StoreKind.HTTP:
         return ask(key, is_prefix=False)
+    is_prefix = not key or key.endswith("/")
     if has_wildcard(key):
+        if found := as_written(node, stores, bucket, key):
+            return found
         matches = compiled(key).match
         below = ask(literal_folder(key), is_prefix=True)
         found = [each for each in below if not each.key.endswith("/") and matches(each.key)]
-    elif not key or key.endswith("/"):
-        found = ask(key.rstrip("/"), is_prefix=True)
-    else:
-        try:
+        if not found:
+            raise ObjectNotFoundError(
+                "Nothing matches the pattern",
+                object=key,
+                remedy="Check it; a [, * or ? that is meant literally is written [[], [*] or [?]",
+            )
+        return found
+    if not is_prefix:
+        with explained(key):
             return ask(key, is_prefix=False)
-        except ObjectNotFoundError:
-            found = ask(key, is_prefix=True)
+    found = ask(key.removesuffix("/"), is_prefix=True)
     if not found:
         raise ObjectNotFoundError("Nothing was found", object=key or bucket)
     return found
+
+
+def as_written(
+    node: Node, stores: ObjectStoreConfigByProfile, bucket: str | None, key: str
+) -> list[FoundObject]:
+    """What there is under a name that looks like a pattern: the object of that name, or what lies
+    below the prefix of that name. None of both is usual; a store may also refuse to tell.
+    """
+    is_prefix = key.endswith("/")
+    lookup = Lookup(None, bucket, key.removesuffix("/"), is_prefix, destination="")
+    try:
+        return node.find_objects([lookup], stores)[0]
+    except (ObjectNotFoundError, AccessDeniedError, OriginAnswerError):
+        return []
+
+
+@contextlib.contextmanager
+def explained(key: str) -> Iterator[None]:
+    """Says of an object that is not there how a prefix of its name would be written."""
+    try:
+        yield
+    except ObjectNotFoundError as error:
+        raise ObjectNotFoundError(
+            error.what,
+            object=error.object,
+            remedy=f"Check bucket and key; what lies below it is written {key}/",
+        ) from None

@@ -194,7 +194,8 @@ def download_distributed(*args: Any, **options: Any) -> DistributionReport:  # n
             that run at the same time are one swarm, so that nothing is fetched twice; both limits
             are those of the call that came first, and the coordinator logs it where another's
             differ.
-        verbose: show a progress bar on standard error.
+        verbose: show progress on standard error: a bar on a terminal, else (a job, a notebook) a
+            line at each phase and every ten seconds.
         nodes: None for all live nodes; ids, a dictionary of labels, or a `NodeSelector`.
         on_node_failure: "continue": a lost node is named in the report, and where a living node
             cannot get its files the others finish before its error is raised. "fail": the first

@@ -1,21 +1,34 @@
-"""The progress bar: bytes, rate and time left, on stderr, where that is a terminal."""
+"""Progress on stderr: a bar where that is a terminal, else lines once it takes long."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 
 from xfd_api.reports import Progress
 from xfd_dataplane.downloading import OnProgress
+from xfd_dataplane.progress import EVERY_S, ProgressLines, can_draw
 
 
 @contextlib.contextmanager
-def progress_bar(*, shown: bool) -> Iterator[OnProgress | None]:
-    """What to call with each `Progress`; None where no bar is wanted."""
-    if not shown or not sys.stderr.isatty():
+def progress_shown(*, shown: bool) -> Iterator[OnProgress | None]:
+    """What to call with each `Progress`; None where nothing is wanted.
+
+    Without a terminal the first ten seconds pass in silence: scripts and timers call the command
+    often, and what is short has its one line of result.
+    """
+    if not shown:
         yield None
-        return
+    elif can_draw():
+        with _bar() as show:
+            yield show
+    else:
+        with ProgressLines(silent_s=EVERY_S) as lines:
+            yield lines
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[OnProgress]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -33,7 +46,8 @@ def progress_bar(*, shown: bool) -> Iterator[OnProgress | None]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True, force_jupyter=False)
+    with Bar(*columns, console=console, transient=True) as bar:
         task = bar.add_task("finding", total=None)
 
         def show(now: Progress) -> None:

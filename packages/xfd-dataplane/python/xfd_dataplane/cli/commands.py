@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xfd_api.catalog import build_catalog
-from xfd_api.chunks import FoundObject
-from xfd_api.errors import ObjectNotFoundError
+from xfd_api.chunks import Catalog, FoundObject
+from xfd_api.errors import InvalidRequestError
 from xfd_api.lookups import Lookup, plan_lookups
 from xfd_api.requests import DownloadRequest, UnpackMethod
 from xfd_api.settings import Durability, NodeSettings, UnpackCaps
 from xfd_api.stores import ObjectStoreConfigByProfile, StoreKind, by_profile
 from xfd_dataplane._native import Node
 from xfd_dataplane.cli import exits, output
-from xfd_dataplane.cli.bar import progress_bar
+from xfd_dataplane.cli.bar import progress_shown
+from xfd_dataplane.cli.options import STDOUT
+from xfd_dataplane.cli.piping import InOrder, passing_place
 from xfd_dataplane.cli.sources import (
     Source,
     Unpacking,
@@ -25,7 +30,8 @@ from xfd_dataplane.cli.sources import (
     requests_for_matches,
 )
 from xfd_dataplane.downloading import fetch, node_settings, open_node
-from xfd_dataplane.listing import find, list_objects
+from xfd_dataplane.listing import as_written, explained, find, list_objects
+from xfd_dataplane.progress import human
 from xfd_dataplane.watch import Watch
 
 if TYPE_CHECKING:
@@ -34,21 +40,16 @@ if TYPE_CHECKING:
 
 def get(options: argparse.Namespace) -> int:
     """Fetches, or says what it would fetch."""
+    if options.destination == STDOUT and not options.dry_run:
+        return _pipe(options)
     watch = Watch(options.deadline, None)
-    source = _source(options, options.source)
-    stores = by_profile(source.config)
+    stores = by_profile(_source(options, options.source).config)
     settings = settings_of(options)
     with (
         open_node(settings) as node,
-        progress_bar(shown=not (options.quiet or options.json or options.dry_run)) as show,
+        progress_shown(shown=not (options.quiet or options.json or options.dry_run)) as show,
     ):
-        requests, matches = _requests(options, source, node, watch)
-        lookups = plan_lookups(requests, stores)
-        if matches is None:
-            found = watch.run(lambda: _find_all(node, lookups, stores, source))
-        else:
-            found = [[match] for match in matches]
-        catalog = build_catalog(lookups, found, chunk_size_bytes=options.chunk_size)
+        catalog = _catalog(options, node, stores, watch, options.destination)
         if options.dry_run:
             report = None
         else:
@@ -70,7 +71,70 @@ def get(options: argparse.Namespace) -> int:
         output.as_json(output.report_document(report))
     elif not options.quiet:
         output.say(output.report_line(report))
+    for line in output.left_out_lines(report) if report is not None else ():
+        output.complain(line)
     return exits.OK
+
+
+def _pipe(options: argparse.Namespace) -> int:
+    """Writes one object to standard output; nothing else is written there."""
+    if not options.stdout_is_open:
+        raise InvalidRequestError("Standard output is closed", object=options.source)
+    watch = Watch(options.deadline, None)
+    stores = by_profile(_source(options, options.source).config)
+    settings = settings_of(options)
+    with (
+        passing_place() as place,
+        open_node(settings) as node,
+        progress_shown(shown=not options.quiet) as show,
+    ):
+        catalog = _catalog(options, node, stores, watch, str(place))
+        with contextlib.closing(InOrder(catalog, place, sys.stdout.fileno())) as in_order:
+            try:
+                fetch(
+                    node,
+                    catalog,
+                    stores,
+                    settings=settings,
+                    durability=Durability.NONE,
+                    watch=watch,
+                    on_progress=show,
+                    on_event=in_order,
+                )
+                in_order.check_done()
+            except BrokenPipeError:
+                return exits.BROKEN_PIPE
+    return exits.OK
+
+
+def _catalog(
+    options: argparse.Namespace,
+    node: Node,
+    stores: ObjectStoreConfigByProfile,
+    watch: Watch,
+    destination: str,
+) -> Catalog:
+    source = watch.run(lambda: _meant(_source(options, options.source), node, stores))
+    if options.destination == STDOUT and (source.is_pattern or source.is_prefix):
+        raise InvalidRequestError(
+            "Only one object can go to standard output",
+            object=source.key,
+            remedy="Name one object, or a folder to fetch to",
+        )
+    requests, matches = _requests(options, source, node, watch, destination)
+    lookups = plan_lookups(requests, stores)
+    if matches is None:
+        found = watch.run(lambda: _find_all(node, lookups, stores, source))
+    else:
+        found = [[match] for match in matches]
+    return build_catalog(lookups, found, chunk_size_bytes=options.chunk_size)
+
+
+def _meant(source: Source, node: Node, stores: ObjectStoreConfigByProfile) -> Source:
+    """The source as it is meant: by the letter, where there is something of that name."""
+    if source.is_pattern and as_written(node, stores, None, source.key):
+        return replace(source, is_literal=True)
+    return source
 
 
 def settings_of(options: argparse.Namespace) -> NodeSettings:
@@ -95,7 +159,11 @@ def settings_of(options: argparse.Namespace) -> NodeSettings:
 def ls(options: argparse.Namespace) -> int:
     """Lists."""
     source = _source(options, options.source)
-    found = list_objects(source.key, source.config)
+    stores = by_profile(source.config)
+    with open_node() as node:
+        found = Watch(None, None).run(
+            lambda: find(node, stores, source.config.kind, None, source.key)
+        )
     if options.json:
         output.as_json(output.listing_document(found))
     else:
@@ -113,7 +181,7 @@ def verify_landed(options: argparse.Namespace) -> int:
         for wrong in report.mismatches:
             output.complain(f"{wrong.path}: {wrong.problem}: {wrong.detail}")
         output.say(
-            f"{report.files} file(s), {output.human(report.bytes)} read, "
+            f"{report.files} file(s), {human(report.bytes)} read, "
             f"{report.entries} entries looked at: "
             + ("all as they should be" if report.ok else f"{len(report.mismatches)} differ")
         )
@@ -125,13 +193,17 @@ def _verified(options: argparse.Namespace) -> VerifyReport:
 
     if options.source is None:
         return verify_paths(Path(path) for path in options.paths)
-    source = _source(options, options.source)
     destination = options.paths[1] if len(options.paths) > 1 else "."
+    source = _source(options, options.source)
+    with open_node() as node:
+        source = _meant(source, node, by_profile(source.config))
     if source.is_pattern:
         matches = list_objects(source.key, source.config)
         requests = requests_for_matches(source, matches, destination)
     else:
-        requests = [request_for(source, destination)]
+        requests = [
+            request_for(source, destination, include=options.include, exclude=options.exclude)
+        ]
     return verify(requests, source.config)
 
 
@@ -145,7 +217,7 @@ def _source(options: argparse.Namespace, text: str) -> Source:
 
 
 def _requests(
-    options: argparse.Namespace, source: Source, node: Node, watch: Watch
+    options: argparse.Namespace, source: Source, node: Node, watch: Watch, destination: str
 ) -> tuple[list[DownloadRequest], list[FoundObject] | None]:
     """The requests, and for a pattern what each of them found."""
     cache = not options.force
@@ -157,26 +229,29 @@ def _requests(
             method=UnpackMethod(options.unpack_method),
         )
     if not source.is_pattern:
-        request = request_for(source, options.destination, cache=cache, unpacking=unpacking)
+        request = request_for(
+            source,
+            destination,
+            cache=cache,
+            unpacking=unpacking,
+            include=options.include,
+            exclude=options.exclude,
+        )
         return [request], None
+    if options.include or options.exclude:
+        raise InvalidRequestError(
+            "--include and --exclude go with a prefix, which ends in a slash", object=source.key
+        )
     stores = by_profile(source.config)
     matches = watch.run(lambda: find(node, stores, source.config.kind, None, source.key))
-    requests = requests_for_matches(
-        source, matches, options.destination, cache=cache, unpacking=unpacking
-    )
+    requests = requests_for_matches(source, matches, destination, cache=cache, unpacking=unpacking)
     return requests, matches
 
 
 def _find_all(
     node: Node, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile, source: Source
 ) -> list[list[FoundObject]]:
-    try:
+    if source.is_prefix or source.config.kind is StoreKind.HTTP:
         return node.find_objects(lookups, stores)
-    except ObjectNotFoundError as error:
-        if source.is_prefix or source.config.kind is StoreKind.HTTP:
-            raise
-        raise ObjectNotFoundError(
-            error.what,
-            object=error.object,
-            remedy="Check bucket and key; a prefix ends in a slash",
-        ) from None
+    with explained(source.key):
+        return node.find_objects(lookups, stores)

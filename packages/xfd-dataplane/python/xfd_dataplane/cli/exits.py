@@ -13,6 +13,7 @@ DENIED = 4
 VERIFICATION = 5
 DESTINATION = 6
 UNREACHABLE = 7
+BROKEN_PIPE = 141
 TERMINATED = 143
 
 MEANINGS = {
@@ -25,6 +26,7 @@ MEANINGS = {
     DESTINATION: "the destination cannot be written, is not empty, is busy, or has too little room",
     UNREACHABLE: "the store did not answer; worth trying again",
     INTERRUPTED: "stopped by Ctrl-C; the next run goes on from there",
+    BROKEN_PIPE: "the reader of standard output went away before the object's end",
     TERMINATED: "stopped by SIGTERM; the next run goes on from there",
 }
 

@@ -6,11 +6,16 @@ import argparse
 import re
 from collections.abc import Sequence
 
+from xfd_api.paths import is_utf8
 from xfd_api.requests import UnpackMethod
 from xfd_dataplane import __version__
 from xfd_dataplane.cli.exits import MEANINGS
 
 COMMANDS = ("get", "ls", "verify")
+
+STDOUT = "-"
+"""The destination that is standard output; a file of that name is `./-`."""
+
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
@@ -56,16 +61,25 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     words = list(arguments)
     if words and words[0] not in (*COMMANDS, "-h", "--help", "--version"):
         words.insert(0, "get")
-    parser = make_parser()
-    options = parser.parse_args(words)
-    if options.command is None:
+    whole, by_command = make_parsers()
+    # The command's own parser: what it complains about is shown with its own usage.
+    parser = by_command[words[0]] if words and words[0] in COMMANDS else whole
+    for word in words:
+        if not is_utf8(word):
+            parser.error(f"{word!a} is not UTF-8")
+    if parser is whole:
+        whole.parse_args(words)
         parser.error("name a source, or one of the commands get, ls, verify")
+    options = parser.parse_args(words[1:])
+    options.command = words[0]
     if options.command == "get":
         _check_get(parser, options)
     if options.command == "verify":
         is_source = "://" in options.paths[0]
         if is_source and len(options.paths) > 2:
             parser.error("verify takes one source and its destination, or paths alone")
+        if not is_source and (options.include or options.exclude):
+            parser.error("--include and --exclude go with a source")
         options.source = options.paths[0] if is_source else None
     return options
 
@@ -77,10 +91,15 @@ def _check_get(parser: argparse.ArgumentParser, options: argparse.Namespace) -> 
         parser.error("--unpack-method goes with --unpack")
     if options.unpack is not None and "://" in options.unpack:
         parser.error("--unpack took the source for its folder; write --unpack=DIR, or put it last")
+    if options.destination == STDOUT:
+        if options.unpack is not None:
+            parser.error("--unpack needs a destination on disk; pipe it to tar instead")
+        if options.json and not options.dry_run:
+            parser.error("--json and the object cannot both go to standard output")
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of the whole command line, and those of the commands."""
     codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
     parser = argparse.ArgumentParser(
         prog="xfd-get",
@@ -91,10 +110,25 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"xfd-get {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="{get,ls,verify}")
-    _get(commands.add_parser("get", help="fetch an object, a prefix or what matches a pattern"))
-    _ls(commands.add_parser("ls", help="list what a store has"))
-    _verify(commands.add_parser("verify", help="read again what has landed"))
-    return parser
+    get = commands.add_parser("get", help="fetch an object, a prefix or what matches a pattern")
+    ls = commands.add_parser("ls", help="list what a store has")
+    verify = commands.add_parser("verify", help="read again what has landed")
+    _get(get)
+    _ls(ls)
+    _verify(verify)
+    return parser, {"get": get, "ls": ls, "verify": verify}
+
+
+def _patterns(parser: argparse.ArgumentParser) -> None:
+    for name, what in (("include", "only what matches"), ("exclude", "leave out what matches")):
+        parser.add_argument(
+            f"--{name}",
+            action="append",
+            default=[],
+            metavar="PATTERN",
+            help=f"of a prefix, {what}: *, ? and [abc] of keys below it (* crosses folders), "
+            "or a folder as dir/; may be given again",
+        )
 
 
 def _store(parser: argparse.ArgumentParser) -> None:
@@ -123,8 +157,10 @@ def _get(parser: argparse.ArgumentParser) -> None:
         "destination",
         nargs="?",
         default=".",
-        help="a file; a folder where it ends in / or is one, and for many objects (default: .)",
+        help="a file; a folder where it ends in / or is one, and for many objects (default: .); "
+        "- for standard output",
     )
+    _patterns(parser)
     parser.add_argument(
         "--unpack",
         nargs="?",
@@ -205,5 +241,6 @@ def _verify(parser: argparse.ArgumentParser) -> None:
         help="a source and where it was fetched to, to compare with the store and the records; "
         "or files and folders, to compare with their records alone",
     )
+    _patterns(parser)
     _output(parser)
     _store(parser)

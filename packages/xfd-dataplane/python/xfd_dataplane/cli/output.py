@@ -9,6 +9,7 @@ from xfd_api import errors
 from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.paths import local_path
 from xfd_api.reports import DistributionReport
+from xfd_dataplane.progress import human, to_stderr
 
 if TYPE_CHECKING:
     from xfd_dataplane.verifying import VerifyReport
@@ -19,8 +20,6 @@ _OWN_REMEDIES: dict[type[errors.XfdError], str] = {
     errors.OriginThrottledError: "Lower --parallel, or raise the store's request limit",
 }
 
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-
 
 def say(line: str) -> None:
     """A line on stdout."""
@@ -29,22 +28,15 @@ def say(line: str) -> None:
 
 def complain(line: str) -> None:
     """A line on stderr, with the command's name before it."""
-    sys.stderr.write(f"xfd-get: {' '.join(line.split())}\n")
+    to_stderr(f"xfd-get: {' '.join(line.split())}")
 
 
 def as_json(document: dict[str, Any]) -> None:
     """One document on stdout, on one line."""
     import json
 
-    say(json.dumps(document, ensure_ascii=False))
-
-
-def human(size: float) -> str:
-    """Bytes in the largest unit that leaves at least one."""
-    unit = 0
-    while size >= 1024 and unit < len(_UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    return f"{size:.0f} {_UNITS[unit]}" if unit == 0 else f"{size:.1f} {_UNITS[unit]}"
+    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    say(json.dumps(document, ensure_ascii=not is_unicode))
 
 
 def error_line(error: errors.XfdError) -> str:
@@ -98,6 +90,11 @@ def report_line(report: DistributionReport) -> str:
     )
 
 
+def left_out_lines(report: DistributionReport) -> list[str]:
+    """What was asked for and is not there, for a person."""
+    return [f"left out, as no folder can hold it: the content of {n}" for n in report.left_out]
+
+
 def report_document(report: DistributionReport) -> dict[str, Any]:
     """What a download did, for a program. Bytes and seconds."""
     return {
@@ -108,6 +105,8 @@ def report_document(report: DistributionReport) -> dict[str, Any]:
         "origin_bytes": report.origin_bytes,
         "cached_bytes": report.cached_bytes,
         "retries": report.retries,
+        "excluded": report.excluded,
+        "left_out": list(report.left_out),
         "objects": [
             {
                 "key": result.key,
@@ -127,6 +126,7 @@ def plan_document(catalog: Catalog) -> dict[str, Any]:
         "ok": True,
         "dry_run": True,
         "catalog_bytes": catalog.total_bytes,
+        "excluded": catalog.excluded,
         "chunks": len(catalog.chunks),
         "objects": [
             {

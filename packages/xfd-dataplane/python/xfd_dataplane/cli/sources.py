@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -30,11 +32,13 @@ class Source:
 
     config: ObjectStoreConfig
     key: str
+    is_literal: bool = False
+    """There is something under the name as it is written, although it looks like a pattern."""
 
     @property
     def is_pattern(self) -> bool:
-        """Whether the key has wildcards."""
-        return self.config.base_url is None and has_wildcard(self.key)
+        """Whether the key has wildcards that are meant."""
+        return self.config.base_url is None and not self.is_literal and has_wildcard(self.key)
 
     @property
     def is_prefix(self) -> bool:
@@ -93,9 +97,17 @@ def _local(rest: str, text: str) -> Source:
         raise InvalidRequestError(
             "The source names no absolute path", object=text, remedy="Write file:///folder/file"
         )
-    path = "/" + unquote(path)
+    path = "/" + _as_on_disk(path)
     folder = literal_folder(path) or "/"
     return Source(ObjectStoreConfig.make_for_local(folder), path[len(folder) :].lstrip("/"))
+
+
+def _as_on_disk(path: str) -> str:
+    """The path that a file:// source names: decoded, unless only what is written is there."""
+    decoded = unquote(path)
+    if not os.path.lexists(f"/{decoded}") and os.path.lexists(f"/{path}"):
+        return path
+    return decoded
 
 
 def _web(text: str) -> Source:
@@ -124,12 +136,18 @@ def object_name(key: str) -> str:
 
 
 def request_for(
-    source: Source, destination: str, *, cache: bool = True, unpacking: Unpacking | None = None
+    source: Source,
+    destination: str,
+    *,
+    cache: bool = True,
+    unpacking: Unpacking | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
 ) -> DownloadRequest:
     """The request for an object or a prefix; for a pattern see `requests_for_matches`.
 
     Raises:
-        InvalidRequestError: a prefix cannot be unpacked.
+        InvalidRequestError: a prefix cannot be unpacked, and an object has nothing to leave out.
     """
     place = absolute(destination)
     if source.is_prefix:
@@ -137,8 +155,16 @@ def request_for(
             raise InvalidRequestError(
                 "Only an object can be unpacked", object=source.key, remedy="Drop --unpack"
             )
-        return DownloadRequest(PrefixDownloadRequest(source.key, place, cache=cache))
-    if destination.endswith("/") or place.is_dir():
+        return DownloadRequest(
+            PrefixDownloadRequest(
+                source.key, place, cache=cache, include=tuple(include), exclude=tuple(exclude)
+            )
+        )
+    if include or exclude:
+        raise InvalidRequestError(
+            "--include and --exclude go with a prefix, which ends in a slash", object=source.key
+        )
+    if destination.endswith("/") or _is_folder(place):
         place /= object_name(source.key)
     return _object_request(source.key, place, cache, unpacking)
 
@@ -164,6 +190,13 @@ def requests_for_matches(
             each = replace(each, folder=f"{each.folder}/{_stem(place.name)}")
         requests.append(_object_request(match.key, place, cache, each))
     return requests
+
+
+def _is_folder(place: Path) -> bool:
+    try:
+        return place.is_dir()
+    except OSError:  # A name that is too long, say: refused with the request.
+        return False
 
 
 def _object_request(

@@ -1,0 +1,76 @@
+"""`verbose=True` shows something wherever it is called."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from xfd_api.reports import Progress
+from xfd_ray.progress import ProgressBar
+
+START = Progress(0.0, 4, 0, 0, 0, nodes=1, nodes_done=0, objects=1, objects_done=0)
+
+IN_A_NOTEBOOK = """
+import builtins, sys, warnings
+warnings.simplefilter("error")
+
+class ZMQInteractiveShell:
+    config = {"IPKernelApp": {}}
+
+# What rich looks at; ipywidgets, which it then wants, is not there.
+ZMQInteractiveShell.__module__ = "ipykernel.zmqshell"
+builtins.get_ipython = ZMQInteractiveShell
+sys.modules["ipywidgets"] = None
+
+from rich.console import Console
+assert Console().is_jupyter
+
+import xfd_ray.progress
+from xfd_api.reports import Progress
+if "on a terminal" in sys.argv:
+    xfd_ray.progress.can_draw = lambda: True
+with xfd_ray.progress.ProgressBar(shown=True) as bar:
+    bar(Progress(0.0, 4, 0, 0, 0, 1, 0, 1, 0))
+"""
+
+
+@pytest.mark.parametrize("words", [[], ["on a terminal"]])
+def test_in_a_notebook_nothing_warns_of_widgets(words: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_NOTEBOOK, *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert "widgets" not in done.stderr
+    assert done.stdout == ""
+    if not words:
+        assert done.stderr.splitlines() == [
+            "xfd: looking for objects",
+            "xfd: fetching: 0 B of 4 B (0 %), 0 of 1 objects",
+        ]
+
+
+def test_without_a_terminal_there_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[Progress] = []
+    with ProgressBar(shown=True, then=seen.append) as bar:
+        assert bar.wants_news
+        bar(START)
+
+    assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == [
+        "looking",
+        "fetching:",
+    ]
+    assert seen == [START]
+
+
+def test_nothing_is_shown_to_who_does_not_ask(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressBar(shown=False) as bar:
+        assert not bar.wants_news
+        bar(START)
+
+    assert capsys.readouterr().err == ""
