@@ -257,6 +257,12 @@ class NoNodesError(XfdError, LookupError):
     remedy_by_default = "Check nodes= and that the Ray nodes are alive"
 
 
+class ClusterConnectionError(XfdError, ConnectionError):
+    """This process has no connection to Ray, and got none: no cluster is there, or not for it."""
+
+    remedy_by_default = "Check RAY_ADDRESS, and that the cluster is up"
+
+
 class NodeLostError(XfdError, ConnectionError):
     """A node was lost while the distribution ran."""
 

@@ -12,7 +12,7 @@ from ray.exceptions import RayError
 from xfd_api.errors import InvalidRequestError
 from xfd_pipelines.checks import workers_of
 from xfd_pipelines.v1 import Stage
-from xfd_ray.forks import check_not_forked
+from xfd_ray.connecting import connect_to_ray
 from xfd_ray.placement import NodeInfo, nodes_of_ray
 
 Amounts = Mapping[str, float]
@@ -39,12 +39,11 @@ def connect() -> None:
     """Connects to Ray as `ray.init()` does, unless that was done already.
 
     Raises:
+        ClusterConnectionError: see `connect_to_ray`.
         InvalidRequestError: this process is connected through Ray Client, over which Ray Data
             does not run; or it was forked from one that is connected.
     """
-    check_not_forked()
-    if not ray.is_initialized():
-        ray.init()
+    connect_to_ray()
     if ray.util.client.ray.is_connected():
         raise InvalidRequestError(
             "run_pipeline does not work over ray:// (Ray Client)",

@@ -30,8 +30,8 @@ from xfd_ray.checks import (
     checked_version_conflict,
 )
 from xfd_ray.client import LeaseClient
+from xfd_ray.connecting import connect_to_ray
 from xfd_ray.driver import RayCoordinator
-from xfd_ray.forks import check_not_forked
 from xfd_ray.placement import Nodes, NodeSelector, as_selector
 from xfd_ray.progress import ProgressBar
 from xfd_ray.raylet import inherited_variables
@@ -172,7 +172,7 @@ def distribution(
         versions=installed_versions(),
     )
     check_deadline(deadline_s)
-    _initialise_ray()
+    connect_to_ray()
     request = replace(request, surroundings=Surroundings.of(inherited_variables()))
     return Distribution(request, verbose=verbose, deadline_s=deadline_s, on_progress=on_progress)
 
@@ -225,6 +225,8 @@ def download_distributed(*args: Any, **options: Any) -> DistributionReport:  # n
     Raises:
         InvalidRequestError, UnknownProfileError, UnsafePathError, UnknownArchiveError,
             DestinationConflictError: before anything is started or asked.
+        ClusterConnectionError: Ray is not initialised, and `ray.init()` finds no cluster, or one
+            that asks for a token which this process has not.
         NoNodesError: no live node is selected.
         DeadlineExceededError: `deadline_s` is over; a second run goes on where this one stopped.
         XfdError: any other, with object, node and remedy; of the type it had where it happened.
@@ -248,7 +250,7 @@ def ensure_local(
     stores = by_profile(object_store_config)
     lookups = _lookups(download_requests, stores)
     check_deadline(deadline_s)
-    _initialise_ray()
+    connect_to_ray()
     here = NodeId(ray.get_runtime_context().get_node_id())
     request = LeaseRequest(
         id=uuid.uuid4().hex,
@@ -272,12 +274,6 @@ def metrics_addresses() -> dict[NodeId, list[str]]:
         return {}
     addresses: dict[NodeId, list[str]] = ray.get(coordinator.metrics_addresses.remote())
     return addresses
-
-
-def _initialise_ray() -> None:
-    check_not_forked()
-    if not ray.is_initialized():
-        ray.init()
 
 
 def _lookups(
