@@ -132,5 +132,9 @@ def test_a_drivers_folder_of_code_is_nobodys_but_its_own(
     runtime_env = {"working_dir": str(code), "env_vars": {"XFD_ROOT": str(tmp_path / "its")}}
     [answer] = drive(cluster, runtime_env, (models, "w/1", {}))
     assert answer[1:] == [str(tmp_path / "its/w/1"), models]
-    [answer] = drive(cluster, {}, (models, "w/2", {"node_parallelism": 3}))
+    # A path that Python reads at its start makes another interpreter, and another coordinator.
+    (code / "xfd_scheduler.py").write_text("raise ImportError('not the real one')")
+    [answer] = drive(cluster, {"env_vars": {"PYTHONPATH": str(code)}}, (models, "w/2", {}))
+    assert answer[0] == "failed"
+    [answer] = drive(cluster, {}, (models, "w/3", {"node_parallelism": 3}))
     assert answer[2] == models

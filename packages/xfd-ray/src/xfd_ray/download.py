@@ -36,7 +36,7 @@ from xfd_ray.placement import Nodes, NodeSelector, as_selector
 from xfd_ray.progress import ProgressBar
 from xfd_ray.raylet import inherited_variables
 from xfd_ray.signatures import takes_the_arguments_of
-from xfd_ray.starting import find_coordinator
+from xfd_ray.starting import find_coordinators
 from xfd_ray.surroundings import Surroundings
 from xfd_ray.terms import (
     LeaseRequest,
@@ -269,10 +269,10 @@ def ensure_local(
 
 def metrics_addresses() -> dict[NodeId, list[str]]:
     """The Prometheus endpoints of the workers that are up: `host:port`, by Ray node id."""
-    coordinator = find_coordinator()
-    if coordinator is None:
-        return {}
-    addresses: dict[NodeId, list[str]] = ray.get(coordinator.metrics_addresses.remote())
+    addresses: dict[NodeId, list[str]] = {}
+    for coordinator in find_coordinators():
+        for node, known in ray.get(coordinator.metrics_addresses.remote()).items():
+            addresses.setdefault(node, []).extend(known)
     return addresses
 
 

@@ -7,11 +7,19 @@ from typing import Any
 import ray
 from ray import exceptions as ray_errors
 
-from xfd_api.errors import CoordinatorLostError, InvalidRequestError, NoNodesError, XfdError
+from xfd_api.errors import (
+    CoordinatorLostError,
+    InvalidRequestError,
+    NoNodesError,
+    VersionMismatchError,
+    XfdError,
+)
+from xfd_ray.packages import interpreter_of, packages_of
 from xfd_ray.placement import NodeInfo, nodes_of_ray, select
 from xfd_ray.rayerrors import coordinator_error
+from xfd_ray.raylet import current_runtime_env
 from xfd_ray.starting import find_coordinator, start_coordinator, start_worker
-from xfd_ray.terms import LeaseRequest, LeaseStatus, worker_terms
+from xfd_ray.terms import LeaseRequest, LeaseState, LeaseStatus, worker_terms
 
 
 def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, Any]]:
@@ -28,10 +36,16 @@ def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, Any]]:
 
 
 class RayCoordinator:
-    """A `CoordinatorDoor` to the cluster's coordinator."""
+    """A `CoordinatorDoor` to the cluster's coordinator.
+
+    It may have been started by a driver that runs other packages of xfd. If these are not ours, we
+    go to one of our own, once.
+    """
 
     def __init__(self) -> None:
         self._handle: Any = None
+        self._is_own = False
+        self._is_strangers = False
         self._started: list[tuple[NodeInfo, Any]] = []
 
     def connect(self, request: LeaseRequest) -> None:
@@ -44,9 +58,16 @@ class RayCoordinator:
         if not ray.is_initialized():
             raise InvalidRequestError("Ray was shut down", remedy="Keep it up until the end")
         try:
-            self._handle = find_coordinator()
+            runtime_env = current_runtime_env()
+            packages = (
+                packages_of(runtime_env, request.versions)
+                if self._is_own
+                else interpreter_of(runtime_env)
+            )
+            self._handle = find_coordinator(packages)
+            self._is_strangers = self._handle is not None and not self._is_own
             if self._handle is None:
-                self._handle = start_coordinator()
+                self._handle = start_coordinator(packages)
                 self._started = start_workers(request)
         except ray_errors.RayError as error:
             raise coordinator_error(error, 0.0) from error
@@ -54,17 +75,30 @@ class RayCoordinator:
     def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:
         """See `Coordinator`, as for all that follow."""
         started, self._started = self._started, []
-        status: LeaseStatus = self._call("attach", timeout_s, request, started)
+        try:
+            status: LeaseStatus = self._call("attach", timeout_s, request, started)
+        except VersionMismatchError:
+            if not self._is_strangers:
+                raise
+            return self._turn_to_own()
         return status
 
     def watch(self, lease_id: str, wait_s: float, timeout_s: float) -> LeaseStatus:
         """Renews, and waits for news."""
         status: LeaseStatus = self._call("watch", timeout_s, lease_id, wait_s)
+        if isinstance(status.error, VersionMismatchError) and self._is_strangers:
+            self.detach(lease_id, timeout_s)
+            return self._turn_to_own()
         return status
 
     def detach(self, lease_id: str, timeout_s: float) -> None:
         """Gives back."""
         self._call("detach", timeout_s, lease_id)
+
+    def _turn_to_own(self) -> LeaseStatus:
+        """The next `connect` goes to a coordinator of our packages; for now there is no lease."""
+        self._is_own, self._is_strangers = True, False
+        return LeaseStatus(LeaseState.UNKNOWN)
 
     def _call(self, method: str, timeout_s: float, *args: Any) -> Any:
         if self._handle is None or not ray.is_initialized():

@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import ray
 
 
 def inherited_variables() -> dict[str, str]:
     """The `env_vars` of the `runtime_env` that this driver, task or actor runs in."""
-    runtime_env = ray.get_runtime_context().runtime_env
-    return dict(runtime_env.get("env_vars") or {})
+    return dict(current_runtime_env().get("env_vars") or {})
+
+
+def current_runtime_env() -> dict[str, Any]:
+    """The `runtime_env` that this driver, task or actor runs in; empty for Ray's own."""
+    return dict(ray.get_runtime_context().runtime_env)
 
 
 def environment_of_raylet(proc: Path = Path("/proc")) -> dict[str, str]:

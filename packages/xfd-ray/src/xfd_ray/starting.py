@@ -20,15 +20,27 @@ COORDINATOR_NAME = "coordinator"
 CALLS_AT_ONCE = 10_000
 
 
-def find_coordinator() -> Any:
-    """The cluster's coordinator; None where there is none."""
+def find_coordinator(packages: str = "") -> Any:
+    """The cluster's coordinator of these packages (see `xfd_ray.packages`), or None."""
     try:
-        return ray.get_actor(COORDINATOR_NAME, namespace=NAMESPACE)
+        return ray.get_actor(_name(packages), namespace=NAMESPACE)
     except ValueError:
         return None
 
 
-def start_coordinator() -> Any:
+def find_coordinators() -> list[Any]:
+    """The cluster's coordinators, of whatever packages."""
+    listed = ray.util.list_named_actors(all_namespaces=True)
+    names = [actor["name"] for actor in listed if actor["namespace"] == NAMESPACE]
+    found = [find_coordinator(name.partition("-")[2]) for name in names]
+    return [coordinator for coordinator in found if coordinator is not None]
+
+
+def _name(packages: str) -> str:
+    return f"{COORDINATOR_NAME}-{packages}" if packages else COORDINATOR_NAME
+
+
+def start_coordinator(packages: str = "") -> Any:
     """A coordinator on this node, or the one that another driver started meanwhile.
 
     On this node, since its packages are what the nodes are compared with; on another one only if
@@ -36,7 +48,7 @@ def start_coordinator() -> Any:
     """
     actor = ray.remote(CoordinatorActor).options(
         **_placed_on(ray.get_runtime_context().get_node_id(), or_elsewhere=True),
-        name=COORDINATOR_NAME,
+        name=_name(packages),
         namespace=NAMESPACE,
         get_if_exists=True,
     )

@@ -1,0 +1,144 @@
+"""Drivers that run the same share a coordinator; one of other packages gets its own. No Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from inprocess import lease
+
+from xfd_api.errors import CoordinatorLostError, VersionMismatchError
+from xfd_ray import driver
+from xfd_ray.client import LeaseClient
+from xfd_ray.driver import RayCoordinator
+from xfd_ray.packages import interpreter_of, packages_of
+from xfd_ray.terms import LeaseState, LeaseStatus
+
+PIP = {"packages": ["numpy"], "pip_check": False}
+
+
+@pytest.mark.parametrize(
+    ("runtime_env", "is_rays_own"),
+    [
+        ({}, True),
+        ({"env_vars": {"AWS_PROFILE": "a", "OMP_NUM_THREADS": "1"}}, True),
+        ({"working_dir": "gcs://a.zip", "py_modules": ["gcs://b.zip"], "excludes": ["c"]}, True),
+        ({"config": {"setup_timeout_seconds": 60}, "_ray_commit": "x", "pip": None}, True),
+        ({"pip": PIP}, False),
+        ({"uv": PIP}, False),
+        ({"conda": "env"}, False),
+        ({"image_uri": "image"}, False),
+        ({"py_executable": "uv run python"}, False),
+        ({"worker_process_setup_hook": "module.hook"}, False),
+        ({"env_vars": {"PYTHONPATH": "/code"}}, False),
+        ({"env_vars": {"LD_PRELOAD": "/lib.so"}}, False),
+    ],
+)
+def test_what_makes_another_interpreter(runtime_env: dict[str, Any], is_rays_own: bool) -> None:
+    assert (interpreter_of(runtime_env) == "") is is_rays_own
+    assert interpreter_of({**runtime_env, "working_dir": "gcs://other.zip"}) == interpreter_of(
+        runtime_env
+    )
+
+
+def test_packages_of_ones_own_are_told_apart_by_code_and_versions() -> None:
+    versions: dict[str, str | None] = {"xfd_ray": "1"}
+    one = packages_of({"working_dir": "gcs://a.zip"}, versions)
+    assert one == packages_of({"working_dir": "gcs://a.zip", "env_vars": {"A": "b"}}, versions)
+    assert one != packages_of({"working_dir": "gcs://b.zip"}, versions)
+    assert one != packages_of({"working_dir": "gcs://a.zip"}, {"xfd_ray": "2"})
+
+
+class Cluster:
+    """Coordinators by their packages' name; `answers` are what each says to `attach`, `watch`."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.running = {"strangers"}
+        self.log: list[str] = []
+
+    def find(self, packages: str) -> str | None:
+        name = "own" if packages else "strangers"
+        return name if name in self.running else None
+
+    def start(self, packages: str) -> str:
+        name = "own" if packages else "strangers"
+        self.log.append(f"start {name}")
+        self.running.add(name)
+        return name
+
+    def call(self, door: RayCoordinator, method: str, timeout_s: float, *args: Any) -> Any:
+        self.log.append(f"{method} {door._handle}")
+        answer = self.answers[door._handle]
+        if method == "detach":
+            return None
+        if isinstance(answer, Exception):
+            raise answer
+        return LeaseStatus(LeaseState.RUNNING) if method == "attach" else answer
+
+
+DONE = LeaseStatus(LeaseState.DONE, report=object())  # type: ignore[arg-type]
+DIFFERS = VersionMismatchError("xfd_ray is 1 instead of 2")
+NODE_LACKS = LeaseStatus(LeaseState.FAILED, error=VersionMismatchError("lacks packages"))
+
+
+@pytest.fixture
+def through(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    def run(cluster: Cluster) -> Any:
+        monkeypatch.setattr(driver.ray, "is_initialized", lambda: True)
+        monkeypatch.setattr(driver, "current_runtime_env", dict)
+        monkeypatch.setattr(driver, "find_coordinator", cluster.find)
+        monkeypatch.setattr(driver, "start_coordinator", cluster.start)
+        monkeypatch.setattr(driver, "start_workers", lambda request: [])
+        monkeypatch.setattr(RayCoordinator, "_call", lambda door, *args: cluster.call(door, *args))
+        client = LeaseClient(lease("l", "big"), RayCoordinator(), sleep=lambda s: None)
+        try:
+            return client.run()
+        finally:
+            client.close()
+
+    return run
+
+
+@pytest.mark.parametrize("said", [DIFFERS, NODE_LACKS])
+def test_who_is_refused_by_a_strangers_coordinator_starts_one_of_its_own(through, said) -> None:
+    cluster = Cluster(strangers=said, own=DONE)
+    assert through(cluster) is DONE.report
+    assert "start own" in cluster.log
+    assert cluster.log[-1] == "detach own"
+    if said is NODE_LACKS:
+        assert "detach strangers" in cluster.log, "nothing waits for us there"
+
+
+@pytest.mark.parametrize("said", [DIFFERS, NODE_LACKS])
+def test_who_is_refused_by_its_own_as_well_is_told_why(through, said) -> None:
+    cluster = Cluster(strangers=said, own=said)
+    with pytest.raises(VersionMismatchError):
+        through(cluster)
+    assert cluster.log.count("start own") == 1
+
+
+@pytest.mark.parametrize("said", [DIFFERS, NODE_LACKS])
+def test_who_started_the_coordinator_starts_no_other(through, said) -> None:
+    cluster = Cluster(strangers=said)
+    cluster.running.clear()
+    with pytest.raises(VersionMismatchError):
+        through(cluster)
+    assert "start own" not in cluster.log
+
+
+def test_a_lost_coordinator_of_ones_own_is_followed_by_one_of_its_own(through) -> None:
+    cluster = Cluster(strangers=DIFFERS, own=DONE)
+    calls = iter([CoordinatorLostError("gone")])
+    true_call = cluster.call
+
+    def call(door: RayCoordinator, method: str, *args: Any) -> Any:
+        if method == "watch" and (lost := next(calls, None)) is not None:
+            cluster.running.discard("own")
+            raise lost
+        return true_call(door, method, *args)
+
+    cluster.call = call  # type: ignore[method-assign]
+    assert through(cluster) is DONE.report
+    assert cluster.log.count("start own") == 2
