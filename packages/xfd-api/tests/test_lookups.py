@@ -40,6 +40,10 @@ def planned(request: DownloadRequest, stores: ObjectStoreConfigByProfile = S3) -
     return lookup
 
 
+ARN = "arn:aws:s3:eu-north-1:111122223333:accesspoint/mine"
+OUTPOST = "arn:aws:s3-outposts:us-west-2:111122223333:outpost/op-1/accesspoint/mine"
+
+
 @pytest.mark.parametrize(
     ("uri", "bucket", "key"),
     [
@@ -47,10 +51,24 @@ def planned(request: DownloadRequest, stores: ObjectStoreConfigByProfile = S3) -
         ("s3://other/models/a.bin", "other", "models/a.bin"),
         ("s3://other", "other", ""),
         ("odd..name/..x", None, "odd..name/..x"),
+        (f"s3://{ARN}/models/a.bin", ARN, "models/a.bin"),
+        (f"s3://{ARN}", ARN, ""),
+        (f"s3://{ARN.replace('point/', 'point:')}/a/b", ARN.replace("point/", "point:"), "a/b"),
+        (f"s3://{OUTPOST}/a/b", OUTPOST, "a/b"),
+        ("s3://other/a.bin?versionId=3/L4kq+x", "other?versionId=3/L4kq+x", "a.bin"),
+        ("s3://other/a?b?versionId=a%2Bb", "other?versionId=a+b", "a?b"),
+        (f"s3://{ARN}/a?versionId=v", f"{ARN}?versionId=v", "a"),
+        ("s3://other/what?.bin", "other", "what?.bin"),
+        ("a?versionId=v", None, "a?versionId=v"),
     ],
 )
 def test_a_uri_is_a_key_or_names_its_bucket(uri: str, bucket: str | None, key: str) -> None:
     assert split_uri(uri, StoreKind.S3) == (bucket, key)
+
+
+def test_a_prefix_has_no_version() -> None:
+    with pytest.raises(InvalidRequestError, match="version"):
+        planned(a_prefix("s3://other/models/?versionId=v"))
 
 
 @pytest.mark.parametrize("uri", ["gs://b/k", "s3:///key", "https://h/f"])

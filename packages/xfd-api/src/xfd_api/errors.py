@@ -6,12 +6,16 @@ Each error is a value: what happened, the object, the node and the path it happe
 to do about it. All of them survive pickling, with every field, so the type raised on one host is
 the type raised through Ray.
 
+Their fields are as they came, but for passwords in URLs; as text, they are fit for a terminal.
+
 Rust raises these classes by name, through one exhaustive match (`errors.rs` of the pyo3 skin).
 """
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
+
+from xfd_api.printable import printable, without_login
 
 
 class XfdError(Exception):
@@ -36,12 +40,14 @@ class XfdError(Exception):
         path: str | None = None,
         remedy: str | None = None,
     ) -> None:
+        # What a library or a user wrote may hold an URL with a password.
+        what = without_login(what)
         super().__init__(what)
         self.what = what
-        self.object = object
+        self.object = None if object is None else without_login(object)
         self.node = node
         self.path = path
-        self.remedy = self.remedy_by_default if remedy is None else remedy
+        self.remedy = self.remedy_by_default if remedy is None else without_login(remedy)
 
     def __str__(self) -> str:
         places = [
@@ -51,7 +57,7 @@ class XfdError(Exception):
         ]
         where = f" ({', '.join(places)})" if places else ""
         remedy = f". {self.remedy}" if self.remedy else ""
-        return f"{self.what}{where}{remedy}"
+        return printable(f"{self.what}{where}{remedy}")
 
     def fields(self) -> dict[str, Any]:
         """The keyword arguments that make an equal error."""

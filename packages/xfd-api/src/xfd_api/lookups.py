@@ -5,8 +5,10 @@ Pure: no store is asked and no disk is touched.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from xfd_api.chunks import Unpack
 from xfd_api.errors import InvalidRequestError, UnsafePathError
@@ -22,6 +24,13 @@ from xfd_api.requests import (
 from xfd_api.selecting import checked_patterns
 from xfd_api.stores import ObjectStoreConfigByProfile, StoreKind
 
+VERSION = "?versionId="
+_ARN = re.compile(
+    r"(?P<arn>arn:[^/:]+:s3[^/:]*:[^/:]*:[^/:]*:"
+    r"(?:outpost[/:][^/:]+[/:])?accesspoint[/:][^/:]+)(?:/(?P<key>.*))?\Z",
+    re.DOTALL,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
@@ -29,7 +38,8 @@ class Lookup:
 
     Attributes:
         profile_name: whose store is asked.
-        bucket: named by the uri; None for the store's own.
+        bucket: named by the uri, with the version behind it (`split_bucket`); None for the store's
+            own.
         key: the object's key, or the prefix without a slash at its end; empty for everything.
         is_prefix: whether `key` is a prefix of whole segments.
         destination: the file, or the folder of the prefix.
@@ -100,6 +110,10 @@ def _lookup(request: DownloadRequest, stores: ObjectStoreConfigByProfile, priori
         raise InvalidRequestError(
             "The uri names no object", object=value.uri, remedy="Use PrefixDownloadRequest"
         )
+    if is_prefix and bucket is not None and VERSION in bucket:
+        raise InvalidRequestError(
+            "A version is one of an object, not of a prefix", object=value.uri
+        )
     if is_prefix and store.kind is StoreKind.HTTP:
         raise InvalidRequestError(
             "A web server's prefixes cannot be listed",
@@ -152,12 +166,30 @@ def split_uri(uri: str, kind: StoreKind) -> tuple[str | None, str]:
                 object=uri,
                 remedy="Give a key relative to the profile's store, or s3://bucket/key for S3",
             )
-        bucket, _, key = rest.partition("/")
+        bucket, key = split_bucket(rest)
         if not bucket:
             raise InvalidRequestError("The uri names no bucket", object=uri)
     if "\0" in key or ".." in key.split("/"):
         raise UnsafePathError("The uri climbs out of its store", object=uri)
     return bucket, key
+
+
+def split_bucket(rest: str) -> tuple[str, str]:
+    """Bucket and key of what follows `s3://`.
+
+    The bucket may be the ARN of an access point, which has slashes of its own
+    (`arn:aws:s3:region:account:accesspoint/name`); a version of the object
+    (`key?versionId=...`) is kept behind the bucket's name, which has no question mark.
+    """
+    arn = _ARN.match(rest)
+    if arn is not None:
+        bucket, key = arn["arn"], arn["key"] or ""
+    else:
+        bucket, _, key = rest.partition("/")
+    key, mark, version = key.rpartition(VERSION)
+    if not mark:
+        return bucket, version
+    return f"{bucket}{VERSION}{unquote(version)}", key
 
 
 def _unpack(options: UnpackOptions, key: str) -> Unpack:

@@ -49,6 +49,7 @@ class ObjectStoreConfig:
     anonymous: bool = False
     directory: str | None = None
     base_url: str | None = field(default=None, repr=False)
+    request_payer: str | None = None
 
     @staticmethod
     def make_for_s3(
@@ -61,6 +62,7 @@ class ObjectStoreConfig:
         *,
         addressing_style: AddressingStyle | str = AddressingStyle.AUTO,
         anonymous: bool = False,
+        request_payer: str | None = None,
     ) -> ObjectStoreConfig:
         """A bucket of S3, or of a store that speaks its protocol.
 
@@ -75,9 +77,12 @@ class ObjectStoreConfig:
             region: None to find it (environment, profile, else the bucket is asked).
             addressing_style: see `AddressingStyle`.
             anonymous: send unsigned requests, for public buckets.
+            request_payer: "requester" for a bucket whose readers pay; None for any other.
+
+        `bucket` may be the ARN of an access point.
 
         Raises:
-            InvalidRequestError: half a key pair, or an empty bucket.
+            InvalidRequestError: half a key pair, an empty bucket, an endpoint that is no URL.
         """
         if not bucket:
             raise InvalidRequestError("The bucket's name is empty", remedy="Give a bucket")
@@ -90,6 +95,16 @@ class ObjectStoreConfig:
             raise InvalidRequestError(
                 "Keys are given for anonymous access", remedy="Drop the keys or anonymous=True"
             )
+        if request_payer not in (None, "requester"):
+            raise InvalidRequestError(
+                f"request_payer is {request_payer!r}", remedy='Give "requester", or None'
+            )
+        if endpoint is not None and not _is_web(endpoint):
+            raise InvalidRequestError(
+                "The endpoint begins with neither http:// nor https://",
+                object=endpoint,
+                remedy="Write it as https://host, http://host:9000 or https://host/path",
+            )
         return ObjectStoreConfig(
             kind=StoreKind.S3,
             bucket=bucket,
@@ -100,6 +115,7 @@ class ObjectStoreConfig:
             region=region,
             addressing_style=AddressingStyle(addressing_style),
             anonymous=anonymous,
+            request_payer=request_payer,
         )
 
     @staticmethod
@@ -117,11 +133,16 @@ class ObjectStoreConfig:
     @staticmethod
     def make_for_http(base_url: str) -> ObjectStoreConfig:
         """A web server; a uri is a path below `base_url`. Prefixes cannot be listed there."""
-        if not base_url.startswith(("http://", "https://")):
+        if not _is_web(base_url):
             raise InvalidRequestError(
                 "The base URL is neither http:// nor https://", object=base_url
             )
         return ObjectStoreConfig(kind=StoreKind.HTTP, base_url=base_url)
+
+
+def _is_web(url: str) -> bool:
+    """Whether a URL has the scheme of the web, in any case."""
+    return url.lstrip().lower().startswith(("http://", "https://"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
+from xfd_api.printable import printable
 from xfd_api.reports import Progress
 
 EVERY_S = 10.0
@@ -123,7 +124,7 @@ def to_stderr(line: str) -> None:
     """Writes a line where it can be seen; who closed standard error sees nothing."""
     if sys.stderr is not None:
         try:
-            sys.stderr.write(line + "\n")
+            sys.stderr.write(printable(line) + "\n")
             sys.stderr.flush()
         except (OSError, ValueError):
             return

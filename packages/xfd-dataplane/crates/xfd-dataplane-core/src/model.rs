@@ -58,6 +58,7 @@ pub struct S3Config {
     pub region: Option<String>,
     pub addressing_style: AddressingStyle,
     pub anonymous: bool,
+    pub request_payer: Option<String>,
 }
 
 /// `xfd_api.stores.ObjectStoreConfigByProfile`, as a list because None is a name too.

@@ -53,7 +53,7 @@ read_dataclasses! {
         unread { "destination", "cache", "unpack", "priority", "include", "exclude" };
     S3Config = "xfd_api.stores.ObjectStoreConfig" {
         bucket, endpoint, access_key_id, secret_access_key, session_token, region,
-        addressing_style, anonymous,
+        addressing_style, anonymous, request_payer,
     } unread { "kind", "directory", "base_url" };
     UnpackCaps = "xfd_api.settings.UnpackCaps" { max_entries, max_bytes, max_ratio };
     NodeSettings = "xfd_api.settings.NodeSettings" {

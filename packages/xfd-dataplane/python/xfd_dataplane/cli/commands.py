@@ -213,6 +213,7 @@ def _source(options: argparse.Namespace, text: str) -> Source:
         endpoint=options.endpoint_url,
         region=options.region,
         anonymous=options.no_sign_request,
+        request_payer=options.request_payer,
     )
 
 

@@ -139,6 +139,9 @@ def _store(parser: argparse.ArgumentParser) -> None:
     store.add_argument(
         "--no-sign-request", action="store_true", help="no credentials, for public buckets"
     )
+    store.add_argument(
+        "--request-payer", choices=["requester"], help="for a bucket whose readers pay"
+    )
 
 
 def _output(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xfd_api import errors
 from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.paths import local_path
+from xfd_api.printable import printable, printable_json
 from xfd_api.reports import DistributionReport
 from xfd_dataplane.progress import human, to_stderr
 
@@ -23,7 +24,7 @@ _OWN_REMEDIES: dict[type[errors.XfdError], str] = {
 
 def say(line: str) -> None:
     """A line on stdout."""
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(printable(line) + "\n")
 
 
 def complain(line: str) -> None:
@@ -36,7 +37,8 @@ def as_json(document: dict[str, Any]) -> None:
     import json
 
     is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    say(json.dumps(document, ensure_ascii=not is_unicode))
+    written = json.dumps(document, ensure_ascii=not is_unicode)
+    sys.stdout.write(printable_json(written) + "\n")
 
 
 def error_line(error: errors.XfdError) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from xfd_api.chunks import FoundObject
 from xfd_api.errors import InvalidRequestError
+from xfd_api.lookups import split_bucket
 from xfd_api.paths import checked_segments
 from xfd_api.requests import (
     DownloadRequest,
@@ -61,6 +62,7 @@ def parse_source(
     endpoint: str | None = None,
     region: str | None = None,
     anonymous: bool = False,
+    request_payer: str | None = None,
 ) -> Source:
     """The store and the key that a source names.
 
@@ -76,9 +78,13 @@ def parse_source(
         )
     match scheme.lower():
         case "s3":
-            bucket, _, key = rest.partition("/")
+            bucket, key = split_bucket(rest)
             config = ObjectStoreConfig.make_for_s3(
-                bucket, endpoint=endpoint, region=region, anonymous=anonymous
+                bucket,
+                endpoint=endpoint,
+                region=region,
+                anonymous=anonymous,
+                request_payer=request_payer,
             )
             return Source(config, key)
         case "file":

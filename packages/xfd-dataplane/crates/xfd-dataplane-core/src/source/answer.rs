@@ -168,6 +168,8 @@ impl Refusal<'_> {
             | (_, 401 | 403) => Kind::AccessDenied,
             (_, 412) => Kind::ObjectChanged,
             (_, 416) if self.pinned => Kind::ObjectChanged,
+            // A store that cannot do it now cannot do it later.
+            (Some("NotImplemented"), _) | (_, 501 | 505) => Kind::OriginAnswer,
             (_, 500..) => Kind::OriginUnreachable,
             _ => Kind::OriginAnswer,
         }

@@ -19,7 +19,10 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
 use super::bypass::Bypass;
 use super::plain::Plain;
+use super::redirect::{Zone, zone_of};
 use super::trust::Trust;
+use url::{Host, Url};
+
 use crate::model::NodeSettings;
 
 /// How patient an origin's connections are.
@@ -157,14 +160,27 @@ impl HttpConnector for Routed {
     }
 }
 
+/// Whether a request goes through a proxy, which looks up names for itself.
+pub(super) fn is_proxied(uri: &str) -> bool {
+    let names = match uri.starts_with("https://") {
+        true => ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
+        false => PROXIES,
+    };
+    names.iter().any(|name| is_set(name)) && !Bypass::from_env().has(uri)
+}
+
 fn is_set(variable: &str) -> bool {
     std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
-/// Whether a URI names a cloud's metadata address: 169.254.0.0/16, or fd00:ec2::/32 at AWS.
+/// Whether a URI names a cloud's metadata address.
 fn is_link_local(uri: &str) -> bool {
-    let authority = uri.split_once("://").map_or(uri, |(_, rest)| rest);
-    authority.starts_with("169.254.") || authority.starts_with("[fd00:ec2::")
+    let url = Url::parse(uri).ok();
+    match url.as_ref().and_then(Url::host) {
+        Some(Host::Ipv4(address)) => zone_of(address.into()) == Zone::Link,
+        Some(Host::Ipv6(address)) => zone_of(address.into()) == Zone::Link,
+        Some(Host::Domain(_)) | None => false,
+    }
 }
 
 #[cfg(test)]

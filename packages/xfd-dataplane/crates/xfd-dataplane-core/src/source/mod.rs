@@ -20,6 +20,7 @@ mod http;
 mod memory;
 mod pin;
 mod plain;
+mod redirect;
 mod s3;
 mod trust;
 
@@ -87,6 +88,18 @@ pub struct Get<'a> {
     pub range: Option<Range<u64>>,
     /// Sent as If-Match.
     pub etag: Option<&'a str>,
+}
+
+impl<'a> Get<'a> {
+    /// Of a whole object of the store's own bucket, whatever its version.
+    pub(crate) fn of(key: &'a str) -> Self {
+        Self {
+            bucket: None,
+            key,
+            range: None,
+            etag: None,
+        }
+    }
 }
 
 /// A place where objects come from.

@@ -161,7 +161,7 @@ async fn credentials_that_end_are_refreshed() {
     let script = format!(
         r#"echo asked >> {count}
 printf '{{"Version":1,"AccessKeyId":"id","SecretAccessKey":"key","SessionToken":"token-%d","Expiration":"%s"}}' \
-    "$(/usr/bin/wc -l < {count})" "$(/bin/date -u -d '+2 seconds' +%Y-%m-%dT%H:%M:%SZ)"
+    "$(/usr/bin/wc -l < {count})" "$(/bin/date -u -d '+0 seconds' +%Y-%m-%dT%H:%M:%SZ)"
 "#,
         count = path("count")
     );
@@ -174,6 +174,34 @@ printf '{{"Version":1,"AccessKeyId":"id","SecretAccessKey":"key","SessionToken":
     ];
     assert_eq!(outcome("object", &variables).await, "5 bytes");
     assert_eq!(server.requests().len(), 2);
+}
+
+/// Keys that live shorter than a minute are used for a part of that, and not asked for each time.
+#[tokio::test]
+async fn a_process_whose_keys_live_for_seconds_is_not_run_for_each_request() {
+    let server = WebServer::start(Abilities::ALL, |_| None).await;
+    server.put("closed/object", b"12345");
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let script = format!(
+        r#"echo asked >> {}
+printf '{{"Version":1,"AccessKeyId":"id","SecretAccessKey":"key","Expiration":"%s"}}' \
+    "$(/bin/date -u -d '+40 seconds' +%Y-%m-%dT%H:%M:%SZ)"
+"#,
+        path("count")
+    );
+    std::fs::write(path("script"), script).unwrap();
+    let config = format!("[default]\ncredential_process=/bin/sh {}\n", path("script"));
+    std::fs::write(path("config"), config).unwrap();
+    let variables = [
+        ("AWS_ENDPOINT_URL_S3", server.url.as_str()),
+        ("AWS_CONFIG_FILE", &path("config")),
+        (READ, "1"),
+    ];
+    assert_eq!(outcome("object", &variables).await, "5 bytes");
+    assert_eq!(server.requests().len(), 4);
+    let runs = std::fs::read_to_string(path("count")).unwrap();
+    assert_eq!(runs.lines().count(), 1);
 }
 
 fn text_of(path: &Path) -> &str {

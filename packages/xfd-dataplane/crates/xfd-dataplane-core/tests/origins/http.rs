@@ -100,7 +100,7 @@ async fn redirects_are_followed_and_not_for_ever() {
         Some(response)
     })
     .await;
-    server.put("old/../new/object", b"moved");
+    server.put("new/object", b"moved");
     let origin = origin(&server.url);
     assert_eq!(origin.head(None, "old/object").await.unwrap().size, 5);
     let body = origin.get(get("old/object", Some(1..3), None)).await;
@@ -143,4 +143,33 @@ async fn a_password_goes_to_its_own_server_only_and_is_never_shown() {
     };
     let error = origin_of(&without).await.head(None, "object").await;
     assert_eq!(error.unwrap_err().kind, Kind::AccessDenied);
+}
+
+/// Which ways are refused is told by `source::redirect`; here, that every request is held to it.
+#[tokio::test]
+async fn a_redirect_further_inside_is_refused_before_it_is_followed() {
+    let server = WebServer::start(Abilities::ALL, |request| {
+        let to = match request.uri().path() {
+            "/metadata" => "http://169.254.169.254/latest/meta-data/",
+            "/hidden" => "http://metadata.google.internal/computeMetadata/v1/",
+            "/mapped" => "http://[::ffff:169.254.169.254]/",
+            "/file" => "file:///etc/passwd",
+            _ => return None,
+        };
+        let mut response = status(307);
+        let to = to.parse().unwrap();
+        response.headers_mut().insert("location", to);
+        Some(response)
+    })
+    .await;
+    let origin = origin(&server.url);
+    for key in ["metadata", "hidden", "mapped", "file"] {
+        let begun = std::time::Instant::now();
+        let error = origin.head(None, key).await.unwrap_err();
+        assert_eq!(error.kind, Kind::OriginAnswer, "{key}: {error}");
+        assert!(error.what.contains("redirects to"), "{error}");
+        let body = origin.get(get(key, None, None)).await;
+        assert_eq!(bytes_of(body).await.unwrap_err().kind, Kind::OriginAnswer);
+        assert!(begun.elapsed() < Duration::from_secs(1));
+    }
 }

@@ -163,6 +163,7 @@ pub fn weed_config(endpoint: &str) -> S3Config {
         region: None,
         addressing_style: AddressingStyle::Auto,
         anonymous: false,
+        request_payer: None,
     }
 }
 

@@ -370,3 +370,153 @@ async fn a_list_is_whole_or_an_error() {
         assert_eq!(keys.map_err(|error| error.kind), expected, "row {at}");
     }
 }
+
+fn header<'a>(request: &'a http::Request<Bytes>, name: &str) -> Option<&'a str> {
+    request.headers().get(name)?.to_str().ok()
+}
+
+/// What stores do with If-Match that cannot do it right, and what becomes of the GET.
+#[tokio::test]
+async fn a_store_that_knows_no_conditions_is_compared_with() {
+    let stores: [(crate::support::web::Special, &str, _); 5] = [
+        (
+            |request| header(request, "if-match").map(|_| status(501)),
+            "\"write-1\"",
+            Ok(()),
+        ),
+        // Its ETags are compared as they were written, and a list quotes them in another way.
+        (
+            |request| header(request, "if-match").map(|_| status(412)),
+            "\"write-1\"",
+            Ok(()),
+        ),
+        (|_| None, "W/\"write-1\"", Ok(())),
+        (
+            |request| header(request, "if-match").map(|_| status(501)),
+            "\"other\"",
+            Err(Kind::OriginAnswer),
+        ),
+        (|_| None, "\"other\"", Err(Kind::ObjectChanged)),
+    ];
+    for (at, (store, etag, expected)) in stores.into_iter().enumerate() {
+        let server = WebServer::start(Abilities::ALL, store).await;
+        server.put("closed/object", b"the bytes");
+        let origin = origin_of(&StoreConfig::S3(weed_config(&server.url))).await;
+        for range in [Some(0..9), Some(0..3), None] {
+            let body = origin.get(get("object", range, Some(etag))).await;
+            let read = bytes_of(body).await.map(drop).map_err(|error| error.kind);
+            assert_eq!(read, expected, "row {at}");
+        }
+        // Asked in vain once, not before each GET.
+        let most = if expected.is_ok() { 4 } else { 6 };
+        assert!(server.requests().len() <= most, "row {at}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_without_a_reason_is_explained_by_a_get() {
+    let server = WebServer::start(Abilities::ALL, |request| {
+        let mut response = status(400);
+        if request.method() == http::Method::GET {
+            *response.body_mut() = Full::new(Bytes::from(
+                "<Error><Code>InvalidRequest</Code><Message>The object was stored using a form of \
+                 Server Side Encryption.</Message></Error>",
+            ));
+        }
+        Some(response)
+    })
+    .await;
+    let origin = origin_of(&StoreConfig::S3(weed_config(&server.url))).await;
+    let error = origin.head(None, "object").await.unwrap_err();
+    assert_eq!(error.kind, Kind::OriginAnswer);
+    assert!(error.what.contains("Server Side Encryption"), "{error}");
+}
+
+/// A redirect of a store is followed to the store itself, signed anew, and no further.
+#[tokio::test]
+async fn a_store_s_redirect_is_followed_where_keys_may_go() {
+    let foreign = WebServer::start(Abilities::ALL, |_| None).await;
+    foreign.put("closed/object", b"foreign");
+    let server = WebServer::start(Abilities::ALL, |request| {
+        let to = match request.uri().path() {
+            "/closed/object" => "/moved/closed/object".to_owned(),
+            "/closed/away" => "http://store.invalid/closed/object".to_owned(),
+            "/closed/inside" => "http://169.254.169.254/closed/object".to_owned(),
+            _ => {
+                header(request, "authorization").expect("it is signed");
+                return None;
+            }
+        };
+        let mut response = status(307);
+        let to = to.parse().unwrap();
+        response.headers_mut().insert("location", to);
+        Some(response)
+    })
+    .await;
+    server.put("moved/closed/object", b"moved");
+    let origin = origin_of(&StoreConfig::S3(weed_config(&server.url))).await;
+    assert_eq!(origin.head(None, "object").await.unwrap().size, 5);
+    for range in [None, Some(0..5), Some(1..3)] {
+        let body = origin.get(get("object", range, None)).await;
+        assert!(!bytes_of(body).await.unwrap().is_empty());
+    }
+    for key in ["away", "inside"] {
+        let error = origin.head(None, key).await.unwrap_err();
+        assert_eq!(error.kind, Kind::OriginAnswer, "{error}");
+        assert!(error.what.contains("redirects to"), "{error}");
+        let body = origin.get(get(key, Some(0..3), None)).await;
+        assert_eq!(bytes_of(body).await.unwrap_err().kind, Kind::OriginAnswer);
+    }
+    assert!(foreign.requests().is_empty());
+}
+
+#[tokio::test]
+async fn who_pays_is_told_with_each_request() {
+    let server = WebServer::start(Abilities::ALL, |request| {
+        let pays = header(request, "x-amz-request-payer") == Some("requester");
+        let is_signed = header(request, "authorization")?.contains("x-amz-request-payer");
+        if !pays || !is_signed {
+            return Some(status(403));
+        }
+        let is_list = request.uri().query()?.contains("list-type");
+        is_list.then(|| page("p/object", ""))
+    })
+    .await;
+    server.put("closed/object", b"paid");
+    let config = S3Config {
+        request_payer: Some("requester".to_owned()),
+        ..weed_config(&server.url)
+    };
+    let origin = origin_of(&StoreConfig::S3(config)).await;
+    assert_eq!(origin.head(None, "object").await.unwrap().size, 4);
+    assert_eq!(origin.list(None, "p").await.unwrap().len(), 1);
+    for range in [None, Some(0..4), Some(1..2)] {
+        let body = origin.get(get("object", range, None)).await;
+        assert!(!bytes_of(body).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_version_is_asked_for_in_each_request() {
+    let server = WebServer::start(Abilities::ALL, |request| {
+        let query = request.uri().query().unwrap_or_default();
+        let is_it = query.split('&').any(|pair| pair == "versionId=one%2Btwo");
+        (!is_it).then(|| status(404))
+    })
+    .await;
+    server.put("closed/object", b"older");
+    let origin = origin_of(&StoreConfig::S3(weed_config(&server.url))).await;
+    let bucket = Some("closed?versionId=one+two");
+    assert_eq!(origin.head(bucket, "object").await.unwrap().size, 5);
+    for range in [None, Some(0..5), Some(1..3)] {
+        let body = origin.get(Get {
+            bucket,
+            ..get("object", range, None)
+        });
+        assert!(!bytes_of(body.await).await.unwrap().is_empty());
+    }
+    let error = origin.head(None, "object").await.unwrap_err();
+    assert_eq!(error.kind, Kind::ObjectNotFound);
+    let error = origin.list(bucket, "object").await.unwrap_err();
+    assert_eq!(error.kind, Kind::InvalidRequest);
+}

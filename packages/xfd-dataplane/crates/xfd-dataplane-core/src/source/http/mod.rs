@@ -6,6 +6,7 @@ mod url;
 
 use std::fmt;
 
+use ::url::Url;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::DateTime;
@@ -14,10 +15,11 @@ use aws_smithy_types::date_time::Format;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, future};
 
-use self::url::{BaseUrl, follow, place_of};
+use self::url::BaseUrl;
 use super::answer::{Refusal, find_window, parse_content_range, range_header};
 use super::body::Incoming;
 use super::client::{ConnectOptions, make_connector};
+use super::redirect::{Zones, follow};
 use super::s3::errors::error_of_connector;
 use super::trust::Trust;
 use super::{Body, Get, Origin, pin};
@@ -32,6 +34,7 @@ pub struct HttpOrigin {
     base: BaseUrl,
     options: ConnectOptions,
     connector: SharedHttpConnector,
+    zones: Zones,
 }
 
 impl fmt::Debug for HttpOrigin {
@@ -50,6 +53,7 @@ impl HttpOrigin {
             base: BaseUrl::parse(base_url)?,
             options: *options,
             connector: make_connector(options, Trust::of_web()?),
+            zones: Zones::default(),
         })
     }
 
@@ -71,7 +75,11 @@ impl HttpOrigin {
             let status = response.status().as_u16();
             let location = response.headers().get("location");
             match location.filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308)) {
-                Some(location) => url = follow(&url, location),
+                Some(location) => {
+                    let next = follow(&url, location)?;
+                    self.zones.check(&self.base.url, &next).await?;
+                    url = next;
+                }
                 None => return Ok(response),
             }
         }
@@ -84,18 +92,16 @@ impl HttpOrigin {
     fn request(
         &self,
         method: &str,
-        url: &str,
+        url: &Url,
         headers: &[(&'static str, &str)],
     ) -> Result<HttpRequest> {
         let invalid = || Error::new(Kind::InvalidRequest, "The key or its ETag cannot be sent");
         let mut request = HttpRequest::new(SdkBody::empty());
         request.set_method(method).map_err(|_| invalid())?;
-        request.set_uri(url).map_err(|_| invalid())?;
+        request.set_uri(url.as_str()).map_err(|_| invalid())?;
         request.headers_mut().insert("user-agent", USER_AGENT);
-        if let Some(authorization) = &self.base.authorization
-            && place_of(url) == self.base.place
-        {
-            let value = authorization.clone();
+        if let Some(value) = self.base.authorization_at(url) {
+            let value = value.to_owned();
             request.headers_mut().insert("authorization", value);
         }
         for (name, value) in headers {

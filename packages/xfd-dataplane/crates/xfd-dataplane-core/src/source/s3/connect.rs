@@ -45,6 +45,10 @@ pub(super) struct Connection {
     pub connector: SharedHttpConnector,
     /// For requests that are signed without the SDK; None for an anonymous store.
     pub keys: Option<Keys>,
+    /// None for AWS.
+    pub endpoint: Option<String>,
+    /// Who pays for requests, where that is not the bucket's owner.
+    pub payer: Option<String>,
 }
 
 /// Reads the environment and the profile files; sends nothing yet.
@@ -76,7 +80,13 @@ pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Resu
         .timeout_config(TimeoutConfig::disabled())
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    settings.set_endpoint_url(endpoint);
+    let keys = sdk.credentials_provider().map(Keys::new);
+    if let Some(keys) = &keys {
+        settings = settings
+            .identity_cache(IdentityCache::no_cache())
+            .credentials_provider(keys.clone());
+    }
+    settings.set_endpoint_url(endpoint.clone());
     if config.anonymous {
         settings = settings.allow_no_auth();
     }
@@ -84,7 +94,9 @@ pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Resu
         settings,
         region,
         connector,
-        keys: sdk.credentials_provider().map(Keys::new),
+        keys,
+        endpoint,
+        payer: config.request_payer.clone(),
     })
 }
 
@@ -99,11 +111,6 @@ async fn load(config: &S3Config, connector: SharedHttpConnector) -> SdkConfig {
         .or_else(profile);
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(client)
-        .identity_cache(
-            IdentityCache::lazy()
-                .load_timeout(CREDENTIALS_TIMEOUT)
-                .build(),
-        )
         .region(region);
     let keys = (&config.access_key_id, &config.secret_access_key);
     let loader = match keys {
@@ -130,6 +137,11 @@ impl Connection {
     /// # Errors
     /// `OriginUnreachable`, `OriginTimeout`; `ObjectNotFound` for a bucket that does not exist.
     pub(super) async fn find_region(&self, bucket: &str) -> Result<String> {
+        // arn:partition:service:region:account:resource
+        let named = bucket.starts_with("arn:").then(|| bucket.split(':').nth(3));
+        if let Some(region) = named.flatten().filter(|region| !region.is_empty()) {
+            return Ok(region.to_owned());
+        }
         let mut request = HttpRequest::empty();
         let invalid = |_| Error::new(Kind::InvalidRequest, "The bucket's name is not valid");
         request.set_method("HEAD").map_err(invalid)?;

@@ -21,6 +21,8 @@ use tokio::time::timeout;
 
 use super::super::Get;
 use super::super::answer::range_header;
+use super::super::pin::precondition;
+use super::additions::PAYER;
 use super::connect::Connection;
 use super::errors::{error_of_connector, error_of_refusal};
 use crate::error::{Error, Kind, Result};
@@ -88,8 +90,11 @@ pub(super) async fn get(
     request.set_uri(pattern.address(get.key)).map_err(invalid)?;
     let headers = request.headers_mut();
     headers.insert("user-agent", concat!("xfd/", env!("CARGO_PKG_VERSION")));
-    if let Some(etag) = get.etag {
-        headers.insert("if-match", etag.to_owned());
+    if let Some((name, value)) = get.etag.and_then(precondition) {
+        headers.insert(name, value.to_owned());
+    }
+    if let Some(payer) = &connection.payer {
+        headers.insert(PAYER, payer.clone());
     }
     match range_header(get.range.as_ref()) {
         Some(range) => headers.insert("range", range),

@@ -12,6 +12,9 @@ use super::super::answer::Refusal;
 use super::super::text_of;
 use crate::error::{Error, Kind};
 
+/// What is said of an answer that gives none.
+pub(super) const NO_REASON: &str = "The origin answered with status 400 and no reason";
+
 /// The error of one request; `pinned` says whether it carried an ETag.
 pub(super) fn error_of<E>(error: &SdkError<E, HttpResponse>, pinned: bool) -> Error
 where
@@ -36,9 +39,13 @@ where
                 // has expired, or keys it cannot read.
                 (None, 400) => Error::new(
                     Kind::AccessDenied,
-                    "The origin answered with status 400 and no reason",
+                    NO_REASON,
                 )
-                .with_remedy("Check the keys, and whether the session token has expired"),
+                .with_remedy(
+                    "Check the bucket's region, the keys, whether the session token has expired, \
+                     and whether the object is encrypted with a key of its owner (SSE-C), which xfd \
+                     does not send",
+                ),
                 _ => refusal.to_error(),
             }
         }

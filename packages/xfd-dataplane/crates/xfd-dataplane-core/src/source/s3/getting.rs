@@ -8,7 +8,9 @@ use aws_smithy_types::body::SdkBody;
 
 use super::super::answer::{find_window, range_header};
 use super::super::body::Incoming;
+use super::super::pin::precondition;
 use super::super::{Body, Get, check_pin};
+use super::additions::split_version;
 use super::checksum::{Told, find_checksum};
 use super::direct::{self, Pattern};
 use super::{S3Origin, size_of};
@@ -66,7 +68,7 @@ impl S3Origin {
         patterns.get(bucket).cloned()
     }
 
-    fn keep_pattern(&self, bucket: &str, pattern: Option<Pattern>) {
+    pub(super) fn keep_pattern(&self, bucket: &str, pattern: Option<Pattern>) {
         let mut patterns = self
             .patterns
             .write()
@@ -105,10 +107,14 @@ impl S3Origin {
             .send(bucket, get.etag.is_some(), |client| {
                 let request = client
                     .get_object()
-                    .bucket(bucket)
+                    .bucket(split_version(bucket).0)
                     .key(get.key)
                     .set_range(range_header(get.range.as_ref()))
-                    .set_if_match(get.etag.map(str::to_owned));
+                    .set_if_match(
+                        get.etag
+                            .and_then(precondition)
+                            .map(|(_, etag)| etag.to_owned()),
+                    );
                 let is_all = get.range.is_none();
                 let address = Arc::clone(&address);
                 let look = move |request: &mut HttpRequest| {
@@ -121,6 +127,8 @@ impl S3Origin {
                 async move { request.customize().mutate_request(look).send().await }
             })
             .await?;
+        // Not from a redirect, which need not hold for other keys.
+        let learns = learns && self.pattern(bucket).is_none();
         if learns && let Some(region) = self.region_of(bucket) {
             let address = address.lock().unwrap_or_else(PoisonError::into_inner);
             self.keep_pattern(bucket, Pattern::of(&address, bucket, get.key, &region));

@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use super::S3Origin;
+use super::additions::split_version;
 use super::errors::error_of_refusal;
 use super::page::{NoPage, Page};
 use super::pages::{Ask, Pages};
@@ -19,6 +20,12 @@ use crate::model::FoundObject;
 
 impl S3Origin {
     pub(super) async fn list_prefix(&self, bucket: &str, prefix: &str) -> Result<Vec<FoundObject>> {
+        if split_version(bucket).1.is_some() {
+            return Err(Error::new(
+                Kind::InvalidRequest,
+                "A version is one of an object, not of a prefix",
+            ));
+        }
         let prefix = match prefix {
             "" => String::new(),
             prefix => format!("{prefix}/"),

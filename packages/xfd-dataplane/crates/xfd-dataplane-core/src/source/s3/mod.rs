@@ -1,5 +1,6 @@
 //! S3, and stores that speak its protocol.
 
+mod additions;
 mod checksum;
 mod connect;
 mod direct;
@@ -11,7 +12,7 @@ mod listing;
 mod page;
 mod pages;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_sdk_s3::Client;
@@ -22,13 +23,16 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::DateTime;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use url::Url;
 
+use self::additions::{Additions, split_version};
 use self::checksum::find_checksum;
 use self::connect::{Connection, connect};
 use self::direct::Pattern;
-use self::errors::error_of;
+use self::errors::{NO_REASON, error_of};
 use super::client::ConnectOptions;
 use super::pin::canonical;
+use super::redirect::follow;
 use super::{Body, Get, Origin};
 use crate::error::{Error, Kind, Result};
 use crate::model::{FoundObject, S3Config};
@@ -43,6 +47,8 @@ pub struct S3Origin {
     clients: RwLock<HashMap<String, Client>>,
     /// By bucket; None for one whose GETs all go through the SDK.
     patterns: RwLock<HashMap<String, Option<Arc<Pattern>>>>,
+    /// Buckets whose store cannot hold a GET to an ETag.
+    unconditional: RwLock<HashSet<String>>,
 }
 
 impl S3Origin {
@@ -57,6 +63,7 @@ impl S3Origin {
             connection: connect(config, options).await?,
             clients: RwLock::default(),
             patterns: RwLock::default(),
+            unconditional: RwLock::default(),
         })
     }
 
@@ -66,7 +73,10 @@ impl S3Origin {
         }
         let region = match &self.connection.region {
             Some(region) => region.clone(),
-            None => self.connection.find_region(bucket).await?,
+            None => {
+                let (name, _) = split_version(bucket);
+                self.connection.find_region(name).await?
+            }
         };
         Ok(self.keep_client(bucket, region))
     }
@@ -77,7 +87,12 @@ impl S3Origin {
     }
 
     fn keep_client(&self, bucket: &str, region: String) -> Client {
-        let settings = self.connection.settings.clone();
+        let additions = Additions {
+            payer: self.connection.payer.clone(),
+            version: split_version(bucket).1.map(str::to_owned),
+            address: None,
+        };
+        let settings = self.connection.settings.clone().interceptor(additions);
         let client = Client::from_conf(settings.region(Region::new(region)).build());
         self.clients
             .write()
@@ -86,7 +101,8 @@ impl S3Origin {
         client
     }
 
-    /// Sends a request, and once more where the store names another region for the bucket.
+    /// Sends a request, and once more where the store names another region for the bucket, or
+    /// another address of its own.
     async fn send<O, E, F>(
         &self,
         bucket: &str,
@@ -99,7 +115,7 @@ impl S3Origin {
     {
         let client = self.client(bucket).await?;
         let used = client.config().region().map(ToString::to_string);
-        let error = match request(client).await {
+        let error = match request(client.clone()).await {
             Ok(output) => return Ok(output),
             Err(error) => error,
         };
@@ -113,7 +129,82 @@ impl S3Origin {
                 .await
                 .map_err(|error| error_of(&error, pinned));
         }
-        Err(error_of(&error, pinned))
+        let Some(location) = error.raw_response().and_then(location_of) else {
+            return Err(error_of(&error, pinned));
+        };
+        self.keep_pattern(bucket, None);
+        // A client of this one request: only the address differs, and what is signed for it.
+        let additions = Additions {
+            payer: self.connection.payer.clone(),
+            version: None,
+            address: Some(self.redirected(location)?),
+        };
+        let settings = client.config().to_builder().interceptor(additions);
+        request(Client::from_conf(settings.build()))
+            .await
+            .map_err(|error| error_of(&error, pinned))
+    }
+
+    /// The address of a Location header, where keys may be sent to it: the store's own host, or AWS
+    /// where the store is AWS.
+    fn redirected(&self, location: &str) -> Result<String> {
+        let own = self.connection.endpoint.as_deref();
+        let base = Url::parse(own.unwrap_or("https://s3.amazonaws.com"));
+        let base = base.map_err(|_| Error::new(Kind::Internal, "The endpoint is no URL"))?;
+        let to = follow(&base, location)?;
+        let (from_host, host) = (base.host_str().unwrap_or_default(), to.host_str());
+        let host = host.unwrap_or_default();
+        let is_aws = |host: &str| {
+            [".amazonaws.com", ".amazonaws.com.cn"]
+                .iter()
+                .any(|domain| host.ends_with(domain))
+        };
+        // A bucket in the host's name is below the endpoint's.
+        let is_own = host == from_host || host.ends_with(&format!(".{from_host}"));
+        if (is_own && to.port() == base.port()) || (is_aws(from_host) && is_aws(host)) {
+            return Ok(to.into());
+        }
+        let what = format!("The store redirects to {host}, where its keys are not to be sent");
+        Err(Error::new(Kind::OriginAnswer, what)
+            .with_remedy("Name that server as the endpoint yourself, if it is meant"))
+    }
+
+    /// The GET, held to its ETag by the store, or by comparison where the store cannot: some know
+    /// no If-Match (501), and some compare what stands in it with an ETag that they write in
+    /// another way.
+    async fn get_pinned(&self, bucket: &str, get: &Get<'_>, object: &str) -> Result<Body> {
+        let Some(etag) = get.etag.filter(|etag| !etag.starts_with("W/")) else {
+            return self.get_object(bucket, get, object.to_owned()).await;
+        };
+        // A weak ETag is not sent, and is compared all the same.
+        let weak = format!("W/{etag}");
+        let compared = Get {
+            etag: Some(&weak),
+            ..get.clone()
+        };
+        if self.knows_no_conditions(bucket) {
+            return self.get_object(bucket, &compared, object.to_owned()).await;
+        }
+        let refused = match self.get_object(bucket, get, object.to_owned()).await {
+            Err(error) if matches!(error.kind, Kind::ObjectChanged | Kind::OriginAnswer) => error,
+            other => return other,
+        };
+        match self.get_object(bucket, &compared, object.to_owned()).await {
+            Ok(body) => {
+                let buckets = self.unconditional.write();
+                let mut buckets = buckets.unwrap_or_else(PoisonError::into_inner);
+                buckets.insert(bucket.to_owned());
+                Ok(body)
+            }
+            Err(_) => Err(refused),
+        }
+    }
+
+    fn knows_no_conditions(&self, bucket: &str) -> bool {
+        let buckets = self.unconditional.read();
+        buckets
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(bucket)
     }
 
     fn bucket<'a>(&'a self, named: Option<&'a str>) -> &'a str {
@@ -125,12 +216,25 @@ impl S3Origin {
             .send(bucket, false, |client| {
                 client
                     .head_object()
-                    .bucket(bucket)
+                    .bucket(split_version(bucket).0)
                     .key(key)
                     .checksum_mode(ChecksumMode::Enabled)
                     .send()
             })
-            .await?;
+            .await;
+        let head = match head {
+            Ok(head) => head,
+            // An answer to HEAD has no body. That to a GET says why.
+            Err(error) if error.what == NO_REASON => {
+                let get = Get {
+                    range: Some(0..1),
+                    ..Get::of(key)
+                };
+                let got = self.get_object(bucket, &get, String::new()).await;
+                return Err(got.err().unwrap_or(error));
+            }
+            Err(error) => return Err(error),
+        };
         Ok(FoundObject {
             key: key.to_owned(),
             size: size_of(head.content_length())?,
@@ -168,7 +272,7 @@ impl Origin for S3Origin {
         let bucket = self.bucket(get.bucket);
         async move {
             let object = uri(bucket, get.key);
-            self.get_object(bucket, &get, object.clone())
+            self.get_pinned(bucket, &get, &object)
                 .await
                 .map_err(|error| error.with_object(object))
         }
@@ -177,7 +281,15 @@ impl Origin for S3Origin {
 }
 
 fn uri(bucket: &str, key: &str) -> String {
-    format!("s3://{bucket}/{key}")
+    match split_version(bucket) {
+        (name, Some(version)) => format!("s3://{name}/{key}?versionId={version}"),
+        (name, None) => format!("s3://{name}/{key}"),
+    }
+}
+
+fn location_of(response: &HttpResponse) -> Option<&str> {
+    let is_redirect = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+    response.headers().get("location").filter(|_| is_redirect)
 }
 
 fn size_of(length: Option<i64>) -> Result<u64> {
