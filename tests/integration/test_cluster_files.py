@@ -190,3 +190,36 @@ def test_nodes_that_share_a_disk_write_a_file_once(
     assert [node.files for node in report.nodes] == [1, 1, 1]
     assert report.origin_bytes + report.peer_bytes == len(BIG)
     assert s3_server.sent_bytes(bucket) <= 1.001 * len(BIG)
+
+
+def test_a_prefix_without_what_is_excluded_is_shared_with_the_whole_one(
+    s3_server: S3Server,
+    bucket: str,
+    place: str,
+    driver: RayCluster,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The patterns travel with the call; what another call brought is neither moved nor removed.
+    Without a terminal, `verbose=True` tells each phase.
+    """
+    bodies = {key: BIG[: 3 * MIB + n] for n, key in enumerate(("a.bin", "b.txt", "d/c.bin"))}
+    for key, body in bodies.items():
+        s3_server.put(bucket, f"p/{key}", body)
+    store = ObjectStoreConfig.make_for_s3(bucket)
+
+    def fetched(**patterns: tuple[str, ...]) -> tuple[int, int]:
+        request = PrefixDownloadRequest("p/", Path(place, "p"), **patterns)
+        report = xfd_ray.download_distributed([DownloadRequest(request)], store, verbose=True)
+        return report.origin_bytes, report.excluded
+
+    assert fetched(exclude=("d/", "*.txt")) == (len(bodies["a.bin"]), 2)
+    for root in driver.roots:
+        assert artifacts.tree_of(root / place / "p") == {"a.bin": bodies["a.bin"]}
+    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("xfd: ")]
+    assert said[0] == "xfd: looking for objects"
+    assert said[-1].startswith("xfd: done: ")
+
+    assert fetched() == (len(bodies["b.txt"]) + len(bodies["d/c.bin"]), 0)
+    assert fetched(include=("*.txt",)) == (0, 2)
+    for root in driver.roots:
+        assert artifacts.tree_of(root / place / "p") == bodies

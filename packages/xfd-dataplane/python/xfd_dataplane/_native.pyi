@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Final, final
 
 from xfd_api.chunks import Catalog, ChecksumAlgorithm, FoundObject
-from xfd_api.ids import NodeId, SwarmId
+from xfd_api.ids import NodeId, ObjectIndex, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.orders import Order
 from xfd_api.reports import Inventory, NodeCounters, NodeEvent
@@ -26,6 +26,7 @@ class Node:
     def extend(
         self, swarm: SwarmId, catalog: Catalog, stores: ObjectStoreConfigByProfile
     ) -> Inventory: ...
+    def survey(self, swarm: SwarmId, catalog: Catalog) -> list[tuple[ObjectIndex, int, bool]]: ...
     def submit(self, swarm: SwarmId, orders: Sequence[Order]) -> None: ...
     def poll(self, swarm: SwarmId, timeout_s: float) -> list[NodeEvent]: ...
     def leave(self, swarm: SwarmId) -> None: ...

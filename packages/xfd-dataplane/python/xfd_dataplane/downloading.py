@@ -13,7 +13,7 @@ from typing import Any
 
 from xfd_api.catalog import build_catalog
 from xfd_api.chunks import Catalog
-from xfd_api.ids import LOCAL_NODE, SwarmId
+from xfd_api.ids import LOCAL_NODE, ObjectIndex, SwarmId
 from xfd_api.lookups import plan_lookups
 from xfd_api.reports import DistributionReport, NodeEvent, Progress
 from xfd_api.request_forms import Requests, as_requests
@@ -152,6 +152,21 @@ def fetch(
         raise
     node.leave(swarm)
     return report(catalog, host, counters, settings, elapsed_s)
+
+
+def survey(node: Node, catalog: Catalog) -> dict[ObjectIndex, tuple[int, bool]]:
+    """Of each object, the bytes that need not be fetched, and whether nothing is left to do for it.
+    Changes nothing on the disk; what an earlier run left of an object is not read again.
+
+    Raises:
+        DestinationError: a folder lies where a file should land, or the disk does not answer.
+    """
+    swarm = SwarmId(os.urandom(16).hex())
+    node.join(SwarmTicket(swarm, token=os.urandom(32).hex(), durability=Durability.NONE))
+    try:
+        return {index: (here, landed) for index, here, landed in node.survey(swarm, catalog)}
+    finally:
+        node.leave(swarm)
 
 
 def _run(

@@ -223,6 +223,17 @@ pub struct Inventory {
     pub cached_bytes: u64,
 }
 
+/// What of one object is on the disk before anything is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Here {
+    /// Which.
+    pub object: ObjectIndex,
+    /// Of its bytes, those that need not be fetched.
+    pub bytes: u64,
+    /// It is whole at its destination, and unpacked where that is asked for.
+    pub is_landed: bool,
+}
+
 /// `xfd_api.reports.Fault`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]

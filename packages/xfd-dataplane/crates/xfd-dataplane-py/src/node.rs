@@ -134,6 +134,24 @@ impl Node {
         convert::inventory(py, &self.raised(py, inventory)?)
     }
 
+    /// Index, bytes that are here, and whether it is landed, of each object of a catalog; changes
+    /// nothing on the disk.
+    fn survey(
+        &self,
+        py: Python<'_>,
+        swarm: String,
+        catalog: &Bound<'_, PyAny>,
+    ) -> PyResult<Vec<(u32, u64, bool)>> {
+        let catalog = convert::catalog(catalog, &self.root)?;
+        let core = Arc::clone(&self.core);
+        let here = interruptible(py, move || core.survey(&swarm, &catalog))?;
+        let here = self.raised(py, here)?;
+        Ok(here
+            .iter()
+            .map(|one| (one.object, one.bytes, one.is_landed))
+            .collect())
+    }
+
     /// See `xfd_api.ports.DataPlane.submit`.
     fn submit(&self, py: Python<'_>, swarm: &str, orders: &Bound<'_, PyAny>) -> PyResult<()> {
         let orders = Vec::<Order>::read(orders)?;

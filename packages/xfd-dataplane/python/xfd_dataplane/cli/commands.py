@@ -22,6 +22,7 @@ from xfd_dataplane.cli import exits, output
 from xfd_dataplane.cli.bar import progress_shown
 from xfd_dataplane.cli.options import STDOUT
 from xfd_dataplane.cli.piping import InOrder, passing_place
+from xfd_dataplane.cli.plan import Plan
 from xfd_dataplane.cli.sources import (
     Source,
     Unpacking,
@@ -29,7 +30,7 @@ from xfd_dataplane.cli.sources import (
     request_for,
     requests_for_matches,
 )
-from xfd_dataplane.downloading import fetch, node_settings, open_node
+from xfd_dataplane.downloading import fetch, node_settings, open_node, survey
 from xfd_dataplane.listing import as_written, explained, find, list_objects
 from xfd_dataplane.progress import human
 from xfd_dataplane.watch import Watch
@@ -50,8 +51,9 @@ def get(options: argparse.Namespace) -> int:
         progress_shown(shown=not (options.quiet or options.json or options.dry_run)) as show,
     ):
         catalog = _catalog(options, node, stores, watch, options.destination)
+        report = here = None
         if options.dry_run:
-            report = None
+            here = watch.run(lambda: survey(node, catalog))
         else:
             report = fetch(
                 node,
@@ -62,11 +64,13 @@ def get(options: argparse.Namespace) -> int:
                 watch=watch,
                 on_progress=show,
             )
-    if report is None and options.json:
-        output.as_json(output.plan_document(catalog))
-    elif report is None:
-        for line in output.plan_lines(catalog):
-            output.say(line)
+    if report is None:
+        plan = Plan(catalog, here or {})
+        if options.json:
+            output.as_json(plan.document())
+        else:
+            for line in plan.lines():
+                output.say(line)
     elif options.json:
         output.as_json(output.report_document(report))
     elif not options.quiet:

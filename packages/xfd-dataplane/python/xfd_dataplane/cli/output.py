@@ -6,8 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from xfd_api import errors
-from xfd_api.chunks import Catalog, FoundObject
-from xfd_api.paths import local_path
+from xfd_api.chunks import FoundObject
 from xfd_api.printable import printable, printable_json
 from xfd_api.reports import DistributionReport
 from xfd_dataplane.progress import human, to_stderr
@@ -120,36 +119,6 @@ def report_document(report: DistributionReport) -> dict[str, Any]:
             for result in report.objects
         ],
     }
-
-
-def plan_document(catalog: Catalog) -> dict[str, Any]:
-    """What would be fetched, for a program."""
-    return {
-        "ok": True,
-        "dry_run": True,
-        "catalog_bytes": catalog.total_bytes,
-        "excluded": catalog.excluded,
-        "chunks": len(catalog.chunks),
-        "objects": [
-            {
-                "key": item.found.key,
-                "destination": str(local_path(item.destination)),
-                "size": item.found.size,
-                "unpack": None if item.unpack is None else item.unpack.destination,
-            }
-            for item in catalog.objects
-        ],
-    }
-
-
-def plan_lines(catalog: Catalog) -> list[str]:
-    """What would be fetched, for a person."""
-    lines = [
-        f"{human(item.found.size):>10}  {item.found.key} -> {local_path(item.destination)}"
-        for item in catalog.objects
-    ]
-    total = human(catalog.total_bytes)
-    return [*lines, f"{len(catalog.objects)} object(s), {total}; nothing was fetched"]
 
 
 def listing_lines(found: list[FoundObject]) -> list[str]:

@@ -50,7 +50,7 @@ use self::shared::Shared;
 use self::swarm::Swarm;
 use crate::error::{Error, Kind, Result};
 use crate::model::{
-    Catalog, FoundObject, Inventory, Lookup, NodeEvent, NodeId, NodeSettings, Order, Stores,
+    Catalog, FoundObject, Here, Inventory, Lookup, NodeEvent, NodeId, NodeSettings, Order, Stores,
     SwarmTicket,
 };
 use crate::server;
@@ -225,6 +225,14 @@ impl Node {
             }
         }
         Ok(inventory)
+    }
+
+    /// What of a catalog is here, without a trace: see [`crate::store::Store::survey`].
+    ///
+    /// # Errors
+    /// `InvalidRequest` for a swarm that the node is not in; those of the store.
+    pub fn survey(&self, swarm: &str, catalog: &Catalog) -> Result<Vec<Here>> {
+        self.swarm(swarm)?.store.survey(catalog)
     }
 
     /// Takes orders in.

@@ -59,8 +59,8 @@ pub use reader::{ChunkReader, Follow};
 
 use crate::error::Result;
 use crate::model::{
-    Catalog, CatalogObject, Checksum, ChecksumAlgorithm, Chunk, ChunkIndex, Durability, Inventory,
-    NodeId, ObjectIndex,
+    Catalog, CatalogObject, Checksum, ChecksumAlgorithm, Chunk, ChunkIndex, Durability, Here,
+    Inventory, NodeId, ObjectIndex,
 };
 use crate::stats::Stats;
 use account::Inner;
@@ -118,6 +118,15 @@ impl Store {
     /// `Internal` for a chunk of an unknown object.
     pub fn extend(&self, catalog: Catalog) -> Result<Inventory> {
         stock::extend(&self.inner, catalog)
+    }
+
+    /// What of a catalog's objects is on the disk already: valid, or left by an earlier run, whose
+    /// bytes are not read again. Changes nothing, makes no folder and takes no lock. Blocking.
+    ///
+    /// # Errors
+    /// `Destination` where a folder lies at a file's place, or the disk does not answer.
+    pub fn survey(&self, catalog: &Catalog) -> Result<Vec<Here>> {
+        stock::survey(&self.inner, catalog)
     }
 
     /// An object of the catalog.

@@ -20,7 +20,7 @@ use super::resume;
 use super::slot::{Slot, locked};
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
-use crate::model::{Catalog, CatalogObject, Inventory, NodeId, ObjectIndex};
+use crate::model::{Catalog, CatalogObject, Here, Inventory, NodeId, ObjectIndex};
 
 /// See [`super::Store::extend`].
 pub(crate) fn extend(inner: &Inner, catalog: Catalog) -> Result<Inventory> {
@@ -48,6 +48,57 @@ pub(crate) fn extend(inner: &Inner, catalog: Catalog) -> Result<Inventory> {
         manifests, locks, ..
     } = taking;
     Ok(inventory::enter(inner, catalog, looked, manifests, locks))
+}
+
+/// See [`super::Store::survey`].
+pub(crate) fn survey(inner: &Inner, catalog: &Catalog) -> Result<Vec<Here>> {
+    let mut taking = Taking {
+        inner,
+        folders: Folders::default(),
+        manifests: HashMap::new(),
+        locks: HashMap::new(),
+        theirs: HashMap::new(),
+        listing: Listing::default(),
+    };
+    let layouts = layouts(catalog);
+    let mut listing = Listing::default();
+    let mut found = Vec::new();
+    for slot in taking.slots(catalog)? {
+        let one = look(slot, &mut listing)?;
+        let object = &one.slot.object;
+        let size = if object.is_directory {
+            0
+        } else {
+            object.found.size
+        };
+        let bytes = match one.plan {
+            Plan::Landed { .. } | Plan::Unpack => size,
+            Plan::Elsewhere(_) => 0,
+            Plan::Fetch(_) => {
+                let layout = layouts
+                    .get(&object.index)
+                    .map_or(&[] as &[_], Vec::as_slice);
+                let chunks = resume::read(&one.slot, layout)?;
+                chunks.iter().map(|chunk| chunk.sums.length).sum()
+            }
+        };
+        found.push(Here {
+            object: object.index,
+            bytes,
+            is_landed: matches!(one.plan, Plan::Landed { .. }),
+        });
+    }
+    Ok(found)
+}
+
+/// Offset and length of each object's chunks, in the catalog's order.
+fn layouts(catalog: &Catalog) -> HashMap<ObjectIndex, Vec<(u64, u64)>> {
+    let mut spans: HashMap<ObjectIndex, Vec<(u64, u64)>> = HashMap::new();
+    for span in catalog.chunks.iter().flat_map(|chunk| &chunk.spans) {
+        let of = spans.entry(span.object).or_default();
+        of.push((span.offset, span.length));
+    }
+    spans
 }
 
 /// # Errors
@@ -207,13 +258,7 @@ impl Taking<'_> {
 
     /// Finds what an earlier run left of the objects that are to be fetched.
     fn resume(&self, catalog: &Catalog, looked: &mut [Looked]) -> Result<()> {
-        let mut spans: HashMap<ObjectIndex, Vec<(u64, u64)>> = HashMap::new();
-        for chunk in &catalog.chunks {
-            for span in &chunk.spans {
-                let of = spans.entry(span.object).or_default();
-                of.push((span.offset, span.length));
-            }
-        }
+        let spans = layouts(catalog);
         for one in looked.iter_mut() {
             let layout = spans.get(&one.slot.object.index);
             let layout = layout.map_or(&[] as &[_], Vec::as_slice);
