@@ -20,7 +20,7 @@ CROSSING = [
     *(lookups.Lookup, stores.ObjectStoreConfig),
     *(settings.UnpackCaps, settings.NodeSettings, settings.SwarmTicket),
     *typing.get_args(orders.Order),
-    *(reports.HeldRun, reports.Inventory, reports.NodeCounters),
+    *(reports.HeldRun, reports.Inventory, reports.NodeCounters, reports.LogEvent),
     *typing.get_args(reports.NodeEvent),
 ]
 

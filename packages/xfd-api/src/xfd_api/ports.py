@@ -13,7 +13,7 @@ from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.ids import SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.orders import Order
-from xfd_api.reports import Inventory, NodeCounters, NodeEvent
+from xfd_api.reports import Inventory, LogEvent, NodeCounters, NodeEvent
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 
@@ -96,6 +96,22 @@ class DataPlane(Protocol):
 
     def counters(self, swarm: SwarmId | None = None) -> NodeCounters:
         """Totals of one swarm, or of the node over all swarms."""
+        ...
+
+    def log_from(self, level: str | None) -> None:
+        """Keeps log events of this level and worse ones for `drain_log`: "error", "warning", "info"
+        or "debug"; None keeps none, which is how it begins.
+
+        The data planes of one process share this and what they keep.
+        """
+        ...
+
+    def drain_log(self) -> list[LogEvent]:
+        """What was logged since the last call, oldest first.
+
+        Some thousand events are kept; of older ones only how many there were, as the event
+        `log_events_dropped`.
+        """
         ...
 
     def close(self) -> None:

@@ -127,6 +127,22 @@ NodeEvent = ChunkHeld | OrderFailed | ChunkLost | ObjectLanded | ObjectFailed
 
 
 @dataclass(frozen=True, slots=True)
+class LogEvent:
+    """Something that the data plane logged. Tokens, keys and credentials are never in it.
+
+    Attributes:
+        level: "error", "warning", "info" or "debug".
+        name: what happened, one of a fixed list.
+        at_s: when, in seconds since 1970.
+    """
+
+    level: Literal["error", "warning", "info", "debug"]
+    name: str
+    at_s: float
+    fields: dict[str, bool | int | float | str]
+
+
+@dataclass(frozen=True, slots=True)
 class NodeCounters:
     """Totals of one node since it started; every field only grows but the `active_*` ones.
 

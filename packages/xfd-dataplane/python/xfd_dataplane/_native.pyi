@@ -6,7 +6,7 @@ from xfd_api.chunks import Catalog, ChecksumAlgorithm, FoundObject
 from xfd_api.ids import NodeId, ObjectIndex, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.orders import Order
-from xfd_api.reports import Inventory, NodeCounters, NodeEvent
+from xfd_api.reports import Inventory, LogEvent, NodeCounters, NodeEvent
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 
@@ -31,6 +31,10 @@ class Node:
     def poll(self, swarm: SwarmId, timeout_s: float) -> list[NodeEvent]: ...
     def leave(self, swarm: SwarmId) -> None: ...
     def counters(self, swarm: SwarmId | None = None) -> NodeCounters: ...
+    @staticmethod
+    def log_from(level: str | None) -> None: ...
+    @staticmethod
+    def drain_log() -> list[LogEvent]: ...
     def close(self) -> None: ...
 
 def checksums(

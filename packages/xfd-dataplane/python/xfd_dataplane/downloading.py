@@ -20,6 +20,7 @@ from xfd_api.request_forms import Requests, as_requests
 from xfd_api.settings import Durability, NodeSettings, SwarmTicket, UnpackCaps
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_dataplane._native import Node
+from xfd_dataplane.logs import listen, pass_on
 from xfd_dataplane.onehost import OneHost
 from xfd_dataplane.report import progress, report
 from xfd_dataplane.watch import SLICE_S, Cancellation, Watch
@@ -44,10 +45,12 @@ def node_settings(**given: Any) -> NodeSettings:
 def open_node(settings: NodeSettings | None = None) -> Iterator[Node]:
     """A node of this host alone, closed at the end."""
     node = Node(LOCAL_NODE, (settings or NodeSettings()).rooted())
+    listen(node)
     try:
         yield node
     finally:
         node.close()
+        pass_on(node)
 
 
 def download(
@@ -197,6 +200,7 @@ def _run(
             host.handle(event, time.monotonic())
             if on_event is not None:
                 on_event(event)
+        pass_on(node)
         if again := host.due(time.monotonic()):
             node.submit(swarm, again)
         if host.failure is not None:

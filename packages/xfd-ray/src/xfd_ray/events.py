@@ -34,3 +34,42 @@ INVENTORY_TAKEN: Final = "xfd.node.inventory_taken"
 ORDER_FAILED: Final = "xfd.order.failed"
 OBJECT_FAILED: Final = "xfd.object.failed"
 INTERNAL_ERROR: Final = "xfd.internal_error"
+
+DATA_PLANE_PREFIX: Final = "xfd.dataplane."
+"""Before the names of what the data plane logs; fields are its own, `at_s` when it happened."""
+DATA_PLANE_EVENTS: Final = frozenset(
+    {
+        "checksum_not_told",
+        "chunk_not_taken_back",
+        "chunk_read_failed",
+        "chunks_damaged_on_disk",
+        "file_not_removed",
+        "folder_not_synced",
+        "held_chunk_differs_from_its_pin",
+        "held_chunk_unreadable",
+        "leaving_failed",
+        "log_events_dropped",
+        "manifest_not_tidied",
+        "node_reconfigured",
+        "object_chunks_suspect",
+        "object_failed",
+        "order_failed",
+        "origin_body_left_behind",
+        "origin_request_retried",
+        "origin_throttled",
+        "panicked",
+        "peer_accept_failed",
+        "peer_asked_to_check",
+        "peer_body_resumed",
+        "peer_congestion_control",
+        "peer_connection_ended",
+        "peer_connection_made_room",
+        "peer_request_refused",
+        "peer_server_started",
+        "record_not_put_back",
+        "record_not_taken_back",
+        "staged_tree_not_removed",
+        "swarm_joined",
+        "swarm_left",
+    }
+)

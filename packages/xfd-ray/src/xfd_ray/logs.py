@@ -120,6 +120,11 @@ def _configure(shown: str, trace: Any) -> None:
     )
 
 
+def lowest_level() -> str:
+    """The level from which on events are written somewhere."""
+    return logging.getLevelName(max(_least, logging.DEBUG)).lower()
+
+
 def trace_folder() -> Path | None:
     """Where this process is to write what it does, if anywhere."""
     named = os.environ.get("XFD_TRACE")

@@ -27,7 +27,7 @@ from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray import events as names
 from xfd_ray.desk import Desk
 from xfd_ray.failures import as_xfd_error
-from xfd_ray.logs import log_to_stderr, logger, process_age_s
+from xfd_ray.logs import log_to_stderr, logger, lowest_level, process_age_s
 from xfd_ray.metrics import NodeMetrics
 from xfd_ray.surroundings import Surroundings
 from xfd_ray.versions import installed_versions
@@ -197,6 +197,7 @@ class NodeWorker:
             if desk.failure is not None:
                 raise desk.failure
             counters = self._running().counters(swarm)
+            self._pass_log_on()
             return desk.outbox.report(call.ack, counters, again=call.again)
 
     async def leave(self, swarm: SwarmId) -> None:
@@ -217,6 +218,7 @@ class NodeWorker:
             await self.leave(swarm)
         if self._plane is not None:
             await self._call(self._plane.close)
+            self._pass_log_on()
         if self._metrics is not None:
             await self._call(self._metrics.close)
 
@@ -226,6 +228,7 @@ class NodeWorker:
     async def _start(self) -> Hello:
         plane = await self._call(lambda: self._make_plane(self._node, self._settings))
         self._plane = plane
+        plane.log_from(lowest_level())
         address = await self._call(lambda: plane.serve(self._host, self._ports))
         self._metrics = NodeMetrics(plane.counters)
         metrics_address = self._metrics.serve(self._host)
@@ -257,6 +260,7 @@ class NodeWorker:
         while not desk.ended:
             try:
                 events = await self._call(lambda: self._running().poll(swarm, POLL_S))
+                self._pass_log_on()
                 if events:
                     self._count(swarm, events)
                     desk.outbox.add(events)
@@ -285,6 +289,14 @@ class NodeWorker:
                 )
             elif isinstance(event, ObjectLanded):
                 self._log.debug(names.OBJECT_LANDED, swarm=swarm, object=event.object)
+
+    def _pass_log_on(self) -> None:
+        """Writes what the data plane has logged since the last call."""
+        if self._plane is None:
+            return
+        for event in self._plane.drain_log():
+            write = getattr(self._log, event.level)
+            write(names.DATA_PLANE_PREFIX + event.name, at_s=event.at_s, **event.fields)
 
     def _tell_of_orders(self, swarm: SwarmId, orders: Sequence[Order]) -> None:
         fetches = [order for order in orders if isinstance(order, Fetch)]

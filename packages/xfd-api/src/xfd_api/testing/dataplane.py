@@ -18,6 +18,7 @@ from xfd_api.reports import (
     ChunkHeld,
     HeldRun,
     Inventory,
+    LogEvent,
     NodeCounters,
     NodeEvent,
     ObjectFailed,
@@ -47,6 +48,8 @@ class FakeDataPlane:
         faults: by chunk.
         landing_errors: by key: objects that cannot land.
         counted: what `counters` answers.
+        logs_from: the level that was last asked for.
+        logged: what the next `drain_log` answers.
         settings: those of the last `reconfigure`, or what a test says that it was started with.
         relay_looks: how often an order looks for its source before it fails.
     """
@@ -67,6 +70,8 @@ class FakeDataPlane:
         self.landing_errors: dict[str, XfdError] = {}
         self.counted = NodeCounters()
         self.submitted: list[Order] = []
+        self.logs_from: str | None = None
+        self.logged: list[LogEvent] = []
         self.settings: NodeSettings | None = None
         self.left: list[SwarmId] = []
         self.closed = False
@@ -209,6 +214,15 @@ class FakeDataPlane:
     def counters(self, swarm: SwarmId | None = None) -> NodeCounters:  # noqa: ARG002
         """Totals over all swarms, whichever is asked for."""
         return self.counted
+
+    def log_from(self, level: str | None) -> None:
+        """See `DataPlane`."""
+        self.logs_from = level
+
+    def drain_log(self) -> list[LogEvent]:
+        """See `DataPlane`."""
+        logged, self.logged = self.logged, []
+        return logged
 
     def close(self) -> None:
         """See `DataPlane`."""

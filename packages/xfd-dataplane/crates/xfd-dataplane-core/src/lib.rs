@@ -22,6 +22,7 @@ pub mod crc;
 pub mod decides;
 pub mod error;
 pub mod limits;
+pub mod log;
 pub mod model;
 pub mod node;
 pub mod peer;

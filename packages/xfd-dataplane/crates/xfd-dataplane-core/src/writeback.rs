@@ -27,6 +27,6 @@ pub(crate) fn begin(file: &File, offset: u64, length: u64) {
     };
     if done != 0 {
         // Some file systems have none; their sync does it all.
-        tracing::trace!(error = %std::io::Error::last_os_error(), "a file is not written behind");
+        tracing::trace!(error = %std::io::Error::last_os_error(), "file_not_written_behind");
     }
 }

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
+use xfd_dataplane_core::log::{LogEvent, Value};
 use xfd_dataplane_core::model::{
     AddressingStyle, Catalog, CatalogObject, Checksum, ChecksumAlgorithm, Chunk, Durability, Fault,
     FoundObject, Inventory, Lookup, NodeEvent, NodeSettings, Order, S3Config, Source, Span,
@@ -98,6 +99,9 @@ write_dataclasses! {
     fn new_order_failed = "xfd_api.reports"."OrderFailed" (
         order: u64, chunk: u32, source: Option<&str>, error: Bound<'py, PyAny>, fault: &str,
         bad_bytes: bool, is_final = "final": bool, retry_after_s: Option<f64>,
+    );
+    fn new_log_event = "xfd_api.reports"."LogEvent" (
+        level: &str, name: &str, at_s: f64, fields: Bound<'py, PyDict>,
     );
     fn new_chunk_lost = "xfd_api.reports"."ChunkLost" (chunk: u32);
     fn new_object_landed = "xfd_api.reports"."ObjectLanded" (object: u32);
@@ -204,6 +208,21 @@ pub fn inventory<'py>(py: Python<'py>, inventory: &Inventory) -> PyResult<Bound<
         PyTuple::new(py, &inventory.elsewhere)?,
         inventory.cached_bytes,
     )
+}
+
+/// `xfd_api.reports.LogEvent`.
+pub fn log_event<'py>(py: Python<'py>, event: &LogEvent) -> PyResult<Bound<'py, PyAny>> {
+    let fields = PyDict::new(py);
+    for (name, value) in &event.fields {
+        match value {
+            Value::Bool(value) => fields.set_item(name, value),
+            Value::Int(value) => fields.set_item(name, value),
+            Value::Unsigned(value) => fields.set_item(name, value),
+            Value::Float(value) => fields.set_item(name, value),
+            Value::Text(value) => fields.set_item(name, value),
+        }?;
+    }
+    new_log_event(py, event.level, &event.name, event.at, fields)
 }
 
 const fn source_name(source: &Source) -> Option<&str> {

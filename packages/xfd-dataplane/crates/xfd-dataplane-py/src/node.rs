@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use xfd_dataplane_core::error::{Error, Kind, Result};
+use xfd_dataplane_core::log;
 use xfd_dataplane_core::model::{Lookup, NodeSettings, Order, SwarmTicket};
 use xfd_dataplane_core::node::Node as Core;
 
@@ -198,6 +199,20 @@ impl Node {
         let core = self.core(py)?;
         let counters = py.detach(|| core.counters(swarm));
         convert::counters(py, &counters)
+    }
+
+    /// See `xfd_api.ports.DataPlane.log_from`.
+    #[staticmethod]
+    fn log_from(py: Python<'_>, level: Option<&str>) {
+        py.detach(|| log::keep_from(level.unwrap_or_default()));
+    }
+
+    /// See `xfd_api.ports.DataPlane.drain_log`.
+    #[staticmethod]
+    fn drain_log(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
+        let events = py.detach(log::drain);
+        let events = events.iter().map(|event| convert::log_event(py, event));
+        PyList::new(py, events.collect::<PyResult<Vec<_>>>()?)
     }
 
     /// See `xfd_api.ports.DataPlane.close`.

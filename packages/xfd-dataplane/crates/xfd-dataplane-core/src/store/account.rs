@@ -176,7 +176,7 @@ impl Inner {
     fn reopen(&self, slot: &Slot) {
         slot.drop_part();
         if let Err(error) = slot.set_record(None) {
-            tracing::warn!(%error, "could not take a record back");
+            tracing::warn!(%error, "record_not_taken_back");
         }
         let path = slot.lock_path();
         if self.state().locks.contains_key(&path) {

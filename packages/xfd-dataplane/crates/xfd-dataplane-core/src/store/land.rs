@@ -103,7 +103,7 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
         for folder in folders {
             // The names are there; that they survive a power loss is all that is left to fail.
             if let Err(error) = sync_folder(&folder) {
-                tracing::warn!(%error, "the folder's names are not synced");
+                tracing::warn!(%error, "folder_not_synced");
             }
         }
     }

@@ -22,7 +22,7 @@ pub(crate) fn fail(inner: &Inner, object: ObjectIndex) -> bool {
     if let Some(slot) = slot {
         slot.drop_part();
         if let Err(error) = slot.take_record_back() {
-            tracing::warn!(%error, "could not take a record back");
+            tracing::warn!(%error, "record_not_taken_back");
         }
     }
     true
@@ -86,7 +86,7 @@ pub(crate) fn leave(inner: &Inner) {
     }
     for manifest in &manifests {
         if let Err(error) = locked(manifest).tidy() {
-            tracing::warn!(%error, "could not tidy a manifest");
+            tracing::warn!(%error, "manifest_not_tidied");
         }
     }
     drop(locks);

@@ -86,7 +86,7 @@ pub(crate) fn remove(path: &Path) {
     if let Err(error) = fs::remove_file(path)
         && !is_absent(&error)
     {
-        tracing::warn!(path = %path.display(), %error, "could not remove a file");
+        tracing::warn!(path = %path.display(), %error, "file_not_removed");
     }
 }
 

@@ -226,7 +226,7 @@ impl ChunkReader {
     /// A held chunk whose file cannot be read is lost; one in flight is its writer's affair.
     fn damaged<T>(&self, error: Error) -> Result<Follow<T>> {
         if self.flight.is_none() && self.is_held() {
-            tracing::warn!(chunk = self.chunk.index, %error, "a held chunk cannot be read");
+            tracing::warn!(chunk = self.chunk.index, %error, "held_chunk_unreadable");
             self.inner.lose(self.chunk.index);
             return Ok(Follow::Aborted);
         }

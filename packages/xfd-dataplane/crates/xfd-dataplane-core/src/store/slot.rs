@@ -261,7 +261,7 @@ impl Slot {
             self.take_record_back()
         };
         if let Err(error) = taken {
-            tracing::warn!(%error, "could not take a chunk back from the journal");
+            tracing::warn!(%error, "chunk_not_taken_back");
         }
     }
 

@@ -58,7 +58,7 @@ pub(crate) fn land_with_tree(
     let tree = put_in_place().inspect_err(|_| {
         slot.facts().tree_is_ours = was_ours;
         if let Err(error) = slot.set_record(before) {
-            tracing::warn!(%error, "could not put a record back");
+            tracing::warn!(%error, "record_not_put_back");
         }
     })?;
     let record = record_of(&slot, unpack, tree.bytes, Some(tree.entries))?;
@@ -69,7 +69,7 @@ pub(crate) fn land_with_tree(
             && let Some(folder) = slot.object.destination.parent()
             && let Err(error) = sync_folder(folder)
         {
-            tracing::warn!(%error, "the folder's names are not synced");
+            tracing::warn!(%error, "folder_not_synced");
         }
     }
     landed(inner, &slot);

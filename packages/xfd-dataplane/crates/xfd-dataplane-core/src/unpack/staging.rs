@@ -250,7 +250,7 @@ fn remove_tree(path: &Path) {
     });
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(path = %path.display(), %error, "a staged tree could not be removed");
+            tracing::warn!(path = %path.display(), %error, "staged_tree_not_removed");
         }
         _ => {}
     }
