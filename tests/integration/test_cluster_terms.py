@@ -15,8 +15,11 @@ from typing import Any
 
 import pytest
 
+import xfd_ray
+from harness.processes import free_ports
 from harness.ray_cluster import RayCluster
 from harness.s3 import Identity, S3Server
+from xfd_api import DownloadRequest, NodeSettings, ObjectDownloadRequest, ObjectStoreConfig
 
 MODELS_READER = Identity("models-reader", "models-reader-secret", ("profile-models",))
 DATASETS_READER = Identity("datasets-reader", "datasets-reader-secret", ("profile-datasets",))
@@ -119,6 +122,26 @@ def test_each_driver_reads_with_its_own_keys_into_its_own_root(
     third = drive(cluster, {}, (models, "t/1", {}), (datasets, "t/2", {"local": True}))
     assert [answer[2] for answer in third] == [models, datasets]
     assert Path(third[0][1]) in [root / "t/1" for root in cluster.roots]
+
+
+def test_calls_with_other_settings_leave_one_worker_and_one_port_is_enough(
+    driver: RayCluster, bucket: str, s3_server: S3Server
+) -> None:
+    s3_server.put(bucket, "a.txt", b"a")
+    store = ObjectStoreConfig.make_for_s3(bucket)
+    wanted = [DownloadRequest(ObjectDownloadRequest("a.txt", Path(bucket, "a.txt")))]
+    node = driver.nodes[1].id
+    [port] = free_ports(1)
+    for options in (
+        {"node_parallelism": 3},
+        {"node_parallelism": 5},
+        {"node_settings": NodeSettings(attempts=3)},
+        {"node_settings": NodeSettings(attempts=4, memory_budget_bytes=2**24)},
+    ):
+        xfd_ray.download_distributed(
+            wanted, store, nodes=[node], peer_ports=(port, port), **options
+        )
+        assert len(xfd_ray.metrics_addresses()[node]) == 1
 
 
 def test_a_drivers_folder_of_code_is_nobodys_but_its_own(
