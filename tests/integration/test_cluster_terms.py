@@ -138,9 +138,10 @@ def test_calls_with_other_settings_leave_one_worker_and_one_port_is_enough(
         {"node_settings": NodeSettings(attempts=3)},
         {"node_settings": NodeSettings(attempts=4, memory_budget_bytes=2**24)},
     ):
-        xfd_ray.download_distributed(
+        report = xfd_ray.download_distributed(
             wanted, store, nodes=[node], peer_ports=(port, port), **options
         )
+        assert [Path(each.root) for each in report.nodes] == [driver.nodes[1].root]
         assert len(xfd_ray.metrics_addresses()[node]) == 1
 
 

@@ -228,6 +228,8 @@ class NodeResult:
     The `bytes` that a node has at the end are those that it read from the origin, received from
     peers, found in its cache, had kept from an interrupted run (`resumed_bytes`), and those that
     another node of the same disk wrote (`shared_bytes`).
+
+    `root` is the folder that relative destinations lie under there; empty if it had no worker.
     """
 
     node: NodeId
@@ -244,6 +246,7 @@ class NodeResult:
     error: XfdError | None = None
     resumed_bytes: int = 0
     shared_bytes: int = 0
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)

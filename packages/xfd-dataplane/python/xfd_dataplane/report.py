@@ -69,6 +69,7 @@ def report(
                 peer_bytes=0,
                 served_bytes=0,
                 cached_bytes=host.cached_bytes,
+                root=root,
                 resumed_bytes=host.held_at_start,
             ),
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from xfd_api.chunks import FoundObject
 from xfd_api.errors import NodeLostError, VersionMismatchError, XfdError
@@ -117,7 +117,13 @@ class Lease:
         elif everywhere is not None:
             self.fail(everywhere)
 
-    def settle(self, now: float, retries: int, traffic: Callable[[], Traffic]) -> bool:
+    def settle(
+        self,
+        now: float,
+        retries: int,
+        traffic: Callable[[], Traffic],
+        roots: Mapping[NodeId, str],
+    ) -> bool:
         """Ends the lease if every node is done; returns whether it is over by that."""
         if self.over.is_set() or self.tally is None or not self.tally.is_done:
             return False
@@ -133,6 +139,7 @@ class Lease:
             traffic=self.traffic.at(self.request.prices),
             rates=self.request.rates,
             uncounted_s=self.uncounted_s,
+            roots=roots,
         )
         self.over.set()
         return True

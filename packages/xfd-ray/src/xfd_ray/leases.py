@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from xfd_api.errors import XfdError
@@ -82,10 +82,16 @@ class Leases:
         for lease in self:
             lease.fail(error)
 
-    def settle(self, now: float, retries: int, traffic: Callable[[], Traffic]) -> None:
+    def settle(
+        self,
+        now: float,
+        retries: int,
+        traffic: Callable[[], Traffic],
+        roots: Mapping[NodeId, str],
+    ) -> None:
         """Ends the leases whose nodes are all done."""
         for lease in self:
-            if lease.settle(now, retries, traffic):
+            if lease.settle(now, retries, traffic, roots):
                 failed = lease.error is not None
                 self._log.info(
                     events.LEASE_FAILED if failed else events.LEASE_DONE,

@@ -312,6 +312,9 @@ class PooledSwarm:
 
     Invariant: `_workers` has each node's worker from the moment the pool gave it; of these,
     `_joined` are in the swarm.
+
+    Attributes:
+        roots: the folders of relative destinations, of nodes that have joined.
     """
 
     def __init__(self, pool: WorkerPool, ticket: SwarmTicket, terms: WorkerTerms) -> None:
@@ -321,6 +324,7 @@ class PooledSwarm:
         self._nodes: dict[NodeId, NodeInfo] = {}
         self._workers: dict[NodeId, WorkerClient] = {}
         self._joined: set[NodeId] = set()
+        self.roots: dict[NodeId, str] = {}
 
     def know(self, node: NodeInfo) -> None:
         """The node may be asked to join."""
@@ -343,6 +347,7 @@ class PooledSwarm:
         self._workers[node] = worker
         await worker.join(self._ticket)
         self._joined.add(node)
+        self.roots[node] = hello.root
         return hello.peer_address
 
     async def extend(self, node: NodeId, part: Part) -> Inventory:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from xfd_api.ids import NodeId
 from xfd_api.reports import DistributionReport, NodeResult, ObjectResult, Progress
 from xfd_api.traffic import Traffic
@@ -41,8 +44,9 @@ def report_of(
     rates: LinkRates | None,
     traffic: Traffic,
     uncounted_s: float = 0.0,
+    roots: Mapping[NodeId, str] = MappingProxyType({}),
 ) -> DistributionReport:
-    """The lease's report. The time ends with the last node's last file."""
+    """The lease's report, with the nodes' `roots`. The time ends with the last node's last file."""
     nodes = sorted(tally.nodes.items())
     ends = [node.done_at for node in tally.live if node.done_at is not None]
     elapsed_s = max(ends, default=now) - tally.began
@@ -76,7 +80,9 @@ def report_of(
         retries=retries,
         uncounted_s=uncounted_s,
         traffic=traffic,
-        nodes=tuple(_node_result(tally, name, node, now) for name, node in nodes),
+        nodes=tuple(
+            _node_result(tally, name, node, now, roots.get(name, "")) for name, node in nodes
+        ),
         objects=_object_results(tally),
         nodes_lost=tuple(name for name, node in nodes if node.is_lost),
         nodes_joined=tuple(name for name, node in nodes if node.joined_late),
@@ -84,7 +90,9 @@ def report_of(
     )
 
 
-def _node_result(tally: LeaseTally, name: NodeId, node: NodeTally, now: float) -> NodeResult:
+def _node_result(
+    tally: LeaseTally, name: NodeId, node: NodeTally, now: float, root: str
+) -> NodeResult:
     landed = node.landed & tally.mask
     here = [item for item in tally.objects.values() if landed >> item.index & 1]
     return NodeResult(
@@ -102,6 +110,7 @@ def _node_result(tally: LeaseTally, name: NodeId, node: NodeTally, now: float) -
         shared_bytes=node.shared_bytes,
         joined_late=node.joined_late,
         error=node.error,
+        root=root,
     )
 
 

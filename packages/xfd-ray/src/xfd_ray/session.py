@@ -356,7 +356,7 @@ class Session:
         self._retries[node] = retries
 
     def _settle(self, now: float) -> None:
-        self.leases.settle(now, self._retried, self._scheduler.traffic)
+        self.leases.settle(now, self._retried, self._scheduler.traffic, self._swarm.roots)
 
 
 def _why_nobody_starts(refusals: Sequence[XfdError]) -> XfdError:
