@@ -11,6 +11,7 @@ import boto3
 import pytest
 from asked_store import Asked, asked_store
 from botocore.config import Config
+from botocore.exceptions import InvalidConfigError
 
 from xfd_api.errors import InvalidRequestError, XfdError
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
@@ -180,4 +181,17 @@ def test_an_endpoint_without_a_scheme_is_refused_at_once(
         boto3.session.Session().client("s3", endpoint_url=given)
     with pytest.raises(InvalidRequestError, match="endpoint"):
         list_objects("key", ObjectStoreConfig.make_for_s3("bucket", endpoint=given))
+    assert proxy.requests == []
+
+
+def test_services_that_are_nowhere_are_not_aws(
+    proxy: Asked, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile = SERVICES.replace("services mine", "services other")
+    surround(Case(profile=profile), home, monkeypatch)
+
+    with pytest.raises(InvalidConfigError, match="mine"):
+        boto3.session.Session().client("s3")
+    with pytest.raises(InvalidRequestError, match="mine"):
+        list_objects("key", ObjectStoreConfig.make_for_s3("bucket"))
     assert proxy.requests == []

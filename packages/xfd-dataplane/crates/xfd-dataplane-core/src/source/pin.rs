@@ -66,6 +66,42 @@ pub(super) fn check_pin(pinned: Option<&str>, answered: Option<&str>) -> Result<
     }
 }
 
+/// A GET that is held to a pin by the origin, or by comparison where the origin cannot: some know no
+/// If-Match (501), and some compare what stands in it with an ETag that they write in another way.
+///
+/// `get` sends one GET with the pin that it is given; `compares` says that comparing is known to be
+/// the only way. Tells whether it was.
+///
+/// # Errors
+/// Those of the GET.
+pub(super) async fn hold<T, F>(
+    pin: Option<&str>,
+    compares: bool,
+    get: impl Fn(Option<String>) -> F,
+) -> Result<(T, bool)>
+where
+    F: Future<Output = Result<T>>,
+{
+    let own = pin.map(str::to_owned);
+    // A weak ETag is not sent, and is compared all the same.
+    let weak = match pin.and_then(precondition) {
+        Some(("if-match", etag)) => format!("W/{etag}"),
+        _ => return Ok((get(own).await?, compares)),
+    };
+    if compares {
+        return Ok((get(Some(weak)).await?, true));
+    }
+    let refused = match get(own).await {
+        Ok(got) => return Ok((got, false)),
+        Err(error) if matches!(error.kind, Kind::ObjectChanged | Kind::OriginAnswer) => error,
+        Err(error) => return Err(error),
+    };
+    match get(Some(weak)).await {
+        Ok(got) => Ok((got, true)),
+        Err(_) => Err(refused),
+    }
+}
+
 /// A server may weaken an ETag between two answers, when it starts to compress.
 fn is_same(one: &str, two: &str) -> bool {
     let opaque = |etag| str::trim_start_matches(etag, "W/").trim_matches('"');

@@ -407,8 +407,17 @@ async fn a_store_that_knows_no_conditions_is_compared_with() {
             let read = bytes_of(body).await.map(drop).map_err(|error| error.kind);
             assert_eq!(read, expected, "row {at}");
         }
+        let web = StoreConfig::Http {
+            base_url: Secret(format!("{}/closed", server.url)),
+        };
+        let web = origin_of(&web).await;
+        for range in [Some(0..9), None] {
+            let body = web.get(get("object", range, Some(etag))).await;
+            let read = bytes_of(body).await.map(drop).map_err(|error| error.kind);
+            assert_eq!(read, expected, "row {at} of a web server");
+        }
         // Asked in vain once, not before each GET.
-        let most = if expected.is_ok() { 4 } else { 6 };
+        let most = if expected.is_ok() { 7 } else { 10 };
         assert!(server.requests().len() <= most, "row {at}");
     }
 }

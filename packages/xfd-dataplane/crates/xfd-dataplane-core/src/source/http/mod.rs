@@ -5,6 +5,8 @@
 mod url;
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use ::url::Url;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
@@ -35,6 +37,8 @@ pub struct HttpOrigin {
     options: ConnectOptions,
     connector: SharedHttpConnector,
     zones: Zones,
+    /// Whether a GET cannot be held to an ETag by the server.
+    knows_no_conditions: AtomicBool,
 }
 
 impl fmt::Debug for HttpOrigin {
@@ -54,6 +58,7 @@ impl HttpOrigin {
             options: *options,
             connector: make_connector(options, Trust::of_web()?),
             zones: Zones::default(),
+            knows_no_conditions: AtomicBool::new(false),
         })
     }
 
@@ -201,8 +206,18 @@ impl Origin for HttpOrigin {
     fn get<'a>(&'a self, get: Get<'a>) -> BoxFuture<'a, Result<Body>> {
         async move {
             refuse_bucket(get.bucket)?;
-            let body = self.get_object(&get).await;
-            body.map_err(|error| error.with_object(get.key))
+            let compares = self.knows_no_conditions.load(Relaxed);
+            let get = &get;
+            let held = pin::hold(get.etag, compares, |etag| async move {
+                let get = Get {
+                    etag: etag.as_deref(),
+                    ..get.clone()
+                };
+                self.get_object(&get).await
+            });
+            let (body, has_compared) = held.await.map_err(|error| error.with_object(get.key))?;
+            self.knows_no_conditions.store(has_compared, Relaxed);
+            Ok(body)
         }
         .boxed()
     }

@@ -5,6 +5,8 @@
 //! passed over where `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` says so, or the profile does. Keys must
 //! not go to AWS because an endpoint was overlooked, so what cannot be understood is an error.
 
+use std::path::PathBuf;
+
 use aws_config::profile::ProfileSet;
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_runtime::env_config::property::PropertiesKey;
@@ -64,9 +66,30 @@ impl Profile {
             if let Some(value) = value {
                 return Ok(Some(value.to_owned()));
             }
+            if !has_services(section) {
+                let what = format!("The AWS profile names services {section:?}, which are nowhere");
+                return Err(Error::new(Kind::InvalidRequest, what)
+                    .with_remedy("Correct the AWS configuration, or name the endpoint yourself"));
+            }
         }
         Ok(self.get("endpoint_url").map(str::to_owned))
     }
+}
+
+/// Whether the configuration has a section `[services NAME]`, which the library tells of one that
+/// has something alone.
+fn has_services(name: &str) -> bool {
+    let path = super::connect::set_variable("AWS_CONFIG_FILE").map(PathBuf::from);
+    let path = path.or_else(|| Some(std::env::home_dir()?.join(".aws/config")));
+    let text = path.and_then(|path| std::fs::read_to_string(path).ok());
+    // What cannot be read here was read by the library, and is its to judge.
+    text.is_none_or(|text| {
+        text.lines().any(|line| {
+            let section = line.trim().strip_prefix('[');
+            let section = section.and_then(|rest| rest.split_once(']'));
+            section.is_some_and(|(words, _)| words.split_whitespace().eq(["services", name]))
+        })
+    })
 }
 
 /// The endpoint to be used, checked; None for AWS.

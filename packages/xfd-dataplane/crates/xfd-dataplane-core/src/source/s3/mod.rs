@@ -33,7 +33,7 @@ use self::errors::{NO_REASON, error_of};
 use super::client::ConnectOptions;
 use super::pin::canonical;
 use super::redirect::follow;
-use super::{Body, Get, Origin};
+use super::{Body, Get, Origin, pin};
 use crate::error::{Error, Kind, Result};
 use crate::model::{FoundObject, S3Config};
 
@@ -169,35 +169,22 @@ impl S3Origin {
             .with_remedy("Name that server as the endpoint yourself, if it is meant"))
     }
 
-    /// The GET, held to its ETag by the store, or by comparison where the store cannot: some know
-    /// no If-Match (501), and some compare what stands in it with an ETag that they write in
-    /// another way.
     async fn get_pinned(&self, bucket: &str, get: &Get<'_>, object: &str) -> Result<Body> {
-        let Some(etag) = get.etag.filter(|etag| !etag.starts_with("W/")) else {
-            return self.get_object(bucket, get, object.to_owned()).await;
-        };
-        // A weak ETag is not sent, and is compared all the same.
-        let weak = format!("W/{etag}");
-        let compared = Get {
-            etag: Some(&weak),
-            ..get.clone()
-        };
-        if self.knows_no_conditions(bucket) {
-            return self.get_object(bucket, &compared, object.to_owned()).await;
+        let compares = self.knows_no_conditions(bucket);
+        let held = pin::hold(get.etag, compares, |etag| async move {
+            let get = Get {
+                etag: etag.as_deref(),
+                ..get.clone()
+            };
+            self.get_object(bucket, &get, object.to_owned()).await
+        });
+        let (body, has_compared) = held.await?;
+        if has_compared && !compares {
+            let buckets = self.unconditional.write();
+            let mut buckets = buckets.unwrap_or_else(PoisonError::into_inner);
+            buckets.insert(bucket.to_owned());
         }
-        let refused = match self.get_object(bucket, get, object.to_owned()).await {
-            Err(error) if matches!(error.kind, Kind::ObjectChanged | Kind::OriginAnswer) => error,
-            other => return other,
-        };
-        match self.get_object(bucket, &compared, object.to_owned()).await {
-            Ok(body) => {
-                let buckets = self.unconditional.write();
-                let mut buckets = buckets.unwrap_or_else(PoisonError::into_inner);
-                buckets.insert(bucket.to_owned());
-                Ok(body)
-            }
-            Err(_) => Err(refused),
-        }
+        Ok(body)
     }
 
     fn knows_no_conditions(&self, bucket: &str) -> bool {
