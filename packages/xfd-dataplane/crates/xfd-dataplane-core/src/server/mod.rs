@@ -205,14 +205,16 @@ async fn serve(
         );
     let mut connection = pin!(connection);
     tokio::select! {
+        // In this order: on a busy machine a head may be read only when its time is over.
+        biased;
         () = closed.cancelled() => return,
-        () = place.ended() => {}
         ended = connection.as_mut() => {
             if let Err(error) = ended {
                 tracing::debug!(%error, "peer_connection_ended");
             }
             return;
         }
+        () = place.ended() => {}
     }
     tracing::debug!(is_peer = place.is_peer(), "peer_connection_made_room");
     if place.is_peer() {
