@@ -282,3 +282,29 @@ def raising(error: Exception) -> Callable[[], Coroutine[Any, Any, None]]:
 async def test_what_is_waited_for_may_fail():
     with pytest.raises(NodeLostError):
         await within(raising(NodeLostError("gone"))(), 1.0)
+
+
+@story
+async def test_a_driver_that_comes_back_takes_the_newer_version_that_another_brought_meanwhile():
+    told = Story()
+    told.cluster.prepare = lambda plane: None
+    request = lease("l", "big")
+    await told.coordinator.attach(request)
+    assert (await over(told.coordinator, "l")).report is not None
+    await until(lambda: not told.coordinator._leases)
+    told.cluster.origin.versions["big"] += 1
+    held = asyncio.create_task(over_and_over(told.coordinator))
+    await told.coordinator.attach(lease("other", "big"))
+    assert (await over(told.coordinator, "other")).report is not None
+    await told.coordinator.attach(request)
+    status = await over(told.coordinator, "l")
+    held.cancel()
+    assert status.report is not None, status.error
+    assert told.cluster.origin.finds == 3
+
+
+async def over_and_over(coordinator: Coordinator) -> None:
+    """Renews the lease of another driver."""
+    while True:
+        await coordinator.watch("other", 0.0)
+        await asyncio.sleep(TICK_S)

@@ -6,12 +6,9 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 
-from xfd_api.chunks import FoundObject
 from xfd_api.errors import (
     NodeLostError,
     NodeUnavailableError,
-    ObjectNotFoundError,
-    VersionConflictError,
     XfdError,
 )
 from xfd_api.ids import NodeId, ObjectIndex, SwarmId
@@ -20,17 +17,17 @@ from xfd_api.settings import SwarmTicket
 from xfd_ray import events
 from xfd_ray.asked import Asked
 from xfd_ray.failures import as_xfd_error
+from xfd_ray.finding import Finding, Found
 from xfd_ray.lease import Lease
 from xfd_ray.leases import Leases
 from xfd_ray.logs import logger
 from xfd_ray.loop import SchedulingLoop
-from xfd_ray.pins import pinned_answers
 from xfd_ray.placement import NodeInfo, select
-from xfd_ray.pool import PooledSwarm, WorkerClient, WorkerPool
+from xfd_ray.pool import PooledSwarm, WorkerPool
 from xfd_ray.recording import scheduler_of
 from xfd_ray.restarts import Restarts
 from xfd_ray.terms import Limits, Terms, worker_terms
-from xfd_ray.wants import Wanted, WantedUnion
+from xfd_ray.wants import WantedUnion
 from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.simulator.trace import Recorder
 
@@ -73,9 +70,9 @@ class Session:
         self._retries: dict[NodeId, int] = {}
         self._retried = 0
         self._joined = asyncio.Event()
-        self._dropped = asyncio.Event()
         self._log = logger(swarm=self.id)
         self.leases = Leases(self._log)
+        self._finding = Finding(self._union, self.leases, self._log)
         self._log.info(events.SWARM_STARTED, clock=self._awake())
 
     def open(self, lease: Lease, live: Sequence[NodeInfo]) -> None:
@@ -100,7 +97,7 @@ class Session:
         lease.fail(NodeLostError("The lease was given back"))
         if lease.wanted is not None:
             released = self._union.drop(lease.wanted)
-            self._dropped.set()
+            self._finding.lease_is_over()
             if released and self.leases:
                 self._loop.release(released)
 
@@ -211,12 +208,7 @@ class Session:
             for node in chosen:
                 if self._may_start(node.id):
                     self._admit(node)
-            # A lease that goes on keeps its objects' versions, whatever the store has by now.
-            if lease.found is not None:
-                wanted, found = self._take_up(lease, None, lease.found), lease.found
-            else:
-                wanted, found = await self._find_and_take_up(lease, chosen)
-            lease.found = found
+            wanted = await self._finding.take_up(lease, lambda: self._ask_first_up(lease, chosen))
         except XfdError as error:
             lease.fail(error)
             return
@@ -243,9 +235,7 @@ class Session:
                 self._bring(lease, node)
         self._settle(now)
 
-    async def _ask_first_up(
-        self, lease: Lease, chosen: Sequence[NodeInfo]
-    ) -> tuple[NodeId, list[list[FoundObject]]]:
+    async def _ask_first_up(self, lease: Lease, chosen: Sequence[NodeInfo]) -> tuple[NodeId, Found]:
         """Has the first node that is up find the objects; another one if that is lost."""
         while True:
             self._joined.clear()
@@ -253,7 +243,7 @@ class Session:
             worker = self._swarm.member(up[0]) if up else None
             if worker is not None:
                 try:
-                    return up[0], await self._answers(lease, worker)
+                    return up[0], await self._finding.answers(lease, worker)
                 except NodeLostError as error:
                     if self._swarm.member(up[0]) is worker:  # Another one may be there by now.
                         self._loop.remove_node(up[0], error)
@@ -267,60 +257,6 @@ class Session:
                 if self._may_start(node.id):
                     self._admit(node)
             await self._joined.wait()
-
-    async def _find_and_take_up(
-        self, lease: Lease, chosen: Sequence[NodeInfo]
-    ) -> tuple[Wanted, list[list[FoundObject]]]:
-        """Asks the store; again when another lease is over, if the call is to wait for that."""
-        while True:
-            self._dropped.clear()
-            finder, found = await self._ask_first_up(lease, chosen)
-            try:
-                return self._take_up(lease, finder, found), found
-            except VersionConflictError as error:
-                if lease.request.on_version_conflict != "wait":
-                    raise
-                self._log.info(events.LEASE_WAITS, lease=lease.request.id, error=str(error))
-                lease.waits_for = f"it waited for another call to end. {error.what}"
-            await self._dropped.wait()
-            lease.waits_for = None
-
-    async def _answers(self, lease: Lease, worker: WorkerClient) -> list[list[FoundObject]]:
-        """What the lookups find; for a lease that joins others, first what these have pinned."""
-        lookups, stores = lease.request.lookups, lease.request.stores
-        answers: list[list[FoundObject] | None] = [None] * len(lookups)
-        if lease.request.on_version_conflict == "pinned":
-            others = [each for each in self.leases if each is not lease and each.wanted is not None]
-            answers = pinned_answers(
-                lookups,
-                stores,
-                [(each.request.lookups, each.request.stores, each.found or []) for each in others],
-            )
-            answers = [
-                self._union.pinned(lookup, stores) if answer is None else answer
-                for lookup, answer in zip(lookups, answers, strict=True)
-            ]
-        open_ones = [k for k, answer in enumerate(answers) if answer is None]
-        if open_ones:
-            asked = await worker.find_objects([lookups[k] for k in open_ones], stores)
-            for k, found in zip(open_ones, asked, strict=True):
-                answers[k] = found
-        return [answer or [] for answer in answers]
-
-    def _take_up(
-        self, lease: Lease, finder: NodeId | None, found: list[list[FoundObject]]
-    ) -> Wanted:
-        request = lease.request
-        try:
-            return self._union.add(
-                request.lookups,
-                found,
-                request.stores,
-                request.chunk_size_bytes,
-                as_pinned=request.on_version_conflict == "pinned",
-            )
-        except ObjectNotFoundError as error:
-            raise (error if finder is None else error.at_node(finder)) from error
 
     def _bring(self, lease: Lease, node: NodeInfo) -> None:
         """The node is to have what the lease wants."""
