@@ -131,7 +131,7 @@ def test_no_number_of_connections_makes_threads_or_keeps_a_scrape_waiting(
         began = time.monotonic()
         assert "xfd_retries_total 0.0" in scrape(address)
         assert time.monotonic() - began < 2
-        assert threading.active_count() == before
+        assert threading.active_count() <= before  # Those of earlier tests may end meanwhile.
 
 
 def test_a_connection_that_says_nothing_is_closed(metrics: NodeMetrics):
