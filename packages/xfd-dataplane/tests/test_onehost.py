@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+
+import pytest
 
 from xfd_api.errors import (
     ChecksumMismatchError,
@@ -14,7 +17,15 @@ from xfd_api.errors import (
 )
 from xfd_api.ids import ChunkIndex, ObjectIndex, OrderId
 from xfd_api.orders import Discard, Fetch
-from xfd_api.reports import ChunkHeld, HeldRun, Inventory, ObjectFailed, ObjectLanded, OrderFailed
+from xfd_api.reports import (
+    LONGEST_ASKED_REST_S,
+    ChunkHeld,
+    HeldRun,
+    Inventory,
+    ObjectFailed,
+    ObjectLanded,
+    OrderFailed,
+)
 from xfd_api.testing.catalogs import catalog_of
 from xfd_dataplane.onehost import FIRST_REST_S, LONGEST_REST_S, ORDER_ATTEMPTS, OneHost
 
@@ -115,13 +126,26 @@ def test_a_failed_order_rests_and_is_given_again_under_a_new_number() -> None:
     assert (host.due(wakeup), host.next_wakeup(), host.retried) == ([], None, 1)
 
 
-def test_a_source_that_asks_for_time_gets_it() -> None:
+@pytest.mark.parametrize(
+    ("asked", "rests"),
+    [
+        (25.0, 25.0),
+        (99999999.0, LONGEST_ASKED_REST_S),
+        (math.inf, LONGEST_ASKED_REST_S),
+        (0.0, FIRST_REST_S),
+        (-5.0, FIRST_REST_S),
+        (math.nan, FIRST_REST_S),
+    ],
+)
+def test_a_source_that_asks_for_time_gets_it_within_reason(asked: float, rests: float) -> None:
     host = host_of(THREE_CHUNKS)
     host.took_stock(Inventory())
 
-    host.handle(failed(1, OriginThrottledError("slow down"), retry_after_s=45.0), now=10.0)
+    host.handle(failed(1, OriginThrottledError("slow down"), retry_after_s=asked), now=10.0)
 
-    assert host.next_wakeup() == 55.0
+    wakeup = host.next_wakeup()
+    assert wakeup is not None
+    assert 10.0 + rests / 2 <= wakeup <= 10.0 + rests
 
 
 def test_rests_grow_to_a_limit_and_end_in_failure() -> None:

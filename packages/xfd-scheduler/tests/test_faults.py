@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,7 @@ from xfd_api.errors import (
     PeerError,
 )
 from xfd_api.orders import Fetch
-from xfd_api.reports import Inventory
+from xfd_api.reports import LONGEST_ASKED_REST_S, Fault, Inventory
 from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.scheduler import SchedulerSettings
 from xfd_scheduler.story import Story
@@ -82,6 +83,23 @@ def test_origin_throttled_is_left_alone_as_long_as_it_asked(told: Told) -> None:
     assert story.now == pytest.approx(7.0)
     story.runs_to_the_end()
     assert not story.scheduler.failures()
+
+
+@pytest.mark.parametrize("asked", [99999999.0, math.inf, math.nan, -1.0])
+@pytest.mark.parametrize("fault", ["origin", "peer"])
+def test_a_rest_without_end_ends(told: Told, fault: Fault, asked: float) -> None:
+    story = told(Story())
+    story.grow([3])
+    story.joins("a", held=(0, 1, 2) if fault == "peer" else ())
+    story.joins("b")
+    story.plan()
+    error = PeerError("busy") if fault == "peer" else OriginThrottledError("SlowDown")
+    story.fails(
+        "b" if fault == "peer" else story.reader(0), 0, fault, error=error, retry_after_s=asked
+    )
+    story.runs_to_the_end()
+    assert not story.scheduler.failures()
+    assert story.now <= 2 * LONGEST_ASKED_REST_S
 
 
 def test_origin_failing_without_end_fails_the_object(told: Told) -> None:

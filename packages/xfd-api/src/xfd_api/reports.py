@@ -16,6 +16,10 @@ Fault = Literal["origin", "peer", "node"]
 
 BoundSource = Literal["configured", "probed", "observed"]
 
+LONGEST_ASKED_REST_S = 30.0
+"""How long a source is left alone at most because it asked for it (Retry-After). One that says more
+is asked again then: it may be wrong, or say so to everybody who comes."""
+
 
 @dataclass(frozen=True, slots=True)
 class HeldRun:
@@ -76,7 +80,7 @@ class OrderFailed:
         fault: who is to blame.
         bad_bytes: the source delivered bytes that differ from the chunk's checksum.
         final: asking again cannot help (404, 403, a full disk).
-        retry_after_s: how long the source asked to be left alone, if it did.
+        retry_after_s: how long the source asked to be left alone, if it did; see `asked_rest_s`.
     """
 
     order: OrderId
@@ -87,6 +91,16 @@ class OrderFailed:
     bad_bytes: bool = False
     final: bool = False
     retry_after_s: float | None = None
+
+    @property
+    def asked_rest_s(self) -> float | None:
+        """How long the source is to be left alone: what it asked for, within reason. In seconds,
+        from 0 to `LONGEST_ASKED_REST_S`; None where it asked for nothing, or for no length of time.
+        """
+        asked = self.retry_after_s
+        if asked is None or not asked >= 0.0:  # below zero, or not a number
+            return None
+        return min(asked, LONGEST_ASKED_REST_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ class OneHost:
         self._silences[event.chunk] = silences
         rest = min(FIRST_REST_S * 2 ** (failures - 1), LONGEST_REST_S)
         rest *= self._random.uniform(0.5, 1.0)
-        heapq.heappush(self._resting, (now + max(rest, event.retry_after_s or 0.0), event.chunk))
+        heapq.heappush(self._resting, (now + max(rest, event.asked_rest_s or 0.0), event.chunk))
 
     def _object_failed(self, event: ObjectFailed, now: float) -> None:
         """An object whose whole is wrong though its chunks were right is read once more.

@@ -67,12 +67,12 @@ class Faults:
         if event.fault == "peer":
             if culprit is not None:
                 had_it = bool(swarm.holders[chunk] & culprit.bit)
-                self.strike(culprit, member, tries, event.retry_after_s, now, by_all=had_it)
+                self.strike(culprit, member, tries, event.asked_rest_s, now, by_all=had_it)
             swarm.open(member, chunk)
             return
-        pause = self._pause(tries, event.retry_after_s)
+        pause = self._pause(tries, event.asked_rest_s)
         if event.fault == "origin":
-            if event.retry_after_s is not None or isinstance(event.error, OriginThrottledError):
+            if event.asked_rest_s is not None or isinstance(event.error, OriginThrottledError):
                 swarm.origin_rest_until = max(swarm.origin_rest_until, now + pause)
             if tries > 1:
                 self._hand_reading_on(member, chunk)

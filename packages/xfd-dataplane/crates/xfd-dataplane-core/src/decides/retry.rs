@@ -12,6 +12,20 @@ use std::time::Duration;
 
 use crate::error::{Error, Kind};
 
+/// Longest patience that the other side may ask for; as `xfd_api.reports.LONGEST_ASKED_REST_S`. One
+/// that asks for more may be wrong, or say so to everybody who comes.
+pub const LONGEST_ASKED: Duration = Duration::from_secs(30);
+
+/// The patience that a header of whole seconds asks for (RFC 9110, 10.2.3), within reason.
+#[must_use]
+pub fn patience_of(seconds: &str) -> Option<Duration> {
+    let seconds = seconds.trim();
+    let is_number = !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit());
+    // A number of more digits than fit is a long time as well.
+    let asked = || Duration::from_secs(seconds.parse().unwrap_or(u64::MAX));
+    is_number.then(|| asked().min(LONGEST_ASKED))
+}
+
 /// How often and how patiently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -23,8 +37,6 @@ pub struct RetryPolicy {
     pub first: Duration,
     /// Longest wait of all.
     pub longest: Duration,
-    /// Longest patience that the other side may ask for.
-    pub longest_asked: Duration,
 }
 
 impl RetryPolicy {
@@ -36,7 +48,6 @@ impl RetryPolicy {
             silences: 2,
             first: Duration::from_millis(200),
             longest: Duration::from_secs(10),
-            longest_asked: Duration::from_secs(60),
         }
     }
 }
@@ -87,7 +98,7 @@ impl Retry {
             .saturating_mul(1 << (self.failures - 1).min(16))
             .min(self.policy.longest);
         let asked = error.retry_after.unwrap_or_default();
-        let asked = asked.min(self.policy.longest_asked);
+        let asked = asked.min(LONGEST_ASKED);
         Some(asked + cap.mul_f64(random.clamp(0.0, 1.0)))
     }
 }
@@ -109,7 +120,6 @@ mod tests {
         silences: 2,
         first: Duration::from_secs(1),
         longest: Duration::from_secs(3),
-        longest_asked: Duration::from_secs(30),
     };
 
     fn broken() -> Error {
@@ -160,7 +170,28 @@ mod tests {
             Retry::new(POLICY).after(&error, 0, 0.0)
         };
         assert_eq!(ask(7), Some(Duration::from_secs(7)));
-        assert_eq!(ask(86_400), Some(Duration::from_secs(30)));
+        assert_eq!(ask(86_400), Some(LONGEST_ASKED));
+    }
+
+    #[test]
+    fn patience_is_a_number_of_seconds_and_has_an_end() {
+        for (header, seconds) in [
+            ("7", Some(7)),
+            (" 0 ", Some(0)),
+            ("99999999", Some(30)),
+            ("99999999999999999999999999", Some(30)),
+            ("-5", None),
+            ("+5", None),
+            ("1e9", None),
+            ("inf", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                patience_of(header),
+                seconds.map(Duration::from_secs),
+                "{header:?}"
+            );
+        }
     }
 
     proptest! {

@@ -126,9 +126,11 @@ impl Work<'_> {
         if open.at < end {
             lane.keep(open);
         } else {
-            // The end of the body gives its connection back to the pool. All bytes are here, so
-            // whatever else may come now makes no difference.
-            self.piece(&mut open.body).await.ok();
+            // The end of the body gives its connection back to the pool.
+            if !open.ahead.is_empty() || matches!(self.piece(&mut open.body).await, Ok(Some(_))) {
+                lease.rewind();
+                return Ok(Err(too_long(end - from)));
+            }
         }
         Ok(Ok(()))
     }
@@ -221,6 +223,9 @@ impl Work<'_> {
         };
         loop {
             match self.piece(&mut open.body).await {
+                Ok(Some(bytes)) if *received + bytes.len() as u64 > span.length => {
+                    return Ok(Err(too_long(span.length)));
+                }
                 Ok(Some(bytes)) => {
                     *received += bytes.len() as u64;
                     self.pass(bytes.len()).await;
@@ -249,6 +254,7 @@ impl Work<'_> {
             key: &object.found.key,
             range: (!is_all).then_some(range),
             etag: object.found.etag.as_deref(),
+            size: Some(object.found.size),
         });
         let answer = timeout(patience, get).await;
         let body = answer.unwrap_or_else(|_| Err(too_slow()));
@@ -305,6 +311,11 @@ impl Work<'_> {
 
 fn too_slow() -> Error {
     Error::new(Kind::OriginTimeout, "The origin stopped answering")
+}
+
+fn too_long(bytes: u64) -> Error {
+    let what = format!("The origin's body goes on after the {bytes} bytes that were asked for");
+    Error::new(Kind::OriginAnswer, what)
 }
 
 fn ended_early() -> Error {

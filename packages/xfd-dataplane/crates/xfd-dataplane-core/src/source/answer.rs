@@ -1,92 +1,182 @@
-//! What an HTTP answer means, for S3 and plain web servers alike: which bytes it carries, and which
-//! error its status is. Pure, apart from the date in a Retry-After header.
+//! Which bytes an HTTP answer carries, for S3 and plain web servers alike. Pure.
 
 use std::ops::Range;
-use std::time::{Duration, SystemTime};
 
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
+use aws_smithy_runtime_api::http::Headers;
 
 use crate::error::{Error, Kind, Result};
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    /// Bytes wanted; None for all of the object.
+    pub range: Option<&'a Range<u64>>,
+    /// The object's size as it was found; None where nobody has asked for it yet.
+    pub size: Option<u64>,
+}
+
+/// What an answer's head says of its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Head<'a> {
+    /// HTTP status.
+    pub status: u16,
+    /// Number of the body's bytes.
+    pub content_length: Option<u64>,
+    /// Value of the Content-Range header.
+    pub content_range: Option<&'a str>,
+    /// Value of the Content-Encoding header.
+    pub content_encoding: Option<&'a str>,
+    /// Value of the Content-Type header.
+    pub content_type: Option<&'a str>,
+}
 
 /// Where the wanted bytes lie in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
     /// Bytes before them.
     pub skip: u64,
-    /// Their number; None for everything up to the end, of unknown length.
+    /// Their number; None for everything up to the end, where nothing tells it.
     pub take: Option<u64>,
     /// Whether the body has to end with them.
     pub is_all: bool,
 }
 
-/// Finds the wanted bytes, from what was asked and what the headers say.
-///
-/// A server may ignore a Range header (RFC 9110, 14.2) and send all of the object; the range is
-/// then cut out of it. A 206 has to carry exactly the range asked for.
-///
-/// # Errors
-/// `OriginAnswer` where the answer cannot hold the range.
-pub(super) fn find_window(
-    asked: Option<&Range<u64>>,
-    content_range: Option<&str>,
-    content_length: Option<u64>,
-) -> Result<Window> {
-    let Some(asked) = asked else {
-        if let Some(range) = content_range {
-            return Err(unasked(range));
+impl<'a> Head<'a> {
+    /// Of an answer with a status and these headers.
+    ///
+    /// # Errors
+    /// `OriginAnswer` for a Content-Length that is no number.
+    pub(super) fn of(status: u16, headers: &'a Headers) -> Result<Self> {
+        let length = headers.get("content-length").map(|it| it.trim().parse());
+        let length = length
+            .transpose()
+            .map_err(|_| wrong("The origin's Content-Length is no number".to_owned()))?;
+        Ok(Self {
+            status,
+            content_length: length,
+            content_range: headers.get("content-range"),
+            content_encoding: headers.get("content-encoding"),
+            content_type: headers.get("content-type"),
+        })
+    }
+
+    /// Finds the wanted bytes.
+    ///
+    /// * A server may ignore a Range header (RFC 9110, 14.2) and send all of the object, with
+    ///   status 200; the range is then cut out of it. A 206 has to carry exactly the range asked for.
+    /// * Whatever an answer says of the whole object's size has to be the size that was found. What
+    ///   was found is never cut out of something larger, nor taken from something smaller.
+    /// * A body whose length is not told has to end with the object's last byte.
+    /// * An encoded body is taken as it is stored: nothing here decodes one, and one of another size
+    ///   is refused as any other is.
+    ///
+    /// # Errors
+    /// `OriginAnswer` where the answer cannot hold what was asked for; it names both sizes.
+    pub(super) fn window(self, asked: Asked<'_>) -> Result<Window> {
+        match (asked.range, self.content_range, self.status) {
+            (None, Some(range), _) => Err(wrong(format!(
+                "The origin sent the range {range:?} where all was asked for"
+            ))),
+            (None, None, 200) => self.all(asked.size),
+            (Some(range), Some(sent), 200 | 206) => self.part(range, sent, asked.size),
+            (Some(range), None, 200) => self.slice(range, asked.size),
+            (_, None, 206) => Err(self.without_range()),
+            (_, _, status) => Err(wrong(format!(
+                "The origin answered with status {status} where an object's bytes were asked for"
+            ))),
         }
-        return Ok(Window {
+    }
+
+    fn all(self, size: Option<u64>) -> Result<Window> {
+        self.compare(self.content_length, size)?;
+        Ok(Window {
             skip: 0,
-            take: content_length,
+            take: size.or(self.content_length),
             is_all: true,
-        });
-    };
-    let wanted = asked.end - asked.start;
-    if let Some(header) = content_range {
-        let (sent, _) = parse_content_range(header)?;
+        })
+    }
+
+    fn part(self, asked: &Range<u64>, sent: &str, size: Option<u64>) -> Result<Window> {
+        let (sent, total) = parse_content_range(sent)?;
+        self.compare(total, size)?;
         if sent != *asked {
-            return Err(Error::new(
-                Kind::OriginAnswer,
-                format!(
-                    "The origin sent bytes {} to {} where {} to {} were asked for",
-                    sent.start, sent.end, asked.start, asked.end
-                ),
-            ));
+            return Err(wrong(format!(
+                "The origin sent bytes {} to {} where {} to {} were asked for",
+                sent.start, sent.end, asked.start, asked.end
+            )));
         }
-        if content_length.is_some_and(|length| length != wanted) {
-            return Err(Error::new(
-                Kind::OriginAnswer,
-                "The origin's Content-Length and Content-Range differ",
-            ));
+        let wanted = asked.end - asked.start;
+        if let Some(length) = self.content_length.filter(|length| *length != wanted) {
+            return Err(wrong(format!(
+                "The origin's Content-Length is {length} where its Content-Range has {wanted} bytes"
+            )));
         }
-        return Ok(Window {
+        Ok(Window {
             skip: 0,
             take: Some(wanted),
             is_all: true,
-        });
+        })
     }
-    if content_length.is_some_and(|length| length < asked.end) {
-        return Err(Error::new(
-            Kind::OriginAnswer,
-            format!(
-                "The object ends before byte {}, which was asked for",
+
+    fn slice(self, asked: &Range<u64>, size: Option<u64>) -> Result<Window> {
+        self.compare(self.content_length, size)?;
+        let size = size.or(self.content_length);
+        if let Some(size) = size.filter(|size| *size < asked.end) {
+            return Err(wrong(format!(
+                "The object ends at byte {size}, before byte {}, which was asked for",
                 asked.end
-            ),
-        ));
+            )));
+        }
+        Ok(Window {
+            skip: asked.start,
+            take: Some(asked.end - asked.start),
+            // Else the rest is not read: whoever reads the object's last byte sees whether it ends.
+            is_all: size == Some(asked.end),
+        })
     }
-    Ok(Window {
-        skip: asked.start,
-        take: Some(wanted),
-        is_all: asked.start == 0 && content_length == Some(wanted),
-    })
+
+    /// Compares the whole object's size in this answer with the one that was found.
+    fn compare(self, told: Option<u64>, found: Option<u64>) -> Result<()> {
+        let mut error = match check_size(told, found) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let encoding = self.content_encoding.map(str::trim);
+        if let Some(encoding) = encoding.filter(|it| !it.eq_ignore_ascii_case("identity")) {
+            error.what = format!("{}, with the Content-Encoding {encoding:?}", error.what);
+        }
+        Err(error)
+    }
+
+    fn without_range(self) -> Error {
+        let media = self.content_type.unwrap_or_default().trim_start();
+        wrong(match media.to_ascii_lowercase().starts_with("multipart/") {
+            true => format!("The origin sent {media:?} where one range was asked for"),
+            false => "The origin sent a part and does not tell which (Content-Range)".to_owned(),
+        })
+    }
 }
 
-fn unasked(range: &str) -> Error {
-    Error::new(
-        Kind::OriginAnswer,
-        format!("The origin sent the range {range:?} where all was asked for"),
-    )
+/// Compares the size of an object in an answer with the one that was found.
+///
+/// # Errors
+/// `OriginAnswer`, which names both.
+pub(super) fn check_size(told: Option<u64>, found: Option<u64>) -> Result<()> {
+    match (told, found) {
+        (Some(told), Some(found)) if told != found => Err(wrong(format!(
+            "The origin answers with an object of {told} bytes, and it was found with {found}"
+        ))
+        .with_remedy(OTHER_SIZE)),
+        _ => Ok(()),
+    }
+}
+
+/// What to do about an object that has another size than it was found with.
+pub(super) const OTHER_SIZE: &str = "If the object was overwritten meanwhile, start again; \
+    otherwise the store, or a proxy before it, answers with something else: fetch it by hand and look";
+
+fn wrong(what: String) -> Error {
+    Error::new(Kind::OriginAnswer, what)
 }
 
 /// Reads `bytes 0-9/100`; the whole size is None where it is `*`.
@@ -103,12 +193,7 @@ pub(super) fn parse_content_range(header: &str) -> Result<(Range<u64>, Option<u6
         }
         Some((range, Some(size.trim().parse().ok()?)))
     };
-    parse().ok_or_else(|| {
-        Error::new(
-            Kind::OriginAnswer,
-            format!("The Content-Range {header:?} cannot be read"),
-        )
-    })
+    parse().ok_or_else(|| wrong(format!("The Content-Range {header:?} cannot be read")))
 }
 
 /// The Range header of a range that is not empty.
@@ -118,171 +203,133 @@ pub(super) fn range_header(range: Option<&Range<u64>>) -> Option<String> {
         .map(|range| format!("bytes={}-{}", range.start, range.end - 1))
 }
 
-/// An answer that is not a success.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Refusal<'a> {
-    /// HTTP status.
-    pub status: u16,
-    /// The error code of S3, where the body has one.
-    pub code: Option<&'a str>,
-    /// The origin's own words.
-    pub message: Option<&'a str>,
-    /// Value of the Retry-After header.
-    pub retry_after: Option<&'a str>,
-    /// Whether the request was pinned to an ETag.
-    pub pinned: bool,
-}
-
-impl Refusal<'_> {
-    /// The error that this answer is. Codes as in the S3 API reference, "Error responses".
-    pub(super) fn to_error(self) -> Error {
-        let error = Error::new(self.kind(), self.text());
-        match self.retry_after.and_then(parse_retry_after) {
-            Some(wait) => error.with_retry_after(wait),
-            None => error,
-        }
-    }
-
-    fn kind(self) -> Kind {
-        match (self.code, self.status) {
-            (Some("NoSuchKey" | "NoSuchBucket" | "NoSuchVersion" | "NotFound"), _)
-            | (_, 404 | 410) => Kind::ObjectNotFound,
-            (Some("ExpiredToken" | "TokenRefreshRequired"), _) => Kind::Credentials,
-            (Some("InvalidObjectState"), _) => Kind::OriginAnswer,
-            (Some("SlowDown" | "TooManyRequests" | "RequestLimitExceeded"), _) | (_, 429 | 503) => {
-                Kind::OriginThrottled
-            }
-            (Some("RequestTimeout"), _) | (_, 408 | 504) => Kind::OriginTimeout,
-            (
-                Some(
-                    "AccessDenied"
-                    | "InvalidAccessKeyId"
-                    | "InvalidToken"
-                    | "SignatureDoesNotMatch"
-                    | "RequestTimeTooSkewed"
-                    | "AuthorizationHeaderMalformed"
-                    | "AllAccessDisabled",
-                ),
-                _,
-            )
-            | (_, 401 | 403) => Kind::AccessDenied,
-            (_, 412) => Kind::ObjectChanged,
-            (_, 416) if self.pinned => Kind::ObjectChanged,
-            // A store that cannot do it now cannot do it later.
-            (Some("NotImplemented"), _) | (_, 501 | 505) => Kind::OriginAnswer,
-            (_, 500..) => Kind::OriginUnreachable,
-            _ => Kind::OriginAnswer,
-        }
-    }
-
-    fn text(self) -> String {
-        let mut text = format!("The origin answered with status {}", self.status);
-        if let Some(code) = self.code {
-            text = format!("{text} {code}");
-        }
-        match self.message.map(|words| words.trim().trim_end_matches('.')) {
-            Some(words) if !words.is_empty() => format!("{text}: {words}"),
-            _ => text,
-        }
-    }
-}
-
-/// Seconds, or the time until a date (RFC 9110, 10.2.3).
-fn parse_retry_after(value: &str) -> Option<Duration> {
-    let value = value.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = DateTime::from_str(value, Format::HttpDate).ok()?;
-    let date = SystemTime::try_from(date).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_partial_answer_is_taken_as_it_is() {
-        let window = find_window(Some(&(10..20)), Some("bytes 10-19/100"), Some(10));
-        assert_eq!(
-            window,
-            Ok(Window {
-                skip: 0,
-                take: Some(10),
-                is_all: true
-            })
-        );
+    /// Of an object of 100 bytes.
+    fn window(range: Option<Range<u64>>, head: Head<'_>) -> Result<(u64, Option<u64>, bool)> {
+        let asked = Asked {
+            range: range.as_ref(),
+            size: Some(100),
+        };
+        let window = head.window(asked)?;
+        Ok((window.skip, window.take, window.is_all))
     }
 
-    #[test]
-    fn a_whole_answer_to_a_range_is_cut() {
-        let window = find_window(Some(&(10..20)), None, Some(100));
-        assert_eq!(
-            window,
-            Ok(Window {
-                skip: 10,
-                take: Some(10),
-                is_all: false
-            })
-        );
-    }
-
-    #[test]
-    fn an_answer_without_the_range_is_refused() {
-        for (header, length) in [
-            (Some("bytes 0-9/100"), Some(10)),
-            (Some("bytes 10-19/100"), Some(9)),
-            (Some("10-19"), None),
-            (Some("bytes 10-18446744073709551615/*"), None),
-            (None, Some(19)),
-        ] {
-            let error = find_window(Some(&(10..20)), header, length).map_err(|error| error.kind);
-            assert_eq!(error, Err(Kind::OriginAnswer), "{header:?} {length:?}");
+    fn head(status: u16, length: Option<u64>, range: Option<&str>) -> Head<'_> {
+        Head {
+            status,
+            content_length: length,
+            content_range: range,
+            ..Head::default()
         }
-        assert!(find_window(None, Some("bytes 0-9/100"), Some(10)).is_err());
     }
 
     #[test]
-    fn statuses_and_codes_are_told_apart() {
-        let kind = |status, code| {
-            Refusal {
-                status,
-                code,
-                ..Refusal::default()
-            }
-            .to_error()
-            .kind
+    fn an_answer_that_holds_what_was_asked_for_is_taken() {
+        for (range, head, expected) in [
+            (
+                Some(10..20),
+                head(206, Some(10), Some("bytes 10-19/100")),
+                (0, Some(10), true),
+            ),
+            (
+                Some(10..20),
+                head(206, None, Some("bytes 10-19/*")),
+                (0, Some(10), true),
+            ),
+            // Not as it should be, and clear.
+            (
+                Some(10..20),
+                head(200, Some(10), Some("bytes 10-19/100")),
+                (0, Some(10), true),
+            ),
+            // A server that knows no ranges. The object's end shows whether it is all.
+            (
+                Some(10..20),
+                head(200, Some(100), None),
+                (10, Some(10), false),
+            ),
+            (Some(10..20), head(200, None, None), (10, Some(10), false)),
+            (Some(90..100), head(200, None, None), (90, Some(10), true)),
+            (
+                Some(0..100),
+                head(200, Some(100), None),
+                (0, Some(100), true),
+            ),
+            (None, head(200, Some(100), None), (0, Some(100), true)),
+            (None, head(200, None, None), (0, Some(100), true)),
+        ] {
+            assert_eq!(
+                window(range.clone(), head),
+                Ok(expected),
+                "{range:?} {head:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_that_holds_something_else_is_refused() {
+        for (range, head) in [
+            // Another range, or none that can be told.
+            (Some(10..20), head(206, Some(10), Some("bytes 0-9/100"))),
+            (Some(10..20), head(206, Some(11), Some("bytes 10-20/100"))),
+            (Some(10..20), head(206, Some(9), Some("bytes 10-18/100"))),
+            (Some(10..20), head(206, Some(9), Some("bytes 10-19/100"))),
+            (Some(10..20), head(206, None, Some("10-19"))),
+            (Some(10..20), head(206, None, Some("bytes */100"))),
+            (Some(10..20), head(206, None, Some("bytes 19-10/100"))),
+            (
+                Some(10..20),
+                head(206, None, Some("bytes 10-18446744073709551615/*")),
+            ),
+            (Some(10..20), head(206, Some(10), None)),
+            (None, head(206, Some(100), None)),
+            (None, head(206, Some(100), Some("bytes 0-99/100"))),
+            (None, head(200, Some(10), Some("bytes 0-9/100"))),
+            // No success that has an object's bytes.
+            (None, head(203, Some(100), None)),
+            (None, head(204, None, None)),
+            (Some(10..20), head(202, Some(100), None)),
+        ] {
+            let error = window(range.clone(), head).unwrap_err();
+            assert_eq!(error.kind, Kind::OriginAnswer, "{range:?} {head:?}");
+        }
+        let parts = Head {
+            content_type: Some("multipart/byteranges; boundary=x"),
+            ..head(206, Some(200), None)
         };
-        assert_eq!(kind(404, None), Kind::ObjectNotFound);
-        assert_eq!(kind(404, Some("NoSuchBucket")), Kind::ObjectNotFound);
-        assert_eq!(kind(403, None), Kind::AccessDenied);
-        assert_eq!(kind(400, Some("InvalidAccessKeyId")), Kind::AccessDenied);
-        assert_eq!(kind(400, Some("ExpiredToken")), Kind::Credentials);
-        assert_eq!(kind(412, None), Kind::ObjectChanged);
-        assert_eq!(kind(416, None), Kind::OriginAnswer);
-        assert_eq!(kind(500, Some("InternalError")), Kind::OriginUnreachable);
-        assert_eq!(kind(503, Some("SlowDown")), Kind::OriginThrottled);
-        assert_eq!(kind(429, None), Kind::OriginThrottled);
-        assert_eq!(kind(400, Some("RequestTimeout")), Kind::OriginTimeout);
-        assert_eq!(kind(301, None), Kind::OriginAnswer);
+        let error = window(Some(10..20), parts).unwrap_err();
+        assert!(error.what.contains("multipart/byteranges"), "{error}");
     }
 
     #[test]
-    fn a_range_that_is_gone_means_that_a_pinned_object_changed() {
-        let refusal = Refusal {
-            status: 416,
-            pinned: true,
-            ..Refusal::default()
+    fn an_answer_about_an_object_of_another_size_is_refused_with_both_sizes() {
+        for (range, head) in [
+            (Some(10..20), head(206, Some(10), Some("bytes 10-19/200"))),
+            (Some(10..20), head(206, Some(10), Some("bytes 10-19/20"))),
+            (Some(10..20), head(200, Some(200), None)),
+            (Some(10..20), head(200, Some(20), None)),
+            (Some(0..100), head(200, Some(200), None)),
+            (None, head(200, Some(200), None)),
+            (None, head(200, Some(20), None)),
+            (None, head(200, Some(0), None)),
+        ] {
+            let told = match (head.content_range, head.content_length) {
+                (Some(range), _) => range.split_once('/').unwrap().1.to_owned(),
+                (None, length) => length.unwrap().to_string(),
+            };
+            let error = window(range.clone(), head).unwrap_err();
+            assert_eq!(error.kind, Kind::OriginAnswer);
+            let names = |size: &str| error.what.contains(&format!(" {size}"));
+            assert!(names(&told) && names("100"), "{range:?} {head:?}: {error}");
+        }
+        let zipped = Head {
+            content_encoding: Some("gzip"),
+            ..head(200, Some(40), None)
         };
-        assert_eq!(refusal.to_error().kind, Kind::ObjectChanged);
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        assert_eq!(parse_retry_after("7"), Some(Duration::from_secs(7)));
-        let past = parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT");
-        assert_eq!(past, Some(Duration::ZERO));
-        assert_eq!(parse_retry_after("soon"), None);
+        let error = window(None, zipped).unwrap_err();
+        assert!(error.what.contains("gzip"), "{error}");
     }
 }

@@ -1,6 +1,7 @@
 //! The stream of one answer: exactly the bytes wanted, or an error at the end of it.
 //!
-//! Frames are handed on as the connection delivers them, without a copy.
+//! Frames are handed on as the connection delivers them, without a copy. Only the last one waits
+//! until the body has ended with it, so that bytes which turn out too many are never taken for all.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,7 +13,7 @@ use futures_util::Stream;
 use http_body::Body as _;
 use tokio::time::{Instant, Sleep};
 
-use super::answer::Window;
+use super::answer::{OTHER_SIZE, Window};
 use super::text_of;
 use crate::error::{Error, Kind, Result};
 
@@ -22,6 +23,10 @@ pub(super) struct Incoming {
     skip: u64,
     left: Option<u64>,
     is_all: bool,
+    /// Number of the wanted bytes.
+    wanted: Option<u64>,
+    /// The last wanted bytes, until the body has ended.
+    last: Option<Bytes>,
     read_timeout: Duration,
     /// Set anew only when it goes off: a body that flows costs a look at the clock, not a timer.
     timer: Pin<Box<Sleep>>,
@@ -43,6 +48,8 @@ impl Incoming {
             skip: window.skip,
             left: window.take,
             is_all: window.is_all,
+            wanted: window.take,
+            last: None,
             read_timeout,
             timer: Box::pin(tokio::time::sleep(read_timeout)),
             waiting_since: None,
@@ -105,10 +112,10 @@ impl Incoming {
         if let Some(left) = &mut self.left {
             if bytes.len() as u64 > *left {
                 if self.is_all {
-                    return Err(Error::new(
-                        Kind::OriginAnswer,
-                        "The origin sent more bytes than were asked for",
-                    ));
+                    let wanted = self.wanted.unwrap_or_default();
+                    let came = wanted - *left + bytes.len() as u64;
+                    let what = format!("The body goes on after {wanted} bytes, to {came} at least");
+                    return Err(Error::new(Kind::OriginAnswer, what).with_remedy(OTHER_SIZE));
                 }
                 bytes.truncate(*left as usize);
             }
@@ -124,21 +131,34 @@ impl Incoming {
             if self.left == Some(0) && !self.is_all {
                 return Poll::Ready(None);
             }
-            match ready!(self.poll_bytes(cx)) {
-                Some(Ok(bytes)) => match self.cut(bytes) {
-                    Ok(bytes) if bytes.is_empty() => {}
-                    other => return Poll::Ready(Some(other)),
-                },
-                None if self.left.is_some_and(|left| left > 0) => {
-                    let left = self.left.unwrap_or_default();
-                    return Poll::Ready(Some(Err(Error::new(
-                        Kind::OriginUnreachable,
-                        format!("The body ended {left} bytes early"),
-                    ))));
-                }
-                end => return Poll::Ready(end),
+            let bytes = match ready!(self.poll_bytes(cx)) {
+                Some(Ok(bytes)) => self.cut(bytes),
+                None => return Poll::Ready(self.end()),
+                error => return Poll::Ready(error),
+            };
+            match bytes {
+                Ok(bytes) if bytes.is_empty() => {}
+                Ok(bytes) if self.is_last() => self.last = Some(bytes),
+                bytes => return Poll::Ready(Some(bytes)),
             }
         }
+    }
+
+    /// Whether nothing but the end of the body is to come, and it has not come yet.
+    fn is_last(&self) -> bool {
+        self.left == Some(0) && self.is_all && !self.body.is_end_stream()
+    }
+
+    /// The body has ended.
+    fn end(&mut self) -> Option<Result<Bytes>> {
+        let left = self.left.unwrap_or_default();
+        if left == 0 {
+            return self.last.take().map(Ok);
+        }
+        let wanted = self.wanted.unwrap_or_default();
+        let came = wanted - left;
+        let what = format!("The body ended after {came} of its {wanted} bytes");
+        Some(Err(Error::new(Kind::OriginUnreachable, what)))
     }
 }
 

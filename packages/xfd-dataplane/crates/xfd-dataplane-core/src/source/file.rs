@@ -15,7 +15,7 @@ use futures_util::{FutureExt, stream};
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
-use super::{Body, Get, Origin, check_pin};
+use super::{Body, Get, Origin, check_pin, check_size};
 use crate::error::{Error, Kind, Result};
 use crate::model::FoundObject;
 
@@ -83,6 +83,7 @@ impl Origin for FileOrigin {
             check_pin(get.etag, Some(&etag_of(&metadata)))
                 .map_err(|error| error.with_object(get.key))?;
             let size = metadata.size();
+            check_size(Some(size), get.size).map_err(|error| error.with_object(get.key))?;
             let range = get.range.unwrap_or(0..size);
             if range.end > size {
                 let what = format!("The file ends at byte {size}, before {}", range.end);

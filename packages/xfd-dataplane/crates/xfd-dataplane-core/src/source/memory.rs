@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, future, stream};
 
-use super::{Body, Get, Origin, check_pin, is_under};
+use super::{Body, Get, Origin, check_pin, check_size, is_under};
 use crate::crc::crc64;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Checksum, ChecksumAlgorithm, FoundObject};
@@ -77,6 +77,7 @@ impl MemoryOrigin {
     fn read(&self, get: &Get<'_>) -> Result<Body> {
         let (found, bytes) = self.find(get.bucket, get.key)?;
         check_pin(get.etag, found.etag.as_deref()).map_err(|error| error.with_object(get.key))?;
+        check_size(Some(found.size), get.size).map_err(|error| error.with_object(get.key))?;
         let is_all = get.range.is_none();
         let range = get.range.clone().unwrap_or(0..found.size);
         if range.end > found.size {

@@ -6,7 +6,9 @@
 //! * [`Origin::list`] gives every key under a prefix of whole segments, in the order of their
 //!   bytes, page by page inside; an unknown prefix is an empty list.
 //! * [`Origin::get`] answers with exactly the bytes of the range, or fails: a body that ends early
-//!   is an error of its last poll, a pinned ETag that no longer matches is `ObjectChanged`.
+//!   is an error of its last poll, a pinned ETag that no longer matches is `ObjectChanged`, an
+//!   object of another size than the one that was found is `OriginAnswer`. No body is longer than
+//!   what was asked for, whatever comes.
 //! * Nothing is retried in here: one call is one request. Retries belong to the caller, who knows
 //!   how many bytes are already down (`node`, `decides::retry`).
 
@@ -21,6 +23,7 @@ mod memory;
 mod pin;
 mod plain;
 mod redirect;
+mod refusal;
 mod s3;
 mod trust;
 
@@ -34,6 +37,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 
+use self::answer::check_size;
 pub use self::client::ConnectOptions;
 pub use self::faulty::{Asked, Fault, FaultyOrigin};
 pub use self::file::FileOrigin;
@@ -88,6 +92,9 @@ pub struct Get<'a> {
     pub range: Option<Range<u64>>,
     /// Sent as If-Match.
     pub etag: Option<&'a str>,
+    /// The object's size as it was found; an answer about another one is an error. None where
+    /// nobody knows it yet.
+    pub size: Option<u64>,
 }
 
 impl<'a> Get<'a> {
@@ -98,6 +105,7 @@ impl<'a> Get<'a> {
             key,
             range: None,
             etag: None,
+            size: None,
         }
     }
 }

@@ -182,6 +182,7 @@ pub fn get<'a>(
         key,
         range,
         etag,
+        size: None,
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod ports;
 pub mod process;
+pub mod raw;
 pub mod rclone;
 pub mod s3;
 pub mod s3s;

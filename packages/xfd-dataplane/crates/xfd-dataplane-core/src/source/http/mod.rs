@@ -18,10 +18,11 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, future};
 
 use self::url::BaseUrl;
-use super::answer::{Refusal, find_window, parse_content_range, range_header};
+use super::answer::{Asked, Head, parse_content_range, range_header};
 use super::body::Incoming;
 use super::client::{ConnectOptions, make_connector};
 use super::redirect::{Zones, follow};
+use super::refusal::Refusal;
 use super::s3::errors::error_of_connector;
 use super::trust::Trust;
 use super::{Body, Get, Origin, pin};
@@ -105,6 +106,8 @@ impl HttpOrigin {
         request.set_method(method).map_err(|_| invalid())?;
         request.set_uri(url.as_str()).map_err(|_| invalid())?;
         request.headers_mut().insert("user-agent", USER_AGENT);
+        // The bytes as they are stored: without this, a server may choose (RFC 9110, 12.5.3).
+        request.headers_mut().insert("accept-encoding", "identity");
         if let Some(value) = self.base.authorization_at(url) {
             let value = value.to_owned();
             request.headers_mut().insert("authorization", value);
@@ -122,9 +125,10 @@ impl HttpOrigin {
         let response = self.send("HEAD", key, &[]).await?;
         let length = number(response.headers().get("content-length"));
         match (response.status().as_u16(), length) {
-            (200, Some(size)) => Ok(found(key, size, &response)),
-            (404 | 410 | 429 | 500 | 503, _) => Err(refused(&response, false)),
-            // Some servers know no HEAD, do not tell sizes in it, or sign URLs for GET alone.
+            (200, Some(size)) if size > 0 => Ok(found(key, size, &response)),
+            (404 | 410 | 429 | 500 | 503, _) => Err(refused(&response, None)),
+            // Some servers know no HEAD, do not tell sizes in it, tell that of the answer itself,
+            // which is empty, or sign URLs for GET alone.
             _ => self.head_by_get(key).await,
         }
     }
@@ -139,8 +143,8 @@ impl HttpOrigin {
                 None => None,
             },
             // Of an empty object, no first byte can be asked for.
-            416 if headers.get("content-range") == Some("bytes */0") => Some(0),
-            _ => return Err(refused(&response, false)),
+            416 if matches!(headers.get("content-range"), None | Some("bytes */0")) => Some(0),
+            _ => return Err(refused(&response, None)),
         };
         let Some(size) = size else {
             return Err(Error::new(
@@ -157,15 +161,14 @@ impl HttpOrigin {
         headers.extend(range.as_deref().map(|range| ("range", range)));
         let response = self.send("GET", get.key, &headers).await?;
         if !response.status().is_success() {
-            return Err(refused(&response, get.etag.is_some()));
+            return Err(refused(&response, Some(get)));
         }
         let headers = response.headers();
         pin::check(get.etag, headers.get("etag"), headers.get("last-modified"))?;
-        let window = find_window(
-            get.range.as_ref(),
-            headers.get("content-range"),
-            number(headers.get("content-length")),
-        )?;
+        let window = Head::of(response.status().as_u16(), headers)?.window(Asked {
+            range: get.range.as_ref(),
+            size: get.size,
+        })?;
         let timeout = self.options.read_timeout;
         let object = get.key.to_owned();
         Ok(Body::new(Incoming::new(
@@ -251,12 +254,11 @@ fn found(key: &str, size: u64, response: &HttpResponse) -> FoundObject {
     }
 }
 
-fn refused(response: &HttpResponse, pinned: bool) -> Error {
+fn refused(response: &HttpResponse, get: Option<&Get<'_>>) -> Error {
     Refusal {
-        status: response.status().as_u16(),
-        retry_after: response.headers().get("retry-after"),
-        pinned,
-        ..Refusal::default()
+        pinned: get.is_some_and(|get| get.etag.is_some()),
+        found: get.and_then(|get| get.size),
+        ..Refusal::of(response)
     }
     .to_error()
 }

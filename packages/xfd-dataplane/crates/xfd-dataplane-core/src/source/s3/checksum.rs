@@ -1,6 +1,5 @@
-//! The checksum over a whole object, out of what HeadObject or GetObject says.
+//! The checksum over a whole object, out of what HeadObject or the headers of GetObject say.
 
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::{ChecksumType, ServerSideEncryption};
 use aws_smithy_runtime_api::http::Headers;
@@ -17,35 +16,28 @@ pub(super) struct Told<'a> {
     has_own_key: bool,
 }
 
-macro_rules! told_by {
-    ($answer:ty) => {
-        impl<'a> From<&'a $answer> for Told<'a> {
-            fn from(answer: &'a $answer) -> Self {
-                Self {
-                    is_composite: answer.checksum_type() == Some(&ChecksumType::Composite),
-                    values: [
-                        (
-                            ChecksumAlgorithm::Crc64Nvme,
-                            answer.checksum_crc64_nvme(),
-                            8,
-                        ),
-                        (ChecksumAlgorithm::Crc32c, answer.checksum_crc32_c(), 4),
-                        (ChecksumAlgorithm::Crc32, answer.checksum_crc32(), 4),
-                        (ChecksumAlgorithm::Sha256, answer.checksum_sha256(), 32),
-                    ],
-                    etag: answer.e_tag(),
-                    has_own_key: answer.sse_customer_algorithm().is_some()
-                        || answer
-                            .server_side_encryption()
-                            .is_some_and(|it| *it != ServerSideEncryption::Aes256),
-                }
-            }
+impl<'a> From<&'a HeadObjectOutput> for Told<'a> {
+    fn from(answer: &'a HeadObjectOutput) -> Self {
+        Self {
+            is_composite: answer.checksum_type() == Some(&ChecksumType::Composite),
+            values: [
+                (
+                    ChecksumAlgorithm::Crc64Nvme,
+                    answer.checksum_crc64_nvme(),
+                    8,
+                ),
+                (ChecksumAlgorithm::Crc32c, answer.checksum_crc32_c(), 4),
+                (ChecksumAlgorithm::Crc32, answer.checksum_crc32(), 4),
+                (ChecksumAlgorithm::Sha256, answer.checksum_sha256(), 32),
+            ],
+            etag: answer.e_tag(),
+            has_own_key: answer.sse_customer_algorithm().is_some()
+                || answer
+                    .server_side_encryption()
+                    .is_some_and(|it| *it != ServerSideEncryption::Aes256),
         }
-    };
+    }
 }
-
-told_by!(HeadObjectOutput);
-told_by!(GetObjectOutput);
 
 /// The headers themselves, as the S3 API reference names them under GetObject.
 impl<'a> From<&'a Headers> for Told<'a> {

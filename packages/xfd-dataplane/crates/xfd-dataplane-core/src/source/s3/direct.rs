@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use super::super::Get;
 use super::super::answer::range_header;
 use super::super::pin::precondition;
+use super::super::refusal::Refusal;
 use super::additions::PAYER;
 use super::connect::Connection;
 use super::errors::{error_of_connector, error_of_refusal};
@@ -105,7 +106,7 @@ pub(super) async fn get(
     let response = response.map_err(|error| error_of_connector(&error))?;
     match response.status().as_u16() {
         200..300 => Ok(Some(response)),
-        404 | 412 | 416 | 429 | 500.. => Err(refusal(response, get.etag.is_some()).await),
+        404 | 412 | 416 | 429 | 500.. => Err(refusal(response, get).await),
         _ => Ok(None),
     }
 }
@@ -157,16 +158,19 @@ async fn sign_it(
 }
 
 /// The error of an answer that is none of the object's bytes.
-async fn refusal(response: HttpResponse, pinned: bool) -> Error {
-    let status = response.status().as_u16();
-    let retry_after = response.headers().get("retry-after").map(str::to_owned);
-    let body = Limited::new(response.into_body(), REFUSAL_BYTES).collect();
+async fn refusal(mut response: HttpResponse, get: &Get<'_>) -> Error {
+    let body = Limited::new(response.take_body(), REFUSAL_BYTES).collect();
     let bytes = match timeout(REFUSAL_TIMEOUT, body).await {
         Ok(Ok(collected)) => collected.to_bytes(),
         // The status says enough.
         Ok(Err(_)) | Err(_) => bytes::Bytes::new(),
     };
-    error_of_refusal(status, retry_after.as_deref(), pinned, &bytes)
+    let refusal = Refusal {
+        pinned: get.etag.is_some(),
+        found: get.size,
+        ..Refusal::of(&response)
+    };
+    error_of_refusal(refusal, &bytes)
 }
 
 #[cfg(test)]

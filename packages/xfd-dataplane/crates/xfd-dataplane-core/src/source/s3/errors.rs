@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_xml::decode::{Document, try_data};
 
-use super::super::answer::Refusal;
+use super::super::refusal::Refusal;
 use super::super::text_of;
 use crate::error::{Error, Kind};
 
@@ -83,19 +83,12 @@ pub(in super::super) fn error_of_connector(error: &ConnectorError) -> Error {
 }
 
 /// The error of an answer that the SDK did not read; its body says why, or nothing.
-pub(super) fn error_of_refusal(
-    status: u16,
-    retry_after: Option<&str>,
-    pinned: bool,
-    body: &[u8],
-) -> Error {
+pub(super) fn error_of_refusal(refusal: Refusal<'_>, body: &[u8]) -> Error {
     let (code, message) = told(body).unwrap_or_default();
     let refusal = Refusal {
-        status,
         code: code.as_deref(),
         message: message.as_deref(),
-        retry_after,
-        pinned,
+        ..refusal
     };
     refusal.to_error()
 }
@@ -118,10 +111,8 @@ fn told(body: &[u8]) -> Option<(Option<String>, Option<String>)> {
 
 fn refusal_of(response: &HttpResponse, pinned: bool) -> Refusal<'_> {
     Refusal {
-        status: response.status().as_u16(),
-        retry_after: response.headers().get("retry-after"),
         pinned,
-        ..Refusal::default()
+        ..Refusal::of(response)
     }
 }
 

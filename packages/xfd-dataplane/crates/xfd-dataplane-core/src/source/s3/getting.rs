@@ -2,38 +2,45 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_sdk_s3::config::ConfigBag;
+use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
+use aws_sdk_s3::error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::Headers;
 use aws_smithy_types::body::SdkBody;
 
-use super::super::answer::{find_window, range_header};
+use super::super::answer::{Asked, Head, range_header};
 use super::super::body::Incoming;
 use super::super::pin::precondition;
 use super::super::{Body, Get, check_pin};
+use super::S3Origin;
 use super::additions::split_version;
-use super::checksum::{Told, find_checksum};
+use super::checksum::find_checksum;
 use super::direct::{self, Pattern};
-use super::{S3Origin, size_of};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 
-/// What an answer says of the bytes that it brings.
-struct Answer<'a> {
-    etag: Option<&'a str>,
-    content_range: Option<&'a str>,
-    length: Option<u64>,
-    told: Told<'a>,
-}
+/// Status and headers of an answer that the SDK has read.
+#[derive(Clone, Debug, Default)]
+struct Seen(Arc<Mutex<(u16, Headers)>>);
 
-impl<'a> Answer<'a> {
-    fn of(headers: &'a Headers) -> Result<Self> {
-        let unreadable = |_| Error::new(Kind::OriginAnswer, "The origin's size is no number");
-        let length = headers.get("content-length").map(str::parse).transpose();
-        Ok(Self {
-            etag: headers.get("etag"),
-            content_range: headers.get("content-range"),
-            length: length.map_err(unreadable)?,
-            told: Told::from(headers),
-        })
+#[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
+impl Intercept for Seen {
+    fn name(&self) -> &'static str {
+        "Seen"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> std::result::Result<(), BoxError> {
+        let response = context.response();
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *seen = (response.status().as_u16(), response.headers().clone());
+        Ok(())
     }
 }
 
@@ -49,8 +56,8 @@ impl S3Origin {
             match direct::get(&self.connection, pattern, get).await? {
                 Some(mut response) => {
                     let body = response.take_body();
-                    let answer = Answer::of(response.headers())?;
-                    return self.body_of(get, object, answer, body);
+                    let status = response.status().as_u16();
+                    return self.body_of(get, object, status, response.headers(), body);
                 }
                 None => self.keep_pattern(bucket, None),
             }
@@ -81,14 +88,18 @@ impl S3Origin {
         &self,
         get: &Get<'_>,
         object: String,
-        answer: Answer<'_>,
+        status: u16,
+        headers: &Headers,
         body: SdkBody,
     ) -> Result<Body> {
-        check_pin(get.etag, answer.etag)?;
-        let window = find_window(get.range.as_ref(), answer.content_range, answer.length)?;
+        check_pin(get.etag, headers.get("etag"))?;
+        let window = Head::of(status, headers)?.window(Asked {
+            range: get.range.as_ref(),
+            size: get.size,
+        })?;
         let checksum = match get.range {
             Some(_) => None,
-            None => find_checksum(answer.told),
+            None => find_checksum(headers),
         };
         let body = Incoming::new(body, window, self.options.read_timeout, object);
         Ok(Body::new(body).with_checksum(checksum))
@@ -103,6 +114,7 @@ impl S3Origin {
         learns: bool,
     ) -> Result<Body> {
         let address = Arc::new(Mutex::new(String::new()));
+        let seen = Seen::default();
         let mut answer = self
             .send(bucket, get.etag.is_some(), |client| {
                 let request = client
@@ -124,7 +136,8 @@ impl S3Origin {
                     let mut address = address.lock().unwrap_or_else(PoisonError::into_inner);
                     request.uri().clone_into(&mut address);
                 };
-                async move { request.customize().mutate_request(look).send().await }
+                let request = request.customize().mutate_request(look);
+                request.interceptor(seen.clone()).send()
             })
             .await?;
         // Not from a redirect, which need not hold for other keys.
@@ -134,17 +147,11 @@ impl S3Origin {
             self.keep_pattern(bucket, Pattern::of(&address, bucket, get.key, &region));
         }
         let body = std::mem::replace(&mut answer.body, SdkBody::empty().into());
-        let length = match answer.content_length() {
-            None => None,
-            told => Some(size_of(told)?),
+        let (status, headers) = {
+            let mut seen = seen.0.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *seen)
         };
-        let told = Answer {
-            etag: answer.e_tag(),
-            content_range: answer.content_range(),
-            length,
-            told: Told::from(&answer),
-        };
-        self.body_of(get, object, told, body.into_inner())
+        self.body_of(get, object, status, &headers, body.into_inner())
     }
 
     fn region_of(&self, bucket: &str) -> Option<String> {

@@ -10,6 +10,7 @@ use aws_sdk_s3::types::EncodingType;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
+use super::super::refusal::Refusal;
 use super::S3Origin;
 use super::additions::split_version;
 use super::errors::error_of_refusal;
@@ -142,7 +143,13 @@ fn error_of(error: NoPage, body: &[u8]) -> Error {
             format!("The origin's list cannot be read: {why}"),
         ),
         // Long answers begin before their outcome is known.
-        NoPage::Other(root) if root == "Error" => error_of_refusal(200, None, false, body),
+        NoPage::Other(root) if root == "Error" => error_of_refusal(
+            Refusal {
+                status: 200,
+                ..Refusal::default()
+            },
+            body,
+        ),
         NoPage::Other(root) => Error::new(
             Kind::OriginAnswer,
             format!("The origin answered a list with a document of the kind {root:?}"),

@@ -1,0 +1,185 @@
+//! Which error an HTTP answer is that is no success, for S3 and plain web servers alike. Pure, apart
+//! from the date in a Retry-After header.
+
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+
+use crate::decides::retry::{LONGEST_ASKED, patience_of};
+use crate::error::{Error, Kind};
+
+/// An answer that is not a success.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Refusal<'a> {
+    /// HTTP status.
+    pub status: u16,
+    /// The error code of S3, where the body has one.
+    pub code: Option<&'a str>,
+    /// The origin's own words.
+    pub message: Option<&'a str>,
+    /// Value of the Retry-After header.
+    pub retry_after: Option<&'a str>,
+    /// Value of the Content-Range header, which tells the object's size where a range of it was
+    /// refused (RFC 9110, 15.5.17).
+    pub content_range: Option<&'a str>,
+    /// Whether the request was pinned to an ETag.
+    pub pinned: bool,
+    /// The object's size as it was found, where that is known.
+    pub found: Option<u64>,
+}
+
+impl<'a> Refusal<'a> {
+    /// What the head of an answer tells.
+    pub(super) fn of(response: &'a HttpResponse) -> Self {
+        let headers = response.headers();
+        Self {
+            status: response.status().as_u16(),
+            retry_after: headers.get("retry-after"),
+            content_range: headers.get("content-range"),
+            ..Self::default()
+        }
+    }
+
+    /// The error that this answer is. Codes as in the S3 API reference, "Error responses".
+    pub(super) fn to_error(self) -> Error {
+        let error = Error::new(self.kind(), self.text());
+        match self.retry_after.and_then(parse_retry_after) {
+            Some(wait) => error.with_retry_after(wait),
+            None => error,
+        }
+    }
+
+    fn kind(self) -> Kind {
+        match (self.code, self.status) {
+            (Some("NoSuchKey" | "NoSuchBucket" | "NoSuchVersion" | "NotFound"), _)
+            | (_, 404 | 410) => Kind::ObjectNotFound,
+            (Some("ExpiredToken" | "TokenRefreshRequired"), _) => Kind::Credentials,
+            (Some("InvalidObjectState"), _) => Kind::OriginAnswer,
+            (Some("SlowDown" | "TooManyRequests" | "RequestLimitExceeded"), _) | (_, 429 | 503) => {
+                Kind::OriginThrottled
+            }
+            (Some("RequestTimeout"), _) | (_, 408 | 504) => Kind::OriginTimeout,
+            (
+                Some(
+                    "AccessDenied"
+                    | "InvalidAccessKeyId"
+                    | "InvalidToken"
+                    | "SignatureDoesNotMatch"
+                    | "RequestTimeTooSkewed"
+                    | "AuthorizationHeaderMalformed"
+                    | "AllAccessDisabled",
+                ),
+                _,
+            )
+            | (_, 401 | 403) => Kind::AccessDenied,
+            (_, 412) => Kind::ObjectChanged,
+            (_, 416) => match self.sizes() {
+                Some((now, found)) if now != found => Kind::ObjectChanged,
+                None if self.pinned => Kind::ObjectChanged,
+                _ => Kind::OriginAnswer,
+            },
+            // A store that cannot do it now cannot do it later.
+            (Some("NotImplemented"), _) | (_, 501 | 505) => Kind::OriginAnswer,
+            (_, 500..) => Kind::OriginUnreachable,
+            _ => Kind::OriginAnswer,
+        }
+    }
+
+    /// The object's size now, and as it was found.
+    fn sizes(self) -> Option<(u64, u64)> {
+        let now = self.content_range?.strip_prefix("bytes */")?;
+        Some((now.trim().parse().ok()?, self.found?))
+    }
+
+    fn text(self) -> String {
+        let mut text = format!("The origin answered with status {}", self.status);
+        if let Some(code) = self.code {
+            text = format!("{text} {code}");
+        }
+        if let (416, Some((now, found))) = (self.status, self.sizes()) {
+            text = format!("{text}: the object has {now} bytes, and was found with {found}");
+        }
+        match self.message.map(|words| words.trim().trim_end_matches('.')) {
+            Some(words) if !words.is_empty() => format!("{text}: {words}"),
+            _ => text,
+        }
+    }
+}
+
+/// Seconds, or the time until a date (RFC 9110, 10.2.3), within reason.
+fn parse_retry_after(value: &str) -> Option<Duration> {
+    let value = value.trim();
+    if let Some(patience) = patience_of(value) {
+        return Some(patience);
+    }
+    let date = DateTime::from_str(value, Format::HttpDate).ok()?;
+    let date = SystemTime::try_from(date).ok()?;
+    let until = date.duration_since(SystemTime::now()).unwrap_or_default();
+    Some(until.min(LONGEST_ASKED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_and_codes_are_told_apart() {
+        let kind = |status, code| {
+            Refusal {
+                status,
+                code,
+                ..Refusal::default()
+            }
+            .to_error()
+            .kind
+        };
+        assert_eq!(kind(404, None), Kind::ObjectNotFound);
+        assert_eq!(kind(404, Some("NoSuchBucket")), Kind::ObjectNotFound);
+        assert_eq!(kind(403, None), Kind::AccessDenied);
+        assert_eq!(kind(400, Some("InvalidAccessKeyId")), Kind::AccessDenied);
+        assert_eq!(kind(400, Some("ExpiredToken")), Kind::Credentials);
+        assert_eq!(kind(412, None), Kind::ObjectChanged);
+        assert_eq!(kind(416, None), Kind::OriginAnswer);
+        assert_eq!(kind(500, Some("InternalError")), Kind::OriginUnreachable);
+        assert_eq!(kind(503, Some("SlowDown")), Kind::OriginThrottled);
+        assert_eq!(kind(429, None), Kind::OriginThrottled);
+        assert_eq!(kind(400, Some("RequestTimeout")), Kind::OriginTimeout);
+        assert_eq!(kind(301, None), Kind::OriginAnswer);
+    }
+
+    #[test]
+    fn a_range_that_is_gone_means_that_a_pinned_object_changed() {
+        let refusal = Refusal {
+            status: 416,
+            pinned: true,
+            ..Refusal::default()
+        };
+        assert_eq!(refusal.to_error().kind, Kind::ObjectChanged);
+        for (now, kind) in [(4, Kind::ObjectChanged), (18, Kind::OriginAnswer)] {
+            let refusal = Refusal {
+                content_range: Some(&format!("bytes */{now}")),
+                found: Some(18),
+                ..refusal
+            };
+            let error = refusal.to_error();
+            assert_eq!(error.kind, kind);
+            let sizes = format!("has {now} bytes, and was found with 18");
+            assert!(error.what.contains(&sizes), "{error}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(parse_retry_after("7"), Some(Duration::from_secs(7)));
+        let past = parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT");
+        assert_eq!(past, Some(Duration::ZERO));
+        let far = parse_retry_after("Wed, 21 Oct 2099 07:28:00 GMT");
+        assert_eq!(far, Some(LONGEST_ASKED));
+        assert_eq!(parse_retry_after("99999999"), Some(LONGEST_ASKED));
+        for garbage in ["soon", "-5", "", "Wed, 99 Oct 2099 07:28:00 GMT"] {
+            assert_eq!(parse_retry_after(garbage), None, "{garbage:?}");
+        }
+    }
+}
