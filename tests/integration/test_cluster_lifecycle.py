@@ -150,7 +150,7 @@ def test_late_nodes_and_tasks_get_the_version_that_the_open_call_pinned(
 
     def on(node: RayNode) -> DistributionReport:
         def run() -> DistributionReport:
-            return xfd_ray.ensure_local(request, store)
+            return xfd_ray.ensure_local(request, store, keep_s=0)
 
         strategy = NodeAffinitySchedulingStrategy(node.id, soft=False)
         found: DistributionReport = ray.get(
@@ -167,9 +167,11 @@ def test_late_nodes_and_tasks_get_the_version_that_the_open_call_pinned(
         assert (report.origin_bytes, report.peer_bytes) == (0, SIZE)
         assert artifacts.sha256(second.root / big / "big") == pinned
         with pytest.raises(VersionConflictError, match="on_version_conflict='pinned'"):
-            xfd_ray.download_distributed(request, store)
+            xfd_ray.download_distributed(request, store, keep_s=0)
         s3_server.delete(big, "big")
-        report = xfd_ray.download_distributed(request, store, on_version_conflict="pinned")
+        report = xfd_ray.download_distributed(
+            request, store, on_version_conflict="pinned", keep_s=0
+        )
         assert len(report.nodes) == 3
         assert s3_server.sent_bytes(big) == sent
         assert {artifacts.sha256(root / big / "big") for root in three.roots} == {pinned}

@@ -115,7 +115,7 @@ async def test_a_coordinator_that_stood_still_still_notices_that_a_driver_is_gon
 async def test_a_driver_that_stood_still_is_told_all_that_was_moved():
     """Its lease expires in the middle; it attaches again, and some of the chunks are there."""
     told = Story()
-    request = lease("l", "big", "small")
+    request = lease("l", "big", "small", keep_s=0)
     await told.coordinator.attach(request)
     await told.begun()
     told.resume()

@@ -41,6 +41,10 @@ FIRST_LEASE_S = 30.0
 ABSENT_TICKS = 3
 """A tick that comes so many times later than it should was kept from coming."""
 
+COMES_BACK_TERMS = 2.5
+"""A coordinator stays for so many terms of a lease after one has expired, in case its driver only
+stood still: a driver that finds another coordinator cannot be told what was moved before."""
+
 EXPIRED_KEPT = 16
 """So many expired leases wait for their drivers to come back."""
 
@@ -173,6 +177,8 @@ class Coordinator:
 
     def _keep_expired(self, lease: Lease) -> None:
         """Its driver may come back."""
+        comes_back_s = COMES_BACK_TERMS * self._lease_ttl_s
+        self._keep_until = max(self._keep_until, self._awake() + comes_back_s)
         while len(self._expired) >= EXPIRED_KEPT:
             del self._expired[next(iter(self._expired))]
         self._expired[lease.request.id] = lease
