@@ -8,6 +8,7 @@ from xfd_api.paths import local_path, root
 from xfd_api.reports import DistributionReport, NodeResult, ObjectResult, Progress
 from xfd_api.requests import (
     DownloadRequest,
+    Links,
     ObjectDownloadRequest,
     PrefixDownloadRequest,
     UnpackMethod,
@@ -33,6 +34,7 @@ __all__ = [
     "Prices",
     "Progress",
     "Traffic",
+    "Links",
     "UnpackCaps",
     "UnpackMethod",
     "UnpackOptions",

@@ -18,7 +18,7 @@ from operator import attrgetter
 from typing import Any, Literal
 
 from xfd_api.ids import ChunkIndex, ObjectIndex
-from xfd_api.requests import UnpackMethod
+from xfd_api.requests import Links, UnpackMethod
 
 MIB = 2**20
 CHUNK_CEILING_BYTES = 100 * MIB
@@ -60,6 +60,7 @@ class Unpack:
     destination: str
     method: UnpackMethod
     keep_archive: bool
+    links: Links = Links.Safe
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
+from typing import TypeVar
 from urllib.parse import unquote
 
 from xfd_api.chunks import Unpack
@@ -15,6 +17,7 @@ from xfd_api.errors import InvalidRequestError, UnsafePathError
 from xfd_api.paths import checked_destination, checked_segments, is_utf8
 from xfd_api.requests import (
     DownloadRequest,
+    Links,
     ObjectDownloadRequest,
     PrefixDownloadRequest,
     UnpackMethod,
@@ -30,6 +33,7 @@ _ARN = re.compile(
     r"(?:outpost[/:][^/:]+[/:])?accesspoint[/:][^/:]+)(?:/(?P<key>.*))?\Z",
     re.DOTALL,
 )
+_Option = TypeVar("_Option", bound=Enum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +197,23 @@ def split_bucket(rest: str) -> tuple[str, str]:
 
 
 def _unpack(options: UnpackOptions, key: str) -> Unpack:
-    method = UnpackMethod(options.unpack_method)
+    method = _one_of(UnpackMethod, options.unpack_method, "unpack_method", key)
+    links = _one_of(Links, options.links, "links", key)
     if method is UnpackMethod.Auto:
         method = detect_unpack_method(key)
     return Unpack(
         destination=checked_destination(options.destination),
         method=method,
         keep_archive=options.keep_archive,
+        links=links,
     )
+
+
+def _one_of(kind: type[_Option], value: object, name: str, key: str) -> _Option:
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(repr(each.value) for each in kind)
+        raise InvalidRequestError(
+            f"UnpackOptions.{name} is {value!r}", object=key, remedy=f"Give one of {known}"
+        ) from None

@@ -14,6 +14,9 @@ from xfd_api.traffic import Traffic
 Fault = Literal["origin", "peer", "node"]
 """Who is to blame for a failed order: the origin, the peer it named, or the node itself."""
 
+_NAMED = 20
+"""Names of left-out entries that a line has room for."""
+
 BoundSource = Literal["configured", "probed", "observed"]
 
 LONGEST_ASKED_REST_S = 30.0
@@ -118,9 +121,16 @@ class ChunkLost:
 
 @dataclass(frozen=True, slots=True)
 class ObjectLanded:
-    """An object is whole and verified at its destination, and unpacked where that was asked."""
+    """An object is whole and verified at its destination, and unpacked where that was asked.
+
+    Attributes:
+        left_out: the first hundred entries of an archive that its tree has not.
+        left_out_count: all of them.
+    """
 
     object: ObjectIndex
+    left_out: tuple[str, ...] = ()
+    left_out_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +278,10 @@ class ObjectResult:
     """One object's part in a distribution.
 
     Attributes:
-        left_out: what of it has no place on disk: the key of a `dir/` marker that has content.
+        left_out: what of it has no place on disk: the key of a `dir/` marker that has content, or
+            the devices, pipes and sockets of an archive that was unpacked with `links="keep"`, the
+            first hundred of them. A run that finds a tree in its place does not look for them.
+        left_out_count: how many there are in all.
     """
 
     key: str
@@ -279,6 +292,19 @@ class ObjectResult:
     nodes_cached: int
     error: XfdError | None = None
     left_out: tuple[str, ...] = ()
+    left_out_count: int = 0
+
+    @property
+    def left_out_line(self) -> str | None:
+        """What was left out, for a person; None where nothing was."""
+        if not self.left_out_count:
+            return None
+        if self.left_out == (self.key,):
+            return f"left out, as no folder can hold it: the content of {self.key}"
+        named = ", ".join(self.left_out[:_NAMED])
+        more = ", …" if self.left_out_count > _NAMED else ""
+        kinds = f"{self.left_out_count} devices, pipes and the like"
+        return f"left out of {self.key}, {kinds}: {named}{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,8 +353,15 @@ class DistributionReport:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Names of what was asked for and has no place on disk, of all objects."""
+        """Names of what was asked for and has no place on disk, of all objects; of an archive's
+        entries the first hundred.
+        """
         return tuple(name for result in self.objects for name in result.left_out)
+
+    @property
+    def left_out_count(self) -> int:
+        """How many there are, also where not all are named."""
+        return sum(result.left_out_count for result in self.objects)
 
     @property
     def efficiency(self) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from xfd_api.errors import UnknownArchiveError
 
@@ -18,6 +19,22 @@ class UnpackMethod(str, enum.Enum):
     TarZst = "tar.zst"
     Gz = "gz"
     Zip = "zip"
+
+
+class Links(str, enum.Enum):
+    """What the links of an archive may be.
+
+    `Safe`: symbolic links that stay inside the tree; an archive with others, with devices, named
+    pipes or sockets is refused. `Keep`, for an archive that one trusts: symbolic links as they
+    are, wherever they lead, and absolute paths taken as relative to the tree; devices, pipes and
+    sockets are left out, and named in the report.
+
+    Either way nothing is written outside of the tree. An entry below a link goes where that leads
+    if the tree is taken for the whole file system.
+    """
+
+    Safe = "safe"
+    Keep = "keep"
 
 
 _METHOD_BY_EXTENSION = (
@@ -54,11 +71,14 @@ class UnpackOptions:
             its one file lands in.
         unpack_method: the archive's format.
         keep_archive: whether the archive itself stays on disk after the distribution.
+        links: "safe", or "keep" for an archive that one trusts; see `Links`. A tree that was
+            unpacked with the other value is unpacked anew.
     """
 
     destination: Path
     unpack_method: UnpackMethod = UnpackMethod.Auto
     keep_archive: bool = True
+    links: Links | Literal["safe", "keep"] = Links.Safe
 
 
 @dataclass(frozen=True, slots=True)

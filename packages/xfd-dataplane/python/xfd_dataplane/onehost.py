@@ -43,6 +43,7 @@ class OneHost:
         cached_bytes: of these objects.
         held_at_start: bytes of the chunks that an earlier run left, verified.
         fetched: bytes fetched for each object.
+        left_out: names and number of entries that archives have and their trees have not.
     """
 
     def __init__(self, catalog: Catalog, *, seed: int) -> None:
@@ -53,6 +54,7 @@ class OneHost:
         self.cached_bytes = 0
         self.held_at_start = 0
         self.fetched: dict[ObjectIndex, int] = {}
+        self.left_out: dict[ObjectIndex, tuple[tuple[str, ...], int]] = {}
         self._catalog = catalog
         self._chunks = {chunk.index: chunk for chunk in catalog.chunks}
         self._held: set[ChunkIndex] = set()
@@ -113,6 +115,8 @@ class OneHost:
                 self._count(self._chunks[event.chunk])
             case ObjectLanded():
                 self.landed.add(event.object)
+                if event.left_out_count:
+                    self.left_out[event.object] = (event.left_out, event.left_out_count)
             case ObjectFailed():
                 self._object_failed(event, now)
             case OrderFailed():

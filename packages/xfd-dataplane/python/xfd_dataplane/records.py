@@ -3,16 +3,19 @@
 Format 1. `.NAME.xfd` beside NAME (cut where that would be too long a name) is a JSON object:
 `format`, the object at its store (`size`, `etag`, `last_modified_ns`), `file` ([size, mtime in ns]
 on disk, or null where the archive was not kept), `chunks` ([length, CRC-64/NVME] each, in order),
-and `tree` where it was unpacked (`destination`, `bytes`, `entries` of `path`, `kind`, `size`,
-`mtime_ns`). For a prefix there is one such file beside its folder, with a line each:
-`[path, size, etag, last_modified_ns, mtime in ns on disk, chunks]` for a file, and
-`{"path": ..., "record": ...}` for what is not just that; the last line of a path counts, and a null
-record takes the earlier ones back.
+and `tree` where it was unpacked (`destination`, `links`, `bytes`, `entries` of `path`, `kind`,
+`size`, `mtime_ns`). A name that is not UTF-8 is a list of its bytes.
+
+For a prefix there is one such file beside its folder, with a line each: `[path, size, etag,
+last_modified_ns, mtime in ns on disk, chunks]` for a file, and `{"path": ..., "record": ...}` for
+what is not just that; the last line of a path counts, and a null record takes the earlier ones
+back.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +89,10 @@ def _chunks(pairs: Any) -> tuple[tuple[int, int], ...]:
     return tuple((length, crc) for length, crc in pairs)
 
 
+def _name(value: Any) -> str:
+    return value if isinstance(value, str) else os.fsdecode(bytes(value))
+
+
 def _record(value: Any) -> Record | None:
     if not isinstance(value, dict) or value.get("format") != FORMAT:
         return None
@@ -98,7 +105,7 @@ def _record(value: Any) -> Record | None:
         chunks=_chunks(value.get("chunks", ())),
         tree=Path(tree["destination"]) if tree else None,
         entries=tuple(
-            TreeEntry(entry["path"], entry["kind"], entry["size"], entry["mtime_ns"])
+            TreeEntry(_name(entry["path"]), entry["kind"], entry["size"], entry["mtime_ns"])
             for entry in tree.get("entries") or ()
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xfd_api import paths
-from xfd_api.chunks import Catalog
+from xfd_api.chunks import Catalog, CatalogObject
 from xfd_api.ids import LOCAL_NODE
 from xfd_api.reports import (
     BoundSource,
@@ -81,13 +81,19 @@ def report(
                 origin_bytes=host.fetched.get(item.index, 0),
                 nodes_landed=1,
                 nodes_cached=int(item.index in host.cached),
-                left_out=item.left_out,
+                left_out=_left_out(item, host)[0],
+                left_out_count=_left_out(item, host)[1],
             )
             for item in catalog.objects
         ),
         excluded=catalog.excluded,
         resumed_bytes=host.held_at_start,
     )
+
+
+def _left_out(item: CatalogObject, host: OneHost) -> tuple[tuple[str, ...], int]:
+    """Names and number of what the object has no place for."""
+    return host.left_out.get(item.index, (item.left_out, len(item.left_out)))
 
 
 def _local(root: str, destination: str) -> str:

@@ -68,8 +68,7 @@ def _summary(report: DistributionReport) -> list[str]:
         lines.append(f"estimated cost {traffic.estimated_cost:.4f}")
     if report.excluded:
         lines.append(f"left out by include and exclude: {report.excluded} objects")
-    for name in report.left_out:
-        lines.append(f"left out, as no folder can hold it: {name}")
+    lines += [line for result in report.objects if (line := result.left_out_line) is not None]
     for name, nodes in (("lost", report.nodes_lost), ("joined late", report.nodes_joined)):
         if nodes:
             lines.append(f"nodes {name}: {', '.join(node[:12] for node in nodes)}")

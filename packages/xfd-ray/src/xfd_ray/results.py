@@ -124,7 +124,8 @@ def _object_results(tally: LeaseTally) -> tuple[ObjectResult, ...]:
             nodes_landed=sum(node.landed >> index & 1 for node in tally.live),
             nodes_cached=sum(node.cached >> index & 1 for node in tally.live),
             error=tally.errors_of.get(index),
-            left_out=item.left_out,
+            left_out=tally.left_out_of.get(index, ((), 0))[0],
+            left_out_count=tally.left_out_of.get(index, ((), 0))[1],
         )
         for index, item in sorted(tally.objects.items())
     )

@@ -95,6 +95,9 @@ class LeaseTally:
         self.nodes: dict[NodeId, NodeTally] = {}
         self.origin_bytes_of: dict[ObjectIndex, int] = dict.fromkeys(self.objects, 0)
         self.errors_of: dict[ObjectIndex, XfdError] = {}
+        self.left_out_of = {
+            item.index: (item.left_out, len(item.left_out)) for item in objects if item.left_out
+        }
         self.lacked: set[ChunkIndex] = set()
         self.had: set[ChunkIndex] = set()
         self.origin_rate = RateMeter()
@@ -191,6 +194,8 @@ class LeaseTally:
         if tally is None or event.object not in self.objects:
             return
         tally.landed |= 1 << event.object
+        if event.left_out_count:
+            self.left_out_of[event.object] = (event.left_out, event.left_out_count)
         self._settle(node, now)
         for other, theirs in self.nodes.items():
             if theirs.elsewhere.get(event.object) == node:

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use xfd_dataplane_core::model::{UnpackCaps, UnpackMethod};
+use xfd_dataplane_core::model::{Links, UnpackCaps, UnpackMethod};
 use xfd_dataplane_core::unpack::{Archive, Task, unpack};
 
 fn main() -> ExitCode {
@@ -39,6 +39,7 @@ fn main() -> ExitCode {
             max_bytes: None,
             max_ratio: f64::INFINITY,
         },
+        links: Links::Safe,
         sync: false,
         cancel: &AtomicBool::new(false),
     });

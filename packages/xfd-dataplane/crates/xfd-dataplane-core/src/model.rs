@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::decides::archive::LeftOut;
 use crate::error::Error;
 
 /// `xfd_api.ids.NodeId`.
@@ -115,6 +116,19 @@ pub enum UnpackMethod {
     Zip,
 }
 
+/// `xfd_api.requests.Links`: what an archive's links and devices may be.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Links {
+    /// Links inside the tree only; devices and pipes are refused.
+    #[default]
+    Safe,
+    /// Links as they are; devices and pipes are left out.
+    Keep,
+}
+
 /// `xfd_api.chunks.Unpack`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "see xfd_api.chunks")]
@@ -122,6 +136,7 @@ pub struct Unpack {
     pub destination: PathBuf,
     pub method: UnpackMethod,
     pub keep_archive: bool,
+    pub links: Links,
 }
 
 /// `xfd_api.chunks.CatalogObject`; paths are absolute here (the skin joins the node's root).
@@ -270,12 +285,24 @@ pub enum NodeEvent {
     },
     ObjectLanded {
         object: ObjectIndex,
+        left_out: LeftOut,
     },
     ObjectFailed {
         object: ObjectIndex,
         error: Error,
         chunks_suspect: bool,
     },
+}
+
+impl NodeEvent {
+    /// An object without a tree, or with one that has all of its archive, is in its place.
+    #[must_use]
+    pub fn landed(object: ObjectIndex) -> Self {
+        Self::ObjectLanded {
+            object,
+            left_out: LeftOut::default(),
+        }
+    }
 }
 
 /// `xfd_api.settings.Durability`.

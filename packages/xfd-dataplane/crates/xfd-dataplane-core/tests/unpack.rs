@@ -6,15 +6,23 @@ mod support;
 
 #[path = "unpack/destination.rs"]
 mod destination;
+#[path = "unpack/dialects.rs"]
+mod dialects;
 #[path = "unpack/filter.rs"]
 mod filter;
 #[path = "unpack/hostile.rs"]
 mod hostile;
+#[path = "unpack/links.rs"]
+mod links;
+#[path = "unpack/memory.rs"]
+mod memory;
 #[path = "unpack/streams.rs"]
 mod streams;
 #[path = "unpack/tar.rs"]
 mod tar_trees;
 #[path = "unpack/threads.rs"]
 mod threads;
+#[path = "unpack/zip_directory.rs"]
+mod zip_directory;
 #[path = "unpack/zip.rs"]
 mod zip_trees;

@@ -13,7 +13,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use xfd_dataplane_core::log::{LogEvent, Value};
 use xfd_dataplane_core::model::{
     AddressingStyle, Catalog, CatalogObject, Checksum, ChecksumAlgorithm, Chunk, Durability, Fault,
-    FoundObject, Inventory, Lookup, NodeEvent, NodeSettings, Order, S3Config, Source, Span,
+    FoundObject, Inventory, Links, Lookup, NodeEvent, NodeSettings, Order, S3Config, Source, Span,
     StoreConfig, Stores, SwarmTicket, Unpack, UnpackCaps, UnpackMethod,
 };
 use xfd_dataplane_core::stats::Counters;
@@ -30,6 +30,7 @@ read_enums! {
     UnpackMethod = "xfd_api.requests.UnpackMethod" {
         "tar" => Tar, "tar.gz" => TarGz, "tar.zst" => TarZst, "gz" => Gz, "zip" => Zip,
     } unread { "auto" };
+    Links = "xfd_api.requests.Links" { "safe" => Safe, "keep" => Keep };
     Durability = "xfd_api.settings.Durability" { "object" => Object, "none" => None };
     ChecksumAlgorithm = "xfd_api.chunks.ChecksumAlgorithm" {
         "crc64nvme" => Crc64Nvme, "crc32c" => Crc32c, "crc32" => Crc32,
@@ -41,7 +42,7 @@ read_dataclasses! {
     const READ_CLASSES;
     Checksum = "xfd_api.chunks.Checksum" { algorithm, value };
     FoundObject = "xfd_api.chunks.FoundObject" { key, size, etag, last_modified_ns, checksum };
-    Unpack = "xfd_api.chunks.Unpack" { destination, method, keep_archive };
+    Unpack = "xfd_api.chunks.Unpack" { destination, method, keep_archive, links };
     CatalogObject = "xfd_api.chunks.CatalogObject" {
         index, profile_name, bucket, found, destination, group, is_directory, cache, unpack,
         priority,
@@ -104,7 +105,9 @@ write_dataclasses! {
         level: &str, name: &str, at_s: f64, fields: Bound<'py, PyDict>,
     );
     fn new_chunk_lost = "xfd_api.reports"."ChunkLost" (chunk: u32);
-    fn new_object_landed = "xfd_api.reports"."ObjectLanded" (object: u32);
+    fn new_object_landed = "xfd_api.reports"."ObjectLanded" (
+        object: u32, left_out: Bound<'py, PyTuple>, left_out_count: u64,
+    );
     fn new_object_failed = "xfd_api.reports"."ObjectFailed" (
         object: u32, error: Bound<'py, PyAny>, chunks_suspect: bool,
     );
@@ -277,7 +280,12 @@ pub fn event<'py>(py: Python<'py>, event: &NodeEvent, node: &str) -> PyResult<Bo
             error.retry_after.map(|wait| wait.as_secs_f64()),
         ),
         NodeEvent::ChunkLost { chunk } => new_chunk_lost(py, *chunk),
-        NodeEvent::ObjectLanded { object } => new_object_landed(py, *object),
+        NodeEvent::ObjectLanded { object, left_out } => new_object_landed(
+            py,
+            *object,
+            PyTuple::new(py, &left_out.names)?,
+            left_out.count,
+        ),
         NodeEvent::ObjectFailed {
             object,
             error,

@@ -14,7 +14,7 @@ from xfd_api.catalog import build_catalog
 from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.errors import InvalidRequestError
 from xfd_api.lookups import Lookup, plan_lookups
-from xfd_api.requests import DownloadRequest, UnpackMethod
+from xfd_api.requests import DownloadRequest, Links, UnpackMethod
 from xfd_api.settings import Durability, NodeSettings, UnpackCaps
 from xfd_api.stores import ObjectStoreConfigByProfile, StoreKind, by_profile
 from xfd_dataplane._native import Node
@@ -232,6 +232,7 @@ def _requests(
             options.unpack,
             keep_archive=not options.no_keep_archive,
             method=UnpackMethod(options.unpack_method),
+            links=Links(options.links),
         )
     if not source.is_pattern:
         request = request_for(

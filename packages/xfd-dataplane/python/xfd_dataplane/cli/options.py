@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from xfd_api.paths import is_utf8
-from xfd_api.requests import UnpackMethod
+from xfd_api.requests import Links, UnpackMethod
 from xfd_dataplane import __version__
 from xfd_dataplane.cli.exits import MEANINGS
 
@@ -89,6 +89,8 @@ def _check_get(parser: argparse.ArgumentParser, options: argparse.Namespace) -> 
         parser.error("--no-keep-archive goes with --unpack")
     if options.unpack_method != UnpackMethod.Auto.value and options.unpack is None:
         parser.error("--unpack-method goes with --unpack")
+    if options.links != Links.Safe.value and options.unpack is None:
+        parser.error("--links goes with --unpack")
     if options.unpack is not None and "://" in options.unpack:
         parser.error("--unpack took the source for its folder; write --unpack=DIR, or put it last")
     if options.destination == STDOUT:
@@ -178,6 +180,13 @@ def _get(parser: argparse.ArgumentParser) -> None:
         help="the archive's format (default: by its extension)",
     )
     parser.add_argument(
+        "--links",
+        choices=[links.value for links in Links],
+        default=Links.Safe.value,
+        help="keep: for an archive that one trusts, links to anywhere as they are, and devices "
+        "left out (default: safe)",
+    )
+    parser.add_argument(
         "--no-keep-archive", action="store_true", help="remove the archive once unpacked"
     )
     parser.add_argument(
@@ -224,7 +233,7 @@ def _get(parser: argparse.ArgumentParser) -> None:
         "--max-ratio",
         type=ratio,
         metavar="N",
-        help="unpacked bytes for each archived one, looked at above 100MiB (1000)",
+        help="unpacked bytes for each archived one, looked at above 100MiB (250)",
     )
     _output(parser)
     _store(parser)

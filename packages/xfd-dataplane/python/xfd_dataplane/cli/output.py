@@ -92,8 +92,8 @@ def report_line(report: DistributionReport) -> str:
 
 
 def left_out_lines(report: DistributionReport) -> list[str]:
-    """What was asked for and is not there, for a person."""
-    return [f"left out, as no folder can hold it: the content of {n}" for n in report.left_out]
+    """What was asked for and has no place on disk, for a person."""
+    return [line for result in report.objects if (line := result.left_out_line) is not None]
 
 
 def report_document(report: DistributionReport) -> dict[str, Any]:
@@ -108,6 +108,7 @@ def report_document(report: DistributionReport) -> dict[str, Any]:
         "retries": report.retries,
         "excluded": report.excluded,
         "left_out": list(report.left_out),
+        "left_out_count": report.left_out_count,
         "objects": [
             {
                 "key": result.key,

@@ -14,6 +14,7 @@ from xfd_api.lookups import split_bucket
 from xfd_api.paths import checked_segments
 from xfd_api.requests import (
     DownloadRequest,
+    Links,
     ObjectDownloadRequest,
     PrefixDownloadRequest,
     UnpackMethod,
@@ -54,6 +55,7 @@ class Unpacking:
     folder: str
     keep_archive: bool
     method: UnpackMethod = UnpackMethod.Auto
+    links: Links = Links.Safe
 
 
 def parse_source(
@@ -214,6 +216,7 @@ def _object_request(
             destination=_tree(place, unpacking.folder),
             unpack_method=unpacking.method,
             keep_archive=unpacking.keep_archive,
+            links=unpacking.links,
         )
     return DownloadRequest(ObjectDownloadRequest(key, place, cache=cache, unpack_options=options))
 

@@ -55,8 +55,8 @@ mod tests {
     #[test]
     fn an_event_is_handed_out_once() {
         let events = Events::default();
-        events.push(NodeEvent::ObjectLanded { object: 1 });
-        events.push(NodeEvent::ObjectLanded { object: 2 });
+        events.push(NodeEvent::landed(1));
+        events.push(NodeEvent::landed(2));
         assert_eq!(events.drain(Duration::ZERO).len(), 2);
         assert!(events.drain(Duration::ZERO).is_empty());
     }
@@ -66,7 +66,7 @@ mod tests {
         let events = Events::default();
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| events.drain(Duration::from_secs(60)));
-            events.push(NodeEvent::ObjectLanded { object: 1 });
+            events.push(NodeEvent::landed(1));
             assert_eq!(waiting.join().unwrap().len(), 1);
             let begun = Instant::now();
             let waiting = scope.spawn(|| events.drain(Duration::from_secs(60)));

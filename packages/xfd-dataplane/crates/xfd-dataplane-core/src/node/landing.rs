@@ -88,7 +88,7 @@ impl Shared {
                     // One that has landed meanwhile was reported.
                     Some(_) if !swarm.store.awaits_tree(object) => {}
                     Some(found) => self.archive_is_right(swarm, &found),
-                    None => swarm.events.push(NodeEvent::ObjectLanded { object }),
+                    None => swarm.events.push(NodeEvent::landed(object)),
                 }
             }
             // Nobody wants it, or its chunks are on their way again; they may even be here.

@@ -106,6 +106,7 @@ fn place(swarm: &Swarm, object: &CatalogObject, staged: Staged) {
     };
     let summary = staged.summary();
     let (entries, bytes) = (summary.entries.len() as u64, summary.bytes);
+    let left_out = summary.left_out.clone();
     let placed = caught("Landing a tree", || {
         let store = &swarm.store;
         store.land_with_tree(object.index, || staged.put_in_place())
@@ -117,6 +118,7 @@ fn place(swarm: &Swarm, object: &CatalogObject, staged: Staged) {
             swarm.stats.unpacked_bytes.add(bytes);
             swarm.events.push(NodeEvent::ObjectLanded {
                 object: object.index,
+                left_out,
             });
         }
         Err(error) if error.kind == Kind::Cancelled => {}
@@ -134,6 +136,7 @@ fn run(
     let Some(Unpack {
         destination,
         method,
+        links,
         ..
     }) = &object.unpack
     else {
@@ -161,6 +164,7 @@ fn run(
         destination,
         replace: swarm.store.may_replace_tree(object.index),
         caps: node.settings.unpack_caps,
+        links: *links,
         sync: swarm.durability == Durability::Object,
         cancel: stop,
     })

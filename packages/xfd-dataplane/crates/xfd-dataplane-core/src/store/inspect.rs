@@ -1,6 +1,8 @@
 //! What lies at one object's destination: the effects around [`crate::decides::cache`].
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 use super::checks::Sums;
 use super::paths::look;
@@ -115,7 +117,7 @@ fn look_at_entries(slot: &Slot, record: &Record) -> Result<Vec<Option<OnDisk>>> 
     };
     entries
         .iter()
-        .map(|entry| look(&tree.destination.join(&entry.path)))
+        .map(|entry| look(&tree.destination.join(OsStr::from_bytes(&entry.path))))
         .collect()
 }
 

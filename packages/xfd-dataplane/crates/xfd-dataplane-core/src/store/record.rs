@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::checks::Sums;
 use super::paths::{RECORD, beside, is_absent};
+use crate::decides::archive::LeftOut;
 use crate::decides::cache::{Pin, Recorded};
 use crate::error::{Error, Result};
-use crate::model::Unpack;
+use crate::model::{Links, Unpack};
 use crate::unpack::Entry;
 
 /// Of records and manifests. One of another format is read as none.
@@ -39,11 +40,17 @@ pub(crate) struct Record {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Tree {
     pub(crate) destination: PathBuf,
+    /// What the archive's links were allowed to be.
+    #[serde(default)]
+    pub(crate) links: Links,
     /// In bytes, of all files.
     pub(crate) bytes: u64,
     /// None while the tree is about to get its name: what lies there is then ours, and not known
     /// to be whole.
     pub(crate) entries: Option<Vec<Entry>>,
+    /// What the archive has and the tree has not.
+    #[serde(default, skip_serializing_if = "LeftOut::is_empty")]
+    pub(crate) left_out: LeftOut,
 }
 
 impl Record {
@@ -64,11 +71,13 @@ impl Record {
             file: self.file,
             tree: self
                 .tree_at(unpack)
+                .filter(|tree| unpack.is_some_and(|wanted| wanted.links == tree.links))
                 .and_then(|tree| tree.entries.as_deref()),
         }
     }
 
-    /// The tree that we left where `unpack` wants one.
+    /// The tree that we left where `unpack` wants one, whatever its links were allowed to be: it may
+    /// be replaced.
     pub(crate) fn tree_at(&self, unpack: Option<&Unpack>) -> Option<&Tree> {
         let wanted = unpack?;
         let tree = self.tree.as_ref()?;

@@ -11,7 +11,7 @@
 //! Until 2 nothing but dot files has changed; an error in 3 takes 2 back. A run that is killed
 //! between 2 and 5 leaves a part file with its journal, so that the next one only unpacks again.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::account::Inner;
@@ -22,8 +22,8 @@ use super::record::{Record, Tree};
 use super::slot::{Slot, Whereabouts};
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
-use crate::model::{Durability, ObjectIndex};
-use crate::unpack::{Entry, Summary};
+use crate::model::{Durability, ObjectIndex, Unpack};
+use crate::unpack::Summary;
 
 /// See [`super::Store::archive_path`].
 pub(crate) fn archive_path(inner: &Inner, object: ObjectIndex) -> Result<PathBuf> {
@@ -61,7 +61,7 @@ pub(crate) fn land_with_tree(
             tracing::warn!(%error, "record_not_put_back");
         }
     })?;
-    let record = record_of(&slot, unpack, tree.bytes, Some(tree.entries))?;
+    let record = record_of(&slot, &unpack, Some(tree))?;
     slot.set_record(Some(record))?;
     if is_to_be_named(&slot) {
         land::rename(&slot)?;
@@ -76,11 +76,11 @@ pub(crate) fn land_with_tree(
     Ok(())
 }
 
-/// An open object whose file is right, and where its tree goes.
-pub(crate) fn ready(inner: &Inner, object: ObjectIndex) -> Result<(Arc<Slot>, PathBuf)> {
+/// An open object whose file is right, and what its tree should be.
+pub(crate) fn ready(inner: &Inner, object: ObjectIndex) -> Result<(Arc<Slot>, Unpack)> {
     let state = inner.state();
     let slot = state.slots.get(&object).cloned();
-    let unpack = |slot: &Arc<Slot>| Some(slot.object.unpack.as_ref()?.destination.clone());
+    let unpack = |slot: &Arc<Slot>| slot.object.unpack.clone();
     let Some((slot, unpack)) = slot.and_then(|slot| Some((slot.clone(), unpack(&slot)?))) else {
         return Err(Error::new(
             Kind::Internal,
@@ -102,19 +102,15 @@ fn is_to_be_named(slot: &Slot) -> bool {
 
 /// Records that a tree is about to get its place, so that a run that is killed before the end
 /// leaves a tree that the next one knows to be ours.
-fn announce(slot: &Slot, destination: &Path) -> Result<()> {
-    let record = record_of(slot, destination.to_owned(), 0, None)?;
+fn announce(slot: &Slot, unpack: &Unpack) -> Result<()> {
+    let record = record_of(slot, unpack, None)?;
     slot.set_record(Some(record))?;
     slot.facts().tree_is_ours = true;
     Ok(())
 }
 
-fn record_of(
-    slot: &Slot,
-    destination: PathBuf,
-    bytes: u64,
-    entries: Option<Vec<Entry>>,
-) -> Result<Record> {
+/// The record with a tree that was made, or is about to be.
+fn record_of(slot: &Slot, unpack: &Unpack, made: Option<Summary>) -> Result<Record> {
     let (parts, at) = {
         let facts = slot.facts();
         let parts: Vec<_> = facts.sums.values().copied().collect();
@@ -127,10 +123,14 @@ fn record_of(
     };
     let file = file.map(|found| (found.size, found.mtime_ns));
     let mut record = Record::new(slot.pin.clone(), file, &parts);
+    let is_made = made.is_some();
+    let made = made.unwrap_or_default();
     record.tree = Some(Tree {
-        destination,
-        bytes,
-        entries,
+        destination: unpack.destination.clone(),
+        links: unpack.links,
+        bytes: made.bytes,
+        entries: is_made.then_some(made.entries),
+        left_out: made.left_out,
     });
     Ok(record)
 }

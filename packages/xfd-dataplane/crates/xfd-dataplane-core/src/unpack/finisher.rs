@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use rustix::fs::Timespec;
@@ -27,7 +28,7 @@ const WAITING: usize = 3;
 pub(super) struct Begun {
     /// Its place in the tree's list of entries.
     pub(super) entry: usize,
-    pub(super) path: Vec<u8>,
+    pub(super) path: Arc<[u8]>,
     pub(super) file: File,
     pub(super) bytes: Vec<u8>,
     pub(super) mtime: Option<Timespec>,
@@ -107,7 +108,7 @@ mod tests {
     fn begun(entry: usize, file: File) -> Begun {
         Begun {
             entry,
-            path: b"file".to_vec(),
+            path: Arc::from(*b"file"),
             file,
             bytes: vec![7; 10],
             mtime: None,

@@ -16,7 +16,10 @@ const MODE: u32 = 0o666;
 /// The file has the time of its unpacking: gzip's own header is mostly without one.
 pub(super) fn unpack(piped: &mut Piped, key: &str, tree: &mut Tree<'_>) -> Result<()> {
     let name = name(key);
-    let place = tree.place(name.as_bytes(), What::File)?;
+    // No file is left out.
+    let Some(place) = tree.place(name.as_bytes(), What::File)? else {
+        return Ok(());
+    };
     let mode = MODE & !tree.maker.umask();
     let mut file = tree.maker.file(&place.path, mode)?;
     let mut end: u64 = 0;

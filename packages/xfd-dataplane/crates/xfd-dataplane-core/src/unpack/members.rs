@@ -1,26 +1,40 @@
 //! The members of a tar stream: ustar, GNU and PAX headers put together.
 //!
-//! The headers' fields are read by the crate `tar`; its iterator over entries is not used, as it
-//! cuts PAX values at line breaks and does not read PAX sparse files.
+//! Member by member, the last word on a name or a size is PAX's, then GNU's, then the header's.
 
 mod blocks;
 
 use std::io::{self, BufRead};
 
 use rustix::fs::Timespec;
-use tar::{EntryType, GnuExtSparseHeader, Header};
 
+use super::header::{BLOCK, Header, more_pieces};
 use super::pax::Pax;
 use super::pump::Piped;
 use super::sparse::{self, Map};
 
-const BLOCK: usize = 512;
-
-/// Type flag of a PAX header in Solaris' archives.
-const SOLARIS_PAX: u8 = b'X';
-
-/// Type flag of GNU tar's label for a whole archive.
-const VOLUME_LABEL: u8 = b'V';
+/// Type flags, as POSIX and the manual of GNU tar have them.
+mod flag {
+    pub(super) const FILE: u8 = b'0';
+    pub(super) const OLD_FILE: u8 = 0;
+    pub(super) const HARD_LINK: u8 = b'1';
+    pub(super) const LINK: u8 = b'2';
+    pub(super) const CHARACTER_DEVICE: u8 = b'3';
+    pub(super) const BLOCK_DEVICE: u8 = b'4';
+    pub(super) const FOLDER: u8 = b'5';
+    pub(super) const FIFO: u8 = b'6';
+    pub(super) const CONTIGUOUS: u8 = b'7';
+    pub(super) const PAX: u8 = b'x';
+    pub(super) const SOLARIS_PAX: u8 = b'X';
+    pub(super) const GLOBAL_PAX: u8 = b'g';
+    pub(super) const LONG_NAME: u8 = b'L';
+    pub(super) const LONG_LINK: u8 = b'K';
+    pub(super) const SPARSE: u8 = b'S';
+    /// A folder with the list of what was in it, for incremental archives.
+    pub(super) const DUMPED_FOLDER: u8 = b'D';
+    /// A label for the whole archive.
+    pub(super) const VOLUME_LABEL: u8 = b'V';
+}
 
 /// What a member is.
 #[derive(Debug)]
@@ -38,8 +52,8 @@ pub(super) enum Kind {
 pub(super) struct Member {
     pub(super) path: Vec<u8>,
     pub(super) kind: Kind,
-    /// All bits.
-    pub(super) mode: u32,
+    /// All bits; None where the header has none.
+    pub(super) mode: Option<u32>,
     pub(super) mtime: Timespec,
 }
 
@@ -74,7 +88,7 @@ impl<'p> Members<'p> {
 
     /// The next member; None after the end marker, with the stream read to its end.
     pub(super) fn next(&mut self) -> io::Result<Option<Member>> {
-        self.skip(self.left + self.padding)?;
+        self.skip(self.left.saturating_add(self.padding))?;
         (self.left, self.padding) = (0, 0);
         let mut ahead = Ahead::default();
         loop {
@@ -86,24 +100,28 @@ impl<'p> Members<'p> {
                 self.drain()?;
                 return Ok(None);
             };
-            match header.entry_type() {
-                EntryType::GNULongName => ahead.path = Some(self.long(&header)?),
-                EntryType::GNULongLink => ahead.link = Some(self.long(&header)?),
-                EntryType::XGlobalHeader => {
+            match header.kind() {
+                flag::LONG_NAME => ahead.path = Some(self.long(&header)?),
+                flag::LONG_LINK => ahead.link = Some(self.long(&header)?),
+                flag::GLOBAL_PAX => {
                     let bytes = self.extension(&header)?;
                     self.global.apply(&bytes)?;
+                    // A map is one file's.
+                    if self.global.sparse.is_some() {
+                        return Err(sparse::malformed());
+                    }
                 }
-                kind if matches!(kind.as_byte(), b'x' | SOLARIS_PAX) => {
+                flag::PAX | flag::SOLARIS_PAX => {
                     let bytes = self.extension(&header)?;
                     let mut pax = self.global.clone();
                     pax.apply(&bytes)?;
                     ahead.pax = Some(pax);
                 }
-                kind if kind.as_byte() == VOLUME_LABEL => {
-                    let size = header.entry_size()?;
-                    self.skip(size + padding(size))?;
+                flag::VOLUME_LABEL => {
+                    let size = header.size()?;
+                    self.skip(size.saturating_add(padding(size)))?;
                 }
-                kind => return self.member(&header, kind, ahead).map(Some),
+                _ => return self.member(&header, ahead).map(Some),
             }
         }
     }
@@ -123,53 +141,59 @@ impl<'p> Members<'p> {
         self.left -= bytes as u64;
     }
 
-    fn member(&mut self, header: &Header, kind: EntryType, ahead: Ahead) -> io::Result<Member> {
+    fn member(&mut self, header: &Header, ahead: Ahead) -> io::Result<Member> {
         let pax = ahead.pax.unwrap_or_else(|| self.global.clone());
         let path = (pax.sparse.as_ref().and_then(|sparse| sparse.name.clone()))
-            .or(pax.path.clone())
+            .or_else(|| pax.path.clone())
             .or(ahead.path)
-            .unwrap_or_else(|| header.path_bytes().into_owned());
+            .unwrap_or_else(|| header.path());
         let link = || {
             pax.linkpath
                 .clone()
-                .or(ahead.link.clone())
-                .or_else(|| header.link_name_bytes().map(|name| name.into_owned()))
-                .unwrap_or_default()
+                .or_else(|| ahead.link.clone())
+                .unwrap_or_else(|| header.link().to_vec())
         };
-        // Only files have data; GNU tar too goes by that and not by the size field of others.
-        let kind = match kind {
+        let kind = match header.kind() {
             // Before ustar, a folder was a file with a slash at its name's end.
-            EntryType::Regular if path.ends_with(b"/") => Kind::Folder,
-            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-                Kind::File(self.file(header, kind, &pax)?)
+            flag::FILE | flag::OLD_FILE if path.ends_with(b"/") => Kind::Folder,
+            flag::FILE | flag::OLD_FILE | flag::CONTIGUOUS | flag::SPARSE => {
+                Kind::File(self.file(header, &pax)?)
             }
-            EntryType::Directory => Kind::Folder,
-            EntryType::Symlink => Kind::Link(link()),
-            EntryType::Link => Kind::HardLink(link()),
-            EntryType::Char | EntryType::Block | EntryType::Fifo => Kind::Special,
-            other => Kind::Unsupported(other.as_byte()),
+            // These have no data, whatever their size field says; GNU tar goes by that too.
+            flag::FOLDER => Kind::Folder,
+            flag::LINK => Kind::Link(link()),
+            flag::HARD_LINK => Kind::HardLink(link()),
+            flag::CHARACTER_DEVICE | flag::BLOCK_DEVICE | flag::FIFO => Kind::Special,
+            flag::DUMPED_FOLDER => {
+                self.has_data(pax.size.map_or_else(|| header.size(), Ok)?);
+                Kind::Folder
+            }
+            other => {
+                self.has_data(pax.size.map_or_else(|| header.size(), Ok)?);
+                Kind::Unsupported(other)
+            }
         };
         Ok(Member {
             path,
             kind,
-            mode: header.mode()?,
-            mtime: match pax.mtime {
-                Some(mtime) => mtime,
-                None => Timespec {
-                    // GNU's base-256 fields hold times before the epoch as two's complement.
-                    tv_sec: header.mtime()?.cast_signed(),
-                    tv_nsec: 0,
-                },
-            },
+            mode: header.mode(),
+            mtime: pax.mtime.unwrap_or_else(|| Timespec {
+                tv_sec: header.mtime(),
+                tv_nsec: 0,
+            }),
         })
     }
 
-    fn file(&mut self, header: &Header, kind: EntryType, pax: &Pax) -> io::Result<Map> {
+    fn has_data(&mut self, size: u64) {
+        (self.left, self.padding) = (size, padding(size));
+    }
+
+    fn file(&mut self, header: &Header, pax: &Pax) -> io::Result<Map> {
         let size = match pax.size {
             Some(size) => size,
-            None => header.entry_size()?,
+            None => header.size()?,
         };
-        let map = if kind == EntryType::GNUSparse {
+        let map = if header.kind() == flag::SPARSE {
             self.old_map(header, size)?
         } else if let Some(sparse) = &pax.sparse {
             let real = sparse.size.ok_or_else(sparse::malformed)?;
@@ -178,40 +202,30 @@ impl<'p> Members<'p> {
                     let (pieces, taken) = sparse::read(|| self.block())?;
                     let data = size.checked_sub(taken).ok_or_else(sparse::malformed)?;
                     let map = Map::new(pieces, real, data)?;
-                    (self.left, self.padding) = (data, padding(data));
+                    self.has_data(data);
                     return Ok(map);
                 }
-                (0, _) => Map::new(sparse::pairs(&sparse.map)?, real, size)?,
+                (0, _) => Map::new(sparse.map.pieces()?.to_vec(), real, size)?,
                 _ => return Err(sparse::malformed()),
             }
         } else {
             Map::whole(size)
         };
-        (self.left, self.padding) = (size, padding(size));
+        self.has_data(size);
         Ok(map)
     }
 
     fn old_map(&mut self, header: &Header, size: u64) -> io::Result<Map> {
-        let gnu = header.as_gnu().ok_or_else(sparse::malformed)?;
-        let mut pieces = Vec::new();
-        let mut take = |headers: &[tar::GnuSparseHeader]| {
-            for header in headers.iter().filter(|header| !header.is_empty()) {
-                pieces.push((header.offset()?, header.length()?));
-            }
+        let (mut pieces, mut is_extended) = header.pieces()?;
+        while is_extended {
+            let more;
+            (more, is_extended) = more_pieces(&self.block()?)?;
+            pieces.extend(more);
             if pieces.len() > sparse::MAX_PIECES {
                 return Err(sparse::malformed());
             }
-            Ok(())
-        };
-        take(&gnu.sparse)?;
-        let mut more = gnu.is_extended();
-        while more {
-            let mut extended = GnuExtSparseHeader::new();
-            *extended.as_mut_bytes() = self.block()?;
-            take(extended.sparse())?;
-            more = extended.is_extended();
         }
-        Map::new(pieces, gnu.real_size()?, size)
+        Map::new(pieces, header.real_size()?, size)
     }
 }
 

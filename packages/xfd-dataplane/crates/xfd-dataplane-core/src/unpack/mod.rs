@@ -6,8 +6,8 @@
 //!
 //! ```text
 //!   source ── the archive's bytes, cancellable
-//!     └─ pump ── decompression on its own thread, a ring of buffers
-//!          ├─ tar ── members ── sparse; finisher ── bytes and times of small files, a thread
+//!     └─ pump ── streams: decompression on its own thread, a ring of buffers
+//!          ├─ tar ── members ── header, pax, sparse; finisher ── bytes and times of small files, a thread
 //!          └─ gz
 //!   zip ── entries over threads
 //!   maker ── creates entries below the staged root; tree ── modes and times of folders, summary
@@ -17,6 +17,7 @@
 mod behind;
 mod finisher;
 mod gz;
+mod header;
 mod maker;
 mod members;
 mod pax;
@@ -24,17 +25,21 @@ mod pump;
 mod source;
 mod sparse;
 mod staging;
+mod streams;
 mod tar;
 mod tree;
 mod zip;
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::decides::archive::Filter;
+use crate::bytes_text;
+use crate::decides::archive::caps::Ratio;
+use crate::decides::archive::{Filter, LeftOut};
 use crate::error::{Error, Kind, Result};
-use crate::model::{UnpackCaps, UnpackMethod};
+use crate::model::{Links, UnpackCaps, UnpackMethod};
 
 /// Where the archive's bytes come from.
 pub enum Archive<'a> {
@@ -48,9 +53,10 @@ pub enum Archive<'a> {
 /// One file system entry that unpacking made, as the record keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
-    /// Relative to the tree, as bytes turned into text lossily only if it is not UTF-8.
-    pub path: String,
-    /// `f` file, `d` folder, `l` symbolic link, `h` hard link.
+    /// Relative to the tree, without links in it.
+    #[serde(with = "bytes_text")]
+    pub path: Arc<[u8]>,
+    /// `f` file, `d` folder, `l` symbolic link, `h` hard link to a file.
     pub kind: char,
     /// In bytes; 0 for all but files.
     pub size: u64,
@@ -65,6 +71,8 @@ pub struct Summary {
     pub entries: Vec<Entry>,
     /// Bytes of all files.
     pub bytes: u64,
+    /// What the archive has and the tree has not.
+    pub left_out: LeftOut,
 }
 
 /// What one unpacking is asked for.
@@ -83,6 +91,8 @@ pub struct Task<'a> {
     pub replace: bool,
     /// Limits.
     pub caps: UnpackCaps,
+    /// What links may be, and whether devices and pipes are refused or left out.
+    pub links: Links,
     /// Whether the tree is synced, and its name after the exchange.
     pub sync: bool,
     /// Set by another thread to stop; the result is then `Cancelled`. Noticed at the next read of
@@ -144,7 +154,7 @@ pub fn stage(task: Task<'_>) -> Result<Staged> {
 
 fn run(task: Task<'_>) -> Result<Staged> {
     let staging = staging::Staging::claim(task.destination, task.replace)?;
-    let filter = Filter::new(task.caps, task.archive_bytes);
+    let filter = Filter::new(task.caps, task.links, task.archive_bytes);
     let mut tree = tree::Tree::new(staging.root(), staging.shown(), filter, task.sync);
     match (task.method, task.archive) {
         (UnpackMethod::Zip, Archive::File(path)) => zip::unpack(path, &mut tree, task.cancel)?,
@@ -157,10 +167,14 @@ fn run(task: Task<'_>) -> Result<Staged> {
         (method, archive) => {
             let source = source::Source::open(archive, task.cancel)?;
             let key = task.key;
-            pump::with(source::decoder(method, source), |piped| match method {
-                UnpackMethod::Gz => gz::unpack(piped, key, &mut tree),
-                _ => tar::unpack(piped, &mut tree),
-            })?;
+            let ratio = Ratio::new(task.caps, task.archive_bytes);
+            pump::with(
+                source::decoder(method, source, ratio),
+                |piped| match method {
+                    UnpackMethod::Gz => gz::unpack(piped, key, &mut tree),
+                    _ => tar::unpack(piped, &mut tree),
+                },
+            )?;
         }
     }
     let summary = tree.settle()?;

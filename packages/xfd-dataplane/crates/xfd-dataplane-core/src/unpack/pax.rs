@@ -6,6 +6,11 @@ use std::io;
 
 use rustix::fs::Timespec;
 
+use super::sparse::Numbers;
+
+/// Longest name that is kept, in bytes; Linux takes a sixteenth of that.
+const MAX_NAME_BYTES: usize = 64 << 10;
+
 /// The records that matter to unpacking.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pax {
@@ -23,14 +28,15 @@ pub(super) struct SparseRecords {
     pub(super) minor: u64,
     pub(super) name: Option<Vec<u8>>,
     pub(super) size: Option<u64>,
-    /// Offsets and lengths in turn.
-    pub(super) map: Vec<u64>,
+    pub(super) map: Numbers,
 }
 
 impl Pax {
-    /// Takes an extended header's records over; later ones win, an empty value takes one back.
+    /// Takes an extended header's records over; later ones win, an empty value takes one back. A
+    /// time that is none leaves the header's: GNU tar does so, and nobody loses a file by it.
     pub(super) fn apply(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
+        // Some tools fill up with NULs.
+        while bytes.iter().any(|byte| *byte != 0) {
             let (key, value, rest) = record(bytes).ok_or_else(|| malformed("a record"))?;
             self.take(key, value)?;
             bytes = rest;
@@ -41,10 +47,10 @@ impl Pax {
     fn take(&mut self, key: &[u8], value: &[u8]) -> io::Result<()> {
         let some = (!value.is_empty()).then_some(value);
         match key {
-            b"path" => self.path = some.map(<[u8]>::to_vec),
-            b"linkpath" => self.linkpath = some.map(<[u8]>::to_vec),
+            b"path" => self.path = some.map(name).transpose()?,
+            b"linkpath" => self.linkpath = some.map(name).transpose()?,
             b"size" => self.size = some.map(number).transpose()?,
-            b"mtime" => self.mtime = some.map(time).transpose()?,
+            b"mtime" => self.mtime = some.and_then(time),
             _ => {
                 if let Some(key) = key.strip_prefix(b"GNU.sparse.") {
                     self.sparse
@@ -62,14 +68,14 @@ impl SparseRecords {
         match key {
             b"major" => self.major = number(value)?,
             b"minor" => self.minor = number(value)?,
-            b"name" => self.name = Some(value.to_vec()),
+            b"name" => self.name = Some(name(value)?),
             b"size" | b"realsize" => self.size = Some(number(value)?),
-            b"offset" | b"numbytes" => self.map.push(number(value)?),
+            b"offset" | b"numbytes" => self.map.push(number(value)?)?,
             b"map" => {
-                self.map = value
-                    .split(|byte| *byte == b',')
-                    .map(number)
-                    .collect::<io::Result<_>>()?;
+                self.map = Numbers::default();
+                for value in value.split(|byte| *byte == b',') {
+                    self.map.push(number(value)?)?;
+                }
             }
             // `numblocks` says what the map's length says.
             _ => {}
@@ -83,8 +89,18 @@ fn record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let space = bytes.iter().position(|byte| *byte == b' ')?;
     let length = usize::try_from(number(&bytes[..space]).ok()?).ok()?;
     let body = bytes.get(space + 1..length)?.strip_suffix(b"\n")?;
+    // GNU tar lets more than one blank stand before the key.
+    let blanks = body.iter().take_while(|byte| b" \t".contains(byte)).count();
+    let body = &body[blanks..];
     let equals = body.iter().position(|byte| *byte == b'=')?;
     Some((&body[..equals], &body[equals + 1..], &bytes[length..]))
+}
+
+fn name(value: &[u8]) -> io::Result<Vec<u8>> {
+    match value.len() {
+        0..=MAX_NAME_BYTES => Ok(value.to_vec()),
+        _ => Err(malformed("a name")),
+    }
 }
 
 /// A decimal number.
@@ -98,21 +114,21 @@ pub(super) fn number(text: &[u8]) -> io::Result<u64> {
 
 /// Decimal seconds since the epoch, maybe negative, maybe with a fraction; digits beyond
 /// nanoseconds are cut off towards the past.
-fn time(text: &[u8]) -> io::Result<Timespec> {
+fn time(text: &[u8]) -> Option<Timespec> {
     let (negative, text) = match text.strip_prefix(b"-") {
         Some(text) => (true, text),
         None => (false, text),
     };
     let mut parts = text.splitn(2, |byte| *byte == b'.');
-    let whole = number(parts.next().unwrap_or_default())?;
+    let whole = number(parts.next().unwrap_or_default()).ok()?;
     let fraction = parts.next().unwrap_or_default();
     if !fraction.iter().all(u8::is_ascii_digit) {
-        return Err(malformed("a time"));
+        return None;
     }
     let mut nanoseconds = (0..9).fold(0, |sum, digit| {
         sum * 10 + i64::from(fraction.get(digit).map_or(0, |byte| byte - b'0'))
     });
-    let mut seconds = i64::try_from(whole).map_err(|_| malformed("a time"))?;
+    let mut seconds = i64::try_from(whole).ok()?;
     if negative {
         let more = fraction.iter().skip(9).any(|byte| *byte != b'0');
         nanoseconds += i64::from(more);
@@ -122,7 +138,7 @@ fn time(text: &[u8]) -> io::Result<Timespec> {
             nanoseconds = 1_000_000_000 - nanoseconds;
         }
     }
-    Ok(Timespec {
+    Some(Timespec {
         tv_sec: seconds,
         tv_nsec: nanoseconds,
     })
@@ -154,14 +170,18 @@ mod tests {
 
     #[test]
     fn times_keep_nanoseconds_on_both_sides_of_the_epoch() {
-        let at = |text: &[u8]| time(text).map(|t| (t.tv_sec, t.tv_nsec)).ok();
+        let at = |text: &[u8]| time(text).map(|t| (t.tv_sec, t.tv_nsec));
         assert_eq!(
             at(b"1700000000.123456789"),
             Some((1_700_000_000, 123_456_789))
         );
         assert_eq!(at(b"5"), Some((5, 0)));
         assert_eq!(at(b"-1.5"), Some((-2, 500_000_000)));
-        assert_eq!(at(b"1.x"), None);
+        assert_eq!(at(b"1.0000000009"), Some((1, 0)));
+        assert_eq!(at(b"-0.0000000001"), Some((-1, 999_999_999)));
+        for none in [&b"1.x"[..], b"", b"now", b"99999999999999999999", b"1e9"] {
+            assert_eq!(at(none), None);
+        }
     }
 
     #[test]

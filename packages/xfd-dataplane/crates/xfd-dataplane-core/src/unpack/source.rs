@@ -1,10 +1,12 @@
 //! The archive's bytes, and whose fault it is when they end early.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Archive;
+use super::streams::{Counted, Gzip, Zstd};
+use crate::decides::archive::caps::Ratio;
 use crate::error::{Error, Kind, Result};
 use crate::model::UnpackMethod;
 
@@ -35,12 +37,7 @@ impl Read for Source<'_> {
         check(self.cancel).map_err(io::Error::other)?;
         match self.inner.read(into) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) => Err(io::Error::other(ours(error, |error| {
-                Error::new(
-                    Kind::Destination,
-                    format!("Could not read the archive: {error}"),
-                )
-            }))),
+            Err(error) => Err(io::Error::other(ours(error, unreadable))),
             Ok(read) => {
                 check(self.cancel).map_err(io::Error::other)?;
                 Ok(read)
@@ -57,29 +54,28 @@ pub(super) fn check(cancel: &AtomicBool) -> Result<()> {
     Ok(())
 }
 
-/// The archive's bytes without their compression; several gzip members or zstd frames follow each
-/// other as one stream.
+/// The archive's bytes without their compression.
 pub(super) fn decoder<'a>(
     method: UnpackMethod,
     source: Source<'a>,
+    ratio: Ratio,
 ) -> impl FnOnce() -> io::Result<Box<dyn Read + 'a>> + Send + 'a {
     move || {
+        let buffered = |source| BufReader::with_capacity(BUFFER_BYTES, source);
         Ok(match method {
             UnpackMethod::TarGz | UnpackMethod::Gz => {
-                Box::new(flate2::bufread::MultiGzDecoder::new(
-                    BufReader::with_capacity(BUFFER_BYTES, source),
-                ))
+                Box::new(Counted::new(Gzip::new(buffered(source)), ratio))
             }
-            UnpackMethod::TarZst => {
-                let mut buffered = BufReader::with_capacity(BUFFER_BYTES, source);
-                if buffered.fill_buf()?.is_empty() {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-                Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?)
-            }
-            UnpackMethod::Tar | UnpackMethod::Zip => Box::new(source),
+            UnpackMethod::TarZst => Box::new(Counted::new(Zstd::new(buffered(source))?, ratio)),
+            UnpackMethod::Tar | UnpackMethod::Zip => Box::new(Counted::new(source, ratio)),
         })
     }
+}
+
+/// The disk did not give the archive.
+pub(super) fn unreadable(error: &io::Error) -> Error {
+    let what = format!("Could not read the archive: {error}");
+    Error::new(Kind::Destination, what)
 }
 
 /// What reading the archive failed with: our own error if it is one, else the archive is corrupt.

@@ -7,8 +7,9 @@ use std::io;
 
 use super::pax::number;
 
-/// Pieces of one file beyond which its map is taken for an attack on memory.
-pub(super) const MAX_PIECES: usize = 1 << 22;
+/// Pieces of one file beyond which its map is taken for an attack on memory: 16 MiB of it, and a
+/// file of 4 GiB of which every other page is a hole has no more.
+pub(super) const MAX_PIECES: usize = 1 << 20;
 
 /// Pieces in their order, not overlapping, within `size`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,18 +48,41 @@ impl Map {
         }
     }
 
+    /// Bytes of it that are in the archive; no more than `size`, as pieces do not overlap.
+    pub(super) fn stored(&self) -> u64 {
+        self.pieces.iter().map(|(_, length)| length).sum()
+    }
+
     /// Whether it is one of those.
     pub(super) fn is_whole(&self) -> bool {
         self.pieces == [(0, self.size)]
     }
 }
 
-/// Offsets and lengths in turn, as pairs.
-pub(super) fn pairs(numbers: &[u64]) -> io::Result<Vec<(u64, u64)>> {
-    if !numbers.len().is_multiple_of(2) {
-        return Err(malformed());
+/// A map as it is read: offsets and lengths in turn.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Numbers {
+    pieces: Vec<(u64, u64)>,
+    offset: Option<u64>,
+}
+
+impl Numbers {
+    pub(super) fn push(&mut self, number: u64) -> io::Result<()> {
+        match self.offset.take() {
+            None => self.offset = Some(number),
+            Some(_) if self.pieces.len() == MAX_PIECES => return Err(malformed()),
+            Some(offset) => self.pieces.push((offset, number)),
+        }
+        Ok(())
     }
-    Ok(numbers.chunks_exact(2).map(|p| (p[0], p[1])).collect())
+
+    /// The pieces, when all numbers are there.
+    pub(super) fn pieces(&self) -> io::Result<&[(u64, u64)]> {
+        match self.offset {
+            None => Ok(&self.pieces),
+            Some(_) => Err(malformed()),
+        }
+    }
 }
 
 /// Reads a version 1.0 map, which lies in whole blocks before the data: decimal lines, the number
@@ -66,7 +90,7 @@ pub(super) fn pairs(numbers: &[u64]) -> io::Result<Vec<(u64, u64)>> {
 pub(super) fn read(
     mut block: impl FnMut() -> io::Result<[u8; 512]>,
 ) -> io::Result<(Vec<(u64, u64)>, u64)> {
-    let mut numbers = Vec::new();
+    let mut numbers = Numbers::default();
     let mut line = Vec::new();
     let mut taken = 0;
     let mut expected = None;
@@ -88,12 +112,12 @@ pub(super) fn read(
                     if count > MAX_PIECES {
                         return Err(malformed());
                     }
-                    expected = Some(2 * count);
+                    expected = Some(count);
                 }
-                Some(_) => numbers.push(value),
+                Some(_) => numbers.push(value)?,
             }
-            if expected == Some(numbers.len()) {
-                return Ok((pairs(&numbers)?, taken));
+            if expected == Some(numbers.pieces.len()) && numbers.offset.is_none() {
+                return Ok((numbers.pieces, taken));
             }
         }
     }

@@ -10,10 +10,14 @@ use super::source::corrupt;
 use super::sparse::Map;
 use super::tree::{Tree, write_failed};
 use crate::decides::archive::What;
-use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::error::Result;
 
 /// Permission bits that an archive may set; set-id and sticky bits are not among them.
 const PERMISSIONS: u32 = 0o777;
+
+/// Those of an entry whose header has none, before the umask.
+const USUAL_OF_FILES: u32 = 0o666;
+const USUAL_OF_FOLDERS: u32 = 0o777;
 
 /// Unpacks the whole stream and reads it to its end.
 pub(super) fn unpack(piped: &mut Piped, tree: &mut Tree<'_>) -> Result<()> {
@@ -35,17 +39,27 @@ fn one(
     tree: &mut Tree<'_>,
     finisher: &mut Finisher,
 ) -> Result<()> {
-    let mode = member.mode & PERMISSIONS & !tree.maker.umask();
+    let what = match &member.kind {
+        Kind::Folder => What::Folder,
+        Kind::File(_) => What::File,
+        Kind::Link(target) => What::Link(target),
+        Kind::HardLink(target) => What::HardLink(target),
+        Kind::Special => What::Special,
+        Kind::Unsupported(flag) => What::Unknown(*flag),
+    };
+    let Some(place) = tree.place(&member.path, what)? else {
+        return Ok(());
+    };
+    let umask = tree.maker.umask();
+    let mode = |usual| member.mode.unwrap_or(usual) & PERMISSIONS & !umask;
     let mtime = Some(member.mtime);
     match &member.kind {
-        Kind::Folder => {
-            let place = tree.place(&member.path, What::Folder)?;
-            tree.folder(&place, Some(mode), mtime)
-        }
+        Kind::Folder => tree.folder(&place, Some(mode(USUAL_OF_FOLDERS)), mtime),
         Kind::File(map) => {
-            let place = tree.place(&member.path, What::File)?;
-            tree.filter.grow(map.size)?;
-            let file = tree.maker.file(&place.path, mode)?;
+            let stored = map.stored();
+            tree.filter.grow(stored)?;
+            tree.filter.grow_hole(map.size - stored)?;
+            let file = tree.maker.file(&place.path, mode(USUAL_OF_FILES))?;
             if map.is_whole() && map.size <= finisher::MAX_BYTES {
                 return finisher.take(Begun {
                     entry: tree.begin_file(&place.path),
@@ -58,23 +72,10 @@ fn one(
             write(&file, &place.path, map, members, tree)?;
             tree.end_file(&place.path, &file, mtime)
         }
-        Kind::Link(target) => {
-            let place = tree.place(&member.path, What::Link(target))?;
-            tree.link(&place, target, mtime)
-        }
-        Kind::HardLink(target) => {
-            let place = tree.place(&member.path, What::HardLink(target))?;
-            tree.hard_link(&place)
-        }
-        Kind::Special => tree.place(&member.path, What::Special).map(|_| ()),
-        Kind::Unsupported(flag) => Err(Error::new(
-            ErrorKind::ArchiveUnsupported,
-            format!(
-                "The archive's entry '{}' is of the kind '{}'",
-                String::from_utf8_lossy(&member.path).escape_debug(),
-                flag.escape_ascii()
-            ),
-        )),
+        Kind::Link(target) => tree.link(&place, target, mtime),
+        Kind::HardLink(_) => tree.hard_link(&place),
+        // The filter has refused it or left it out.
+        Kind::Special | Kind::Unsupported(_) => Ok(()),
     }
 }
 

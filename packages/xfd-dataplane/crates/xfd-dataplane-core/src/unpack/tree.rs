@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::{Mode, Timespec};
 
@@ -26,7 +27,7 @@ pub(super) struct Tree<'a> {
     pub(super) maker: Maker<'a>,
     pub(super) filter: Filter,
     entries: Vec<Entry>,
-    folders: BTreeMap<Vec<u8>, FolderMeta>,
+    folders: BTreeMap<Arc<[u8]>, FolderMeta>,
     replaced: bool,
 }
 
@@ -37,14 +38,17 @@ impl<'a> Tree<'a> {
             maker: Maker::new(root, shown, sync),
             filter,
             entries: Vec::new(),
-            folders: BTreeMap::from([(Vec::new(), FolderMeta::default())]),
+            folders: BTreeMap::from([(Arc::default(), FolderMeta::default())]),
             replaced: false,
         }
     }
 
-    /// Asks the filter, makes the folders above and removes what has to make way.
-    pub(super) fn place(&mut self, path: &[u8], what: What<'_>) -> Result<Place> {
-        let place = self.filter.place(path, what)?;
+    /// Asks the filter, makes the folders above and removes what has to make way. None for what is
+    /// left out.
+    pub(super) fn place(&mut self, path: &[u8], what: What<'_>) -> Result<Option<Place>> {
+        let Some(place) = self.filter.place(path, what)? else {
+            return Ok(None);
+        };
         for folder in &place.folders {
             self.new_folder(folder)?;
         }
@@ -60,7 +64,7 @@ impl<'a> Tree<'a> {
                 self.replaced = true;
             }
         }
-        Ok(place)
+        Ok(Some(place))
     }
 
     /// A folder; its mode (all bits that it is to have) and time are set when the tree is whole.
@@ -74,14 +78,14 @@ impl<'a> Tree<'a> {
             self.new_folder(&place.path)?;
         }
         self.folders
-            .insert(place.path.clone(), FolderMeta { mode, mtime });
+            .insert(Arc::clone(&place.path), FolderMeta { mode, mtime });
         Ok(())
     }
 
     /// Ends a file that the maker began.
     pub(super) fn end_file(
         &mut self,
-        path: &[u8],
+        path: &Arc<[u8]>,
         file: &File,
         mtime: Option<Timespec>,
     ) -> Result<()> {
@@ -91,7 +95,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The place of the entry of a file that is finished elsewhere.
-    pub(super) fn begin_file(&mut self, path: &[u8]) -> usize {
+    pub(super) fn begin_file(&mut self, path: &Arc<[u8]>) -> usize {
         self.entries.push(entry(path, 'f'));
         self.entries.len() - 1
     }
@@ -125,7 +129,8 @@ impl<'a> Tree<'a> {
         }
         let names = place.names.as_deref().unwrap_or_default();
         self.maker.hard_link(&place.path, names)?;
-        self.entries.push(entry(&place.path, 'h'));
+        let kind = if place.is_link { 'l' } else { 'h' };
+        self.entries.push(entry(&place.path, kind));
         Ok(())
     }
 
@@ -146,7 +151,7 @@ impl<'a> Tree<'a> {
                 rustix::fs::fstat(&folder)
             };
             let stat = set().map_err(|e| self.maker.failed(e, "set a folder's mode", path))?;
-            mtimes.insert(text(path), mtime_ns(&stat));
+            mtimes.insert(Arc::clone(path), mtime_ns(&stat));
         }
         for entry in &mut self.entries {
             if entry.kind == 'd' {
@@ -158,13 +163,14 @@ impl<'a> Tree<'a> {
         }
         Ok(Summary {
             bytes: self.entries.iter().map(|entry| entry.size).sum(),
+            left_out: self.filter.left_out().clone(),
             entries: self.entries,
         })
     }
 
-    fn new_folder(&mut self, path: &[u8]) -> Result<()> {
+    fn new_folder(&mut self, path: &Arc<[u8]>) -> Result<()> {
         self.maker.folder(path)?;
-        self.folders.insert(path.to_vec(), FolderMeta::default());
+        self.folders.insert(Arc::clone(path), FolderMeta::default());
         self.entries.push(entry(path, 'd'));
         Ok(())
     }
@@ -175,7 +181,7 @@ impl<'a> Tree<'a> {
             .entries
             .iter()
             .rev()
-            .map(|entry| seen.insert(entry.path.as_str()))
+            .map(|entry| seen.insert(&entry.path))
             .collect();
         let mut last = last.into_iter().rev();
         self.entries.retain(|_| last.next().unwrap_or(true));
@@ -185,7 +191,7 @@ impl<'a> Tree<'a> {
 /// Sets a file's time and says what is on the disk.
 pub(super) fn finish(
     maker: &Maker<'_>,
-    path: &[u8],
+    path: &Arc<[u8]>,
     file: &File,
     mtime: Option<Timespec>,
 ) -> Result<Entry> {
@@ -210,17 +216,13 @@ pub(super) fn write_failed(maker: &Maker<'_>, path: &[u8], error: std::io::Error
     maker.failed(error, "write a file", path)
 }
 
-fn entry(path: &[u8], kind: char) -> Entry {
+fn entry(path: &Arc<[u8]>, kind: char) -> Entry {
     Entry {
-        path: text(path),
+        path: Arc::clone(path),
         kind,
         size: 0,
         mtime_ns: 0,
     }
-}
-
-fn text(path: &[u8]) -> String {
-    String::from_utf8_lossy(path).into_owned()
 }
 
 #[expect(

@@ -1,31 +1,36 @@
 //! A finished zip file becomes a tree: placed entry by entry as its directory has them, then
 //! written by several threads, links last.
 //!
+//! The directory is read by ourselves, since tools that search for it find different ones in some
+//! archives ([`directory`]), and so that no more than one entry of it is in memory.
+//!
 //! Times are the extended timestamp's where there is one. A DOS time has no zone and is taken as
 //! UTC, so that all nodes make the same tree (`unzip` takes it as local, which is the same where
 //! the zone is UTC).
 
+mod content;
+mod cp437;
+mod directory;
 mod entry;
+mod fields;
 mod reader;
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::Timespec;
-use zip::ZipArchive;
-use zip::result::ZipError;
 
-use self::entry::{Described, Type};
+use self::entry::{Content, Described, Entries, Type};
 use self::reader::At;
 use super::Entry;
 use super::maker::Maker;
-use super::source::{check, corrupt};
+use super::source::{check, corrupt, unreadable};
 use super::tree::{Tree, finish, write_failed};
-use crate::decides::archive::{Filter, What};
+use crate::decides::archive::{Filter, Place, What};
 use crate::error::{Error, Kind, Result};
 
 /// Longest target of a symbolic link that Linux takes, in bytes.
@@ -41,14 +46,15 @@ const MAX_THREADS: usize = 16;
 
 /// A file to be written.
 struct Job {
-    index: usize,
-    path: Vec<u8>,
+    path: Arc<[u8]>,
     mode: u32,
+    mtime: Option<Timespec>,
+    content: Content,
 }
 
 /// A symbolic link to be made.
 struct Link {
-    place: crate::decides::archive::Place,
+    place: Place,
     target: Vec<u8>,
     mtime: Option<Timespec>,
 }
@@ -56,11 +62,11 @@ struct Link {
 /// Unpacks the whole archive.
 pub(super) fn unpack(path: &Path, tree: &mut Tree<'_>, cancel: &AtomicBool) -> Result<()> {
     let file = File::open(path).map_err(|e| Error::of_path(&e, "open the archive", path))?;
-    let at = At::new(&file).map_err(|e| Error::of_path(&e, "read the archive", path))?;
-    let mut archive = ZipArchive::new(at).map_err(failed)?;
-    entry::check_overlaps(&archive)?;
-    let (jobs, links) = place(&mut archive, tree, cancel)?;
-    for entry in write(&archive, &jobs, tree, cancel)? {
+    let at = At::new(&file);
+    let length = file.metadata().map_err(|error| unreadable(&error))?.len();
+    let directory = directory::find(&file, length)?;
+    let (jobs, links) = place(Entries::new(directory, &at), &at, tree, cancel)?;
+    for entry in write(&at, &jobs, tree, cancel)? {
         tree.keep(entry);
     }
     for link in links {
@@ -71,17 +77,19 @@ pub(super) fn unpack(path: &Path, tree: &mut Tree<'_>, cancel: &AtomicBool) -> R
 
 /// Asks the filter for every entry and makes the folders.
 fn place(
-    archive: &mut ZipArchive<At<'_>>,
+    mut entries: Entries<'_>,
+    at: &At<'_>,
     tree: &mut Tree<'_>,
     cancel: &AtomicBool,
 ) -> Result<(Vec<Job>, Vec<Link>)> {
-    let mut jobs: HashMap<Vec<u8>, Job> = HashMap::new();
-    let mut links: HashMap<Vec<u8>, Link> = HashMap::new();
-    for index in 0..archive.len() {
+    let mut jobs: HashMap<Arc<[u8]>, Job> = HashMap::new();
+    let mut links: HashMap<Arc<[u8]>, Link> = HashMap::new();
+    let mut spans = Vec::new();
+    while let Some(described) = entries.next()? {
         check(cancel)?;
-        let described = entry::describe(&archive.by_index_data(index).map_err(failed)?)?;
+        spans.push(described.span);
         let target = match described.kind {
-            Type::Link => target(archive, index)?,
+            Type::Link => target(at, described.content)?,
             _ => Vec::new(),
         };
         let what = match described.kind {
@@ -90,37 +98,39 @@ fn place(
             Type::Link => What::Link(&target),
             Type::Special => What::Special,
         };
-        let place = tree.place(&described.path, what)?;
-        // A path that came before under another spelling.
+        let Some(place) = tree.place(&described.path, what)? else {
+            continue;
+        };
+        // A path that came before, perhaps under another spelling.
         jobs.remove(&place.path);
         links.remove(&place.path);
         let mode = mode(&described, tree);
+        let (path, mtime) = (Arc::clone(&place.path), described.mtime);
         match described.kind {
-            Type::Folder => {
-                let mtime = entry::mtime(&archive.by_index_raw(index).map_err(failed)?);
-                tree.folder(&place, Some(mode), mtime)?;
-            }
+            Type::Folder => tree.folder(&place, Some(mode), mtime)?,
             Type::File => {
-                let path = place.path;
-                jobs.insert(path.clone(), Job { index, path, mode });
+                let job = Job {
+                    path: Arc::clone(&path),
+                    mode,
+                    mtime,
+                    content: described.content,
+                };
+                jobs.insert(path, job);
             }
             Type::Link => {
-                let mtime = entry::mtime(&archive.by_index_raw(index).map_err(failed)?);
-                let path = place.path.clone();
-                links.insert(
-                    path,
-                    Link {
-                        place,
-                        target,
-                        mtime,
-                    },
-                );
+                let link = Link {
+                    place,
+                    target,
+                    mtime,
+                };
+                links.insert(path, link);
             }
             Type::Special => {}
         }
     }
+    entry::check_overlaps(&mut spans)?;
     let mut jobs: Vec<Job> = jobs.into_values().collect();
-    jobs.sort_by_key(|job| job.index);
+    jobs.sort_by_key(|job| job.content.start);
     let mut links: Vec<Link> = links.into_values().collect();
     links.sort_by(|a, b| a.place.path.cmp(&b.place.path));
     Ok((jobs, links))
@@ -138,11 +148,10 @@ fn mode(described: &Described, tree: &Tree<'_>) -> u32 {
 }
 
 /// A symbolic link's target is its content.
-fn target(archive: &mut ZipArchive<At<'_>>, index: usize) -> Result<Vec<u8>> {
-    let file = archive.by_index(index).map_err(failed)?;
+fn target(at: &At<'_>, content: Content) -> Result<Vec<u8>> {
     let mut target = Vec::new();
-    file.take(MAX_TARGET + 1)
-        .read_to_end(&mut target)
+    content::open(at, content)
+        .and_then(|opened| opened.take(MAX_TARGET + 1).read_to_end(&mut target))
         .map_err(corrupt)?;
     if target.len() as u64 > MAX_TARGET {
         return Err(Error::new(
@@ -155,7 +164,7 @@ fn target(archive: &mut ZipArchive<At<'_>>, index: usize) -> Result<Vec<u8>> {
 
 /// Writes the files on all cores; their entries in the order of the jobs.
 fn write(
-    archive: &ZipArchive<At<'_>>,
+    at: &At<'_>,
     jobs: &[Job],
     tree: &mut Tree<'_>,
     cancel: &AtomicBool,
@@ -172,7 +181,7 @@ fn write(
         let work = || {
             let worker = Worker {
                 maker: maker.again(),
-                archive: archive.clone(),
+                at: at.clone(),
                 filter: &filter,
                 cancel,
                 stop: &stop,
@@ -199,7 +208,7 @@ fn write(
 /// One thread's part.
 struct Worker<'w, 'a> {
     maker: Maker<'a>,
-    archive: ZipArchive<At<'w>>,
+    at: At<'w>,
     filter: &'w Mutex<&'w mut Filter>,
     cancel: &'w AtomicBool,
     /// Set when any thread failed.
@@ -230,7 +239,7 @@ impl Worker<'_, '_> {
 
     /// None when another thread failed.
     fn one(&mut self, job: &Job, buffer: &mut [u8]) -> Result<Option<Entry>> {
-        let mut zipped = self.archive.by_index(job.index).map_err(failed)?;
+        let mut zipped = content::open(&self.at, job.content).map_err(corrupt)?;
         let file = self.maker.file(&job.path, job.mode)?;
         let mut size: u64 = 0;
         loop {
@@ -255,27 +264,6 @@ impl Worker<'_, '_> {
                 .map_err(|e| write_failed(&self.maker, &job.path, e))?;
             self.maker.wrote(&file, size - read as u64, size);
         }
-        if size != zipped.size() {
-            return Err(Error::new(
-                Kind::ArchiveCorrupt,
-                format!(
-                    "The archive's entry '{}' has {size} bytes instead of {}",
-                    String::from_utf8_lossy(&job.path).escape_debug(),
-                    zipped.size()
-                ),
-            ));
-        }
-        finish(&self.maker, &job.path, &file, entry::mtime(&zipped)).map(Some)
-    }
-}
-
-/// What the crate `zip` says of an archive.
-fn failed(error: ZipError) -> Error {
-    match error {
-        ZipError::Io(error) => corrupt(error),
-        ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
-            Error::new(Kind::ArchiveUnsupported, format!("The zip file: {error}"))
-        }
-        error => Error::new(Kind::ArchiveCorrupt, format!("The zip file: {error}")),
+        finish(&self.maker, &job.path, &file, job.mtime).map(Some)
     }
 }

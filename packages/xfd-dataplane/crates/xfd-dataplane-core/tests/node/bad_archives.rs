@@ -40,7 +40,7 @@ fn few_entries() -> NodeSettings {
         unpack_caps: UnpackCaps {
             max_entries: 3,
             max_bytes: None,
-            max_ratio: 1000.0,
+            max_ratio: 250.0,
         },
         ..settings()
     }

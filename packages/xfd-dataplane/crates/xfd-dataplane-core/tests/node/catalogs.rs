@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use xfd_dataplane_core::model::{
-    Catalog, CatalogObject, Chunk, FoundObject, ObjectIndex, Span, Unpack, UnpackMethod,
+    Catalog, CatalogObject, Chunk, FoundObject, Links, ObjectIndex, Span, Unpack, UnpackMethod,
 };
 use xfd_dataplane_core::source::MemoryOrigin;
 
@@ -76,6 +76,7 @@ pub fn archive(root: &Path, found: &FoundObject, method: UnpackMethod, chunk: u6
         destination: root.join("tree"),
         method,
         keep_archive: true,
+        links: Links::Safe,
     });
     catalog
 }

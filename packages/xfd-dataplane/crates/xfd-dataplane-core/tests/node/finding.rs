@@ -55,7 +55,7 @@ fn objects_are_found_and_fetched_from_a_directory() {
     node.submit(SWARM, vec![fetch(0, 0..3, Source::Origin)])
         .unwrap();
     let mut events = Vec::new();
-    while !events.contains(&NodeEvent::ObjectLanded { object: 0 }) {
+    while !events.contains(&NodeEvent::landed(0)) {
         let more = node.poll(SWARM, Duration::from_secs(20)).unwrap();
         assert!(!more.is_empty(), "{events:?}");
         events.extend(more);

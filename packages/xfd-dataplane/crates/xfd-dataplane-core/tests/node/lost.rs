@@ -162,8 +162,7 @@ fn an_object_with_a_bad_chunk_is_reported_once() {
     for _ in 0..3 {
         bad.extend(other.clone());
     }
-    let landed =
-        |events: &[NodeEvent], object| events.contains(&NodeEvent::ObjectLanded { object });
+    let landed = |events: &[NodeEvent], object| events.contains(&NodeEvent::landed(object));
     bad.until("the other one lands", |events| landed(events, 9));
     assert_eq!(suspects(&bad.events), 1);
     // A chunk that came anew is a reason to look again.

@@ -47,7 +47,7 @@ pub fn settings() -> NodeSettings {
         unpack_caps: UnpackCaps {
             max_entries: 1000,
             max_bytes: None,
-            max_ratio: 1000.0,
+            max_ratio: 250.0,
         },
         verify_whole: false,
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use xfd_dataplane_core::error::Kind;
-use xfd_dataplane_core::model::{Unpack, UnpackMethod};
+use xfd_dataplane_core::model::{Links, Unpack, UnpackMethod};
 use xfd_dataplane_core::store::{Disk, Room, Store};
 
 use crate::support::{Place, cut, fill, object, options};
@@ -64,6 +64,7 @@ fn a_tree_needs_room_beside_its_archive() {
         destination: place.path("tree"),
         method: UnpackMethod::Tar,
         keep_archive: false,
+        links: Links::Safe,
     });
     let error = store_with(1999).extend(cut(vec![archive.clone()], 1000));
     assert_eq!(error.unwrap_err().kind, Kind::DiskFull);

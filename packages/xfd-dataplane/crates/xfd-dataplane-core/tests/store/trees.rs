@@ -4,8 +4,9 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use xfd_dataplane_core::decides::archive::LeftOut;
 use xfd_dataplane_core::error::{Error, Kind};
-use xfd_dataplane_core::model::{CatalogObject, Unpack, UnpackMethod};
+use xfd_dataplane_core::model::{CatalogObject, Links, Unpack, UnpackMethod};
 use xfd_dataplane_core::store::Store;
 use xfd_dataplane_core::unpack::{Entry, Summary};
 
@@ -17,6 +18,7 @@ fn archive(place: &Place, keep_archive: bool) -> CatalogObject {
         destination: place.path("tree"),
         method: UnpackMethod::Tar,
         keep_archive,
+        links: Links::Safe,
     });
     archive
 }
@@ -25,7 +27,7 @@ fn entry(tree: &Path, path: &str, kind: char) -> Entry {
     let found = tree.join(path).symlink_metadata().unwrap();
     let is_file = kind == 'f';
     Entry {
-        path: path.into(),
+        path: path.as_bytes().into(),
         kind,
         size: if is_file { found.len() } else { 0 },
         mtime_ns: if is_file {
@@ -49,6 +51,7 @@ fn make_tree(place: &Place) -> Summary {
             .map(|(path, kind)| entry(&tree, path, kind))
             .to_vec(),
         bytes: 3,
+        left_out: LeftOut::default(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use super::support::{Place, Raw, at, listing};
 use xfd_dataplane_core::error::Kind;
-use xfd_dataplane_core::model::UnpackMethod;
+use xfd_dataplane_core::model::{Links, UnpackMethod};
 
 fn archive(content: &[u8]) -> Vec<u8> {
     Raw::default().file("a", content).end()
@@ -117,6 +117,7 @@ fn the_longest_name_has_room_for_its_staging() {
         destination: &destination,
         replace: false,
         caps: super::support::CAPS,
+        links: Links::Safe,
         sync: true,
         cancel: &cancel,
     })

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use xfd_dataplane_core::decides::archive::{Before, Filter, What};
 use xfd_dataplane_core::error::Kind;
-use xfd_dataplane_core::model::UnpackCaps;
+use xfd_dataplane_core::model::{Links, UnpackCaps};
 
 use super::support::CAPS;
 
@@ -28,10 +28,12 @@ fn path() -> impl Strategy<Value = String> {
     prop::collection::vec(part, 1..5).prop_map(|parts| parts.join("/"))
 }
 
-/// Targets climb more often.
+/// Targets climb more often, and some are absolute.
 fn target() -> impl Strategy<Value = String> {
     let part = prop::sample::select(vec!["a", "b", "c", "..", ".."]);
-    prop::collection::vec(part, 1..6).prop_map(|parts| parts.join("/"))
+    let start = prop::sample::select(vec!["", "", "", "/"]);
+    (start, prop::collection::vec(part, 1..6))
+        .prop_map(|(start, parts)| start.to_owned() + &parts.join("/"))
 }
 
 fn said() -> impl Strategy<Value = Said> {
@@ -88,14 +90,39 @@ impl Model {
     }
 }
 
+impl Model {
+    /// Where a folder is for a process whose root is the tree; what does not exist is a folder.
+    fn rooted(&self, folder: &[String], depth: usize) -> Vec<String> {
+        assert!(depth < 60, "links lead on for ever");
+        let mut at: Vec<String> = Vec::new();
+        for part in folder {
+            if part == ".." {
+                at.pop();
+                continue;
+            }
+            at.push(part.clone());
+            if let Some(Node::Link(target)) = self.nodes.get(&at) {
+                at.pop();
+                let start = if target.starts_with('/') { vec![] } else { at };
+                at = self.rooted(&[start, parts(target)].concat(), depth + 1);
+            }
+        }
+        at
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 
-    /// The accepted entries of any archive, put into a model of a file system, stay in it: no
-    /// path climbs, every parent is a real folder, and no link leads out once all is there.
+    /// The accepted entries of any archive, put into a model of a file system, stay in it: each
+    /// goes where it would if the tree were the whole file system, every folder above is a real
+    /// one, and of an archive that is not trusted no link leads out once all is there.
     #[test]
-    fn accepted_entries_stay_in_the_tree(archive in prop::collection::vec(said(), 1..14)) {
-        let mut filter = Filter::new(CAPS, 1000);
+    fn accepted_entries_stay_in_the_tree(
+        archive in prop::collection::vec(said(), 1..14),
+        links in prop::sample::select(vec![Links::Safe, Links::Keep]),
+    ) {
+        let mut filter = Filter::new(CAPS, links, 1000);
         let mut model = Model::default();
         for said in &archive {
             let (path, what) = match said {
@@ -107,8 +134,13 @@ proptest! {
             let Ok(place) = filter.place(path.as_bytes(), what) else {
                 continue;
             };
+            let place = place.expect("none of these kinds is left out");
             let clean = parts(std::str::from_utf8(&place.path).unwrap());
-            prop_assert_eq!(&clean, &parts(path));
+            let mut expected = parts(path);
+            if let Some(name) = expected.pop() {
+                expected = [model.rooted(&expected, 0), vec![name]].concat();
+            }
+            prop_assert_eq!(&clean, &expected);
             prop_assert!(!clean.contains(&"..".to_owned()));
             for folder in &place.folders {
                 let folder = parts(std::str::from_utf8(folder).unwrap());
@@ -145,7 +177,7 @@ proptest! {
             };
             model.nodes.insert(clean, node);
         }
-        if filter.finish().is_ok() {
+        if links == Links::Safe && filter.finish().is_ok() {
             for (path, node) in &model.nodes {
                 if let Node::Link(target) = node {
                     model.leaves(&path[..path.len() - 1], target, 0);
@@ -164,7 +196,7 @@ proptest! {
         let up = up.min(folders.len());
         let path = [folders, vec!["link".to_owned()]].concat().join("/");
         let target = format!("{}{}", "../".repeat(up), down.join("/"));
-        let mut filter = Filter::new(CAPS, 1000);
+        let mut filter = Filter::new(CAPS, Links::Safe, 1000);
         prop_assert!(filter.place(path.as_bytes(), What::Link(target.as_bytes())).is_ok());
         prop_assert!(filter.finish().is_ok());
     }
@@ -176,10 +208,10 @@ fn the_ratio_is_looked_at_above_a_hundred_mebibytes() {
         max_ratio: 10.0,
         ..CAPS
     };
-    let mut filter = Filter::new(caps, 1);
+    let mut filter = Filter::new(caps, Links::Safe, 1);
     filter.grow(100 << 20).unwrap();
     assert_eq!(filter.grow(1).unwrap_err().kind, Kind::ArchiveTooLarge);
-    let mut filter = Filter::new(caps, 20 << 20);
+    let mut filter = Filter::new(caps, Links::Safe, 20 << 20);
     filter.grow(200 << 20).unwrap();
     assert_eq!(filter.bytes(), 200 << 20);
     assert_eq!(filter.grow(1).unwrap_err().kind, Kind::ArchiveTooLarge);

@@ -51,12 +51,6 @@ fn a_long_name_is_looked_at_like_a_short_one() {
 }
 
 #[test]
-fn nothing_is_written_through_a_link() {
-    let archive = Raw::default().link("l", "d").folder("d").file("l/x", b"x");
-    assert_eq!(tar_refused(archive), Kind::ArchiveUnsafe);
-}
-
-#[test]
 fn a_link_that_climbs_from_where_another_leads_is_unsafe() {
     let archive = Raw::default()
         .link("a/b/up", "../..")
@@ -92,7 +86,7 @@ fn what_is_cut_off_anywhere_is_corrupt() {
         .file("a", &noise(3000, 1))
         .file("b", b"b")
         .cut();
-    for length in [0, 100, 512, 700, 3500, 3584, 4096, archive.len()] {
+    for length in [0, 100, 512, 700, 3500, 3583, 3585, 4096, archive.len() - 1] {
         let kind = Place::new().refused_kind(UnpackMethod::Tar, &archive[..length]);
         assert_eq!(kind, Kind::ArchiveCorrupt, "{length}");
     }
@@ -114,14 +108,21 @@ fn what_is_no_archive_is_corrupt() {
     }
 }
 
+/// Tools would leave the second one's files out without a word, so it is refused: `tar -A` makes
+/// one archive of two, `tar -i` reads both.
 #[test]
-fn what_follows_the_end_is_corrupt_unless_it_is_padding() {
-    let mut archive = Raw::default().file("a", b"a").end();
-    archive.resize(20 * 512, 0);
-    Place::new().tar(&archive).unwrap();
-    archive.extend(Raw::default().file("b", b"b").end());
-    let kind = Place::new().refused_kind(UnpackMethod::Tar, &archive);
-    assert_eq!(kind, Kind::ArchiveCorrupt);
+fn a_second_archive_behind_the_end_is_refused() {
+    let first = || Raw::default().file("a", b"a");
+    let second = Raw::default().file("b", b"b").end();
+    let mut padded = first().end();
+    padded.resize(20 * 512, 0);
+    let one_zero_block = [first().cut(), vec![0; 512]].concat();
+    for end in [first().end(), padded, one_zero_block] {
+        let archive = [end, second.clone()].concat();
+        let error = Place::new().refused(UnpackMethod::Tar, &archive);
+        assert_eq!(error.kind, Kind::ArchiveCorrupt);
+        assert!(error.what.contains("another archive follows"), "{error}");
+    }
 }
 
 #[test]
@@ -159,11 +160,7 @@ fn entries_and_bytes_are_bounded() {
 
 #[test]
 fn a_bomb_is_stopped_by_its_ratio() {
-    let mut place = Place::new();
-    place.caps = UnpackCaps {
-        max_ratio: 200.0,
-        ..CAPS
-    };
+    let place = Place::new();
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     let zeros = vec![0; 1 << 20];
     for _ in 0..110 {

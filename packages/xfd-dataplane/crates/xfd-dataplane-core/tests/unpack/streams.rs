@@ -1,19 +1,12 @@
 //! Compressed streams, slow ones, and those that fail on the way.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
-use super::support::{Place, Raw, at, check_summary, listing, noise};
-use flate2::write::GzEncoder;
+use super::support::{Place, Raw, at, check_summary, gz, listing, noise, zst};
 use xfd_dataplane_core::error::{Error, Kind};
 use xfd_dataplane_core::model::UnpackMethod;
-
-fn gz(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
 
 fn archive() -> Vec<u8> {
     Raw::default()
@@ -28,33 +21,77 @@ fn check_archive(place: &Place) {
     assert_eq!(found[&at("b/c")].content, Some(noise(1000, 2)));
 }
 
+/// What `gzip -d` and `zstd -d` read as one stream, and the zeros that tapes and block devices leave
+/// behind it.
 #[test]
-fn several_gzip_members_are_one_stream() {
+fn members_frames_and_padding_are_one_stream() {
     let archive = archive();
     let (a, b) = archive.split_at(123_457);
-    let place = Place::new();
-    let bytes = [gz(a), gz(b""), gz(b)].concat();
-    let summary = place.bytes(UnpackMethod::TarGz, &bytes).unwrap();
-    check_archive(&place);
-    check_summary(&summary, &place.destination());
-}
-
-#[test]
-fn several_zstd_frames_are_one_stream() {
-    let archive = archive();
-    let (a, b) = archive.split_at(123_457);
-    let frames = [a, b].map(|part| zstd::stream::encode_all(part, 1).unwrap());
-    let place = Place::new();
-    place.bytes(UnpackMethod::TarZst, &frames.concat()).unwrap();
-    check_archive(&place);
+    let zeros = vec![0; 300_000];
+    let skippable = [&b"\x50\x2a\x4d\x18\x07\0\0\0"[..], b"ignored"].concat();
+    let table: [(&str, UnpackMethod, Vec<Vec<u8>>); 11] = [
+        ("members", UnpackMethod::TarGz, vec![gz(a), gz(b""), gz(b)]),
+        (
+            "padded",
+            UnpackMethod::TarGz,
+            vec![gz(&archive), zeros.clone()],
+        ),
+        ("one NUL", UnpackMethod::TarGz, vec![gz(&archive), vec![0]]),
+        (
+            "zeros between",
+            UnpackMethod::TarGz,
+            vec![gz(a), zeros.clone(), gz(b)],
+        ),
+        (
+            "frames",
+            UnpackMethod::TarZst,
+            vec![zst(a), zst(b""), zst(b)],
+        ),
+        (
+            "padded",
+            UnpackMethod::TarZst,
+            vec![zst(&archive), zeros.clone()],
+        ),
+        (
+            "zeros between",
+            UnpackMethod::TarZst,
+            vec![zst(a), vec![0; 3], zst(b)],
+        ),
+        (
+            "skippable first",
+            UnpackMethod::TarZst,
+            vec![skippable.clone(), zst(&archive)],
+        ),
+        (
+            "skippable between",
+            UnpackMethod::TarZst,
+            vec![zst(a), skippable.clone(), zst(b)],
+        ),
+        (
+            "skippable last",
+            UnpackMethod::TarZst,
+            vec![zst(&archive), skippable.clone()],
+        ),
+        (
+            "skippable, zeros",
+            UnpackMethod::TarZst,
+            vec![zst(&archive), skippable, zeros],
+        ),
+    ];
+    for (name, method, parts) in table {
+        let place = Place::new();
+        let summary = place.bytes(method, &parts.concat());
+        let summary = summary.unwrap_or_else(|error| panic!("{name} {method:?}: {error}"));
+        check_archive(&place);
+        check_summary(&summary, &place.destination());
+    }
 }
 
 #[test]
 fn a_compressed_stream_that_is_cut_off_or_changed_is_corrupt() {
-    let zst = zstd::stream::encode_all(&archive()[..], 1).unwrap();
     for (method, bytes) in [
         (UnpackMethod::TarGz, gz(&archive())),
-        (UnpackMethod::TarZst, zst),
+        (UnpackMethod::TarZst, zst(&archive())),
     ] {
         for length in [20, bytes.len() / 2, bytes.len() - 1] {
             let kind = Place::new().refused_kind(method, &bytes[..length]);
@@ -66,9 +103,21 @@ fn a_compressed_stream_that_is_cut_off_or_changed_is_corrupt() {
     changed[last] ^= 1;
     let kind = Place::new().refused_kind(UnpackMethod::TarGz, &changed);
     assert_eq!(kind, Kind::ArchiveCorrupt, "the checksum at the end");
-    let garbage = [gz(&archive()), b"garbage".to_vec()].concat();
-    let kind = Place::new().refused_kind(UnpackMethod::TarGz, &garbage);
-    assert_eq!(kind, Kind::ArchiveCorrupt);
+    for (method, whole) in [
+        (UnpackMethod::TarGz, gz(&archive())),
+        (UnpackMethod::TarZst, zst(&archive())),
+    ] {
+        for behind in [&b"garbage"[..], b"\0\0\0garbage", b"\x1f\x8b", b"\x28\xb5"] {
+            let kind = Place::new().refused_kind(method, &[&whole, behind].concat());
+            assert_eq!(kind, Kind::ArchiveCorrupt);
+        }
+        let kind = Place::new().refused_kind(method, &[vec![0; 512], whole].concat());
+        assert_eq!(
+            kind,
+            Kind::ArchiveCorrupt,
+            "zeros come behind, never before"
+        );
+    }
 }
 
 #[test]
@@ -127,7 +176,7 @@ fn a_download_that_fails_is_told_from_a_bad_archive() {
             let bytes = match method {
                 UnpackMethod::Tar => archive(),
                 UnpackMethod::TarGz => gz(&archive()),
-                _ => zstd::stream::encode_all(&archive()[..], 1).unwrap(),
+                _ => zst(&archive()),
             };
             let (to, from) = mpsc::channel();
             to.send(Ok(bytes[..5000].to_vec())).unwrap();

@@ -13,20 +13,21 @@ use std::sync::atomic::AtomicBool;
 use tar::{EntryType, Header};
 use tempfile::TempDir;
 use xfd_dataplane_core::error::{Error, Kind, Result};
-use xfd_dataplane_core::model::{UnpackCaps, UnpackMethod};
+use xfd_dataplane_core::model::{Links, UnpackCaps, UnpackMethod};
 use xfd_dataplane_core::unpack::{Archive, Summary, Task, unpack};
 
 pub const CAPS: UnpackCaps = UnpackCaps {
     max_entries: 1_000_000,
     max_bytes: None,
-    max_ratio: 1000.0,
+    max_ratio: 250.0,
 };
 
-/// A folder with a destination in it; `replace`, `caps` and `cancel` as for `Task`.
+/// A folder with a destination in it; `replace`, `caps`, `links` and `cancel` as for `Task`.
 pub struct Place {
     pub home: TempDir,
     pub replace: bool,
     pub caps: UnpackCaps,
+    pub links: Links,
     pub cancel: AtomicBool,
 }
 
@@ -36,7 +37,16 @@ impl Place {
             home: TempDir::new().unwrap(),
             replace: false,
             caps: CAPS,
+            links: Links::Safe,
             cancel: AtomicBool::new(false),
+        }
+    }
+
+    /// For an archive that one trusts.
+    pub fn trusting() -> Self {
+        Self {
+            links: Links::Keep,
+            ..Self::new()
         }
     }
 
@@ -89,6 +99,7 @@ impl Place {
             destination: &self.destination(),
             replace: self.replace,
             caps: self.caps,
+            links: self.links,
             sync: false,
             cancel: &self.cancel,
         })
@@ -281,13 +292,13 @@ pub fn check_summary(summary: &Summary, tree: &Path) {
     let found = below(tree);
     assert_eq!(summary.entries.len(), found.len());
     for entry in &summary.entries {
-        let on_disk = &found[std::ffi::OsStr::from_bytes(entry.path.as_bytes())];
+        let on_disk = &found[std::ffi::OsStr::from_bytes(&entry.path)];
         let kind = if entry.kind == 'h' && on_disk.target.is_none() {
             'f'
         } else {
             entry.kind
         };
-        assert_eq!(on_disk.kind, kind, "{}", entry.path);
+        assert_eq!(on_disk.kind, kind, "{}", entry.path.escape_ascii());
         match entry.kind {
             'f' => {
                 let size = on_disk.content.as_ref().unwrap().len() as u64;
@@ -299,4 +310,16 @@ pub fn check_summary(summary: &Summary, tree: &Path) {
     }
     let bytes: u64 = summary.entries.iter().map(|entry| entry.size).sum();
     assert_eq!(summary.bytes, bytes);
+}
+
+/// Compressed by gzip.
+pub fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Compressed by zstd.
+pub fn zst(bytes: &[u8]) -> Vec<u8> {
+    zstd::stream::encode_all(bytes, 1).unwrap()
 }

@@ -160,16 +160,12 @@ fn the_later_of_two_spellings_wins() {
 #[test]
 fn entries_out_of_the_tree_are_unsafe() {
     type Fill = fn(&mut ZipWriter<Cursor<Vec<u8>>>);
-    let archives: [Fill; 6] = [
+    let archives: [Fill; 5] = [
         |w| file(w, "../evil", b""),
         |w| file(w, "/evil", b""),
         |w| file(w, "a/../../evil", b""),
         |w| w.add_symlink("l", "/etc/passwd", options()).unwrap(),
         |w| w.add_symlink("d/l", "../../evil", options()).unwrap(),
-        |w| {
-            w.add_symlink("l", "d", options()).unwrap();
-            file(w, "l/x", b"");
-        },
     ];
     for (number, fill) in archives.into_iter().enumerate() {
         let archive = made(|writer| {

@@ -1,40 +1,103 @@
 //! Where an archive's links lead.
 
-use super::paths::{clean, components, parent, refused};
+use std::borrow::Cow;
+
+use super::paths::{
+    PATH_MAX, clean, components, contradiction, join, parent, refused, refused_unless_trusted,
+    split, too_long,
+};
 use super::{Filter, Placed};
 use crate::error::Result;
+use crate::model::Links;
 
 /// Links followed while resolving one path; more is a loop, as for the kernel.
 const MAX_LINKS: usize = 40;
 
 impl Filter {
-    /// The entry that a hard link names.
-    pub(super) fn named(&self, path: &[u8], target: &[u8]) -> Result<Vec<u8>> {
-        let target = clean(target)
-            .map_err(|_| refused(path, "is a hard link to something outside of the tree"))?;
-        match self.placed.get(&target) {
-            Some(Placed::File) => Ok(target),
-            Some(Placed::Link(leads)) => {
-                self.check_link(&clean(path)?, path, leads)?;
-                Ok(target)
+    /// The path of an entry without links in it: folders above it that are links of this archive
+    /// are followed inside the tree, as if the tree were the whole file system. So an absolute
+    /// link starts at the tree, and nothing is above that.
+    pub(super) fn resolved<'p>(&self, clean: &'p [u8], path: &[u8]) -> Result<Cow<'p, [u8]>> {
+        let (folder, name) = split(clean);
+        // All above a folder that was placed are folders.
+        if matches!(self.placed.get(folder), Some(Placed::Folder { .. })) {
+            return Ok(Cow::Borrowed(clean));
+        }
+        let mut at: Vec<u8> = Vec::new();
+        let mut ahead: Vec<&[u8]> = components(folder).rev().collect();
+        let mut followed = 0;
+        while let Some(part) = ahead.pop() {
+            if part == b".." {
+                if at.is_empty() && self.links == Links::Safe {
+                    return Err(refused_unless_trusted(
+                        path,
+                        "would be written out of the tree through a symbolic link",
+                    ));
+                }
+                at.truncate(parent(&at).len());
+                continue;
             }
+            let next = join(&at, part);
+            match self.placed.get(&*next) {
+                Some(Placed::Link(target)) => {
+                    followed += 1;
+                    if followed > MAX_LINKS {
+                        return Err(refused(path, "lies below links that lead to each other"));
+                    }
+                    if target.starts_with(b"/") {
+                        at.clear();
+                    }
+                    ahead.extend(components(target).rev());
+                }
+                Some(Placed::File | Placed::LeftOut) => return Err(contradiction(&next)),
+                Some(Placed::Folder { .. }) | None => at = next,
+            }
+            if at.len() > PATH_MAX {
+                return Err(too_long(path));
+            }
+        }
+        Ok(Cow::Owned(join(&at, name)))
+    }
+
+    /// The entry that a hard link names; None if that was left out.
+    pub(super) fn named(&self, at: &[u8], path: &[u8], target: &[u8]) -> Result<Option<Vec<u8>>> {
+        let target = clean(target, self.links)
+            .map_err(|_| refused(path, "is a hard link to something outside of the tree"))?;
+        let target = self.resolved(&target, path)?;
+        match self.placed.get(&*target) {
+            Some(Placed::File) => Ok(Some(target.into_owned())),
+            Some(Placed::Link(leads)) => {
+                self.check_link(at, path, leads)?;
+                Ok(Some(target.into_owned()))
+            }
+            Some(Placed::LeftOut) => Ok(None),
             _ => Err(refused(path, "is a hard link to no file of the archive")),
         }
     }
 
+    /// Whether a symbolic link may be made.
     pub(super) fn check_link(&self, clean: &[u8], path: &[u8], target: &[u8]) -> Result<()> {
         if target.is_empty() || target.contains(&0) {
             return Err(refused(path, "is a symbolic link without a target"));
         }
+        if target.len() > PATH_MAX {
+            return Err(too_long(path));
+        }
+        if self.links == Links::Keep {
+            return Ok(());
+        }
         if target.first() == Some(&b'/') {
-            return Err(refused(path, "is a symbolic link to an absolute path"));
+            return Err(refused_unless_trusted(
+                path,
+                "is a symbolic link to an absolute path",
+            ));
         }
         let mut depth = components(clean).count().saturating_sub(1);
         for part in components(target) {
             if part == b".." {
-                depth = depth
-                    .checked_sub(1)
-                    .ok_or_else(|| refused(path, "is a symbolic link out of the tree"))?;
+                depth = depth.checked_sub(1).ok_or_else(|| {
+                    refused_unless_trusted(path, "is a symbolic link out of the tree")
+                })?;
             } else {
                 depth += 1;
             }
@@ -45,31 +108,27 @@ impl Filter {
     /// Whether following `target` from the link at `path` leaves the tree, with all that was
     /// placed. What is not there counts as a folder, so that nothing made later changes the answer.
     pub(super) fn leaves(&self, path: &[u8], target: &[u8]) -> bool {
-        let mut at: Vec<Vec<u8>> = components(parent(path)).map(<[u8]>::to_vec).collect();
-        let mut ahead: Vec<Vec<u8>> = components(target).map(<[u8]>::to_vec).collect();
-        ahead.reverse();
+        let mut at = parent(path).to_vec();
+        let mut ahead: Vec<&[u8]> = components(target).rev().collect();
         let mut followed = 0;
         while let Some(part) = ahead.pop() {
             if part == b".." {
-                if at.pop().is_none() {
+                if at.is_empty() {
                     return true;
                 }
+                at.truncate(parent(&at).len());
                 continue;
             }
-            at.push(part);
-            if let Some(Placed::Link(next)) = self.placed.get(&at.join(&b'/')) {
-                followed += 1;
-                if followed > MAX_LINKS {
-                    return false;
+            let next = join(&at, part);
+            match self.placed.get(&*next) {
+                Some(Placed::Link(target)) => {
+                    followed += 1;
+                    if followed > MAX_LINKS {
+                        return false;
+                    }
+                    ahead.extend(components(target).rev());
                 }
-                at.pop();
-                ahead.extend(
-                    components(next)
-                        .map(<[u8]>::to_vec)
-                        .collect::<Vec<_>>()
-                        .into_iter()
-                        .rev(),
-                );
+                _ => at = next,
             }
         }
         false

@@ -1,14 +1,23 @@
 //! The names of entries and the targets of links, taken apart.
 
 use crate::error::{Error, Kind, Result};
+use crate::model::Links;
+
+/// Longest path that Linux takes, in bytes.
+pub(super) const PATH_MAX: usize = 4095;
+
+/// What to do about a refusal that only an archive of a stranger deserves.
+const TRUST: &str = "If you trust the archive, unpack it with UnpackOptions(links=\"keep\") \
+                     (xfd-get: --links keep)";
 
 /// The path without `.`, doubled and trailing slashes; an error for one that is not below here.
-pub(super) fn clean(path: &[u8]) -> Result<Vec<u8>> {
+/// Where the archive is trusted, a slash at its start is nothing, as for GNU tar.
+pub(super) fn clean(path: &[u8], links: Links) -> Result<Vec<u8>> {
     if path.is_empty() || path.contains(&0) {
         return Err(refused(path, "has no proper path"));
     }
-    if path.first() == Some(&b'/') {
-        return Err(refused(path, "has an absolute path"));
+    if path.first() == Some(&b'/') && links == Links::Safe {
+        return Err(refused(path, "has an absolute path").with_remedy(TRUST));
     }
     let mut clean = Vec::with_capacity(path.len());
     for part in components(path) {
@@ -20,20 +29,36 @@ pub(super) fn clean(path: &[u8]) -> Result<Vec<u8>> {
         }
         clean.extend_from_slice(part);
     }
+    if clean.len() > PATH_MAX {
+        return Err(too_long(path));
+    }
     Ok(clean)
 }
 
-pub(super) fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/')
         .filter(|part| !part.is_empty() && *part != b".")
 }
 
 /// The folder of a clean path.
 pub(super) fn parent(clean: &[u8]) -> &[u8] {
-    clean
-        .iter()
-        .rposition(|byte| *byte == b'/')
-        .map_or(&[], |slash| &clean[..slash])
+    split(clean).0
+}
+
+/// The folder of a clean path, and its last name.
+pub(super) fn split(clean: &[u8]) -> (&[u8], &[u8]) {
+    match clean.iter().rposition(|byte| *byte == b'/') {
+        Some(slash) => (&clean[..slash], &clean[slash + 1..]),
+        None => (&[], clean),
+    }
+}
+
+/// A clean path of a name in a folder.
+pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    match folder.is_empty() {
+        true => name.to_vec(),
+        false => [folder, b"/", name].concat(),
+    }
 }
 
 pub(super) fn climbs_after_a_name(target: &[u8]) -> bool {
@@ -42,14 +67,24 @@ pub(super) fn climbs_after_a_name(target: &[u8]) -> bool {
         .any(|part| part == b"..")
 }
 
+/// An entry that could do harm.
 pub(super) fn refused(path: &[u8], why: &str) -> Error {
-    Error::new(
-        Kind::ArchiveUnsafe,
-        format!(
-            "The archive's entry '{}' {why}",
-            String::from_utf8_lossy(path).escape_debug()
-        ),
-    )
+    Error::new(Kind::ArchiveUnsafe, about(path, why))
+}
+
+/// One that could, and is taken from an archive that one trusts.
+pub(super) fn refused_unless_trusted(path: &[u8], why: &str) -> Error {
+    refused(path, why).with_remedy(TRUST)
+}
+
+pub(super) fn unsupported(path: &[u8], flag: u8) -> Error {
+    let why = format!("is of the kind '{}'", flag.escape_ascii());
+    Error::new(Kind::ArchiveUnsupported, about(path, &why)).with_remedy(TRUST)
+}
+
+pub(super) fn too_long(path: &[u8]) -> Error {
+    let why = format!("has a name or a target of more than {PATH_MAX} bytes, which Linux does not");
+    Error::new(Kind::ArchiveUnsupported, about(path, &why))
 }
 
 pub(super) fn contradiction(path: &[u8]) -> Error {
@@ -57,7 +92,22 @@ pub(super) fn contradiction(path: &[u8]) -> Error {
         Kind::ArchiveCorrupt,
         format!(
             "The archive has '{}' as a folder with entries and as something else",
-            String::from_utf8_lossy(path).escape_debug()
+            shown(path)
         ),
     )
+}
+
+fn about(path: &[u8], why: &str) -> String {
+    format!("The archive's entry '{}' {why}", shown(path))
+}
+
+/// A path as an error shows it: bounded, and with nothing that a terminal obeys.
+fn shown(path: &[u8]) -> String {
+    const MAX_BYTES: usize = 256;
+    let start = &path[..path.len().min(MAX_BYTES)];
+    let text = String::from_utf8_lossy(start).escape_debug().to_string();
+    match start.len() < path.len() {
+        true => text + "…",
+        false => text,
+    }
 }

@@ -2,56 +2,44 @@
 
 use std::io::{self, BufRead, Read};
 
-use tar::Header;
+use super::{BLOCK, Header, Members, invalid, padding};
 
-use super::{BLOCK, Members, invalid, padding};
-
-/// Longest PAX header or GNU long name that is read into memory; old sparse maps are the longest.
-const MAX_HEADER_BYTES: u64 = 32 << 20;
+/// Longest PAX header that is read into memory: maps of sparse files and extended attributes are
+/// the longest.
+const MAX_HEADER_BYTES: u64 = 16 << 20;
 
 impl Members<'_> {
-    /// The next header; None at the end marker.
+    /// The next header; None at the end marker, or where the stream ends between two members, as
+    /// that of some tools does.
     pub(super) fn header(&mut self) -> io::Result<Option<Header>> {
-        let bytes = match self.block() {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.any => {
-                return Err(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "no end marker",
-                ));
-            }
-            other => other?,
-        };
-        if bytes.iter().all(|byte| *byte == 0) {
+        if self.any && self.piped.fill_buf()?.is_empty() {
             return Ok(None);
         }
-        let sum = |range: std::ops::Range<usize>| -> u32 {
-            bytes[range].iter().map(|byte| u32::from(*byte)).sum()
-        };
-        let mut header = Header::new_old();
-        *header.as_mut_bytes() = bytes;
-        // The field of the checksum itself counts as eight spaces.
-        let sum = sum(0..148) + 8 * u32::from(b' ') + sum(156..BLOCK);
-        if header.cksum().ok() != Some(sum) {
-            return Err(invalid(if self.any {
+        let block = self.block()?;
+        if block.iter().all(|byte| *byte == 0) {
+            return Ok(None);
+        }
+        let header = Header::new(block).ok_or_else(|| {
+            invalid(if self.any {
                 "a tar header's checksum is wrong"
             } else {
                 "it is not a tar archive"
-            }));
-        }
+            })
+        })?;
         self.any = true;
         Ok(Some(header))
     }
 
+    /// A GNU long name. It ends at its first NUL: some tools write several.
     pub(super) fn long(&mut self, header: &Header) -> io::Result<Vec<u8>> {
         let mut bytes = self.extension(header)?;
-        if bytes.last() == Some(&0) {
-            bytes.pop();
-        }
+        let end = bytes.iter().position(|byte| *byte == 0);
+        bytes.truncate(end.unwrap_or(bytes.len()));
         Ok(bytes)
     }
 
     pub(super) fn extension(&mut self, header: &Header) -> io::Result<Vec<u8>> {
-        let size = header.entry_size()?;
+        let size = header.size()?;
         if size > MAX_HEADER_BYTES {
             return Err(invalid("an extension header is too long"));
         }
@@ -84,18 +72,28 @@ impl Members<'_> {
         Ok(())
     }
 
-    /// Reads what follows the end marker, which has to be padding: anything else would be lost.
+    /// Reads what follows the end marker. Tools leave it alone, and some fill their last record
+    /// with whatever was in memory. A second archive is refused: tools would leave its files out
+    /// without a word.
     pub(super) fn drain(&mut self) -> io::Result<()> {
         loop {
-            let bytes = self.piped.fill_buf()?;
-            if bytes.is_empty() {
-                return Ok(());
+            let mut block = [0; BLOCK];
+            let mut length = 0;
+            while length < BLOCK {
+                let bytes = self.piped.fill_buf()?;
+                if bytes.is_empty() {
+                    return Ok(());
+                }
+                let taken = bytes.len().min(BLOCK - length);
+                block[length..length + taken].copy_from_slice(&bytes[..taken]);
+                self.piped.consume(taken);
+                length += taken;
             }
-            if bytes.iter().any(|byte| *byte != 0) {
-                return Err(invalid("something follows the archive's end marker"));
+            if block.iter().any(|byte| *byte != 0) && Header::new(block).is_some() {
+                return Err(invalid(
+                    "another archive follows its end marker, and would be lost",
+                ));
             }
-            let length = bytes.len();
-            self.piped.consume(length);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
-use crate::error::{Error, Kind};
+use crate::unpack::source;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -13,33 +13,28 @@ const BUFFER_BYTES: usize = 64 * 1024;
 pub(super) struct At<'f> {
     file: &'f File,
     position: u64,
-    length: u64,
     buffer: Vec<u8>,
     /// Position of the buffer's first byte.
     start: u64,
 }
 
 impl<'f> At<'f> {
-    pub(super) fn new(file: &'f File) -> io::Result<Self> {
-        Ok(Self {
+    pub(super) fn new(file: &'f File) -> Self {
+        Self {
             file,
             position: 0,
-            length: file.metadata()?.len(),
             buffer: Vec::new(),
             start: 0,
-        })
+        }
     }
 
     fn read_at(&self, into: &mut [u8], position: u64) -> io::Result<usize> {
         loop {
             match self.file.read_at(into, position) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    return Err(io::Error::other(Error::new(
-                        Kind::Destination,
-                        format!("Could not read the archive: {error}"),
-                    )));
-                }
+                // Beyond what the system has as positions there is nothing.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Ok(0),
+                Err(error) => return Err(io::Error::other(source::unreadable(&error))),
                 Ok(read) => return Ok(read),
             }
         }
@@ -82,7 +77,8 @@ impl Seek for At<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let position = match to {
             SeekFrom::Start(position) => Some(position),
-            SeekFrom::End(by) => self.length.checked_add_signed(by),
+            // Nobody asks for the end.
+            SeekFrom::End(_) => None,
             SeekFrom::Current(by) => self.position.checked_add_signed(by),
         };
         self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
