@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import xfd_ray
 from harness import artifacts
 from harness.ray_cluster import RayCluster
 from harness.s3 import S3Server
-from xfd_api.errors import UnknownProfileError
+from xfd_api.errors import ArchiveUnsafeError, UnknownProfileError
+from xfd_api.reports import DistributionReport
 from xfd_api.requests import (
     DownloadRequest,
+    Links,
     ObjectDownloadRequest,
     PrefixDownloadRequest,
     UnpackOptions,
@@ -142,6 +145,35 @@ def test_archives_are_unpacked_on_every_node(
     again = xfd_ray.download_distributed(request, store)
     assert again.missing_bytes == 0
     assert s3_server.sent_bytes(bucket) == sent
+
+
+def test_links_of_a_trusted_archive_are_kept_on_every_node(
+    s3_server: S3Server, bucket: str, place: str, driver: RayCluster, tmp_path: Path
+) -> None:
+    with tarfile.open(tmp_path / "env.tar", "w") as archive:
+        for name, kind, target in [
+            ("bin/python3", tarfile.SYMTYPE, "/usr/bin/python3"),
+            ("run/pipe", tarfile.FIFOTYPE, ""),
+        ]:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, target
+            archive.addfile(info)
+    s3_server.upload(bucket, "env.tar", tmp_path / "env.tar")
+
+    def fetch(links: Links) -> DistributionReport:
+        options = UnpackOptions(Path(place, "env"), links=links)
+        request = ObjectDownloadRequest("env.tar", Path(place, "env.tar"), unpack_options=options)
+        store = ObjectStoreConfig.make_for_s3(bucket)
+        return xfd_ray.download_distributed([DownloadRequest(request)], store)
+
+    with pytest.raises(ArchiveUnsafeError, match="absolute path"):
+        fetch(Links.Safe)
+    report = fetch(Links.Keep)
+    assert (report.left_out, report.left_out_count) == (("run/pipe",), 1)
+    for root in driver.roots:
+        link = root / place / "env" / "bin" / "python3"
+        assert link.readlink() == Path("/usr/bin/python3")
+        assert not (root / place / "env" / "run").exists()
 
 
 def test_two_profiles_with_keys_of_their_own(

@@ -10,6 +10,7 @@ from xfd_api.reports import ChunkHeld, HeldRun, Inventory, ObjectLanded
 from xfd_api.testing import catalog_of
 from xfd_api.traffic import Traffic
 from xfd_ray.bound import LinkRates
+from xfd_ray.report import report_text
 from xfd_ray.results import progress_of, report_of
 from xfd_ray.tally import LeaseTally
 
@@ -176,3 +177,16 @@ def test_a_worker_that_comes_back_begins_anew(tally):
     assert tally.nodes[A].missing_bytes == tally.bytes  # counted once, however often it looks
     tally.took_inventory(A, (BIG, SMALL), Inventory(landed=(BIG, SMALL)), 14.0)
     assert tally.nodes[A].done_at == 14.0
+
+
+def test_what_an_archive_has_and_its_tree_has_not_is_named_once_for_all_nodes(tally):
+    names = tuple(f"dev/tty{number}" for number in range(100))
+    for node in (A, B):
+        tally.landed(node, ObjectLanded(BIG, names, 150), 12.0)
+        tally.landed(node, ObjectLanded(SMALL), 12.0)
+    report = report_of(tally, 12.0, retries=0, rates=None, traffic=Traffic())
+    assert (report.left_out, report.left_out_count) == (names, 150)
+    assert [result.left_out_count for result in report.objects] == [150, 0]
+    text = report_text(report)
+    assert "left out of big, 150 devices, pipes and the like: dev/tty0, dev/tty1," in text
+    assert "dev/tty19, …" in text
