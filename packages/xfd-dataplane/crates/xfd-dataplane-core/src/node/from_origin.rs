@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use tokio::time::timeout;
 
@@ -18,6 +18,9 @@ use crate::node::origins::{Connected, PACK_WINDOW, PACK_WINDOW_AMONG_PEERS};
 use crate::node::work::{Failure, Outcome, Times, Work};
 use crate::source::{Body, Get};
 use crate::store::Lease;
+
+/// Pieces of a body below this are copied together where they are kept.
+const SMALL_PIECE: usize = 4 * 1024;
 
 impl Work<'_> {
     /// Fills the lease. A body that breaks goes on at the byte where it stopped.
@@ -229,7 +232,7 @@ impl Work<'_> {
                 Ok(Some(bytes)) => {
                     *received += bytes.len() as u64;
                     self.pass(bytes.len()).await;
-                    pieces.push(bytes);
+                    keep(pieces, bytes);
                 }
                 Ok(None) if *received < span.length => return Ok(Err(ended_early())),
                 Ok(None) => return Ok(Ok(())),
@@ -309,6 +312,22 @@ impl Work<'_> {
     }
 }
 
+/// Adds a piece. Small ones are copied together: each would keep a buffer of the connection, and a
+/// server that sends single bytes would take many times their memory.
+fn keep(pieces: &mut Vec<Bytes>, bytes: Bytes) {
+    let last = pieces.pop_if(|last| last.len() < SMALL_PIECE && bytes.len() < SMALL_PIECE);
+    let Some(last) = last else {
+        return pieces.push(bytes);
+    };
+    let mut joined = last.try_into_mut().unwrap_or_else(|last| {
+        let mut joined = BytesMut::with_capacity(2 * SMALL_PIECE);
+        joined.extend_from_slice(&last);
+        joined
+    });
+    joined.extend_from_slice(&bytes);
+    pieces.push(joined.freeze());
+}
+
 fn too_slow() -> Error {
     Error::new(Kind::OriginTimeout, "The origin stopped answering")
 }
@@ -320,4 +339,26 @@ fn too_long(bytes: u64) -> Error {
 
 fn ended_early() -> Error {
     Error::new(Kind::OriginUnreachable, "The origin's body ended early")
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{SMALL_PIECE, keep};
+
+    #[test]
+    fn small_pieces_are_kept_together_and_large_ones_as_they_came() {
+        let (mut pieces, mut sent) = (Vec::new(), Vec::new());
+        let lengths = [1; 20_000]
+            .into_iter()
+            .chain([50_000, 3, 50_000, 4096, 7, 9]);
+        for (at, length) in lengths.enumerate() {
+            let bytes = vec![at as u8; length];
+            sent.extend_from_slice(&bytes);
+            keep(&mut pieces, Bytes::from(bytes));
+        }
+        assert!(pieces.concat() == sent);
+        assert!(pieces.len() <= 20_000 / SMALL_PIECE + 6, "{}", pieces.len());
+    }
 }

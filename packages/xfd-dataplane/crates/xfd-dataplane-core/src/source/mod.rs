@@ -16,6 +16,7 @@ mod answer;
 mod body;
 mod bypass;
 mod client;
+mod document;
 mod faulty;
 mod file;
 mod http;

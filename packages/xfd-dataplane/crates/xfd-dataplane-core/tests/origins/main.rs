@@ -9,6 +9,7 @@ mod aws;
 mod conformance;
 mod credentials;
 mod direct;
+mod documents;
 mod environment;
 mod faulty;
 mod http;

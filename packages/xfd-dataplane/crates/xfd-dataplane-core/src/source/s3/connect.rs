@@ -21,6 +21,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
 use super::super::client::{ConnectOptions, make_connector, make_http_client};
+use super::super::document::{Bounding, Bounds, Documents};
 use super::super::trust::Trust;
 use super::endpoint::{self, Profile};
 use super::errors::error_of_connector;
@@ -60,7 +61,7 @@ pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Resu
     let endpoint = endpoint::find(config.endpoint.as_deref(), &profile)?;
     let trust = Trust::of_aws(profile.get("ca_bundle"))?;
     let connector = make_connector(options, trust);
-    let sdk = load(config, connector.clone()).await;
+    let sdk = load(config, connector.clone(), options.read_timeout).await;
     let style = match config.addressing_style {
         AddressingStyle::Auto => profile.addressing_style(),
         style => style,
@@ -75,6 +76,11 @@ pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Resu
         .map(ToString::to_string)
         .or_else(|| endpoint.as_ref().map(|_| REGION_BY_CUSTOM.to_owned()));
     let mut settings = Builder::from(&sdk)
+        .http_client(make_http_client(connector.clone()))
+        .interceptor(Bounding {
+            of_successes: false,
+            bounds: Bounds::of_refusal(options.read_timeout),
+        })
         .force_path_style(by_path)
         .retry_config(RetryConfig::disabled())
         .timeout_config(TimeoutConfig::disabled())
@@ -100,8 +106,16 @@ pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Resu
     })
 }
 
-async fn load(config: &S3Config, connector: SharedHttpConnector) -> SdkConfig {
-    let client = make_http_client(connector);
+async fn load(
+    config: &S3Config,
+    connector: SharedHttpConnector,
+    read_timeout: Duration,
+) -> SdkConfig {
+    // It only asks for credentials.
+    let client = make_http_client(SharedHttpConnector::new(Documents {
+        connector,
+        read_timeout,
+    }));
     let profile = ProfileFileRegionProvider::builder()
         .configure(&ProviderConfig::default())
         .build();

@@ -15,12 +15,12 @@ use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::time::timeout;
 
 use super::super::Get;
 use super::super::answer::range_header;
+use super::super::document::{Bounds, bound};
 use super::super::pin::precondition;
 use super::super::refusal::Refusal;
 use super::additions::PAYER;
@@ -38,10 +38,6 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Directory buckets have sessions of their own instead of keys.
 const DIRECTORY_BUCKET: &str = "--x-s3";
-
-/// S3's error documents are some hundred bytes.
-const REFUSAL_BYTES: usize = 64 * 1024;
-const REFUSAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the addresses of a bucket's objects have in common.
 #[derive(Debug, PartialEq, Eq)]
@@ -84,6 +80,7 @@ pub(super) async fn get(
     connection: &Connection,
     pattern: &Pattern,
     get: &Get<'_>,
+    read_timeout: Duration,
 ) -> Result<Option<HttpResponse>> {
     let mut request = HttpRequest::new(SdkBody::empty());
     let invalid = |_| Error::new(Kind::InvalidRequest, "The request cannot be made");
@@ -106,7 +103,7 @@ pub(super) async fn get(
     let response = response.map_err(|error| error_of_connector(&error))?;
     match response.status().as_u16() {
         200..300 => Ok(Some(response)),
-        404 | 412 | 416 | 429 | 500.. => Err(refusal(response, get).await),
+        404 | 412 | 416 | 429 | 500.. => Err(refusal(response, get, read_timeout).await),
         _ => Ok(None),
     }
 }
@@ -158,12 +155,12 @@ async fn sign_it(
 }
 
 /// The error of an answer that is none of the object's bytes.
-async fn refusal(mut response: HttpResponse, get: &Get<'_>) -> Error {
-    let body = Limited::new(response.take_body(), REFUSAL_BYTES).collect();
-    let bytes = match timeout(REFUSAL_TIMEOUT, body).await {
-        Ok(Ok(collected)) => collected.to_bytes(),
+async fn refusal(mut response: HttpResponse, get: &Get<'_>, read_timeout: Duration) -> Error {
+    bound(&mut response, Bounds::of_refusal(read_timeout));
+    let bytes = match response.take_body().collect().await {
+        Ok(collected) => collected.to_bytes(),
         // The status says enough.
-        Ok(Err(_)) | Err(_) => bytes::Bytes::new(),
+        Err(_) => bytes::Bytes::new(),
     };
     let refusal = Refusal {
         pinned: get.etag.is_some(),

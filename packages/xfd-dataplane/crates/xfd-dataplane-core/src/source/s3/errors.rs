@@ -51,6 +51,10 @@ where
         }
         SdkError::ResponseError(context) => {
             if context.raw().status().is_success() {
+                // One of ours, of the bounds of a document.
+                if let Some(error) = find::<Error>(error) {
+                    return error.clone();
+                }
                 let what = format!("The origin's answer cannot be read: {}", text_of(error));
                 return Error::new(Kind::OriginAnswer, what);
             }

@@ -53,7 +53,8 @@ impl S3Origin {
     ) -> Result<Body> {
         let known = self.pattern(bucket);
         if let Some(Some(pattern)) = &known {
-            match direct::get(&self.connection, pattern, get).await? {
+            let read_timeout = self.options.read_timeout;
+            match direct::get(&self.connection, pattern, get, read_timeout).await? {
                 Some(mut response) => {
                     let body = response.take_body();
                     let status = response.status().as_u16();

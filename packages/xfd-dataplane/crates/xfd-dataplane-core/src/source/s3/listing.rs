@@ -10,6 +10,7 @@ use aws_sdk_s3::types::EncodingType;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
+use super::super::document::{Bounding, Bounds};
 use super::super::refusal::Refusal;
 use super::S3Origin;
 use super::additions::split_version;
@@ -62,6 +63,10 @@ impl S3Origin {
     ) -> Result<Page> {
         let prefix = (!prefix.is_empty()).then_some(prefix);
         let answer = Answer::default();
+        let bounding = Bounding {
+            of_successes: true,
+            bounds: Bounds::of_page(self.options.read_timeout),
+        };
         let sent = match ask {
             Ask::Marker(marker) => {
                 let request = |client: Client| {
@@ -71,7 +76,8 @@ impl S3Origin {
                         .set_prefix(prefix.map(str::to_owned))
                         .marker(marker)
                         .set_encoding_type(encoding.cloned());
-                    list.customize().interceptor(answer.clone()).send()
+                    let list = list.customize().interceptor(answer.clone());
+                    list.interceptor(bounding).send()
                 };
                 self.send(bucket, false, request).await.map(drop)
             }
@@ -87,7 +93,8 @@ impl S3Origin {
                         .set_prefix(prefix.map(str::to_owned))
                         .set_continuation_token(token.clone())
                         .set_encoding_type(encoding.cloned());
-                    list.customize().interceptor(answer.clone()).send()
+                    let list = list.customize().interceptor(answer.clone());
+                    list.interceptor(bounding).send()
                 };
                 self.send(bucket, false, request).await.map(drop)
             }
