@@ -186,7 +186,13 @@ def test_a_node_that_dies_ends_a_distribution_that_is_to_fail(
 
 @contextmanager
 def holding(five: RayCluster, server: S3Server, bucket: str) -> Iterator[subprocess.Popen[str]]:
-    """Another driver, which holds a lease; killed at the end if it is not by then."""
+    """Another driver, which holds a lease; killed at the end if it is not by then.
+
+    It starts a coordinator: one that is there would stay as long as an earlier call asked it to.
+    """
+    if coordinator_is_there():
+        ray.kill(ray.get_actor("coordinator", namespace="xfd"))
+        until(lambda: not coordinator_is_there(), 30, "the coordinator is still there")
     env = {**os.environ, **server.environment()}
     command = [sys.executable, "-c", HOLDER, five.address, bucket]
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as driver:
