@@ -189,6 +189,14 @@ def test_a_gpu_that_no_node_has_is_refused_before_anything_runs() -> None:
         results_of([1], stage)
 
 
+def test_ray_client_is_refused_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Stands for a connection through ray://, which needs grpc and a server of its own.
+    monkeypatch.setattr(ray.util.client.ray, "is_connected", lambda: True)
+    with pytest.raises(InvalidRequestError, match="ray://") as caught:
+        results_of([1], Add())
+    assert "ray job submit" in caught.value.remedy
+
+
 def test_settings_are_given_once() -> None:
     config = object()
     with pytest.raises(InvalidRequestError, match="twice"):
