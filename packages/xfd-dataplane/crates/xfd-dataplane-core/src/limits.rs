@@ -1,13 +1,15 @@
 //! What a node may use at once: rates, and bytes in flight.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use crate::capacity::Capacity;
 pub use crate::capacity::Share;
 use crate::decides::bucket::Bucket;
+use crate::decides::flow::{Drip, Flow};
 use crate::model::NodeSettings;
 
 /// Bytes that a body in flight is counted with: what its socket's buffer may grow to.
@@ -90,6 +92,53 @@ pub struct Limits {
     pub upload_queue: Capacity,
     /// HEADs beside GETs.
     pub heads: Capacity,
+    /// Bodies that are being received.
+    pub bodies: Bodies,
+}
+
+/// How many bodies are being received; clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Bodies(Arc<AtomicU64>);
+
+/// One of them, which has to flow.
+#[derive(Debug)]
+pub struct Receiving {
+    of: Bodies,
+    flow: Flow,
+}
+
+impl Bodies {
+    /// One more, judged by windows of so long.
+    #[must_use]
+    pub fn one(&self, window: Duration) -> Receiving {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Receiving {
+            of: self.clone(),
+            flow: Flow::new(window),
+        }
+    }
+
+    /// Their number.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Receiving {
+    /// Takes in that bytes came which were waited for so long.
+    ///
+    /// # Errors
+    /// Where the body drips.
+    pub fn came(&mut self, bytes: usize, waited: Duration) -> Result<(), Drip> {
+        self.flow.came(bytes as u64, waited, self.of.count())
+    }
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        self.of.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Limits {
@@ -105,6 +154,7 @@ impl Limits {
             uploads: Capacity::new(uploads),
             upload_queue: Capacity::new(uploads),
             heads: Capacity::new(settings.node_parallelism as u64),
+            bodies: Bodies::default(),
         }
     }
 

@@ -5,6 +5,7 @@ pub mod archive;
 pub mod bucket;
 pub mod cache;
 pub mod crawl;
+pub mod flow;
 pub mod ledger;
 pub mod pace;
 pub mod queue;

@@ -5,8 +5,8 @@
 //! many clients that failed together. What the other side asks for is added to that, so that they
 //! do not all come back at the moment it named.
 //!
-//! A try that brought bytes is progress: the count starts over, since a large body over a poor
-//! network may break often and still arrive.
+//! A try that brought bytes at the least rate or more is progress: the count starts over, since a
+//! large body over a poor network may break often and still arrive.
 
 use std::time::Duration;
 
@@ -79,9 +79,10 @@ impl Retry {
 
     /// Takes in that a try failed; tells how long to wait before the next one, or None to give up.
     ///
-    /// `received` are the bytes that this try brought; `random` is drawn evenly from 0 to 1.
-    pub fn after(&mut self, error: &Error, received: u64, random: f64) -> Option<Duration> {
-        if received > 0 {
+    /// `is_progress` says whether this try has brought the download on (see
+    /// [`super::flow::is_progress`]); `random` is drawn evenly from 0 to 1.
+    pub fn after(&mut self, error: &Error, is_progress: bool, random: f64) -> Option<Duration> {
+        if is_progress {
             self.failures = 0;
             self.silences = 0;
         }
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn waits_double_up_to_the_longest_and_then_it_gives_up() {
         let mut retry = Retry::new(POLICY);
-        let waits: Vec<_> = (0..4).map(|_| retry.after(&broken(), 0, 1.0)).collect();
+        let waits: Vec<_> = (0..4).map(|_| retry.after(&broken(), false, 1.0)).collect();
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         assert_eq!(waits, [seconds(1), seconds(2), seconds(3), None]);
     }
@@ -138,7 +139,7 @@ mod tests {
     fn progress_starts_the_count_over() {
         let mut retry = Retry::new(POLICY);
         for _ in 0..100 {
-            let wait = retry.after(&broken(), 1, 1.0);
+            let wait = retry.after(&broken(), true, 1.0);
             assert_eq!(wait, Some(Duration::from_secs(1)));
         }
         assert_eq!(retry.failures(), 1);
@@ -148,17 +149,20 @@ mod tests {
     fn silence_is_borne_less_often_than_a_refusal() {
         let silence = Error::new(Kind::OriginTimeout, "silent");
         let mut retry = Retry::new(POLICY);
-        assert!(retry.after(&silence, 0, 1.0).is_some());
-        assert!(retry.after(&broken(), 0, 1.0).is_some());
-        assert!(retry.after(&silence, 1, 1.0).is_some(), "it brought a byte");
-        assert_eq!(retry.after(&silence, 0, 1.0), None);
+        assert!(retry.after(&silence, false, 1.0).is_some());
+        assert!(retry.after(&broken(), false, 1.0).is_some());
+        assert!(
+            retry.after(&silence, true, 1.0).is_some(),
+            "it brought bytes"
+        );
+        assert_eq!(retry.after(&silence, false, 1.0), None);
     }
 
     #[test]
     fn what_cannot_change_is_not_tried_again() {
         for kind in [Kind::AccessDenied, Kind::ObjectChanged, Kind::OriginAnswer] {
             let error = Error::new(kind, "no");
-            assert_eq!(Retry::new(POLICY).after(&error, 100, 0.5), None);
+            assert_eq!(Retry::new(POLICY).after(&error, true, 0.5), None);
         }
     }
 
@@ -167,7 +171,7 @@ mod tests {
         let ask = |seconds| {
             let error = Error::new(Kind::OriginThrottled, "slow down");
             let error = error.with_retry_after(Duration::from_secs(seconds));
-            Retry::new(POLICY).after(&error, 0, 0.0)
+            Retry::new(POLICY).after(&error, false, 0.0)
         };
         assert_eq!(ask(7), Some(Duration::from_secs(7)));
         assert_eq!(ask(86_400), Some(LONGEST_ASKED));
@@ -203,7 +207,7 @@ mod tests {
             let policy = RetryPolicy { attempts, ..POLICY };
             let mut retry = Retry::new(policy);
             let mut tries = 1;
-            while let Some(wait) = retry.after(&broken(), 0, random) {
+            while let Some(wait) = retry.after(&broken(), false, random) {
                 prop_assert!(wait <= policy.longest);
                 tries += 1;
             }

@@ -9,9 +9,10 @@ use futures_util::{StreamExt, stream};
 use tokio::time::timeout;
 
 use crate::decides::crawl;
+use crate::decides::flow::{self, Flow};
 use crate::decides::retry::{Retry, RetryPolicy};
 use crate::error::{Error, Kind, Result};
-use crate::limits::{BODY_BYTES, Share};
+use crate::limits::{BODY_BYTES, Receiving, Share};
 use crate::model::{CatalogObject, Span};
 use crate::node::lane::{Lane, OpenBody};
 use crate::node::origins::{Connected, PACK_WINDOW, PACK_WINDOW_AMONG_PEERS};
@@ -52,7 +53,7 @@ impl Work<'_> {
         let mut retry = self.retry();
         let mut turns = crawl::MOST;
         while lease.position() < span.length {
-            let before = lease.position();
+            let (before, began) = (lease.position(), Instant::now());
             let error = match self
                 .stream(&object, span, lease, lane, times, &mut turns)
                 .await?
@@ -60,8 +61,8 @@ impl Work<'_> {
                 Ok(()) => continue,
                 Err(error) => error.with_object(&object.found.key),
             };
-            self.pause(&mut retry, error, lease.position() - before)
-                .await?;
+            let received = lease.position() - before;
+            self.pause(&mut retry, error, received, began).await?;
         }
         lane.keep_budget(budget);
         Ok(())
@@ -110,7 +111,7 @@ impl Work<'_> {
             }
             let mut bytes = match std::mem::take(&mut open.ahead) {
                 ahead if !ahead.is_empty() => ahead,
-                _ => match self.piece(&mut open.body).await {
+                _ => match self.piece(&mut open).await {
                     Ok(Some(bytes)) => bytes,
                     Ok(None) => return Ok(Err(ended_early())),
                     Err(error) => return Ok(Err(error)),
@@ -130,7 +131,7 @@ impl Work<'_> {
             lane.keep(open);
         } else {
             // The end of the body gives its connection back to the pool.
-            if !open.ahead.is_empty() || matches!(self.piece(&mut open.body).await, Ok(Some(_))) {
+            if !open.ahead.is_empty() || matches!(self.piece(&mut open).await, Ok(Some(_))) {
                 lease.rewind();
                 return Ok(Err(too_long(end - from)));
             }
@@ -154,6 +155,7 @@ impl Work<'_> {
                     at,
                     body,
                     ahead: Bytes::new(),
+                    receiving: self.receiving(),
                     turn,
                 })
             }
@@ -200,7 +202,7 @@ impl Work<'_> {
         let mut pieces = Vec::new();
         let mut received = 0;
         loop {
-            let before = received;
+            let (before, began) = (received, Instant::now());
             let error = match self
                 .collect(&object, span, &mut pieces, &mut received)
                 .await?
@@ -208,7 +210,8 @@ impl Work<'_> {
                 Ok(()) => return Ok((pieces, budget)),
                 Err(error) => error.with_object(&object.found.key),
             };
-            self.pause(&mut retry, error, received - before).await?;
+            self.pause(&mut retry, error, received - before, began)
+                .await?;
         }
     }
 
@@ -225,7 +228,7 @@ impl Work<'_> {
             Err(error) => return Ok(Err(error)),
         };
         loop {
-            match self.piece(&mut open.body).await {
+            match self.piece(&mut open).await {
                 Ok(Some(bytes)) if *received + bytes.len() as u64 > span.length => {
                     return Ok(Err(too_long(span.length)));
                 }
@@ -265,11 +268,14 @@ impl Work<'_> {
         Ok((body, sent.elapsed()))
     }
 
-    async fn piece(&self, body: &mut Body) -> Result<Option<Bytes>> {
-        let piece = timeout(self.node.settings.read_timeout, body.next()).await;
+    async fn piece(&self, open: &mut OpenBody) -> Result<Option<Bytes>> {
+        let asked = Instant::now();
+        let piece = timeout(self.node.settings.read_timeout, open.body.next()).await;
         let piece = piece.map_err(|_| too_slow())?.transpose()?;
         if let Some(bytes) = &piece {
             self.swarm.stats.origin_bytes.add(bytes.len() as u64);
+            let flows = open.receiving.came(bytes.len(), asked.elapsed());
+            flows.map_err(|drip| Error::new(Kind::OriginTimeout, format!("The origin {drip}")))?;
         }
         Ok(piece)
     }
@@ -279,14 +285,29 @@ impl Work<'_> {
         self.node.limits.download.pass(bytes).await;
     }
 
-    async fn pause(&self, retry: &mut Retry, error: Error, received: u64) -> Outcome<()> {
-        let Some(wait) = retry.after(&error, received, fastrand::f64()) else {
+    /// After a try that began then.
+    async fn pause(
+        &self,
+        retry: &mut Retry,
+        error: Error,
+        received: u64,
+        began: Instant,
+    ) -> Outcome<()> {
+        let bodies = self.node.limits.bodies.count();
+        let is_progress = flow::is_progress(received, began.elapsed(), bodies);
+        let Some(wait) = retry.after(&error, is_progress, fastrand::f64()) else {
             return Err(Failure::of_origin(error));
         };
         self.swarm.stats.retries.add(1);
         tracing::debug!(%error, ?wait, "origin_request_retried");
         tokio::time::sleep(wait).await;
         Ok(())
+    }
+
+    /// One body of the origin more.
+    fn receiving(&self) -> Receiving {
+        let window = Flow::window_of(self.node.settings.read_timeout);
+        self.node.limits.bodies.one(window)
     }
 
     fn retry(&self) -> Retry {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
+use crate::decides::flow::Flow;
 use crate::error::{Error, Kind, Result};
 use crate::limits::BODY_BYTES;
 use crate::model::NodeId;
@@ -112,12 +113,22 @@ impl Work<'_> {
     ) -> Outcome<Result<u64>> {
         let size = lease.chunk().size;
         let _budget = self.node.limits.budget.take(size.min(BODY_BYTES)).await;
+        // A peer that is itself receiving the chunk may wait for another source meanwhile.
+        let mut silence = self.node.settings.read_timeout;
+        if !body.is_whole_there() {
+            silence += self.node.settings.relay_wait;
+        }
+        let mut receiving = self.node.limits.bodies.one(Flow::window_of(silence));
         loop {
+            let asked = Instant::now();
             let bytes = match body.next().await {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => break,
                 Err(error) => return Ok(Err(error)),
             };
+            if let Err(drip) = receiving.came(bytes.len(), asked.elapsed()) {
+                return Ok(Err(Error::new(Kind::Peer, format!("The peer {drip}"))));
+            }
             times.first_byte.get_or_insert_with(Instant::now);
             self.swarm.stats.peer_bytes.add(bytes.len() as u64);
             if lease.position() + bytes.len() as u64 > size {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::decides::queue::{Entry, Key};
-use crate::limits::Share;
+use crate::limits::{Receiving, Share};
 use crate::model::{ObjectIndex, Source};
 use crate::node::orders::Begin;
 use crate::node::origins::Turn;
@@ -44,6 +44,7 @@ pub(crate) struct OpenBody {
     pub(crate) body: Body,
     /// Bytes that arrived with the last ones of the chunk before.
     pub(crate) ahead: Bytes,
+    pub(crate) receiving: Receiving,
     #[expect(dead_code, reason = "its drop ends the request for the origin's pace")]
     pub(crate) turn: Turn,
 }

@@ -157,7 +157,7 @@ impl Connected {
             };
             turn.failed(&error);
             drop(turn);
-            match retry.after(&error, 0, fastrand::f64()) {
+            match retry.after(&error, false, fastrand::f64()) {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => return Err(error),
             }

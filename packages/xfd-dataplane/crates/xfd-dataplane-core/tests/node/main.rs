@@ -11,6 +11,7 @@ mod archives;
 mod bad_archives;
 mod catalogs;
 mod checksums;
+mod drips;
 mod events;
 mod finding;
 mod gate;
@@ -21,6 +22,9 @@ mod lost;
 mod moved;
 mod origin;
 mod proxies;
+#[path = "../support/raw.rs"]
+#[allow(dead_code, reason = "other suites use the rest")]
+mod raw;
 mod reconfigured;
 mod refusals;
 mod relay;
