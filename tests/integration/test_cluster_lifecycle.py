@@ -195,9 +195,10 @@ def test_a_drained_node_is_left_out_and_named(
             return True
 
     drained = three.nodes[2]
-    # A worker that runs already would go on, until the node is gone.
+    # A worker that runs already would go on, until the node is gone; it ends with its coordinator.
     deadline = time.monotonic() + 30
-    while find_coordinator() is not None:
+    while (coordinator := find_coordinator()) is not None:
+        ray.kill(coordinator)
         assert time.monotonic() < deadline, "the coordinator is still there"
         time.sleep(0.2)
     strategy = NodeAffinitySchedulingStrategy(drained.id, soft=False)
