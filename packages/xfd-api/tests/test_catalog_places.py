@@ -145,6 +145,14 @@ def test_a_key_that_only_looks_like_a_kept_file_is_taken() -> None:
     assert len(catalog.objects) == 2
 
 
+@pytest.mark.parametrize("name", [".xfd", ".xfd-lock", ".xfd.new"])
+def test_a_key_where_the_prefix_keeps_its_own_records_is_refused(name: str) -> None:
+    error = conflict((prefix_lookup("p"), [found(f"p/{name}"), found("p/w")]))
+
+    assert error.path == f"/d/{name}"
+    assert len(build_catalog([prefix_lookup("p")], [[found(f"p/sub/{name}")]]).objects) == 1
+
+
 @pytest.mark.parametrize("tree", ["/d/a.zip", "/d"])
 def test_an_archive_does_not_lie_where_it_is_unpacked(tree: str) -> None:
     with pytest.raises(DestinationConflictError, match="lies where it is to be unpacked") as caught:

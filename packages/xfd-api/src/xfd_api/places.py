@@ -12,6 +12,9 @@ from xfd_api.selecting import pattern_for
 _OUR_FILES = re.compile(r"\.(.+?)\.xfd(?:\.new|-part|-journal|-lock|-tree.*)?", re.DOTALL)
 """Names of the data plane's own files beside a destination, whose name is the group."""
 
+_INSIDE = frozenset({".xfd", ".xfd.new", ".xfd-lock"})
+"""Names of a prefix's manifest and lock where its folder has room for them alone."""
+
 _SHORTENED = re.compile(r"(.+)~[0-9a-f]{16}", re.DOTALL)
 """How that name ends where it would be too long: a checksum instead of what follows the group."""
 
@@ -42,6 +45,8 @@ def refuse_conflicts(objects: Sequence[CatalogObject]) -> None:
                 if holder is None or (holder.is_directory and above == holder.destination):
                     continue
                 raise _conflict(above, holder, item)
+    for item in objects:
+        _refuse_place_of_records(item)
     for place, item in owner.items():
         neighbour = _file_that_owns(place)
         if neighbour is None:
@@ -52,6 +57,19 @@ def refuse_conflicts(objects: Sequence[CatalogObject]) -> None:
             for long in owner:
                 if len(long) > len(neighbour) and _is_name_after(shortened[1], long):
                     raise _conflict(place, owner[long], item)
+
+
+def _refuse_place_of_records(item: CatalogObject) -> None:
+    folder, _, name = item.destination.rpartition("/")
+    if name not in _INSIDE or folder != item.group:
+        return
+    pattern = _left_out_by(item)
+    raise DestinationConflictError(
+        f"{item.found.key!r} would land where the prefix's own records are kept",
+        object=item.found.key,
+        path=item.destination,
+        remedy=None if pattern is None else f"Leave it out with the exclude pattern {pattern!r}",
+    )
 
 
 def _places(item: CatalogObject) -> Iterator[str]:

@@ -10,7 +10,15 @@ from xfd_api.reports import Inventory, LogEvent, NodeCounters, NodeEvent
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 
-__all__ = ["FIELDS", "Node", "checksums", "record_path"]
+__all__ = [
+    "FIELDS",
+    "Node",
+    "checksums",
+    "manifest_texts",
+    "owner_doubted",
+    "record_path",
+    "record_text",
+]
 
 FIELDS: Final[dict[str, tuple[str, ...]]]
 
@@ -40,4 +48,7 @@ class Node:
 def checksums(
     path: str, parts: Sequence[int], algorithms: Sequence[ChecksumAlgorithm]
 ) -> tuple[int, list[int], list[str]]: ...
+def manifest_texts(folder: Path) -> list[bytes]: ...
+def owner_doubted(path: Path) -> str | None: ...
 def record_path(destination: Path) -> Path: ...
+def record_text(destination: Path) -> tuple[bytes | None, str | None]: ...

@@ -6,10 +6,13 @@ on disk, or null where the archive was not kept), `chunks` ([length, CRC-64/NVME
 and `tree` where it was unpacked (`destination`, `links`, `bytes`, `entries` of `path`, `kind`,
 `size`, `mtime_ns`). A name that is not UTF-8 is a list of its bytes.
 
-For a prefix there is one such file beside its folder, with a line each: `[path, size, etag,
-last_modified_ns, mtime in ns on disk, chunks]` for a file, and `{"path": ..., "record": ...}` for
-what is not just that; the last line of a path counts, and a null record takes the earlier ones
-back.
+For a prefix there is one such file beside its folder, or `.xfd` inside one that is a mount point or
+lies in one that its user may not write to, with a line each: `[path, size, etag, last_modified_ns,
+mtime in ns on disk, chunks]` for a file, and `{"path": ..., "record": ...}` for what is not just
+that; the last line of a path counts, and a null record takes the earlier ones back.
+
+A file that belongs to another user (root apart), or is no regular file with one name, is not
+believed: it counts as none.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xfd_dataplane._native import record_path
+from xfd_dataplane._native import manifest_texts, record_text
 
 FORMAT = 1
 
@@ -49,23 +52,34 @@ class Record:
 
 
 def read_record(destination: Path) -> Record | None:
-    """The record of one file; None where there is none, or none that can be read."""
+    """The record of one file; None where there is none, or none that can be read and believed.
+
+    Raises:
+        XfdError: the disk did not give it.
+    """
+    text, _ = record_text(destination)
     try:
-        return _record(json.loads(record_path(destination).read_bytes()))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None if text is None else _record(json.loads(text))
+    except ValueError:
         return None
 
 
+def doubted(destination: Path) -> str | None:
+    """Why the record of one file is not believed, in words, if there is one that is not."""
+    return record_text(destination)[1]
+
+
 def read_manifest(folder: Path) -> dict[Path, Record]:
-    """The records of a prefix, by the absolute path of each file."""
+    """The records of a prefix, by the absolute path of each file.
+
+    Raises:
+        XfdError: the disk did not give them.
+    """
     records: dict[Path, Record] = {}
-    try:
-        lines = record_path(folder).read_bytes().splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        return records
-    for text in lines:
+    lines = (line for text in manifest_texts(folder) for line in text.splitlines())
+    for line in lines:
         try:
-            path, record = _line(folder, json.loads(text))
+            path, record = _line(folder, json.loads(line))
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
         if record is None:

@@ -15,9 +15,9 @@ from xfd_api.paths import local_path
 from xfd_api.request_forms import Requests, as_requests
 from xfd_api.requests import DownloadRequest, PrefixDownloadRequest
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
-from xfd_dataplane._native import checksums, record_path
+from xfd_dataplane._native import checksums, owner_doubted, record_path
 from xfd_dataplane.downloading import open_node
-from xfd_dataplane.records import Record, TreeEntry, read_manifest, read_record
+from xfd_dataplane.records import Record, TreeEntry, doubted, read_manifest, read_record
 from xfd_dataplane.watch import Cancellation, Watch
 
 Problem = Literal["missing", "unknown", "size", "bytes", "checksum", "outdated", "tree"]
@@ -29,7 +29,8 @@ class Mismatch:
 
     Attributes:
         path: the file, or the entry of an unpacked tree.
-        problem: `missing`: no such file. `unknown`: there is nothing to compare it with. `size`,
+        problem: `missing`: no such file. `unknown`: there is nothing to compare it with, or nothing
+            that is believed, as the file or its record belongs to another user. `size`,
             `bytes` (against the record's checksums), `checksum` (against the store's): it differs.
             `outdated`: the store has another object now. `tree`: an entry was changed.
         detail: in words, with what was expected and what was found.
@@ -117,6 +118,7 @@ def _below(path: Path) -> Iterator[_Item]:
     if not landed and path.is_dir():
         records = set(path.rglob(".*.xfd"))
         places = {place for place in path.rglob("*") if record_path(place) in records}
+        places |= {manifest.parent for manifest in path.rglob(".xfd")}
         lost = records - {record_path(place) for place in places}
         landed = [
             item
@@ -193,9 +195,14 @@ def _file(item: _Item, watch: Watch) -> tuple[int | None, list[Mismatch]]:
     if not item.path.is_file():
         differs("missing", "there is no such file")
         return None, wrong
+    if (doubt := owner_doubted(item.path)) is not None:
+        differs("unknown", f"the file is not believed: {doubt}")
+        return None, wrong
     checksum = None if found is None else found.checksum
     if checksum is None and (record is None or not (record.chunks or record.size == 0)):
-        differs("unknown", "neither a record nor the store has a checksum of it")
+        why = doubted(item.path)
+        note = "" if why is None else f"; its record is not believed: {why}"
+        differs("unknown", f"neither a record nor the store has a checksum of it{note}")
         return None, wrong
     chunks = () if record is None else record.chunks
     algorithms: tuple[ChecksumAlgorithm, ...] = () if checksum is None else (checksum.algorithm,)

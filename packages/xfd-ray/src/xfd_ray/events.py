@@ -43,6 +43,7 @@ DATA_PLANE_EVENTS: Final = frozenset(
         "chunk_not_taken_back",
         "chunk_read_failed",
         "chunks_damaged_on_disk",
+        "file_not_believed",
         "file_not_removed",
         "folder_not_synced",
         "held_chunk_differs_from_its_pin",

@@ -53,6 +53,8 @@ pub struct Error {
     pub remedy: Option<String>,
     /// How long the other side asked to be left alone.
     pub retry_after: Option<std::time::Duration>,
+    /// What the system said is that there is no such path.
+    is_of_absent_path: bool,
 }
 
 /// The result of everything here that can fail.
@@ -69,6 +71,7 @@ impl Error {
             path: None,
             remedy: None,
             retry_after: None,
+            is_of_absent_path: false,
         }
     }
 
@@ -110,7 +113,23 @@ impl Error {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Kind::DiskFull,
             _ => Kind::Destination,
         };
-        Self::new(kind, format!("Could not {doing}: {error}")).with_path(path)
+        let mut made = Self::new(kind, format!("Could not {doing}: {error}")).with_path(path);
+        made.is_of_absent_path = crate::beside::is_absent(error);
+        made
+    }
+
+    /// The same as a kind, unless the disk is full.
+    pub(crate) fn into_kind(mut self, kind: Kind) -> Self {
+        if self.kind != Kind::DiskFull {
+            self.kind = kind;
+        }
+        self
+    }
+
+    /// Whether a file system said that there is no such path.
+    #[must_use]
+    pub fn is_of_absent_path(&self) -> bool {
+        self.is_of_absent_path
     }
 
     /// Whether the same request may well succeed a little later.

@@ -17,6 +17,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("xfd runs on Linux only");
 
+pub mod beside;
 mod bytes_text;
 pub mod capacity;
 pub mod crc;

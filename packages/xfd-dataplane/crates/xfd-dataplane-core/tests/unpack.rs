@@ -22,6 +22,8 @@ mod streams;
 mod tar_trees;
 #[path = "unpack/threads.rs"]
 mod threads;
+#[path = "support/users.rs"]
+mod users;
 #[path = "unpack/zip_directory.rs"]
 mod zip_directory;
 #[path = "unpack/zip.rs"]

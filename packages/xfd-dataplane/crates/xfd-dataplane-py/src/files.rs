@@ -1,6 +1,5 @@
-//! Checksums of files that have landed, for `verify`.
+//! Files that have landed and their records, for `verify`.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +22,30 @@ const BUFFER_BYTES: usize = 1 << 20;
 #[pyfunction]
 pub fn record_path(destination: PathBuf) -> PathBuf {
     xfd_dataplane_core::store::record_path(&destination)
+}
+
+/// The content of a file's record, None without one; and why one is not believed.
+#[pyfunction]
+pub fn record_text(
+    py: Python<'_>,
+    destination: PathBuf,
+) -> PyResult<(Option<Vec<u8>>, Option<String>)> {
+    let found = py.detach(|| xfd_dataplane_core::store::record_text(&destination));
+    found.map_err(|error| errors::raised(py, &error, None))
+}
+
+/// The content of the manifests of a prefix's folder; later ones count more.
+#[pyfunction]
+pub fn manifest_texts(py: Python<'_>, folder: PathBuf) -> PyResult<Vec<Vec<u8>>> {
+    let found = py.detach(|| xfd_dataplane_core::store::manifest_texts(&folder));
+    found.map_err(|error| errors::raised(py, &error, None))
+}
+
+/// Whose file it is, in words, where it is neither this user's nor root's.
+#[pyfunction]
+pub fn owner_doubted(py: Python<'_>, path: PathBuf) -> PyResult<Option<String>> {
+    let found = py.detach(|| xfd_dataplane_core::beside::owner_doubted(&path));
+    found.map_err(|error| errors::raised(py, &error, None))
 }
 
 enum Running {
@@ -70,7 +93,7 @@ fn sums(path: &Path, parts: &[u64], algorithms: &[ChecksumAlgorithm]) -> Result<
     let failed = |error: std::io::Error| {
         Error::new(Kind::Destination, format!("Could not read: {error}")).with_path(path)
     };
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = xfd_dataplane_core::beside::open_regular(path).map_err(failed)?;
     let mut running: Vec<_> = algorithms.iter().map(|each| Running::new(*each)).collect();
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut crcs = Vec::with_capacity(parts.len());

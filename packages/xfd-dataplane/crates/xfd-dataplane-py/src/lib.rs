@@ -25,7 +25,7 @@ mod _native {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use crate::files::{checksums, record_path};
+    use crate::files::{checksums, manifest_texts, owner_doubted, record_path, record_text};
     #[pymodule_export]
     use crate::node::Node;
 

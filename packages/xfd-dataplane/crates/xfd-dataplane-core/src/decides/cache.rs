@@ -4,7 +4,8 @@
 //! is as we left it on the disk; else it is fetched again.
 //!
 //! *As we left it* is size and modification time in nanoseconds. Writing into a file or touching it
-//! changes that time. The change time would also notice an edit whose time was set back, but it
+//! changes that time. Another user can set it at will, so a file that belongs to neither this user
+//! nor root is never as we left it. The change time would also notice an edit whose time was set back, but it
 //! changes with `chmod`, `chown` and a hard link too, and each would cost a whole download; the
 //! inode would forbid to copy a cache to another disk with its times. Bytes that rot in place are
 //! found by the checksums when the file is served or verified.
@@ -31,6 +32,8 @@ pub struct OnDisk {
     pub size: u64,
     /// In nanoseconds since the epoch.
     pub mtime_ns: i64,
+    /// It belongs to this user or to root.
+    pub is_ours: bool,
 }
 
 /// The object at its store when it was fetched; what a record, a journal and a GET are pinned to.
@@ -161,7 +164,10 @@ pub fn verdict(wanted: Wanted<'_>, recorded: Option<Recorded<'_>>, seen: Seen<'_
 fn is_as_left(recorded: Option<(u64, i64)>, seen: Option<OnDisk>) -> bool {
     match (recorded, seen) {
         (Some((size, mtime_ns)), Some(seen)) => {
-            seen.kind == FileKind::File && seen.size == size && seen.mtime_ns == mtime_ns
+            seen.kind == FileKind::File
+                && seen.is_ours
+                && seen.size == size
+                && seen.mtime_ns == mtime_ns
         }
         _ => false,
     }
@@ -174,8 +180,8 @@ fn is_tree_as_left(entries: &[Entry], seen: Seen<'_>) -> bool {
         on_disk.is_some_and(|on_disk| match entry.kind {
             'f' => is_as_left(Some((entry.size, entry.mtime_ns)), Some(on_disk)),
             'd' => on_disk.kind == FileKind::Folder,
-            'l' => on_disk.kind == FileKind::Link,
-            'h' => on_disk.kind == FileKind::File,
+            'l' => on_disk.kind == FileKind::Link && on_disk.is_ours,
+            'h' => on_disk.kind == FileKind::File && on_disk.is_ours,
             _ => false,
         })
     };

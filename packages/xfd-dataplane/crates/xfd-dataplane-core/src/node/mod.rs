@@ -56,6 +56,7 @@ use crate::model::{
 use crate::server;
 use crate::source::ConnectOptions;
 use crate::stats::Counters;
+use crate::store::{Disk, StatVfs};
 
 /// Runtime threads at most; what blocks has threads of its own.
 ///
@@ -73,6 +74,7 @@ const LEAVE_WAIT: Duration = Duration::from_millis(750);
 pub struct Node {
     shared: Arc<Shared>,
     runtime: Mutex<Option<Runtime>>,
+    disk: Arc<dyn Disk>,
 }
 
 impl Node {
@@ -107,7 +109,15 @@ impl Node {
         Ok(Self {
             shared: Arc::new(Shared::new(id, settings, origins, handle, cores)),
             runtime: Mutex::new(Some(runtime)),
+            disk: Arc::new(StatVfs),
         })
+    }
+
+    /// The same node, asking `disk` for room and syncs.
+    #[must_use]
+    pub fn on_disk(mut self, disk: Arc<dyn Disk>) -> Self {
+        self.disk = disk;
+        self
     }
 
     /// The answers of the origins, in the lookups' order.
@@ -194,6 +204,7 @@ impl Node {
                 ticket,
                 shared.id.clone(),
                 verify,
+                Arc::clone(&self.disk),
                 sender,
             ));
             members.by_id.insert(id, Arc::clone(&swarm));

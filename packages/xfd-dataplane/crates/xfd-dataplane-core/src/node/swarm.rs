@@ -15,7 +15,7 @@ use crate::node::orders::Orders;
 use crate::node::trees::Trees;
 use crate::server::Served;
 use crate::stats::Stats;
-use crate::store::{Store, StoreOptions};
+use crate::store::{Disk, Store, StoreOptions};
 
 /// Orders from here on are the node's own and are not reported.
 pub(crate) const OWN_ORDERS: OrderId = 1 << 63;
@@ -65,15 +65,17 @@ impl Swarm {
         ticket: SwarmTicket,
         node: NodeId,
         verify_whole: bool,
+        disk: Arc<dyn Disk>,
         whole: mpsc::UnboundedSender<ObjectIndex>,
     ) -> Self {
         let stats = Arc::new(Stats::default());
-        let store = Store::new(StoreOptions {
+        let options = StoreOptions {
             node,
             durability: ticket.durability,
             verify_whole,
             stats: Arc::clone(&stats),
-        });
+        };
+        let store = Store::with_disk(options, disk);
         Self {
             number,
             durability: ticket.durability,

@@ -14,6 +14,7 @@ use super::flight::{Flight, Landing};
 use super::lock::{Asked, DiskLock, ask};
 use super::manifest::Manifest;
 use super::slot::{Slot, locked};
+use crate::beside::Opened;
 use crate::decides::ledger::{ChunkState, Ledger, ObjectState};
 use crate::error::Result;
 use crate::model::{Chunk, ChunkIndex, ObjectIndex};
@@ -72,6 +73,8 @@ pub(crate) struct Inner {
     pub(crate) changed: Condvar,
     /// Some chunk was lost.
     pub(crate) lost: Notify,
+    /// Folders that are open.
+    pub(crate) opened: Arc<Opened>,
     /// One stocktaking at a time, and none while the store is left.
     pub(crate) extending: Mutex<()>,
 }
@@ -84,6 +87,7 @@ impl Inner {
             state: Mutex::default(),
             changed: Condvar::new(),
             lost: Notify::new(),
+            opened: Opened::new(),
             extending: Mutex::default(),
         }
     }
@@ -182,7 +186,13 @@ impl Inner {
         if self.state().locks.contains_key(&path) {
             return;
         }
-        match ask(&path, &self.options.node) {
+        let asked = match &slot.manifest {
+            Some(manifest) => locked(manifest).settle().map(drop),
+            None => Ok(()),
+        };
+        let path = slot.lock_path();
+        let asked = asked.and_then(|()| ask(&slot.lock_dir()?, &path, &self.options.node));
+        match asked {
             Ok(Asked::Ours(lock)) => {
                 self.state().locks.insert(path, lock);
             }

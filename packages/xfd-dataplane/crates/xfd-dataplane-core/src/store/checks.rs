@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 use crc_fast::{CrcAlgorithm, Digest, checksum_combine};
 
@@ -135,19 +134,19 @@ pub(crate) fn compare_combined(
 pub(crate) fn compare_whole(
     object: &CatalogObject,
     checksum: &Checksum,
-    path: &Path,
+    file: &File,
 ) -> Result<()> {
     let found = match checksum.algorithm {
-        ChecksumAlgorithm::Sha256 => digest_file::<sha2::Sha256>(path)?,
-        ChecksumAlgorithm::Md5 => digest_file::<md5::Md5>(path)?,
+        ChecksumAlgorithm::Sha256 => digest_file::<sha2::Sha256>(object, file)?,
+        ChecksumAlgorithm::Md5 => digest_file::<md5::Md5>(object, file)?,
         _ => return Ok(()),
     };
     compare(object, checksum, &found)
 }
 
-fn digest_file<D: sha2::Digest>(path: &Path) -> Result<String> {
+fn digest_file<D: sha2::Digest>(object: &CatalogObject, file: &File) -> Result<String> {
+    let path = &object.destination;
     let failed = |error: std::io::Error| Error::of_path(&error, "read the file again", path);
-    let file = File::open(path).map_err(failed)?;
     let mut digest = D::new();
     let mut buffer = vec![0; PIECE];
     let mut offset = 0;

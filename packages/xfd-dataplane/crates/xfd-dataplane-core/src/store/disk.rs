@@ -1,11 +1,11 @@
 //! What the store asks of a file system besides reading and writing.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::{FallocateFlags, OFlags};
+use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 
 use crate::error::{Error, Result};
@@ -58,18 +58,6 @@ impl Disk for StatVfs {
     }
 }
 
-/// Opens a part file for writing, made if it is not there; a link in its place is refused.
-pub(crate) fn open_part(path: &Path, truncate: bool) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(truncate)
-        .mode(0o666)
-        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-        .open(path)
-}
-
 /// Gives a file its size and, where the file system can, its blocks.
 pub(crate) fn preallocate(file: &File, size: u64, path: &Path) -> Result<()> {
     let failed = |error: Errno| Error::of_path(&error.into(), "preallocate the part file", path);
@@ -83,16 +71,4 @@ pub(crate) fn preallocate(file: &File, size: u64, path: &Path) -> Result<()> {
         }
         Err(error) => Err(failed(error)),
     }
-}
-
-/// Bytes that a file's blocks take on the disk, at most its size.
-pub(crate) fn allocated(path: &Path) -> u64 {
-    fs::symlink_metadata(path).map_or(0, |found| (found.blocks() * 512).min(found.len()))
-}
-
-/// Makes a folder's names durable.
-pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| Error::of_path(&error, "sync the folder", folder))
 }

@@ -10,17 +10,19 @@
 //! bytes that did not reach the disk, so every chunk is read again before it counts as verified.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::OFlags;
 
 use super::checks::Sums;
-use super::paths::is_absent;
+use crate::beside::Dir;
 use crate::decides::cache::Pin;
 use crate::error::{Error, Result};
+
+/// Bytes of a journal at most: some 60 for each chunk.
+const JOURNAL_MOST: u64 = 256 << 20;
 
 /// Chunks that are right, by their offset.
 pub(crate) type Chunks = BTreeMap<u64, Sums>;
@@ -32,17 +34,15 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal of a part file, begun for `pin`. One that is there was read before and
-    /// is for the same pin.
-    pub(crate) fn open(path: &Path, pin: &Pin) -> Result<Self> {
+    /// Opens the journal of a part file, begun for `pin`; of one that is `fresh`, a new one. One
+    /// that is there was read before and is for the same pin.
+    pub(crate) fn open(dir: &Dir, path: &Path, pin: &Pin, fresh: bool) -> Result<Self> {
         let failed = |error: std::io::Error| Error::of_path(&error, "open the journal", path);
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o666)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(path)
-            .map_err(failed)?;
+        let flags = OFlags::WRONLY | OFlags::APPEND;
+        let mut file = match fresh {
+            true => dir.create(path, OFlags::APPEND)?,
+            false => dir.open_or_create(path, flags, JOURNAL_MOST)?,
+        };
         let is_new = file.metadata().map_err(failed)?.len() == 0;
         // A line break ends the torn line that a killed run may have left; empty lines say nothing.
         let mut first = vec![];
@@ -71,11 +71,9 @@ impl Journal {
 }
 
 /// The chunks that a journal names, if it was begun for the same object at the store.
-pub(crate) fn read(path: &Path, pin: &Pin) -> Result<Option<Chunks>> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(error) if is_absent(&error) => return Ok(None),
-        Err(error) => return Err(Error::of_path(&error, "read the journal", path)),
+pub(crate) fn read(dir: &Dir, path: &Path, pin: &Pin) -> Result<Option<Chunks>> {
+    let Some(text) = dir.read(path, JOURNAL_MOST)? else {
+        return Ok(None);
     };
     let text = String::from_utf8_lossy(&text);
     let mut lines = text.split_inclusive('\n').filter(|l| l.ends_with('\n'));

@@ -4,23 +4,21 @@
 //! file with its journal, and a record that does not fit what lies at the destination. After the
 //! rename it would leave a file that nobody knows, to be fetched again.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crc_fast::CrcAlgorithm;
+use rustix::fs::OFlags;
 
 use super::account::Inner;
 use super::behind;
 use super::checks::{self, Sums};
-use super::disk::{open_part, sync_folder};
 use super::manifest;
-use super::paths::{on_disk, remove};
 use super::record::Record;
-use super::slot::{Handle, Slot, Whereabouts, locked};
+use super::slot::{Handle, Slot, Whereabouts, locked, replaced};
+use crate::decides::cache::FileKind;
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Durability, ObjectIndex};
@@ -87,6 +85,15 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
             failed_before.map_or_else(|| synced.clone(), Err)
         });
     }
+    // Files land in the folder that was found; it should still be the one that its path names.
+    let mut named: HashMap<PathBuf, Result<()>> = HashMap::new();
+    ready = keep(ready, &mut |one| match one.slot.anchor() {
+        Some(anchor) => named
+            .entry(anchor.path().join(&one.slot.relative))
+            .or_insert_with(|| anchor.check_named(&one.slot.relative))
+            .clone(),
+        None => Ok(()),
+    });
     let recorded = record(&mut ready);
     ready = keep(ready, &mut |one| match &recorded {
         Err(error) if one.slot.manifest.is_some() => Err(error.clone()),
@@ -98,12 +105,10 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
         None => still_whole(inner, &one.slot).and_then(|()| rename(&one.slot)),
     });
     if sync {
-        let folder = |one: &Ready| one.slot.object.destination.parent().map(PathBuf::from);
-        let folders: BTreeSet<PathBuf> = ready.iter().filter_map(folder).collect();
-        for folder in folders {
-            // The names are there; that they survive a power loss is all that is left to fail.
-            if let Err(error) = sync_folder(&folder) {
-                tracing::warn!(%error, "folder_not_synced");
+        let mut synced = BTreeSet::new();
+        for one in &ready {
+            if synced.insert(one.slot.object.destination.parent()) {
+                sync_folder_of(&one.slot);
             }
         }
     }
@@ -161,13 +166,12 @@ fn prepare(inner: &Inner, object: ObjectIndex) -> Result<Option<Arc<Slot>>> {
         return Ok(None);
     }
     if slot.object.found.size == 0 {
-        let path = slot.part_path();
-        open_part(&path, true)
-            .map_err(|error| Error::of_path(&error, "open the part file", &path))?;
+        slot.dir()?.create(&slot.part_path(), OFlags::empty())?;
     }
     let compared = compare_combined(&slot).and_then(|()| match slot.checksum() {
         Some(checksum) if inner.options.verify_whole => {
-            checks::compare_whole(&slot.object, checksum, &slot.part_path())
+            let handle = slot.open_for_reading()?;
+            checks::compare_whole(&slot.object, checksum, handle.file())
         }
         _ => Ok(()),
     });
@@ -228,28 +232,35 @@ fn sync_each(inner: &Inner, ready: &[Ready]) -> Vec<Result<()>> {
     })
 }
 
+/// Device and inode of the part file, as it was written or measured.
+fn has_part(slot: &Slot) -> Option<(u64, u64)> {
+    slot.facts().part
+}
+
 /// Takes the size and time that the part file's record needs; its device.
 fn measure(one: &mut Ready) -> Result<u64> {
     let slot = &one.slot;
     let path = slot.part_path();
     let failed = |error| Error::of_path(&error, "finish the part file", &path);
-    let found = fs::symlink_metadata(&path).map_err(failed)?;
-    if found.len() != slot.object.found.size {
+    let (id, found) = slot.dir()?.identity(&path).map_err(failed)?;
+    if found.kind != FileKind::File || !found.is_ours || has_part(slot).is_some_and(|it| it != id) {
+        return Err(replaced(&path));
+    }
+    if found.size != slot.object.found.size {
         return Err(Error::new(
             Kind::Destination,
             format!(
                 "The part file has {} bytes instead of {}",
-                found.len(),
-                slot.object.found.size
+                found.size, slot.object.found.size
             ),
         )
         .with_path(path));
     }
-    let seen = on_disk(&found);
     let parts: Vec<_> = slot.facts().sums.values().copied().collect();
-    let at = Some((seen.size, seen.mtime_ns));
+    let at = Some((found.size, found.mtime_ns));
     one.record = Some(Record::new(slot.pin.clone(), at, &parts));
-    Ok(found.dev())
+    slot.facts().part = Some(id);
+    Ok(id.0)
 }
 
 /// One append for all files of each group.
@@ -271,14 +282,26 @@ fn record_alone(one: &mut Ready) -> Result<()> {
 /// The part file gets its name.
 pub(crate) fn rename(slot: &Slot) -> Result<()> {
     let destination = &slot.object.destination;
-    fs::rename(slot.part_path(), destination)
-        .map_err(|error| Error::of_path(&error, "put the file in its place", destination))?;
+    let dir = slot.dir()?;
+    let failed = |error| Error::of_path(&error, "put the file in its place", destination);
+    dir.rename(&slot.part_path(), destination).map_err(failed)?;
+    let (id, _) = dir.identity(destination).map_err(failed)?;
+    if has_part(slot).is_some_and(|part| part != id) {
+        return Err(replaced(destination));
+    }
     slot.facts().whereabouts = Whereabouts::Destination;
     slot.close_part();
     if slot.facts().has_journal {
-        remove(&slot.journal_path());
+        dir.remove(&slot.journal_path());
     }
     Ok(())
+}
+
+/// The names are there; that they survive a power loss is all that is left to fail.
+pub(crate) fn sync_folder_of(slot: &Slot) {
+    if let Err(error) = slot.dir().and_then(|dir| dir.sync()) {
+        tracing::warn!(%error, "folder_not_synced");
+    }
 }
 
 fn done(inner: &Inner, slot: &Slot) {

@@ -3,11 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::paths::{JOURNAL, PART, beside, is_absent};
-use crate::model::CatalogObject;
+use super::paths::{JOURNAL, PART, beside};
+use super::slot::Slot;
 
 /// The names in a folder; None where it cannot be listed.
 type Names = Option<HashSet<OsString>>;
@@ -21,21 +20,21 @@ pub(crate) struct Listing {
 
 impl Listing {
     /// Whether there is surely no file at an object's destination.
-    pub(crate) fn lacks_file(&mut self, object: &CatalogObject) -> bool {
-        self.lacks(object, &object.destination)
+    pub(crate) fn lacks_file(&mut self, slot: &Slot) -> bool {
+        self.lacks(slot, &slot.object.destination)
     }
 
     /// Whether there is surely nothing of an object: no file, no part file and no journal.
-    pub(crate) fn lacks_all(&mut self, object: &CatalogObject) -> bool {
-        let path = &object.destination;
-        self.lacks_file(object)
-            && self.lacks(object, &beside(path, PART))
-            && self.lacks(object, &beside(path, JOURNAL))
+    pub(crate) fn lacks_all(&mut self, slot: &Slot) -> bool {
+        let path = &slot.object.destination;
+        self.lacks_file(slot)
+            && self.lacks(slot, &beside(path, PART))
+            && self.lacks(slot, &beside(path, JOURNAL))
     }
 
-    fn lacks(&mut self, object: &CatalogObject, path: &Path) -> bool {
+    fn lacks(&mut self, slot: &Slot, path: &Path) -> bool {
         let (Some(group), Some(folder), Some(name)) =
-            (&object.group, path.parent(), path.file_name())
+            (&slot.object.group, path.parent(), path.file_name())
         else {
             return false;
         };
@@ -46,19 +45,16 @@ impl Listing {
             return false;
         };
         if !folders.contains_key(folder) {
-            folders.insert(folder.to_owned(), names(folder));
+            folders.insert(folder.to_owned(), names(slot));
         }
         matches!(folders.get(folder), Some(Some(names)) if !names.contains(name))
     }
 }
 
-fn names(folder: &Path) -> Names {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if is_absent(&error) => return Some(HashSet::new()),
-        Err(_) => return None,
-    };
-    entries
-        .map(|entry| entry.map(|entry| entry.file_name()).ok())
-        .collect()
+fn names(slot: &Slot) -> Names {
+    match slot.dir_if_there() {
+        Ok(Some(dir)) => Some(dir.names().ok()?.into_iter().collect()),
+        Ok(None) => Some(HashSet::new()),
+        Err(_) => None,
+    }
 }

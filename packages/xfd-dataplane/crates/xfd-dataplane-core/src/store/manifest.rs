@@ -12,20 +12,24 @@
 //! killed between the two, and the next one reads those bytes again and need not fetch them. The
 //! manifest is written anew when the group is left and lines do not count any more.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
-use super::paths::{RECORD, beside, is_absent};
-use super::record::{FORMAT, Record, replace};
+use super::home::{self, Home};
+use super::record::{FORMAT, Record};
 use super::slot::{Slot, locked};
+use crate::beside::{Dir, Opened};
 use crate::decides::cache::Pin;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+
+/// Bytes of a manifest and of one line of it that are read at most.
+pub(crate) const MANIFEST_MOST: u64 = 4 << 30;
+const LINE_MOST: u64 = 64 << 20;
 
 /// One line; paths are relative to the group's folder. Small files have little room for it.
 #[derive(Serialize, Deserialize)]
@@ -104,21 +108,28 @@ pub(crate) fn append_all<'a>(records: impl IntoIterator<Item = (&'a Slot, Record
 #[derive(Debug)]
 pub(crate) struct Manifest {
     folder: PathBuf,
-    path: PathBuf,
+    opened: Arc<Opened>,
+    /// Where it is written, once something is.
+    home: Option<Home>,
     records: HashMap<PathBuf, Record>,
+    /// Files that a manifest at another place tells of, which stays as it is.
+    told_elsewhere: HashSet<PathBuf>,
+    taken_back: HashSet<PathBuf>,
     /// Lines of the file that no longer count, a torn one included.
     outdated: usize,
     ends_torn: bool,
 }
 
 impl Manifest {
-    /// Reads the manifest beside a folder; a line that is torn or of another format is skipped.
-    pub(crate) fn read(folder: &Path) -> Result<Self> {
-        let path = beside(folder, RECORD);
+    /// Reads the manifest of a folder; where there is none, it is empty.
+    pub(crate) fn read(opened: &Arc<Opened>, folder: &Path) -> Result<Self> {
         let mut manifest = Self {
             folder: folder.to_owned(),
-            path,
+            opened: opened.clone(),
+            home: None,
             records: HashMap::new(),
+            told_elsewhere: HashSet::new(),
+            taken_back: HashSet::new(),
             outdated: 0,
             ends_torn: false,
         };
@@ -126,26 +137,65 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// Decides where it is written, with its folder made. True if that was not decided before.
+    ///
+    /// # Errors
+    /// `DestinationNotWritable`.
+    pub(crate) fn settle(&mut self) -> Result<bool> {
+        if self.home.is_some() {
+            return Ok(false);
+        }
+        let homes = home::homes(&self.opened, &self.folder)?;
+        self.home = Some(home::writable(&homes, &self.folder)?);
+        Ok(true)
+    }
+
+    /// Where it and its group's lock are; None before that is decided.
+    pub(crate) fn home(&self) -> Option<&Home> {
+        self.home.as_ref()
+    }
+
     /// Reads it again: another writer of this disk may have been busy.
     pub(crate) fn reload(&mut self) -> Result<()> {
-        let path = self.path.clone();
-        let failed = |error: std::io::Error| Error::of_path(&error, "read the manifest", &path);
-        let file = match fs::File::open(&path) {
-            Ok(file) => file,
-            Err(error) if is_absent(&error) => {
-                self.records.clear();
-                self.outdated = 0;
-                return Ok(());
-            }
-            Err(error) => return Err(failed(error)),
-        };
         self.records.clear();
+        self.told_elsewhere.clear();
+        let mut homes = home::homes(&self.opened, &self.folder)?;
+        if let Some(home) = &self.home {
+            homes.retain(|other| other.manifest != home.manifest);
+            homes.push(home.clone());
+        }
+        let last = homes.pop();
+        for home in homes {
+            self.reload_from(&home)?;
+        }
+        let elsewhere = std::mem::take(&mut self.records);
+        self.told_elsewhere = elsewhere.keys().cloned().collect();
+        self.taken_back.clear();
         self.outdated = 0;
+        self.ends_torn = false;
+        if let Some(home) = last {
+            self.reload_from(&home)?;
+        }
+        for (path, record) in elsewhere {
+            if !self.taken_back.contains(&path) {
+                self.records.entry(path).or_insert(record);
+            }
+        }
+        Ok(())
+    }
+
+    fn reload_from(&mut self, home: &Home) -> Result<()> {
+        let path = &home.manifest;
+        let failed = |error: std::io::Error| Error::of_path(&error, "read the manifest", path);
+        let opened = home.dir()?.open(path, OFlags::RDONLY, MANIFEST_MOST);
+        let opened = opened.map_err(failed)?;
+        let Some(file) = opened else { return Ok(()) };
         let mut reader = BufReader::with_capacity(1 << 16, file);
         let mut text = Vec::new();
         loop {
             text.clear();
-            if reader.read_until(b'\n', &mut text).map_err(failed)? == 0 {
+            let mut line = (&mut reader).take(LINE_MOST);
+            if line.read_until(b'\n', &mut text).map_err(failed)? == 0 {
                 return Ok(());
             }
             self.ends_torn = !text.ends_with(b"\n");
@@ -159,12 +209,25 @@ impl Manifest {
         }
     }
 
+    fn place(&mut self) -> Result<(Dir, PathBuf)> {
+        self.settle()?;
+        match &self.home {
+            Some(home) => Ok((home.dir()?, home.manifest.clone())),
+            None => Err(Error::new(Kind::Internal, "A manifest has no place")),
+        }
+    }
+
     fn take(&mut self, path: PathBuf, record: Option<Record>) {
         let before = match record.filter(|record| record.format == FORMAT) {
-            Some(record) => self.records.insert(path, record),
+            Some(record) => {
+                self.taken_back.remove(&path);
+                self.records.insert(path, record)
+            }
             None => {
                 self.outdated += 1;
-                self.records.remove(&path)
+                let before = self.records.remove(&path);
+                self.taken_back.insert(path);
+                before
             }
         };
         self.outdated += usize::from(before.is_some());
@@ -181,8 +244,8 @@ impl Manifest {
         &mut self,
         lines: impl IntoIterator<Item = (PathBuf, Option<Record>)>,
     ) -> Result<()> {
-        let failed =
-            |error: std::io::Error| Error::of_path(&error, "write the manifest", &self.path);
+        let folder = self.folder.clone();
+        let failed = |error: io::Error| Error::of_path(&error, "write the manifest", &folder);
         let mut text = Vec::new();
         if self.ends_torn {
             text.push(b'\n');
@@ -201,35 +264,53 @@ impl Manifest {
         if taken.is_empty() {
             return Ok(());
         }
-        OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o666)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(&self.path)
-            .and_then(|mut file| file.write_all(&text))
-            .map_err(failed)?;
-        self.ends_torn = false;
+        let (dir, path) = self.place()?;
+        let flags = OFlags::WRONLY | OFlags::APPEND;
+        let opened = match dir.open(&path, flags, MANIFEST_MOST) {
+            Ok(Some(file)) => Some(file),
+            Ok(None) => {
+                // A manifest that is not believed has no torn line of ours.
+                self.ends_torn = false;
+                Some(dir.create(&path, OFlags::APPEND)?)
+            }
+            // Root's, for one who may only read it: he gets one of his own.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
+            Err(error) => return Err(failed(error)),
+        };
+        let is_appended = opened.is_some();
+        if let Some(mut file) = opened {
+            file.write_all(&text).map_err(failed)?;
+            self.ends_torn = false;
+        }
         for (path, record) in taken {
             self.take(path, record);
         }
-        Ok(())
+        match is_appended {
+            true => Ok(()),
+            false => self.write_anew(),
+        }
     }
 
     /// Writes the file anew without the lines that no longer count, if there are any.
     pub(crate) fn tidy(&mut self) -> Result<()> {
-        if self.outdated == 0 {
-            return Ok(());
+        match self.outdated {
+            0 => Ok(()),
+            _ => self.write_anew(),
         }
-        let mut paths: Vec<_> = self.records.keys().cloned().collect();
-        paths.sort_unstable();
+    }
+
+    fn write_anew(&mut self) -> Result<()> {
+        // What was taken back is told as long as the other manifest tells of it.
+        let told: BTreeSet<_> = self.records.keys().chain(&self.told_elsewhere).collect();
+        let paths: Vec<PathBuf> = told.into_iter().cloned().collect();
         let mut text = Vec::new();
         for path in paths {
             let record = self.records.get(&path).cloned();
             write_line(&mut text, path, record)
-                .map_err(|error| Error::of_path(&error, "write the manifest", &self.path))?;
+                .map_err(|error| Error::of_path(&error, "write the manifest", &self.folder))?;
         }
-        replace(&self.path, &text)?;
+        let (dir, path) = self.place()?;
+        dir.replace(&path, &text)?;
         self.outdated = 0;
         self.ends_torn = false;
         Ok(())

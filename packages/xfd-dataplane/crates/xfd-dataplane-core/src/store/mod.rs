@@ -24,6 +24,7 @@ mod checks;
 mod disk;
 mod file_span;
 mod flight;
+mod home;
 mod in_order;
 mod inspect;
 mod inventory;
@@ -70,6 +71,30 @@ use slot::locked;
 #[must_use]
 pub fn record_path(destination: &Path) -> PathBuf {
     paths::beside(destination, paths::RECORD)
+}
+
+/// The content of the record of a file, if there is one that is believed; else why not.
+///
+/// # Errors
+/// What the disk said.
+pub fn record_text(destination: &Path) -> Result<(Option<Vec<u8>>, Option<String>)> {
+    match crate::beside::folder_of(destination)? {
+        Some(dir) => dir.read_or_why(&record_path(destination), record::RECORD_MOST),
+        None => Ok((None, None)),
+    }
+}
+
+/// The content of the manifests of a prefix's folder that are believed; later ones count more.
+///
+/// # Errors
+/// What the disk said.
+pub fn manifest_texts(folder: &Path) -> Result<Vec<Vec<u8>>> {
+    let homes = home::homes(&crate::beside::Opened::new(), folder)?;
+    let texts = homes
+        .iter()
+        .map(|home| home.dir()?.read(&home.manifest, manifest::MANIFEST_MOST));
+    let texts: Vec<_> = texts.collect::<Result<_>>()?;
+    Ok(texts.into_iter().flatten().collect())
 }
 
 /// How a store works.

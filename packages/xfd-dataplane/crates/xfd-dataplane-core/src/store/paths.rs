@@ -1,17 +1,15 @@
-//! Names beside a destination, and folders that are safe to write in.
+//! Names beside a destination, and the making of folders.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
-
+use crate::beside::Anchor;
 use crate::crc::crc64;
-use crate::decides::cache::{FileKind, OnDisk};
 use crate::error::{Error, Kind, Result};
 
 /// Of the file that is being written.
@@ -43,53 +41,6 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(hidden)
 }
 
-/// What a path is; None for one that does not exist. Links are not followed.
-pub(crate) fn look(path: &Path) -> Result<Option<OnDisk>> {
-    match fs::symlink_metadata(path) {
-        Ok(found) => Ok(Some(on_disk(&found))),
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(Error::of_path(&error, "look at the destination", path)),
-    }
-}
-
-/// What the file system says of a file, in the words of the verdict.
-pub(crate) fn on_disk(found: &fs::Metadata) -> OnDisk {
-    let kind = if found.is_file() {
-        FileKind::File
-    } else if found.is_dir() {
-        FileKind::Folder
-    } else if found.is_symlink() {
-        FileKind::Link
-    } else {
-        FileKind::Other
-    };
-    OnDisk {
-        kind,
-        size: found.len(),
-        mtime_ns: found
-            .mtime()
-            .saturating_mul(1_000_000_000)
-            .saturating_add(found.mtime_nsec()),
-    }
-}
-
-/// Whether an error says that there is no such path.
-pub(crate) fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
-}
-
-/// Removes a file of ours; one that is gone already is fine.
-pub(crate) fn remove(path: &Path) {
-    if let Err(error) = fs::remove_file(path)
-        && !is_absent(&error)
-    {
-        tracing::warn!(path = %path.display(), %error, "file_not_removed");
-    }
-}
-
 /// Folders that were made or looked at during one stocktaking.
 #[derive(Default)]
 pub(crate) struct Folders {
@@ -97,75 +48,67 @@ pub(crate) struct Folders {
 }
 
 impl Folders {
-    /// Makes the folder that `path` is to lie in. Inside `group`, no component may be a link, so
-    /// that a prefix writes nowhere but below its own folder.
-    pub(crate) fn make_parent(&mut self, path: &Path, group: Option<&Path>) -> Result<()> {
-        let parent = path.parent().unwrap_or(Path::new("/"));
-        match group {
-            Some(group) if path.starts_with(group) && path != group => {
-                self.make(parent, Some(group))
-            }
-            _ => self.make(parent, None),
+    /// Makes a folder and those above it, through links if there are any.
+    pub(crate) fn make(&mut self, folder: &Path) -> Result<()> {
+        if !self.seen.contains(folder) {
+            fs::create_dir_all(folder).map_err(|error| not_made(&error, folder))?;
+            self.seen.insert(folder.to_owned());
         }
+        Ok(())
     }
 
-    /// Makes a folder, and those above it.
-    pub(crate) fn make(&mut self, folder: &Path, group: Option<&Path>) -> Result<()> {
-        if self.seen.contains(folder) {
+    /// Makes a folder below another one, and those between. None of them may be a link, so that a
+    /// prefix writes nowhere but below its own folder.
+    pub(crate) fn make_below(&mut self, anchor: &Arc<Anchor>, relative: &Path) -> Result<()> {
+        let folder = anchor.path().join(relative);
+        let Some(above) = relative.parent() else {
+            return Ok(());
+        };
+        if self.seen.contains(&folder) || anchor.dir_if_there(relative)?.is_some() {
             return Ok(());
         }
-        match group {
-            Some(group) if folder != group => {
-                let above = folder.parent().unwrap_or(group);
-                self.make(above, Some(group))?;
-                make_one_inside(above, folder)?;
+        self.make_below(anchor, above)?;
+        anchor
+            .dir(above)?
+            .make_folder(&folder)
+            .map_err(|error| not_made(&error.into(), &folder))?;
+        anchor.dir(relative).map_err(|error| {
+            if error.is_of_absent_path() {
+                return not_made(&io::ErrorKind::NotADirectory.into(), &folder);
             }
-            _ => fs::create_dir_all(folder).map_err(|error| not_writable(&error, folder))?,
+            error
+        })?;
+        self.seen.insert(folder);
+        Ok(())
+    }
+
+    /// # Errors
+    /// `DestinationNotWritable` where this process may make no files in a folder.
+    pub(crate) fn check_writable(&mut self, anchor: &Arc<Anchor>, relative: &Path) -> Result<()> {
+        // Told from the folders that were made by a name that no path has.
+        let folder = anchor.path().join(relative);
+        let checked = folder.join("\0");
+        if self.seen.contains(&checked) {
+            return Ok(());
         }
-        rustix::fs::accessat(
-            CWD,
-            folder,
-            Access::WRITE_OK | Access::EXEC_OK,
-            AtFlags::EACCESS,
-        )
-        .map_err(|error| not_writable(&error.into(), folder))?;
-        self.seen.insert(folder.to_owned());
+        let dir = anchor.dir(relative)?;
+        dir.is_writable().map_err(|error| {
+            let error = Error::of_path(&error, "write to the destination's folder", &folder);
+            error.into_kind(Kind::DestinationNotWritable)
+        })?;
+        self.seen.insert(checked);
         Ok(())
     }
 }
 
-/// Makes one folder in a folder that is known to be safe, unless it is there; refuses a link.
-fn make_one_inside(above: &Path, folder: &Path) -> Result<()> {
-    let name = folder.file_name().unwrap_or_default();
-    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let inside = rustix::fs::open(above, flags | OFlags::RDONLY, Mode::empty())
-        .map_err(|error| not_writable(&error.into(), above))?;
-    match rustix::fs::mkdirat(&inside, name, Mode::from_raw_mode(0o777)) {
-        Ok(()) => return Ok(()),
-        Err(rustix::io::Errno::EXIST) => {}
-        Err(error) => return Err(not_writable(&error.into(), folder)),
+fn not_made(error: &io::Error, folder: &Path) -> Error {
+    if matches!(
+        error.kind(),
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory
+    ) {
+        let what = "Something that is no folder lies where a folder is needed";
+        return Error::new(Kind::DestinationNotWritable, what).with_path(folder);
     }
-    let found = rustix::fs::statat(&inside, name, AtFlags::SYMLINK_NOFOLLOW)
-        .map_err(|error| not_writable(&error.into(), folder))?;
-    match rustix::fs::FileType::from_raw_mode(found.st_mode) {
-        rustix::fs::FileType::Directory => Ok(()),
-        rustix::fs::FileType::Symlink => Err(Error::new(
-            Kind::UnsafePath,
-            "A symbolic link inside the destination would lead the prefix out of it",
-        )
-        .with_path(folder)),
-        _ => Err(Error::new(
-            Kind::DestinationNotWritable,
-            "A file lies where a folder is needed",
-        )
-        .with_path(folder)),
-    }
-}
-
-fn not_writable(error: &io::Error, folder: &Path) -> Error {
-    let mut error = Error::of_path(error, "make the destination's folder", folder);
-    if error.kind == Kind::Destination {
-        error.kind = Kind::DestinationNotWritable;
-    }
-    error
+    Error::of_path(error, "make the destination's folder", folder)
+        .into_kind(Kind::DestinationNotWritable)
 }

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use super::inspect::Finding;
-use super::paths;
 use super::resume::Resumed;
 use super::room::Needs;
 use super::slot::{Slot, Whereabouts};
-use crate::error::{Error, Result};
 use crate::model::NodeId;
 
 /// What is going to be done about one object.
@@ -41,7 +39,10 @@ pub(crate) fn needs(looked: &[Looked]) -> Needs {
             let path = one.slot.part_path();
             let there = match one.is_blank {
                 true => 0,
-                false => super::disk::allocated(&path),
+                false => match one.slot.dir_if_there() {
+                    Ok(Some(dir)) => dir.allocated(&path),
+                    _ => 0,
+                },
             };
             needs.add(&path, object.found.size.saturating_sub(there));
         }
@@ -99,14 +100,5 @@ pub(crate) fn settle(one: &Looked) {
         }
         // What the record says of an object that is about to be replaced is of no more use but for
         // the room of its tree and whose that is; it stays until the new one is written.
-    }
-}
-
-/// Whether a file of ours may be looked at as a folder's content: see [`paths::look`].
-pub(crate) fn is_empty_folder(path: &std::path::Path) -> Result<bool> {
-    match std::fs::read_dir(path) {
-        Ok(mut entries) => Ok(entries.next().is_none()),
-        Err(error) if paths::is_absent(&error) => Ok(true),
-        Err(error) => Err(Error::of_path(&error, "look at the tree's folder", path)),
     }
 }

@@ -1,16 +1,13 @@
 //! What is remembered of a finished object: a JSON file beside it, or a line of its group's
 //! manifest.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::checks::Sums;
-use super::paths::{RECORD, beside, is_absent};
+use super::paths::{RECORD, beside};
+use crate::beside::Dir;
 use crate::decides::archive::LeftOut;
 use crate::decides::cache::{Pin, Recorded};
 use crate::error::{Error, Result};
@@ -19,6 +16,9 @@ use crate::unpack::Entry;
 
 /// Of records and manifests. One of another format is read as none.
 pub(crate) const FORMAT: u32 = 1;
+
+/// Bytes of a record at most: the entries of a large tree are in it.
+pub(crate) const RECORD_MOST: u64 = 1 << 30;
 
 /// A finished object, or a tree that is about to be put in its place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,45 +85,19 @@ impl Record {
     }
 }
 
-/// Reads the record beside a destination. One that is torn or of another format counts as none:
-/// the object is fetched again.
-pub(crate) fn read(destination: &Path) -> Result<Option<Record>> {
-    let path = beside(destination, RECORD);
-    match fs::read(&path) {
-        Ok(text) => Ok(serde_json::from_slice(&text)
-            .ok()
-            .filter(|record: &Record| record.format == FORMAT)),
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(Error::of_path(&error, "read the record", path)),
-    }
+/// Reads the record beside a destination. One that is torn, of another format, or not believed
+/// counts as none: the object is fetched again.
+pub(crate) fn read(dir: &Dir, destination: &Path) -> Result<Option<Record>> {
+    let text = dir.read(&beside(destination, RECORD), RECORD_MOST)?;
+    Ok(text
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .filter(|record: &Record| record.format == FORMAT))
 }
 
 /// Writes the record beside a destination.
-pub(crate) fn write(destination: &Path, record: &Record) -> Result<()> {
+pub(crate) fn write(dir: &Dir, destination: &Path, record: &Record) -> Result<()> {
     let path = beside(destination, RECORD);
     let failed = |error: std::io::Error| Error::of_path(&error, "write the record", &path);
     let text = serde_json::to_vec(record).map_err(|error| failed(error.into()))?;
-    replace(&path, &text)
-}
-
-/// Puts a small file in the place of another in one step. A link where it is written first is
-/// removed and not followed.
-pub(crate) fn replace(path: &Path, text: &[u8]) -> Result<()> {
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".new");
-    let failed = |error: std::io::Error| Error::of_path(&error, "write the record", path);
-    let open = || {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o666)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(&fresh)
-    };
-    open()
-        .or_else(|_| fs::remove_file(&fresh).and_then(|()| open()))
-        .and_then(|mut file| file.write_all(text))
-        .and_then(|()| fs::rename(&fresh, path))
-        .map_err(failed)
+    dir.replace(&path, &text)
 }

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
+use rustix::fs::OFlags;
+
 use super::checks::{Sums, sum_range};
 use super::journal;
-use super::paths::look;
 use super::plan::{Looked, Plan};
 use super::record::Record;
 use super::slot::{Slot, locked};
@@ -31,13 +32,22 @@ pub(crate) fn read(slot: &Slot, layout: &[(u64, u64)]) -> Result<Vec<Resumed>> {
     if layout.is_empty() || slot.object.found.size == 0 {
         return Ok(Vec::new());
     }
-    let part = look(&slot.part_path())?;
-    let is_whole =
-        |part: &OnDisk| part.kind == FileKind::File && part.size == slot.object.found.size;
+    let Some(dir) = slot.dir_if_there()? else {
+        return Ok(Vec::new());
+    };
+    let part = dir.look(&slot.part_path())?;
+    let is_whole = |part: &OnDisk| {
+        part.kind == FileKind::File && part.is_ours && part.size == slot.object.found.size
+    };
     let Some(part) = part.filter(is_whole) else {
         return Ok(Vec::new());
     };
-    let mut chunks = journal::read(&slot.journal_path(), &slot.pin)?.unwrap_or_default();
+    // One that can only be read (root's) is not gone on with.
+    let opened = dir.open(&slot.part_path(), OFlags::RDWR, u64::MAX);
+    if !matches!(opened, Ok(Some(_))) {
+        return Ok(Vec::new());
+    }
+    let mut chunks = journal::read(&dir, &slot.journal_path(), &slot.pin)?.unwrap_or_default();
     if let Some(sums) = recorded(slot, &part)? {
         chunks.entry(0).or_insert(sums);
     }

@@ -1,22 +1,23 @@
 //! One object's place on the disk.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::fs::File;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use crc_fast::CrcAlgorithm;
 use rustix::fs::OFlags;
 
 use super::checks::{Sums, second_algorithm};
-use super::disk::{open_part, preallocate};
+use super::disk::preallocate;
 use super::journal::Journal;
 use super::manifest::Manifest;
-use super::paths::{JOURNAL, LOCK, PART, beside, is_absent, look, remove};
+use super::paths::{JOURNAL, LOCK, PART, beside};
 use super::record::{self, Record};
+use crate::beside::{Anchor, Dir, is_absent};
 use crate::decides::cache::Pin;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::{CatalogObject, Checksum, Unpack};
 
 /// Locks a mutex; what it guards stays usable after a panic elsewhere.
@@ -45,6 +46,8 @@ pub(crate) struct Facts {
     pub(crate) tree_is_ours: bool,
     /// There may be a journal of its own: files of a pack have none.
     pub(crate) has_journal: bool,
+    /// Device and inode of the part file that was opened last.
+    pub(crate) part: Option<(u64, u64)>,
     /// The part file has its size and blocks.
     preallocated: bool,
     /// How often the part file was thrown away.
@@ -93,6 +96,9 @@ pub(crate) struct Slot {
     pub(crate) object: Arc<CatalogObject>,
     pub(crate) pin: Pin,
     pub(crate) manifest: Option<Arc<Mutex<Manifest>>>,
+    /// The folder that a user named, once it is there, and the way from it to the object's.
+    anchor: Mutex<Option<Arc<Anchor>>>,
+    pub(crate) relative: PathBuf,
     /// Open only while somebody writes it, so that thousands of objects need no descriptor each.
     part: Mutex<Weak<Part>>,
     /// Held while its bytes are synced; what went wrong with that, see [`super::behind`].
@@ -104,8 +110,13 @@ pub(crate) struct Slot {
 
 impl Slot {
     pub(crate) fn new(object: Arc<CatalogObject>, manifest: Option<Arc<Mutex<Manifest>>>) -> Self {
+        let folder = object.destination.parent().unwrap_or(Path::new("/"));
+        let relative = folder.strip_prefix(base(&object));
+        let relative = relative.map(PathBuf::from).unwrap_or_default();
         Self {
             pin: Pin::from(&object.found),
+            anchor: Mutex::default(),
+            relative,
             object,
             manifest,
             part: Mutex::default(),
@@ -116,6 +127,7 @@ impl Slot {
                 file_done: false,
                 tree_is_ours: false,
                 has_journal: true,
+                part: None,
                 preallocated: false,
                 begun_anew: 0,
                 unsynced: 0,
@@ -153,8 +165,63 @@ impl Slot {
 
     /// The lock that writers of this object need: one for a whole group.
     pub(crate) fn lock_path(&self) -> PathBuf {
+        if let Some(manifest) = &self.manifest
+            && let Some(home) = locked(manifest).home()
+        {
+            return home.lock.clone();
+        }
         let of = self.object.group.as_ref();
         beside(of.unwrap_or(&self.object.destination), LOCK)
+    }
+
+    /// The folder that the lock is in.
+    pub(crate) fn lock_dir(&self) -> Result<Dir> {
+        let home = match &self.manifest {
+            Some(manifest) => locked(manifest).home().cloned(),
+            None => None,
+        };
+        match home {
+            Some(home) => home.dir(),
+            None => self.dir(),
+        }
+    }
+
+    /// # Errors
+    /// `DestinationNotWritable` where one of its files beside the destination could not be written.
+    pub(crate) fn check_own_names(&self) -> Result<()> {
+        let dir = self.dir()?;
+        let kinds = match self.manifest {
+            Some(_) => &[PART, JOURNAL][..],
+            None => &[PART, JOURNAL, super::paths::RECORD][..],
+        };
+        kinds
+            .iter()
+            .try_for_each(|kind| dir.check_replaceable(&beside(&self.object.destination, kind)))
+    }
+
+    pub(crate) fn set_anchor(&self, anchor: Option<Arc<Anchor>>) {
+        *locked(&self.anchor) = anchor;
+    }
+
+    pub(crate) fn anchor(&self) -> Option<Arc<Anchor>> {
+        locked(&self.anchor).clone()
+    }
+
+    /// The object's folder.
+    pub(crate) fn dir(&self) -> Result<Dir> {
+        let anchor = self.anchor().ok_or_else(|| {
+            let absent = std::io::ErrorKind::NotFound.into();
+            Error::of_path(&absent, "open the folder", base(&self.object))
+        })?;
+        anchor.dir(&self.relative)
+    }
+
+    /// The same; None where there is none.
+    pub(crate) fn dir_if_there(&self) -> Result<Option<Dir>> {
+        match self.anchor() {
+            Some(anchor) => anchor.dir_if_there(&self.relative),
+            None => Ok(None),
+        }
     }
 
     /// Whether an archive is thrown away once its tree is there.
@@ -174,15 +241,29 @@ impl Slot {
         if let Some(part) = shared.upgrade() {
             return Ok(part);
         }
-        let path = self.part_path();
-        let file = open_part(&path, false)
-            .map_err(|error| Error::of_path(&error, "open the part file", &path))?;
+        let (path, dir) = (self.part_path(), self.dir()?);
+        // One that has chunks already is opened again; else a new one takes the place of whatever
+        // lies there.
+        let (is_begun, known) = {
+            let facts = self.facts();
+            (!facts.sums.is_empty(), facts.part)
+        };
+        let file = match is_begun {
+            true => self.reopen_part(&dir, &path, known)?,
+            false => {
+                self.facts().preallocated = false;
+                dir.create(&path, OFlags::empty())?
+            }
+        };
         if !self.facts().preallocated {
             preallocate(&file, self.object.found.size, &path)?;
             self.facts().preallocated = true;
         }
+        let found = file.metadata();
+        let found = found.map_err(|error| Error::of_path(&error, "open the part file", &path))?;
+        self.facts().part = Some((found.dev(), found.ino()));
         self.facts().has_journal = true;
-        let journal = Journal::open(&self.journal_path(), &self.pin)?;
+        let journal = Journal::open(&dir, &self.journal_path(), &self.pin, !is_begun)?;
         let part = Arc::new(Part {
             file,
             journal,
@@ -190,6 +271,16 @@ impl Slot {
         });
         *shared = Arc::downgrade(&part);
         Ok(part)
+    }
+
+    fn reopen_part(&self, dir: &Dir, path: &Path, known: Option<(u64, u64)>) -> Result<File> {
+        let opened = dir.open(path, OFlags::RDWR, u64::MAX);
+        let opened = opened.map_err(|error| Error::of_path(&error, "open the part file", path))?;
+        let is_known = |file: &File| {
+            let found = file.metadata().map(|found| (found.dev(), found.ino()));
+            known.is_none() || found.ok() == known
+        };
+        opened.filter(is_known).ok_or_else(|| replaced(path))
     }
 
     /// The part file that somebody writes just now.
@@ -206,12 +297,10 @@ impl Slot {
             Whereabouts::Part => [self.part_path(), self.object.destination.clone()],
             Whereabouts::Destination => [self.object.destination.clone(), self.part_path()],
         };
+        let dir = self.dir()?;
         let mut outcome = Err(std::io::Error::from(std::io::ErrorKind::NotFound));
         for path in &paths {
-            outcome = OpenOptions::new()
-                .read(true)
-                .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-                .open(path);
+            outcome = dir.open_data(path);
             if !outcome.as_ref().is_err_and(is_absent) {
                 break;
             }
@@ -226,7 +315,10 @@ impl Slot {
     pub(crate) fn record(&self) -> Result<Option<Record>> {
         match &self.manifest {
             Some(manifest) => Ok(locked(manifest).get(&self.object.destination).cloned()),
-            None => record::read(&self.object.destination),
+            None => match self.dir_if_there()? {
+                Some(dir) => record::read(&dir, &self.object.destination),
+                None => Ok(None),
+            },
         }
     }
 
@@ -235,9 +327,10 @@ impl Slot {
         let destination = &self.object.destination;
         match (&self.manifest, record) {
             (Some(manifest), record) => locked(manifest).append([(destination.clone(), record)]),
-            (None, Some(record)) => record::write(destination, &record),
+            (None, Some(record)) => record::write(&self.dir()?, destination, &record),
             (None, None) => {
-                remove(&beside(destination, super::paths::RECORD));
+                self.dir()?
+                    .remove(&beside(destination, super::paths::RECORD));
                 Ok(())
             }
         }
@@ -252,14 +345,14 @@ impl Slot {
             facts.file_done = false;
         }
         let path = self.journal_path();
-        let taken = if path.exists() {
-            Journal::open(&path, &self.pin).and_then(|journal| {
+        let in_journal = |dir: Dir| match dir.look(&path)? {
+            Some(_) => Journal::open(&dir, &path, &self.pin, false).and_then(|journal| {
                 let failed = |error| Error::of_path(&error, "write the journal", &path);
                 journal.remove(offset, length).map_err(failed)
-            })
-        } else {
-            self.take_record_back()
+            }),
+            None => self.take_record_back(),
         };
+        let taken = self.dir().and_then(in_journal);
         if let Err(error) = taken {
             tracing::warn!(%error, "chunk_not_taken_back");
         }
@@ -271,7 +364,11 @@ impl Slot {
             return Ok(());
         };
         let destination = &self.object.destination;
-        let lies = look(destination)?.map(|found| (found.size, found.mtime_ns));
+        let lies = match self.dir_if_there()? {
+            Some(dir) => dir.look(destination)?,
+            None => None,
+        };
+        let lies = lies.map(|found| (found.size, found.mtime_ns));
         let mut manifest = locked(manifest);
         match manifest.get(destination) {
             Some(record) if record.tree.is_none() && record.file != lies => {
@@ -284,8 +381,10 @@ impl Slot {
     /// Starts over with nothing: the part file and journal go.
     pub(crate) fn drop_part(&self) {
         self.forget_part();
-        remove(&self.part_path());
-        remove(&self.journal_path());
+        if let Ok(Some(dir)) = self.dir_if_there() {
+            dir.remove(&self.part_path());
+            dir.remove(&self.journal_path());
+        }
     }
 
     /// Starts over where there is no part file and no journal.
@@ -293,6 +392,7 @@ impl Slot {
         *locked(&self.part) = Weak::new();
         *locked(&self.sync_failure) = None;
         let mut facts = self.facts();
+        facts.part = None;
         facts.preallocated = false;
         facts.begun_anew += 1;
         facts.file_done = false;
@@ -305,4 +405,21 @@ impl Slot {
     pub(crate) fn close_part(&self) {
         *locked(&self.part) = Weak::new();
     }
+}
+
+/// The folder that the user named: a group's own, or the one that an object lies in.
+pub(crate) fn base(object: &CatalogObject) -> &Path {
+    let parent = object.destination.parent().unwrap_or(Path::new("/"));
+    let group = object.group.as_deref();
+    group
+        .filter(|group| parent.starts_with(group))
+        .unwrap_or(parent)
+}
+
+/// What lies at a part file's place is not what was written there.
+pub(crate) fn replaced(path: &Path) -> Error {
+    let what = "Somebody has put another file in the place of the part file";
+    Error::new(Kind::Destination, what)
+        .with_path(path)
+        .with_remedy("See who else may write to the folder, and run this again")
 }

@@ -5,11 +5,11 @@
 //! look where a lock was taken just now; journals; room; the account.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::account::Inner;
-use super::inspect::{inspect, refuse_foreign_tree};
+use super::inspect::{Finding, inspect, refuse_unfit_tree};
 use super::inventory;
 use super::listing::Listing;
 use super::lock::{Asked, DiskLock, ask};
@@ -17,7 +17,8 @@ use super::manifest::Manifest;
 use super::paths::Folders;
 use super::plan::{Looked, Plan, needs};
 use super::resume;
-use super::slot::{Slot, locked};
+use super::slot::{Slot, base, locked};
+use crate::beside::Anchor;
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Catalog, CatalogObject, Here, Inventory, NodeId, ObjectIndex};
@@ -29,6 +30,7 @@ pub(crate) fn extend(inner: &Inner, catalog: Catalog) -> Result<Inventory> {
     let mut taking = Taking {
         inner,
         folders: Folders::default(),
+        anchors: HashMap::new(),
         manifests: inner.state().manifests.clone(),
         locks: HashMap::new(),
         theirs: HashMap::new(),
@@ -37,7 +39,7 @@ pub(crate) fn extend(inner: &Inner, catalog: Catalog) -> Result<Inventory> {
     let mut looked = Vec::new();
     let mut listing = Listing::default();
     for slot in taking.slots(&catalog)? {
-        looked.push(look(slot, &mut listing)?);
+        looked.push(taking.look(slot, &mut listing)?);
     }
     for one in &mut looked {
         taking.claim(one)?;
@@ -55,6 +57,7 @@ pub(crate) fn survey(inner: &Inner, catalog: &Catalog) -> Result<Vec<Here>> {
     let mut taking = Taking {
         inner,
         folders: Folders::default(),
+        anchors: HashMap::new(),
         manifests: HashMap::new(),
         locks: HashMap::new(),
         theirs: HashMap::new(),
@@ -64,7 +67,7 @@ pub(crate) fn survey(inner: &Inner, catalog: &Catalog) -> Result<Vec<Here>> {
     let mut listing = Listing::default();
     let mut found = Vec::new();
     for slot in taking.slots(catalog)? {
-        let one = look(slot, &mut listing)?;
+        let one = taking.look(slot, &mut listing)?;
         let object = &one.slot.object;
         let size = if object.is_directory {
             0
@@ -129,6 +132,8 @@ fn check(inner: &Inner, catalog: &Catalog) -> Result<()> {
 struct Taking<'a> {
     inner: &'a Inner,
     folders: Folders,
+    /// Folders that users named; None for those that are not there yet.
+    anchors: HashMap<PathBuf, Option<Arc<Anchor>>>,
     manifests: HashMap<PathBuf, Arc<Mutex<Manifest>>>,
     locks: HashMap<PathBuf, DiskLock>,
     theirs: HashMap<PathBuf, Option<NodeId>>,
@@ -136,18 +141,42 @@ struct Taking<'a> {
     listing: Listing,
 }
 
-fn look(slot: Arc<Slot>, listing: &mut Listing) -> Result<Looked> {
-    let finding = inspect(&slot, listing.lacks_file(&slot.object))?;
-    let plan = finding.plan(&slot);
-    Ok(Looked {
-        slot,
-        finding,
-        plan,
-        is_blank: false,
-    })
-}
-
 impl Taking<'_> {
+    fn look(&mut self, slot: Arc<Slot>, listing: &mut Listing) -> Result<Looked> {
+        slot.set_anchor(self.anchor(base(&slot.object))?);
+        let finding = inspect(&self.inner.opened, &slot, listing.lacks_file(&slot))?;
+        let plan = finding.plan(&slot);
+        Ok(Looked {
+            slot,
+            finding,
+            plan,
+            is_blank: false,
+        })
+    }
+
+    /// The folder of this name, as it was found first; None if it is not there yet.
+    fn anchor(&mut self, folder: &Path) -> Result<Option<Arc<Anchor>>> {
+        if let Some(known) = self.anchors.get(folder) {
+            return Ok(known.clone());
+        }
+        let found = Anchor::find(&self.inner.opened, folder)?;
+        self.anchors.insert(folder.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    /// The same, made if it is not there.
+    fn made_anchor(&mut self, folder: &Path) -> Result<Arc<Anchor>> {
+        if let Some(found) = self.anchor(folder)? {
+            return Ok(found);
+        }
+        self.folders.make(folder)?;
+        self.anchors.remove(folder);
+        self.anchor(folder)?.ok_or_else(|| {
+            let what = "The destination's folder went away";
+            Error::new(Kind::Destination, what).with_path(folder)
+        })
+    }
+
     /// Slots of the objects that are new, or worth another look.
     fn slots(&mut self, catalog: &Catalog) -> Result<Vec<Arc<Slot>>> {
         let mut slots = Vec::new();
@@ -181,7 +210,7 @@ impl Taking<'_> {
             Some(group) => match self.manifests.get(group) {
                 Some(manifest) => Some(manifest.clone()),
                 None => {
-                    let manifest = Arc::new(Mutex::new(Manifest::read(group)?));
+                    let manifest = Arc::new(Mutex::new(Manifest::read(&self.inner.opened, group)?));
                     self.manifests.insert(group.clone(), manifest.clone());
                     Some(manifest)
                 }
@@ -193,30 +222,30 @@ impl Taking<'_> {
     /// What is to be written gets its folders and its lock; marker objects become folders.
     fn claim(&mut self, one: &mut Looked) -> Result<()> {
         let slot = one.slot.clone();
-        let group = slot.object.group.as_deref();
-        let destination = &slot.object.destination;
-        if slot.object.is_directory {
-            self.folders.make_parent(destination, group)?;
-            return self
-                .folders
-                .make(destination, group.filter(|group| *group != destination));
-        }
-        if matches!(one.plan, Plan::Landed { .. }) {
+        if matches!(one.plan, Plan::Landed { .. }) && !slot.object.is_directory {
             return Ok(());
         }
-        if let Some(group) = group {
-            self.folders.make(group, None)?;
+        let anchor = self.made_anchor(base(&slot.object))?;
+        slot.set_anchor(Some(anchor.clone()));
+        self.folders.make_below(&anchor, &slot.relative)?;
+        if slot.object.is_directory {
+            return self.make_marked(&slot, &anchor);
         }
-        self.folders.make_parent(destination, group)?;
-        if let Some(unpack) = &slot.object.unpack {
-            self.folders.make_parent(&unpack.destination, None)?;
+        self.folders
+            .check_writable(&anchor, &slot.relative)
+            .map_err(|error| explained(error, &one.finding))?;
+        if one.finding.file_is_there {
+            slot.dir()?.check_replaceable(&slot.object.destination)?;
+        }
+        if !self.listing.lacks_all(&slot) {
+            slot.check_own_names()?;
         }
         match self.lock(&slot)? {
             Claim::Held => {}
             Claim::New => {
                 // The writer before us may have finished between our first look and now.
-                one.is_blank = self.listing.lacks_all(&slot.object);
-                one.finding = inspect(&slot, one.is_blank)?;
+                one.is_blank = self.listing.lacks_all(&slot);
+                one.finding = inspect(&self.inner.opened, &slot, one.is_blank)?;
                 one.plan = one.finding.plan(&slot);
             }
             Claim::Theirs(owner) => {
@@ -226,11 +255,25 @@ impl Taking<'_> {
         }
         match one.plan {
             Plan::Landed { .. } | Plan::Elsewhere(_) => Ok(()),
-            Plan::Unpack | Plan::Fetch(_) => refuse_foreign_tree(&slot, &one.finding),
+            Plan::Unpack | Plan::Fetch(_) => refuse_unfit_tree(&slot, &one.finding),
+        }
+    }
+
+    /// The folder of a marker object; one that is there need not be writable.
+    fn make_marked(&mut self, slot: &Slot, anchor: &Arc<Anchor>) -> Result<()> {
+        let destination = &slot.object.destination;
+        match destination.strip_prefix(anchor.path()) {
+            Ok(relative) if !relative.as_os_str().is_empty() => {
+                self.folders.make_below(anchor, relative)
+            }
+            _ => Ok(()),
         }
     }
 
     fn lock(&mut self, slot: &Slot) -> Result<Claim> {
+        if let Some(manifest) = &slot.manifest {
+            locked(manifest).settle()?;
+        }
         let path = slot.lock_path();
         if self.inner.state().locks.contains_key(&path) {
             return Ok(Claim::Held);
@@ -241,7 +284,7 @@ impl Taking<'_> {
         if let Some(owner) = self.theirs.get(&path) {
             return Ok(Claim::Theirs(owner.clone()));
         }
-        match ask(&path, &self.inner.options.node)? {
+        match ask(&slot.lock_dir()?, &path, &self.inner.options.node)? {
             Asked::Ours(lock) => {
                 self.locks.insert(path, lock);
                 if let Some(manifest) = &slot.manifest {
@@ -270,6 +313,17 @@ impl Taking<'_> {
         }
         resume::verify(looked);
         Ok(())
+    }
+}
+
+/// Where what is cached is another user's, that is why it was not enough.
+fn explained(error: Error, finding: &Finding) -> Error {
+    match finding.is_foreign {
+        true => error.with_remedy(
+            "The file there belongs to another user and is not believed: let root own it, or \
+             choose a destination of your own",
+        ),
+        false => error,
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
+
+use rustix::fs::OFlags;
 
 use super::account::State;
 use super::checks::Sums;
-use super::disk::open_part;
 use super::manifest;
-use super::paths::on_disk;
 use super::record::Record;
 use super::slot::{Part, Slot};
 use crate::decides::ledger::ObjectState;
@@ -76,7 +76,7 @@ impl Target {
             Self::Each { file, .. } => {
                 let into = match file {
                     Some(file) if !first => file,
-                    _ => file.insert(open_part(&slot.part_path(), true).map_err(failed)?),
+                    _ => file.insert(slot.dir()?.create(&slot.part_path(), OFlags::empty())?),
                 };
                 into.write_all_at(bytes, offset).map_err(failed)
             }
@@ -89,8 +89,12 @@ impl Target {
             && let Some(file) = file.take()
         {
             let found = file.metadata().map_err(|error| unwritten(&error, slot))?;
-            let found = on_disk(&found);
-            left.insert(span, (found.size, found.mtime_ns));
+            let mtime_ns = found.mtime().saturating_mul(1_000_000_000);
+            left.insert(
+                span,
+                (found.len(), mtime_ns.saturating_add(found.mtime_nsec())),
+            );
+            slot.facts().part = Some((found.dev(), found.ino()));
         }
         Ok(())
     }

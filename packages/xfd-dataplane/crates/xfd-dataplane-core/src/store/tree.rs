@@ -15,9 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::account::Inner;
-use super::disk::sync_folder;
 use super::land::{self, landed};
-use super::paths::look;
 use super::record::{Record, Tree};
 use super::slot::{Slot, Whereabouts};
 use crate::decides::ledger::ObjectState;
@@ -65,11 +63,8 @@ pub(crate) fn land_with_tree(
     slot.set_record(Some(record))?;
     if is_to_be_named(&slot) {
         land::rename(&slot)?;
-        if inner.options.durability == Durability::Object
-            && let Some(folder) = slot.object.destination.parent()
-            && let Err(error) = sync_folder(folder)
-        {
-            tracing::warn!(%error, "folder_not_synced");
+        if inner.options.durability == Durability::Object {
+            land::sync_folder_of(&slot);
         }
     }
     landed(inner, &slot);
@@ -117,9 +112,9 @@ fn record_of(slot: &Slot, unpack: &Unpack, made: Option<Summary>) -> Result<Reco
         (parts, facts.whereabouts)
     };
     let file = match at {
-        Whereabouts::Destination => look(&slot.object.destination)?,
+        Whereabouts::Destination => slot.dir()?.look(&slot.object.destination)?,
         Whereabouts::Part if slot.is_archive_dropped() => None,
-        Whereabouts::Part => look(&slot.part_path())?,
+        Whereabouts::Part => slot.dir()?.look(&slot.part_path())?,
     };
     let file = file.map(|found| (found.size, found.mtime_ns));
     let mut record = Record::new(slot.pin.clone(), file, &parts);

@@ -11,14 +11,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT, openat2,
-};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
 
 use super::behind;
+use crate::beside::Beneath;
 use crate::error::{Error, Result};
 
 const FOLDER: OFlags = OFlags::DIRECTORY
@@ -31,18 +28,13 @@ const FILE: OFlags = OFlags::WRONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
-const BENEATH: ResolveFlags = ResolveFlags::BENEATH
-    .union(ResolveFlags::NO_SYMLINKS)
-    .union(ResolveFlags::NO_MAGICLINKS);
-
 /// One for each thread that creates.
 pub(super) struct Maker<'a> {
     root: BorrowedFd<'a>,
     /// What errors name instead of the staged root.
     shown: &'a Path,
     last: Option<(Vec<u8>, OwnedFd)>,
-    /// Whether the system has `openat2`, as far as is known.
-    has_openat2: AtomicBool,
+    beneath: Beneath,
     umask: u32,
     /// Whether the tree will be synced.
     sync: bool,
@@ -54,7 +46,7 @@ impl<'a> Maker<'a> {
             root,
             shown,
             last: None,
-            has_openat2: AtomicBool::new(true),
+            beneath: Beneath::default(),
             umask: umask(),
             sync,
         }
@@ -66,7 +58,7 @@ impl<'a> Maker<'a> {
             root: self.root,
             shown: self.shown,
             last: None,
-            has_openat2: AtomicBool::new(self.has_openat2.load(Ordering::Relaxed)),
+            beneath: self.beneath.clone(),
             umask: self.umask,
             sync: self.sync,
         }
@@ -96,7 +88,7 @@ impl<'a> Maker<'a> {
         let is_in_last = matches!(&self.last, Some((at, _)) if at == split(path).0);
         let direct = match is_in_last {
             true => None,
-            false => self.beneath(path, FILE, bits),
+            false => self.beneath.open(self.root, path, FILE, bits),
         };
         let file = match direct {
             Some(file) => file.map_err(|error| failed(self, error))?,
@@ -178,7 +170,7 @@ impl<'a> Maker<'a> {
     /// Opens a folder of the tree; the empty path is the root.
     pub(super) fn open(&self, path: &[u8]) -> rustix::io::Result<OwnedFd> {
         if !path.is_empty()
-            && let Some(folder) = self.beneath(path, FOLDER, Mode::empty())
+            && let Some(folder) = self.beneath.open(self.root, path, FOLDER, Mode::empty())
         {
             return folder;
         }
@@ -187,28 +179,6 @@ impl<'a> Maker<'a> {
             at = rustix::fs::openat(&at, name, FOLDER, Mode::empty())?;
         }
         Ok(at)
-    }
-
-    /// Opens a path of the tree in one call; None where the system does not take it.
-    fn beneath(
-        &self,
-        path: &[u8],
-        flags: OFlags,
-        mode: Mode,
-    ) -> Option<rustix::io::Result<OwnedFd>> {
-        if !self.has_openat2.load(Ordering::Relaxed) {
-            return None;
-        }
-        match openat2(self.root, path, flags, mode, BENEATH) {
-            // A filter on system calls says that it is not permitted.
-            Err(Errno::NOSYS | Errno::PERM) => {
-                self.has_openat2.store(false, Ordering::Relaxed);
-                None
-            }
-            // Something was renamed meanwhile, so it could not be known to be beneath.
-            Err(Errno::AGAIN) => None,
-            opened => Some(opened),
-        }
     }
 
     /// What a system call on `path` failed with.
@@ -285,7 +255,7 @@ mod tests {
             std::os::unix::fs::symlink(outside.path(), tree.path().join("link")).unwrap();
             let root = File::open(tree.path()).unwrap();
             let mut maker = Maker::new(root.as_fd(), tree.path(), false);
-            maker.has_openat2 = AtomicBool::new(has_openat2);
+            maker.beneath = Beneath::new(has_openat2);
             maker.folder(b"folder").unwrap();
             maker.folder(b"folder/in").unwrap();
             for path in ["file", "folder/in/file", "folder/file", "folder/in/other"] {

@@ -21,6 +21,7 @@ mod header;
 mod maker;
 mod members;
 mod pax;
+mod place;
 mod pump;
 mod source;
 mod sparse;
@@ -29,6 +30,8 @@ mod streams;
 mod tar;
 mod tree;
 mod zip;
+
+pub(crate) use place::check_place;
 
 use std::io::Read;
 use std::path::Path;

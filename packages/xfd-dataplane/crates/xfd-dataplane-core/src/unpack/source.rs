@@ -1,6 +1,5 @@
 //! The archive's bytes, and whose fault it is when they end early.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,7 +24,8 @@ impl<'a> Source<'a> {
         let inner = match archive {
             Archive::Stream(stream) => stream,
             Archive::File(path) => Box::new(
-                File::open(path).map_err(|e| Error::of_path(&e, "open the archive", path))?,
+                crate::beside::open_data(path)
+                    .map_err(|e| Error::of_path(&e, "open the archive", path))?,
             ),
         };
         Ok(Self { inner, cancel })

@@ -1,76 +1,71 @@
-//! The staged tree beside its destination: claimed under a lock that dies with its owner,
-//! exchanged in one step, removed if anything fails.
+//! The staged tree: claimed under a lock that dies with its owner, put in its place, removed if
+//! anything fails.
+//!
+//! It is staged beside its destination and exchanged with it in one step. Where that cannot be (the
+//! destination is a mount point, or the folder above is not this user's to write to), it is staged
+//! inside the destination, and its entries are moved one after the other. A run that is killed
+//! between two of these leaves a tree that its record does not call whole.
 
-use std::ffi::OsString;
-use std::fs;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
+use super::place::{Place, not_empty};
+use crate::beside::{erase_tree, is_me_or_root};
 use crate::error::{Error, Kind, Result};
 
 /// Names that are tried before a random one. A fixed few, so that what a killed run left is found
 /// without listing a folder that may have a million entries.
 const SLOTS: u32 = 4;
 
-/// Longest name of a file that Linux file systems take, in bytes.
-const NAME_MAX: usize = 255;
-
 pub(super) struct Staging {
-    /// The tree's final place, with a link to a folder resolved.
-    destination: PathBuf,
-    path: PathBuf,
+    place: Place,
+    /// Of the staged root, in the place's folder.
+    name: OsString,
     /// The staged root; holds the lock.
     root: OwnedFd,
     replace: bool,
-    /// Whether `path` is still there to be removed.
+    /// Whether the stage is still there to be removed.
     staged: bool,
 }
 
 impl Staging {
     /// Looks at the destination, removes what killed runs left and makes a new staged root.
     pub(super) fn claim(destination: &Path, replace: bool) -> Result<Self> {
-        let destination = resolve(destination);
-        check_free(&destination, replace)?;
-        let failed = |e: &io::Error, doing| Error::of_path(e, doing, &destination);
-        let (Some(parent), Some(_)) = (destination.parent(), destination.file_name()) else {
-            return Err(
-                Error::new(Kind::Destination, "No folder can be unpacked to there")
-                    .with_path(&destination),
-            );
-        };
-        fs::create_dir_all(parent).map_err(|e| failed(&e, "create the folder above"))?;
+        let place = Place::find(destination)?;
+        place.check_free(replace)?;
+        let failed = |e: &io::Error| Error::of_path(e, "create a folder", &place.destination);
         let mut claimed = None;
         for slot in 0..SLOTS {
-            let path = beside(&destination, &slot.to_string());
-            remove_leftover(&path);
+            let name = place.staged_name(&slot.to_string());
+            remove_leftover(place.dir.fd(), &name);
             if claimed.is_none() {
-                claimed = make(&path)
-                    .map_err(|e| failed(&e, "create a folder"))?
-                    .map(|root| (path, root));
+                claimed = make(place.dir.fd(), &name)
+                    .map_err(|e| failed(&e))?
+                    .map(|root| (name, root));
             }
         }
         if claimed.is_none() {
-            let path = beside(&destination, &format!("{:016x}", fastrand::u64(..)));
-            claimed = make(&path)
-                .map_err(|e| failed(&e, "create a folder"))?
-                .map(|root| (path, root));
+            let name = place.random_name();
+            claimed = make(place.dir.fd(), &name)
+                .map_err(|e| failed(&e))?
+                .map(|root| (name, root));
         }
-        let Some((path, root)) = claimed else {
+        let Some((name, root)) = claimed else {
             return Err(Error::new(
                 Kind::DestinationBusy,
                 "Others are unpacking to the same folder",
             )
-            .with_path(&destination));
+            .with_path(place.destination));
         };
         Ok(Self {
-            destination,
-            path,
+            place,
+            name,
             root,
             replace,
             staged: true,
@@ -84,68 +79,101 @@ impl Staging {
 
     /// What the tree is called in errors: where it will be.
     pub(super) fn shown(&self) -> &Path {
-        &self.destination
+        &self.place.destination
     }
 
     /// Syncs the file system that the tree is on.
     pub(super) fn sync(&self) -> Result<()> {
         rustix::fs::syncfs(&self.root)
-            .map_err(|e| Error::of_path(&e.into(), "sync the tree", &self.destination))
+            .map_err(|e| Error::of_path(&e.into(), "sync the tree", &self.place.destination))
     }
 
     /// Puts the staged tree in its place. An old tree of ours goes after that; so does nothing
     /// else, whatever came there meanwhile.
     pub(super) fn exchange(mut self, sync: bool) -> Result<()> {
-        let destination = self.destination.clone();
-        let failed = |e: Errno, doing| Error::of_path(&e.into(), doing, &destination);
+        match self.place.is_inside {
+            true => self.move_in()?,
+            false => self.rename()?,
+        }
+        match sync {
+            true => self.place.dir.sync(),
+            false => Ok(()),
+        }
+    }
+
+    fn rename(&mut self) -> Result<()> {
+        let place = &self.place;
+        let dir = place.dir.fd();
         // rename(2) puts a folder in the place of nothing or of an empty folder only.
-        match rustix::fs::rename(&self.path, &self.destination) {
+        match rustix::fs::renameat(dir, &self.name, dir, place.name()) {
             Ok(()) => self.staged = false,
             Err(Errno::NOTEMPTY | Errno::EXIST) if self.replace => self.replace_old()?,
             Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => {
-                return Err(not_empty(&self.destination));
+                return Err(not_empty(&place.destination));
             }
-            Err(error) => return Err(failed(error, "put the tree in its place")),
-        }
-        if sync && let Some(parent) = self.destination.parent() {
-            fs::File::open(parent)
-                .and_then(|parent| parent.sync_all())
-                .map_err(|e| Error::of_path(&e, "sync the folder above", &destination))?;
+            Err(error) => return Err(place.failed(error)),
         }
         Ok(())
     }
 
     fn replace_old(&mut self) -> Result<()> {
-        let failed =
-            |e: Errno| Error::of_path(&e.into(), "put the tree in its place", &self.destination);
+        let place = &self.place;
+        let (dir, name) = (place.dir.fd(), place.name());
+        let failed = |e: Errno| place.failed(e);
         // The old tree is about to have our staged name, which others take for a leftover unless
         // it is locked.
-        let old = open_folder(&self.destination).map_err(failed)?;
+        let old = open_folder(dir, name).map_err(failed)?;
         let _ = rustix::fs::flock(&old, FlockOperation::NonBlockingLockExclusive);
-        match rustix::fs::renameat_with(
-            CWD,
-            &self.path,
-            CWD,
-            &self.destination,
-            RenameFlags::EXCHANGE,
-        ) {
+        match rustix::fs::renameat_with(dir, &self.name, dir, name, RenameFlags::EXCHANGE) {
             Ok(()) => {
                 self.staged = false;
-                remove_tree(&self.path);
+                remove_tree(dir, &self.name);
                 return Ok(());
             }
             // Some network and overlay file systems have no exchange.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
             Err(error) => return Err(failed(error)),
         }
-        let aside = beside(&self.destination, &format!("{:016x}", fastrand::u64(..)));
-        rustix::fs::rename(&self.destination, &aside).map_err(failed)?;
-        if let Err(error) = rustix::fs::rename(&self.path, &self.destination) {
-            let _ = rustix::fs::rename(&aside, &self.destination);
+        let aside = place.random_name();
+        rustix::fs::renameat(dir, name, dir, &aside).map_err(failed)?;
+        if let Err(error) = rustix::fs::renameat(dir, &self.name, dir, name) {
+            let _ = rustix::fs::renameat(dir, &aside, dir, name);
             return Err(failed(error));
         }
         self.staged = false;
-        remove_tree(&aside);
+        remove_tree(dir, &aside);
+        Ok(())
+    }
+
+    /// Moves the entries of the stage into the destination that it is in, and old ones aside.
+    fn move_in(&mut self) -> Result<()> {
+        let place = &self.place;
+        let dir = place.dir.fd();
+        let failed = |e: Errno| place.failed(e);
+        let looked = |e: io::Error| Error::of_path(&e, "look at the tree", &place.destination);
+        let old = place.entries().map_err(looked)?;
+        if !old.is_empty() && !self.replace {
+            return Err(not_empty(&place.destination));
+        }
+        let new = names(&self.root).map_err(failed)?;
+        let aside_name = place.random_name();
+        let aside = make(dir, &aside_name).map_err(looked)?;
+        let aside = aside.ok_or_else(|| failed(Errno::EXIST))?;
+        let out = old.iter().map(|name| (dir, aside.as_fd(), name));
+        let into = new.iter().map(|name| (self.root.as_fd(), dir, name));
+        let moves: Vec<_> = out.chain(into).collect();
+        for (done, (from, to, name)) in moves.iter().enumerate() {
+            if let Err(error) = rustix::fs::renameat(from, *name, to, *name) {
+                for (from, to, name) in moves[..done].iter().rev() {
+                    let _ = rustix::fs::renameat(to, *name, from, *name);
+                }
+                let _ = rustix::fs::unlinkat(dir, &aside_name, AtFlags::REMOVEDIR);
+                return Err(failed(error));
+            }
+        }
+        self.staged = false;
+        remove_tree(dir, &self.name);
+        remove_tree(dir, &aside_name);
         Ok(())
     }
 }
@@ -153,61 +181,18 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         if self.staged {
-            remove_tree(&self.path);
+            remove_tree(self.place.dir.fd(), &self.name);
         }
     }
-}
-
-/// A destination that is a link to a folder stands for that folder.
-fn resolve(destination: &Path) -> PathBuf {
-    let is_link = fs::symlink_metadata(destination).is_ok_and(|found| found.is_symlink());
-    match fs::canonicalize(destination) {
-        Ok(folder) if is_link && folder.is_dir() => folder,
-        _ => destination.to_path_buf(),
-    }
-}
-
-fn check_free(destination: &Path, replace: bool) -> Result<()> {
-    let failed = |e: &io::Error| Error::of_path(e, "look at the destination", destination);
-    match fs::symlink_metadata(destination) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(failed(&error)),
-        Ok(found) if found.is_dir() => {
-            let mut entries = fs::read_dir(destination).map_err(|e| failed(&e))?;
-            if replace || entries.next().is_none() {
-                Ok(())
-            } else {
-                Err(not_empty(destination))
-            }
-        }
-        Ok(_) => Err(not_empty(destination)),
-    }
-}
-
-fn not_empty(destination: &Path) -> Error {
-    Error::new(
-        Kind::DestinationNotEmpty,
-        "There is something that this did not unpack",
-    )
-    .with_path(destination)
-}
-
-/// `.NAME.xfd-tree-SUFFIX` beside the destination; of a long name, the start.
-fn beside(destination: &Path, suffix: &str) -> PathBuf {
-    let tail = format!(".xfd-tree-{suffix}");
-    let name = destination.file_name().unwrap_or_default().as_bytes();
-    let length = name.len().min(NAME_MAX - tail.len() - 1);
-    let name = [b".", &name[..length], tail.as_bytes()].concat();
-    destination.with_file_name(OsString::from_vec(name))
 }
 
 /// A new folder, locked; None if it is someone else's.
-fn make(path: &Path) -> io::Result<Option<OwnedFd>> {
-    match rustix::fs::mkdir(path, Mode::RWXU) {
+fn make(dir: BorrowedFd<'_>, name: &OsStr) -> io::Result<Option<OwnedFd>> {
+    match rustix::fs::mkdirat(dir, name, Mode::RWXU) {
         Err(Errno::EXIST) => return Ok(None),
         other => other?,
     }
-    let root = match open_folder(path) {
+    let root = match open_folder(dir, name) {
         Err(Errno::NOENT) => return Ok(None),
         other => other?,
     };
@@ -217,53 +202,44 @@ fn make(path: &Path) -> io::Result<Option<OwnedFd>> {
         // Someone took it for a leftover in the moment before the lock, and removes it.
         return Ok(None);
     }
-    let (ours, there) = (rustix::fs::fstat(&root)?, rustix::fs::lstat(path));
+    let ours = rustix::fs::fstat(&root)?;
+    let there = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW);
     Ok(there
         .is_ok_and(|there| (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino))
         .then_some(root))
 }
 
 /// Removes a staged tree whose owner is gone.
-fn remove_leftover(path: &Path) {
-    let Ok(root) = open_folder(path) else {
+fn remove_leftover(dir: BorrowedFd<'_>, name: &OsStr) {
+    let Ok(root) = open_folder(dir, name) else {
         return;
     };
-    if rustix::fs::flock(&root, FlockOperation::NonBlockingLockExclusive).is_ok() {
-        remove_tree(path);
+    let is_ours = rustix::fs::fstat(&root).is_ok_and(|found| is_me_or_root(found.st_uid));
+    let lock = FlockOperation::NonBlockingLockExclusive;
+    if is_ours && rustix::fs::flock(&root, lock).is_ok() {
+        remove_tree(dir, name);
     }
 }
 
-fn open_folder(path: &Path) -> rustix::io::Result<OwnedFd> {
+fn open_folder(dir: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty())
+    rustix::fs::openat(dir, name, flags, Mode::empty())
 }
 
-/// Removes a tree of ours, folders without write permission too. What cannot be removed is left
-/// for the next run.
-fn remove_tree(path: &Path) {
-    let removed = fs::remove_dir_all(path).or_else(|error| {
-        if error.kind() != io::ErrorKind::PermissionDenied {
-            return Err(error);
+fn names(folder: &OwnedFd) -> rustix::io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(folder)? {
+        let name = entry?.file_name().to_bytes().to_owned();
+        if name != b"." && name != b".." {
+            names.push(OsString::from_vec(name));
         }
-        open_up(path)?;
-        fs::remove_dir_all(path)
-    });
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(path = %path.display(), %error, "staged_tree_not_removed");
-        }
-        _ => {}
     }
+    Ok(names)
 }
 
-/// Gives this user all rights to the folders of a tree.
-fn open_up(path: &Path) -> io::Result<()> {
-    fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            open_up(&entry.path())?;
-        }
+/// Removes a tree of ours. What cannot be removed is left for the next run.
+fn remove_tree(dir: BorrowedFd<'_>, name: &OsStr) {
+    if let Err(error) = erase_tree(dir, name) {
+        tracing::warn!(name = %name.display(), %error, "staged_tree_not_removed");
     }
-    Ok(())
 }

@@ -16,7 +16,6 @@ mod fields;
 mod reader;
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -61,7 +60,8 @@ struct Link {
 
 /// Unpacks the whole archive.
 pub(super) fn unpack(path: &Path, tree: &mut Tree<'_>, cancel: &AtomicBool) -> Result<()> {
-    let file = File::open(path).map_err(|e| Error::of_path(&e, "open the archive", path))?;
+    let file =
+        crate::beside::open_data(path).map_err(|e| Error::of_path(&e, "open the archive", path))?;
     let at = At::new(&file);
     let length = file.metadata().map_err(|error| unreadable(&error))?.len();
     let directory = directory::find(&file, length)?;

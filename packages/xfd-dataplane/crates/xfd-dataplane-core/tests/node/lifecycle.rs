@@ -1,11 +1,15 @@
 //! Orders that are cancelled or share a chunk, objects that are released, swarms that are left.
 
-use std::sync::Arc;
+use std::fs::File;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use xfd_dataplane_core::error::{Error, Kind};
 use xfd_dataplane_core::model::{Order, Source};
 use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, MemoryOrigin};
+use xfd_dataplane_core::store::{Disk, Room, StatVfs};
 
 use crate::gate::Gate;
 use crate::support::{
@@ -162,23 +166,40 @@ fn what_was_fetched_before_leaving_is_not_fetched_again() {
     assert_eq!(std::fs::read(again.path("big")).unwrap(), bytes);
 }
 
+/// A disk whose syncs wait for a lock.
+#[derive(Default)]
+struct Stuck {
+    held: Mutex<()>,
+    waiting: AtomicBool,
+}
+
+impl Disk for Stuck {
+    fn room(&self, folder: &Path) -> std::io::Result<Room> {
+        StatVfs.room(folder)
+    }
+
+    fn sync(&self, file: &File) -> std::io::Result<()> {
+        self.waiting.store(true, Ordering::SeqCst);
+        drop(self.held.lock().unwrap());
+        StatVfs.sync(file)
+    }
+}
+
 #[test]
 fn leaving_does_not_wait_for_a_landing_that_hangs() {
     let origin = Arc::new(MemoryOrigin::new());
     let found = ["one", "two"].map(|key| origin.put(key, key));
-    let host = Host::new("a", origin);
+    let disk = Arc::new(Stuck::default());
+    let host = Host::on_disk("a", origin, disk.clone());
     host.extend(pack(host.root.path(), &found));
-    // Whoever writes the second record waits until somebody reads from the pipe.
-    let pipe = host.path(".two.xfd.new");
-    let status = std::process::Command::new("mkfifo").arg(&pipe).status();
-    assert!(status.unwrap().success());
+    let held = disk.held.lock().unwrap();
     host.submit(vec![fetch(0, 0..1, Source::Origin)]);
-    eventually("they are landing", || host.path(".one.xfd").exists());
+    eventually("they are landing", || disk.waiting.load(Ordering::SeqCst));
     let begun = Instant::now();
     host.node.leave(SWARM).unwrap();
     assert!(begun.elapsed() < Duration::from_secs(5));
     assert!(host.path(".two.xfd-lock").exists(), "others keep off");
-    std::fs::read(&pipe).unwrap();
+    drop(held);
     eventually("the landing has ended", || {
         !host.path(".two.xfd-lock").exists()
     });

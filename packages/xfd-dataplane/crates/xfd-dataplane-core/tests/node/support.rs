@@ -13,6 +13,7 @@ use xfd_dataplane_core::model::{
 };
 use xfd_dataplane_core::node::{Connect, Node};
 use xfd_dataplane_core::source::Origin;
+use xfd_dataplane_core::store::Disk;
 
 pub use crate::catalogs::{archive, catalog, one_object, pack, random_bytes};
 pub use crate::events::{Refused, failed, held, landed, refused};
@@ -104,6 +105,17 @@ impl Host {
         root: Arc<TempDir>,
     ) -> Self {
         let node = Node::with_origins(name.into(), settings, Arc::new(Given(origin))).unwrap();
+        Self::of(name, node, root, Durability::None)
+    }
+
+    /// One that syncs to `disk`.
+    pub fn on_disk(name: &'static str, origin: Arc<dyn Origin>, disk: Arc<dyn Disk>) -> Self {
+        let node = Node::with_origins(name.into(), settings(), Arc::new(Given(origin))).unwrap();
+        let root = Arc::new(TempDir::new().unwrap());
+        Self::of(name, node.on_disk(disk), root, Durability::Object)
+    }
+
+    fn of(name: &'static str, node: Node, root: Arc<TempDir>, durability: Durability) -> Self {
         let address = node.serve("127.0.0.1", None).unwrap().to_string();
         let host = Self {
             node,
@@ -116,7 +128,7 @@ impl Host {
             .join(SwarmTicket {
                 swarm: SWARM.into(),
                 token: Secret(TOKEN.into()),
-                durability: Durability::None,
+                durability,
             })
             .unwrap();
         host

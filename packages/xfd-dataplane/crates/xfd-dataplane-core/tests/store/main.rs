@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod behind;
+mod beside;
 mod cache;
 mod damage;
 mod landing;
@@ -17,3 +18,5 @@ mod room;
 mod sharing;
 mod support;
 mod trees;
+#[path = "../support/users.rs"]
+mod users;

@@ -124,3 +124,61 @@ fn the_longest_name_has_room_for_its_staging() {
     .unwrap();
     assert_eq!(fs::read(destination.join("a")).unwrap(), b"new");
 }
+
+/// A folder whose folder above is not this user's, and a mount point: neither can be exchanged.
+mod inside {
+    use super::*;
+    use crate::users::{as_stranger, give_to_stranger, is_root, with_a_disk_at};
+
+    fn names(place: &Place) -> Vec<std::ffi::OsString> {
+        listing(&place.destination()).into_keys().collect()
+    }
+
+    /// A first tree, an archive that breaks off, and a second tree in the place of the first.
+    fn story(place: &mut Place) {
+        let first = Raw::default().file("old", b"old").file("a", b"first").end();
+        place.tar(&first).unwrap();
+        assert_eq!(names(place), [at(""), at("a"), at("old")]);
+        let again = place.tar(&archive(b"new")).unwrap_err();
+        assert_eq!(again.kind, Kind::DestinationNotEmpty);
+        place.replace = true;
+        let broken = place.tar(&archive(b"new")[..700]).unwrap_err();
+        assert_eq!(broken.kind, Kind::ArchiveCorrupt);
+        assert_eq!(names(place), [at(""), at("a"), at("old")]);
+        place.tar(&archive(b"new")).unwrap();
+        assert_eq!(names(place), [at(""), at("a")]);
+        assert_eq!(fs::read(place.destination().join("a")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_folder_of_ones_own_below_one_of_roots() {
+        if !is_root("another user") {
+            return;
+        }
+        let mut place = Place::new();
+        fs::create_dir(place.destination()).unwrap();
+        give_to_stranger(&place.destination());
+        let above = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(place.home.path(), above).unwrap();
+        as_stranger(|| story(&mut place));
+    }
+
+    #[test]
+    fn a_mount_point() {
+        let mut place = Place::new();
+        let destination = place.destination();
+        fs::create_dir(&destination).unwrap();
+        let done = with_a_disk_at(&destination.clone(), || {
+            story(&mut place);
+            // A fresh disk has a folder of the file system's own.
+            place.replace = false;
+            fs::remove_file(destination.join("a")).unwrap();
+            fs::create_dir(destination.join("lost+found")).unwrap();
+            place.tar(&archive(b"new")).unwrap();
+            assert_eq!(names(&place), [at(""), at("a"), at("lost+found")]);
+        });
+        if done.is_none() {
+            eprintln!("skipped, needs mounts of its own: a mount point");
+        }
+    }
+}

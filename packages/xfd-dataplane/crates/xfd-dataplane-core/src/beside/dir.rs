@@ -1,0 +1,363 @@
+//! One folder, and what is done to the names in it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use super::anchor::Anchor;
+use super::belief::{doubt, odd_kind, on_disk};
+use crate::decides::cache::OnDisk;
+use crate::error::{Error, Kind, Result};
+
+/// How a file is opened that somebody else may have put there.
+const SAFELY: OFlags = OFlags::NOFOLLOW
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
+
+const CREATED: OFlags = OFlags::RDWR
+    .union(OFlags::CREATE)
+    .union(OFlags::EXCL)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+const STICKY: u32 = 0o1000;
+
+/// An open folder. Paths are those of files in it: the name counts, the rest is for messages.
+#[derive(Clone, Debug)]
+pub(crate) struct Dir {
+    fd: Arc<OwnedFd>,
+    path: PathBuf,
+    anchor: Arc<Anchor>,
+}
+
+/// What opening gave.
+enum Found {
+    Absent,
+    Doubted(String),
+    File(File),
+}
+
+fn name_of(path: &Path) -> &OsStr {
+    path.file_name().unwrap_or_default()
+}
+
+impl Dir {
+    pub(super) fn new(fd: Arc<OwnedFd>, path: PathBuf, anchor: Arc<Anchor>) -> Self {
+        Self { fd, path, anchor }
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    fn stat(&self, path: &Path) -> rustix::io::Result<Option<Stat>> {
+        match rustix::fs::statat(&self.fd, name_of(path), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(Some(found)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What lies there; None for nothing. Links are not followed.
+    pub(crate) fn look(&self, path: &Path) -> Result<Option<OnDisk>> {
+        let found = self
+            .stat(path)
+            .map_err(|error| Error::of_path(&error.into(), "look at the destination", path))?;
+        Ok(found.map(|found| on_disk(&found, self.anchor.is_ours(found.st_uid))))
+    }
+
+    /// What the folder itself is.
+    pub(crate) fn look_at_itself(&self) -> Result<OnDisk> {
+        let found = rustix::fs::fstat(&self.fd);
+        let found = found
+            .map_err(|error| Error::of_path(&error.into(), "look at the folder", &self.path))?;
+        Ok(on_disk(&found, self.anchor.is_ours(found.st_uid)))
+    }
+
+    /// Bytes that a file's blocks take on the disk, at most its size.
+    pub(crate) fn allocated(&self, path: &Path) -> u64 {
+        let found = self.stat(path).ok().flatten();
+        let bytes = found.map_or(0, |found| (found.st_blocks * 512).min(found.st_size));
+        u64::try_from(bytes).unwrap_or_default()
+    }
+
+    /// Device and inode of what lies there, with its size and times.
+    pub(crate) fn identity(&self, path: &Path) -> io::Result<((u64, u64), OnDisk)> {
+        let found = self.stat(path)?.ok_or(io::ErrorKind::NotFound)?;
+        let is_ours = self.anchor.is_ours(found.st_uid);
+        Ok(((found.st_dev, found.st_ino), on_disk(&found, is_ours)))
+    }
+
+    fn find(&self, path: &Path, flags: OFlags, most: u64) -> io::Result<Found> {
+        let opened = rustix::fs::openat(&self.fd, name_of(path), flags | SAFELY, Mode::empty());
+        let file = match opened {
+            Ok(file) => file,
+            Err(Errno::NOENT) => return Ok(Found::Absent),
+            Err(error) => {
+                // Why it could not be opened is told by what it is, unless it should be ours.
+                let doubted = self.stat(path)?.and_then(|found| self.doubt(&found, most));
+                return doubted.map(Found::Doubted).ok_or(error.into());
+            }
+        };
+        Ok(match self.doubt(&rustix::fs::fstat(&file)?, most) {
+            Some(why) => Found::Doubted(why),
+            None => Found::File(file.into()),
+        })
+    }
+
+    pub(super) fn owner_doubted(&self, path: &Path) -> Result<Option<String>> {
+        let found = self
+            .stat(path)
+            .map_err(|error| Error::of_path(&error.into(), "look at the file", path))?;
+        Ok(found
+            .filter(|found| !self.anchor.is_ours(found.st_uid))
+            .map(|found| format!("it belongs to user {}", found.st_uid)))
+    }
+
+    fn doubt(&self, found: &Stat, most: u64) -> Option<String> {
+        doubt(found, self.anchor.is_ours(found.st_uid), most)
+    }
+
+    /// Opens a file of ours of at most `most` bytes; None if there is none, or what is there is not believed.
+    pub(crate) fn open(&self, path: &Path, flags: OFlags, most: u64) -> io::Result<Option<File>> {
+        match self.find(path, flags, most)? {
+            Found::File(file) => Ok(Some(file)),
+            Found::Absent => Ok(None),
+            Found::Doubted(why) => {
+                tracing::warn!(path = %path.display(), why, "file_not_believed");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Opens a regular file, whoever it belongs to.
+    pub(crate) fn open_any(&self, path: &Path) -> Option<File> {
+        let flags = OFlags::RDONLY | SAFELY;
+        let file = rustix::fs::openat(&self.fd, name_of(path), flags, Mode::empty()).ok()?;
+        let found = rustix::fs::fstat(&file).ok()?;
+        odd_kind(&found).is_none().then(|| file.into())
+    }
+
+    /// Opens an object's bytes: a regular file of ours, whatever other names it has.
+    pub(crate) fn open_data(&self, path: &Path) -> io::Result<File> {
+        let flags = OFlags::RDONLY | SAFELY;
+        let file = rustix::fs::openat(&self.fd, name_of(path), flags, Mode::empty())?;
+        let found = rustix::fs::fstat(&file)?;
+        if odd_kind(&found).is_some() || !self.anchor.is_ours(found.st_uid) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "it is not the file that was left there",
+            ));
+        }
+        Ok(file.into())
+    }
+
+    /// Opens a file of ours, or makes one. What is there and is not believed is removed.
+    pub(crate) fn open_or_create(&self, path: &Path, flags: OFlags, most: u64) -> Result<File> {
+        let opened = self.open(path, flags, most);
+        match opened.map_err(|error| Error::of_path(&error, "open a file", path))? {
+            Some(file) => Ok(file),
+            None => self.create(path, flags),
+        }
+    }
+
+    /// Makes a file in the place of whatever has its name.
+    ///
+    /// # Errors
+    /// `DestinationNotWritable` where that cannot be removed.
+    pub(crate) fn create(&self, path: &Path, flags: OFlags) -> Result<File> {
+        let mode = Mode::from_raw_mode(0o666);
+        let failed = |error: Errno| Error::of_path(&error.into(), "make a file", path);
+        loop {
+            match rustix::fs::openat(&self.fd, name_of(path), flags | CREATED, mode) {
+                Ok(file) => return Ok(file.into()),
+                Err(Errno::EXIST) => self.clear(path)?,
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+
+    /// Removes the name of what is in the way.
+    fn clear(&self, path: &Path) -> Result<()> {
+        match rustix::fs::unlinkat(&self.fd, name_of(path), AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(self.in_the_way(path, &error.into())),
+        }
+    }
+
+    fn in_the_way(&self, path: &Path, error: &io::Error) -> Error {
+        let found = self.stat(path).ok().flatten();
+        let what = match &found {
+            Some(found) => odd_kind(found).unwrap_or("a file"),
+            None => "something",
+        };
+        let whose = found.map_or(0, |found| found.st_uid);
+        let what = format!("What lies there ({what} of user {whose}) cannot be replaced: {error}");
+        Error::new(Kind::DestinationNotWritable, what)
+            .with_path(path)
+            .with_remedy("Remove it, or choose a destination in a folder of your own")
+    }
+
+    /// # Errors
+    /// `DestinationNotWritable` where a file could not take the place of what lies there: a folder,
+    /// or another user's file in a folder with the sticky bit.
+    pub(crate) fn check_replaceable(&self, path: &Path) -> Result<()> {
+        let failed = |error: Errno| Error::of_path(&error.into(), "look at the folder", path);
+        let Some(found) = self.stat(path).map_err(failed)? else {
+            return Ok(());
+        };
+        if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
+            return Err(self.in_the_way(path, &Errno::ISDIR.into()));
+        }
+        self.check_sticky(path, &found)
+    }
+
+    /// # Errors
+    /// `DestinationNotWritable` where a folder could not be renamed, as another user's in a folder
+    /// with the sticky bit.
+    pub(crate) fn check_movable(&self, path: &Path) -> Result<()> {
+        let failed = |error: Errno| Error::of_path(&error.into(), "look at the folder", path);
+        match self.stat(path).map_err(failed)? {
+            Some(found) => self.check_sticky(path, &found),
+            None => Ok(()),
+        }
+    }
+
+    fn check_sticky(&self, path: &Path, found: &Stat) -> Result<()> {
+        let failed = |error: Errno| Error::of_path(&error.into(), "look at the folder", path);
+        let me = rustix::process::geteuid().as_raw();
+        if me == 0 {
+            return Ok(());
+        }
+        let above = rustix::fs::fstat(&self.fd).map_err(failed)?;
+        let is_kept = above.st_mode & STICKY != 0 && found.st_uid != me && above.st_uid != me;
+        match is_kept {
+            true => Err(self.in_the_way(path, &Errno::PERM.into())),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether this process may make and rename files in it.
+    pub(crate) fn is_writable(&self) -> io::Result<()> {
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        Ok(rustix::fs::accessat(
+            &self.fd,
+            c".",
+            access,
+            AtFlags::EACCESS,
+        )?)
+    }
+
+    /// The content of a small file of ours; None if there is none, or it is not believed.
+    pub(crate) fn read(&self, path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
+        let (text, why) = self.read_or_why(path, most)?;
+        if let Some(why) = why {
+            tracing::warn!(path = %path.display(), why, "file_not_believed");
+        }
+        Ok(text)
+    }
+
+    /// The same, and why it is not believed.
+    pub(crate) fn read_or_why(
+        &self,
+        path: &Path,
+        most: u64,
+    ) -> Result<(Option<Vec<u8>>, Option<String>)> {
+        let failed = |error: io::Error| Error::of_path(&error, "read a record", path);
+        match self.find(path, OFlags::RDONLY, most).map_err(failed)? {
+            Found::Absent => Ok((None, None)),
+            Found::Doubted(why) => Ok((None, Some(why))),
+            Found::File(file) => {
+                let mut text = Vec::new();
+                file.take(most).read_to_end(&mut text).map_err(failed)?;
+                Ok((Some(text), None))
+            }
+        }
+    }
+
+    /// Whether following a link leads to something that is no regular file, and to what.
+    pub(crate) fn special_target(&self, path: &Path) -> Option<&'static str> {
+        let text = rustix::fs::readlinkat(&self.fd, name_of(path), Vec::new()).ok()?;
+        let text = Path::new(OsStr::from_bytes(text.as_bytes()));
+        if super::anchor::is_system_folder(text) {
+            return Some("a device");
+        }
+        let found = rustix::fs::statat(&self.fd, name_of(path), AtFlags::empty()).ok()?;
+        odd_kind(&found)
+    }
+
+    /// Removes a file of ours; one that is gone already is fine.
+    pub(crate) fn remove(&self, path: &Path) {
+        match rustix::fs::unlinkat(&self.fd, name_of(path), AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "file_not_removed");
+            }
+        }
+    }
+
+    /// Gives a file another name in the same folder.
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Ok(rustix::fs::renameat(
+            &self.fd,
+            name_of(from),
+            &self.fd,
+            name_of(to),
+        )?)
+    }
+
+    /// Puts a small file in the place of another in one step.
+    pub(crate) fn replace(&self, path: &Path, text: &[u8]) -> Result<()> {
+        let mut fresh = path.as_os_str().to_owned();
+        fresh.push(".new");
+        let fresh = PathBuf::from(fresh);
+        let file = self.create(&fresh, OFlags::empty())?;
+        io::Write::write_all(&mut &file, text)
+            .and_then(|()| self.rename(&fresh, path))
+            .map_err(|error| match error.raw_os_error() {
+                Some(libc::EPERM | libc::EISDIR) => {
+                    self.remove(&fresh);
+                    self.in_the_way(path, &error)
+                }
+                _ => Error::of_path(&error, "write the record", path),
+            })
+    }
+
+    /// Makes a folder, unless there is one; a link is refused.
+    pub(crate) fn make_folder(&self, path: &Path) -> rustix::io::Result<()> {
+        match rustix::fs::mkdirat(&self.fd, name_of(path), Mode::from_raw_mode(0o777)) {
+            Err(Errno::EXIST) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// The names in it.
+    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::openat(&self.fd, c".", flags, Mode::empty())?;
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::new(folder)? {
+            let name = entry?.file_name().to_bytes().to_owned();
+            if name != b"." && name != b".." {
+                names.push(std::os::unix::ffi::OsStringExt::from_vec(name));
+            }
+        }
+        Ok(names)
+    }
+
+    /// Makes its names durable.
+    pub(crate) fn sync(&self) -> Result<()> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.fd, c".", flags, Mode::empty())
+            .and_then(rustix::fs::fsync)
+            .map_err(|error| Error::of_path(&error.into(), "sync the folder", &self.path))
+    }
+}

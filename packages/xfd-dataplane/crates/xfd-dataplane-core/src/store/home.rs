@@ -1,0 +1,92 @@
+//! Where the manifest and the lock of a group are.
+//!
+//! Beside the group's folder, so that loaders who list it see nothing of ours. Inside it where this
+//! user may not write beside it, as in a volume of his own below a folder of root's; and where it is
+//! a mount point, so that a volume keeps its records when it is mounted elsewhere or its container
+//! ends. A manifest at the other of the two places is read all the same.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::paths::{LOCK, RECORD, beside};
+use crate::beside::{Anchor, Dir, Opened};
+use crate::error::{Error, Kind, Result};
+
+/// Names in the folder itself.
+const MANIFEST_INSIDE: &str = ".xfd";
+const LOCK_INSIDE: &str = ".xfd-lock";
+
+/// A place for a manifest and a lock.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    anchor: Arc<Anchor>,
+    pub(crate) manifest: PathBuf,
+    pub(crate) lock: PathBuf,
+}
+
+impl Home {
+    fn beside(anchor: Arc<Anchor>, folder: &Path) -> Self {
+        Self {
+            anchor,
+            manifest: beside(folder, RECORD),
+            lock: beside(folder, LOCK),
+        }
+    }
+
+    fn inside(anchor: Arc<Anchor>, folder: &Path) -> Self {
+        Self {
+            anchor,
+            manifest: folder.join(MANIFEST_INSIDE),
+            lock: folder.join(LOCK_INSIDE),
+        }
+    }
+
+    pub(crate) fn dir(&self) -> Result<Dir> {
+        self.anchor.dir(Path::new(""))
+    }
+
+    fn check(&self) -> Result<()> {
+        let dir = self.dir()?;
+        dir.is_writable()
+            .map_err(|error| Error::of_path(&error, "keep a record", &self.manifest))?;
+        dir.check_replaceable(&self.manifest)?;
+        dir.check_replaceable(&self.lock)
+    }
+}
+
+/// The places that there are for a folder's manifest, the better one last.
+pub(crate) fn homes(opened: &Arc<Opened>, folder: &Path) -> Result<Vec<Home>> {
+    let above = match folder.parent() {
+        Some(above) => Anchor::find(opened, above).ok().flatten(),
+        None => None,
+    };
+    let beside = above.map(|above| Home::beside(above, folder));
+    let inside = Anchor::find(opened, folder)?.map(|inside| Home::inside(inside, folder));
+    let (Some(beside), Some(inside)) = (&beside, &inside) else {
+        return Ok(beside.into_iter().chain(inside).collect());
+    };
+    let prefers_inside = match inside.anchor.is_mount_point() {
+        true => inside.check().is_ok(),
+        false => beside.check().is_err(),
+    };
+    Ok(match prefers_inside {
+        true => vec![beside.clone(), inside.clone()],
+        false => vec![inside.clone(), beside.clone()],
+    })
+}
+
+/// The place to write to.
+///
+/// # Errors
+/// `DestinationNotWritable` where this user may write to neither; `Internal` without a folder.
+pub(crate) fn writable(homes: &[Home], folder: &Path) -> Result<Home> {
+    let mut first = None;
+    for home in homes.iter().rev() {
+        match home.check() {
+            Ok(()) => return Ok(home.clone()),
+            Err(error) => first = first.or(Some(error.into_kind(Kind::DestinationNotWritable))),
+        }
+    }
+    Err(first
+        .unwrap_or_else(|| Error::new(Kind::Internal, "A prefix has no folder").with_path(folder)))
+}
