@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import threading
 import time
@@ -15,6 +16,8 @@ from xfd_api.errors import (
     DownloadCancelledError,
     InvalidRequestError,
     ObjectNotFoundError,
+    UnsafePathError,
+    XfdError,
 )
 from xfd_api.reports import Progress
 from xfd_api.requests import (
@@ -307,3 +310,41 @@ def test_a_prefix_without_what_is_excluded_is_no_other_prefix_on_disk(
     assert fetched(exclude=("a.bin",)) == (0, 1, set(bodies))
     assert fetched() == (0, 0, set(bodies))
     assert all((folder / key).read_bytes() == body for key, body in bodies.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        (b"d/n\xff", UnsafePathError),
+        (b"dangling", ObjectNotFoundError),
+        (b"leads-out", UnsafePathError),
+        (b"d/to-itself", XfdError),
+        (b"[x] dangling\n", ObjectNotFoundError),
+    ],
+    ids=ascii,
+)
+def test_a_name_in_a_folder_that_can_be_no_object_is_left_out_or_told(
+    name: bytes, error: type[XfdError], origin: Path, store: ObjectStoreConfig, tmp_path: Path
+) -> None:
+    put(origin, "p/a", 3)
+    put(origin, "p/d/b", 3)
+    place = origin / "p" / os.fsdecode(name)
+    if name == b"d/n\xff":
+        place.write_bytes(b"x")
+    else:
+        place.symlink_to({b"leads-out": tmp_path, b"d/to-itself": place}.get(name, "nowhere"))
+    out = tmp_path / "out"
+
+    with pytest.raises(error) as caught:
+        download([DownloadRequest(PrefixDownloadRequest("p", out))], store)
+    with pytest.raises(error):
+        list_objects("p/", store)
+    assert caught.value.object == "p/" + name.decode(errors="replace")
+    assert not out.exists()
+
+    pattern = ast.literal_eval(caught.value.remedy.rpartition("exclude pattern ")[2])
+    request = PrefixDownloadRequest("p", out, exclude=(pattern,))
+    report = download([DownloadRequest(request)], store)
+    assert report.excluded == 1
+    assert sorted(item.key for item in report.objects) == ["p/a", "p/d/b"]
+    assert [found.key for found in list_objects("p/a*", store)] == ["p/a"]

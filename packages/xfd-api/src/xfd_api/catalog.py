@@ -16,6 +16,7 @@ from xfd_api.errors import (
     ObjectNotFoundError,
     OriginAnswerError,
     UnsafePathError,
+    XfdError,
 )
 from xfd_api.ids import ObjectIndex
 from xfd_api.lookups import Lookup
@@ -50,6 +51,7 @@ def build_catalog(
         ObjectNotFoundError: a lookup found nothing, or nothing that is wanted.
         OriginAnswerError: an object's size can be none.
         UnsafePathError: a key cannot be a path below its destination.
+        XfdError: what the store says of a key that it can only list.
         DestinationConflictError: two objects want one place.
     """
     check_chunk_size(chunk_size_bytes)
@@ -120,6 +122,12 @@ def _below(lookup: Lookup, answer: FoundObject) -> str:
     return answer.key[len(lookup.key) :].removeprefix("/") if lookup.key else answer.key
 
 
+def _refused(answer: FoundObject, error: XfdError, below: str) -> XfdError:
+    """What the store says of a key that it can only list, and how to leave it out."""
+    remedy = f"Leave it out with the exclude pattern {pattern_for(below)!r}"
+    return type(error)(error.what, **{**error.fields(), "object": answer.key, "remedy": remedy})
+
+
 def _segments(key: str, below: str) -> tuple[str, ...]:
     """The path that a key of a prefix becomes.
 
@@ -151,6 +159,8 @@ def _object(index: ObjectIndex, lookup: Lookup, answer: FoundObject) -> CatalogO
         )
     if lookup.is_prefix:
         below = _below(lookup, answer)
+        if answer.refused is not None:
+            raise _refused(answer, answer.refused, below)
         is_directory = below.endswith("/") or not below
         segments = _segments(answer.key, below)
         destination = "/".join((destination, *segments))

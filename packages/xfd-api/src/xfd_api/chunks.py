@@ -17,6 +17,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, Literal
 
+from xfd_api.errors import XfdError
 from xfd_api.ids import ChunkIndex, ObjectIndex
 from xfd_api.requests import Links, UnpackMethod
 
@@ -44,6 +45,8 @@ class FoundObject:
         etag: as the store gave it, quotes included; None where there is none.
         last_modified_ns: since the epoch; None where the store does not tell.
         checksum: over the whole object, where the store keeps one.
+        refused: why it can be no object, although its store lists it: a name that is not UTF-8, a
+            link that leads nowhere. An error, unless it is left out.
     """
 
     key: str
@@ -51,6 +54,7 @@ class FoundObject:
     etag: str | None = None
     last_modified_ns: int | None = None
     checksum: Checksum | None = None
+    refused: XfdError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def find(
     is_prefix = not key or key.endswith("/")
     if has_wildcard(key):
         if found := as_written(node, stores, bucket, key):
-            return found
+            return _accepted(found)
         matches = compiled(key).match
         below = ask(literal_folder(key), is_prefix=True)
         found = [each for each in below if not each.key.endswith("/") and matches(each.key)]
@@ -83,13 +83,20 @@ def find(
                 object=key,
                 remedy="Check it; a [, * or ? that is meant literally is written [[], [*] or [?]",
             )
-        return found
+        return _accepted(found)
     if not is_prefix:
         with explained(key):
             return ask(key, is_prefix=False)
     found = ask(key.removesuffix("/"), is_prefix=True)
     if not found:
         raise ObjectNotFoundError("Nothing was found", object=key or bucket)
+    return _accepted(found)
+
+
+def _accepted(found: list[FoundObject]) -> list[FoundObject]:
+    for each in found:
+        if each.refused is not None:
+            raise each.refused
     return found
 
 

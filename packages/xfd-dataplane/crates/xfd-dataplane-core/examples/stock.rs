@@ -81,6 +81,7 @@ fn catalog(folder: &Path, files: u32) -> Catalog {
                 etag: Some(format!("\"{index:032x}\"")),
                 last_modified_ns: Some(1_700_000_000_000_000_000),
                 checksum: None,
+                refused: None,
             },
             group: Some(folder.join("tree")),
             is_directory: false,

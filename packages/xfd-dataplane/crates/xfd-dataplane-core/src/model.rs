@@ -93,6 +93,7 @@ pub struct FoundObject {
     pub etag: Option<String>,
     pub last_modified_ns: Option<i64>,
     pub checksum: Option<Checksum>,
+    pub refused: Option<Box<Error>>,
 }
 
 /// The part of `xfd_api.lookups.Lookup` that an origin is asked with.

@@ -41,7 +41,9 @@ read_enums! {
 read_dataclasses! {
     const READ_CLASSES;
     Checksum = "xfd_api.chunks.Checksum" { algorithm, value };
-    FoundObject = "xfd_api.chunks.FoundObject" { key, size, etag, last_modified_ns, checksum };
+    FoundObject = "xfd_api.chunks.FoundObject" {
+        key, size, etag, last_modified_ns, checksum, refused,
+    };
     Unpack = "xfd_api.chunks.Unpack" { destination, method, keep_archive, links };
     CatalogObject = "xfd_api.chunks.CatalogObject" {
         index, profile_name, bucket, found, destination, group, is_directory, cache, unpack,
@@ -84,7 +86,7 @@ write_dataclasses! {
     fn new_checksum = "xfd_api.chunks"."Checksum" (algorithm: &str, value: &str);
     fn new_found_object = "xfd_api.chunks"."FoundObject" (
         key: &str, size: u64, etag: Option<&str>, last_modified_ns: Option<i64>,
-        checksum: Option<Bound<'py, PyAny>>,
+        checksum: Option<Bound<'py, PyAny>>, refused: Option<Bound<'py, PyAny>>,
     );
     fn new_held_run = "xfd_api.reports"."HeldRun" (
         first_chunk: u32, crcs: Bound<'py, PyTuple>,
@@ -173,7 +175,11 @@ const fn algorithm_name(algorithm: ChecksumAlgorithm) -> &'static str {
 }
 
 /// One `list[FoundObject]` per lookup.
-pub fn found<'py>(py: Python<'py>, answers: &[Vec<FoundObject>]) -> PyResult<Bound<'py, PyList>> {
+pub fn found<'py>(
+    py: Python<'py>,
+    answers: &[Vec<FoundObject>],
+    node: Option<&str>,
+) -> PyResult<Bound<'py, PyList>> {
     let lists = PyList::empty(py);
     for answer in answers {
         let list = PyList::empty(py);
@@ -183,6 +189,10 @@ pub fn found<'py>(py: Python<'py>, answers: &[Vec<FoundObject>]) -> PyResult<Bou
                 .as_ref()
                 .map(|sum| new_checksum(py, algorithm_name(sum.algorithm), &sum.value))
                 .transpose()?;
+            let refused = object.refused.as_ref();
+            let refused = refused
+                .map(|error| errors::instance(py, error, node))
+                .transpose()?;
             list.append(new_found_object(
                 py,
                 &object.key,
@@ -190,6 +200,7 @@ pub fn found<'py>(py: Python<'py>, answers: &[Vec<FoundObject>]) -> PyResult<Bou
                 object.etag.as_deref(),
                 object.last_modified_ns,
                 checksum,
+                refused,
             )?)?;
         }
         lists.append(list)?;

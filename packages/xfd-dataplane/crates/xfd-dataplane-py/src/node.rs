@@ -89,7 +89,7 @@ impl Node {
         let stores = convert::stores(stores)?;
         let core = Arc::clone(self.core(py)?);
         let answers = interruptible(py, move || core.find_objects(&lookups, &stores))?;
-        convert::found(py, &self.raised(py, answers)?)
+        convert::found(py, &self.raised(py, answers)?, Some(&self.id))
     }
 
     /// See `xfd_api.ports.DataPlane.serve`.

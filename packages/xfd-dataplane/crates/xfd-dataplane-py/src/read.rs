@@ -6,6 +6,7 @@ use std::time::Duration;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use xfd_dataplane_core::error::Error;
 use xfd_dataplane_core::model::{Secret, Source};
 
 /// Built from a Python value; for dataclasses see the tables in `convert.rs`.
@@ -35,6 +36,13 @@ impl Read for PathBuf {
 impl Read for Secret {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         String::read(value).map(Self)
+    }
+}
+
+/// What a list refuses is told to Python, and never comes back in a catalog.
+impl Read for Box<Error> {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Err(PyValueError::new_err(format!("This is no object: {value}")))
     }
 }
 

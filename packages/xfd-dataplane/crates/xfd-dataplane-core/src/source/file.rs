@@ -1,7 +1,8 @@
 //! A directory whose files are the objects.
 //!
 //! A key is a path below the directory. Symbolic links are followed while they stay inside; one
-//! that leads out is refused, because a store is not a way to read the rest of the machine.
+//! that leads out is refused, because a store is not a way to read the rest of the machine. A list has
+//! what is refused among the objects, with the reason, because who asks may leave it out.
 
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
@@ -225,30 +226,43 @@ fn list(directory: &Path, prefix: &str) -> Result<Vec<FoundObject>> {
     while let Some((key, mut above)) = folders.pop() {
         let path = match resolve(directory, &key) {
             Err(error) if error.kind == Kind::ObjectNotFound && key == prefix => break,
-            other => other.map_err(|error| error.with_object(key.clone()))?,
+            Err(error) if key != prefix => {
+                objects.push(refused(format!("{key}/"), error));
+                continue;
+            }
+            other => other?,
         };
         if !path.is_dir() || above.contains(&path) {
             continue;
         }
         above.push(path.clone());
-        let entries = std::fs::read_dir(&path).map_err(|error| unreadable(&error))?;
+        let entries = match std::fs::read_dir(&path) {
+            Err(error) if key != prefix => {
+                objects.push(refused(format!("{key}/"), unreadable(&error)));
+                continue;
+            }
+            entries => entries.map_err(|error| unreadable(&error))?,
+        };
         for entry in entries {
             let name = entry.map_err(|error| unreadable(&error))?.file_name();
-            let Some(name) = name.to_str() else {
+            let shown = name.to_string_lossy();
+            let below = match key.as_str() {
+                "" => shown.clone().into_owned(),
+                folder => format!("{folder}/{shown}"),
+            };
+            if name.to_str().is_none() {
                 let what = format!("The name {name:?} is not UTF-8");
-                return Err(Error::new(Kind::UnsafePath, what).with_path(path.join(name)));
-            };
-            let key = match key.as_str() {
-                "" => name.to_owned(),
-                folder => format!("{folder}/{name}"),
-            };
-            let metadata = resolve(directory, &key)
-                .and_then(|path| path.metadata().map_err(|error| unreadable(&error)))
-                .map_err(|error| error.with_object(key.clone()))?;
-            if metadata.is_dir() {
-                folders.push((key, above.clone()));
-            } else if metadata.is_file() {
-                objects.push(found(key, &metadata));
+                let error = Error::new(Kind::UnsafePath, what).with_path(path.join(&name));
+                objects.push(refused(below, error));
+                continue;
+            }
+            let metadata = resolve(directory, &below)
+                .and_then(|path| path.metadata().map_err(|error| unreadable(&error)));
+            match metadata {
+                Err(error) => objects.push(refused(below, error)),
+                Ok(metadata) if metadata.is_dir() => folders.push((below, above.clone())),
+                Ok(metadata) if metadata.is_file() => objects.push(found(below, &metadata)),
+                Ok(_) => {}
             }
         }
     }
@@ -263,6 +277,18 @@ fn found(key: String, metadata: &Metadata) -> FoundObject {
         etag: Some(etag_of(metadata)),
         last_modified_ns: Some(modified_ns(metadata)),
         checksum: None,
+        refused: None,
+    }
+}
+
+fn refused(key: String, error: Error) -> FoundObject {
+    FoundObject {
+        size: 0,
+        etag: None,
+        last_modified_ns: None,
+        checksum: None,
+        refused: Some(Box::new(error.with_object(key.clone()))),
+        key,
     }
 }
 

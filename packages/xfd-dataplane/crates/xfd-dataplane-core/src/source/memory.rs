@@ -51,6 +51,7 @@ impl MemoryOrigin {
                 algorithm: ChecksumAlgorithm::Crc64Nvme,
                 value: format!("{:016x}", crc64(&bytes)),
             }),
+            refused: None,
         };
         self.objects()
             .insert(name(bucket, key), (found.clone(), bytes));

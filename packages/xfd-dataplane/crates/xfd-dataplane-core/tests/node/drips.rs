@@ -60,6 +60,7 @@ fn error_of(
         etag: None,
         last_modified_ns: None,
         checksum: None,
+        refused: None,
     };
     let found = std::slice::from_ref(&found);
     let (wanted, chunks): (Catalog, _) = match asked {

@@ -529,3 +529,31 @@ async fn a_version_is_asked_for_in_each_request() {
     let error = origin.list(bucket, "object").await.unwrap_err();
     assert_eq!(error.kind, Kind::InvalidRequest);
 }
+
+/// Successes that bring no object: the length of a 204 is not its size.
+#[tokio::test]
+async fn only_a_200_brings_an_object_or_a_list() {
+    let stores: [crate::support::web::Special; 6] = [
+        |_| Some(status(201)),
+        |_| Some(status(202)),
+        |_| Some(status(203)),
+        |_| Some(status(204)),
+        |_| Some(status(205)),
+        |_| Some(status(206)),
+    ];
+    for (at, store) in stores.into_iter().enumerate() {
+        let server = WebServer::start(Abilities::ALL, store).await;
+        let origin = origin_of(&StoreConfig::S3(weed_config(&server.url))).await;
+        let head = origin.head(None, "k").await.map(drop);
+        let list = origin.list(None, "p").await.map(drop);
+        let got = bytes_of(origin.get(get("k", Some(0..5), None)).await).await;
+        for (what, answer) in [("HEAD", head), ("list", list), ("GET", got.map(drop))] {
+            let error = answer.unwrap_err();
+            let is_cut = what == "GET" && error.kind == Kind::OriginUnreachable;
+            assert!(
+                is_cut || error.kind == Kind::OriginAnswer,
+                "{what} of row {at}: {error:?}"
+            );
+        }
+    }
+}

@@ -77,6 +77,7 @@ pub fn object(index: ObjectIndex, destination: PathBuf, size: usize) -> CatalogO
             etag: Some("\"one\"".into()),
             last_modified_ns: Some(1_700_000_000_000_000_000),
             checksum: None,
+            refused: None,
         },
         destination,
         group: None,

@@ -251,6 +251,7 @@ fn found(key: &str, size: u64, response: &HttpResponse) -> FoundObject {
             .and_then(|date| DateTime::from_str(date, Format::HttpDate).ok())
             .and_then(|date| i64::try_from(date.as_nanos()).ok()),
         checksum: None,
+        refused: None,
     }
 }
 

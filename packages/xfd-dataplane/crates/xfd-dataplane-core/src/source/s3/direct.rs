@@ -26,6 +26,7 @@ use super::super::refusal::Refusal;
 use super::additions::PAYER;
 use super::connect::Connection;
 use super::errors::{error_of_connector, error_of_refusal};
+use super::success::brings_it;
 use crate::error::{Error, Kind, Result};
 
 /// What a key's bytes may stand for themselves in an address (RFC 3986, 2.3), and its slashes.
@@ -102,7 +103,7 @@ pub(super) async fn get(
     let response = connection.connector.call(request).await;
     let response = response.map_err(|error| error_of_connector(&error))?;
     match response.status().as_u16() {
-        200..300 => Ok(Some(response)),
+        status if brings_it(status, get.range.is_some()) => Ok(Some(response)),
         404 | 412 | 416 | 429 | 500.. => Err(refusal(response, get, read_timeout).await),
         _ => Ok(None),
     }

@@ -51,7 +51,7 @@ where
         }
         SdkError::ResponseError(context) => {
             if context.raw().status().is_success() {
-                // One of ours, of the bounds of a document.
+                // One of ours, of the bounds of a document or of a status.
                 if let Some(error) = find::<Error>(error) {
                     return error.clone();
                 }

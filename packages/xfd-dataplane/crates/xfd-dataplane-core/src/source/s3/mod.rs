@@ -11,6 +11,7 @@ mod keys;
 mod listing;
 mod page;
 mod pages;
+mod success;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -30,6 +31,7 @@ use self::checksum::find_checksum;
 use self::connect::{Connection, connect};
 use self::direct::Pattern;
 use self::errors::{NO_REASON, error_of};
+use self::success::Success;
 use super::client::ConnectOptions;
 use super::pin::canonical;
 use super::redirect::follow;
@@ -92,7 +94,8 @@ impl S3Origin {
             version: split_version(bucket).1.map(str::to_owned),
             address: None,
         };
-        let settings = self.connection.settings.clone().interceptor(additions);
+        let settings = self.connection.settings.clone();
+        let settings = settings.interceptor(additions).interceptor(Success);
         let client = Client::from_conf(settings.region(Region::new(region)).build());
         self.clients
             .write()
@@ -228,6 +231,7 @@ impl S3Origin {
             etag: head.e_tag().and_then(canonical),
             last_modified_ns: head.last_modified().and_then(nanoseconds),
             checksum: find_checksum(&head),
+            refused: None,
         })
     }
 }

@@ -7,6 +7,19 @@ use std::collections::HashMap;
 
 use xmlparser::{ElementEnd, Token, Tokenizer};
 
+/// What is read of a page: of two that differ, either may be the one that is meant.
+const ONCE: [&str; 9] = [
+    "IsTruncated",
+    "NextContinuationToken",
+    "NextMarker",
+    "KeyCount",
+    "EncodingType",
+    "Key",
+    "Size",
+    "ETag",
+    "LastModified",
+];
+
 /// What a page says, in the words of the S3 API reference ("ListObjectsV2", "ListObjects").
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Page {
@@ -62,7 +75,7 @@ impl Page {
                         }
                         ElementEnd::Close(..) | ElementEnd::Empty => {}
                     }
-                    page.keep(&open, std::mem::take(&mut content));
+                    page.keep(&open, std::mem::take(&mut content))?;
                     open.pop();
                     was_read |= open.is_empty();
                 }
@@ -76,17 +89,17 @@ impl Page {
     }
 
     /// Keeps the text of the innermost of the open elements.
-    fn keep(&mut self, open: &[&str], text: String) {
-        match open {
-            [_, name] if *name != "Contents" => {
-                self.fields.insert((*name).to_owned(), text);
-            }
-            [_, "Contents", name] => {
-                if let Some(object) = self.objects.last_mut() {
-                    object.insert((*name).to_owned(), text);
-                }
-            }
-            _ => {}
+    fn keep(&mut self, open: &[&str], text: String) -> Result<(), NoPage> {
+        let (fields, name) = match (open, self.objects.last_mut()) {
+            ([_, name], _) if *name != "Contents" => (&mut self.fields, *name),
+            ([_, "Contents", name], Some(object)) => (object, *name),
+            _ => return Ok(()),
+        };
+        match fields.insert((*name).to_owned(), text) {
+            Some(before) if ONCE.contains(&name) && fields.get(name) != Some(&before) => Err(
+                NoPage::Broken(format!("it has two of {name}, which differ")),
+            ),
+            _ => Ok(()),
         }
     }
 
@@ -105,7 +118,8 @@ impl Page {
 
     /// Whether keys are written as in an HTML form.
     pub(super) fn is_encoded(&self) -> bool {
-        self.field("EncodingType") == Some("url")
+        let word = self.field("EncodingType");
+        word.is_some_and(|word| word.trim().eq_ignore_ascii_case("url"))
     }
 
     /// Whether a key has the character that stands for one that could not be written.
@@ -195,6 +209,11 @@ mod tests {
             "<ListBucketResult></Contents>",
             "<ListBucketResult><Key>a</Size></ListBucketResult>",
             "<ListBucketResult><Key>&nothing;</Key></ListBucketResult>",
+            "<ListBucketResult><IsTruncated>true</IsTruncated><IsTruncated>false</IsTruncated>\
+             </ListBucketResult>",
+            "<ListBucketResult><Contents><Key>a</Key><Key>b</Key></Contents></ListBucketResult>",
+            "<ListBucketResult><Contents><Size>1</Size><Size>2</Size></Contents>\
+             </ListBucketResult>",
         ] {
             let error = Page::read(body.as_bytes()).unwrap_err();
             assert!(matches!(error, NoPage::Broken(_)), "{body}: {error:?}");

@@ -236,6 +236,7 @@ fn listed(
         etag: object.get("ETag").and_then(|etag| canonical(etag)),
         last_modified_ns: time.as_ref().and_then(super::nanoseconds),
         checksum: None,
+        refused: None,
     })
 }
 
