@@ -50,6 +50,11 @@ def spec_of(*stages: Any, input_data: Any = (1,), **more: Any) -> specs.Pipeline
         ("required_resources", v1.Resources(cpus=float("nan"))),
         ("required_resources", v1.Resources(custom=["a"])),  # type: ignore[arg-type]
         ("required_resources", v1.Resources(custom={"a": -1})),
+        ("required_resources", v1.Resources(cpus=float("inf"))),
+        ("required_resources", v1.Resources(cpus=0.00001)),
+        ("required_resources", v1.Resources(gpus=1.5)),
+        ("required_resources", v1.Resources(custom={"CPU": 1})),
+        ("required_resources", v1.Resources(custom={"memory": 2**30})),
         ("stage_batch_size", 8),
         ("setup_on_node", lambda self, node_info, worker_metadata: None),
         ("destroy", lambda self: None),
@@ -85,6 +90,24 @@ def test_a_value_that_makes_no_sense_is_refused_by_stage_and_attribute(
 def test_a_specification_of_the_wrong_types_is_refused(spec: Any, config: Any, named: str) -> None:
     with pytest.raises(InvalidRequestError, match=named):
         check_pipeline(spec, config)
+
+
+@pytest.mark.parametrize(
+    "name", ["name", "download_requests", "required_resources", "batch_size", "workers"]
+)
+def test_what_a_property_raises_comes_as_itself_and_says_of_which_stage(name: str) -> None:
+    def fails(stage: v1.Stage) -> None:
+        raise KeyError("missing")
+
+    with pytest.raises(KeyError) as caught:
+        check_pipeline(spec_of(a_stage(**{name: property(fails)})), None)
+    assert isinstance(caught.value.__cause__, pipelines.StageError)
+    assert str(caught.value.__cause__) == f"Stage Embed: Its {name} raised KeyError: 'missing'"
+
+
+def test_amounts_that_ray_takes_are_taken() -> None:
+    needs = v1.Resources(cpus=1.5, gpus=0.3333, memory_bytes=1, custom={"a": 2.5, "b": 0.0001})
+    check_pipeline(spec_of(a_stage(required_resources=needs)), None)
 
 
 def test_values_may_be_attributes_or_properties() -> None:

@@ -5,12 +5,14 @@ Nothing here asks Ray; what depends on the cluster is in `cluster_checks.py`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ray import cloudpickle
 
 from xfd_api.errors import InvalidRequestError
+from xfd_pipelines.failures import StageError
 from xfd_pipelines.prefetch import DistributedDownloadConfig
 from xfd_pipelines.specs import PipelineConfig, PipelineSpec
 from xfd_pipelines.v1 import Resources, Stage
@@ -23,12 +25,22 @@ FOREIGN = {
 }
 """Names of a cosmos-xenna stage that a stage here does not have, and what to do instead."""
 
+ATTRIBUTES = ("name", "download_requests", "required_resources", "batch_size", "workers")
+"""What a stage may give as a property."""
+
+_RAY_OWN = {"CPU": "cpus", "GPU": "gpus", "memory": "memory_bytes", "object_store_memory": None}
+"""Names that Ray refuses among custom resources, and where to say that amount instead."""
+
+_FINEST = 10_000
+"""Ray counts resources in parts of so many to one."""
+
 
 def check_pipeline(spec: Any, config: Any) -> None:
     """Refuses a specification or a download configuration that makes no sense.
 
     Raises:
         InvalidRequestError: it names the stage and the attribute.
+        Exception: what a property of a stage raised, as itself; its cause is a `StageError`.
     """
     _expect(spec, PipelineSpec, "pipeline_spec", "Give a specs.PipelineSpec")
     _expect(spec.config, PipelineConfig, "PipelineSpec.config", "Give a specs.PipelineConfig")
@@ -63,6 +75,8 @@ def _check_stage(stage: Any) -> None:
             f"stages holds a {type(stage).__name__}",
             remedy="Give instances of xfd_pipelines.v1.Stage",
         )
+    for name in ATTRIBUTES:
+        _read(stage, name)
     for name, remedy in FOREIGN.items():
         if hasattr(stage, name):
             raise InvalidRequestError(
@@ -76,6 +90,16 @@ def _check_stage(stage: Any) -> None:
     _check_count(stage, "batch_size", stage.batch_size)
     workers_of(stage)
     _check_resources(stage)
+
+
+def _read(stage: Stage, name: str) -> None:
+    """Raises what the property raises, as exceptions of stages come from workers too."""
+    try:
+        getattr(stage, name)
+    except Exception as error:  # Any exception of the user's.
+        raise error from StageError(
+            f"Its {name} raised {type(error).__name__}: {error}", stage=type(stage).__name__
+        )
 
 
 def workers_of(stage: Stage) -> tuple[int, int | None]:
@@ -128,11 +152,33 @@ def _check_resources(stage: Stage) -> None:
     if needs.memory_bytes is not None:
         amounts["memory_bytes"] = needs.memory_bytes
     for name, amount in amounts.items():
-        if isinstance(amount, bool) or not isinstance(amount, int | float) or not amount >= 0:
+        if (remedy := _remedy_for(name, amount)) is not None:
             raise InvalidRequestError(
-                f"Stage {stage.name}: required_resources.{name} is {amount!r}",
-                remedy="Give a number from 0 up",
+                f"Stage {stage.name}: required_resources.{name} is {amount!r}", remedy=remedy
             )
+    for name in needs.custom:
+        if name in _RAY_OWN:
+            own = _RAY_OWN[name]
+            raise InvalidRequestError(
+                f"Stage {stage.name}: required_resources.custom names {name}, which Ray keeps "
+                "for itself",
+                remedy=f"Give Resources({own}=...)" if own else "Leave it out",
+            )
+
+
+def _remedy_for(name: str, amount: Any) -> str | None:
+    """What to give in place of an amount that Ray would refuse; None for one that it takes."""
+    if isinstance(amount, bool) or not isinstance(amount, int | float):
+        return "Give a number from 0 up"
+    if not 0 <= amount < math.inf:
+        return "Give a number from 0 up"
+    if name == "memory_bytes" or float(amount).is_integer():
+        return None
+    if name == "gpus" and amount > 1:
+        return "Give a whole number, or a fraction below 1: Ray shares only single GPUs"
+    if not math.isclose(amount * _FINEST, round(amount * _FINEST), abs_tol=1e-6):
+        return "Give at most four decimals, as finely as Ray counts"
+    return None
 
 
 def pickled_stage(stage: Stage) -> bytes:
