@@ -103,6 +103,17 @@ def test_a_directory_is_asked_for_plain_paths_only(uri: str) -> None:
         planned(an_object(uri), LOCAL)
 
 
+def test_the_stores_own_bucket_is_the_same_by_its_name() -> None:
+    """Else an object asked for in both ways would conflict with itself."""
+    requests = [
+        DownloadRequest(ObjectDownloadRequest(uri, Path("a.bin")))
+        for uri in ("a.bin", "s3://bucket/a.bin", "s3://other/a.bin")
+    ]
+    one, same, other = plan_lookups(requests, S3)
+    assert one == same
+    assert other.bucket == "other"
+
+
 @pytest.mark.parametrize("uri", ["", "folder/", "s3://bucket", "s3://bucket/folder/"])
 def test_an_object_needs_a_name(uri: str) -> None:
     with pytest.raises(InvalidRequestError, match="Use PrefixDownloadRequest"):

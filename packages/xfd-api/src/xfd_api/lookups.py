@@ -107,6 +107,8 @@ def _lookup(request: DownloadRequest, stores: ObjectStoreConfigByProfile, priori
         )
     store = stores.of(value.profile_name)
     bucket, key = split_uri(value.uri, store.kind)
+    if bucket == store.bucket:  # In whichever way it is named, an object is the same one.
+        bucket = None
     is_prefix = isinstance(value, PrefixDownloadRequest)
     if is_prefix:
         key = key.rstrip("/")
