@@ -71,7 +71,18 @@ impl Dir {
         let found = self
             .stat(path)
             .map_err(|error| Error::of_path(&error.into(), "look at the destination", path))?;
-        Ok(found.map(|found| on_disk(&found, self.anchor.is_ours(found.st_uid))))
+        Ok(found.map(|found| on_disk(&found, self.is_ours_to_read(path, &found))))
+    }
+
+    /// Whether a file is ours, and root's may be read.
+    fn is_ours_to_read(&self, path: &Path, found: &Stat) -> bool {
+        let me = rustix::process::geteuid().as_raw();
+        let may_read = || {
+            let access = (Access::READ_OK, AtFlags::EACCESS);
+            rustix::fs::accessat(&self.fd, name_of(path), access.0, access.1).is_ok()
+        };
+        let is_file = odd_kind(found).is_none();
+        self.anchor.is_ours(found.st_uid) && (found.st_uid == me || !is_file || may_read())
     }
 
     /// What the folder itself is.
@@ -104,6 +115,9 @@ impl Dir {
             Err(error) => {
                 // Why it could not be opened is told by what it is, unless it should be ours.
                 let doubted = self.stat(path)?.and_then(|found| self.doubt(&found, most));
+                if doubted.is_none() && error == Errno::ACCESS && flags == OFlags::RDONLY {
+                    return Ok(Found::Doubted("this user may not read it".to_owned()));
+                }
                 return doubted.map(Found::Doubted).ok_or(error.into());
             }
         };

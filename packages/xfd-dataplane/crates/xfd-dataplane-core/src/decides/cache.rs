@@ -32,7 +32,7 @@ pub struct OnDisk {
     pub size: u64,
     /// In nanoseconds since the epoch.
     pub mtime_ns: i64,
-    /// It belongs to this user or to root.
+    /// It belongs to this user, or to root and this user may read it.
     pub is_ours: bool,
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Finding {
     pub(crate) verdict: Verdict,
     /// The destination is the file that we left there.
     pub(crate) has_file: bool,
-    /// Another user's file is at the destination.
+    /// A file is at the destination that is not believed for whose it is.
     pub(crate) is_foreign: bool,
     /// Something is at the destination.
     pub(crate) file_is_there: bool,
@@ -112,7 +112,10 @@ pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Re
         is_foreign: file.is_some_and(|file| file.kind == FileKind::File && !file.is_ours),
         file_is_there: file.is_some(),
         has_file,
-        tree_is_ours: tree.is_some(),
+        // In another user's folder it is only if something of it is left.
+        tree_is_ours: tree.is_some()
+            && (folder.is_none_or(|folder| folder.is_ours)
+                || entries.iter().flatten().any(|entry| entry.is_ours)),
         tree_bytes: tree.map(|tree| tree.bytes),
         chunks: match record {
             Some(record) if has_file => record.chunks,

@@ -293,9 +293,10 @@ impl Manifest {
 
     /// Writes the file anew without the lines that no longer count, if there are any.
     pub(crate) fn tidy(&mut self) -> Result<()> {
-        match self.outdated {
-            0 => Ok(()),
-            _ => self.write_anew(),
+        // Where nothing was to be written, the lock is not ours either.
+        match self.home {
+            Some(_) if self.outdated > 0 => self.write_anew(),
+            _ => Ok(()),
         }
     }
 

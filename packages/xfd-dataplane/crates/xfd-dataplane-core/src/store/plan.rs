@@ -83,6 +83,7 @@ pub(crate) fn settle(one: &Looked) {
         }
         Plan::Landed { has_file: false } => facts.file_done = true,
         Plan::Fetch(resumed) => {
+            facts.part = None;
             facts.sums = resumed
                 .iter()
                 .map(|chunk| (chunk.offset, chunk.sums))

@@ -320,8 +320,8 @@ impl Taking<'_> {
 fn explained(error: Error, finding: &Finding) -> Error {
     match finding.is_foreign {
         true => error.with_remedy(
-            "The file there belongs to another user and is not believed: let root own it, or \
-             choose a destination of your own",
+            "The file there belongs to another user, or may not be read: let root own it and all \
+             read it, or choose a destination of your own",
         ),
         false => error,
     }

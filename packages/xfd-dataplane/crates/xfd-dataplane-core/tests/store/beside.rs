@@ -7,6 +7,7 @@ use std::path::Path;
 use xfd_dataplane_core::error::{Error, Kind, Result};
 use xfd_dataplane_core::model::{Catalog, CatalogObject, Links, Unpack, UnpackMethod};
 use xfd_dataplane_core::store::Store;
+use xfd_dataplane_core::unpack::{Entry, Summary};
 
 use crate::support::{Place, cut, fetch, fill_all, object, options, pack, store};
 use crate::users::{
@@ -335,8 +336,16 @@ fn a_prefix_that_is_whole_is_all_here_for_one_who_may_only_read() {
     assert_eq!(as_stranger(|| run(all_kinds(&place), b"")).unwrap(), 3);
     assert_eq!(as_stranger(|| run(alone(&place), b"")).unwrap(), 1);
 
+    // What may not even be read is not here, nor is what is gone.
+    open_to_all(&place.path("tree/a"), 0o600);
+    let error = as_stranger(|| run(all_kinds(&place), b"")).unwrap_err();
+    assert_eq!(error.kind, Kind::DestinationNotWritable);
+    assert!(error.remedy.is_some_and(|remedy| remedy.contains("read")));
     std::fs::remove_file(place.path("tree/a")).unwrap();
     let error = as_stranger(|| run(all_kinds(&place), b"")).unwrap_err();
+    assert_eq!(error.kind, Kind::DestinationNotWritable);
+    open_to_all(&place.path(".a.xfd"), 0o600);
+    let error = as_stranger(|| run(alone(&place), b"")).unwrap_err();
     assert_eq!(error.kind, Kind::DestinationNotWritable);
 }
 
@@ -440,4 +449,35 @@ fn a_mount_point_keeps_the_records_of_its_prefix() {
     if done.is_none() {
         eprintln!("skipped, needs mounts of its own: a mount point");
     }
+}
+
+#[test]
+fn a_tree_that_another_user_has_put_in_the_place_of_ours_stays() {
+    if !is_root("another user") {
+        return;
+    }
+    let place = Place::new();
+    std::fs::create_dir(place.path("home")).unwrap();
+    let first = store();
+    first.extend(archive(&place)).unwrap();
+    crate::support::fill(&first, 0, b"1234");
+    first.land(0).unwrap();
+    let gone = Entry {
+        path: b"gone".as_slice().into(),
+        kind: 'f',
+        size: 1,
+        mtime_ns: 1,
+    };
+    let summary = Summary {
+        entries: vec![gone],
+        ..Summary::default()
+    };
+    first.land_with_tree(0, || Ok(summary)).unwrap();
+    first.leave();
+    std::fs::create_dir(place.path("tree")).unwrap();
+    std::fs::write(place.path("tree/theirs"), b"theirs").unwrap();
+    let is_ours = || store().extend(archive(&place)).map(drop);
+    is_ours().unwrap();
+    give_to_stranger(&place.path("tree"));
+    assert_eq!(is_ours().unwrap_err().kind, Kind::DestinationNotEmpty);
 }
