@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,10 @@ def test_calls_with_other_settings_leave_one_worker_and_one_port_is_enough(
             wanted, store, nodes=[node], peer_ports=(port, port), **options
         )
         assert [Path(each.root) for each in report.nodes] == [driver.nodes[1].root]
+        # The worker before may take a moment to end.
+        until = time.monotonic() + 10
+        while len(xfd_ray.metrics_addresses()[node]) > 1 and time.monotonic() < until:
+            time.sleep(0.1)
         assert len(xfd_ray.metrics_addresses()[node]) == 1
 
 

@@ -125,7 +125,8 @@ def test_a_node_that_joins_later_has_the_files_before_setup(
             on_report=lambda _: small.add_node(resources={"late": 1}),
         )
         stages = [Reads(bucket), ReadsLate(bucket)]
-        results = pipelines.run_pipeline(specs.PipelineSpec(range(8), stages), config)
+        grows = specs.PipelineConfig(cluster_may_grow=True)
+        results = pipelines.run_pipeline(specs.PipelineSpec(range(8), stages, grows), config)
 
         late = small.nodes[1]
         assert [item for item, *_ in results] == list(range(8))

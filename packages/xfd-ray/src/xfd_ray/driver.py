@@ -46,6 +46,7 @@ class RayCoordinator:
         self._handle: Any = None
         self._is_own = False
         self._is_strangers = False
+        self._is_refused_here = False
         self._started: list[tuple[NodeInfo, Any]] = []
 
     def connect(self, request: LeaseRequest) -> None:
@@ -67,7 +68,7 @@ class RayCoordinator:
             self._handle = find_coordinator(packages)
             self._is_strangers = self._handle is not None and not self._is_own
             if self._handle is None:
-                self._handle = start_coordinator(packages)
+                self._handle = start_coordinator(packages, or_elsewhere=self._is_refused_here)
                 self._started = start_workers(request)
         except ray_errors.RayError as error:
             raise coordinator_error(error, 0.0) from error
@@ -106,4 +107,6 @@ class RayCoordinator:
         try:
             return ray.get(getattr(self._handle, method).remote(*args), timeout=timeout_s)
         except (ray_errors.RayError, XfdError) as error:
+            if isinstance(error, ray_errors.ActorUnschedulableError):
+                self._is_refused_here = True
             raise coordinator_error(error, timeout_s) from error

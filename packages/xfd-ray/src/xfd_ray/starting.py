@@ -40,14 +40,17 @@ def _name(packages: str) -> str:
     return f"{COORDINATOR_NAME}-{packages}" if packages else COORDINATOR_NAME
 
 
-def start_coordinator(packages: str = "") -> Any:
+def start_coordinator(packages: str = "", *, or_elsewhere: bool = False) -> Any:
     """A coordinator on this node, or the one that another driver started meanwhile.
 
-    On this node, since its packages are what the nodes are compared with; on another one only if
-    Ray starts nothing here any more, because this node is being drained.
+    On this node, since its packages are what the nodes are compared with.
+
+    Args:
+        packages: see `xfd_ray.packages`.
+        or_elsewhere: Ray starts nothing on this node any more, because it is being drained.
     """
     actor = ray.remote(CoordinatorActor).options(
-        **_placed_on(ray.get_runtime_context().get_node_id(), or_elsewhere=True),
+        **_placed_on(ray.get_runtime_context().get_node_id(), or_elsewhere=or_elsewhere),
         name=_name(packages),
         namespace=NAMESPACE,
         get_if_exists=True,

@@ -183,6 +183,16 @@ impl Dir {
         }
     }
 
+    /// Makes a file if nothing has its name; else None.
+    pub(crate) fn create_new(&self, path: &Path) -> Result<Option<File>> {
+        let mode = Mode::from_raw_mode(0o666);
+        match rustix::fs::openat(&self.fd, name_of(path), CREATED, mode) {
+            Ok(file) => Ok(Some(file.into())),
+            Err(Errno::EXIST) => Ok(None),
+            Err(error) => Err(Error::of_path(&error.into(), "make a file", path)),
+        }
+    }
+
     /// Makes a file in the place of whatever has its name.
     ///
     /// # Errors
@@ -200,7 +210,10 @@ impl Dir {
     }
 
     /// Removes the name of what is in the way.
-    fn clear(&self, path: &Path) -> Result<()> {
+    ///
+    /// # Errors
+    /// `DestinationNotWritable` where that cannot be removed.
+    pub(crate) fn clear(&self, path: &Path) -> Result<()> {
         match rustix::fs::unlinkat(&self.fd, name_of(path), AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(self.in_the_way(path, &error.into())),

@@ -69,14 +69,20 @@ pub(crate) fn ask(dir: &Dir, path: &Path, node: &NodeId) -> Result<Asked> {
                     Some(mut file) if is_held(&file) => {
                         return Ok(Asked::Theirs(owner(&mut file)));
                     }
-                    _ => dir.create(path, OFlags::empty())?,
+                    _ => {
+                        dir.clear(path)?;
+                        continue;
+                    }
                 }
             }
             Err(error) => return Err(failed(&error)),
-            Ok(None) => {
-                refuse_held(dir, path)?;
-                dir.create(path, OFlags::empty())?
-            }
+            Ok(None) => match dir.create_new(path)? {
+                Some(file) => file,
+                None => {
+                    make_room(dir, path)?;
+                    continue;
+                }
+            },
         };
         match file.try_lock() {
             Ok(()) => {}
@@ -101,15 +107,16 @@ fn is_held(file: &File) -> bool {
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
-/// A file that is no lock of ours is about to be replaced: unless it is one that works for another
-/// user, who may be writing what we want.
-fn refuse_held(dir: &Dir, path: &Path) -> Result<()> {
-    let Some(file) = dir.open_any(path) else {
-        return Ok(());
-    };
-    if !is_held(&file) {
+/// Removes what is no lock of ours, unless it is one that works for another user, who may be writing
+/// what we want. A lock that one of us made a moment ago stays.
+fn make_room(dir: &Dir, path: &Path) -> Result<()> {
+    let found = dir.open(path, OFlags::RDONLY, OWNER_MOST);
+    if found.is_ok_and(|file| file.is_some()) {
         return Ok(());
     }
+    let Some(file) = dir.open_any(path).filter(is_held) else {
+        return dir.clear(path);
+    };
     let user = file.metadata().map_or(0, |found| found.uid());
     let what = format!("User {user} is writing to the same destination");
     Err(Error::new(Kind::DestinationBusy, what)
@@ -135,4 +142,41 @@ fn owner(file: &mut File) -> Option<NodeId> {
     serde_json::from_str::<Owner>(&text)
         .ok()
         .map(|owner| owner.node)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::beside::{Anchor, Opened};
+
+    #[test]
+    fn of_many_who_ask_at_once_one_at_a_time_has_the_lock_and_none_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let holders = AtomicUsize::new(0);
+        let taken = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for k in 0..8 {
+                let (holders, taken, folder) = (&holders, &taken, folder.path());
+                scope.spawn(move || {
+                    let anchor = Anchor::find(&Opened::new(), folder).unwrap().unwrap();
+                    let dir = anchor.dir(Path::new("")).unwrap();
+                    let path = folder.join(".a.xfd-lock");
+                    for _ in 0..300 {
+                        if let Asked::Ours(lock) = ask(&dir, &path, &format!("n{k}")).unwrap() {
+                            assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
+                            taken.fetch_add(1, Ordering::SeqCst);
+                            std::thread::yield_now();
+                            holders.fetch_sub(1, Ordering::SeqCst);
+                            drop(lock);
+                        }
+                    }
+                });
+            }
+        });
+        assert!(taken.load(Ordering::SeqCst) > 0);
+    }
 }
