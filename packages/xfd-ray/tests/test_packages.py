@@ -62,7 +62,8 @@ class Cluster:
         name = "own" if packages else "strangers"
         return name if name in self.running else None
 
-    def start(self, packages: str) -> str:
+    def start(self, packages: str, *, or_elsewhere: bool) -> str:
+        assert not or_elsewhere, "Ray refused nothing here"
         name = "own" if packages else "strangers"
         self.log.append(f"start {name}")
         self.running.add(name)
