@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib as mpl
 
 from benchmarks.cluster.story import Order, Story, rates
-from xfd_ray import events
+from xfd_ray.telemetry import log_events
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -33,9 +33,9 @@ def draw(story: Story, title: str, path: Path) -> None:
     )
     for node, axis in zip(nodes, axes, strict=False):
         _draw_orders(axis, [order for order in story.orders if order.node == node], colours)
-        for mark in story.all(events.NODE_JOINED, node):
+        for mark in story.all(log_events.NODE_JOINED, node):
             axis.axvline(mark.at, color="black", linestyle=":", linewidth=0.8)
-        landed = [mark.at for mark in story.all(events.OBJECT_LANDED, node)]
+        landed = [mark.at for mark in story.all(log_events.OBJECT_LANDED, node)]
         if landed:
             axis.axvline(max(landed), color="black", linestyle="--", linewidth=0.8)
         axis.set_ylabel(f"{node}\nchunk", color=colours[node])

@@ -1,8 +1,8 @@
 """What happened in one distribution, out of the traces that its processes wrote.
 
-A folder of traces has the files of `XFD_TRACE` (see `xfd_ray.events`), `driver.json`, what the
-driver printed, and `links.jsonl`, what the links carried (see `drivers/sample_links.py`). All
-clocks are the same machine's. Times of a `Story` are seconds from the call on.
+A folder of traces has the files of `XFD_TRACE` (see `xfd_ray.telemetry.log_events`),
+`driver.json`, what the driver printed, and `links.jsonl`, what the links carried (see
+`drivers/sample_links.py`). All clocks are the same machine's. Times of a `Story` are seconds from the call on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cluster.links import Sample, read_links
-from xfd_ray import events
+from xfd_ray.telemetry import log_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,9 @@ def read(folder: Path) -> Story:
     hosts = {
         event["node"]: _host(event["peer_address"])
         for event in written
-        if event["event"] == events.NODE_STARTED
+        if event["event"] == log_events.NODE_STARTED
     }
-    swarm = next(e for e in reversed(written) if e["event"] == events.SWARM_STARTED)
+    swarm = next(e for e in reversed(written) if e["event"] == log_events.SWARM_STARTED)
     marks = [
         Mark(event["at"], event["event"], hosts.get(event.get("node", "")), event)
         for event in written
@@ -174,12 +174,12 @@ def _orders(
 def _follow(orders: dict[tuple[str, int], Order], marks: list[Mark]) -> None:
     """Adds what the nodes themselves wrote down."""
     for mark in marks:
-        if mark.event == events.ORDERS_TAKEN:
+        if mark.event == log_events.ORDERS_TAKEN:
             for first, count in mark.fields["runs"]:
                 for k in range(count):
                     if (known := orders.get((mark.fields["node"], first + k))) is not None:
                         known.taken = mark.at
-        elif mark.event == events.CHUNK_HELD:
+        elif mark.event == log_events.CHUNK_HELD:
             known = orders.get((mark.fields["node"], mark.fields["order"]))
             if known is not None:
                 known.held = mark.at

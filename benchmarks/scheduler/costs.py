@@ -16,7 +16,7 @@ from xfd_api.packed import pack_orders
 from xfd_api.reports import ChunkHeld, Inventory, NodeReport
 from xfd_scheduler.events import CatalogGrew, InventoryTaken, NodeJoined, Reported
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
-from xfd_scheduler.story import catalog_of
+from xfd_scheduler.testing.script import catalog_of
 
 WIDE = SchedulerSettings(download_slots=32, upload_slots=64)
 REPORTED_AT_ONCE = 64

@@ -28,7 +28,7 @@ from xfd_api.errors import DiskFullError
 from xfd_api.reports import Progress
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.stores import ObjectStoreConfig
-from xfd_ray.worker_actor import NodeWorkerActor
+from xfd_ray.cluster.worker_actor import NodeWorkerActor
 
 MIB = 2**20
 SIZE = 64 * MIB

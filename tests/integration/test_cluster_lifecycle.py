@@ -29,8 +29,8 @@ from xfd_api.errors import NodeUnavailableError, VersionConflictError
 from xfd_api.reports import DistributionReport, Progress
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.stores import ObjectStoreConfig
-from xfd_ray.starting import find_coordinator
-from xfd_ray.terms import LEASE_TTL_S
+from xfd_ray.cluster.spawn import find_coordinator
+from xfd_ray.messages import LEASE_TTL_S
 
 MIB = 2**20
 SIZE = 48 * MIB

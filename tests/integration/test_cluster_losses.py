@@ -29,7 +29,7 @@ from xfd_api.errors import NodeLostError, VersionMismatchError
 from xfd_api.reports import Progress
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.stores import ObjectStoreConfig
-from xfd_ray.terms import LEASE_TTL_S
+from xfd_ray.messages import LEASE_TTL_S
 
 MIB = 2**20
 SIZE = 96 * MIB

@@ -16,12 +16,12 @@ from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.settings import NodeSettings
 from xfd_api.stores import ObjectStoreConfig, by_profile
 from xfd_api.testing import FakeDataPlane, FakeOrigin
-from xfd_ray.conversation import Unavailable
-from xfd_ray.coordinator import Coordinator
+from xfd_ray.coordinator.coordinator import Coordinator
+from xfd_ray.environment import Surroundings
+from xfd_ray.loop.node_channel import Unavailable
+from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus, WorkerTerms
 from xfd_ray.placement import ZONE_LABELS, NodeInfo, as_selector
-from xfd_ray.surroundings import Surroundings
-from xfd_ray.terms import LeaseRequest, LeaseState, LeaseStatus, WorkerTerms
-from xfd_ray.worker import NodeWorker
+from xfd_ray.worker.node_worker import NodeWorker
 
 STORES = by_profile(ObjectStoreConfig.make_for_s3("bucket"))
 

@@ -3,7 +3,13 @@
 import pytest
 
 from xfd_api.errors import InvalidRequestError
-from xfd_ray.bound import LinkRates, RateMeter, bound_s, bound_with_source, observed_rates
+from xfd_ray.coordinator.lower_bound import (
+    LinkRates,
+    RateMeter,
+    bound_s,
+    bound_with_source,
+    observed_rates,
+)
 
 F = 1000
 

@@ -10,8 +10,8 @@ from inprocess import lease
 
 from xfd_api.errors import CoordinatorLostError, DeadlineExceededError, VersionMismatchError
 from xfd_api.reports import DistributionReport, Progress
-from xfd_ray.client import CALL_TIMEOUT_S, DETACH_TIMEOUT_S, LeaseClient
-from xfd_ray.terms import LeaseRequest, LeaseState, LeaseStatus
+from xfd_ray.client.lease_client import CALL_TIMEOUT_S, DETACH_TIMEOUT_S, LeaseClient
+from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
 
 REPORT = object.__new__(DistributionReport)
 RUNNING = LeaseStatus(LeaseState.RUNNING)

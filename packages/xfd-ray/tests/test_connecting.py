@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from xfd_api.errors import ClusterConnectionError
-from xfd_ray.connecting import connection_error
+from xfd_ray.cluster.connect import connection_error
 
 ABSENT = ConnectionError("Failed to connect to Ray cluster at 192.0.2.2:22202")
 

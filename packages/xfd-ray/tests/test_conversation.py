@@ -9,8 +9,8 @@ from inprocess import story
 
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.reports import NodeEvent, NodeReport, ObjectLanded
-from xfd_ray.conversation import LONGEST_POLL_S, POLL_S, Conversation
-from xfd_ray.worker import Exchange
+from xfd_ray.loop.node_channel import LONGEST_POLL_S, POLL_S, Conversation
+from xfd_ray.worker.node_worker import Exchange
 
 NEWS: Sequence[NodeEvent] = (ObjectLanded(ObjectIndex(0)),)
 

@@ -21,10 +21,10 @@ from xfd_api.errors import (
 )
 from xfd_api.ids import ChunkIndex
 from xfd_api.testing import FakeFault
-from xfd_ray.coordinator import Coordinator
-from xfd_ray.events import LIMITS_DIFFER
-from xfd_ray.logs import log_to_stderr
-from xfd_ray.terms import LeaseState, Limits
+from xfd_ray.coordinator.coordinator import Coordinator
+from xfd_ray.messages import LeaseState, Limits
+from xfd_ray.telemetry.log import log_to_stderr
+from xfd_ray.telemetry.log_events import LIMITS_DIFFER
 
 MIB = 2**20
 SIZES = {"big": 8 * MIB, "small": 100, "other": 2 * MIB}
@@ -217,7 +217,7 @@ async def test_a_worker_that_falls_silent_is_replaced():
     cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
     coordinator = Coordinator(cluster, tick_s=0.05)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xfd_ray.conversation.SILENCE_S", 0.1)
+        patch.setattr("xfd_ray.loop.node_channel.SILENCE_S", 0.1)
         await coordinator.attach(lease("l", "big"))
         await until(lambda: "n1" in cluster.planes and bool(cluster.planes["n1"].submitted))
         cluster.planes["n1"].paused = False

@@ -8,8 +8,8 @@ import pytest
 from inprocess import LocalCluster, lease, over, story, until
 
 from xfd_api.errors import VersionMismatchError
-from xfd_ray.coordinator import Coordinator
-from xfd_ray.terms import LeaseState
+from xfd_ray.coordinator.coordinator import Coordinator
+from xfd_ray.messages import LeaseState
 
 MIB = 2**20
 SIZES = {"big": 8 * MIB}
@@ -108,7 +108,9 @@ async def test_a_bug_while_a_lease_is_taken_off_keeps_no_coordinator():
     cluster = LocalCluster(1, SIZES)
     coordinator = coordinator_of(cluster)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xfd_ray.wants.WantedUnion.drop", lambda self, wanted: [][0])
+        patch.setattr(
+            "xfd_ray.coordinator.catalog_union.WantedUnion.drop", lambda self, wanted: [][0]
+        )
         await coordinator.attach(lease("l", "big", keep_s=0))
         await over(coordinator, "l")
         with pytest.raises(IndexError):
@@ -120,6 +122,6 @@ async def test_a_bug_while_a_lease_is_taken_off_keeps_no_coordinator():
 async def test_a_bug_in_ending_the_workers_keeps_no_coordinator():
     cluster = LocalCluster(1, SIZES)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xfd_ray.pool.WorkerPool.close", lambda self: [][0])
+        patch.setattr("xfd_ray.coordinator.worker_pool.WorkerPool.close", lambda self: [][0])
         coordinator_of(cluster)
         await asyncio.wait_for(cluster.ended.wait(), SOON_S)

@@ -16,9 +16,9 @@ from xfd_api.ids import NodeId, SwarmId
 from xfd_api.reports import LogEvent
 from xfd_api.settings import SwarmTicket
 from xfd_api.testing import FakeDataPlane, FakeOrigin
-from xfd_ray import events, logs
-from xfd_ray.surroundings import NONE
-from xfd_ray.worker import Exchange, NodeWorker
+from xfd_ray.environment import NONE
+from xfd_ray.telemetry import log, log_events
+from xfd_ray.worker.node_worker import Exchange, NodeWorker
 
 CORE = Path(__file__).parents[2] / "xfd-dataplane/crates/xfd-dataplane-core/src"
 EVENT = re.compile(r'tracing::(?:error|warn|info|debug)!\([^;]*?"([^"]*)"\s*,?\s*\)')
@@ -28,8 +28,8 @@ RUN = """
 import asyncio, sys
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.settings import NodeSettings, SwarmTicket
-from xfd_ray.surroundings import NONE
-from xfd_ray.worker import NodeWorker
+from xfd_ray.environment import NONE
+from xfd_ray.worker.node_worker import NodeWorker
 
 async def run():
     worker = NodeWorker(NodeId("n0"), "127.0.0.1", settings=NodeSettings(root=sys.argv[1]))
@@ -42,16 +42,16 @@ asyncio.run(run())
 
 
 def test_every_event_that_the_data_plane_logs_has_a_name_that_is_kept() -> None:
-    logged = {events.DATA_PLANE_PREFIX}
+    logged = {log_events.DATA_PLANE_PREFIX}
     for source in CORE.rglob("*.rs"):
         text = source.read_text().split("#[cfg(test)]\nmod tests")[0]
         calls = len(re.findall(r"tracing::(?:error|warn|info|debug)!", text))
         found = EVENT.findall(text)
         assert len(found) == calls, source
         logged.update(found)
-    logged.discard(events.DATA_PLANE_PREFIX)
-    assert logged | {"log_events_dropped"} == events.DATA_PLANE_EVENTS
-    assert all(re.fullmatch(r"[a-z_]+", name) for name in events.DATA_PLANE_EVENTS)
+    logged.discard(log_events.DATA_PLANE_PREFIX)
+    assert logged | {"log_events_dropped"} == log_events.DATA_PLANE_EVENTS
+    assert all(re.fullmatch(r"[a-z_]+", name) for name in log_events.DATA_PLANE_EVENTS)
 
 
 @story
@@ -59,7 +59,7 @@ async def test_a_worker_writes_what_its_data_plane_logged_with_each_exchange() -
     plane = FakeDataPlane(NodeId("n0"), FakeOrigin({}))
     worker = NodeWorker(NodeId("n0"), "127.0.0.1", data_plane=lambda node, settings: plane)
     await worker.hello(NONE)
-    assert plane.logs_from == logs.lowest_level()
+    assert plane.logs_from == log.lowest_level()
     await worker.join(SwarmTicket(SWARM, "secret"))
     plane.logged.append(LogEvent("warning", "chunk_read_failed", 1.5, {"chunk": 3}))
     with structlog.testing.capture_logs() as written:
@@ -67,7 +67,7 @@ async def test_a_worker_writes_what_its_data_plane_logged_with_each_exchange() -
         await worker.exchange(SWARM, Exchange(1, (), ack=0, max_wait_s=0.01))
         plane.logged.append(LogEvent("error", "panicked", 2.5, {"what": "A fetch"}))
         await worker.close()
-    told = [line for line in written if line["event"].startswith(events.DATA_PLANE_PREFIX)]
+    told = [line for line in written if line["event"].startswith(log_events.DATA_PLANE_PREFIX)]
     assert [(line["log_level"], line["event"]) for line in told] == [
         ("warning", "xfd.dataplane.chunk_read_failed"),
         ("error", "xfd.dataplane.panicked"),

@@ -15,9 +15,9 @@ from inprocess import scrape
 
 from xfd_api.ids import ChunkIndex, NodeId, OrderId
 from xfd_api.reports import ChunkHeld, NodeCounters
-from xfd_ray import exposition
-from xfd_ray.exposition import NodeCollector
-from xfd_ray.metrics import NodeMetrics, TransferTimes
+from xfd_ray.worker import exposition
+from xfd_ray.worker.exposition import NodeCollector
+from xfd_ray.worker.metrics import NodeMetrics, TransferTimes
 
 
 def held(seconds: float, source: str | None) -> ChunkHeld:

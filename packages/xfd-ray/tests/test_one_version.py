@@ -13,9 +13,9 @@ from xfd_api.errors import DestinationConflictError, ObjectNotFoundError, Versio
 from xfd_api.lookups import plan_lookups
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.testing import FakeOrigin
-from xfd_ray.coordinator import Coordinator
+from xfd_ray.coordinator.coordinator import Coordinator
+from xfd_ray.messages import LeaseRequest, LeaseState
 from xfd_ray.placement import as_selector
-from xfd_ray.terms import LeaseRequest, LeaseState
 
 MIB = 2**20
 SIZES = {"model/a.bin": 4 * MIB, "model/b.bin": 100, "other": 10}

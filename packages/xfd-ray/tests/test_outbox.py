@@ -2,7 +2,7 @@
 
 from xfd_api.ids import ChunkIndex, ObjectIndex, OrderId
 from xfd_api.reports import ChunkHeld, ChunkLost, HeldRun, Inventory, NodeCounters, ObjectLanded
-from xfd_ray.outbox import UNACKNOWLEDGED_REPORTS, Outbox
+from xfd_ray.worker.report_buffer import UNACKNOWLEDGED_REPORTS, Outbox
 
 COUNTERS = NodeCounters()
 

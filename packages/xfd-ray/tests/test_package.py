@@ -14,9 +14,9 @@ def test_every_public_name_is_there():
 
 def test_a_worker_does_not_load_what_only_drivers_and_the_coordinator_use():
     probe = (
-        "import sys, xfd_ray.worker;"
+        "import sys, xfd_ray.worker.node_worker;"
         "print([name for name in sys.modules if name.startswith('xfd_scheduler')],"
-        " 'xfd_ray.coordinator' in sys.modules)"
+        " 'xfd_ray.coordinator.coordinator' in sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[] False"

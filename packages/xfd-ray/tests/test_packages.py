@@ -9,11 +9,11 @@ import pytest
 from inprocess import lease
 
 from xfd_api.errors import CoordinatorLostError, VersionMismatchError
-from xfd_ray import driver
-from xfd_ray.client import LeaseClient
-from xfd_ray.driver import RayCoordinator
-from xfd_ray.packages import interpreter_of, packages_of
-from xfd_ray.terms import LeaseState, LeaseStatus
+from xfd_ray.client.lease_client import LeaseClient
+from xfd_ray.cluster import coordinator_client
+from xfd_ray.cluster.coordinator_client import RayCoordinator
+from xfd_ray.cluster.package_identity import interpreter_of, packages_of
+from xfd_ray.messages import LeaseState, LeaseStatus
 
 PIP = {"packages": ["numpy"], "pip_check": False}
 
@@ -87,11 +87,11 @@ NODE_LACKS = LeaseStatus(LeaseState.FAILED, error=VersionMismatchError("lacks pa
 @pytest.fixture
 def through(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     def run(cluster: Cluster) -> Any:
-        monkeypatch.setattr(driver.ray, "is_initialized", lambda: True)
-        monkeypatch.setattr(driver, "current_runtime_env", dict)
-        monkeypatch.setattr(driver, "find_coordinator", cluster.find)
-        monkeypatch.setattr(driver, "start_coordinator", cluster.start)
-        monkeypatch.setattr(driver, "start_workers", lambda request: [])
+        monkeypatch.setattr(coordinator_client.ray, "is_initialized", lambda: True)
+        monkeypatch.setattr(coordinator_client, "current_runtime_env", dict)
+        monkeypatch.setattr(coordinator_client, "find_coordinator", cluster.find)
+        monkeypatch.setattr(coordinator_client, "start_coordinator", cluster.start)
+        monkeypatch.setattr(coordinator_client, "start_workers", lambda request: [])
         monkeypatch.setattr(RayCoordinator, "_call", lambda door, *args: cluster.call(door, *args))
         client = LeaseClient(lease("l", "big"), RayCoordinator(), sleep=lambda s: None)
         try:

@@ -9,9 +9,9 @@ from xfd_api.ids import NodeId
 from xfd_api.reports import DistributionReport
 from xfd_api.settings import NodeSettings, UnpackCaps
 from xfd_api.traffic import Prices
-from xfd_ray.coordinator import Coordinator
-from xfd_ray.report import report_text
-from xfd_ray.terms import OriginPolicy, Terms
+from xfd_ray.coordinator.coordinator import Coordinator
+from xfd_ray.messages import OriginPolicy, Terms
+from xfd_ray.report_format import report_text
 
 MIB = 2**20
 BIG = 8 * MIB

@@ -8,9 +8,9 @@ import pytest
 from inprocess import LocalCluster, lease, over, story, until
 
 from xfd_api.errors import NodeLostError
-from xfd_ray.coordinator import Coordinator
-from xfd_ray.pool import WorkerPool
-from xfd_ray.terms import Terms, WorkerTerms
+from xfd_ray.coordinator.coordinator import Coordinator
+from xfd_ray.coordinator.worker_pool import WorkerPool
+from xfd_ray.messages import Terms, WorkerTerms
 
 MIB = 2**20
 SIZES = {"big": 8 * MIB, "other": 2 * MIB}

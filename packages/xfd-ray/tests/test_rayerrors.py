@@ -19,8 +19,8 @@ from xfd_api.errors import (
     NodeUnavailableError,
     VersionMismatchError,
 )
-from xfd_ray.conversation import Unavailable
-from xfd_ray.rayerrors import LONGEST_TEXT, coordinator_error, last_words, worker_error
+from xfd_ray.cluster.errors import LONGEST_TEXT, coordinator_error, last_words, worker_error
+from xfd_ray.loop.node_channel import Unavailable
 
 KILLED = (
     "The actor died unexpectedly before finishing this task.\n\tclass_name: NodeWorker\n\tpid: 8\n"

@@ -10,10 +10,10 @@ import structlog
 from inprocess import LocalCluster, lease, over
 
 from xfd_api.errors import InvalidRequestError
-from xfd_ray import events
-from xfd_ray.coordinator import Coordinator
-from xfd_ray.logs import log_to_stderr
-from xfd_scheduler.simulator.trace import replay
+from xfd_ray.coordinator.coordinator import Coordinator
+from xfd_ray.telemetry import log_events
+from xfd_ray.telemetry.log import log_to_stderr
+from xfd_scheduler.trace import replay
 
 MIB = 2**20
 
@@ -47,11 +47,11 @@ def test_the_trace_has_every_chunk_held_and_the_order_that_was_taken_for_it(trac
     taken = {
         (event["node"], first + k)
         for event in written
-        if event["event"] == events.ORDERS_TAKEN
+        if event["event"] == log_events.ORDERS_TAKEN
         for first, count in event["runs"]
         for k in range(count)
     }
-    held = [event for event in written if event["event"] == events.CHUNK_HELD]
+    held = [event for event in written if event["event"] == log_events.CHUNK_HELD]
     assert {(event["node"], event["order"]) for event in held} <= taken
     chunks = sorted((event["node"], event["chunk"]) for event in held)
     assert chunks == [(node, chunk) for node in ("n0", "n1") for chunk in range(4)]

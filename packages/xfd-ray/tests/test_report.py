@@ -3,7 +3,7 @@
 from xfd_api.errors import NodeLostError
 from xfd_api.ids import NodeId
 from xfd_api.reports import DistributionReport, NodeResult
-from xfd_ray.report import report_text
+from xfd_ray.report_format import report_text
 
 MIB = 2**20
 

@@ -6,7 +6,13 @@ import pytest
 
 from xfd_api.errors import InternalError, NodeLostError, NodeUnavailableError
 from xfd_api.ids import NodeId
-from xfd_ray.restarts import LONG_S, PAUSES_S, PAUSES_WHERE_REFUSED_S, STEADY_S, Restarts
+from xfd_ray.coordinator.restarts import (
+    LONG_S,
+    PAUSES_S,
+    PAUSES_WHERE_REFUSED_S,
+    STEADY_S,
+    Restarts,
+)
 
 N = NodeId("n")
 LOST = NodeLostError("killed")

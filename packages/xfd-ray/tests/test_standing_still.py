@@ -16,11 +16,11 @@ from inprocess import LocalCluster, lease, over, story, until
 
 from xfd_api.errors import NodeLostError
 from xfd_api.reports import DistributionReport
-from xfd_ray.awake import AwakeClock, within
-from xfd_ray.client import LeaseClient
-from xfd_ray.coordinator import Coordinator
-from xfd_ray.report import report_text
-from xfd_ray.terms import LeaseRequest, LeaseState, LeaseStatus
+from xfd_ray.client.lease_client import LeaseClient
+from xfd_ray.coordinator.coordinator import Coordinator
+from xfd_ray.loop.running_clock import AwakeClock, within
+from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
+from xfd_ray.report_format import report_text
 
 MIB = 2**20
 SIZES = {"big": 8 * MIB, "small": 100}

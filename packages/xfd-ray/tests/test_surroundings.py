@@ -9,10 +9,10 @@ import pytest
 
 from xfd_api.errors import InvalidRequestError
 from xfd_api.settings import NodeSettings
-from xfd_ray.checks import checked_node_settings
-from xfd_ray.raylet import environment_of_raylet
-from xfd_ray.surroundings import NONE, Surroundings, changes, hidden, is_surrounding, take_on
-from xfd_ray.terms import Terms, WorkerTerms
+from xfd_ray.cluster.raylet import environment_of_raylet
+from xfd_ray.environment import NONE, Surroundings, changes, hidden, is_surrounding, take_on
+from xfd_ray.messages import Terms, WorkerTerms
+from xfd_ray.validation import checked_node_settings
 
 NODE = {"AWS_PROFILE": "nodes", "XFD_ROOT": "/node", "HOME": "/root", "PATH": "/bin"}
 

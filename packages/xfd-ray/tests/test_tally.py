@@ -9,10 +9,10 @@ from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
 from xfd_api.reports import ChunkHeld, HeldRun, Inventory, ObjectLanded
 from xfd_api.testing import catalog_of
 from xfd_api.traffic import Traffic
-from xfd_ray.bound import LinkRates
-from xfd_ray.report import report_text
-from xfd_ray.results import progress_of, report_of
-from xfd_ray.tally import LeaseTally
+from xfd_ray.coordinator.lease_progress import LeaseTally
+from xfd_ray.coordinator.lease_report import progress_of, report_of
+from xfd_ray.coordinator.lower_bound import LinkRates
+from xfd_ray.report_format import report_text
 
 MIB = 2**20
 A, B = NodeId("a"), NodeId("b")

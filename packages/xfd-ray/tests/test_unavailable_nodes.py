@@ -9,8 +9,8 @@ from inprocess import LocalCluster, lease, over, story, until
 
 from xfd_api.errors import NodeLostError, NodeUnavailableError
 from xfd_api.ids import NodeId
-from xfd_ray.coordinator import Coordinator
-from xfd_ray.report import report_text
+from xfd_ray.coordinator.coordinator import Coordinator
+from xfd_ray.report_format import report_text
 
 MIB = 2**20
 SIZES = {"big": 8 * MIB}

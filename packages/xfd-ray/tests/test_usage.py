@@ -10,11 +10,11 @@ from inprocess import LocalCluster, lease, over, story, until
 from xfd_api.errors import PeerPortError
 from xfd_api.ids import NodeId
 from xfd_api.settings import NodeSettings, UnpackCaps
-from xfd_ray import usage
-from xfd_ray.coordinator import Coordinator
-from xfd_ray.surroundings import Surroundings
-from xfd_ray.terms import Limits, Terms, WorkerTerms
-from xfd_ray.usage import Usage
+from xfd_ray.coordinator import worker_usage
+from xfd_ray.coordinator.coordinator import Coordinator
+from xfd_ray.coordinator.worker_usage import Usage
+from xfd_ray.environment import Surroundings
+from xfd_ray.messages import Limits, Terms, WorkerTerms
 
 MIB = 2**20
 SIZES = {"big": 8 * MIB}
@@ -66,8 +66,8 @@ def test_the_worker_that_was_used_last_stays_and_the_others_end_soon():
     assert workers.idle_too_long(1000.0) == []
     workers.add(second, 3.0)
     workers.begin(second, 3.0)
-    assert workers.idle_too_long(2.0 + usage.IDLE_S) == []
-    assert workers.idle_too_long(2.5 + usage.IDLE_S) == [first]
+    assert workers.idle_too_long(2.0 + worker_usage.IDLE_S) == []
+    assert workers.idle_too_long(2.5 + worker_usage.IDLE_S) == [first]
     workers.end(second, 100.0)
     assert workers.idle_too_long(1000.0) == [first]
     workers.forget(first)
@@ -127,7 +127,7 @@ async def test_drivers_of_other_surroundings_have_workers_of_their_own_and_idle_
     cluster.plane_per_worker = True
     coordinator = Coordinator(cluster, tick_s=0.02)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(usage, "IDLE_S", 0.2)
+        patch.setattr(worker_usage, "IDLE_S", 0.2)
         await coordinator.attach(lease("mine", "big", surroundings=MINE))
         await over(coordinator, "mine")
         assert cluster.surroundings["n0"] == MINE

@@ -3,7 +3,7 @@
 import pytest
 
 from xfd_api.errors import VersionMismatchError
-from xfd_ray.versions import PACKAGES, check_versions, installed_versions
+from xfd_ray.telemetry.versions import PACKAGES, check_versions, installed_versions
 
 OURS = dict.fromkeys(PACKAGES, "1.0")
 

@@ -10,7 +10,7 @@ from xfd_api.lookups import plan_lookups
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_api.testing import FakeOrigin
-from xfd_ray.wants import WantedUnion
+from xfd_ray.coordinator.catalog_union import WantedUnion
 
 MIB = 2**20
 STORE = by_profile(ObjectStoreConfig.make_for_s3("bucket"))

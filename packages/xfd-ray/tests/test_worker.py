@@ -17,8 +17,8 @@ from xfd_api.orders import Cancel, Fetch
 from xfd_api.reports import ChunkHeld, NodeCounters, ObjectLanded
 from xfd_api.settings import SwarmTicket
 from xfd_api.testing import FakeDataPlane, FakeOrigin, catalog_of
-from xfd_ray.surroundings import NONE
-from xfd_ray.worker import Exchange, Hello, NodeWorker
+from xfd_ray.environment import NONE
+from xfd_ray.worker.node_worker import Exchange, Hello, NodeWorker
 
 MIB = 2**20
 SWARM = SwarmId("0123456789abcdef")
@@ -85,7 +85,7 @@ async def test_orders_that_come_twice_are_taken_once_and_in_their_order():
 async def test_orders_of_a_call_that_broke_on_its_way_are_taken_when_it_comes_again():
     worker, plane = await joined()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xfd_ray.worker.MISSING_EXCHANGE_S", 0.01)
+        patch.setattr("xfd_ray.worker.node_worker.MISSING_EXCHANGE_S", 0.01)
         await worker.exchange(SWARM, Exchange(2, (), ack=0, max_wait_s=0.01))
     again = Exchange(1, FETCH_ALL, ack=0, again=True, max_wait_s=0.01)
     for _ in range(2):
@@ -127,7 +127,7 @@ async def test_errors_say_which_node_they_come_from():
 @story
 async def test_a_bug_in_the_data_plane_is_told_to_who_asks_for_news():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xfd_ray.worker.POLL_S", 0.1)
+        patch.setattr("xfd_ray.worker.node_worker.POLL_S", 0.1)
         worker, plane = await joined()
         waiting = asyncio.create_task(worker.exchange(SWARM, Exchange(1, (), 0, max_wait_s=30)))
         plane.poll = lambda swarm, timeout_s: [][0]
@@ -204,7 +204,8 @@ async def test_the_end_of_the_metrics_endpoint_is_not_waited_for_in_the_event_lo
     ended_in: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "xfd_ray.metrics.NodeMetrics.close", lambda self: ended_in.append(threading.get_ident())
+            "xfd_ray.worker.metrics.NodeMetrics.close",
+            lambda self: ended_in.append(threading.get_ident()),
         )
         await worker.close()
     assert len(ended_in) == 1
@@ -214,10 +215,16 @@ async def test_the_end_of_the_metrics_endpoint_is_not_waited_for_in_the_event_lo
 @pytest.mark.parametrize(
     ("role", "needless"),
     [
-        ("actors", ("numpy", "pandas", "pyarrow", "rich.progress")),
-        ("worker_actor", ("numpy", "pandas", "pyarrow", "structlog", "prometheus_client")),
-        ("coordinator_actor", ("xfd_ray.coordinator", "xfd_scheduler", "prometheus_client")),
-        ("download", ("xfd_ray.coordinator", "xfd_scheduler", "prometheus_client", "rich")),
+        ("cluster.nodes", ("numpy", "pandas", "pyarrow", "rich.progress")),
+        ("cluster.worker_actor", ("numpy", "pandas", "pyarrow", "structlog", "prometheus_client")),
+        (
+            "cluster.coordinator_actor",
+            ("xfd_ray.coordinator.coordinator", "xfd_scheduler", "prometheus_client"),
+        ),
+        (
+            "distribute",
+            ("xfd_ray.coordinator.coordinator", "xfd_scheduler", "prometheus_client", "rich"),
+        ),
     ],
 )
 def test_what_starts_everywhere_at_once_loads_little(role: str, needless: tuple[str, ...]):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from xfd_scheduler.story import Story
+from xfd_scheduler.testing.script import Story
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from xfd_api.ids import NodeId
 from xfd_api.orders import Cancel, Discard, Fetch, Order
-from xfd_scheduler.filling import READ_INSTEAD_S
-from xfd_scheduler.reseating import NOT_BEGUN
+from xfd_scheduler.policy.backfill import READ_INSTEAD_S
+from xfd_scheduler.policy.reparent import NOT_BEGUN
 from xfd_scheduler.scheduler import SchedulerSettings
 
 

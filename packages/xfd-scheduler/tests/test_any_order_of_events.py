@@ -26,7 +26,7 @@ from xfd_api.ids import NodeId
 from xfd_api.orders import Order
 from xfd_scheduler.events import Event, NodeTraits
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
-from xfd_scheduler.story import Story
+from xfd_scheduler.testing.script import Story
 
 SETTINGS = st.builds(
     SchedulerSettings,

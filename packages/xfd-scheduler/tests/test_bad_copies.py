@@ -10,7 +10,7 @@ from xfd_api.errors import (
 from xfd_api.ids import OrderId
 from xfd_api.orders import Discard, Fetch
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.story import Errand, Story
+from xfd_scheduler.testing.script import Errand, Story
 
 Told = Callable[[Story], Story]
 NOBODY = Errand(OrderId(0), 0, None)

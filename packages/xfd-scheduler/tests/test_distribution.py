@@ -9,7 +9,7 @@ import pytest
 
 from xfd_api.orders import Fetch, MeetPeers, Pin, Release
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.story import Story, crc_of
+from xfd_scheduler.testing.script import Story, crc_of
 
 Told = Callable[[Story], Story]
 

@@ -17,7 +17,7 @@ from xfd_api.orders import Fetch
 from xfd_api.reports import LONGEST_ASKED_REST_S, Fault, Inventory
 from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.story import Story
+from xfd_scheduler.testing.script import Story
 
 Told = Callable[[Story], Story]
 

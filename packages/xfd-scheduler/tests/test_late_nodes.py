@@ -11,11 +11,11 @@ import pytest
 
 from xfd_api.chunks import MIB
 from xfd_api.orders import Fetch
-from xfd_scheduler.columns import FIRST_READS
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
 from xfd_scheduler.simulator.engine import Engine
 from xfd_scheduler.simulator.scenario import Scenario
-from xfd_scheduler.story import Story
+from xfd_scheduler.state.swarm_state import FIRST_READS
+from xfd_scheduler.testing.script import Story
 
 Told = Callable[[Story], Story]
 CHUNKS = 120

@@ -22,8 +22,8 @@ from xfd_api.errors import (
 )
 from xfd_api.reports import Fault
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.story import Errand, Story
-from xfd_scheduler.tries import PEERS_INSTEAD, SHARED
+from xfd_scheduler.state.attempts import PEERS_INSTEAD, SHARED
+from xfd_scheduler.testing.script import Errand, Story
 
 Told = Callable[[Story], Story]
 ATTEMPTS = SchedulerSettings().attempts

@@ -9,7 +9,7 @@ import pytest
 
 np = pytest.importorskip("numpy")
 
-from xfd_scheduler.rates import report_interval  # noqa: E402
+from xfd_scheduler.links.windows import report_interval  # noqa: E402
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings  # noqa: E402
 from xfd_scheduler.simulator import cli  # noqa: E402
 from xfd_scheduler.simulator.comparators import COMPARATORS  # noqa: E402

@@ -15,7 +15,7 @@ from xfd_scheduler.simulator import cli
 from xfd_scheduler.simulator.engine import Engine, catalog_of
 from xfd_scheduler.simulator.idle import TITLES
 from xfd_scheduler.simulator.scenario import Scenario
-from xfd_scheduler.simulator.trace import Recorder, replay, settings_and_seed
+from xfd_scheduler.trace import Recorder, replay, settings_and_seed
 
 Captured = pytest.CaptureFixture[str]
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from xfd_api.ids import NodeId
+from xfd_scheduler.policy.tree_layout import least_promised
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.selection import least_promised
-from xfd_scheduler.story import Story
+from xfd_scheduler.testing.script import Story
 
 Told = Callable[[Story], Story]
 SLOW = ("n1", "n3", "n5", "n7")

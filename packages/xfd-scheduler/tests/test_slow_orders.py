@@ -10,7 +10,7 @@ import pytest
 from xfd_api.orders import Cancel, Fetch
 from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.story import Story
+from xfd_scheduler.testing.script import Story
 
 Told = Callable[[Story], Story]
 SETTINGS = SchedulerSettings(download_slots=4, upload_slots=8)

@@ -14,13 +14,13 @@ import pytest
 pytest.importorskip("numpy")
 
 from xfd_api.orders import Fetch
-from xfd_scheduler.columns import FIRST_READS
 from xfd_scheduler.events import NodeJoined
 from xfd_scheduler.scheduler import Scheduler
 from xfd_scheduler.simulator.cli import run
 from xfd_scheduler.simulator.scenario import GBIT, Scenario
-from xfd_scheduler.simulator.trace import records, revived, settings_and_seed
 from xfd_scheduler.simulator.validation import from_trace, row
+from xfd_scheduler.state.swarm_state import FIRST_READS
+from xfd_scheduler.trace import records, revived, settings_and_seed
 
 TRACES = Path(__file__).parent / "traces"
 ONE_SLOW = TRACES / "one-slow-node.jsonl.gz"

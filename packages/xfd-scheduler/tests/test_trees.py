@@ -11,9 +11,9 @@ import pytest
 from xfd_api.ids import NodeId
 from xfd_api.orders import Fetch, Order
 from xfd_scheduler.events import NodeTraits
-from xfd_scheduler.rates import READ_AT_FIRST
+from xfd_scheduler.links.windows import READ_AT_FIRST
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.story import Story
+from xfd_scheduler.testing.script import Story
 
 Told = Callable[[Story], Story]
 

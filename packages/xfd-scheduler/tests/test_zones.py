@@ -14,7 +14,7 @@ from xfd_api.reports import ChunkHeld
 from xfd_api.traffic import Prices
 from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.story import Story, crc_of
+from xfd_scheduler.testing.script import Story, crc_of
 
 Told = Callable[[Story], Story]
 CHUNKS = 24

@@ -12,7 +12,7 @@ from ray.exceptions import RayError
 from xfd_api.errors import InvalidRequestError
 from xfd_pipelines.checks import workers_of
 from xfd_pipelines.v1 import Stage
-from xfd_ray.connecting import connect_to_ray
+from xfd_ray.cluster.connect import connect_to_ray
 from xfd_ray.placement import NodeInfo, nodes_of_ray
 
 Amounts = Mapping[str, float]

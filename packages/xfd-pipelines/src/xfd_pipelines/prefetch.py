@@ -20,8 +20,8 @@ from xfd_api import (
 )
 from xfd_pipelines.collect import CollectedRequests
 from xfd_ray import LinkRates
+from xfd_ray.messages import OnNodeFailure, OnVersionConflict, OriginPolicy
 from xfd_ray.placement import Nodes
-from xfd_ray.terms import OnNodeFailure, OnVersionConflict, OriginPolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xfd_ray.bound import LinkRates
-    from xfd_ray.download import (
+    from xfd_ray.coordinator.lower_bound import LinkRates
+    from xfd_ray.distribute import (
         Distribution,
         distribution,
         download_distributed,
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         metrics_addresses,
     )
     from xfd_ray.placement import NodeSelector
-    from xfd_ray.report import report_text
+    from xfd_ray.report_format import report_text
 
 __version__ = "0.1.0"
 
@@ -32,14 +32,14 @@ __all__ = [
 ]
 
 _HOME = {
-    "Distribution": "download",
-    "LinkRates": "bound",
+    "Distribution": "distribute",
+    "LinkRates": "coordinator.lower_bound",
     "NodeSelector": "placement",
-    "distribution": "download",
-    "download_distributed": "download",
-    "ensure_local": "download",
-    "metrics_addresses": "download",
-    "report_text": "report",
+    "distribution": "distribute",
+    "download_distributed": "distribute",
+    "ensure_local": "distribute",
+    "metrics_addresses": "distribute",
+    "report_text": "report_format",
 }
 
 

@@ -18,7 +18,6 @@ from xfd_api.errors import XfdError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.orders import MeetPeers, Order, Pin
 from xfd_api.traffic import Traffic
-from xfd_scheduler import invariants
 from xfd_scheduler.events import (
     CatalogGrew,
     Event,
@@ -29,14 +28,15 @@ from xfd_scheduler.events import (
     Released,
     Reported,
 )
-from xfd_scheduler.faults import Faults
-from xfd_scheduler.losses import lost
-from xfd_scheduler.member import Member
-from xfd_scheduler.planner import Planner
-from xfd_scheduler.release import release
-from xfd_scheduler.reports import Reports
+from xfd_scheduler.intake.departures import lost
+from xfd_scheduler.intake.failures import Faults
+from xfd_scheduler.intake.releases import release
+from xfd_scheduler.intake.reports import Reports
+from xfd_scheduler.policy.plan import Planner
 from xfd_scheduler.settings import SchedulerSettings
-from xfd_scheduler.swarm import Swarm
+from xfd_scheduler.state import invariants
+from xfd_scheduler.state.node import Member
+from xfd_scheduler.state.transitions import Swarm
 
 __all__ = ["Scheduler", "SchedulerSettings"]
 

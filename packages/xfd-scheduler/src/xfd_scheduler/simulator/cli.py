@@ -16,8 +16,8 @@ from xfd_scheduler.simulator.comparators import COMPARATORS
 from xfd_scheduler.simulator.engine import Engine, Plans
 from xfd_scheduler.simulator.outcome import Outcome
 from xfd_scheduler.simulator.scenario import GBIT, Scenario, Sharing
-from xfd_scheduler.simulator.trace import Recorder, replay
 from xfd_scheduler.simulator.validation import ROW_HEAD, from_settings, from_trace, row
+from xfd_scheduler.trace import Recorder, replay
 
 HEAD = (
     f"{'scheduler':13} {'nodes':>5} {'time s':>8} {'bound s':>8} {'T/bound':>8} {'worst':>7} "

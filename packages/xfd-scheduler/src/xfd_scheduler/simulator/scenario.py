@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from xfd_scheduler.rates import report_interval
+from xfd_scheduler.links.windows import report_interval
 from xfd_scheduler.settings import SchedulerSettings
 
 GBIT = 1e9 / 8

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from xfd_scheduler.simulator.scenario import Scenario
-from xfd_scheduler.simulator.trace import records, settings_and_seed
+from xfd_scheduler.trace import records, settings_and_seed
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,246 @@
+"""A driver's side of a lease: attaches, renews, starts a lost coordinator again, gives back."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from xfd_api.errors import CoordinatorLostError, DeadlineExceededError, XfdError
+from xfd_api.reports import DistributionReport, Progress
+from xfd_ray.messages import RENEW_EVERY_S, LeaseRequest, LeaseState, LeaseStatus
+
+LOSSES = 5
+"""So many losses of the coordinator are got over; a steady minute makes them forgotten."""
+
+STEADY_S = 60.0
+ENDINGS = 60
+"""So often a coordinator that is about to end is asked again: it ends its workers first."""
+
+START_AGAIN_S = 0.5
+PROGRESS_EVERY_S = 0.25
+CALL_TIMEOUT_S = 120.0
+DETACH_TIMEOUT_S = 30.0
+LAST_CALL_S = 1.0
+"""What a lease may still take to be given back when its deadline is over."""
+
+
+class CoordinatorDoor(Protocol):
+    """The coordinator as a driver sees it.
+
+    A call raises `CoordinatorLostError` where the coordinator is gone or did not answer in time,
+    and otherwise what the coordinator raised.
+    """
+
+    def connect(self, request: LeaseRequest) -> None:
+        """Finds the coordinator, or starts one for this request; the calls below are its."""
+        ...
+
+    def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:
+        """See `Coordinator.attach`."""
+        ...
+
+    def watch(self, lease_id: str, wait_s: float, timeout_s: float) -> LeaseStatus:
+        """See `Coordinator.watch`."""
+        ...
+
+    def detach(self, lease_id: str, timeout_s: float) -> None:
+        """See `Coordinator.detach`."""
+        ...
+
+
+class LeaseClient:
+    """One lease, from `run` to `close`.
+
+    Args:
+        request: what is wanted.
+        door: where it is asked for.
+        clock: seconds that never go back.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        request: LeaseRequest,
+        door: CoordinatorDoor,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._request = request
+        self._door = door
+        self._clock = clock
+        self._sleep = sleep
+        self._began = clock()
+        self._deadline_s: float | None = None
+        self._asked = False
+        self._attached_at: float | None = None
+        self._is_held = False
+        self._losses = 0
+        self._lost_at = 0.0
+        self._endings = 0
+        self._status: LeaseStatus | None = None
+        self._renewing: threading.Thread | None = None
+        self._closed = threading.Event()
+
+    def run(
+        self,
+        *,
+        deadline_s: float | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> DistributionReport:
+        """Waits until the lease is done.
+
+        Raises:
+            DeadlineExceededError: it took longer than `deadline_s`.
+            CoordinatorLostError: the coordinator was lost again and again.
+            XfdError: why it failed.
+        """
+        self._began = self._clock()
+        self._deadline_s = deadline_s
+        status = self._reach()
+        if on_progress is not None:
+            # It is the caller's, and may take longer than a lease lives without being renewed.
+            self._renew_meanwhile()
+        while True:
+            self._status = status
+            if on_progress is not None and status.progress is not None:
+                on_progress(status.progress)
+            if status.state is LeaseState.DONE and status.report is not None:
+                return status.report
+            if status.error is not None:
+                raise status.error
+            self._heed_deadline()
+            wait_s = RENEW_EVERY_S if on_progress is None else PROGRESS_EVERY_S
+            status = self._watch(self._at_most(wait_s))
+
+    def hold(self) -> None:
+        """Renews the lease from a thread, until it is closed. The deadline is met by now."""
+        self._deadline_s = None
+        self._is_held = True
+        self._renew_meanwhile()
+
+    def close(self) -> None:
+        """Gives the lease back. Raises nothing: a lease that is not given back expires."""
+        self._closed.set()
+        timeout_s = max(self._at_most(DETACH_TIMEOUT_S), LAST_CALL_S)
+        if self._renewing is not None:
+            self._renewing.join(timeout_s)
+        if self._asked:
+            with contextlib.suppress(XfdError):
+                self._door.detach(self._request.id, timeout_s)
+
+    def _renew_meanwhile(self) -> None:
+        if self._renewing is None:
+            self._renewing = threading.Thread(
+                target=self._renew_forever, name="xfd-lease", daemon=True
+            )
+            self._renewing.start()
+
+    def _renew_forever(self) -> None:
+        while not self._closed.wait(RENEW_EVERY_S):
+            try:
+                if self._is_held:
+                    self._watch(0.0)
+                else:  # Whoever is in `run` sees to losses.
+                    self._door.watch(self._request.id, 0.0, self._at_most(CALL_TIMEOUT_S))
+            except XfdError:
+                if self._is_held:
+                    # Nobody can be told here; what has landed stays, and late nodes go without.
+                    return
+
+    def _watch(self, wait_s: float) -> LeaseStatus:
+        try:
+            timeout_s = self._at_most(CALL_TIMEOUT_S)
+            status = self._door.watch(self._request.id, wait_s, timeout_s)
+        except CoordinatorLostError as error:
+            self._note_loss(error)
+            return self._reach()
+        if status.state is LeaseState.UNKNOWN and not self._closed.is_set():
+            return self._reach()
+        return self._good(status)
+
+    def _reach(self) -> LeaseStatus:
+        """Attaches; a coordinator that is gone, or about to go, is started again."""
+        while True:
+            try:
+                self._door.connect(self._request)
+                self._asked = True
+                running_s = 0.0 if self._attached_at is None else self._clock() - self._attached_at
+                request = replace(self._request, running_s=running_s)
+                status = self._door.attach(request, self._at_most(CALL_TIMEOUT_S))
+            except CoordinatorLostError as error:
+                self._note_loss(error)
+            else:
+                if status.state is not LeaseState.UNKNOWN:
+                    if self._attached_at is None:
+                        self._attached_at = self._clock()
+                    return self._good(status)
+                self._note_ending()
+            self._sleep(self._at_most(START_AGAIN_S))
+
+    def _good(self, status: LeaseStatus) -> LeaseStatus:
+        self._endings = 0
+        if self._clock() - self._lost_at >= STEADY_S:
+            self._losses = 0
+        return status
+
+    def _note_loss(self, error: CoordinatorLostError) -> None:
+        """Counts a loss of the coordinator.
+
+        Raises:
+            DeadlineExceededError: the call had no more time.
+            CoordinatorLostError: this loss is one too many, or the lease was closed meanwhile.
+        """
+        self._heed_deadline()
+        self._losses += 1
+        self._lost_at = self._clock()
+        if self._losses > LOSSES:
+            raise CoordinatorLostError(
+                f"The coordinator was lost {self._losses} times. At last: {error.what}"
+            ) from error
+        if self._closed.is_set():
+            raise error
+
+    def _note_ending(self) -> None:
+        """Counts an answer of a coordinator that is ending.
+
+        Raises:
+            DeadlineExceededError, CoordinatorLostError: as for a loss.
+        """
+        self._heed_deadline()
+        self._endings += 1
+        if self._endings > ENDINGS or self._closed.is_set():
+            raise CoordinatorLostError(
+                f"The coordinator is ending, and was still there after {self._endings} tries"
+            )
+
+    def _heed_deadline(self) -> None:
+        if self._deadline_s is None or self._clock() - self._began < self._deadline_s:
+            return
+        raise DeadlineExceededError(
+            f"The distribution was not over after {self._deadline_s:g} s: {_how_far(self._status)}"
+        )
+
+    def _at_most(self, seconds: float) -> float:
+        """So many seconds, or what is left until the deadline."""
+        if self._deadline_s is None:
+            return seconds
+        return min(seconds, max(0.0, self._deadline_s - (self._clock() - self._began)))
+
+
+def _how_far(status: LeaseStatus | None) -> str:
+    if status is None:
+        return "the coordinator had not answered"
+    now = status.progress
+    if status.waits_for is not None:
+        return status.waits_for
+    if now is None:
+        return "the objects were still being looked for"
+    return (
+        f"{now.nodes_done} of {now.nodes} nodes were done, with {now.done_bytes} of "
+        f"{now.total_bytes} bytes"
+    )

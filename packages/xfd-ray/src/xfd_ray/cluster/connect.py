@@ -1,0 +1,56 @@
+"""How this process gets its connection to Ray, if it has none, and what is said if it gets none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import ray
+from ray import exceptions as ray_errors
+
+from xfd_api.errors import ClusterConnectionError
+from xfd_ray.cluster.errors import last_words
+from xfd_ray.cluster.forks import check_not_forked
+
+PLACES = "RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token"
+
+
+def connect_to_ray() -> None:
+    """Connects as `ray.init()` does, unless that was done already.
+
+    Raises:
+        ClusterConnectionError: there is no cluster where it should be, or it lets nobody in who has
+            not its token.
+        InvalidRequestError: this process was forked from one that is connected.
+    """
+    check_not_forked()
+    if ray.is_initialized():
+        return
+    try:
+        ray.init()
+    except (ConnectionError, ray_errors.RayError) as error:
+        raise connection_error(error, os.environ) from error
+
+
+def connection_error(error: BaseException, environ: Mapping[str, str]) -> ClusterConnectionError:
+    """What Ray's refusal to connect amounts to. Pure.
+
+    A cluster that asks for a token does not answer who has none: Ray tells that only on standard
+    error, and raises what it raises for a cluster that is not there.
+    """
+    has_mode = environ.get("RAY_AUTH_MODE", "").lower() == "token"
+    if has_mode and "token" in type(error).__name__.lower() + str(error).lower():
+        return ClusterConnectionError(
+            "Ray asks for a token (RAY_AUTH_MODE is token), and this process has none",
+            remedy=f"Give it the cluster's token in {PLACES}",
+        )
+    token = (
+        f"compare the token in {PLACES} with the cluster's"
+        if has_mode
+        else "if the cluster asks for a token, set RAY_AUTH_MODE=token and give its token in "
+        + PLACES
+    )
+    return ClusterConnectionError(
+        f"No connection to the Ray cluster: {last_words(error)}",
+        remedy=f"Check RAY_ADDRESS, and that the cluster is up; {token}",
+    )

@@ -1,0 +1,112 @@
+"""A driver's way to the coordinator; the first driver starts it, and the workers with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+from ray import exceptions as ray_errors
+
+from xfd_api.errors import (
+    CoordinatorLostError,
+    InvalidRequestError,
+    NoNodesError,
+    VersionMismatchError,
+    XfdError,
+)
+from xfd_ray.cluster.errors import coordinator_error
+from xfd_ray.cluster.package_identity import interpreter_of, packages_of
+from xfd_ray.cluster.raylet import current_runtime_env
+from xfd_ray.cluster.spawn import find_coordinator, start_coordinator, start_worker
+from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus, worker_terms
+from xfd_ray.placement import NodeInfo, nodes_of_ray, select
+
+
+def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, Any]]:
+    """Starts a worker on each node that the request selects; returns their handles.
+
+    Where no node is selected, none is started: the coordinator says what is wrong.
+    """
+    terms = worker_terms(request.own_terms, request.limits)
+    try:
+        nodes = select(nodes_of_ray(ray.nodes()), request.selector)
+    except NoNodesError:
+        return []
+    return [(node, start_worker(node, terms)) for node in nodes]
+
+
+class RayCoordinator:
+    """A `CoordinatorDoor` to the cluster's coordinator.
+
+    It may have been started by a driver that runs other packages of xfd. If these are not ours, we
+    go to one of our own, once.
+    """
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+        self._is_own = False
+        self._is_strangers = False
+        self._is_refused_here = False
+        self._started: list[tuple[NodeInfo, Any]] = []
+
+    def connect(self, request: LeaseRequest) -> None:
+        """Finds the coordinator, or starts one.
+
+        With a new one the workers are started that it would start for this request: while it comes
+        up, so do they.
+        """
+        # Without Ray there is no cluster any more; a call would quietly start another one.
+        if not ray.is_initialized():
+            raise InvalidRequestError("Ray was shut down", remedy="Keep it up until the end")
+        try:
+            runtime_env = current_runtime_env()
+            packages = (
+                packages_of(runtime_env, request.versions)
+                if self._is_own
+                else interpreter_of(runtime_env)
+            )
+            self._handle = find_coordinator(packages)
+            self._is_strangers = self._handle is not None and not self._is_own
+            if self._handle is None:
+                self._handle = start_coordinator(packages, or_elsewhere=self._is_refused_here)
+                self._started = start_workers(request)
+        except ray_errors.RayError as error:
+            raise coordinator_error(error, 0.0) from error
+
+    def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:
+        """See `Coordinator`, as for all that follow."""
+        started, self._started = self._started, []
+        try:
+            status: LeaseStatus = self._call("attach", timeout_s, request, started)
+        except VersionMismatchError:
+            if not self._is_strangers:
+                raise
+            return self._turn_to_own()
+        return status
+
+    def watch(self, lease_id: str, wait_s: float, timeout_s: float) -> LeaseStatus:
+        """Renews, and waits for news."""
+        status: LeaseStatus = self._call("watch", timeout_s, lease_id, wait_s)
+        if isinstance(status.error, VersionMismatchError) and self._is_strangers:
+            self.detach(lease_id, timeout_s)
+            return self._turn_to_own()
+        return status
+
+    def detach(self, lease_id: str, timeout_s: float) -> None:
+        """Gives back."""
+        self._call("detach", timeout_s, lease_id)
+
+    def _turn_to_own(self) -> LeaseStatus:
+        """The next `connect` goes to a coordinator of our packages; for now there is no lease."""
+        self._is_own, self._is_strangers = True, False
+        return LeaseStatus(LeaseState.UNKNOWN)
+
+    def _call(self, method: str, timeout_s: float, *args: Any) -> Any:
+        if self._handle is None or not ray.is_initialized():
+            raise CoordinatorLostError("There is no connection to the coordinator")
+        try:
+            return ray.get(getattr(self._handle, method).remote(*args), timeout=timeout_s)
+        except (ray_errors.RayError, XfdError) as error:
+            if isinstance(error, ray_errors.ActorUnschedulableError):
+                self._is_refused_here = True
+            raise coordinator_error(error, timeout_s) from error

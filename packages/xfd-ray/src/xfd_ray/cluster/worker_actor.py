@@ -1,0 +1,59 @@
+"""A worker as a Ray actor, and when that ends. Every node imports this: it is to load little."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import ray
+from ray import exceptions as ray_errors
+
+from xfd_ray.cluster.raylet import environment_of_raylet, inherited_variables
+from xfd_ray.environment import Surroundings, take_on
+from xfd_ray.worker.node_worker import NodeWorker
+
+ALONE_S = 60.0
+"""How long a worker waits for a coordinator to take it on."""
+
+ASK_AGAIN_S = 1.0
+
+
+class NodeWorkerActor(NodeWorker):
+    """A worker that ends with its coordinator, or where none takes it on within `alone_s`.
+
+    It is detached, since it may have been started by a driver, beside the coordinator: what a
+    driver owns would end with the driver. All other arguments are those of `NodeWorker`.
+    """
+
+    def __init__(self, *args: Any, alone_s: float = ALONE_S, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._ending = asyncio.create_task(_end_after(alone_s))
+
+    async def follow(self, coordinator: Any) -> None:
+        """Ends from now on with this actor, which has a method `until_end` that never returns."""
+        self._ending.cancel()
+        self._ending = asyncio.create_task(_end_with(coordinator))
+
+    def _surround(self, surroundings: Surroundings) -> None:
+        take_on(surroundings, inherited_variables(), environment_of_raylet())
+
+
+async def _end_after(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    end_this_actor()
+
+
+async def _end_with(coordinator: Any) -> None:
+    while True:
+        try:
+            await coordinator.until_end.remote()
+        except ray_errors.ActorUnavailableError:
+            await asyncio.sleep(ASK_AGAIN_S)
+        except ray_errors.RayError:
+            end_this_actor()
+            return
+
+
+def end_this_actor() -> None:
+    """Ends the process of the actor that this is called in."""
+    ray.kill(ray.get_runtime_context().current_actor, no_restart=True)

@@ -1,0 +1,247 @@
+"""The union of what several leases want: one growing catalog, each object in it once.
+
+Pure. An object is the same as another if store, key, version, destination and unpacking are the
+same. A store is its whole configuration: place and credentials. What one driver's keys read is not
+passed on to a driver that has other keys, who may not be allowed to read it. (Keys that a node
+finds by itself follow from its environment, which is one of the terms: a swarm has one.) Profiles
+of different drivers may share a name, so each store gets a name of its own in the catalog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from xfd_api.catalog import build_catalog
+from xfd_api.chunks import Catalog, CatalogObject, FoundObject
+from xfd_api.cutting import cut, refuse_too_many_chunks
+from xfd_api.errors import DestinationConflictError
+from xfd_api.ids import ObjectIndex
+from xfd_api.lookups import Lookup
+from xfd_api.places import refuse_conflicts
+from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
+from xfd_ray.coordinator.pins import object_name, other_version
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a catalog grew by at one time, with the stores that it is read from."""
+
+    catalog: Catalog
+    stores: ObjectStoreConfigByProfile = field(repr=False)
+    _cuts: dict[tuple[ObjectIndex, ...], Part] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def only(self, objects: tuple[ObjectIndex, ...]) -> Part:
+        """The part for a node that wants these of its objects; indexes stay, so there are gaps.
+
+        An object that shares a pack with a wanted one is in it too. The same objects give the same
+        part, so that it is shipped once for all nodes that want them.
+        """
+        if len(objects) == len(self.catalog.objects):
+            return self
+        if objects not in self._cuts:
+            self._cuts[objects] = Part(_cut_down(self.catalog, set(objects)), self.stores)
+        return self._cuts[objects]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one lease wants.
+
+    Attributes:
+        objects: by part; those of one part in the catalog's order.
+        grown: the part that is new with this lease, if one is.
+        excluded: objects that the lease's `include` and `exclude` left out.
+    """
+
+    objects: tuple[tuple[Part, tuple[ObjectIndex, ...]], ...]
+    grown: Part | None
+    excluded: int = 0
+
+
+_NO_STORE = object()
+
+
+class WantedUnion:
+    """Invariant: `_index_of` holds exactly the objects that somebody wants."""
+
+    def __init__(self) -> None:
+        self._index_of: dict[object, ObjectIndex] = {}
+        self._live: dict[ObjectIndex, tuple[CatalogObject, Part]] = {}
+        self._wanted_by: dict[ObjectIndex, int] = {}
+        self._profile_of: dict[ObjectStoreConfig, str | None] = {}
+        self._stores: dict[str | None, ObjectStoreConfig] = {}
+        self._next_object = 0
+        self._next_chunk = 0
+
+    def add(
+        self,
+        lookups: Sequence[Lookup],
+        found: Sequence[Sequence[FoundObject]],
+        stores: ObjectStoreConfigByProfile,
+        chunk_size_bytes: int | None,
+        *,
+        as_pinned: bool = False,
+    ) -> Wanted:
+        """Takes up what one lease wants; for `chunk_size_bytes` see `build_catalog`.
+
+        With `as_pinned`, an object that another lease has in another version is wanted in that.
+
+        Raises:
+            VersionConflictError: another lease has another version of an object.
+            DestinationConflictError: it wants a place that another lease's object has, be it the
+                same object with other credentials.
+            InvalidRequestError: there would be too many chunks, with those of other leases.
+            XfdError: see `build_catalog`.
+        """
+        renamed = tuple(
+            replace(lookup, profile_name=self._profile(lookup, stores)) for lookup in lookups
+        )
+        asked = build_catalog(
+            renamed,
+            found,
+            chunk_size_bytes=chunk_size_bytes,
+            first_object=self._next_object,
+            first_chunk=self._next_chunk,
+        )
+        wanted = {_identity(item): item for item in self._versions(asked.objects, as_pinned)}
+        new = {key: item for key, item in wanted.items() if key not in self._index_of}
+        live = [item for item, _ in self._live.values()]
+        self._refuse_other_keys(live, new.values())
+        refuse_conflicts(live + list(new.values()))
+        refuse_too_many_chunks(
+            list(new.values()),
+            chunk_size_bytes,
+            first_chunk=self._next_chunk,
+            beside=self._live_chunks(),
+        )
+        grown = self._grow(asked, new, chunk_size_bytes) if new else None
+        by_part: dict[int, tuple[Part, list[ObjectIndex]]] = {}
+        for identity in wanted:
+            index = self._index_of[identity]
+            self._wanted_by[index] = self._wanted_by.get(index, 0) + 1
+            part = self._live[index][1]
+            by_part.setdefault(part.catalog.first_object, (part, []))[1].append(index)
+        return Wanted(
+            objects=tuple((part, tuple(sorted(indexes))) for part, indexes in by_part.values()),
+            grown=grown,
+            excluded=asked.excluded,
+        )
+
+    def _versions(self, asked: Iterable[CatalogObject], as_pinned: bool) -> Iterator[CatalogObject]:
+        pinned = {object_name(item): item for item, _ in self._live.values()}
+        for item in asked:
+            before = pinned.get(object_name(item), item)
+            if before.found != item.found and not as_pinned:
+                raise other_version(before, item)
+            yield before if before.found != item.found else item
+
+    def pinned(
+        self, lookup: Lookup, stores: ObjectStoreConfigByProfile
+    ) -> list[FoundObject] | None:
+        """The version in which some lease wants the object that a lookup asks for, if one does."""
+        if lookup.is_prefix:
+            return None
+        name = self._profile_of.get(stores.of(lookup.profile_name), _NO_STORE)
+        asked = (name, lookup.bucket, lookup.key, lookup.destination, lookup.unpack)
+        for item, _ in self._live.values():
+            if object_name(item) == asked:
+                return [item.found]
+        return None
+
+    def drop(self, wanted: Wanted) -> tuple[ObjectIndex, ...]:
+        """A lease ended; returns the objects that nobody wants any more."""
+        released = []
+        for _, indexes in wanted.objects:
+            for index in indexes:
+                self._wanted_by[index] -= 1
+                if self._wanted_by[index] == 0:
+                    item, _ = self._live.pop(index)
+                    del self._wanted_by[index]
+                    del self._index_of[_identity(item)]
+                    released.append(index)
+        return tuple(released)
+
+    def _grow(
+        self, asked: Catalog, new: Mapping[object, CatalogObject], chunk_size_bytes: int | None
+    ) -> Part:
+        catalog = asked
+        if len(new) < len(asked.objects):
+            objects = tuple(
+                replace(item, index=ObjectIndex(self._next_object + place))
+                for place, item in enumerate(new.values())
+            )
+            catalog = Catalog(
+                objects=objects,
+                chunks=tuple(cut(objects, chunk_size_bytes, self._next_chunk)),
+                first_object=self._next_object,
+                first_chunk=self._next_chunk,
+            )
+        names = {item.profile_name for item in catalog.objects}
+        part = Part(catalog, ObjectStoreConfigByProfile({n: self._stores[n] for n in names}))
+        self._next_object += len(catalog.objects)
+        self._next_chunk += len(catalog.chunks)
+        for identity, item in zip(new, catalog.objects, strict=True):
+            self._index_of[identity] = item.index
+            self._live[item.index] = (item, part)
+        return part
+
+    def _live_chunks(self) -> int:
+        """Chunks of the parts that somebody wants something of."""
+        parts = {part.catalog.first_chunk: part for _, part in self._live.values()}
+        return sum(len(part.catalog.chunks) for part in parts.values())
+
+    def _refuse_other_keys(
+        self, live: Iterable[CatalogObject], new: Iterable[CatalogObject]
+    ) -> None:
+        """Names the reason of a conflict that nobody would see in the names of the objects."""
+        owners = {item.destination: item for item in live}
+        for item in new:
+            owner = owners.get(item.destination)
+            if owner is None or owner.profile_name == item.profile_name:
+                continue
+            if (owner.bucket, owner.found.key) == (item.bucket, item.found.key) and _place(
+                self._stores[owner.profile_name]
+            ) == _place(self._stores[item.profile_name]):
+                raise DestinationConflictError(
+                    "Another call brings this object there at the moment, with other credentials "
+                    "or settings of the store",
+                    object=item.found.key,
+                    path=item.destination,
+                    remedy="Give both the same ObjectStoreConfig, another destination, or call "
+                    "again when the other is over",
+                )
+
+    def _profile(self, lookup: Lookup, stores: ObjectStoreConfigByProfile) -> str | None:
+        """The catalog's name of a lookup's store."""
+        config = stores.of(lookup.profile_name)
+        if config not in self._profile_of:
+            name, k = lookup.profile_name, 2
+            while name in self._stores:
+                name, k = f"{lookup.profile_name or 'store'}-{k}", k + 1
+            self._profile_of[config] = name
+            self._stores[name] = config
+        return self._profile_of[config]
+
+
+def _place(config: ObjectStoreConfig) -> object:
+    """Where a store is, whoever reads it."""
+    return (config.kind, config.endpoint, config.bucket, config.directory, config.base_url)
+
+
+def _cut_down(catalog: Catalog, wanted: set[ObjectIndex]) -> Catalog:
+    chunks = tuple(
+        chunk for chunk in catalog.chunks if any(span.object in wanted for span in chunk.spans)
+    )
+    needed = wanted.union(span.object for chunk in chunks for span in chunk.spans)
+    return replace(
+        catalog,
+        objects=tuple(item for item in catalog.objects if item.index in needed),
+        chunks=chunks,
+    )
+
+
+def _identity(item: CatalogObject) -> object:
+    return (item.profile_name, item.bucket, item.found, item.destination, item.unpack)

@@ -1,0 +1,149 @@
+"""One lease as the coordinator holds it: what is wanted, how far it is, when it was renewed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from xfd_api.chunks import FoundObject
+from xfd_api.errors import NodeLostError, VersionMismatchError, XfdError
+from xfd_api.ids import NodeId, ObjectIndex
+from xfd_api.reports import DistributionReport
+from xfd_api.traffic import Traffic
+from xfd_ray.coordinator.catalog_union import Wanted
+from xfd_ray.coordinator.lease_progress import LeaseTally, tally_of
+from xfd_ray.coordinator.lease_report import progress_of, report_of
+from xfd_ray.coordinator.resumed_lease import carry_over
+from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
+
+
+class Lease:
+    """A lease is over when it is done or has failed; it still holds its nodes and objects until
+    it is given back or expires.
+
+    Attributes:
+        began: when its driver asked for it first.
+        uncounted_s: how long after that nothing was counted, since the coordinator was lost.
+        renewed: when its driver was heard of last, in time that the coordinator ran.
+        found: what the origin said; `found`, `wanted` and `tally` are set once that is known.
+        waits_for: what keeps the search for its objects.
+        earlier: the expired lease that this one carries on.
+    """
+
+    def __init__(
+        self, request: LeaseRequest, now: float, awake: float, earlier: Lease | None = None
+    ) -> None:
+        self.request = request
+        self.began: float = now - request.running_s if earlier is None else earlier.began
+        self.uncounted_s: float = request.running_s if earlier is None else earlier.uncounted_s
+        self.renewed = awake
+        self.earlier = earlier
+        self.found: list[list[FoundObject]] | None = None if earlier is None else earlier.found
+        self.wanted: Wanted | None = None
+        self.tally: LeaseTally | None = None
+        self.retries: int = 0 if earlier is None else earlier.retries
+        self.traffic: Traffic = Traffic() if earlier is None else earlier.traffic
+        self._retries_before = 0
+        self._traffic_before = Traffic()
+        self.report: DistributionReport | None = None
+        self.error: XfdError | None = None
+        self.over = asyncio.Event()
+        self.waits_for: str | None = None
+        self.finding: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> LeaseState:
+        """Where the lease stands."""
+        if self.error is not None:
+            return LeaseState.FAILED
+        return LeaseState.RUNNING if self.report is None else LeaseState.DONE
+
+    def status(self, now: float) -> LeaseStatus:
+        """What the driver is told."""
+        progress = None if self.tally is None else progress_of(self.tally, now)
+        return LeaseStatus(self.state, progress, self.report, self.error, self.waits_for)
+
+    def take_up(self, wanted: Wanted, retries: int, traffic: Traffic) -> LeaseTally:
+        """The objects are found; the swarm had retried and moved so much before that.
+
+        Returns:
+            The lease's books, which go on where those of the lease before it ended.
+        """
+        self.wanted = wanted
+        self._retries_before = retries
+        self._traffic_before = traffic
+        self.tally = tally_of(wanted, began=self.began)
+        if self.earlier is not None and self.earlier.tally is not None:
+            carry_over(self.earlier.tally, self.tally)
+        self.earlier = None
+        return self.tally
+
+    def count(self, retries: int, traffic: Traffic) -> None:
+        """Adds up what the swarm retried and moved for this lease, until now."""
+        if self.tally is not None:
+            self.retries += max(0, retries - self._retries_before)
+            self.traffic = self.traffic.plus(traffic.since(self._traffic_before))
+            self._retries_before, self._traffic_before = retries, traffic
+
+    def fail(self, error: XfdError) -> None:
+        """The lease cannot get what it wants."""
+        if not self.over.is_set():
+            self.error = error
+            self.over.set()
+
+    def lose(self, node: NodeId, error: XfdError, now: float) -> None:
+        """A node that may be one of the lease's is gone."""
+        if self.tally is None:
+            return
+        tally = self.tally.nodes.get(node)
+        if tally is None or tally.is_lost:
+            return
+        self.tally.lost(node, error, now)
+        if self.request.on_node_failure == "fail" or not self.tally.live:
+            self.fail(error if isinstance(error, NodeLostError) else _lost(node, error))
+
+    def refuse(
+        self, node: NodeId, objects: tuple[ObjectIndex, ...] | None, error: XfdError, now: float
+    ) -> None:
+        """Objects (None: all) cannot land on a node that lives."""
+        if self.tally is None or node not in self.tally.nodes:
+            return
+        asked = tuple(self.tally.objects) if objects is None else objects
+        if not self.tally.failed(node, asked, error, now):
+            return
+        everywhere = self.tally.failed_everywhere()
+        if isinstance(error, VersionMismatchError) or self.request.on_node_failure == "fail":
+            self.fail(error)
+        elif everywhere is not None:
+            self.fail(everywhere)
+
+    def settle(
+        self,
+        now: float,
+        retries: int,
+        traffic: Callable[[], Traffic],
+        roots: Mapping[NodeId, str],
+    ) -> bool:
+        """Ends the lease if every node is done; returns whether it is over by that."""
+        if self.over.is_set() or self.tally is None or not self.tally.is_done:
+            return False
+        failed = [node.error for node in self.tally.live if node.failed and node.error]
+        if failed:
+            self.fail(failed[0])
+            return True
+        self.count(retries, traffic())
+        self.report = report_of(
+            self.tally,
+            now,
+            retries=self.retries,
+            traffic=self.traffic.at(self.request.prices),
+            rates=self.request.rates,
+            uncounted_s=self.uncounted_s,
+            roots=roots,
+        )
+        self.over.set()
+        return True
+
+
+def _lost(node: NodeId, error: XfdError) -> NodeLostError:
+    return NodeLostError(f"The node was lost: {error.what}", node=node)

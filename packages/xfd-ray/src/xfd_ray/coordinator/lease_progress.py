@@ -1,0 +1,295 @@
+"""What one lease has got so far, node by node: the source of its progress and of its report.
+
+Pure: told of inventories, reports, failures and losses, with the time as an argument. A node is
+done when each object of the lease has landed there or has failed there.
+
+Bytes are those of the lease's objects, also where a chunk is a pack that brings others with them.
+A node that is done read them from the origin, received them from peers, found them in its cache,
+had kept them from an interrupted run (`resumed`), or another node of its disk wrote them
+(`shared`). What it found is booked when it first looks: a node whose worker was lost looks again,
+and finds what it received for this very lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from xfd_api.chunks import CatalogObject, Chunk
+from xfd_api.errors import XfdError
+from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
+from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded
+from xfd_ray.coordinator.catalog_union import Wanted
+from xfd_ray.coordinator.lower_bound import RateMeter
+
+
+@dataclass(slots=True)
+class NodeTally:
+    """One node's part.
+
+    `landed`, `failed`, `cached` and `looked` are bit sets over object indexes; `looked` has those
+    that it has looked for. `missing`, `received` and `resumed` are bit sets over chunk indexes:
+    what the node lacked when it first looked, what it then said that it got, and what it had of
+    objects that were not whole, or has got without being able to say so.
+
+    `ended_before` is when it was done for the lease that this one carries on.
+    """
+
+    since: float
+    joined_late: bool = False
+    is_lost: bool = False
+    landed: int = 0
+    failed: int = 0
+    cached: int = 0
+    looked: int = 0
+    missing: int = 0
+    received: int = 0
+    resumed: int = 0
+    origin_bytes: int = 0
+    peer_bytes: int = 0
+    served_bytes: int = 0
+    cached_bytes: int = 0
+    resumed_bytes: int = 0
+    shared_bytes: int = 0
+    missing_bytes: int = 0
+    error: XfdError | None = None
+    done_at: float | None = None
+    ended_before: float | None = None
+    elsewhere: dict[ObjectIndex, NodeId | None] = field(default_factory=dict)
+    down: RateMeter = field(default_factory=RateMeter)
+    up: RateMeter = field(default_factory=RateMeter)
+
+    @property
+    def present_bytes(self) -> int:
+        """What is on its disk by now, found or fetched."""
+        found = self.cached_bytes + self.resumed_bytes + self.shared_bytes
+        return found + self.origin_bytes + self.peer_bytes
+
+
+class LeaseTally:
+    """See the module.
+
+    Attributes:
+        began: when the lease was asked for.
+        nodes: everyone who takes part, the lost included.
+        lacked: chunks that some node lacked when it looked.
+        had: chunks that some node had when it looked.
+        excluded: objects that `include` and `exclude` left out.
+    """
+
+    def __init__(
+        self,
+        objects: Sequence[CatalogObject],
+        chunks: Sequence[Chunk],
+        *,
+        began: float,
+        excluded: int = 0,
+    ) -> None:
+        self.began = began
+        self.objects = {item.index: item for item in objects}
+        self.mask = sum(1 << index for index in self.objects)
+        self.chunks = {chunk.index: chunk for chunk in chunks}
+        self.bytes = sum(item.size for item in objects)
+        self.excluded = excluded
+        self.bytes_of = {chunk.index: self._bytes_of(chunk) for chunk in chunks}
+        self.nodes: dict[NodeId, NodeTally] = {}
+        self.origin_bytes_of: dict[ObjectIndex, int] = dict.fromkeys(self.objects, 0)
+        self.errors_of: dict[ObjectIndex, XfdError] = {}
+        self.left_out_of = {
+            item.index: (item.left_out, len(item.left_out)) for item in objects if item.left_out
+        }
+        self.lacked: set[ChunkIndex] = set()
+        self.had: set[ChunkIndex] = set()
+        self.origin_rate = RateMeter()
+
+    @property
+    def live(self) -> list[NodeTally]:
+        """The nodes that are not lost."""
+        return [tally for tally in self.nodes.values() if not tally.is_lost]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether each node that is not lost is done."""
+        return all(tally.done_at is not None for tally in self.live)
+
+    def add_node(self, node: NodeId, now: float, *, late: bool = False) -> None:
+        """The node is to have the objects; one that was lost goes on with what it has."""
+        before = self.nodes.get(node)
+        if before is None:
+            self.nodes[node] = NodeTally(now, joined_late=late)
+            self._settle(node, now)
+        elif before.is_lost:
+            before.is_lost, before.error, before.joined_late = False, None, late
+            self.start_over(node)
+
+    def start_over(self, node: NodeId) -> None:
+        """The node's worker died and comes back: what it has, its next inventory tells."""
+        tally = self.nodes.get(node)
+        if tally is not None:
+            tally.landed = tally.failed = 0
+            tally.done_at = tally.ended_before = None
+            tally.elsewhere.clear()
+
+    def lost(self, node: NodeId, error: XfdError, now: float) -> None:
+        """The node is gone."""
+        tally = self.nodes.get(node)
+        if tally is not None and not tally.is_lost:
+            tally.is_lost, tally.error = True, error
+            tally.done_at = tally.done_at or now
+
+    def took_inventory(
+        self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory, now: float
+    ) -> None:
+        """The node looked for these objects."""
+        tally = self.nodes.get(node)
+        if tally is None:
+            return
+        asked = {index for index in objects if index in self.objects}
+        here = [index for index in inventory.landed if index in asked]
+        for index in here:
+            if not tally.looked >> index & 1 and not tally.landed >> index & 1:
+                tally.cached |= 1 << index
+                tally.cached_bytes += self.objects[index].size
+            elif index in tally.elsewhere:
+                tally.shared_bytes += self.objects[index].size
+        tally.landed |= bits(here)
+        elsewhere = {index: owner for index, owner in inventory.elsewhere if index in asked}
+        for index in asked:
+            tally.elsewhere.pop(index, None)
+        tally.elsewhere.update(elsewhere)
+        self._count_missing(tally, asked - set(here) - set(elsewhere), inventory)
+        tally.looked |= bits(asked)
+        if not self.mask & ~tally.landed:
+            tally.done_at = tally.done_at or tally.ended_before
+        self._settle_elsewhere(node)
+        self._settle(node, now)
+
+    def held(self, node: NodeId, event: ChunkHeld, now: float) -> None:
+        """A chunk arrived."""
+        chunk = self.chunks.get(event.chunk)
+        tally = self.nodes.get(node)
+        if chunk is None or tally is None:
+            return
+        if not event.transfer_seconds:
+            return  # It was here already: an order that was moved to another source, for example.
+        size = self.bytes_of[chunk.index]
+        tally.received |= 1 << chunk.index
+        tally.down.add(now, event.transfer_seconds, size)
+        if event.source is None:
+            tally.origin_bytes += size
+            self.origin_rate.add(now, event.transfer_seconds, size)
+            for span in chunk.spans:
+                if span.object in self.origin_bytes_of:
+                    self.origin_bytes_of[span.object] += span.length
+            return
+        tally.peer_bytes += size
+        peer = self.nodes.get(event.source)
+        if peer is not None:
+            peer.served_bytes += size
+            peer.up.add(now, event.transfer_seconds, size)
+
+    def landed(self, node: NodeId, event: ObjectLanded, now: float) -> None:
+        """An object is whole on the node."""
+        tally = self.nodes.get(node)
+        if tally is None or event.object not in self.objects:
+            return
+        tally.landed |= 1 << event.object
+        if event.left_out_count:
+            self.left_out_of[event.object] = (event.left_out, event.left_out_count)
+        self._settle(node, now)
+        for other, theirs in self.nodes.items():
+            if theirs.elsewhere.get(event.object) == node:
+                self._settle_elsewhere(other)
+                self._settle(other, now)
+
+    def failed(
+        self, node: NodeId, objects: Sequence[ObjectIndex], error: XfdError, now: float
+    ) -> bool:
+        """These objects cannot land on the node; returns whether any is of this lease."""
+        tally = self.nodes.get(node)
+        mine = [index for index in objects if index in self.objects]
+        if tally is None or not mine:
+            return False
+        tally.failed |= bits(mine) & ~tally.landed
+        tally.error = tally.error or error
+        for index in mine:
+            self.errors_of.setdefault(index, error)
+        self._settle(node, now)
+        return True
+
+    def failed_everywhere(self) -> XfdError | None:
+        """Why an object cannot land on any node, if there is such an object."""
+        common = self.mask
+        for tally in self.live:
+            common &= tally.failed
+        if not common or not self.live:
+            return None
+        return self.errors_of[ObjectIndex((common & -common).bit_length() - 1)]
+
+    def _count_missing(
+        self, tally: NodeTally, lacking: set[ObjectIndex], inventory: Inventory
+    ) -> None:
+        held = {
+            ChunkIndex(run.first_chunk + k) for run in inventory.held for k in range(len(run.crcs))
+        }
+        for chunk in self.chunks.values():
+            if (tally.received | tally.resumed) >> chunk.index & 1:
+                continue
+            if tally.missing >> chunk.index & 1:
+                if chunk.index in held:
+                    tally.resumed |= 1 << chunk.index
+                    tally.resumed_bytes += self.bytes_of[chunk.index]
+                continue
+            size = sum(span.length for span in chunk.spans if span.object in lacking)
+            lacks = any(span.object in lacking for span in chunk.spans)
+            if chunk.index in held:
+                self.had.add(chunk.index)
+                if lacks:
+                    tally.resumed |= 1 << chunk.index
+                    tally.resumed_bytes += size
+            elif lacks:
+                self.lacked.add(chunk.index)
+                tally.missing |= 1 << chunk.index
+                tally.missing_bytes += self.bytes_of[chunk.index]
+
+    def _bytes_of(self, chunk: Chunk) -> int:
+        return sum(span.length for span in chunk.spans if span.object in self.objects)
+
+    def _settle_elsewhere(self, node: NodeId) -> None:
+        """Objects that another node of this disk landed are here as well."""
+        tally = self.nodes[node]
+        for index, owner in list(tally.elsewhere.items()):
+            theirs = None if owner is None else self.nodes.get(owner)
+            if theirs is not None and theirs.landed >> index & 1:
+                del tally.elsewhere[index]
+                if not tally.landed >> index & 1:
+                    tally.shared_bytes += self.objects[index].size
+                tally.landed |= 1 << index
+
+    def _settle(self, node: NodeId, now: float) -> None:
+        tally = self.nodes[node]
+        if tally.done_at is None and not self.mask & ~(tally.landed | tally.failed):
+            tally.done_at = now
+
+
+def tally_of(wanted: Wanted, *, began: float) -> LeaseTally:
+    """The empty books of a lease that wants this."""
+    objects: list[CatalogObject] = []
+    chunks: list[Chunk] = []
+    for part, indexes in wanted.objects:
+        chosen = set(indexes)
+        objects += [item for item in part.catalog.objects if item.index in chosen]
+        chunks += [
+            chunk
+            for chunk in part.catalog.chunks
+            if any(span.object in chosen for span in chunk.spans)
+        ]
+    return LeaseTally(objects, chunks, began=began, excluded=wanted.excluded)
+
+
+def bits(indexes: Iterable[int]) -> int:
+    """The indexes as a bit set."""
+    members = 0
+    for index in indexes:
+        members |= 1 << index
+    return members

@@ -1,0 +1,131 @@
+"""Progress and reports out of a tally. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from xfd_api.ids import NodeId
+from xfd_api.reports import DistributionReport, NodeResult, ObjectResult, Progress
+from xfd_api.traffic import Traffic
+from xfd_ray.coordinator.lease_progress import LeaseTally, NodeTally
+from xfd_ray.coordinator.lower_bound import LinkRates, bound_with_source, observed_rates
+
+
+def progress_of(tally: LeaseTally, now: float) -> Progress:
+    """How far the lease is."""
+    live = tally.live
+    everywhere = tally.mask
+    for node in live:
+        everywhere &= node.landed
+    total = tally.bytes * len(live)
+    done = sum(
+        tally.bytes if node.done_at is not None else min(tally.bytes, node.present_bytes)
+        for node in live
+    )
+    return Progress(
+        elapsed_s=now - tally.began,
+        total_bytes=total,
+        done_bytes=done,
+        origin_bytes=sum(node.origin_bytes for node in tally.nodes.values()),
+        peer_bytes=sum(node.peer_bytes for node in tally.nodes.values()),
+        nodes=len(live),
+        nodes_done=sum(node.done_at is not None for node in live),
+        objects=len(tally.objects),
+        objects_done=everywhere.bit_count() if live else 0,
+    )
+
+
+def report_of(
+    tally: LeaseTally,
+    now: float,
+    *,
+    retries: int,
+    rates: LinkRates | None,
+    traffic: Traffic,
+    uncounted_s: float = 0.0,
+    roots: Mapping[NodeId, str] = MappingProxyType({}),
+) -> DistributionReport:
+    """The lease's report, with the nodes' `roots`. The time ends with the last node's last file."""
+    nodes = sorted(tally.nodes.items())
+    ends = [node.done_at for node in tally.live if node.done_at is not None]
+    elapsed_s = max(ends, default=now) - tally.began
+    missing_bytes = sum(tally.bytes_of[index] for index in tally.lacked)
+    from_origin = sum(tally.bytes_of[index] for index in tally.lacked - tally.had)
+    missing = [node.missing_bytes for node in tally.live]
+    sent = sum(node.peer_bytes for node in tally.live)
+    bound, source = bound_with_source(
+        missing,
+        from_origin,
+        min(sent, sum(missing) - from_origin),
+        elapsed_s,
+        rates,
+        observed_rates(
+            tally.origin_rate,
+            [node.down for _, node in nodes],
+            [node.up for _, node in nodes],
+        ),
+    )
+    return DistributionReport(
+        elapsed_s=elapsed_s,
+        bound_s=bound,
+        bound_source=source,
+        catalog_bytes=tally.bytes,
+        missing_bytes=missing_bytes,
+        origin_bytes=sum(node.origin_bytes for _, node in nodes),
+        peer_bytes=sum(node.peer_bytes for _, node in nodes),
+        cached_bytes=sum(node.cached_bytes for _, node in nodes),
+        resumed_bytes=sum(node.resumed_bytes for _, node in nodes),
+        shared_bytes=sum(node.shared_bytes for _, node in nodes),
+        retries=retries,
+        uncounted_s=uncounted_s,
+        traffic=traffic,
+        nodes=tuple(
+            _node_result(tally, name, node, now, roots.get(name, "")) for name, node in nodes
+        ),
+        objects=_object_results(tally),
+        nodes_lost=tuple(name for name, node in nodes if node.is_lost),
+        nodes_joined=tuple(name for name, node in nodes if node.joined_late),
+        excluded=tally.excluded,
+    )
+
+
+def _node_result(
+    tally: LeaseTally, name: NodeId, node: NodeTally, now: float, root: str
+) -> NodeResult:
+    landed = node.landed & tally.mask
+    here = [item for item in tally.objects.values() if landed >> item.index & 1]
+    return NodeResult(
+        node=name,
+        state="lost" if node.is_lost else "failed" if node.failed else "done",
+        elapsed_s=(node.done_at if node.done_at is not None else now) - node.since,
+        objects=len(here),
+        files=sum(not item.is_directory for item in here),
+        bytes=sum(item.size for item in here),
+        origin_bytes=node.origin_bytes,
+        peer_bytes=node.peer_bytes,
+        served_bytes=node.served_bytes,
+        cached_bytes=node.cached_bytes,
+        resumed_bytes=node.resumed_bytes,
+        shared_bytes=node.shared_bytes,
+        joined_late=node.joined_late,
+        error=node.error,
+        root=root,
+    )
+
+
+def _object_results(tally: LeaseTally) -> tuple[ObjectResult, ...]:
+    return tuple(
+        ObjectResult(
+            key=item.found.key,
+            destination=item.destination,
+            size=item.size,
+            origin_bytes=tally.origin_bytes_of[index],
+            nodes_landed=sum(node.landed >> index & 1 for node in tally.live),
+            nodes_cached=sum(node.cached >> index & 1 for node in tally.live),
+            error=tally.errors_of.get(index),
+            left_out=tally.left_out_of.get(index, ((), 0))[0],
+            left_out_count=tally.left_out_of.get(index, ((), 0))[1],
+        )
+        for index, item in sorted(tally.objects.items())
+    )

@@ -1,0 +1,100 @@
+"""The leases of one swarm: what happens on a node is told to each that it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from xfd_api.errors import XfdError
+from xfd_api.ids import NodeId, ObjectIndex
+from xfd_api.reports import ChunkHeld, Inventory, NodeReport, ObjectLanded
+from xfd_api.traffic import Traffic
+from xfd_ray.coordinator.lease import Lease
+from xfd_ray.coordinator.lease_progress import LeaseTally
+from xfd_ray.telemetry import log_events
+
+
+class Leases:
+    """Those that were not given back, by id. A lease that is over hears on, for its late nodes."""
+
+    def __init__(self, log: Any) -> None:
+        self._leases: dict[str, Lease] = {}
+        self._log = log
+
+    def __len__(self) -> int:
+        return len(self._leases)
+
+    def __iter__(self) -> Iterator[Lease]:
+        return iter(list(self._leases.values()))
+
+    def add(self, lease: Lease) -> None:
+        """A lease was opened."""
+        self._leases[lease.request.id] = lease
+
+    def remove(self, lease: Lease) -> None:
+        """A lease was given back, or expired."""
+        self._leases.pop(lease.request.id, None)
+
+    def running(self) -> Iterator[tuple[Lease, LeaseTally]]:
+        """Those whose objects are found."""
+        return ((lease, lease.tally) for lease in self if lease.tally is not None)
+
+    def took_inventory(
+        self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory, now: float
+    ) -> None:
+        """A node looked for these objects."""
+        for _, tally in self.running():
+            tally.took_inventory(node, objects, inventory, now)
+
+    def reported(self, node: NodeId, report: NodeReport, now: float) -> None:
+        """A node said what it has, and what happened."""
+        if report.full is not None:
+            self.took_inventory(node, report.full.landed, report.full, now)
+        for event in report.events:
+            if isinstance(event, ChunkHeld):
+                for _, tally in self.running():
+                    tally.held(node, event, now)
+            elif isinstance(event, ObjectLanded):
+                for _, tally in self.running():
+                    tally.landed(node, event, now)
+
+    def start_over(self, node: NodeId, error: XfdError, now: float) -> None:
+        """A node's worker was lost, and another will follow."""
+        for lease, tally in self.running():
+            tally.start_over(node)
+            if lease.request.on_node_failure == "fail":
+                lease.lose(node, error, now)
+
+    def refuse(
+        self, node: NodeId, objects: tuple[ObjectIndex, ...] | None, error: XfdError, now: float
+    ) -> None:
+        """Objects (None: all) cannot land on a node that lives."""
+        for lease in self:
+            lease.refuse(node, objects, error, now)
+
+    def lose(self, node: NodeId, error: XfdError, now: float) -> None:
+        """A node is gone for good."""
+        for lease in self:
+            lease.lose(node, error, now)
+
+    def fail(self, error: XfdError) -> None:
+        """No lease that is not over can get what it wants."""
+        for lease in self:
+            lease.fail(error)
+
+    def settle(
+        self,
+        now: float,
+        retries: int,
+        traffic: Callable[[], Traffic],
+        roots: Mapping[NodeId, str],
+    ) -> None:
+        """Ends the leases whose nodes are all done."""
+        for lease in self:
+            if lease.settle(now, retries, traffic, roots):
+                failed = lease.error is not None
+                self._log.info(
+                    log_events.LEASE_FAILED if failed else log_events.LEASE_DONE,
+                    lease=lease.request.id,
+                    error=str(lease.error) if failed else None,
+                )

@@ -1,0 +1,70 @@
+"""The books of a lease whose driver came back after it had expired. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from xfd_api.chunks import CatalogObject, Chunk
+from xfd_api.ids import ChunkIndex, ObjectIndex
+from xfd_ray.coordinator.lease_progress import LeaseTally, bits
+
+_Index = TypeVar("_Index", ObjectIndex, ChunkIndex)
+
+
+def carry_over(before: LeaseTally, tally: LeaseTally) -> None:
+    """Books of a lease that goes on where an expired one of the same driver stopped.
+
+    Objects and chunks have other indexes by now; what is the same is told by what it is. Nodes have
+    to look again before anything counts as landed.
+    """
+    new_index = {_identity(item): item.index for item in tally.objects.values()}
+    objects = {
+        item.index: new_index[_identity(item)]
+        for item in before.objects.values()
+        if _identity(item) in new_index
+    }
+    new_chunk = {
+        _place(chunk, {k: k for k in tally.objects}): chunk.index for chunk in tally.chunks.values()
+    }
+    places = {chunk.index: _place(chunk, objects) for chunk in before.chunks.values()}
+    chunks = {index: new_chunk[place] for index, place in places.items() if place in new_chunk}
+    for node, old in before.nodes.items():
+        tally.nodes[node] = replace(
+            old,
+            landed=0,
+            failed=0,
+            cached=_moved(old.cached, objects),
+            looked=_moved(old.looked, objects),
+            missing=_moved(old.missing, chunks),
+            received=_moved(old.received, chunks),
+            resumed=_moved(old.resumed, chunks),
+            done_at=None,
+            ended_before=old.done_at or old.ended_before,
+            elsewhere={},
+        )
+    tally.lacked = {chunks[index] for index in before.lacked if index in chunks}
+    tally.had = {chunks[index] for index in before.had if index in chunks}
+    tally.origin_rate = before.origin_rate
+    for index, size in before.origin_bytes_of.items():
+        if index in objects:
+            tally.origin_bytes_of[objects[index]] += size
+
+
+def _identity(item: CatalogObject) -> object:
+    return (item.destination, item.bucket, item.found)
+
+
+def _place(chunk: Chunk, objects: Mapping[ObjectIndex, ObjectIndex]) -> object:
+    """What of the lease's objects is in a chunk."""
+    return tuple(
+        (objects[span.object], span.offset, span.length)
+        for span in chunk.spans
+        if span.object in objects
+    )
+
+
+def _moved(members: int, to: Mapping[_Index, _Index]) -> int:
+    """The same set under new indexes."""
+    return bits([new for old, new in to.items() if members >> old & 1])

@@ -1,0 +1,1 @@
+"""The scheduling loop: events to the scheduler, orders to the nodes."""

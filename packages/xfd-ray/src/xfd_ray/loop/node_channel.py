@@ -1,0 +1,168 @@
+"""The long polls with one node: orders out, reports in, at most two calls at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from xfd_api.errors import InternalError, NodeLostError, XfdError
+from xfd_api.ids import NodeId
+from xfd_api.orders import Order
+from xfd_api.reports import NodeReport
+from xfd_ray.loop.running_clock import within
+from xfd_ray.worker.node_worker import Exchange
+
+RETRY_S = 0.5
+CALLS_AT_ONCE = 2
+IDLE_INTERVALS = 4
+POLL_S = 2.0
+LONGEST_POLL_S = 20.0
+"""News and orders end a poll at once. Each one that ends without is followed by one that waits
+twice as long: an idle node is left asleep, and an answer that was lost is missed soon."""
+
+SILENCE_S = 40.0
+"""A worker that answers so much later than it was asked to is taken for lost: frozen, say."""
+
+
+class Unavailable(Exception):
+    """A call got no answer, and nobody knows whether it arrived; the node may be well."""
+
+
+class Reach(Protocol):
+    """How a node is talked to."""
+
+    async def exchange(self, node: NodeId, call: Exchange) -> NodeReport:
+        """The long poll; see `NodeWorker.exchange`.
+
+        Raises:
+            NodeLostError: the node is gone.
+            Unavailable: ask again, with the same call.
+        """
+        ...
+
+
+class Conversation:
+    """Talks to one node until it is cancelled or the node is lost.
+
+    Invariant: `_calls` are the unanswered calls in the order of their numbers; the reports of all
+    before them have been taken.
+    """
+
+    def __init__(
+        self,
+        reach: Reach,
+        node: NodeId,
+        take: Callable[[NodeReport], None],
+        *,
+        interval_s: Callable[[], float],
+    ) -> None:
+        self._reach = reach
+        self._node = node
+        self._take = take
+        self._interval_s = interval_s
+        self._poll_s = POLL_S
+        self._orders: list[Order] = []
+        self._has_orders = asyncio.Event()
+        self._calls: deque[tuple[Exchange, asyncio.Task[NodeReport]]] = deque()
+        self._number = 0
+        self._ack = 0
+
+    def give(self, orders: Sequence[Order]) -> None:
+        """Orders to go out with the next call, which is soon."""
+        self._orders.extend(orders)
+        self._poll_s = POLL_S
+        self._has_orders.set()
+
+    async def run(self) -> None:
+        """The conversation itself.
+
+        Raises:
+            NodeLostError: the node is gone.
+        """
+        loop = asyncio.get_running_loop()
+        next_call_at = loop.time()
+        try:
+            while True:
+                wait_s = next_call_at - loop.time()
+                has_reason = not self._calls or (self._orders and len(self._calls) < CALLS_AT_ONCE)
+                if has_reason and wait_s <= 0:
+                    next_call_at = loop.time() + self._interval_s()
+                    self._call()
+                elif has_reason:
+                    await self._something(wait_s)
+                else:
+                    await self._something(None)
+                while self._calls and self._calls[0][1].done():
+                    await self._take_answer()
+        finally:
+            for _, task in self._calls:
+                task.cancel()
+
+    def _call(self) -> None:
+        self._number += 1
+        orders, self._orders = tuple(self._orders), []
+        self._has_orders.clear()
+        # Idle polls of many nodes must not use up the calls that Ray can carry.
+        max_wait_s = max(self._poll_s, IDLE_INTERVALS * self._interval_s())
+        self._send(Exchange(self._number, orders, self._ack, max_wait_s=max_wait_s))
+
+    def _send(self, call: Exchange) -> None:
+        self._calls.append((call, asyncio.ensure_future(self._exchange(call))))
+
+    async def _exchange(self, call: Exchange) -> NodeReport:
+        answer = self._reach.exchange(self._node, call)
+        try:
+            return await within(answer, call.max_wait_s + SILENCE_S)
+        except XfdError:  # Some of ours are a TimeoutError as well.
+            raise
+        except asyncio.TimeoutError:
+            raise NodeLostError(
+                f"Its worker has not answered for {call.max_wait_s + SILENCE_S:g} s",
+                node=self._node,
+            ) from None
+
+    async def _something(self, timeout_s: float | None) -> None:
+        """Waits for the oldest answer, for orders if another call is allowed, or for the time."""
+        waits: list[asyncio.Future[object]] = []
+        if self._calls:
+            waits.append(self._calls[0][1])  # type: ignore[arg-type]
+        orders = None
+        if not self._orders and len(self._calls) < CALLS_AT_ONCE:
+            orders = asyncio.ensure_future(self._has_orders.wait())
+            waits.append(orders)  # type: ignore[arg-type]
+        try:
+            if waits:
+                await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            elif timeout_s is not None:
+                await asyncio.sleep(timeout_s)
+        finally:
+            if orders is not None:
+                orders.cancel()
+
+    async def _take_answer(self) -> None:
+        call, task = self._calls[0]
+        try:
+            report = task.result()
+        except Unavailable:
+            await self._ask_again()
+            return
+        self._calls.popleft()
+        if report.seq != self._ack + 1 and not call.again:
+            raise InternalError(
+                f"The node's report {report.seq} follows report {self._ack}", node=self._node
+            )
+        self._ack = report.seq
+        self._poll_s = POLL_S if report.events else min(2 * self._poll_s, LONGEST_POLL_S)
+        self._take(report)
+
+    async def _ask_again(self) -> None:
+        """Every unanswered call once more, in order; the first asks for what was lost."""
+        unanswered = [call for call, _ in self._calls]
+        await asyncio.gather(*(task for _, task in self._calls), return_exceptions=True)
+        self._calls.clear()
+        await asyncio.sleep(RETRY_S)
+        for place, call in enumerate(unanswered):
+            self._send(replace(call, ack=self._ack, again=place == 0))

@@ -1,0 +1,1 @@
+"""Logs, traces and versions: what the processes say of themselves."""

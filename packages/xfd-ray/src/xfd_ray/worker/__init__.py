@@ -1,0 +1,1 @@
+"""One node's side of the control channel, around a data plane."""

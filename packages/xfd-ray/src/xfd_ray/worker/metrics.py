@@ -1,0 +1,99 @@
+"""A node's Prometheus endpoint, on a port of its own; `exposition` tells what it answers.
+
+Most workers end without having been scraped, and all of them start at the same moment: until the
+first scrape there is a socket that listens, and nothing that answers has been loaded.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from xfd_api.reports import ChunkHeld, NodeCounters, NodeEvent
+
+if TYPE_CHECKING:
+    from xfd_ray.worker.exposition import MetricsServer
+
+BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_SCRAPES_WAITING = 16
+
+
+class TransferTimes:
+    """How many transfers took how long, by source; filled by one thread and read by others."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of_source: dict[str, tuple[list[int], float]] = {}
+
+    def add(self, source: str, seconds: float) -> None:
+        """One transfer more."""
+        with self._lock:
+            counts, total = self._of_source.get(source) or ([0] * (len(BOUNDS_S) + 1), 0.0)
+            counts[bisect_left(BOUNDS_S, seconds)] += 1
+            self._of_source[source] = counts, total + seconds
+
+    def read(self) -> dict[str, tuple[list[tuple[str, float]], float]]:
+        """By source: upper bounds with how many took at most so long, and the sum in seconds."""
+        bounds = [*map(str, BOUNDS_S), "+Inf"]
+        with self._lock:
+            return {
+                source: (list(zip(bounds, map(float, accumulate(counts)), strict=True)), total)
+                for source, (counts, total) in self._of_source.items()
+            }
+
+
+class NodeMetrics:
+    """What is counted of one node, and where it is scraped."""
+
+    def __init__(self, counters: Callable[[], NodeCounters]) -> None:
+        self._counters = counters
+        self._times = TransferTimes()
+        self._lock = threading.Lock()
+        self._listening: socket.socket | None = None
+        self._server: MetricsServer | None = None
+        self._closed = False
+
+    def observe(self, events: Sequence[NodeEvent]) -> None:
+        """Counts the transfers among the events."""
+        for event in events:
+            if isinstance(event, ChunkHeld) and event.transfer_seconds:
+                source = "origin" if event.source is None else "peer"
+                self._times.add(source, event.transfer_seconds)
+
+    def serve(self, host: str) -> str:
+        """Opens the HTTP endpoint on a free port; returns its address, `host:port`."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, 0), family=family, backlog=_SCRAPES_WAITING)
+        self._listening = listening
+        threading.Thread(
+            target=self._run, args=(listening,), name="xfd-metrics", daemon=True
+        ).start()
+        port = listening.getsockname()[1]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def close(self) -> None:
+        """Closes the endpoint; blocks for up to half a second."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        if self._server is not None:
+            self._server.shutdown()
+        elif self._listening is not None:
+            self._listening.shutdown(socket.SHUT_RDWR)  # This wakes the thread that waits.
+
+    def _run(self, listening: socket.socket) -> None:
+        with listening:
+            select.select([listening], [], [])
+            with self._lock:
+                if self._closed:
+                    return
+                from xfd_ray.worker.exposition import MetricsServer, NodeCollector
+
+                self._server = MetricsServer(listening, NodeCollector(self._counters, self._times))
+            self._server.serve_forever()

@@ -1,0 +1,1 @@
+"""What reported events change in the state."""

@@ -1,0 +1,1 @@
+"""How fast nodes receive, and how much work each may have."""

@@ -1,0 +1,245 @@
+"""Which nodes have slow links, from the pace of the chunks that they receive.
+
+In a swarm whose nodes pass chunks on while they receive them, everybody below a slow link is slow,
+so neither a node's rate nor the average pace of its streams says whose link it is. The quick ones
+among its streams do: a node that waits for slow sources now and then has quick streams as well,
+while all streams of a slow link are slow. So a low quantile of the pace (seconds per byte), times
+the streams that the node may have at once, is followed, and compared with the quantile that an
+eighth of the nodes keep below. For a slow link it is about the link's rate, for a fast one more.
+
+Streams that share a real link do not share it equally, and a lucky one of a slow link can be as
+quick as those of a fast one. So what a node receives in all is looked at as well: where it is far
+less than others receive, and the node had orders enough all the time, its link is slow, because
+slow sources are the same for everybody.
+
+Rates that were told (`NodeTraits`) go before all that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from xfd_api.ids import NodeId
+from xfd_api.packed import PackedEvents
+from xfd_scheduler.state.node import Member
+
+QUANTILE = 0.2
+STEP = 0.2
+"""How far the quantile's logarithm moves with a sample; see `followed`."""
+MEDIAN_STEP = 1.1
+ENOUGH = 6
+"""Streams of a node that say something."""
+CHUNKS = 256
+"""Chunks of a catalog that are looked at, at least."""
+ALIKE = 0.5
+"""Nodes this close to what is usual count as equally fast."""
+ALIKE_AGAIN = 0.7
+"""A node that counted as slow is fast again above this."""
+FAR_BEHIND = 0.4
+"""A node that receives a smaller share of what quick nodes do, in all, is slow."""
+WATCHED_S = 1.0
+"""Seconds from a node's first report on, before which what it received says nothing."""
+BURST_HALVES_S = 4.0
+"""What is left of a node's highest rate after so long is half."""
+LEAST_SHARE = 1 / 64
+SLOWLY = 0.05
+"""Share of the newest measurement in a moving average."""
+USUAL_ORIGIN_WAIT_S = 0.05
+"""What S3 takes to a first byte."""
+FORGETTING = 1.05
+"""By how much a node's quickest stream counts as slower with each one after it."""
+LEAST_SECONDS = 1e-4
+MOST = 0.5
+
+
+class Speeds:
+    """Compares the nodes' links, and keeps shares and classes.
+
+    Attributes:
+        down: the most that a node receives, bytes per second; 0 until it is known.
+        interval_s: the shortest time between two reports of a node; 0 until it is known.
+        origin_wait_s: from a request to the origin to its first byte, on average.
+        usual_pace: the median seconds per byte from a request to its end; 0 until it is known.
+        sampled: chunks with none of these bits in their index are looked at.
+        fast_ones_suffice: whether the nodes that count as fast have most of the swarm's uplink.
+            Where they do not, classes are of no use for a tree: the few at its top would carry
+            everything.
+        are_alike: whether every node's link is known, and none counts as slow.
+    """
+
+    def __init__(self) -> None:
+        self.best_up = 0.0
+        self.best_down = 0.0
+        self.down = 0.0
+        self.interval_s = 0.0
+        self.origin_wait_s = USUAL_ORIGIN_WAIT_S
+        self.usual_pace = 0.0
+        self.sampled = 0
+        self.fast_ones_suffice = True
+        self.are_alike = False
+        self.classes_changed = False
+        self._usual: float | None = None
+        self._usual_down = 0.0
+        self._usual_burst = 0.0
+        self._at_once = 1
+        self._until_next = 0
+
+    def grow(self, chunks: int) -> None:
+        """The catalog has so many chunks now."""
+        self.sampled = (1 << max(0, (chunks // CHUNKS).bit_length() - 1)) - 1
+
+    def told(self, member: Member, members: Iterable[Member]) -> None:
+        """A node joined; its traits may say how fast it is, and that others are not."""
+        self.are_alike = False
+        before = self.best_up, self.best_down
+        self.best_up = max(self.best_up, member.traits.up_bytes_per_s or 0.0)
+        self.best_down = max(self.best_down, member.traits.down_bytes_per_s or 0.0)
+        for one in members if (self.best_up, self.best_down) != before else (member,):
+            self.judge(one)
+
+    def sample(
+        self,
+        member: Member,
+        events: PackedEvents,
+        at_once: int,
+        peers: Mapping[NodeId, Member],
+        now: float,
+    ) -> None:
+        """Looks at the chunks of a report that are in the sample.
+
+        `at_once` is how many streams the node may have had, which share its link.
+        """
+        self._at_once = at_once
+        streams = math.log2(max(1, at_once))
+        mask = self.sampled
+        whole = longest = 0.0
+        before = member.samples
+        for row in [row for row, chunk in enumerate(events.chunks) if not chunk & mask]:
+            size = events.sizes[row]
+            # Nothing was moved for a chunk that was found held: that says nothing of any link.
+            if not size or not events.transfer_seconds[row]:
+                continue
+            took = max(events.transfer_seconds[row], LEAST_SECONDS)
+            whole = max(events.seconds[row], took) / size
+            pace = math.log2(took / size) - streams
+            member.longest_s = max(member.longest_s, took)
+            longest = max(longest, took)
+            member.recent.append((now, took, size * (mask + 1)))
+            member.pace = followed(member.pace, pace, member.samples)
+            member.samples += 1
+            if events.sources[events.source_of[row]] is None:
+                waited = events.seconds[row] - events.transfer_seconds[row]
+                self.origin_wait_s += SLOWLY * (waited - self.origin_wait_s)
+                lately = FORGETTING * member.origin_pace or took / size
+                member.origin_pace = min(lately, took / size)
+        if whole:  # One of a report is enough.
+            member.usual_pace = toward(member.usual_pace, whole)
+            self.usual_pace = toward(self.usual_pace, whole)
+            self._burst(member, now, longest)
+        self._until_next -= 1
+        if self._until_next <= 0:
+            self._compare(peers)
+        elif before < ENOUGH <= member.samples:
+            # The streams that a link shares end together, and at once the node is given more.
+            self.judge(member)
+
+    def _burst(self, member: Member, now: float, longest_s: float) -> None:
+        """Takes in what the node received in all during the longest transfer of a report.
+
+        What is still on its way is not known and not counted, so it is the node's rate or less.
+        """
+        # All that was reported at once may have ended at any time since the report before.
+        least = now - (member.last_report or now)
+        window = max(longest_s, least)
+        moved = 0.0
+        for end, took, size in member.recent:
+            seconds = max(took, least)
+            overlap = min(end, now) - max(end - seconds, now - window)
+            if overlap > 0:
+                moved += size * overlap / seconds
+        if window > 0:
+            faded = member.burst * 2.0 ** (-least / BURST_HALVES_S)
+            member.burst = max(faded, moved / window)
+
+    def judge(self, member: Member) -> None:
+        """Derives the node's share and class."""
+        up = _told_or(member.traits.up_bytes_per_s, self.best_up) or 1.0
+        down = _told_or(member.traits.down_bytes_per_s, self.best_down)
+        if down is None:
+            down = _share(member.pace, self._usual, member.samples)
+            if (received := self._received(member)) is not None:
+                if received >= ALIKE_AGAIN and member.burst >= ALIKE_AGAIN * self._usual_burst:
+                    down = max(down, received)
+                if received < FAR_BEHIND and 2 * member.queued >= self._at_once:
+                    down = min(down, max(LEAST_SHARE, received))
+        # What a node receives slowly it cannot pass on fast. That the links of a node are as slow
+        # one way as the other is assumed, where nobody tells.
+        ratio = min(up, down)
+        before = member.speed_class
+        if ratio > (ALIKE_AGAIN if before else ALIKE):
+            ratio = 1.0
+        member.up_share = ratio
+        member.speed_class = 0 if ratio == 1.0 else max(1, round(-math.log2(ratio)))
+        if member.speed_class != before:
+            self.classes_changed = True
+        if member.speed_class:
+            self.are_alike = False
+
+    def _received(self, member: Member) -> float | None:
+        """What it receives in all, as a share of what quick nodes do; None until that is known."""
+        is_known = member.samples >= ENOUGH and member.worked_s >= WATCHED_S
+        if not is_known or not member.down or not self._usual_down:
+            return None
+        return min(1.0, member.down / self._usual_down)
+
+    def _compare(self, members: Mapping[NodeId, Member]) -> None:
+        """Looks at all nodes, once for as many reports as there are nodes."""
+        self._until_next = len(members)
+        told = members.values()
+        self.down = max((m.down for m in told if m.down is not None), default=0.0)
+        self.interval_s = min((m.interval_s for m in told if m.interval_s), default=0.0)
+        downs = [m.down for m in told if m.samples >= ENOUGH and m.down]
+        self._usual_down = -(_quick([-down for down in downs]) or 0.0)
+        bursts = [-m.burst for m in told if m.samples >= ENOUGH]
+        self._usual_burst = -(_quick(bursts) or 0.0)
+        self._usual = _quick([m.pace for m in told if m.samples >= ENOUGH])
+        self.are_alike = all(m.samples >= ENOUGH for m in told)
+        for member in told:
+            self.judge(member)
+        fast = sum(member.up_share for member in told if not member.speed_class)
+        self.fast_ones_suffice = fast >= MOST * sum(member.up_share for member in told)
+
+
+def followed(before: float, sample: float, count: int) -> float:
+    """A low quantile of samples, of which there were `count` before this one.
+
+    At first their minimum, then a stochastic approximation: a step down for a sample below, a
+    smaller one up for a sample above, in balance at `QUANTILE` (Robbins and Monro, 1951).
+    """
+    if count < ENOUGH:
+        return min(before, sample) if count else sample
+    return before - STEP * (1 - QUANTILE) if sample < before else before + STEP * QUANTILE
+
+
+def toward(before: float, sample: float) -> float:
+    """The median of samples, followed by steps of one size; the first sample where 0 is given."""
+    if not before:
+        return sample
+    return before * MEDIAN_STEP if sample > before else before / MEDIAN_STEP
+
+
+def _told_or(rate: float | None, best: float) -> float | None:
+    return None if rate is None else max(LEAST_SHARE, rate / best)
+
+
+def _share(pace: float, usual: float | None, samples: int) -> float:
+    if usual is None or samples < ENOUGH:
+        return 1.0
+    ratio: float = 2.0 ** (usual - pace)
+    return min(1.0, max(LEAST_SHARE, ratio))
+
+
+def _quick(paces: list[float]) -> float | None:
+    """What an eighth of the nodes keep below; None where too few are known."""
+    return sorted(paces)[len(paces) // 8] if len(paces) > 1 else None
