@@ -94,6 +94,12 @@ def install(session: nox.Session, packages: tuple[str, ...], *groups: str) -> No
     session.install(*wheels, *(each for name in groups for each in group(name)))
 
 
+def install_all(session: nox.Session, *groups: str) -> None:
+    """Installs the five built wheels, dependency groups, and what tests and demos start."""
+    install(session, PACKAGES, *groups)
+    session.install("--editable", "packages/xfd-testing")
+
+
 @nox.session(default=False)
 def build(session: nox.Session) -> None:
     """Build the five wheels, each only where its sources changed."""
@@ -118,12 +124,12 @@ def lint(session: nox.Session) -> None:
     session.install(*group("lint"), *group("types"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    session.run("mypy", *SOURCES)
+    session.run("mypy", *SOURCES, "packages/xfd-testing/src")
     paths = os.pathsep.join(str(ROOT / source) for source in SOURCES)
     session.run("lint-imports", env={"PYTHONPATH": paths})
     shown = Path(session.create_tmp()) / "shown"
     shutil.rmtree(shown, ignore_errors=True)
-    session.run("python", "tests/harness/markdown.py", str(shown), *PAGES)
+    session.run("python", "packages/xfd-testing/src/xfd_testing/markdown.py", str(shown), *PAGES)
     session.run("pyright", "--pythonpath", f"{session.bin}/python", "examples", str(shown))
     with session.chdir(CRATES):
         session.run("cargo", "fmt", "--all", "--check", external=True, env=env)
@@ -134,9 +140,9 @@ def lint(session: nox.Session) -> None:
 @nox.session(requires=["build"])
 def tests(session: nox.Session) -> None:
     """Run each package's own tests; `nox -s tests -- xfd-api` those of one."""
-    install(session, PACKAGES, "test")
+    install_all(session, "test")
     failed = []
-    for package in session.posargs or PACKAGES:
+    for package in session.posargs or (*PACKAGES, "xfd-testing"):
         session.log(f"Tests of {package}")
         try:
             session.run("python", "-m", "pytest", f"packages/{package}/tests")
@@ -170,8 +176,8 @@ def stubs(session: nox.Session) -> None:
 @nox.session(requires=["build"])
 def integration(session: nox.Session) -> None:
     """Run the whole system on a real S3 server and a real Ray cluster of several nodes."""
-    install(session, PACKAGES, "test")
-    chosen = session.posargs or ["tests/harness", "tests/integration"]
+    install_all(session, "test")
+    chosen = session.posargs or ["tests/benchmarks", "tests/integration"]
     session.run("python", "-m", "pytest", *chosen)
 
 
@@ -231,14 +237,14 @@ def wheels(session: nox.Session) -> None:
     made = sorted(str(wheel) for wheel in dist.glob("*.whl"))
     python = str(clean / "bin" / "python")
     session.run(python, "-m", "pip", "install", "--quiet", *made, external=True)
-    session.run(python, "-I", "tests/harness/check_installed.py", *PACKAGES, external=True)
+    session.run(python, "-I", "tests/smoke/check_installed.py", *PACKAGES, external=True)
     session.run(str(clean / "bin" / "xfd-get"), "--version", external=True)
 
 
 @nox.session(default=False, requires=["build"])
 def demo(session: nox.Session) -> None:
     """Show it: S3, three Ray nodes, a pipeline of two stages, and what was moved where."""
-    install(session, PACKAGES, "s3", "demo")
+    install_all(session, "demo")
     # After Ctrl-C it gets the time to stop and remove what it started.
     patience = {"interrupt_timeout": 60.0, "terminate_timeout": 30.0}
     session.run("python", "examples/demo.py", *session.posargs, **patience)
@@ -250,6 +256,6 @@ def bench(session: nox.Session) -> None:
     known = sorted(each.parent.name for each in (ROOT / "benchmarks").glob("*/__main__.py"))
     if not session.posargs or session.posargs[0] not in known:
         session.error(f"Name what to measure after --: {', '.join(known)}")
-    install(session, PACKAGES, "s3", "bench")
+    install_all(session, "bench")
     name, *options = session.posargs
     session.run("python", "-m", f"benchmarks.{name}", *options)

@@ -31,12 +31,9 @@ from rich.progress import Progress as Bars
 import xfd_ray
 from xfd_pipelines import file_distribution, pipelines, specs
 from xfd_pipelines import v1 as pipelines_v1
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-from harness import artifacts
-from harness.ray_cluster import RayCluster
-from harness.s3 import S3Server
+from xfd_testing import artifacts
+from xfd_testing.ray_cluster import RayCluster
+from xfd_testing.s3 import S3Server
 
 BUCKET = "demo"
 MIB = 2**20

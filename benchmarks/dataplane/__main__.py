@@ -12,8 +12,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-
 from benchmarks.dataplane import downloads, memory, serving, unpacking, verification, written
 from benchmarks.dataplane.bed import Bed, open_bed
 from benchmarks.dataplane.table import Goal, Section, goal_table

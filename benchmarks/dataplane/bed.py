@@ -22,7 +22,7 @@ from botocore.config import Config
 from benchmarks.dataplane.clients import Client, Target
 from benchmarks.dataplane.measure import CommandFailedError, Cost, run
 from benchmarks.dataplane.table import MIB
-from harness.s3 import S3Server
+from xfd_testing.s3 import S3Server
 
 BUCKET = "xfd-bench"
 SIGNED_S = 3600

@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.dataplane.bed import BUCKET, Bed
 from benchmarks.dataplane.measure import cpu_s_of, descendants_of
 from benchmarks.dataplane.table import GIB, MIB, Goal, Section
-from harness.processes import Supervised, free_ports, listens
+from xfd_testing.processes import Supervised, free_ports, listens
 
 CHUNK_BYTES = 16 * MIB
 CONNECTIONS = 8

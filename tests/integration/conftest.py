@@ -1,25 +1,21 @@
 """What the integration tests share: one S3 server, one Ray cluster of three nodes, drivers.
 
 Both are started once for a whole run. A test that kills nodes, changes the cluster, or looks at
-what it starts and leaves, starts its own with `harness.ray_cluster.RayCluster.start`.
+what it starts and leaves, starts its own with `xfd_testing.ray_cluster.RayCluster.start`.
 """
 
 from __future__ import annotations
 
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from harness import ray_cluster, s3
-from harness.ray_cluster import RayCluster
-from harness.s3 import Identity, S3Server
+from xfd_testing import ray_cluster, s3
+from xfd_testing.ray_cluster import RayCluster
+from xfd_testing.s3 import Identity, S3Server
 
 MODELS_READER = Identity("models-reader", "models-reader-secret", buckets=("profile-models",))
 DATASETS_READER = Identity("datasets-reader", "datasets-reader-secret", ("profile-datasets",))

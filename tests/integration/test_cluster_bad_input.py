@@ -11,9 +11,6 @@ import pytest
 
 import xfd_dataplane
 import xfd_ray
-from harness.processes import free_ports
-from harness.ray_cluster import RayCluster
-from harness.s3 import S3Server
 from xfd_api import errors
 from xfd_api.requests import (
     DownloadRequest,
@@ -22,6 +19,9 @@ from xfd_api.requests import (
     UnpackOptions,
 )
 from xfd_api.stores import ObjectStoreConfig
+from xfd_testing.processes import free_ports
+from xfd_testing.ray_cluster import RayCluster
+from xfd_testing.s3 import S3Server
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,6 @@ from pathlib import Path
 import pytest
 
 import xfd_ray
-from harness import artifacts
-from harness.ray_cluster import RayCluster
-from harness.s3 import S3Server
 from xfd_api.errors import ArchiveUnsafeError, UnknownProfileError
 from xfd_api.reports import DistributionReport
 from xfd_api.requests import (
@@ -24,6 +21,9 @@ from xfd_api.requests import (
     UnpackOptions,
 )
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
+from xfd_testing import artifacts
+from xfd_testing.ray_cluster import RayCluster
+from xfd_testing.s3 import S3Server
 
 MIB = 2**20
 READERS = ("models", "datasets")  # Each has keys of its own, which open `profile-NAME` alone.

@@ -9,10 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,43 +17,21 @@ import pytest
 import ray
 
 import xfd_ray
-from harness import artifacts, ray_cluster
-from harness.ray_cluster import RayCluster
-from harness.s3 import S3Server
-from harness.slow_link import slow_link
 from xfd_api.errors import DiskFullError
-from xfd_api.reports import Progress
-from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.stores import ObjectStoreConfig
 from xfd_ray.cluster.worker_actor import NodeWorkerActor
+from xfd_testing import artifacts, ray_cluster
+from xfd_testing.actors import COORDINATOR, NODE_WORKER, actor_processes
+from xfd_testing.drivers import Once, big_object, driver_process, report_of
+from xfd_testing.ray_cluster import RayCluster
+from xfd_testing.s3 import S3Server
+from xfd_testing.slow_link import slow_link
+from xfd_testing.waiting import until
 
 MIB = 2**20
 SIZE = 64 * MIB
 SLOW_BYTES_PER_S = 16 * MIB
 """Slow enough that a process is killed long before the object is everywhere."""
-
-DRIVER = """
-import sys
-from pathlib import Path
-import ray, xfd_ray
-from xfd_api import DownloadRequest, ObjectDownloadRequest, ObjectStoreConfig
-
-address, bucket, endpoint, name, durability = sys.argv[1:]
-ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-told = []
-
-def tell(progress):
-    if progress.done_bytes and not told:
-        told.append(progress)
-        print("begun", flush=True)
-
-report = xfd_ray.download_distributed(
-    [DownloadRequest(ObjectDownloadRequest("big", Path(bucket, name)))],
-    ObjectStoreConfig.make_for_s3(bucket, endpoint=endpoint),
-    durability=durability, keep_s=0, on_progress=tell,
-)
-print({node.state for node in report.nodes}, flush=True)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -81,50 +56,13 @@ def slow(s3_server: S3Server) -> Iterator[str]:
         yield endpoint
 
 
-def wanted(bucket: str, name: str = "big") -> list[DownloadRequest]:
-    return [DownloadRequest(ObjectDownloadRequest("big", Path(bucket, name)))]
-
-
-def processes(title: str, root: Path | None = None) -> list[int]:
-    """The actors of this name; those of the node with this root, or of any node of a cluster."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if not folder.joinpath("cmdline").read_bytes().startswith(f"ray::{title}".encode()):
-                continue
-            environment = folder.joinpath("environ").read_bytes().split(b"\0")
-            roots = [e for e in environment if e.startswith(b"XFD_ROOT=")]
-            if root is None or f"XFD_ROOT={root}".encode() in roots:
-                found.append(int(folder.name))
-    return found
-
-
 def workers(cluster: RayCluster) -> list[int]:
-    return [pid for root in cluster.roots for pid in processes("NodeWorker", root)]
+    return actor_processes(NODE_WORKER, cluster.roots)
 
 
-def coordinators(cluster: RayCluster) -> list[int]:
-    return [pid for root in cluster.roots for pid in processes("CoordinatorActor", root)]
-
-
-def once_begun(do: Callable[[], None]) -> Callable[[Progress], None]:
-    """Does it at the first progress that has some bytes."""
-    done: list[Progress] = []
-
-    def tell(progress: Progress) -> None:
-        if not done and progress.done_bytes > progress.total_bytes // 20:
-            done.append(progress)
-            do()
-
-    return tell
-
-
-def until(true: Callable[[], bool], timeout_s: float, what: str) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        if time.monotonic() > deadline:
-            raise TimeoutError(what)
-        time.sleep(0.1)
+def kill_all(pids: list[int]) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
 
 
 def assert_whole(cluster: RayCluster, bucket: str, name: str = "big") -> None:
@@ -140,12 +78,13 @@ def test_a_worker_that_is_killed_is_started_again_and_keeps_what_it_had(
     killed: list[int] = []
 
     def kill() -> None:
-        killed.extend(processes("NodeWorker", three.roots[1]))
-        for pid in killed:
-            os.kill(pid, signal.SIGKILL)
+        killed.extend(actor_processes(NODE_WORKER, three.roots[1:2]))
+        kill_all(killed)
 
     report = xfd_ray.download_distributed(
-        wanted(big), ObjectStoreConfig.make_for_s3(big, endpoint=slow), on_progress=once_begun(kill)
+        big_object(big),
+        ObjectStoreConfig.make_for_s3(big, endpoint=slow),
+        on_progress=Once(kill, past=0.05),
     )
     assert len(killed) == 1
     assert [node.state for node in report.nodes] == ["done"] * 3
@@ -163,15 +102,14 @@ def test_a_coordinator_that_is_killed_is_started_again(
     killed: list[int] = []
 
     def kill() -> None:
-        killed.extend(coordinators(three))
-        for pid in killed:
-            os.kill(pid, signal.SIGKILL)
+        killed.extend(actor_processes(COORDINATOR, three.roots))
+        kill_all(killed)
 
     report = xfd_ray.download_distributed(
-        wanted(big),
+        big_object(big),
         ObjectStoreConfig.make_for_s3(big, endpoint=slow),
         chunk_size_bytes=MIB,
-        on_progress=once_begun(kill),
+        on_progress=Once(kill, past=0.05),
     )
     assert len(killed) == 1
     assert [node.state for node in report.nodes] == ["done"] * 3
@@ -200,32 +138,25 @@ def answers(worker: Any) -> bool:
 def test_workers_end_with_the_coordinator_that_they_follow(
     three: RayCluster, big: str, s3_server: S3Server
 ) -> None:
-    with xfd_ray.distribution(wanted(big), ObjectStoreConfig.make_for_s3(big)):
+    with xfd_ray.distribution(big_object(big), ObjectStoreConfig.make_for_s3(big)):
         before = set(workers(three))
         assert len(before) >= 3
-        for pid in coordinators(three):
-            os.kill(pid, signal.SIGKILL)
+        kill_all(actor_processes(COORDINATOR, three.roots))
         until(lambda: not before & set(workers(three)), 10, "workers outlive their coordinator")
-
-
-def driver(cluster: RayCluster, server: S3Server, *arguments: str) -> subprocess.Popen[str]:
-    env = {**os.environ, **server.environment()}
-    command = [sys.executable, "-c", DRIVER, cluster.address, *arguments]
-    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
 
 
 def test_a_driver_that_is_killed_leaves_no_process_and_what_it_got_is_not_fetched_again(
     three: RayCluster, big: str, slow: str, s3_server: S3Server
 ) -> None:
-    with driver(three, s3_server, big, slow, "big", "object") as first:
-        try:
-            assert first.stdout is not None
-            assert first.stdout.readline() == "begun\n"
-        finally:
-            first.kill()
-    until(lambda: not coordinators(three) and not workers(three), 40, "processes are left")
+    with driver_process(three, s3_server, big, "big", "--endpoint", slow) as first:
+        first.kill()
+    until(
+        lambda: not actor_processes(COORDINATOR, three.roots) and not workers(three),
+        40,
+        "processes are left",
+    )
     sent = s3_server.sent_bytes(big)
-    report = xfd_ray.download_distributed(wanted(big), ObjectStoreConfig.make_for_s3(big))
+    report = xfd_ray.download_distributed(big_object(big), ObjectStoreConfig.make_for_s3(big))
     assert [node.state for node in report.nodes] == ["done"] * 3
     assert_whole(three, big)
     assert report.origin_bytes < SIZE
@@ -235,16 +166,12 @@ def test_a_driver_that_is_killed_leaves_no_process_and_what_it_got_is_not_fetche
 def test_two_drivers_with_other_terms_and_places_do_not_disturb_each_other(
     three: RayCluster, big: str, slow: str, s3_server: S3Server
 ) -> None:
-    with driver(three, s3_server, big, slow, "first", "none") as first:
-        try:
-            assert first.stdout is not None
-            assert first.stdout.readline() == "begun\n"
-            report = xfd_ray.download_distributed(
-                wanted(big, "second"), ObjectStoreConfig.make_for_s3(big)
-            )
-            assert first.stdout.readline() == "{'done'}\n"
-        finally:
-            first.kill()
+    options = ("first", "--endpoint", slow, "--durability", "none")
+    with driver_process(three, s3_server, big, *options) as first:
+        report = xfd_ray.download_distributed(
+            big_object(big, "second"), ObjectStoreConfig.make_for_s3(big)
+        )
+        assert report_of(first)["states"] == ["done"] * 3
     assert [node.state for node in report.nodes] == ["done"] * 3
     for name in ("first", "second"):
         assert_whole(three, big, name)
@@ -261,7 +188,7 @@ def test_a_full_disk_is_named_with_its_node_and_the_other_nodes_finish(
     try:
         node = three.add_node(root=small)
         with pytest.raises(DiskFullError) as told:
-            xfd_ray.download_distributed(wanted(big), ObjectStoreConfig.make_for_s3(big))
+            xfd_ray.download_distributed(big_object(big), ObjectStoreConfig.make_for_s3(big))
         assert told.value.node == node.id
         assert str(small) in str(told.value)
         assert told.value.remedy

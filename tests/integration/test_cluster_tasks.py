@@ -13,16 +13,16 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import xfd_ray
-from harness import artifacts
-from harness.processes import free_ports, listens
-from harness.ray_cluster import RayCluster
-from harness.s3 import S3Server
 from xfd_api.cutting import chunk_ranges
 from xfd_api.errors import DeadlineExceededError, NoNodesError, PeerPortError
 from xfd_api.paths import local_path
 from xfd_api.reports import DistributionReport, Progress
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.stores import ObjectStoreConfig
+from xfd_testing import artifacts
+from xfd_testing.processes import free_ports, listens
+from xfd_testing.ray_cluster import RayCluster
+from xfd_testing.s3 import S3Server
 
 MIB = 2**20
 SIZE = 24 * MIB

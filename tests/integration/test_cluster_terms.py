@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,11 @@ from typing import Any
 import pytest
 
 import xfd_ray
-from harness.processes import free_ports
-from harness.ray_cluster import RayCluster
-from harness.s3 import Identity, S3Server
 from xfd_api import DownloadRequest, NodeSettings, ObjectDownloadRequest, ObjectStoreConfig
+from xfd_testing.processes import free_ports
+from xfd_testing.ray_cluster import RayCluster
+from xfd_testing.s3 import Identity, S3Server
+from xfd_testing.waiting import until
 
 MODELS_READER = Identity("models-reader", "models-reader-secret", ("profile-models",))
 DATASETS_READER = Identity("datasets-reader", "datasets-reader-secret", ("profile-datasets",))
@@ -144,10 +144,7 @@ def test_calls_with_other_settings_leave_one_worker_and_one_port_is_enough(
         )
         assert [Path(each.root) for each in report.nodes] == [driver.nodes[1].root]
         # The worker before may take a moment to end.
-        until = time.monotonic() + 10
-        while len(xfd_ray.metrics_addresses()[node]) > 1 and time.monotonic() < until:
-            time.sleep(0.1)
-        assert len(xfd_ray.metrics_addresses()[node]) == 1
+        until(lambda: len(xfd_ray.metrics_addresses()[node]) == 1, 10, "the worker before is left")
 
 
 def test_a_drivers_folder_of_code_is_nobodys_but_its_own(

@@ -11,13 +11,13 @@ import pytest
 import ray
 
 import xfd_ray
-from harness import artifacts
-from harness.ray_cluster import RayCluster
-from harness.s3 import S3Server
 from xfd_api import NodeSettings, Prices, UnpackCaps
 from xfd_api.errors import ArchiveTooLargeError
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, UnpackOptions
 from xfd_api.stores import ObjectStoreConfig
+from xfd_testing import artifacts
+from xfd_testing.ray_cluster import RayCluster
+from xfd_testing.s3 import S3Server
 
 MIB = 2**20
 SIZE = 24 * MIB

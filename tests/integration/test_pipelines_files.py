@@ -9,9 +9,6 @@ from typing import Any
 
 import pytest
 
-from harness import artifacts, ray_cluster
-from harness.ray_cluster import RayCluster
-from harness.s3 import S3Server
 from xfd_api import (
     DistributionReport,
     DownloadRequest,
@@ -23,6 +20,9 @@ from xfd_api import (
 )
 from xfd_api.errors import DestinationConflictError, ObjectNotFoundError
 from xfd_pipelines import pipelines, specs, v1
+from xfd_testing import artifacts, ray_cluster
+from xfd_testing.ray_cluster import RayCluster
+from xfd_testing.s3 import S3Server
 
 WEIGHTS = b"".join(artifacts.random_bytes(6 * 2**20, seed=31))
 TREE = artifacts.environment(files=40)

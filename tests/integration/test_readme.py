@@ -13,10 +13,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness import artifacts, ray_cluster
-from harness.markdown import Block, blocks_of
-from harness.ray_cluster import RayCluster
-from harness.s3 import S3Server
+from xfd_testing import artifacts, ray_cluster
+from xfd_testing.markdown import Block, blocks_of
+from xfd_testing.ray_cluster import RayCluster
+from xfd_testing.s3 import S3Server
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "README.md"

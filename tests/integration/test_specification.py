@@ -19,13 +19,13 @@ from typing import Any, ClassVar
 import pytest
 
 import xfd_ray
-from harness import artifacts, ray_cluster
-from harness.markdown import Block, blocks_of
-from harness.ray_cluster import RayCluster
-from harness.s3 import Identity, S3Server
 from xfd_api import DownloadRequest, ObjectStoreConfig, ObjectStoreConfigByProfile
 from xfd_pipelines import file_distribution
 from xfd_pipelines.v1 import Stage
+from xfd_testing import artifacts, ray_cluster
+from xfd_testing.markdown import Block, blocks_of
+from xfd_testing.ray_cluster import RayCluster
+from xfd_testing.s3 import Identity, S3Server
 
 PAGE = Path(__file__).parents[2] / "docs" / "specification.md"
 BLOCKS = [block for block in blocks_of(PAGE) if block.language == "python"]

@@ -19,7 +19,7 @@ import os, subprocess, sys
 from pathlib import Path
 
 import xfd_ray
-from harness import ray_cluster
+from xfd_testing import ray_cluster
 from xfd_api import DownloadRequest, ObjectDownloadRequest, ObjectStoreConfig
 
 home = Path(os.environ["HOME"])
@@ -74,7 +74,6 @@ def test_a_cluster_in_token_mode_lets_in_who_has_the_token(tmp_path: Path) -> No
     (tmp_path / ".ray").mkdir()
     (tmp_path / ".ray" / "auth_token").write_text("a" * 64)
     env = {**os.environ, "HOME": str(tmp_path), "RAY_AUTH_MODE": "token"}
-    env["PYTHONPATH"] = str(Path(__file__).parents[1])
     ended = subprocess.run(
         [sys.executable, "-c", STORY], env=env, capture_output=True, text=True, timeout=240
     )

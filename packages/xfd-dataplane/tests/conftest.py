@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "tests"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from xfd_get_process import Command
 
-from harness import s3
-from harness.s3 import S3Server
+from xfd_testing import s3
+from xfd_testing.s3 import S3Server
 
 
 @pytest.fixture(scope="session")

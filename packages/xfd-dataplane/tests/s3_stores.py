@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from harness.s3 import S3Server
 from xfd_api.stores import ObjectStoreConfig
+from xfd_testing.s3 import S3Server
 
 
 def store_of(server: S3Server, bucket: str, **other: str) -> ObjectStoreConfig:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from s3_stores import store_with_keys
 
-from harness import artifacts
 from xfd_api.errors import InvalidRequestError, OriginAnswerError, UnsafePathError, XfdError
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane import download
+from xfd_testing import artifacts
 
 GOOD = {"p/good": b"good", "p/d/x": b"x"}
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from s3_stores import store_of
 
-from harness import artifacts
-from harness.processes import free_ports
-from harness.s3 import S3Server
 from xfd_api import errors
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, UnpackOptions
 from xfd_api.settings import UnpackCaps
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane import download
+from xfd_testing import artifacts
+from xfd_testing.processes import free_ports
+from xfd_testing.s3 import S3Server
 
 
 @pytest.fixture

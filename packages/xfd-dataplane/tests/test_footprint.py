@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import artifacts
-from harness.s3 import S3Server
+from xfd_testing import artifacts
+from xfd_testing.s3 import S3Server
 
 MIB = 2**20
 

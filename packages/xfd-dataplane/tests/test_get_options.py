@@ -10,7 +10,7 @@ import pytest
 from s3_stores import store_that_says
 from xfd_get_process import Command
 
-from harness import artifacts
+from xfd_testing import artifacts
 
 MIB = 2**20
 

@@ -9,7 +9,7 @@ import pytest
 from s3_stores import store_with_keys
 from xfd_get_process import Command
 
-from harness import artifacts
+from xfd_testing import artifacts
 
 KEYS = {
     "file[1].txt": b"brackets",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import artifacts
+from xfd_testing import artifacts
 
 MIB = 2**20
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import artifacts
 from xfd_api.reports import Progress
 from xfd_dataplane.progress import ProgressLines, line_of, phase_of
+from xfd_testing import artifacts
 
 MIB = 2**20
 START = Progress(0.0, 4 * MIB, 0, 0, 0, nodes=2, nodes_done=0, objects=3, objects_done=0)

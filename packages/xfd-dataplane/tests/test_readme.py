@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import artifacts
-from harness.s3 import S3Server
 from xfd_dataplane.cli import exits
 from xfd_dataplane.cli.options import make_parsers
+from xfd_testing import artifacts
+from xfd_testing.s3 import S3Server
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 

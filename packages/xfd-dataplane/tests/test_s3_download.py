@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from s3_stores import store_of, store_that_says
 
-from harness import artifacts
-from harness.s3 import S3Server
 from xfd_api.errors import (
     AccessDeniedError,
     ChecksumMismatchError,
@@ -22,6 +20,8 @@ from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownl
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
 from xfd_dataplane import download, list_objects
 from xfd_dataplane._native import checksums
+from xfd_testing import artifacts
+from xfd_testing.s3 import S3Server
 
 MIB = 2**20
 

@@ -16,8 +16,8 @@ import pytest
 from s3_stores import store_that_says
 from xfd_get_process import Command
 
-from harness import artifacts
-from harness.s3 import S3Server
+from xfd_testing import artifacts
+from xfd_testing.s3 import S3Server
 
 MIB = 2**20
 XFD_GET = [sys.executable, "-m", "xfd_dataplane"]

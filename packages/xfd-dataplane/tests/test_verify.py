@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from harness import artifacts
 from xfd_api.requests import (
     DownloadRequest,
     ObjectDownloadRequest,
@@ -17,6 +16,7 @@ from xfd_api.requests import (
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane import VerifyReport, download, verify
 from xfd_dataplane.verifying import verify_paths
+from xfd_testing import artifacts
 
 MIB = 2**20
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from xfd_get_process import Command, hidden_files
 
-from harness import artifacts
-from harness.processes import free_ports
-from harness.s3 import S3Server
+from xfd_testing import artifacts
+from xfd_testing.processes import free_ports
+from xfd_testing.s3 import S3Server
 
 MIB = 2**20
 

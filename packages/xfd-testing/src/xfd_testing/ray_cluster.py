@@ -7,15 +7,16 @@ address 127.0.0.1, and ports that were free.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,9 +24,10 @@ from pathlib import Path
 # the nodes. Set before Ray is imported, which reads it once.
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 
-from ray._raylet import GcsClient
+from ray._raylet import GcsClient  # type: ignore[attr-defined]
 
-from harness.processes import Supervised, free_ports, listens
+from xfd_testing.processes import Supervised, free_ports, listens
+from xfd_testing.waiting import until
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 120.0
@@ -157,11 +159,11 @@ class RayCluster:
     def wait_dead(self, place: int, timeout_s: float = 30.0) -> None:
         """Returns when Ray has noticed that a node is dead."""
         node = self.nodes[place]
-        deadline = time.monotonic() + timeout_s
-        while node.name in self._alive_ids():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"Ray still lists {node.name} as alive")
-            time.sleep(0.1)
+        until(
+            lambda: node.name not in self._alive_ids(),
+            timeout_s,
+            f"Ray still lists {node.name} as alive",
+        )
 
     def stop(self) -> None:
         """Ends every node and removes what they left, roots included."""
@@ -195,7 +197,7 @@ class RayCluster:
             # at the same instant would take the same one.
             process.wait_until(self._has_all_sockets, name, START_TIMEOUT_S)
         for node in started:
-            node.process.wait_until(lambda node=node: self._is_up(node), node.name, START_TIMEOUT_S)
+            node.process.wait_until(partial(self._is_up, node), node.name, START_TIMEOUT_S)
         return started
 
     def _command(
@@ -276,7 +278,7 @@ def connected(nodes: int = 3, **options: object) -> Iterator[RayCluster]:
     import ray
 
     with running(nodes, **options) as cluster:
-        ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+        ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
         try:
             yield cluster
         finally:

@@ -1,4 +1,4 @@
-"""The harness itself: what it starts is real, is counted right, and is gone afterwards."""
+"""What `xfd_testing` starts is real, is counted right, and is gone afterwards."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
-from harness import artifacts
-from harness.s3 import Identity, S3Server, running
+from xfd_testing import artifacts
+from xfd_testing.s3 import Identity, S3Server, running
+from xfd_testing.waiting import until
 
 READER = Identity("reader", "reader-secret", buckets=("models",))
 
@@ -52,16 +52,16 @@ def test_server_counts_bodies_and_checks_credentials() -> None:
 def test_nothing_outlives_a_killed_owner(tmp_path: Path) -> None:
     # The command leaves its session and forks away, as daemons do.
     script = (
-        "import sys, time; sys.path.insert(0, sys.argv[1])\n"
+        "import sys, time\n"
         "from pathlib import Path\n"
-        "from harness.processes import Supervised\n"
+        "from xfd_testing.processes import Supervised\n"
         "Supervised(['sh', '-c', 'setsid sleep 987654 & setsid sleep 987654 & wait'],"
-        " Path(sys.argv[2]))\n"
+        " Path(sys.argv[1]))\n"
         "print('up', flush=True); time.sleep(100)\n"
     )
     marker = str(tmp_path / "log")
     owner = subprocess.Popen(
-        [sys.executable, "-c", script, str(Path(__file__).parents[1]), marker],
+        [sys.executable, "-c", script, marker],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -71,10 +71,11 @@ def test_nothing_outlives_a_killed_owner(tmp_path: Path) -> None:
     assert supervisors
     os.kill(owner.pid, signal.SIGKILL)
     owner.wait()
-    deadline = time.monotonic() + 10
-    while any(Path(f"/proc/{pid}").exists() for pid in supervisors):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(
+        lambda: not any(Path(f"/proc/{pid}").exists() for pid in supervisors),
+        10,
+        "a supervisor outlives its owner",
+    )
     assert not _running("sleep 987654")
 
 

@@ -20,7 +20,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harness.processes import StartError, Supervised, free_ports
+from xfd_testing.processes import StartError, Supervised, free_ports
 
 REGION = "us-east-1"
 START_TIMEOUT_S = 60.0
@@ -48,7 +48,7 @@ class Identity:
         return [f"{verb}:{bucket}" for bucket in self.buckets for verb in ("Read", "List")]
 
 
-OWNER = Identity("harness-owner", "harness-owner-secret")
+OWNER = Identity("xfd-testing-owner", "xfd-testing-owner-secret")
 
 
 class S3Server:
@@ -145,12 +145,12 @@ class S3Server:
     def _ready(self) -> bool:
         """Ready is: an object can be written, for which all of its parts must have met."""
         try:
-            self.client.create_bucket(Bucket="harness-ready")
-            self.client.put_object(Bucket="harness-ready", Key="ready", Body=b"ready")
+            self.client.create_bucket(Bucket="xfd-testing-ready")
+            self.client.put_object(Bucket="xfd-testing-ready", Key="ready", Body=b"ready")
         except (BotoCoreError, ClientError):
             return False
-        self.client.delete_object(Bucket="harness-ready", Key="ready")
-        self.client.delete_bucket(Bucket="harness-ready")
+        self.client.delete_object(Bucket="xfd-testing-ready", Key="ready")
+        self.client.delete_bucket(Bucket="xfd-testing-ready")
         return True
 
     def client_of(self, identity: Identity) -> Any:
