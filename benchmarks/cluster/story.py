@@ -2,7 +2,8 @@
 
 A folder of traces has the files of `XFD_TRACE` (see `xfd_ray.telemetry.log_events`),
 `driver.json`, what the driver printed, and `links.jsonl`, what the links carried (see
-`drivers/sample_links.py`). All clocks are the same machine's. Times of a `Story` are seconds from the call on.
+`drivers/sample_links.py`). All clocks are the same machine's. Times of a `Story` are seconds from
+the call on.
 """
 
 from __future__ import annotations
