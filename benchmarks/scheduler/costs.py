@@ -11,9 +11,10 @@ from pathlib import Path
 
 from xfd_api.chunks import MIB, Catalog
 from xfd_api.ids import ChunkIndex, NodeId, OrderId
+from xfd_api.node_report import NodeReport
 from xfd_api.orders import Fetch
-from xfd_api.packed import pack_orders
-from xfd_api.reports import ChunkHeld, Inventory, NodeReport
+from xfd_api.reports import ChunkHeld, Inventory
+from xfd_api.wire_format import encode_orders
 from xfd_scheduler.events import CatalogGrew, InventoryTaken, NodeJoined, Reported
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
 from xfd_scheduler.testing.script import catalog_of
@@ -42,7 +43,7 @@ def cost(nodes: int, chunks: int, most: int | None = None) -> tuple[float, float
         spent += time.process_time() - began
         for name, orders in given.items():
             began = time.process_time()
-            pickle.dumps(pack_orders(orders), protocol=5)
+            pickle.dumps(encode_orders(orders), protocol=5)
             coding += time.process_time() - began
             queues[name].extend(order for order in orders if isinstance(order, Fetch))
         moved = 0

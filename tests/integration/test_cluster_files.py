@@ -12,7 +12,6 @@ import pytest
 
 import xfd_ray
 from xfd_api.errors import ArchiveUnsafeError, UnknownProfileError
-from xfd_api.reports import DistributionReport
 from xfd_api.requests import (
     DownloadRequest,
     Links,
@@ -20,6 +19,7 @@ from xfd_api.requests import (
     PrefixDownloadRequest,
     UnpackOptions,
 )
+from xfd_api.results import DistributionReport
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
 from xfd_testing import artifacts
 from xfd_testing.ray_cluster import RayCluster

@@ -18,7 +18,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import xfd_ray
 from xfd_api.errors import NodeUnavailableError, VersionConflictError
-from xfd_api.reports import DistributionReport
+from xfd_api.results import DistributionReport
 from xfd_api.stores import ObjectStoreConfig
 from xfd_ray.messages import LEASE_TTL_S
 from xfd_testing import artifacts, ray_cluster

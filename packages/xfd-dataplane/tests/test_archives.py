@@ -16,8 +16,8 @@ import pytest
 from xfd_get_process import Command
 
 from xfd_api.errors import ArchiveUnsafeError, InvalidRequestError
-from xfd_api.reports import DistributionReport
 from xfd_api.requests import DownloadRequest, Links, ObjectDownloadRequest, UnpackOptions
+from xfd_api.results import DistributionReport
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane import download, verify
 from xfd_dataplane.records import read_record

@@ -19,12 +19,12 @@ from xfd_api.errors import (
     UnsafePathError,
     XfdError,
 )
-from xfd_api.reports import Progress
 from xfd_api.requests import (
     DownloadRequest,
     ObjectDownloadRequest,
     PrefixDownloadRequest,
 )
+from xfd_api.results import Progress
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane import download, list_objects
 

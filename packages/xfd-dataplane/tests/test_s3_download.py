@@ -15,8 +15,8 @@ from xfd_api.errors import (
     ObjectChangedError,
     UnknownProfileError,
 )
-from xfd_api.reports import Progress
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
+from xfd_api.results import Progress
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
 from xfd_dataplane import download, list_objects
 from xfd_dataplane._native import checksums

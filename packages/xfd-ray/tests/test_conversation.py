@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from inprocess import story
 
 from xfd_api.ids import NodeId, ObjectIndex
-from xfd_api.reports import NodeEvent, NodeReport, ObjectLanded
+from xfd_api.node_report import NodeReport
+from xfd_api.reports import NodeEvent, ObjectLanded
 from xfd_ray.loop.node_channel import LONGEST_POLL_S, POLL_S, Conversation
 from xfd_ray.worker.node_worker import Exchange
 

@@ -6,7 +6,7 @@ import pytest
 from inprocess import LocalCluster, lease, over, story
 
 from xfd_api.ids import NodeId
-from xfd_api.reports import DistributionReport
+from xfd_api.results import DistributionReport
 from xfd_api.settings import NodeSettings, UnpackCaps
 from xfd_api.traffic import Prices
 from xfd_ray.coordinator.coordinator import Coordinator

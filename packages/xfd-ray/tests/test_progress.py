@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from xfd_api.reports import Progress
+from xfd_api.results import Progress
 from xfd_ray.progress import ProgressBar
 
 START = Progress(0.0, 4, 0, 0, 0, nodes=1, nodes_done=0, objects=1, objects_done=0)
@@ -28,7 +28,7 @@ from rich.console import Console
 assert Console().is_jupyter
 
 import xfd_ray.progress
-from xfd_api.reports import Progress
+from xfd_api.results import Progress
 if "on a terminal" in sys.argv:
     xfd_ray.progress.can_draw = lambda: True
 with xfd_ray.progress.ProgressBar(shown=True) as bar:

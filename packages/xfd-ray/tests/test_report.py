@@ -2,7 +2,7 @@
 
 from xfd_api.errors import NodeLostError
 from xfd_api.ids import NodeId
-from xfd_api.reports import DistributionReport, NodeResult
+from xfd_api.results import DistributionReport, NodeResult
 from xfd_ray.report_format import report_text
 
 MIB = 2**20

@@ -15,7 +15,7 @@ import pytest
 from inprocess import LocalCluster, lease, over, story, until
 
 from xfd_api.errors import NodeLostError
-from xfd_api.reports import DistributionReport
+from xfd_api.results import DistributionReport
 from xfd_ray.client.lease_client import LeaseClient
 from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.loop.running_clock import AwakeClock, within

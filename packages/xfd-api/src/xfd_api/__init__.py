@@ -5,7 +5,6 @@ import xfd_api as file_distribution
 
 from xfd_api import errors
 from xfd_api.paths import local_path, root
-from xfd_api.reports import DistributionReport, NodeResult, ObjectResult, Progress
 from xfd_api.requests import (
     DownloadRequest,
     Links,
@@ -14,6 +13,7 @@ from xfd_api.requests import (
     UnpackMethod,
     UnpackOptions,
 )
+from xfd_api.results import DistributionReport, NodeResult, ObjectResult, Progress
 from xfd_api.settings import Durability, NodeSettings, UnpackCaps
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
 from xfd_api.traffic import Prices, Traffic, ZoneBytes

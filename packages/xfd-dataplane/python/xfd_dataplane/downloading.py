@@ -15,8 +15,9 @@ from xfd_api.catalog import build_catalog
 from xfd_api.chunks import Catalog
 from xfd_api.ids import LOCAL_NODE, ObjectIndex, SwarmId
 from xfd_api.lookups import plan_lookups
-from xfd_api.reports import DistributionReport, NodeEvent, Progress
+from xfd_api.reports import NodeEvent
 from xfd_api.request_forms import Requests, as_requests
+from xfd_api.results import DistributionReport, Progress
 from xfd_api.settings import Durability, NodeSettings, SwarmTicket, UnpackCaps
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_dataplane._native import Node

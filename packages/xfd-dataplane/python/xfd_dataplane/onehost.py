@@ -16,14 +16,7 @@ from xfd_api.chunks import Catalog, Chunk
 from xfd_api.errors import ObjectChangedError, OriginTimeoutError, XfdError
 from xfd_api.ids import ChunkIndex, ObjectIndex, OrderId
 from xfd_api.orders import Discard, Fetch, Order
-from xfd_api.reports import (
-    ChunkHeld,
-    Inventory,
-    NodeEvent,
-    ObjectFailed,
-    ObjectLanded,
-    OrderFailed,
-)
+from xfd_api.reports import ChunkHeld, Inventory, NodeEvent, ObjectFailed, ObjectLanded, OrderFailed
 
 ORDER_ATTEMPTS = 4
 SILENT_ORDERS = 2

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from xfd_api.printable import printable
-from xfd_api.reports import Progress
+from xfd_api.results import Progress
 
 EVERY_S = 10.0
 

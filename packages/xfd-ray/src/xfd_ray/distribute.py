@@ -13,8 +13,8 @@ import ray
 from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId
 from xfd_api.lookups import Lookup, plan_lookups
-from xfd_api.reports import DistributionReport, Progress
 from xfd_api.request_forms import Requests, as_requests
+from xfd_api.results import DistributionReport, Progress
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_api.traffic import Prices

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 from types import TracebackType
 
-from xfd_api.reports import Progress
+from xfd_api.results import Progress
 from xfd_dataplane.progress import ProgressLines, can_draw
 
 

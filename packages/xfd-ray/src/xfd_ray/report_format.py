@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xfd_api.chunks import MIB
 from xfd_api.printable import printable
-from xfd_api.reports import DistributionReport
+from xfd_api.results import DistributionReport
 
 
 def report_text(report: DistributionReport, *, width: int = 100) -> str:

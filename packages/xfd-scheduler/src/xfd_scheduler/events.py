@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from xfd_api.chunks import Catalog
 from xfd_api.ids import NodeId, ObjectIndex
-from xfd_api.reports import Inventory, NodeReport
+from xfd_api.node_report import NodeReport
+from xfd_api.reports import Inventory
 
 
 @dataclass(frozen=True, slots=True)

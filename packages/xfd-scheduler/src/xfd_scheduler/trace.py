@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import xfd_api.chunks
 import xfd_api.errors
+import xfd_api.node_report
 import xfd_api.orders
 import xfd_api.reports
 import xfd_api.requests
@@ -29,7 +30,13 @@ from xfd_scheduler.settings import SchedulerSettings
 
 KINDS: dict[str, Any] = {
     name: kind
-    for module in (events, xfd_api.chunks, xfd_api.orders, xfd_api.reports)
+    for module in (
+        events,
+        xfd_api.chunks,
+        xfd_api.orders,
+        xfd_api.reports,
+        xfd_api.node_report,
+    )
     for name, kind in vars(module).items()
     if dataclasses.is_dataclass(kind)
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from xfd_api.reports import Progress
+from xfd_api.results import Progress
 from xfd_dataplane.downloading import OnProgress
 from xfd_dataplane.progress import EVERY_S, ProgressLines, can_draw
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xfd_api import errors
 from xfd_api.chunks import FoundObject
 from xfd_api.printable import printable, printable_json
-from xfd_api.reports import DistributionReport
+from xfd_api.results import DistributionReport
 from xfd_dataplane.progress import human, to_stderr
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from xfd_api.errors import CoordinatorLostError, DeadlineExceededError, XfdError
-from xfd_api.reports import DistributionReport, Progress
+from xfd_api.results import DistributionReport, Progress
 from xfd_ray.messages import RENEW_EVERY_S, LeaseRequest, LeaseState, LeaseStatus
 
 LOSSES = 5

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from xfd_api.chunks import FoundObject
 from xfd_api.errors import NodeLostError, VersionMismatchError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex
-from xfd_api.reports import DistributionReport
+from xfd_api.results import DistributionReport
 from xfd_api.traffic import Traffic
 from xfd_ray.coordinator.catalog_union import Wanted
 from xfd_ray.coordinator.lease_progress import LeaseTally, tally_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from xfd_api.ids import NodeId
-from xfd_api.reports import DistributionReport, NodeResult, ObjectResult, Progress
+from xfd_api.results import DistributionReport, NodeResult, ObjectResult, Progress
 from xfd_api.traffic import Traffic
 from xfd_ray.coordinator.lease_progress import LeaseTally, NodeTally
 from xfd_ray.coordinator.lower_bound import LinkRates, bound_with_source, observed_rates

@@ -7,7 +7,8 @@ from typing import Any
 
 from xfd_api.errors import XfdError
 from xfd_api.ids import NodeId, ObjectIndex
-from xfd_api.reports import ChunkHeld, Inventory, NodeReport, ObjectLanded
+from xfd_api.node_report import NodeReport
+from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded
 from xfd_api.traffic import Traffic
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.lease_progress import LeaseTally

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xfd_api.errors import InvalidRequestError
-from xfd_api.reports import BoundSource
+from xfd_api.results import BoundSource
 
 
 @dataclass(frozen=True, slots=True)

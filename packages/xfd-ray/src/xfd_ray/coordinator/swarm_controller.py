@@ -12,7 +12,8 @@ from xfd_api.errors import (
     XfdError,
 )
 from xfd_api.ids import NodeId, ObjectIndex, SwarmId
-from xfd_api.reports import Inventory, NodeReport, ObjectLanded, OrderFailed
+from xfd_api.node_report import NodeReport
+from xfd_api.reports import Inventory, ObjectLanded, OrderFailed
 from xfd_api.settings import SwarmTicket
 from xfd_ray.coordinator.assignments import Asked
 from xfd_ray.coordinator.catalog_union import WantedUnion

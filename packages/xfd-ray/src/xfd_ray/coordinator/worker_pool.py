@@ -10,7 +10,8 @@ from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.errors import NodeLostError, NodeUnavailableError, PeerPortError, XfdError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
-from xfd_api.reports import Inventory, NodeReport
+from xfd_api.node_report import NodeReport
+from xfd_api.reports import Inventory
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray.coordinator.catalog_union import Part

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from xfd_api.errors import InternalError, NodeLostError, XfdError
 from xfd_api.ids import NodeId
+from xfd_api.node_report import NodeReport
 from xfd_api.orders import Order
-from xfd_api.reports import NodeReport
 from xfd_ray.loop.running_clock import within
 from xfd_ray.worker.node_worker import Exchange
 

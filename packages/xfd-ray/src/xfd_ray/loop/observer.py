@@ -7,7 +7,8 @@ from typing import Protocol
 
 from xfd_api.errors import XfdError
 from xfd_api.ids import NodeId, ObjectIndex
-from xfd_api.reports import Inventory, NodeReport
+from xfd_api.node_report import NodeReport
+from xfd_api.reports import Inventory
 
 
 class Watcher(Protocol):

@@ -23,8 +23,9 @@ from typing import Protocol
 from xfd_api.chunks import Catalog
 from xfd_api.errors import NodeLostError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex
+from xfd_api.node_report import NodeReport
 from xfd_api.orders import Order, Release
-from xfd_api.reports import Inventory, NodeReport
+from xfd_api.reports import Inventory
 from xfd_ray.coordinator.catalog_union import Part
 from xfd_ray.loop.node_channel import Conversation, Reach
 from xfd_ray.loop.observer import Watcher

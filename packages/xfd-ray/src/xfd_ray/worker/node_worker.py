@@ -18,12 +18,13 @@ from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.errors import InternalError, XfdError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
+from xfd_api.node_report import NodeReport
 from xfd_api.orders import Discard, Fetch, Order
-from xfd_api.packed import pack_orders, unpack_orders
 from xfd_api.ports import DataPlane, ObjectFinder
-from xfd_api.reports import ChunkHeld, Inventory, NodeEvent, NodeReport, ObjectLanded
+from xfd_api.reports import ChunkHeld, Inventory, NodeEvent, ObjectLanded
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
+from xfd_api.wire_format import decode_orders, encode_orders
 from xfd_ray.environment import Surroundings
 from xfd_ray.telemetry import log_events as names
 from xfd_ray.telemetry.log import log_to_stderr, logger, lowest_level, process_age_s
@@ -89,11 +90,11 @@ class Exchange:
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         rest = (self.ack, self.again, self.max_wait_s)
-        return _exchange, (self.number, pack_orders(self.orders), *rest)
+        return _exchange, (self.number, encode_orders(self.orders), *rest)
 
 
 def _exchange(number: int, orders: list[Any], ack: int, again: bool, max_wait_s: float) -> Exchange:
-    return Exchange(number, unpack_orders(orders), ack, again, max_wait_s)
+    return Exchange(number, decode_orders(orders), ack, again, max_wait_s)
 
 
 class NodeWorker:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from xfd_api.ids import ChunkIndex, ObjectIndex
+from xfd_api.node_report import NodeReport
 from xfd_api.reports import (
     ChunkHeld,
     ChunkLost,
@@ -19,7 +20,6 @@ from xfd_api.reports import (
     Inventory,
     NodeCounters,
     NodeEvent,
-    NodeReport,
     ObjectLanded,
 )
 

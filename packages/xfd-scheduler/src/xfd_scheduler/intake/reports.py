@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from xfd_api.ids import NodeId, ObjectIndex
-from xfd_api.packed import PackedEvents, packed
+from xfd_api.node_report import NodeReport
 from xfd_api.reports import (
     ChunkHeld,
     ChunkLost,
     Fault,
     Inventory,
     NodeEvent,
-    NodeReport,
     ObjectFailed,
     ObjectLanded,
     OrderFailed,
 )
+from xfd_api.wire_format import EventColumns, event_columns
 from xfd_scheduler.intake.failures import Faults
 from xfd_scheduler.links import windows
 from xfd_scheduler.state.bitset import positions
@@ -102,7 +102,7 @@ class Reports:
         if last is not None and report.seq <= last and report.full is None:
             return
         member.last_seq = report.seq
-        events = packed(report.events)
+        events = event_columns(report.events)
         for event in self._as_expected(member, events):
             if isinstance(event, ChunkHeld):
                 self._held(member, event)
@@ -131,7 +131,7 @@ class Reports:
         member.origin_window = windows.node_window(member, swarm.settings, swarm.catalog.mean_size)
         swarm.update_room(member)
 
-    def _as_expected(self, member: Member, events: PackedEvents) -> list[NodeEvent]:
+    def _as_expected(self, member: Member, events: EventColumns) -> list[NodeEvent]:
         """Books the chunks that arrived as a wave had it, and returns all other events.
 
         Nearly every event of a run is of this kind, so this loop is the cost of a report; it does

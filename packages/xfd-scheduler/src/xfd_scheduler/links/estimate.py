@@ -21,7 +21,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from xfd_api.ids import NodeId
-from xfd_api.packed import PackedEvents
+from xfd_api.wire_format import EventColumns
 from xfd_scheduler.state.node import Member
 
 QUANTILE = 0.2
@@ -101,7 +101,7 @@ class Speeds:
     def sample(
         self,
         member: Member,
-        events: PackedEvents,
+        events: EventColumns,
         at_once: int,
         peers: Mapping[NodeId, Member],
         now: float,

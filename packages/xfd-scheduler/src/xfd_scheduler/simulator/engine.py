@@ -16,8 +16,9 @@ import numpy as np
 from xfd_api.chunks import Catalog, CatalogObject, Chunk, FoundObject, Span
 from xfd_api.cutting import cut
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
+from xfd_api.node_report import NodeReport
 from xfd_api.orders import Order
-from xfd_api.reports import Inventory, NodeReport
+from xfd_api.reports import Inventory
 from xfd_scheduler.events import (
     CatalogGrew,
     Event,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xfd_api.ids import NodeId
-from xfd_api.packed import PackedEvents
+from xfd_api.wire_format import EventColumns
 
 
 class TrafficMeter:
@@ -22,7 +22,7 @@ class TrafficMeter:
         """Bytes read from the origin, by all nodes."""
         return sum(size for (source, _), size in self.moved.items() if source is None)
 
-    def add(self, node: NodeId, events: PackedEvents) -> None:
+    def add(self, node: NodeId, events: EventColumns) -> None:
         """A node has these chunks; nothing was moved for those that were there already."""
         by_source = [0] * len(events.sources)
         for source, size in zip(events.source_of, events.sizes, strict=True):

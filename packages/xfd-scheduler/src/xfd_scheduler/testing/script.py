@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from xfd_api.chunks import Catalog, CatalogObject, Chunk, FoundObject, Span
 from xfd_api.errors import OriginTimeoutError, XfdError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
+from xfd_api.node_report import NodeReport
 from xfd_api.orders import Cancel, Fetch, Order
 from xfd_api.reports import (
     ChunkHeld,
@@ -22,7 +23,6 @@ from xfd_api.reports import (
     HeldRun,
     Inventory,
     NodeEvent,
-    NodeReport,
     ObjectFailed,
     ObjectLanded,
     OrderFailed,

@@ -1,10 +1,10 @@
-"""Reports and orders as they travel between a node and its scheduler.
+"""Encodes reports and orders for the way between a node and its scheduler.
 
 A thousand nodes report a hundred thousand chunks a second to one process, and pickling a dataclass
-costs that process more than deciding about it. So the `ChunkHeld` events of a report travel as
-columns and are objects again only where somebody asks for one, and `Fetch` orders as plain tuples.
+costs that process more than deciding about it. So `ChunkHeld` events travel as columns, and become
+objects only when they are read. `Fetch` orders travel as plain tuples.
 
-Columns are in the machine's byte order: x86-64 and aarch64 have the same.
+Columns are in the machine's byte order, which is the same on x86-64 and aarch64.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TYPES = "QIQHQdd"
 _NO_ROWS: tuple[tuple[Any, ...], ...] = ((),) * 7
 
 
-class PackedEvents(Sequence[NodeEvent]):
+class EventColumns(Sequence[NodeEvent]):
     """The events of a report, in order; the `ChunkHeld` among them as columns.
 
     Attributes:
@@ -113,7 +113,7 @@ class PackedEvents(Sequence[NodeEvent]):
         return self.without(0)[place]
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, (tuple, PackedEvents)):
+        if not isinstance(other, (tuple, EventColumns)):
             return NotImplemented
         return tuple(self) == tuple(other)
 
@@ -136,8 +136,8 @@ class PackedEvents(Sequence[NodeEvent]):
         return _unpacked, (*(column.tobytes() for column in columns), self.sources, self.others)
 
 
-def _unpacked(*state: Any) -> PackedEvents:
-    events = PackedEvents.__new__(PackedEvents)
+def _unpacked(*state: Any) -> EventColumns:
+    events = EventColumns.__new__(EventColumns)
     (
         events.orders,
         events.chunks,
@@ -151,16 +151,16 @@ def _unpacked(*state: Any) -> PackedEvents:
     return events
 
 
-def packed(events: Sequence[NodeEvent]) -> PackedEvents:
-    """The events as columns, where they are not already."""
-    return events if type(events) is PackedEvents else PackedEvents(events)
+def event_columns(events: Sequence[NodeEvent]) -> EventColumns:
+    """The events as columns, unless they are already."""
+    return events if type(events) is EventColumns else EventColumns(events)
 
 
-def pack_orders(orders: Iterable[Order]) -> list[Any]:
+def encode_orders(orders: Iterable[Order]) -> list[Any]:
     """Orders in a form that pickles quickly: each `Fetch` as its fields, the others as they are."""
     return [_fetch_fields(order) if type(order) is Fetch else order for order in orders]
 
 
-def unpack_orders(packed_orders: Iterable[Any]) -> tuple[Order, ...]:
-    """The inverse of `pack_orders`."""
-    return tuple(Fetch(*each) if type(each) is tuple else each for each in packed_orders)
+def decode_orders(encoded: Iterable[Any]) -> tuple[Order, ...]:
+    """The inverse of `encode_orders`."""
+    return tuple(Fetch(*each) if type(each) is tuple else each for each in encoded)

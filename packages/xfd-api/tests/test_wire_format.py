@@ -18,19 +18,19 @@ from xfd_api.chunks import (
 )
 from xfd_api.errors import PeerError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
+from xfd_api.node_report import NodeReport
 from xfd_api.orders import Cancel, Discard, Fetch, MeetPeers, Order, Pin, Release
-from xfd_api.packed import PackedEvents, pack_orders, unpack_orders
 from xfd_api.reports import (
     ChunkHeld,
     HeldRun,
     Inventory,
     NodeCounters,
     NodeEvent,
-    NodeReport,
     ObjectLanded,
     OrderFailed,
 )
 from xfd_api.requests import UnpackMethod
+from xfd_api.wire_format import EventColumns, decode_orders, encode_orders
 
 u32 = st.integers(0, 2**32 - 1)
 u64 = st.integers(0, 2**64 - 1)
@@ -72,7 +72,7 @@ def test_events_without_some_rows_keep_their_order(events: list[NodeEvent], rows
             if rows >> (row - 1) & 1:
                 continue
         left.append(event)
-    assert PackedEvents(events).without(rows) == left
+    assert EventColumns(events).without(rows) == left
 
 
 def test_errors_keep_their_place_and_their_fields() -> None:
@@ -94,7 +94,7 @@ def test_orders_come_out_as_they_went_in(fetches: list[Fetch]) -> None:
         Discard((ChunkIndex(4),)),
         Release((ObjectIndex(5),)),
     ]
-    assert unpack_orders(pickle.loads(pickle.dumps(pack_orders(orders)))) == tuple(orders)
+    assert decode_orders(pickle.loads(pickle.dumps(encode_orders(orders)))) == tuple(orders)
 
 
 names = st.text(max_size=8)
