@@ -18,6 +18,7 @@ import ray
 
 import xfd_ray
 from xfd_api.errors import DiskFullError
+from xfd_api.results import Progress
 from xfd_api.stores import ObjectStoreConfig
 from xfd_ray.cluster.worker_actor import NodeWorkerActor
 from xfd_testing import artifacts, ray_cluster
@@ -161,6 +162,30 @@ def test_a_driver_that_is_killed_leaves_no_process_and_what_it_got_is_not_fetche
     assert_whole(three, big)
     assert report.origin_bytes < SIZE
     assert s3_server.sent_bytes(big) - sent < SIZE
+
+
+def test_a_driver_that_comes_right_after_a_killed_one_reports_what_it_found(
+    three: RayCluster, big: str, slow: str, s3_server: S3Server
+) -> None:
+    """The killed driver's lease still holds the swarm, so the second driver joins that."""
+    progress: list[Progress] = []
+    with driver_process(three, s3_server, big, "big", "--endpoint", slow) as first:
+        until(lambda: s3_server.sent_bytes(big) > SIZE // 4, 30, "little was sent")
+        first.kill()
+        first.wait(10)
+        report = xfd_ray.download_distributed(
+            big_object(big),
+            ObjectStoreConfig.make_for_s3(big, endpoint=slow),
+            on_progress=progress.append,
+        )
+    assert_whole(three, big)
+    assert s3_server.sent_bytes(big) < 1.5 * SIZE
+    assert 0 < report.missing_bytes <= SIZE
+    assert report.cached_bytes + report.resumed_bytes > 0
+    assert progress[0].done_bytes > 0
+    for node in report.nodes:
+        found = node.cached_bytes + node.resumed_bytes + node.shared_bytes
+        assert node.bytes == SIZE == found + node.origin_bytes + node.peer_bytes, node
 
 
 def test_two_drivers_with_other_terms_and_places_do_not_disturb_each_other(

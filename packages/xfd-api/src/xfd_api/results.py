@@ -109,7 +109,8 @@ class DistributionReport:
         origin_bytes: read from the origin, by all nodes.
         peer_bytes: received from peers, by all nodes.
         cached_bytes: found in the nodes' caches, by all nodes.
-        resumed_bytes: kept on the nodes' disks from interrupted runs, by all nodes.
+        resumed_bytes: of unfinished files that lay on the nodes' disks: from interrupted runs, or
+            received for another call before this one joined it. By all nodes.
         shared_bytes: written by another node of the same disk, by all nodes.
         uncounted_s: more than 0 if the coordinator was lost on the way, and its books with it:
             what was moved in so many seconds since the call counts as cached or resumed.

@@ -1,55 +1,138 @@
-"""What each node of a swarm was asked for, and what of it has landed there. Pure."""
+"""What each node of a swarm is to have, and what it is known to have by now. Pure.
+
+A lease that joins a running swarm learns from this what its nodes have already. A node is not asked
+twice for the same objects, so no second inventory would say it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from xfd_api.ids import NodeId, ObjectIndex
+from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
+from xfd_api.node_report import NodeReport
+from xfd_api.reports import ChunkHeld, ChunkLost, HeldRun, Inventory, ObjectLanded
 from xfd_ray.coordinator.catalog_union import Part, Wanted
 
 
-class Asked:
-    """Bit sets of object indexes, by node.
+@dataclass(slots=True)
+class _NodeState:
+    """Bit sets of object indexes, and of chunk indexes in `held`.
 
-    Invariant: a node is known from its first `ask` until it is forgotten.
+    `inspected` has the objects that an inventory was taken of. `locked_by` has those that another
+    writer of the node's disk holds, with that writer (None: no node of this swarm).
+    """
+
+    assigned: int = 0
+    inspected: int = 0
+    landed: int = 0
+    held: int = 0
+    locked_by: dict[ObjectIndex, NodeId | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One part of the catalog, as a node gets it for a lease.
+
+    Attributes:
+        part: the part.
+        new: objects that the node was not assigned before.
+        known: objects of which the node has taken an inventory already.
+        inventory: what the node has of `known`.
+    """
+
+    part: Part
+    new: tuple[ObjectIndex, ...]
+    known: tuple[ObjectIndex, ...]
+    inventory: Inventory
+
+
+class Assignments:
+    """The objects and chunks of each node.
+
+    Invariant: a node is known from its first assignment until it is forgotten.
     """
 
     def __init__(self) -> None:
-        self._wants: dict[NodeId, int] = {}
-        self._landed: dict[NodeId, int] = {}
+        self._nodes: dict[NodeId, _NodeState] = {}
 
     def __iter__(self) -> Iterator[NodeId]:
-        return iter(tuple(self._wants))
+        return iter(tuple(self._nodes))
 
-    def ask(
-        self, node: NodeId, wanted: Wanted
-    ) -> Iterator[tuple[Part, tuple[ObjectIndex, ...], tuple[ObjectIndex, ...]]]:
-        """The node is to have what a lease wants.
-
-        Returns:
-            For each part: what the node was not asked for before, and what has landed already.
-        """
-        before, landed = self._wants.get(node, 0), self._landed.get(node, 0)
-        self._wants[node] = before
+    def assign(self, node: NodeId, wanted: Wanted) -> Iterator[Assignment]:
+        """Assigns what a lease wants to a node, part by part."""
+        state = self._nodes.setdefault(node, _NodeState())
         for part, objects in wanted.objects:
-            new = tuple(index for index in objects if not before >> index & 1)
-            there = tuple(index for index in objects if before >> index & landed >> index & 1)
-            self._wants[node] |= _bits(new)
-            yield part, new, there
+            new = tuple(index for index in objects if not state.assigned >> index & 1)
+            known = tuple(index for index in objects if state.inspected >> index & 1)
+            state.assigned |= _bits(new)
+            yield Assignment(part, new, known, _inventory_of(state, part, known))
 
-    def landed(self, node: NodeId, objects: Iterable[ObjectIndex]) -> None:
-        """These objects are at their destinations."""
-        self._landed[node] = self._landed.get(node, 0) | _bits(objects)
+    def assigned(self, node: NodeId, index: ObjectIndex) -> bool:
+        """Whether the node is to have the object."""
+        state = self._nodes.get(node)
+        return state is not None and bool(state.assigned >> index & 1)
+
+    def took_inventory(
+        self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory
+    ) -> None:
+        """The node looked for these objects."""
+        state = self._nodes.get(node)
+        if state is None:
+            return
+        state.inspected |= _bits(objects) & state.assigned
+        state.landed |= _bits(inventory.landed)
+        for run in inventory.held:
+            state.held |= (1 << len(run.crcs)) - 1 << run.first_chunk
+        for index in objects:
+            state.locked_by.pop(index, None)
+        state.locked_by.update(inventory.elsewhere)
+
+    def reported(self, node: NodeId, report: NodeReport) -> None:
+        """The node reported what happened."""
+        state = self._nodes.get(node)
+        if state is None:
+            return
+        if report.full is not None:
+            state.held = 0
+            self.took_inventory(node, report.full.landed, report.full)
+        for event in report.events:
+            if isinstance(event, ChunkHeld):
+                state.held |= 1 << event.chunk
+            elif isinstance(event, ChunkLost):
+                state.held &= ~(1 << event.chunk)
+            elif isinstance(event, ObjectLanded):
+                state.landed |= 1 << event.object
+                state.locked_by.pop(event.object, None)
 
     def failed(self, node: NodeId, objects: Iterable[ObjectIndex]) -> None:
-        """These cannot land; who wants them later asks again, as the disk may have room by then."""
-        if node in self._wants:
-            self._wants[node] &= ~_bits(objects)
+        """These objects cannot land; a later lease assigns them again, as the disk may have room
+        by then.
+        """
+        state = self._nodes.get(node)
+        if state is not None:
+            state.assigned &= ~_bits(objects)
+            state.inspected &= state.assigned
 
     def forget(self, node: NodeId) -> None:
         """The node's worker is gone."""
-        self._wants.pop(node, None)
-        self._landed.pop(node, None)
+        self._nodes.pop(node, None)
+
+
+def _inventory_of(state: _NodeState, part: Part, objects: Sequence[ObjectIndex]) -> Inventory:
+    if not objects:
+        return Inventory()
+    wanted = set(objects)
+    held = (
+        HeldRun(ChunkIndex(chunk.index), (None,))
+        for chunk in part.catalog.chunks
+        if state.held >> chunk.index & 1 and any(span.object in wanted for span in chunk.spans)
+    )
+    return Inventory(
+        held=tuple(held),
+        landed=tuple(index for index in objects if state.landed >> index & 1),
+        elsewhere=tuple(entry for entry in state.locked_by.items() if entry[0] in wanted),
+    )
 
 
 def _bits(objects: Iterable[ObjectIndex]) -> int:

@@ -163,6 +163,7 @@ class LeaseTally:
             tally.done_at = tally.done_at or tally.ended_before
         self._settle_elsewhere(node)
         self._settle(node, now)
+        self._settle_sharers(node, here, now)
 
     def held(self, node: NodeId, event: ChunkHeld, now: float) -> None:
         """A chunk arrived."""
@@ -197,10 +198,7 @@ class LeaseTally:
         if event.left_out_count:
             self.left_out_of[event.object] = (event.left_out, event.left_out_count)
         self._settle(node, now)
-        for other, theirs in self.nodes.items():
-            if theirs.elsewhere.get(event.object) == node:
-                self._settle_elsewhere(other)
-                self._settle(other, now)
+        self._settle_sharers(node, (event.object,), now)
 
     def failed(
         self, node: NodeId, objects: Sequence[ObjectIndex], error: XfdError, now: float
@@ -254,6 +252,15 @@ class LeaseTally:
 
     def _bytes_of(self, chunk: Chunk) -> int:
         return sum(span.length for span in chunk.spans if span.object in self.objects)
+
+    def _settle_sharers(self, node: NodeId, landed: Iterable[ObjectIndex], now: float) -> None:
+        """Nodes on the same disk have what this one has landed."""
+        indexes = set(landed)
+        for other, theirs in self.nodes.items():
+            waits_for = theirs.elsewhere.items()
+            if waits_for and any(owner == node and index in indexes for index, owner in waits_for):
+                self._settle_elsewhere(other)
+                self._settle(other, now)
 
     def _settle_elsewhere(self, node: NodeId) -> None:
         """Objects that another node of this disk landed are here as well."""

@@ -13,9 +13,9 @@ from xfd_api.errors import (
 )
 from xfd_api.ids import NodeId, ObjectIndex, SwarmId
 from xfd_api.node_report import NodeReport
-from xfd_api.reports import Inventory, ObjectLanded, OrderFailed
+from xfd_api.reports import Inventory, OrderFailed
 from xfd_api.settings import SwarmTicket
-from xfd_ray.coordinator.assignments import Asked
+from xfd_ray.coordinator.assignments import Assignments
 from xfd_ray.coordinator.catalog_union import WantedUnion
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.leases import Leases
@@ -66,7 +66,7 @@ class Session:
         )
         self._union = WantedUnion()
         self._live: dict[NodeId, NodeInfo] = {}
-        self._asked = Asked()
+        self._assignments = Assignments()
         self._restarts = Restarts()
         self._retries: dict[NodeId, int] = {}
         self._retried = 0
@@ -114,7 +114,7 @@ class Session:
         """The cluster's live nodes as of now: some may be new, some gone, some back."""
         now = self._clock()
         self._live = {node.id: node for node in live}
-        for node in sorted({*self._asked, *self._restarts.pausing} - self._live.keys()):
+        for node in sorted({*self._assignments, *self._restarts.pausing} - self._live.keys()):
             self._forget(node, NodeLostError("Ray lists the node as dead", node=node), now)
         self._joined.set()
         for lease in self.leases:
@@ -143,7 +143,7 @@ class Session:
     ) -> None:
         """See `Watcher`."""
         now = self._clock()
-        self._asked.landed(node, inventory.landed)
+        self._assignments.took_inventory(node, objects, inventory)
         self._log.info(
             log_events.INVENTORY_TAKEN,
             node=node,
@@ -159,10 +159,9 @@ class Session:
         """See `Watcher`."""
         now = self._clock()
         self._count_retries(node, report.counters.retries)
+        self._assignments.reported(node, report)
         for event in report.events:
-            if isinstance(event, ObjectLanded):
-                self._asked.landed(node, (event.object,))
-            elif isinstance(event, OrderFailed):
+            if isinstance(event, OrderFailed):
                 self._log.info(
                     log_events.ORDER_FAILED,
                     node=node,
@@ -180,7 +179,7 @@ class Session:
         self._log.warning(
             log_events.OBJECT_FAILED, node=node, objects=len(objects), error=str(error)
         )
-        self._asked.failed(node, objects)
+        self._assignments.failed(node, objects)
         self.leases.refuse(node, tuple(objects), error, now)
         self._settle(now)
 
@@ -189,7 +188,7 @@ class Session:
         now = self._clock()
         self._log.warning(log_events.NODE_LOST, node=node, error=str(error))
         self._swarm.forget(node)
-        self._asked.forget(node)
+        self._assignments.forget(node)
         self._joined.set()
         self._retries.pop(node, None)
         if self._restarts.lost(node, error, self._awake()):
@@ -266,12 +265,13 @@ class Session:
         if lease.wanted is None or lease.tally is None:
             return
         self._admit(node)
-        for part, new, landed in self._asked.ask(node.id, lease.wanted):
-            if landed:
-                told = Inventory(landed=landed)
-                lease.tally.took_inventory(node.id, landed, told, self._clock())
-            if new:
-                self._loop.want(node.id, part, new)
+        for assignment in self._assignments.assign(node.id, lease.wanted):
+            if assignment.known:
+                lease.tally.took_inventory(
+                    node.id, assignment.known, assignment.inventory, self._clock()
+                )
+            if assignment.new:
+                self._loop.want(node.id, assignment.part, assignment.new)
 
     def _may_start(self, node: NodeId) -> bool:
         """Whether the node has no worker, and it is time to start one."""
@@ -285,7 +285,7 @@ class Session:
 
     def _forget(self, node: NodeId, error: XfdError, now: float) -> None:
         self._loop.remove_node(node, error)
-        self._asked.forget(node)
+        self._assignments.forget(node)
         self._restarts.forget(node)
         self.leases.lose(node, error, now)
 
