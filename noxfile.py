@@ -131,6 +131,7 @@ def lint(session: nox.Session) -> None:
     shutil.rmtree(shown, ignore_errors=True)
     session.run("python", "packages/xfd-testing/src/xfd_testing/markdown.py", str(shown), *PAGES)
     session.run("pyright", "--pythonpath", f"{session.bin}/python", "examples", str(shown))
+    session.run("python", "-m", "pytest", "-q", "tests/repository")
     with session.chdir(CRATES):
         session.run("cargo", "fmt", "--all", "--check", external=True, env=env)
         command = ("cargo", "clippy", "--locked", "--workspace", "--all-targets")

@@ -1,0 +1,44 @@
+"""The documents keep to their style, and what they name is there.
+
+`python -m xfd_testing.documents` prints all findings at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from xfd_testing.documents import Page, Repository, check_page, documents_of
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = documents_of(ROOT)
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+
+
+@pytest.fixture(scope="module")
+def repository() -> Repository:
+    return Repository.of(ROOT)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_document_is_true_and_readable(document: Path, repository: Repository) -> None:
+    assert [str(finding) for finding in check_page(Page.read(document), repository)] == []
+
+
+def test_all_documents_are_looked_at() -> None:
+    names = {str(document.relative_to(ROOT)) for document in DOCUMENTS}
+    assert {"README.md", "CHANGELOG.md", "docs/ARCHITECTURE.md", "docs/scheduler.md"} <= names
+    assert sum(name.startswith("packages/") for name in names) >= 5
+    assert "docs/specification.md" not in names
+
+
+def test_each_decision_has_a_number_of_its_own_and_a_line_in_the_index() -> None:
+    numbers = [decision.name[:4] for decision in DECISIONS]
+    assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)]
+    index = {
+        link for text in Page.read(DECISIONS[0].parent / "README.md").texts for link in text.links
+    }
+    assert [each.name for each in DECISIONS if each.name not in index] == []
+    for decision in DECISIONS:
+        assert decision.read_text().startswith(f"# {decision.name[:4]} ")
