@@ -13,7 +13,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import xfd_ray
-from xfd_api.cutting import chunk_ranges
+from xfd_api.chunking import chunk_ranges
 from xfd_api.errors import DeadlineExceededError, NoNodesError, PeerPortError
 from xfd_api.paths import local_path
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from xfd_api import cutting
+from xfd_api import chunking
 from xfd_api.errors import DestinationConflictError, InvalidRequestError
 from xfd_api.lookups import plan_lookups
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
@@ -159,7 +159,7 @@ def test_a_part_can_be_cut_down_to_what_a_node_wants(origin):
 
 def test_leases_that_share_a_swarm_share_the_bound_on_its_chunks(monkeypatch):
     """What runs already counts once, whoever wants it; what was given back counts no more."""
-    monkeypatch.setattr(cutting, "CHUNKS_AT_MOST", 10)
+    monkeypatch.setattr(chunking, "CHUNKS_AT_MOST", 10)
     origin = FakeOrigin({"a": 24 * MIB, "b": 24 * MIB})
     union = WantedUnion()
     first = add(union, origin, [one("a")])

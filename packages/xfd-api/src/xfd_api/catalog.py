@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from xfd_api.chunking import OBJECTS_AT_MOST, check_chunk_size, cut, refuse_too_many_chunks
 from xfd_api.chunks import Catalog, CatalogObject, FoundObject
-from xfd_api.cutting import OBJECTS_AT_MOST, check_chunk_size, cut, refuse_too_many_chunks
+from xfd_api.destination_conflicts import refuse_conflicts
 from xfd_api.errors import (
     InvalidRequestError,
     ObjectNotFoundError,
@@ -18,11 +19,11 @@ from xfd_api.errors import (
     UnsafePathError,
     XfdError,
 )
+from xfd_api.identity import ObjectIdentity, object_identity
 from xfd_api.ids import ObjectIndex
+from xfd_api.key_filter import KeyFilter, pattern_for
 from xfd_api.lookups import Lookup
 from xfd_api.paths import NAME_AT_MOST_BYTES, checked_segments
-from xfd_api.places import refuse_conflicts
-from xfd_api.selecting import Selector, pattern_for
 
 SIZE_AT_MOST = 2**63 - 1
 """Of an object: the largest offset in a file."""
@@ -74,7 +75,7 @@ def _objects(
 
     The same object asked for twice is one; the sooner priority and the stricter cache win.
     """
-    kept: dict[tuple[object, ...], CatalogObject] = {}
+    kept: dict[ObjectIdentity, CatalogObject] = {}
     excluded = 0
     for lookup, answers in zip(lookups, found, strict=True):
         taken = _selected(lookup, answers)
@@ -83,7 +84,7 @@ def _objects(
             raise _too_many_objects(lookup, len(kept) + len(taken))
         for answer in taken:
             item = _object(ObjectIndex(first_object + len(kept)), lookup, answer)
-            identity = (item.profile_name, item.bucket, answer.key, item.destination, item.unpack)
+            identity = object_identity(item)
             before = kept.setdefault(identity, item)
             if before is not item:
                 kept[identity] = _merged(before, item)
@@ -98,8 +99,8 @@ def _selected(lookup: Lookup, answers: Sequence[FoundObject]) -> Sequence[FoundO
         )
     if not lookup.include and not lookup.exclude:
         return answers
-    takes = Selector(lookup.include, lookup.exclude).takes
-    taken = [answer for answer in answers if takes(_below(lookup, answer))]
+    accepts = KeyFilter(lookup.include, lookup.exclude).accepts
+    taken = [answer for answer in answers if accepts(_below(lookup, answer))]
     if not taken:
         raise ObjectNotFoundError(
             f"None of the {len(answers)} objects under the prefix is left by include and exclude",

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from xfd_api.printable import printable, without_login
+from xfd_api.sanitize import sanitized, without_credentials
 
 
 class XfdError(Exception):
@@ -41,13 +41,13 @@ class XfdError(Exception):
         remedy: str | None = None,
     ) -> None:
         # What a library or a user wrote may hold an URL with a password.
-        what = without_login(what)
+        what = without_credentials(what)
         super().__init__(what)
         self.what = what
-        self.object = None if object is None else without_login(object)
+        self.object = None if object is None else without_credentials(object)
         self.node = node
         self.path = path
-        self.remedy = self.remedy_by_default if remedy is None else without_login(remedy)
+        self.remedy = self.remedy_by_default if remedy is None else without_credentials(remedy)
 
     def __str__(self) -> str:
         places = [
@@ -57,7 +57,7 @@ class XfdError(Exception):
         ]
         where = f" ({', '.join(places)})" if places else ""
         remedy = f". {self.remedy}" if self.remedy else ""
-        return printable(f"{self.what}{where}{remedy}")
+        return sanitized(f"{self.what}{where}{remedy}")
 
     def fields(self) -> dict[str, Any]:
         """The keyword arguments that make an equal error."""

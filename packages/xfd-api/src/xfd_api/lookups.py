@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from xfd_api.chunks import Unpack
 from xfd_api.errors import InvalidRequestError, UnsafePathError
+from xfd_api.key_filter import checked_patterns
 from xfd_api.paths import checked_destination, checked_segments, is_utf8
 from xfd_api.requests import (
     DownloadRequest,
@@ -24,7 +25,6 @@ from xfd_api.requests import (
     UnpackOptions,
     detect_unpack_method,
 )
-from xfd_api.selecting import checked_patterns
 from xfd_api.stores import ObjectStoreConfigByProfile, StoreKind
 
 VERSION = "?versionId="

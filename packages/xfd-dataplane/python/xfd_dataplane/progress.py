@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from xfd_api.printable import printable
 from xfd_api.results import Progress
+from xfd_api.sanitize import sanitized
 
 EVERY_S = 10.0
 
@@ -124,7 +124,7 @@ def to_stderr(line: str) -> None:
     """Writes a line where it can be seen; who closed standard error sees nothing."""
     if sys.stderr is not None:
         try:
-            sys.stderr.write(printable(line) + "\n")
+            sys.stderr.write(sanitized(line) + "\n")
             sys.stderr.flush()
         except (OSError, ValueError):
             return

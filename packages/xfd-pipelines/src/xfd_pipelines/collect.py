@@ -6,11 +6,12 @@ store has been listed; the catalog refuses those.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from xfd_api import DownloadRequest, ObjectStoreConfig, ObjectStoreConfigByProfile
 from xfd_api.errors import DestinationConflictError, InvalidRequestError
+from xfd_api.identity import request_identity
 from xfd_api.lookups import Lookup, plan_lookups
 from xfd_api.request_forms import as_requests
 from xfd_api.stores import by_profile
@@ -56,10 +57,10 @@ def collect_requests(
         )
     stores = by_profile(object_store_config)
     lookups = plan_lookups([request for request, _ in asked], stores)
-    kept: dict[tuple[object, ...], tuple[DownloadRequest, int]] = {}
+    kept: dict[Hashable, tuple[DownloadRequest, int]] = {}
     owners: dict[str, Lookup] = {}
     for (request, number), lookup in zip(asked, lookups, strict=True):
-        identity = (_thing(lookup, stores), lookup.destination, lookup.unpack)
+        identity = request_identity(lookup, stores.of(lookup.profile_name))
         if identity in kept:
             before, sooner = kept[identity]
             kept[identity] = (_stricter(before, request), sooner)
@@ -74,14 +75,6 @@ def collect_requests(
 
 def _requests_of(stage: Stage) -> list[DownloadRequest]:
     return as_requests(stage.download_requests, what=f"download_requests of stage {stage.name}")
-
-
-def _thing(lookup: Lookup, stores: ObjectStoreConfigByProfile) -> tuple[object, ...]:
-    """What is asked for, whoever asks: two profiles may name one object with different keys."""
-    store = stores.of(lookup.profile_name)
-    bucket = lookup.bucket or store.bucket
-    place = (store.kind, store.endpoint, bucket, store.directory, store.base_url)
-    return (*place, lookup.key, lookup.is_prefix, lookup.include, lookup.exclude)
 
 
 def _claim(lookup: Lookup, owners: dict[str, Lookup]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from xfd_api.chunks import MIB
-from xfd_api.printable import printable
 from xfd_api.results import DistributionReport
+from xfd_api.sanitize import sanitized
 
 
 def report_text(report: DistributionReport, *, width: int = 100) -> str:
@@ -33,7 +33,7 @@ def report_text(report: DistributionReport, *, width: int = 100) -> str:
         console.quiet = False
         console.print(table)
         for line in _summary(report):
-            console.print(printable(line), highlight=False, markup=False, soft_wrap=True)
+            console.print(sanitized(line), highlight=False, markup=False, soft_wrap=True)
     return captured.get().rstrip("\n")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from xfd_api.cutting import check_chunk_size
+from xfd_api.chunking import check_chunk_size
 from xfd_api.errors import InvalidRequestError
 from xfd_api.settings import Durability, NodeSettings
 from xfd_ray.messages import OnVersionConflict, OriginPolicy

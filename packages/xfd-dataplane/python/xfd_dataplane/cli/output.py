@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from xfd_api import errors
 from xfd_api.chunks import FoundObject
-from xfd_api.printable import printable, printable_json
 from xfd_api.results import DistributionReport
+from xfd_api.sanitize import sanitized, sanitized_json
 from xfd_dataplane.progress import human, to_stderr
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _OWN_REMEDIES: dict[type[errors.XfdError], str] = {
 
 def say(line: str) -> None:
     """A line on stdout."""
-    sys.stdout.write(printable(line) + "\n")
+    sys.stdout.write(sanitized(line) + "\n")
 
 
 def complain(line: str) -> None:
@@ -37,7 +37,7 @@ def as_json(document: dict[str, Any]) -> None:
 
     is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     written = json.dumps(document, ensure_ascii=not is_unicode)
-    sys.stdout.write(printable_json(written) + "\n")
+    sys.stdout.write(sanitized_json(written) + "\n")
 
 
 def error_line(error: errors.XfdError) -> str:

@@ -13,14 +13,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from xfd_api.catalog import build_catalog
+from xfd_api.chunking import cut, refuse_too_many_chunks
 from xfd_api.chunks import Catalog, CatalogObject, FoundObject
-from xfd_api.cutting import cut, refuse_too_many_chunks
+from xfd_api.destination_conflicts import refuse_conflicts
 from xfd_api.errors import DestinationConflictError
+from xfd_api.identity import (
+    Version,
+    lookup_identity,
+    object_identity,
+    store_location,
+    version_identity,
+)
 from xfd_api.ids import ObjectIndex
 from xfd_api.lookups import Lookup
-from xfd_api.places import refuse_conflicts
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
-from xfd_ray.coordinator.pins import object_name, other_version
+from xfd_ray.coordinator.pins import other_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +68,11 @@ class Wanted:
     excluded: int = 0
 
 
-_NO_STORE = object()
-
-
 class WantedUnion:
     """Invariant: `_index_of` holds exactly the objects that somebody wants."""
 
     def __init__(self) -> None:
-        self._index_of: dict[object, ObjectIndex] = {}
+        self._index_of: dict[Version, ObjectIndex] = {}
         self._live: dict[ObjectIndex, tuple[CatalogObject, Part]] = {}
         self._wanted_by: dict[ObjectIndex, int] = {}
         self._profile_of: dict[ObjectStoreConfig, str | None] = {}
@@ -106,7 +110,7 @@ class WantedUnion:
             first_object=self._next_object,
             first_chunk=self._next_chunk,
         )
-        wanted = {_identity(item): item for item in self._versions(asked.objects, as_pinned)}
+        wanted = {version_identity(item): item for item in self._versions(asked.objects, as_pinned)}
         new = {key: item for key, item in wanted.items() if key not in self._index_of}
         live = [item for item, _ in self._live.values()]
         self._refuse_other_keys(live, new.values())
@@ -131,9 +135,9 @@ class WantedUnion:
         )
 
     def _versions(self, asked: Iterable[CatalogObject], as_pinned: bool) -> Iterator[CatalogObject]:
-        pinned = {object_name(item): item for item, _ in self._live.values()}
+        pinned = {object_identity(item): item for item, _ in self._live.values()}
         for item in asked:
-            before = pinned.get(object_name(item), item)
+            before = pinned.get(object_identity(item), item)
             if before.found != item.found and not as_pinned:
                 raise other_version(before, item)
             yield before if before.found != item.found else item
@@ -144,10 +148,12 @@ class WantedUnion:
         """The version in which some lease wants the object that a lookup asks for, if one does."""
         if lookup.is_prefix:
             return None
-        name = self._profile_of.get(stores.of(lookup.profile_name), _NO_STORE)
-        asked = (name, lookup.bucket, lookup.key, lookup.destination, lookup.unpack)
+        store = stores.of(lookup.profile_name)
+        if store not in self._profile_of:
+            return None
+        asked = lookup_identity(lookup, self._profile_of[store])
         for item, _ in self._live.values():
-            if object_name(item) == asked:
+            if object_identity(item) == asked:
                 return [item.found]
         return None
 
@@ -160,12 +166,12 @@ class WantedUnion:
                 if self._wanted_by[index] == 0:
                     item, _ = self._live.pop(index)
                     del self._wanted_by[index]
-                    del self._index_of[_identity(item)]
+                    del self._index_of[version_identity(item)]
                     released.append(index)
         return tuple(released)
 
     def _grow(
-        self, asked: Catalog, new: Mapping[object, CatalogObject], chunk_size_bytes: int | None
+        self, asked: Catalog, new: Mapping[Version, CatalogObject], chunk_size_bytes: int | None
     ) -> Part:
         catalog = asked
         if len(new) < len(asked.objects):
@@ -202,9 +208,9 @@ class WantedUnion:
             owner = owners.get(item.destination)
             if owner is None or owner.profile_name == item.profile_name:
                 continue
-            if (owner.bucket, owner.found.key) == (item.bucket, item.found.key) and _place(
+            if (owner.bucket, owner.found.key) == (item.bucket, item.found.key) and store_location(
                 self._stores[owner.profile_name]
-            ) == _place(self._stores[item.profile_name]):
+            ) == store_location(self._stores[item.profile_name]):
                 raise DestinationConflictError(
                     "Another call brings this object there at the moment, with other credentials "
                     "or settings of the store",
@@ -226,11 +232,6 @@ class WantedUnion:
         return self._profile_of[config]
 
 
-def _place(config: ObjectStoreConfig) -> object:
-    """Where a store is, whoever reads it."""
-    return (config.kind, config.endpoint, config.bucket, config.directory, config.base_url)
-
-
 def _cut_down(catalog: Catalog, wanted: set[ObjectIndex]) -> Catalog:
     chunks = tuple(
         chunk for chunk in catalog.chunks if any(span.object in wanted for span in chunk.spans)
@@ -241,7 +242,3 @@ def _cut_down(catalog: Catalog, wanted: set[ObjectIndex]) -> Catalog:
         objects=tuple(item for item in catalog.objects if item.index in needed),
         chunks=chunks,
     )
-
-
-def _identity(item: CatalogObject) -> object:
-    return (item.profile_name, item.bucket, item.found, item.destination, item.unpack)

@@ -47,11 +47,6 @@ def pinned_answers(
     return [answers.get(question(lookup, stores)) for lookup in lookups]
 
 
-def object_name(item: CatalogObject) -> object:
-    """What two versions of an object at one destination have in common."""
-    return (item.profile_name, item.bucket, item.found.key, item.destination, item.unpack)
-
-
 def other_version(pinned: CatalogObject, asked: CatalogObject) -> VersionConflictError:
     """Two calls want two versions of one object at one place."""
     return VersionConflictError(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
 from xfd_api.chunks import CatalogObject, Chunk
+from xfd_api.identity import version_identity
 from xfd_api.ids import ChunkIndex, ObjectIndex
 from xfd_ray.coordinator.lease_progress import LeaseTally, bits
 
@@ -19,11 +20,11 @@ def carry_over(before: LeaseTally, tally: LeaseTally) -> None:
     Objects and chunks have other indexes by now; what is the same is told by what it is. Nodes have
     to look again before anything counts as landed.
     """
-    new_index = {_identity(item): item.index for item in tally.objects.values()}
+    new_index = {_version(item): item.index for item in tally.objects.values()}
     objects = {
-        item.index: new_index[_identity(item)]
+        item.index: new_index[_version(item)]
         for item in before.objects.values()
-        if _identity(item) in new_index
+        if _version(item) in new_index
     }
     new_chunk = {
         _place(chunk, {k: k for k in tally.objects}): chunk.index for chunk in tally.chunks.values()
@@ -52,8 +53,9 @@ def carry_over(before: LeaseTally, tally: LeaseTally) -> None:
             tally.origin_bytes_of[objects[index]] += size
 
 
-def _identity(item: CatalogObject) -> object:
-    return (item.destination, item.bucket, item.found)
+def _version(item: CatalogObject) -> Hashable:
+    """A version under whichever name its store has: another swarm may have renamed the profile."""
+    return version_identity(replace(item, profile_name=None))
 
 
 def _place(chunk: Chunk, objects: Mapping[ObjectIndex, ObjectIndex]) -> object:

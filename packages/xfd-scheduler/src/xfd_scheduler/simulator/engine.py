@@ -13,8 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
+from xfd_api.chunking import cut
 from xfd_api.chunks import Catalog, CatalogObject, Chunk, FoundObject, Span
-from xfd_api.cutting import cut
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.node_report import NodeReport
 from xfd_api.orders import Order

@@ -1,8 +1,8 @@
-"""Text that a stranger may have written, made fit for a terminal, a log and a person's eyes.
+"""Sanitizes text that a stranger may have written, before it reaches a terminal, a log or a person.
 
-Keys, names in archives and the words of a store are other people's. A control character in them may
-move the cursor, recolour what follows or retitle the window; an override of the writing direction
-lets a name look like another one.
+Keys, names in archives and a store's messages come from other people. A control character in them
+can move the cursor, recolour what follows or retitle the window. An override of the writing
+direction makes one name look like another.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ _UNFIT = re.compile(
 _LOGIN = re.compile(r"(?<![a-z0-9])([a-z][a-z0-9+.-]*://)[^\s/?#]*@", re.IGNORECASE)
 
 
-def printable(text: str) -> str:
+def sanitized(text: str) -> str:
     r"""The text on one line, with each unfit character written as in Python: `\x1b`, `\u202e`."""
     return _UNFIT.sub(_escaped, text)
 
 
-def printable_json(document: str) -> str:
+def sanitized_json(document: str) -> str:
     r"""A JSON document with each unfit character written as JSON has it: `\u009b`."""
     return _UNFIT.sub(_escaped_json, document)
 
 
-def without_login(text: str) -> str:
+def without_credentials(text: str) -> str:
     """The text with `***` in place of the name and password of each URL in it."""
     return _LOGIN.sub(r"\1***@", text)
 

@@ -1,8 +1,8 @@
-"""Which objects of a prefix are wanted: `include` and `exclude`, as patterns of `fnmatch`. Pure.
+"""Filters the keys of a prefix by `include` and `exclude`, which are patterns of `fnmatch`. Pure.
 
 A pattern is compared with the whole key below the prefix: `*` crosses slashes, and `name/` stands
-for all that lies below it, as in `huggingface_hub`. With `include`, what matches none of its
-patterns is left out; then what matches one of `exclude`.
+for everything below that folder, as in `huggingface_hub`. If `include` is given, a key that matches
+none of its patterns is left out; then a key that matches a pattern of `exclude` is.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from fnmatch import translate
 from xfd_api.errors import InvalidRequestError
 
 
-class Selector:
-    """Takes a key or leaves it out."""
+class KeyFilter:
+    """Decides which keys are downloaded."""
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str]) -> None:
         self._include = _compiled(include)
         self._exclude = _compiled(exclude)
 
-    def takes(self, below: str) -> bool:
-        """Whether the key with this path below its prefix is wanted."""
+    def accepts(self, below: str) -> bool:
+        """Whether to download the key with this path below its prefix."""
         if self._include is not None and not self._include.match(below):
             return False
         return self._exclude is None or not self._exclude.match(below)
@@ -33,20 +33,21 @@ def checked_patterns(given: object, name: str) -> tuple[str, ...]:
     """The patterns of `include` or `exclude`; one string is one pattern.
 
     Raises:
-        InvalidRequestError: they are no strings, or one of them is empty.
+        InvalidRequestError: a pattern is empty or no string.
     """
     patterns = (given,) if isinstance(given, str) else given
     if not isinstance(patterns, tuple | list) or not all(
         isinstance(pattern, str) and pattern for pattern in patterns
     ):
         raise InvalidRequestError(
-            f"{name} is {given!r}", remedy="Give a tuple of patterns, as ('*.safetensors',)"
+            f"{name} is {given!r}",
+            remedy="Give a tuple of patterns, such as ('*.safetensors',)",
         )
     return tuple(patterns)
 
 
 def pattern_for(below: str) -> str:
-    """The pattern that matches this key alone, also where it ends in a slash."""
+    """The pattern that matches this key alone, also if it ends in a slash."""
     literal = glob.escape(below)
     return f"{literal[:-1]}[/]" if literal.endswith("/") else literal
 

@@ -9,7 +9,7 @@ import unicodedata
 import pytest
 
 from xfd_api.errors import ObjectNotFoundError, OriginAnswerError
-from xfd_api.printable import printable, printable_json, without_login
+from xfd_api.sanitize import sanitized, sanitized_json, without_credentials
 from xfd_api.stores import ObjectStoreConfig
 
 UNFIT = {
@@ -37,19 +37,19 @@ def test_nothing_unfit_is_left(name: str) -> None:
     text = UNFIT[name]
     document = {"key": text, "other": "ä→\u00a0"}
 
-    shown = printable(text)
-    written = printable_json(json.dumps(document, ensure_ascii=False))
+    shown = sanitized(text)
+    written = sanitized_json(json.dumps(document, ensure_ascii=False))
 
     assert all(unicodedata.category(each) not in ("Cc", "Cf", "Cs", "Zl") for each in shown)
     assert all(unicodedata.category(each) not in ("Cc", "Cf", "Cs", "Zl") for each in written)
     assert json.loads(written) == document
     for error in (ObjectNotFoundError(text, object=text), OriginAnswerError("x", path=text)):
-        assert printable(str(error)) == str(error)
+        assert sanitized(str(error)) == str(error)
 
 
 @pytest.mark.parametrize("text", ["ä→ 日本", "a b", "back\\slash", "%0A", ""])
 def test_what_is_fit_stays(text: str) -> None:
-    assert printable(text) == text
+    assert sanitized(text) == text
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_what_is_fit_stays(text: str) -> None:
 def test_a_password_is_not_shown(text: str, shown: str) -> None:
     error = OriginAnswerError(text, object=text, remedy=text)
 
-    assert without_login(text) == shown
+    assert without_credentials(text) == shown
     for seen in (str(error), repr(error), error.what, error.object, error.remedy):
         assert "pw@" not in str(seen)
     assert pickle.loads(pickle.dumps(error)).what == shown

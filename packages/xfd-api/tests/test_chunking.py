@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from xfd_api import catalog as catalogs
 from xfd_api.catalog import build_catalog
-from xfd_api.chunks import CHUNK_CEILING_BYTES, MIB, Catalog
-from xfd_api.cutting import (
+from xfd_api.chunking import (
     CHUNKS_AT_MOST,
     INDEXES,
     OBJECTS_PER_PACK,
@@ -22,6 +21,7 @@ from xfd_api.cutting import (
     chunk_count,
     chunk_ranges,
 )
+from xfd_api.chunks import CHUNK_CEILING_BYTES, MIB, Catalog
 from xfd_api.errors import InvalidRequestError, ObjectNotFoundError, OriginAnswerError
 
 SIZES = st.lists(

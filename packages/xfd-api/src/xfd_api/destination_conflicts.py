@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from xfd_api.chunks import CatalogObject
 from xfd_api.errors import DestinationConflictError
-from xfd_api.selecting import pattern_for
+from xfd_api.key_filter import pattern_for
 
 _OUR_FILES = re.compile(r"\.(.+?)\.xfd(?:\.new|-part|-journal|-lock|-tree.*)?", re.DOTALL)
 """Names of the data plane's own files beside a destination, whose name is the group."""

@@ -1,0 +1,70 @@
+"""When two objects, versions, stores or requests are the same. Every package compares by these.
+
+All results are hashable. Credentials are part of no identity here: a `profile_name` stands for
+them, and a caller that joins several drivers' profiles renames the profiles first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from xfd_api.chunks import CatalogObject, FoundObject, Unpack
+from xfd_api.lookups import Lookup
+from xfd_api.stores import ObjectStoreConfig
+
+
+class ObjectIdentity(NamedTuple):
+    """One object at one destination, in whichever version its store has it."""
+
+    profile_name: str | None
+    bucket: str | None
+    key: str
+    destination: str
+    unpack: Unpack | None
+
+
+Version = tuple[ObjectIdentity, FoundObject]
+"""One version of an object at one destination."""
+
+
+def object_identity(item: CatalogObject) -> ObjectIdentity:
+    """What all versions of an object at its destination have in common."""
+    return ObjectIdentity(
+        item.profile_name, item.bucket, item.found.key, item.destination, item.unpack
+    )
+
+
+def lookup_identity(lookup: Lookup, profile_name: str | None) -> ObjectIdentity:
+    """The identity of the object that a lookup of a single object finds under this profile."""
+    return ObjectIdentity(
+        profile_name, lookup.bucket, lookup.key, lookup.destination, lookup.unpack
+    )
+
+
+def version_identity(item: CatalogObject) -> Version:
+    """What is the same in all catalogs that have this version of an object."""
+    return object_identity(item), item.found
+
+
+def store_location(store: ObjectStoreConfig, bucket: str | None = None) -> Hashable:
+    """Where a store is, with whatever credentials it is read.
+
+    Args:
+        store: the store.
+        bucket: named by a uri in place of the store's own.
+    """
+    return (store.kind, store.endpoint, bucket or store.bucket, store.directory, store.base_url)
+
+
+def request_identity(lookup: Lookup, store: ObjectStoreConfig) -> Hashable:
+    """What a lookup asks of a store and where it lands, with whatever credentials."""
+    return (
+        store_location(store, lookup.bucket),
+        lookup.key,
+        lookup.is_prefix,
+        lookup.include,
+        lookup.exclude,
+        lookup.destination,
+        lookup.unpack,
+    )
