@@ -11,10 +11,11 @@ from inprocess import STORES, LocalCluster, lease, over, story, until
 
 from xfd_api.errors import DestinationConflictError, ObjectNotFoundError, VersionConflictError
 from xfd_api.lookups import plan_lookups
+from xfd_api.reports import DistributionReport
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.testing import FakeOrigin
 from xfd_ray.coordinator.coordinator import Coordinator
-from xfd_ray.messages import LeaseRequest, LeaseState
+from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
 from xfd_ray.placement import as_selector
 
 MIB = 2**20
@@ -53,6 +54,28 @@ def wants(name: str, *requests: DownloadRequest, **options: object) -> LeaseRequ
     )
 
 
+async def ended(coordinator: Coordinator, request: LeaseRequest) -> LeaseStatus:
+    """Attaches a lease; its status when the lease is over."""
+    await coordinator.attach(request)
+    return await over(coordinator, request.id)
+
+
+async def report_of(coordinator: Coordinator, request: LeaseRequest) -> DistributionReport:
+    """The same, for a lease that succeeds."""
+    status = await ended(coordinator, request)
+    assert status.report is not None, status.error
+    return status.report
+
+
+async def cluster_with(
+    request: LeaseRequest, nodes: int = 2
+) -> tuple[LocalCluster, Coordinator, DistributionReport]:
+    """A cluster on which a first lease has brought what it wants, and stays open."""
+    cluster = LocalCluster(nodes, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    return cluster, coordinator, await report_of(coordinator, request)
+
+
 @pytest.mark.parametrize("change", [overwritten, deleted, added, all_deleted])
 @pytest.mark.parametrize(
     ("held", "task"),
@@ -66,19 +89,14 @@ def test_a_late_task_gets_the_version_that_is_pinned(
 
     @story
     async def tell() -> None:
-        cluster = LocalCluster(2, SIZES)
-        coordinator = Coordinator(cluster, tick_s=0.05)
-        await coordinator.attach(wants("pipeline", held, nodes=["n0"]))
-        assert (await over(coordinator, "pipeline")).report is not None
+        cluster, coordinator, _ = await cluster_with(wants("pipeline", held, nodes=["n0"]))
         read, finds = cluster.origin.read_bytes, cluster.origin.finds
         change(cluster.origin)
         late = wants("task", task, nodes=["n1"], terms=None, on_version_conflict="pinned")
-        await coordinator.attach(late)
-        status = await over(coordinator, "task")
-        assert status.report is not None, status.error
-        assert "m/a.bin" in {item.destination for item in status.report.objects}
-        assert "m/c.bin" not in {item.destination for item in status.report.objects}
-        assert status.report.peer_bytes == status.report.catalog_bytes
+        report = await report_of(coordinator, late)
+        assert "m/a.bin" in {item.destination for item in report.objects}
+        assert "m/c.bin" not in {item.destination for item in report.objects}
+        assert report.peer_bytes == report.catalog_bytes
         assert cluster.origin.read_bytes == read
         assert cluster.origin.finds == finds
 
@@ -87,25 +105,16 @@ def test_a_late_task_gets_the_version_that_is_pinned(
 
 @story
 async def test_a_prefix_that_others_hold_object_by_object_comes_in_their_versions():
-    cluster = LocalCluster(2, SIZES)
-    coordinator = Coordinator(cluster, tick_s=0.05)
-    await coordinator.attach(wants("one", OBJECT, nodes=["n0"]))
-    first = (await over(coordinator, "one")).report
-    assert first is not None
+    cluster, coordinator, _ = await cluster_with(wants("one", OBJECT, nodes=["n0"]))
     overwritten(cluster.origin)
     late = wants("task", PREFIX, nodes=["n1"], terms=None, on_version_conflict="pinned")
-    await coordinator.attach(late)
-    report = (await over(coordinator, "task")).report
-    assert report is not None
+    report = await report_of(coordinator, late)
     assert (report.origin_bytes, report.peer_bytes) == (100, 4 * MIB)
 
 
 @story
 async def test_a_late_node_gets_the_version_that_is_pinned():
-    cluster = LocalCluster(2, SIZES)
-    coordinator = Coordinator(cluster, tick_s=0.05)
-    await coordinator.attach(wants("pipeline", PREFIX))
-    assert (await over(coordinator, "pipeline")).report is not None
+    cluster, coordinator, _ = await cluster_with(wants("pipeline", PREFIX))
     read = cluster.origin.read_bytes
     all_deleted(cluster.origin)
     late = cluster.add_node("n9")
@@ -117,32 +126,24 @@ async def test_a_late_node_gets_the_version_that_is_pinned():
 
 @story
 async def test_another_driver_is_told_of_both_versions_and_of_its_choices():
-    cluster = LocalCluster(2, SIZES)
-    coordinator = Coordinator(cluster, tick_s=0.05)
-    await coordinator.attach(wants("first", PREFIX))
-    await over(coordinator, "first")
+    cluster, coordinator, _ = await cluster_with(wants("first", PREFIX))
     overwritten(cluster.origin)
-    await coordinator.attach(wants("second", PREFIX))
-    error = (await over(coordinator, "second")).error
+    error = (await ended(coordinator, wants("second", PREFIX))).error
     assert isinstance(error, VersionConflictError)
     assert isinstance(error, DestinationConflictError)  # As it was called before.
     assert (error.object, error.path) == ("model/a.bin", "m/a.bin")
     for words in ('-1"', '-2"', "'pinned'", "'wait'", "another destination"):
         assert words in str(error)
     # Nothing was changed by that.
-    await coordinator.attach(wants("third", OBJECT, on_version_conflict="pinned"))
-    report = (await over(coordinator, "third")).report
-    assert report is not None
+    third = wants("third", OBJECT, on_version_conflict="pinned")
+    report = await report_of(coordinator, third)
     assert report.cached_bytes == 2 * 4 * MIB
 
 
 @story
 async def test_a_driver_may_wait_for_the_other_call_to_end():
-    cluster = LocalCluster(2, SIZES)
-    coordinator = Coordinator(cluster, tick_s=0.05)
-    await coordinator.attach(lease("unrelated", "other"))
-    await coordinator.attach(wants("first", OBJECT))
-    await over(coordinator, "first")
+    cluster, coordinator, _ = await cluster_with(lease("unrelated", "other"))
+    await report_of(coordinator, wants("first", OBJECT))
     overwritten(cluster.origin)
     await coordinator.attach(wants("second", OBJECT, on_version_conflict="wait"))
     status = await coordinator.watch("second", 0.5)
@@ -157,10 +158,7 @@ async def test_a_driver_may_wait_for_the_other_call_to_end():
 
 @story
 async def test_a_driver_that_waits_can_give_up():
-    cluster = LocalCluster(1, SIZES)
-    coordinator = Coordinator(cluster, tick_s=0.05)
-    await coordinator.attach(wants("first", OBJECT))
-    await over(coordinator, "first")
+    cluster, coordinator, _ = await cluster_with(wants("first", OBJECT), nodes=1)
     overwritten(cluster.origin)
     await coordinator.attach(wants("second", OBJECT, on_version_conflict="wait"))
     await asyncio.sleep(0.1)
@@ -170,33 +168,25 @@ async def test_a_driver_that_waits_can_give_up():
 
 @story
 async def test_with_no_lease_open_a_task_gets_what_the_store_has():
-    cluster = LocalCluster(1, SIZES)
-    coordinator = Coordinator(cluster, tick_s=0.05)
-    await coordinator.attach(wants("first", OBJECT))
-    await over(coordinator, "first")
+    cluster, coordinator, _ = await cluster_with(wants("first", OBJECT), nodes=1)
     await coordinator.detach("first")
     overwritten(cluster.origin)
-    await coordinator.attach(wants("task", OBJECT, terms=None, on_version_conflict="pinned"))
-    report = (await over(coordinator, "task")).report
-    assert report is not None
+    task = wants("task", OBJECT, terms=None, on_version_conflict="pinned")
+    report = await report_of(coordinator, task)
     assert report.origin_bytes == 4 * MIB
     await coordinator.detach("task")
     all_deleted(cluster.origin)
-    await coordinator.attach(wants("late", OBJECT, terms=None, on_version_conflict="pinned"))
-    assert isinstance((await over(coordinator, "late")).error, ObjectNotFoundError)
+    late = wants("late", OBJECT, terms=None, on_version_conflict="pinned")
+    assert isinstance((await ended(coordinator, late)).error, ObjectNotFoundError)
 
 
 @story
 async def test_another_destination_may_have_the_new_version():
-    cluster = LocalCluster(1, SIZES)
-    coordinator = Coordinator(cluster, tick_s=0.05)
-    await coordinator.attach(wants("first", OBJECT))
-    await over(coordinator, "first")
+    cluster, coordinator, _ = await cluster_with(wants("first", OBJECT), nodes=1)
     overwritten(cluster.origin)
     beside = DownloadRequest(ObjectDownloadRequest("model/a.bin", Path("m/new.bin")))
     for name, choice in (("task", "pinned"), ("driver", "fail")):
-        await coordinator.attach(wants(name, beside, on_version_conflict=choice))
-        report = (await over(coordinator, name)).report
-        assert report is not None
+        request = wants(name, beside, on_version_conflict=choice)
+        report = await report_of(coordinator, request)
     assert report.cached_bytes == 4 * MIB
     assert cluster.origin.read_bytes == 8 * MIB
