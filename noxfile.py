@@ -124,6 +124,7 @@ def lint(session: nox.Session) -> None:
     session.install(*group("lint"), *group("types"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("codespell")
     session.run("mypy", *SOURCES, "packages/xfd-testing/src")
     paths = os.pathsep.join(str(ROOT / source) for source in SOURCES)
     session.run("lint-imports", env={"PYTHONPATH": paths})
@@ -144,7 +145,6 @@ def tests(session: nox.Session) -> None:
     install_all(session, "test")
     failed = []
     for package in session.posargs or (*PACKAGES, "xfd-testing"):
-        session.log(f"Tests of {package}")
         try:
             session.run("python", "-m", "pytest", f"packages/{package}/tests")
         except nox.command.CommandFailed:
