@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,13 +11,27 @@ from inprocess import STORES, wants
 
 import xfd_ray
 from xfd_api.errors import InvalidRequestError
+from xfd_ray.validation import CHECKS
+
+OWN = ("download_requests", "object_store_config", "priorities")
+"""Arguments of a call that are no options of a distribution."""
+
+
+def arguments_of(call: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    return dict(inspect.signature(call).parameters)
 
 
 def test_both_calls_take_the_same_arguments():
-    ours = inspect.signature(xfd_ray.download_distributed)
-    assert ours.parameters == inspect.signature(xfd_ray.distribution).parameters
-    assert ours.return_annotation == "DistributionReport"
-    assert "deadline_s" in ours.parameters
+    ours = arguments_of(xfd_ray.download_distributed)
+    assert ours == arguments_of(xfd_ray.distribution)
+    assert "deadline_s" in ours
+
+
+def test_the_options_are_the_arguments_of_the_calls_by_name_type_and_default():
+    ours = arguments_of(xfd_ray.download_distributed)
+    options = {name: argument for name, argument in ours.items() if name not in OWN}
+    assert options == arguments_of(xfd_ray.DistributionOptions)
+    assert set(options) == set(CHECKS)
 
 
 def test_every_argument_is_explained():
@@ -56,6 +71,11 @@ def test_every_argument_is_explained():
         {"priorities": [1, 2]},
         {"peer_tls": True},
         {"on_node_failure": "cry"},
+        {"on_version_conflict": "cry"},
+        {"node_settings": {"attempts": 2}},
+        {"prices": {"origin_per_gb": 0.1}},
+        {"rates": 10.0},
+        {"on_progress": "print"},
     ],
     ids=str,
 )

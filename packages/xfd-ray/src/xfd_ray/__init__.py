@@ -1,4 +1,4 @@
-"""Distributes large files to every node of a Ray cluster, each chunk leaving the store once."""
+"""Distributes large files to every node of a Ray cluster; each chunk leaves the store once."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ensure_local,
         metrics_addresses,
     )
+    from xfd_ray.options import DistributionOptions
     from xfd_ray.placement import NodeSelector
     from xfd_ray.report_format import report_text
 
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Distribution",
+    "DistributionOptions",
     "LinkRates",
     "NodeSelector",
     "__version__",
@@ -31,8 +33,9 @@ __all__ = [
     "report_text",
 ]
 
-_HOME = {
+_MODULES = {
     "Distribution": "distribute",
+    "DistributionOptions": "options",
     "LinkRates": "coordinator.lower_bound",
     "NodeSelector": "placement",
     "distribution": "distribute",
@@ -46,11 +49,11 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     """Imports a public name when it is first used (PEP 562).
 
-    Every worker imports this package when it starts, and needs next to nothing of it.
+    Every worker imports this package when it starts, and needs little of it.
     """
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -1,12 +1,11 @@
-"""What a driver, a task or an actor calls."""
+"""The calls of a driver, a task or an actor."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any
 
 import ray
 
@@ -33,78 +32,14 @@ from xfd_ray.messages import (
     OriginPolicy,
     Terms,
 )
+from xfd_ray.options import DistributionOptions
 from xfd_ray.placement import Nodes, NodeSelector, as_selector
 from xfd_ray.progress import ProgressBar
-from xfd_ray.signatures import takes_the_arguments_of
 from xfd_ray.telemetry.versions import installed_versions
-from xfd_ray.validation import (
-    at_least,
-    check_deadline,
-    checked_chunk_size,
-    checked_durability,
-    checked_node_settings,
-    checked_origin_policy,
-    checked_ports,
-    checked_version_conflict,
-)
+from xfd_ray.validation import check_option
 
 
-class Distribution:
-    """Files on every node for as long as a `with` block lasts; see `distribution`.
-
-    Attributes:
-        report: what the first distribution did; nodes that come later are filled, but not in it.
-    """
-
-    report: DistributionReport
-
-    def __init__(
-        self,
-        request: LeaseRequest,
-        *,
-        verbose: bool,
-        deadline_s: float | None,
-        on_progress: Callable[[Progress], None] | None,
-    ) -> None:
-        self._lease = LeaseClient(request, RayCoordinator())
-        self._verbose = verbose
-        self._deadline_s = deadline_s
-        self._on_progress = on_progress
-
-    def __enter__(self) -> Distribution:
-        """Distributes, and then holds the lease."""
-        self._run()
-        self._lease.hold()
-        return self
-
-    def once(self) -> DistributionReport:
-        """Distributes, and gives the lease back; the deadline holds for both."""
-        self._run()
-        self._lease.close()
-        return self.report
-
-    def _run(self) -> None:
-        try:
-            with ProgressBar(shown=self._verbose, then=self._on_progress) as bar:
-                self.report = self._lease.run(
-                    deadline_s=self._deadline_s,
-                    on_progress=bar if bar.wants_news else None,
-                )
-        except BaseException:
-            self._lease.close()
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Gives the lease back."""
-        self._lease.close()
-
-
-def distribution(
+def download_distributed(
     download_requests: Requests,
     object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile,
     *,
@@ -126,112 +61,167 @@ def distribution(
     prices: Prices | None = None,
     node_settings: NodeSettings | None = None,
     priorities: Sequence[int] | None = None,
-) -> Distribution:
-    """A distribution whose lease lasts as long as its `with` block.
-
-    Meanwhile nodes that join the cluster get the files as well (where `nodes` is no list of ids).
-    For arguments and errors see `download_distributed`: what makes no sense is refused here, before
-    Ray is needed; all else is raised where the block is entered.
-    """
-    stores = by_profile(object_store_config)
-    if peer_tls:
-        raise InvalidRequestError(
-            "TLS between peers is not available yet", remedy="Leave peer_tls at False"
-        )
-    if on_node_failure not in ("continue", "fail"):
-        raise InvalidRequestError(
-            f"on_node_failure is {on_node_failure!r}", remedy="Use 'continue' or 'fail'"
-        )
-    settings = checked_node_settings(node_settings)
-    request = LeaseRequest(
-        id=uuid.uuid4().hex,
-        lookups=_lookups(download_requests, stores, priorities),
-        stores=stores,
-        selector=as_selector(nodes),
-        terms=Terms(
-            checked_durability(durability),
-            checked_origin_policy(origin_policy),
-            checked_ports(peer_ports),
-            peer_tls,
-            settings,
-        ),
-        limits=Limits(
-            at_least(
-                1,
-                "node_parallelism",
-                settings.node_parallelism if node_parallelism is None else node_parallelism,
-            ),
-            at_least(1, "object_store_parallelism", object_store_parallelism),
-        ),
-        chunk_size_bytes=checked_chunk_size(chunk_size_bytes),
-        on_node_failure=on_node_failure,
-        on_version_conflict=checked_version_conflict(on_version_conflict),
-        keep_s=at_least(0.0, "keep_s", keep_s),
-        rates=rates or LinkRates.from_environment(),
-        prices=prices,
-        versions=installed_versions(),
-    )
-    check_deadline(deadline_s)
-    connect_to_ray()
-    request = replace(request, surroundings=Surroundings.of(inherited_variables()))
-    return Distribution(request, verbose=verbose, deadline_s=deadline_s, on_progress=on_progress)
-
-
-@takes_the_arguments_of(distribution)
-def download_distributed(*args: Any, **options: Any) -> DistributionReport:  # noqa: D417
+) -> DistributionReport:
     """Brings the requested files to every selected node; each chunk leaves the origin once.
 
-    Ray is initialised as `ray.init()` would where it is not yet. Relative destinations lie where
-    `xfd_api.local_path` finds them in this driver's tasks; keys, proxies and certificates that are
-    not in `object_store_config` are those of its tasks as well (see `xfd_ray.environment`).
+    Connects to Ray as `ray.init()` does, unless this process is connected. A relative destination
+    lies where `xfd_api.local_path` finds it in this driver's tasks. Keys, proxies and certificates
+    that `object_store_config` lacks are those of its tasks as well (see `xfd_ray.environment`).
 
     Args:
-        download_requests: what to bring where; also bare requests, uris, or a single one of these.
+        download_requests: the objects and prefixes, and their destinations. A list of
+            `DownloadRequest`s, bare requests or uris, or a single one of these.
         object_store_config: the store, or one per profile.
-        chunk_size_bytes: size of a chunk, at most 100 MiB; None chooses from the object's size.
+        chunk_size_bytes: size of a chunk in bytes, from 1 to 100 MiB. None chooses it from each
+            object's size: 4 to 16 MiB for most, up to 100 MiB.
         node_parallelism: chunks that a node fetches at once; None for 16.
-        object_store_parallelism: chunks read from the origin at once, in the whole cluster. Calls
-            that run at the same time are one swarm, so that nothing is fetched twice; both limits
-            are those of the call that came first, and the coordinator logs it where another's
-            differ.
-        verbose: show progress on standard error: a bar on a terminal, else (a job, a notebook) a
-            line at each phase and every ten seconds.
-        nodes: None for all live nodes; ids, a dictionary of labels, or a `NodeSelector`.
-        on_node_failure: "continue": a lost node is named in the report, and where a living node
-            cannot get its files the others finish before its error is raised. "fail": the first
-            lost or failed node ends the distribution.
-        on_version_conflict: an object was overwritten at its store, and a call that is still open
-            has the older version at the same destination. "fail": a `VersionConflictError` that
-            names both; "wait": start when that call is over; "pinned": take that call's version.
-        origin_policy: "once-per-cluster"; "once-per-zone": each chunk is read once in each zone (a
-            Ray node label: `ray.io/availability-zone` or `topology.kubernetes.io/zone`), so that
-            none crosses zones; or a number of times, in different zones first.
-        peer_tls: encrypt what peers send each other.
-        peer_ports: first and last port that peer servers may use; None for any free one.
-        durability: "object": a file is on disk before it has its name; "none".
-        deadline_s: longest time until the files are there, in seconds. Giving back what was begun
-            by then takes up to a second more.
-        keep_s: how long coordinator and workers stay after the last lease.
-        on_progress: called some times a second.
-        rates: what the links and disks can do, for the bound in the report; else those of the
+        object_store_parallelism: chunks that the whole cluster reads from the origin at once. Calls
+            that run at the same time share one swarm, so that nothing is fetched twice. Both limits
+            are those of the first call; the coordinator logs it if a later call has others.
+        verbose: show progress on standard error. On a terminal it is a bar. In a job or a notebook
+            it is a line at each phase, and one every ten seconds.
+        nodes: None for all live nodes, a list of Ray node ids, a dictionary of node labels, or a
+            `NodeSelector`.
+        on_node_failure: "continue" names a lost node in the report. If a living node cannot get its
+            files, the others finish before its error is raised. "fail" ends the distribution at the
+            first lost or failed node.
+        on_version_conflict: what to do if an object was overwritten at its store, while a call that
+            is still open has the older version at the same destination. "fail" raises a
+            `VersionConflictError` that names both versions, "wait" starts when the other call is
+            over, and "pinned" takes the other call's version.
+        origin_policy: how often each chunk is read from the origin: "once-per-cluster",
+            "once-per-zone", or a number of times, in different zones first. A zone is the value of
+            the Ray node label `ray.io/availability-zone` or `topology.kubernetes.io/zone`.
+        peer_tls: encrypt between peers. It is not available yet: True is refused.
+        peer_ports: first and last port that peer servers may use; None for any free port.
+        durability: "object" syncs a file to disk before it gets its name, "none" syncs nothing.
+        deadline_s: longest time until the files are there, in seconds; None for no limit. Giving
+            the lease back takes up to a second more.
+        keep_s: how long coordinator and workers stay after the last lease, in seconds.
+        on_progress: called some times a second with a `Progress`, in the calling thread.
+        rates: what links and disks can do, for the bound in the report. None takes the rates of the
             `XFD_*_BYTES_PER_S` variables, else the highest that were observed.
         prices: what moving bytes costs, for the estimate in the report's `traffic`.
-        node_settings: memory budget, rate limits, patience and unpacking's caps of each node; calls
-            with other settings that run at the same time get workers of their own. The root is no
-            setting of a call: set `XFD_ROOT` in the `env_vars` of Ray's `runtime_env`, which
-            workers and tasks heed.
-        priorities: a number per request; what is smaller is needed sooner.
+        node_settings: memory budget, rate limits, time-outs and unpacking's caps of each node.
+            Calls with other settings that run at the same time get workers of their own. Set the
+            root by `XFD_ROOT` in the `env_vars` of Ray's `runtime_env`: workers and tasks heed it.
+        priorities: one number per request; a smaller one is needed sooner.
+
+    Returns:
+        What was moved, how long it took, and the result of each node and object.
 
     Raises:
         InvalidRequestError, UnknownProfileError, UnsafePathError, UnknownArchiveError,
-            DestinationConflictError: before anything is started or asked.
-        ClusterConnectionError: Ray is not initialised, and `ray.init()` finds no cluster, or one
-            that asks for a token which this process has not.
-        NoNodesError: no live node is selected.
-        DeadlineExceededError: `deadline_s` is over; a second run goes on where this one stopped.
-        XfdError: any other, with object, node and remedy; of the type it had where it happened.
+            DestinationConflictError: before anything is started or read.
+        ClusterConnectionError: this process is not connected to Ray, and `ray.init()` finds no
+            cluster, or one that asks for a token which this process lacks.
+        NoNodesError: the selection matches no live node.
+        DeadlineExceededError: `deadline_s` is over; a second call goes on where this one stopped.
+        XfdError: any other error, of the type that it had on its node, with object, node and
+            remedy.
+
+    Example:
+        >>> import xfd_ray
+        >>> from xfd_api import ObjectStoreConfig
+        >>> store = ObjectStoreConfig.make_for_s3(bucket="my-models")
+        >>> report = xfd_ray.download_distributed("llama/config.json", store, deadline_s=600)
+        >>> {node.state for node in report.nodes}
+        {'done'}
     """
-    return distribution(*args, **options).once()
+    return Distribution(**locals()).once()  # All arguments, by their names.
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution(DistributionOptions):
+    """Files on every node for as long as a `with` block lasts; also named `distribution`.
+
+    Nodes that join the cluster during the block get the files too, unless `nodes` is a list of ids.
+    Arguments and errors are those of `download_distributed`. Arguments that make no sense are
+    refused here, before Ray is needed; other errors are raised when the block is entered.
+
+    Attributes:
+        report: what the distribution did when the block was entered. Nodes that join later are not
+            in it.
+
+    Example:
+        >>> import xfd_ray
+        >>> from xfd_api import ObjectStoreConfig
+        >>> store = ObjectStoreConfig.make_for_s3(bucket="my-models")
+        >>> with xfd_ray.distribution(["llama/config.json"], store) as files:
+        ...     files.report.nodes_lost
+        ()
+    """
+
+    download_requests: Requests
+    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile = field(repr=False)
+    priorities: Sequence[int] | None = field(default=None, kw_only=True)
+    _call: _LeaseCall = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        DistributionOptions.__post_init__(self)
+        request = self._lease_request()
+        connect_to_ray()
+        call = _LeaseCall(
+            replace(request, surroundings=Surroundings.of(inherited_variables())),
+            verbose=self.verbose,
+            deadline_s=self.deadline_s,
+            on_progress=self.on_progress,
+        )
+        object.__setattr__(self, "_call", call)
+
+    def _lease_request(self) -> LeaseRequest:
+        stores = by_profile(self.object_store_config)
+        settings = self.node_settings or NodeSettings()
+        return LeaseRequest(
+            id=uuid.uuid4().hex,
+            lookups=_lookups(self.download_requests, stores, self.priorities),
+            stores=stores,
+            selector=as_selector(self.nodes),
+            terms=Terms(
+                Durability(self.durability),
+                self.origin_policy,
+                None if self.peer_ports is None else (self.peer_ports[0], self.peer_ports[1]),
+                self.peer_tls,
+                settings,
+            ),
+            limits=Limits(
+                self.node_parallelism or settings.node_parallelism, self.object_store_parallelism
+            ),
+            chunk_size_bytes=self.chunk_size_bytes,
+            on_node_failure=self.on_node_failure,
+            on_version_conflict=self.on_version_conflict,
+            keep_s=self.keep_s,
+            rates=self.rates or LinkRates.from_environment(),
+            prices=self.prices,
+            versions=installed_versions(),
+        )
+
+    @property
+    def report(self) -> DistributionReport:
+        """See the class."""
+        return self._call.report
+
+    def once(self) -> DistributionReport:
+        """Distributes, and gives the lease back; the deadline holds for both."""
+        return self._call.once()
+
+    def __enter__(self) -> Distribution:
+        """Distributes, and then holds the lease."""
+        self._call.hold()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Gives the lease back."""
+        self._call.close()
+
+
+distribution = Distribution
+"""The same by the name of a call: `with distribution(requests, store) as files:`."""
 
 
 def ensure_local(
@@ -241,15 +231,39 @@ def ensure_local(
     deadline_s: float | None = None,
     keep_s: float = 60.0,
 ) -> DistributionReport:
-    """Brings the files to the node that a task or an actor runs on, and returns when they are here.
+    """Brings the files to the node of this task or actor, and returns when they are there.
 
-    Joins the swarm that runs, if one does: what it brings anyway is not fetched again, and comes in
-    the version that the open call pinned, whatever the store has by now. Blocks; call it from a
-    thread in an asynchronous actor. For errors see `download_distributed`.
+    Joins the swarm that runs, if one does: what that brings anyway is not fetched again. It comes
+    in the version that the open call pinned, whatever the store has by now. The call blocks; in an
+    asynchronous actor, call it from a thread.
+
+    Args:
+        download_requests: see `download_distributed`.
+        object_store_config: see `download_distributed`.
+        deadline_s: longest time until the files are there, in seconds; None for no limit.
+        keep_s: how long coordinator and workers stay after the last lease, in seconds.
+
+    Returns:
+        What was moved to this node.
+
+    Raises:
+        XfdError: see `download_distributed`.
+
+    Example:
+        >>> import ray, xfd_ray
+        >>> from xfd_api import ObjectStoreConfig, local_path
+        >>> store = ObjectStoreConfig.make_for_s3(bucket="my-models")
+        >>> @ray.remote
+        ... def size_of(uri):
+        ...     xfd_ray.ensure_local(uri, store)
+        ...     return local_path(uri).stat().st_size
+        >>> ray.get(size_of.remote("llama/config.json"))
+        2
     """
     stores = by_profile(object_store_config)
     lookups = _lookups(download_requests, stores)
-    check_deadline(deadline_s)
+    check_option("deadline_s", deadline_s)
+    check_option("keep_s", keep_s)
     connect_to_ray()
     here = NodeId(ray.get_runtime_context().get_node_id())
     request = LeaseRequest(
@@ -260,20 +274,71 @@ def ensure_local(
         terms=None,
         on_version_conflict="pinned",
         surroundings=Surroundings.of(inherited_variables()),
-        keep_s=at_least(0.0, "keep_s", keep_s),
+        keep_s=keep_s,
         rates=LinkRates.from_environment(),
         versions=installed_versions(),
     )
-    return Distribution(request, verbose=False, deadline_s=deadline_s, on_progress=None).once()
+    return _LeaseCall(request, deadline_s=deadline_s).once()
 
 
 def metrics_addresses() -> dict[NodeId, list[str]]:
-    """The Prometheus endpoints of the workers that are up: `host:port`, by Ray node id."""
+    """The Prometheus endpoints of the workers that are up: `host:port`, by Ray node id.
+
+    Example:
+        >>> import xfd_ray
+        >>> for node, addresses in xfd_ray.metrics_addresses().items():
+        ...     assert all(address.rpartition(":")[2].isdigit() for address in addresses)
+    """
     addresses: dict[NodeId, list[str]] = {}
     for coordinator in find_coordinators():
         for node, known in ray.get(coordinator.metrics_addresses.remote()).items():
             addresses.setdefault(node, []).extend(known)
     return addresses
+
+
+class _LeaseCall:
+    """A lease, its progress as the caller wants it shown, and its report."""
+
+    report: DistributionReport
+
+    def __init__(
+        self,
+        request: LeaseRequest,
+        *,
+        verbose: bool = False,
+        deadline_s: float | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self._lease = LeaseClient(request, RayCoordinator())
+        self._verbose = verbose
+        self._deadline_s = deadline_s
+        self._on_progress = on_progress
+
+    def hold(self) -> None:
+        """Distributes, and renews the lease until it is closed."""
+        self._run()
+        self._lease.hold()
+
+    def once(self) -> DistributionReport:
+        """Distributes, and gives the lease back."""
+        self._run()
+        self._lease.close()
+        return self.report
+
+    def close(self) -> None:
+        """Gives the lease back."""
+        self._lease.close()
+
+    def _run(self) -> None:
+        try:
+            with ProgressBar(shown=self._verbose, then=self._on_progress) as bar:
+                self.report = self._lease.run(
+                    deadline_s=self._deadline_s,
+                    on_progress=bar if bar.wants_news else None,
+                )
+        except BaseException:
+            self._lease.close()
+            raise
 
 
 def _lookups(

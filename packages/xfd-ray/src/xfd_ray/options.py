@@ -1,0 +1,56 @@
+"""How files are distributed: the options that every way to start a distribution shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from xfd_api.results import Progress
+from xfd_api.settings import Durability, NodeSettings
+from xfd_api.traffic import Prices
+from xfd_ray.coordinator.lower_bound import LinkRates
+from xfd_ray.messages import OnNodeFailure, OnVersionConflict, OriginPolicy
+from xfd_ray.placement import Nodes
+from xfd_ray.validation import check_option
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistributionOptions:
+    """The options of a distribution; `xfd_ray.download_distributed` explains each of them.
+
+    `xfd_ray.distribution` and `xfd_pipelines.pipelines.DistributedDownloadConfig` take them all.
+
+    Raises:
+        InvalidRequestError: an option cannot have the value that it is given.
+
+    Example:
+        >>> DistributionOptions(deadline_s=600.0).keep_s
+        60.0
+    """
+
+    chunk_size_bytes: int | None = None
+    node_parallelism: int | None = None
+    object_store_parallelism: int = 1000
+    verbose: bool = False
+    nodes: Nodes = None
+    on_node_failure: OnNodeFailure = "continue"
+    on_version_conflict: OnVersionConflict = "fail"
+    origin_policy: OriginPolicy = "once-per-cluster"
+    peer_tls: bool = False
+    peer_ports: tuple[int, int] | None = None
+    durability: Durability | str = Durability.OBJECT
+    deadline_s: float | None = None
+    keep_s: float = 60.0
+    on_progress: Callable[[Progress], None] | None = field(default=None, repr=False)
+    rates: LinkRates | None = None
+    prices: Prices | None = None
+    node_settings: NodeSettings | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in self.as_arguments().items():
+            check_option(name, value)
+
+    def as_arguments(self) -> dict[str, Any]:
+        """The options as keyword arguments of `xfd_ray.distribution`."""
+        return {each.name: getattr(self, each.name) for each in fields(DistributionOptions)}
