@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import urllib.request
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -186,15 +187,14 @@ async def until(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
     raise TimeoutError
 
 
-def story(tell: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-    """Makes a test of a coroutine; whatever it leaves running ends with it."""
+def run_async(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    """Runs a coroutine as a test, for 60 s at most; cancels the tasks that it leaves running."""
 
-    def test() -> None:
-        asyncio.run(asyncio.wait_for(tell(), 60))
+    @functools.wraps(test)
+    def run() -> None:
+        asyncio.run(asyncio.wait_for(test(), 60))
 
-    test.__name__ = tell.__name__
-    test.__doc__ = tell.__doc__
-    return test
+    return run
 
 
 def scrape(address: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from inprocess import LocalCluster, lease, over, story, until
+from inprocess import LocalCluster, lease, over, run_async, until
 
 from xfd_api.errors import InternalError
 from xfd_ray.coordinator.coordinator import Coordinator
@@ -17,7 +17,7 @@ def broken(*args: object) -> None:
     raise KeyError("chunk 7")
 
 
-@story
+@run_async
 async def test_a_bug_in_planning_fails_every_lease_once_and_the_next_lease_works():
     cluster = LocalCluster(2, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)
@@ -36,7 +36,7 @@ async def test_a_bug_in_planning_fails_every_lease_once_and_the_next_lease_works
     assert all(not worker.worker._desks for worker in cluster.workers)
 
 
-@story
+@run_async
 async def test_a_bug_that_a_report_brings_to_light_fails_the_lease():
     cluster = LocalCluster(2, SIZES)
     cluster.prepare = lambda plane: setattr(plane, "paused", True)
@@ -54,7 +54,7 @@ async def test_a_bug_that_a_report_brings_to_light_fails_the_lease():
     assert all(not worker.worker._desks for worker in cluster.workers)
 
 
-@story
+@run_async
 async def test_a_bug_in_what_is_told_of_a_lost_node_fails_the_lease():
     cluster = LocalCluster(2, SIZES)
     cluster.prepare = lambda plane: setattr(plane, "paused", True)

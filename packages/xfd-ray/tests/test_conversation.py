@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from inprocess import story
+from inprocess import run_async
 
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.node_report import NodeReport
@@ -41,14 +41,14 @@ async def waits(node: Answers) -> list[float]:
     return node.waits
 
 
-@story
+@run_async
 async def test_an_idle_node_is_left_asleep_for_longer_and_longer():
     polls = await waits(Answers((), (), (), (), ()))
 
     assert polls == [POLL_S, 2 * POLL_S, 4 * POLL_S, 8 * POLL_S, LONGEST_POLL_S, LONGEST_POLL_S]
 
 
-@story
+@run_async
 async def test_news_make_the_next_poll_a_short_one():
     polls = await waits(Answers((), (), NEWS))
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 import structlog
-from inprocess import LocalCluster, lease, over, story, until
+from inprocess import LocalCluster, lease, over, run_async, until
 from structlog.testing import capture_logs
 
 from xfd_api.errors import (
@@ -30,7 +30,7 @@ MIB = 2**20
 SIZES = {"big": 8 * MIB, "small": 100, "other": 2 * MIB}
 
 
-@story
+@run_async
 async def test_every_node_gets_everything_and_the_origin_is_read_once():
     cluster = LocalCluster(5, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)
@@ -51,7 +51,7 @@ async def test_every_node_gets_everything_and_the_origin_is_read_once():
     assert all(len(plane.left) == 1 for plane in cluster.planes.values())
 
 
-@story
+@run_async
 async def test_a_second_call_is_served_from_the_cache_by_the_same_workers():
     cluster = LocalCluster(2, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)
@@ -66,7 +66,7 @@ async def test_a_second_call_is_served_from_the_cache_by_the_same_workers():
     assert len(cluster.workers) == 2
 
 
-@story
+@run_async
 async def test_what_a_node_lost_comes_from_a_peer_that_looks_at_the_same_time():
     cluster = LocalCluster(3, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)
@@ -82,7 +82,7 @@ async def test_what_a_node_lost_comes_from_a_peer_that_looks_at_the_same_time():
     assert (report.origin_bytes, report.peer_bytes) == (0, 8 * MIB)
 
 
-@story
+@run_async
 async def test_a_node_is_told_only_of_what_it_wants():
     cluster = LocalCluster(2, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)
@@ -99,7 +99,7 @@ async def test_a_node_is_told_only_of_what_it_wants():
     assert (report.origin_bytes, report.peer_bytes) == (0, 8 * MIB)
 
 
-@story
+@run_async
 async def test_two_drivers_that_want_the_same_get_it_fetched_once():
     cluster = LocalCluster(3, SIZES)
     cluster.prepare = lambda plane: setattr(plane, "paused", True)
@@ -121,7 +121,7 @@ async def test_two_drivers_that_want_the_same_get_it_fetched_once():
     assert all(plane.left for plane in cluster.planes.values())
 
 
-@story
+@run_async
 async def test_limits_are_those_of_who_came_first_and_that_is_said():
     cluster = LocalCluster(1, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)
@@ -140,7 +140,7 @@ async def test_limits_are_those_of_who_came_first_and_that_is_said():
     assert [(entry["lease"], entry["log_level"]) for entry in told] == [("c", "warning")]
 
 
-@story
+@run_async
 async def test_a_task_joins_the_swarm_that_runs():
     cluster = LocalCluster(3, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)
@@ -154,7 +154,7 @@ async def test_a_task_joins_the_swarm_that_runs():
     assert cluster.origin.read_bytes == 8 * MIB
 
 
-@story
+@run_async
 async def test_a_node_that_joins_late_is_filled_while_the_lease_is_held():
     cluster = LocalCluster(2, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)
@@ -167,7 +167,7 @@ async def test_a_node_that_joins_late_is_filled_while_the_lease_is_held():
     assert cluster.origin.read_bytes == 8 * MIB
 
 
-@story
+@run_async
 async def test_a_node_that_dies_is_lost_and_the_others_finish():
     cluster = LocalCluster(3, SIZES)
     cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
@@ -182,7 +182,7 @@ async def test_a_node_that_dies_is_lost_and_the_others_finish():
     assert {item.nodes_landed for item in report.objects} == {2}
 
 
-@story
+@run_async
 async def test_a_node_that_dies_ends_a_distribution_that_is_to_fail():
     cluster = LocalCluster(2, SIZES)
     cluster.prepare = lambda plane: setattr(plane, "paused", True)
@@ -195,7 +195,7 @@ async def test_a_node_that_dies_ends_a_distribution_that_is_to_fail():
     assert error.node == "n1"
 
 
-@story
+@run_async
 async def test_a_worker_that_dies_on_a_living_node_is_started_again():
     cluster = LocalCluster(2, SIZES)
     cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
@@ -211,7 +211,7 @@ async def test_a_worker_that_dies_on_a_living_node_is_started_again():
     assert len(cluster.workers) == 3
 
 
-@story
+@run_async
 async def test_a_worker_that_falls_silent_is_replaced():
     cluster = LocalCluster(2, SIZES)
     cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
@@ -228,7 +228,7 @@ async def test_a_worker_that_falls_silent_is_replaced():
     assert [node.state for node in report.nodes] == ["done", "done"]
 
 
-@story
+@run_async
 async def test_answers_that_get_lost_are_given_again():
     cluster = LocalCluster(2, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)
@@ -243,7 +243,7 @@ async def test_answers_that_get_lost_are_given_again():
     assert report.peer_bytes == 8 * MIB
 
 
-@story
+@run_async
 async def test_a_missing_object_fails_before_anything_moves():
     cluster = LocalCluster(2, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)
@@ -255,7 +255,7 @@ async def test_a_missing_object_fails_before_anything_moves():
     assert cluster.origin.read_bytes == 0
 
 
-@story
+@run_async
 async def test_a_full_disk_is_an_error_after_the_others_have_finished():
     cluster = LocalCluster(3, SIZES)
     full = DiskFullError("8 MiB are missing", path="/data")
@@ -270,7 +270,7 @@ async def test_a_full_disk_is_an_error_after_the_others_have_finished():
     assert cluster.planes["n0"].counted.origin_bytes + cluster.planes["n0"].counted.peer_bytes > 0
 
 
-@story
+@run_async
 async def test_an_origins_final_refusal_fails_with_its_own_type():
     cluster = LocalCluster(2, SIZES)
     denied = AccessDeniedError("403", object="big")
@@ -283,7 +283,7 @@ async def test_an_origins_final_refusal_fails_with_its_own_type():
     assert error.object == "big"
 
 
-@story
+@run_async
 async def test_a_node_of_other_versions_is_refused_by_name():
     cluster = LocalCluster(2, SIZES)
     cluster.refuse[cluster.live[1].id] = VersionMismatchError("xfd_ray is missing", node="n1")
@@ -294,7 +294,7 @@ async def test_a_node_of_other_versions_is_refused_by_name():
     assert error.node == "n1"
 
 
-@story
+@run_async
 async def test_a_worker_that_cannot_start_is_not_tried_again_and_the_others_finish():
     cluster = LocalCluster(2, SIZES)
     broken = InternalError("A process of xfd could not start: ValueError: bad", node="n1")
@@ -307,7 +307,7 @@ async def test_a_worker_that_cannot_start_is_not_tried_again_and_the_others_fini
     assert cluster.planes["n0"].counted.origin_bytes == 8 * MIB
 
 
-@story
+@run_async
 async def test_a_node_that_was_refused_is_tried_again_for_a_later_lease():
     cluster = LocalCluster(2, SIZES)
     cluster.refuse[cluster.live[1].id] = PeerPortError("no port is free", node="n1")
@@ -321,7 +321,7 @@ async def test_a_node_that_was_refused_is_tried_again_for_a_later_lease():
     assert [node.state for node in report.nodes] == ["done", "done"]
 
 
-@story
+@run_async
 async def test_objects_that_another_node_of_the_disk_writes_count_when_that_has_landed_them():
     cluster = LocalCluster(2, SIZES)
 
@@ -338,7 +338,7 @@ async def test_objects_that_another_node_of_the_disk_writes_count_when_that_has_
     assert cluster.planes["n1"].counted.peer_bytes == 0
 
 
-@story
+@run_async
 async def test_objects_that_a_stranger_writes_are_looked_for_again():
     cluster = LocalCluster(1, SIZES)
     cluster.prepare = lambda plane: plane.busy.update({"out/big": None})
@@ -351,7 +351,7 @@ async def test_objects_that_a_stranger_writes_are_looked_for_again():
     assert report.origin_bytes == 8 * MIB
 
 
-@story
+@run_async
 async def test_a_lease_that_is_not_renewed_ends_and_so_does_everything():
     cluster = LocalCluster(2, SIZES)
     coordinator = Coordinator(cluster, lease_ttl_s=0.3, tick_s=0.05)
@@ -363,7 +363,7 @@ async def test_a_lease_that_is_not_renewed_ends_and_so_does_everything():
     assert (await coordinator.attach(lease("m", "big"))).state is LeaseState.UNKNOWN
 
 
-@story
+@run_async
 async def test_selected_nodes_only():
     cluster = LocalCluster(3, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)
@@ -375,7 +375,7 @@ async def test_selected_nodes_only():
     assert isinstance((await over(coordinator, "m")).error, NoNodesError)
 
 
-@story
+@run_async
 async def test_what_is_given_back_while_a_node_looks_is_not_fetched():
     cluster = LocalCluster(1, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from inprocess import LocalCluster, lease, over, story, until
+from inprocess import LocalCluster, lease, over, run_async, until
 
 from xfd_api.errors import VersionMismatchError
 from xfd_ray.coordinator.coordinator import Coordinator
@@ -20,7 +20,7 @@ def coordinator_of(cluster: LocalCluster) -> Coordinator:
     return Coordinator(cluster, tick_s=0.02, first_lease_s=0.1)
 
 
-@story
+@run_async
 async def test_a_coordinator_that_nobody_ever_asks_ends():
     cluster = LocalCluster(1, SIZES)
     coordinator = coordinator_of(cluster)
@@ -28,7 +28,7 @@ async def test_a_coordinator_that_nobody_ever_asks_ends():
     assert (await coordinator.attach(lease("l", "big"))).state is LeaseState.UNKNOWN
 
 
-@story
+@run_async
 async def test_a_coordinator_that_refused_its_only_driver_ends():
     cluster = LocalCluster(1, SIZES)
     coordinator = coordinator_of(cluster)
@@ -37,7 +37,7 @@ async def test_a_coordinator_that_refused_its_only_driver_ends():
     await asyncio.wait_for(cluster.ended.wait(), SOON_S)
 
 
-@story
+@run_async
 async def test_a_coordinator_whose_only_lease_could_not_be_opened_ends():
     cluster = LocalCluster(1, SIZES)
     coordinator = coordinator_of(cluster)
@@ -49,7 +49,7 @@ async def test_a_coordinator_whose_only_lease_could_not_be_opened_ends():
     await asyncio.wait_for(cluster.ended.wait(), SOON_S)
 
 
-@story
+@run_async
 async def test_a_coordinator_does_not_end_while_a_lease_is_being_opened():
     cluster = LocalCluster(1, SIZES)
     coordinator = coordinator_of(cluster)
@@ -73,7 +73,7 @@ async def test_a_coordinator_does_not_end_while_a_lease_is_being_opened():
     ("keeps", "lasts"), [((0.0, 0.6), True), ((0.6, 0.0), True), ((0.0, 0.0), False)]
 )
 def test_the_latest_of_all_ends_that_calls_asked_for_is_the_end(keeps, lasts):
-    @story
+    @run_async
     async def tell():
         cluster = LocalCluster(1, SIZES)
         coordinator = coordinator_of(cluster)
@@ -88,7 +88,7 @@ def test_the_latest_of_all_ends_that_calls_asked_for_is_the_end(keeps, lasts):
     tell()
 
 
-@story
+@run_async
 async def test_a_driver_that_asks_twice_opens_one_lease():
     cluster = LocalCluster(1, SIZES)
     coordinator = coordinator_of(cluster)
@@ -103,7 +103,7 @@ async def test_a_driver_that_asks_twice_opens_one_lease():
     await until(lambda: len(cluster.planes["n0"].left) == 1)
 
 
-@story
+@run_async
 async def test_a_bug_while_a_lease_is_taken_off_keeps_no_coordinator():
     cluster = LocalCluster(1, SIZES)
     coordinator = coordinator_of(cluster)
@@ -118,7 +118,7 @@ async def test_a_bug_while_a_lease_is_taken_off_keeps_no_coordinator():
     await asyncio.wait_for(cluster.ended.wait(), SOON_S)
 
 
-@story
+@run_async
 async def test_a_bug_in_ending_the_workers_keeps_no_coordinator():
     cluster = LocalCluster(1, SIZES)
     with pytest.MonkeyPatch.context() as patch:

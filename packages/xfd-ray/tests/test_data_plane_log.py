@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from inprocess import story
+from inprocess import run_async
 
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.reports import LogEvent
@@ -54,7 +54,7 @@ def test_every_event_that_the_data_plane_logs_has_a_name_that_is_kept() -> None:
     assert all(re.fullmatch(r"[a-z_]+", name) for name in log_events.DATA_PLANE_EVENTS)
 
 
-@story
+@run_async
 async def test_a_worker_writes_what_its_data_plane_logged_with_each_exchange() -> None:
     plane = FakeDataPlane(NodeId("n0"), FakeOrigin({}))
     worker = NodeWorker(NodeId("n0"), "127.0.0.1", data_plane=lambda node, settings: plane)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from inprocess import STORES, LocalCluster, lease, over, story, until
+from inprocess import STORES, LocalCluster, lease, over, run_async, until
 
 from xfd_api.errors import DestinationConflictError, ObjectNotFoundError, VersionConflictError
 from xfd_api.lookups import plan_lookups
@@ -87,7 +87,7 @@ def test_a_late_task_gets_the_version_that_is_pinned(
 ) -> None:
     """On a node that has nothing yet: what the store does not have any more comes from peers."""
 
-    @story
+    @run_async
     async def tell() -> None:
         cluster, coordinator, _ = await cluster_with(wants("pipeline", held, nodes=["n0"]))
         read, finds = cluster.origin.read_bytes, cluster.origin.finds
@@ -103,7 +103,7 @@ def test_a_late_task_gets_the_version_that_is_pinned(
     tell()
 
 
-@story
+@run_async
 async def test_a_prefix_that_others_hold_object_by_object_comes_in_their_versions():
     cluster, coordinator, _ = await cluster_with(wants("one", OBJECT, nodes=["n0"]))
     overwritten(cluster.origin)
@@ -112,7 +112,7 @@ async def test_a_prefix_that_others_hold_object_by_object_comes_in_their_version
     assert (report.origin_bytes, report.peer_bytes) == (100, 4 * MIB)
 
 
-@story
+@run_async
 async def test_a_late_node_gets_the_version_that_is_pinned():
     cluster, coordinator, _ = await cluster_with(wants("pipeline", PREFIX))
     read = cluster.origin.read_bytes
@@ -124,7 +124,7 @@ async def test_a_late_node_gets_the_version_that_is_pinned():
     assert cluster.origin.read_bytes == read
 
 
-@story
+@run_async
 async def test_another_driver_is_told_of_both_versions_and_of_its_choices():
     cluster, coordinator, _ = await cluster_with(wants("first", PREFIX))
     overwritten(cluster.origin)
@@ -140,7 +140,7 @@ async def test_another_driver_is_told_of_both_versions_and_of_its_choices():
     assert report.cached_bytes == 2 * 4 * MIB
 
 
-@story
+@run_async
 async def test_a_driver_may_wait_for_the_other_call_to_end():
     cluster, coordinator, _ = await cluster_with(lease("unrelated", "other"))
     await report_of(coordinator, wants("first", OBJECT))
@@ -156,7 +156,7 @@ async def test_a_driver_may_wait_for_the_other_call_to_end():
     assert [item.key for item in report.objects] == ["model/a.bin"]
 
 
-@story
+@run_async
 async def test_a_driver_that_waits_can_give_up():
     cluster, coordinator, _ = await cluster_with(wants("first", OBJECT), nodes=1)
     overwritten(cluster.origin)
@@ -166,7 +166,7 @@ async def test_a_driver_that_waits_can_give_up():
     assert await coordinator.lease_ids() == ["first"]
 
 
-@story
+@run_async
 async def test_with_no_lease_open_a_task_gets_what_the_store_has():
     cluster, coordinator, _ = await cluster_with(wants("first", OBJECT), nodes=1)
     await coordinator.detach("first")
@@ -180,7 +180,7 @@ async def test_with_no_lease_open_a_task_gets_what_the_store_has():
     assert isinstance((await ended(coordinator, late)).error, ObjectNotFoundError)
 
 
-@story
+@run_async
 async def test_another_destination_may_have_the_new_version():
     cluster, coordinator, _ = await cluster_with(wants("first", OBJECT), nodes=1)
     overwritten(cluster.origin)

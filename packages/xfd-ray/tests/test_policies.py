@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from inprocess import LocalCluster, lease, over, story
+from inprocess import LocalCluster, lease, over, run_async
 
 from xfd_api.ids import NodeId
 from xfd_api.results import DistributionReport
@@ -43,7 +43,7 @@ def two_zones() -> LocalCluster:
 def read_with(policy: OriginPolicy) -> DistributionReport:
     reports = []
 
-    @story
+    @run_async
     async def tell():
         cluster = two_zones()
         reports.append(await distributed(cluster, Terms(origin_policy=policy)))
@@ -67,7 +67,7 @@ def test_a_budget_is_spent_at_most(copies: int):
     assert report.origin_bytes + report.peer_bytes == 6 * BIG
 
 
-@story
+@run_async
 async def test_the_report_tells_what_was_moved_across_zones_and_its_cost():
     prices = Prices(origin_per_gb=1.0, across_zones_per_gb=10.0)
     report = await distributed(two_zones(), Terms(), prices)
@@ -82,7 +82,7 @@ async def test_the_report_tells_what_was_moved_across_zones_and_its_cost():
     assert f"estimated cost {cost:.4f}" in text
 
 
-@story
+@run_async
 async def test_a_second_lease_is_told_its_own_traffic_only():
     coordinator = Coordinator(two_zones(), tick_s=0.05)
     for name in ("first", "second"):
@@ -92,7 +92,7 @@ async def test_a_second_lease_is_told_its_own_traffic_only():
         assert report.traffic.origin_bytes == (BIG if name == "first" else 0)
 
 
-@story
+@run_async
 async def test_settings_of_a_call_reach_its_workers_and_no_others():
     cluster = LocalCluster(2, SIZES)
     caps = UnpackCaps(max_entries=5)

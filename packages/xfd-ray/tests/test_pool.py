@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from inprocess import LocalCluster, lease, over, story, until
+from inprocess import LocalCluster, lease, over, run_async, until
 
 from xfd_api.errors import NodeLostError
 from xfd_ray.coordinator.coordinator import Coordinator
@@ -31,7 +31,7 @@ class SlowToStart(LocalCluster):
         return worker
 
 
-@story
+@run_async
 async def test_a_lost_worker_takes_no_worker_of_other_terms_with_it():
     cluster = LocalCluster(1, SIZES)
     pool = WorkerPool(cluster)
@@ -44,7 +44,7 @@ async def test_a_lost_worker_takes_no_worker_of_other_terms_with_it():
     await pool.close()
 
 
-@story
+@run_async
 async def test_a_worker_that_is_told_lost_twice_is_replaced_once():
     cluster = LocalCluster(1, SIZES)
     pool = WorkerPool(cluster)
@@ -58,7 +58,7 @@ async def test_a_worker_that_is_told_lost_twice_is_replaced_once():
     await pool.close()
 
 
-@story
+@run_async
 async def test_a_worker_that_a_driver_started_is_the_nodes_worker():
     cluster = LocalCluster(1, SIZES)
     pool = WorkerPool(cluster)
@@ -72,7 +72,7 @@ async def test_a_worker_that_a_driver_started_is_the_nodes_worker():
     assert started.dead.is_set()
 
 
-@story
+@run_async
 async def test_a_worker_that_a_driver_started_beside_the_nodes_own_is_ended():
     cluster = LocalCluster(1, SIZES)
     pool = WorkerPool(cluster)
@@ -86,7 +86,7 @@ async def test_a_worker_that_a_driver_started_beside_the_nodes_own_is_ended():
     await pool.close()
 
 
-@story
+@run_async
 async def test_a_worker_that_a_driver_started_in_vain_is_replaced():
     cluster = LocalCluster(1, SIZES)
     started = await cluster.start_worker(cluster.live[0], TERMS)
@@ -100,7 +100,7 @@ async def test_a_worker_that_a_driver_started_in_vain_is_replaced():
     await coordinator.detach("a")
 
 
-@story
+@run_async
 async def test_a_start_that_is_given_up_is_a_loss_to_those_who_wait_for_it():
     cluster = SlowToStart(1)
     pool = WorkerPool(cluster)
@@ -116,7 +116,7 @@ async def test_a_start_that_is_given_up_is_a_loss_to_those_who_wait_for_it():
     await pool.close()
 
 
-@story
+@run_async
 async def test_a_worker_that_does_not_come_up_in_time_is_a_loss():
     cluster = SlowToStart(1)
     pool = WorkerPool(cluster, start_timeout_s=0.05)
@@ -126,7 +126,7 @@ async def test_a_worker_that_does_not_come_up_in_time_is_a_loss():
     await pool.close()
 
 
-@story
+@run_async
 async def test_who_stops_waiting_for_a_start_does_not_stop_it():
     cluster = SlowToStart(1)
     pool = WorkerPool(cluster)
@@ -142,7 +142,7 @@ async def test_who_stops_waiting_for_a_start_does_not_stop_it():
     await pool.close()
 
 
-@story
+@run_async
 async def test_a_swarm_gets_its_worker_although_another_loses_one_on_the_node():
     cluster = SlowToStart(2)
     cluster.up.set()

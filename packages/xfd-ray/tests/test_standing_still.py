@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from inprocess import LocalCluster, lease, over, story, until
+from inprocess import LocalCluster, lease, over, run_async, until
 
 from xfd_api.errors import NodeLostError
 from xfd_api.results import DistributionReport
@@ -76,7 +76,7 @@ class Story:
 
 @pytest.mark.parametrize("pause_s", [2 * TTL_S, 6 * TTL_S])
 def test_a_coordinator_that_stands_still_costs_no_lease(pause_s: float) -> None:
-    @story
+    @run_async
     async def tell() -> None:
         told = Story()
         report = told.drive()
@@ -91,7 +91,7 @@ def test_a_coordinator_that_stands_still_costs_no_lease(pause_s: float) -> None:
     tell()
 
 
-@story
+@run_async
 async def test_a_held_lease_outlives_a_coordinator_that_stands_still():
     told = Story()
     told.cluster.prepare = lambda plane: None
@@ -102,7 +102,7 @@ async def test_a_held_lease_outlives_a_coordinator_that_stands_still():
     assert await told.coordinator.lease_ids() == ["l"]
 
 
-@story
+@run_async
 async def test_a_coordinator_that_stood_still_still_notices_that_a_driver_is_gone():
     told = Story()
     await told.coordinator.attach(lease("l", "big", keep_s=0.1))
@@ -111,7 +111,7 @@ async def test_a_coordinator_that_stood_still_still_notices_that_a_driver_is_gon
     await until(lambda: told.cluster.ended.is_set())
 
 
-@story
+@run_async
 async def test_a_driver_that_stood_still_is_told_all_that_was_moved():
     """Its lease expires in the middle; it attaches again, and some of the chunks are there."""
     told = Story()
@@ -138,7 +138,7 @@ async def test_a_driver_that_stood_still_is_told_all_that_was_moved():
     sums_agree(again)
 
 
-@story
+@run_async
 async def test_a_driver_that_stood_still_in_the_middle_goes_on_from_what_there_is():
     told = Story()
     await told.coordinator.attach(lease("l", "big", "small"))
@@ -150,7 +150,7 @@ async def test_a_driver_that_stood_still_in_the_middle_goes_on_from_what_there_i
     sums_agree(report)
 
 
-@story
+@run_async
 async def test_a_report_says_what_a_lost_coordinator_had_counted_alone():
     told = Story()
     told.cluster.prepare = lambda plane: None
@@ -162,7 +162,7 @@ async def test_a_report_says_what_a_lost_coordinator_had_counted_alone():
     assert "lost: what was moved in the first 12.5 s" in report_text(report)
 
 
-@story
+@run_async
 async def test_what_a_lease_found_is_kept_for_a_driver_that_comes_back():
     told = Story()
     request = lease("l", "big")
@@ -180,7 +180,7 @@ async def test_what_a_lease_found_is_kept_for_a_driver_that_comes_back():
     assert told.cluster.origin.read_bytes == 8 * MIB
 
 
-@story
+@run_async
 async def test_a_driver_whose_lease_expires_while_it_waits_attaches_again():
     told = Story()
     report = told.drive()
@@ -195,7 +195,7 @@ async def test_a_driver_whose_lease_expires_while_it_waits_attaches_again():
     sums_agree(found)
 
 
-@story
+@run_async
 async def test_a_worker_that_is_killed_is_not_called_cached_when_it_comes_back():
     told = Story()
     told.cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
@@ -248,7 +248,7 @@ def test_a_time_out_is_not_used_up_by_standing_still(
 ) -> None:
     """The answer lies there when the process goes on, and so does the end of the time-out."""
 
-    @story
+    @run_async
     async def tell() -> None:
         loop = asyncio.get_running_loop()
         answer = loop.create_future()
@@ -278,13 +278,13 @@ def raising(error: Exception) -> Callable[[], Coroutine[Any, Any, None]]:
     return work
 
 
-@story
+@run_async
 async def test_what_is_waited_for_may_fail():
     with pytest.raises(NodeLostError):
         await within(raising(NodeLostError("gone"))(), 1.0)
 
 
-@story
+@run_async
 async def test_a_driver_that_comes_back_takes_the_newer_version_that_another_brought_meanwhile():
     told = Story()
     told.cluster.prepare = lambda plane: None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from inprocess import LocalCluster, lease, over, story, until
+from inprocess import LocalCluster, lease, over, run_async, until
 
 from xfd_api.errors import NodeLostError, NodeUnavailableError
 from xfd_api.ids import NodeId
@@ -24,7 +24,7 @@ def refusing(cluster: LocalCluster, *nodes: str) -> Coordinator:
 
 @pytest.mark.parametrize("refused", [["n0"], ["n2"], ["n0", "n1"]])
 def test_a_node_that_takes_no_worker_is_left_out_and_named(refused: list[str]) -> None:
-    @story
+    @run_async
     async def tell() -> None:
         cluster = LocalCluster(3, SIZES)
         coordinator = refusing(cluster, *refused)
@@ -46,7 +46,7 @@ def test_a_node_that_takes_no_worker_is_left_out_and_named(refused: list[str]) -
     tell()
 
 
-@story
+@run_async
 async def test_a_node_that_takes_no_worker_ends_a_distribution_that_is_to_fail():
     cluster = LocalCluster(2, SIZES)
     coordinator = refusing(cluster, "n1")
@@ -58,7 +58,7 @@ async def test_a_node_that_takes_no_worker_ends_a_distribution_that_is_to_fail()
 
 @pytest.mark.parametrize("nodes", [1, 3])
 def test_where_no_node_takes_a_worker_the_error_says_so(nodes: int) -> None:
-    @story
+    @run_async
     async def tell() -> None:
         cluster = LocalCluster(nodes, SIZES)
         coordinator = refusing(cluster, *(f"n{k}" for k in range(nodes)))
@@ -74,7 +74,7 @@ def test_where_no_node_takes_a_worker_the_error_says_so(nodes: int) -> None:
     tell()
 
 
-@story
+@run_async
 async def test_a_late_node_that_takes_no_worker_harms_no_held_lease():
     cluster = LocalCluster(2, SIZES)
     coordinator = refusing(cluster, "n9")
@@ -89,7 +89,7 @@ async def test_a_late_node_that_takes_no_worker_harms_no_held_lease():
     assert cluster.asked["n9"] == 3
 
 
-@story
+@run_async
 async def test_a_node_that_dies_while_its_worker_is_created_is_lost():
     cluster = LocalCluster(2, SIZES)
     cluster.refuse[NodeId("n1")] = NodeLostError("Its worker is gone", node="n1")
@@ -102,7 +102,7 @@ async def test_a_node_that_dies_while_its_worker_is_created_is_lost():
     assert [node.state for node in report.nodes] == ["done", "lost"]
 
 
-@story
+@run_async
 async def test_a_node_that_refused_and_takes_one_after_all_gets_its_files():
     cluster = LocalCluster(2, SIZES)
     coordinator = refusing(cluster, "n1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from inprocess import LocalCluster, lease, over, story, until
+from inprocess import LocalCluster, lease, over, run_async, until
 
 from xfd_api.errors import PeerPortError
 from xfd_api.ids import NodeId
@@ -102,7 +102,7 @@ OTHER_SETTINGS = {
 
 @pytest.mark.parametrize("kind", OTHER_SETTINGS)
 def test_calls_with_other_settings_leave_one_worker_a_node(kind):
-    @story
+    @run_async
     async def tell():
         cluster = LocalCluster(2, SIZES)
         coordinator = Coordinator(cluster, tick_s=0.02)
@@ -121,7 +121,7 @@ def test_calls_with_other_settings_leave_one_worker_a_node(kind):
     tell()
 
 
-@story
+@run_async
 async def test_drivers_of_other_surroundings_have_workers_of_their_own_and_idle_ones_end():
     cluster = LocalCluster(1, SIZES)
     cluster.plane_per_worker = True
@@ -148,7 +148,7 @@ async def test_drivers_of_other_surroundings_have_workers_of_their_own_and_idle_
         assert running(cluster) == 1, "the one used last stays for `keep_s`"
 
 
-@story
+@run_async
 async def test_a_call_whose_port_another_one_uses_is_refused_by_name():
     cluster = LocalCluster(1, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.02)
@@ -165,7 +165,7 @@ async def test_a_call_whose_port_another_one_uses_is_refused_by_name():
     assert running(cluster) == 1
 
 
-@story
+@run_async
 async def test_an_idle_worker_that_died_is_replaced_by_one_of_the_new_settings():
     cluster = LocalCluster(1, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.02)

@@ -9,7 +9,7 @@ import sys
 import threading
 
 import pytest
-from inprocess import STORES, scrape, story
+from inprocess import STORES, run_async, scrape
 
 from xfd_api.errors import DiskFullError, InternalError
 from xfd_api.ids import ChunkIndex, NodeId, OrderId, SwarmId
@@ -39,7 +39,7 @@ async def scraped(hello: Hello) -> list[str]:
     return await asyncio.to_thread(scrape, hello.metrics_address)
 
 
-@story
+@run_async
 async def test_orders_go_in_and_what_happened_comes_out():
     worker, _ = await joined()
     report = await worker.exchange(SWARM, Exchange(1, FETCH_ALL, ack=0))
@@ -48,7 +48,7 @@ async def test_orders_go_in_and_what_happened_comes_out():
     await worker.close()
 
 
-@story
+@run_async
 async def test_a_poll_is_answered_when_time_is_up_or_a_later_one_comes():
     worker, plane = await joined()
     plane.paused = True
@@ -65,7 +65,7 @@ async def test_a_poll_is_answered_when_time_is_up_or_a_later_one_comes():
     await worker.close()
 
 
-@story
+@run_async
 async def test_orders_that_come_twice_are_taken_once_and_in_their_order():
     worker, plane = await joined()
     second = asyncio.create_task(worker.exchange(SWARM, Exchange(2, FETCH_ALL[:1], ack=0)))
@@ -81,7 +81,7 @@ async def test_orders_that_come_twice_are_taken_once_and_in_their_order():
     await worker.close()
 
 
-@story
+@run_async
 async def test_orders_of_a_call_that_broke_on_its_way_are_taken_when_it_comes_again():
     worker, plane = await joined()
     with pytest.MonkeyPatch.context() as patch:
@@ -94,7 +94,7 @@ async def test_orders_of_a_call_that_broke_on_its_way_are_taken_when_it_comes_ag
     await worker.close()
 
 
-@story
+@run_async
 async def test_two_polls_that_one_event_wakes_are_answered_in_their_order():
     worker, plane = await joined()
     plane.paused = True
@@ -112,7 +112,7 @@ async def test_two_polls_that_one_event_wakes_are_answered_in_their_order():
     await worker.close()
 
 
-@story
+@run_async
 async def test_errors_say_which_node_they_come_from():
     worker, plane = await joined()
     plane.extend_error = DiskFullError("no room", path="/data")
@@ -124,7 +124,7 @@ async def test_errors_say_which_node_they_come_from():
     await worker.close()
 
 
-@story
+@run_async
 async def test_a_bug_in_the_data_plane_is_told_to_who_asks_for_news():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("xfd_ray.worker.node_worker.POLL_S", 0.1)
@@ -137,7 +137,7 @@ async def test_a_bug_in_the_data_plane_is_told_to_who_asks_for_news():
     await worker.close()
 
 
-@story
+@run_async
 async def test_leaving_answers_the_poll_that_waits():
     worker, plane = await joined()
     waiting = asyncio.create_task(worker.exchange(SWARM, Exchange(1, (), 0, max_wait_s=30)))
@@ -148,7 +148,7 @@ async def test_leaving_answers_the_poll_that_waits():
     await worker.close()
 
 
-@story
+@run_async
 async def test_a_swarm_that_is_left_while_it_is_joined_is_left_for_good():
     worker, plane = await joined()
     another = SwarmId("another")
@@ -169,7 +169,7 @@ async def test_a_swarm_that_is_left_while_it_is_joined_is_left_for_good():
     await worker.close()
 
 
-@story
+@run_async
 async def test_metrics_tell_what_the_data_plane_counted():
     worker, plane = await joined()
     plane.counted = NodeCounters(origin_bytes=5, peer_bytes=6, cached_bytes=7, active_served=2)
@@ -186,7 +186,7 @@ async def test_metrics_tell_what_the_data_plane_counted():
     await worker.close()
 
 
-@story
+@run_async
 async def test_a_slow_name_server_delays_no_start():
     asked: list[object] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -198,7 +198,7 @@ async def test_a_slow_name_server_delays_no_start():
     await worker.close()
 
 
-@story
+@run_async
 async def test_the_end_of_the_metrics_endpoint_is_not_waited_for_in_the_event_loop():
     worker, _ = await joined()
     ended_in: list[int] = []
