@@ -8,16 +8,16 @@ from benchmarks.cluster.story import Mark, Order, Story, median_of, rates
 from xfd_ray.telemetry import log_events
 
 PHASES = (
-    (log_events.COORDINATOR_UP, "coordinator up"),
-    (log_events.LEASE_OPENED, "lease opened"),
-    (log_events.WORKER_UP, "worker up"),
-    (log_events.WORKER_SERVING, "worker serves"),
-    (log_events.NODE_JOINED, "node joined"),
-    (log_events.OBJECTS_FOUND, "listing done"),
-    (log_events.CATALOG_GREW, "catalog made"),
-    (log_events.INVENTORY_TAKEN, "inventory taken"),
-    (log_events.OBJECT_LANDED, "last object landed"),
-    (log_events.LEASE_DONE, "lease done"),
+    (log_events.COORDINATOR_UP.name, "coordinator up"),
+    (log_events.LEASE_OPENED.name, "lease opened"),
+    (log_events.WORKER_UP.name, "worker up"),
+    (log_events.WORKER_SERVING.name, "worker serves"),
+    (log_events.NODE_JOINED.name, "node joined"),
+    (log_events.OBJECTS_FOUND.name, "listing done"),
+    (log_events.CATALOG_GREW.name, "catalog made"),
+    (log_events.INVENTORY_TAKEN.name, "inventory taken"),
+    (log_events.OBJECT_LANDED.name, "last object landed"),
+    (log_events.LEASE_DONE.name, "lease done"),
 )
 IDLE_BELOW = 0.5
 
@@ -46,7 +46,7 @@ def _moments(story: Story) -> Iterator[tuple[float, str]]:
     for event, text in PHASES:
         by_node: dict[str | None, Mark] = {}
         for mark in story.all(event):
-            if event == log_events.OBJECT_LANDED or mark.node not in by_node:
+            if event == log_events.OBJECT_LANDED.name or mark.node not in by_node:
                 by_node[mark.node] = mark
         for node, mark in by_node.items():
             age = mark.fields.get("process_age_s")

@@ -33,9 +33,9 @@ def draw(story: Story, title: str, path: Path) -> None:
     )
     for node, axis in zip(nodes, axes, strict=False):
         _draw_orders(axis, [order for order in story.orders if order.node == node], colours)
-        for mark in story.all(log_events.NODE_JOINED, node):
+        for mark in story.all(log_events.NODE_JOINED.name, node):
             axis.axvline(mark.at, color="black", linestyle=":", linewidth=0.8)
-        landed = [mark.at for mark in story.all(log_events.OBJECT_LANDED, node)]
+        landed = [mark.at for mark in story.all(log_events.OBJECT_LANDED.name, node)]
         if landed:
             axis.axvline(max(landed), color="black", linestyle="--", linewidth=0.8)
         axis.set_ylabel(f"{node}\nchunk", color=colours[node])

@@ -104,9 +104,9 @@ def read(folder: Path) -> Story:
     hosts = {
         event["node"]: _host(event["peer_address"])
         for event in written
-        if event["event"] == log_events.NODE_STARTED
+        if event["event"] == log_events.NODE_STARTED.name
     }
-    swarm = next(e for e in reversed(written) if e["event"] == log_events.SWARM_STARTED)
+    swarm = next(e for e in reversed(written) if e["event"] == log_events.SWARM_STARTED.name)
     marks = [
         Mark(event["at"], event["event"], hosts.get(event.get("node", "")), event)
         for event in written
@@ -175,12 +175,12 @@ def _orders(
 def _follow(orders: dict[tuple[str, int], Order], marks: list[Mark]) -> None:
     """Adds what the nodes themselves wrote down."""
     for mark in marks:
-        if mark.event == log_events.ORDERS_TAKEN:
+        if mark.event == log_events.ORDERS_TAKEN.name:
             for first, count in mark.fields["runs"]:
                 for k in range(count):
                     if (known := orders.get((mark.fields["node"], first + k))) is not None:
                         known.taken = mark.at
-        elif mark.event == log_events.CHUNK_HELD:
+        elif mark.event == log_events.CHUNK_HELD.name:
             known = orders.get((mark.fields["node"], mark.fields["order"]))
             if known is not None:
                 known.held = mark.at

@@ -47,11 +47,11 @@ def test_the_trace_has_every_chunk_held_and_the_order_that_was_taken_for_it(trac
     taken = {
         (event["node"], first + k)
         for event in written
-        if event["event"] == log_events.ORDERS_TAKEN
+        if event["event"] == log_events.ORDERS_TAKEN.name
         for first, count in event["runs"]
         for k in range(count)
     }
-    held = [event for event in written if event["event"] == log_events.CHUNK_HELD]
+    held = [event for event in written if event["event"] == log_events.CHUNK_HELD.name]
     assert {(event["node"], event["order"]) for event in held} <= taken
     chunks = sorted((event["node"], event["chunk"]) for event in held)
     assert chunks == [(node, chunk) for node in ("n0", "n1") for chunk in range(4)]

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from xfd_ray.telemetry.log import log_to_stderr, logger, process_age_s
+from xfd_ray.telemetry.log import Log, log_to_stderr, process_age_s
 from xfd_ray.telemetry.log_events import COORDINATOR_UP
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class CoordinatorActor:
 
         log_to_stderr("coordinator")
         self._coordinator = Coordinator(RayCluster())
-        logger().debug(COORDINATOR_UP, process_age_s=process_age_s())
+        Log().emit(COORDINATOR_UP, process_age_s=process_age_s())
 
     async def attach(
         self, request: LeaseRequest, started: Sequence[tuple[NodeInfo, Any]]

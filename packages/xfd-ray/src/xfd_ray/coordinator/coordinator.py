@@ -33,7 +33,7 @@ from xfd_ray.messages import (
 )
 from xfd_ray.placement import NodeInfo
 from xfd_ray.telemetry import log_events
-from xfd_ray.telemetry.log import logger
+from xfd_ray.telemetry.log import Log
 from xfd_ray.telemetry.versions import check_versions, installed_versions
 
 FIRST_LEASE_S = 30.0
@@ -88,8 +88,8 @@ class Coordinator:
         self._keep_until = self._idle_since + first_lease_s
         self._had_leases = False
         self._ended = False
-        self._log = logger()
-        self._log.info(log_events.COORDINATOR_STARTED)
+        self._log = Log()
+        self._log.emit(log_events.COORDINATOR_STARTED)
         self._ticking = asyncio.create_task(self._tick_forever())
 
     async def attach(
@@ -141,7 +141,7 @@ class Coordinator:
         self._expired.pop(lease_id, None)
         known = self._leases.pop(lease_id, None)
         if known is not None:
-            self._log.info(log_events.LEASE_CLOSED, lease=lease_id)
+            self._log.emit(log_events.LEASE_CLOSED, lease=lease_id)
             await self._take_off(*known)
 
     async def metrics_addresses(self) -> dict[NodeId, list[str]]:
@@ -164,7 +164,7 @@ class Coordinator:
             if now - known[0].renewed > self._lease_ttl_s:
                 if self._leases.pop(lease_id, None) is None:
                     continue  # It was given back while another one was taken off.
-                self._log.warning(log_events.LEASE_EXPIRED, lease=lease_id)
+                self._log.emit(log_events.LEASE_EXPIRED, lease=lease_id)
                 self._keep_expired(known[0])
                 await self._take_off(*known)
         self._pool.end_idle()
@@ -208,7 +208,7 @@ class Coordinator:
             )
         elif request.terms is not None and request.limits != session.limits:
             # A swarm of its own would fetch again what this one brings.
-            self._log.warning(
+            self._log.emit(
                 log_events.LIMITS_DIFFER,
                 lease=request.id,
                 asked=repr(request.limits),
@@ -221,7 +221,7 @@ class Coordinator:
         if not self._had_leases:
             self._had_leases, self._keep_until = True, self._awake()
         session.open(lease, live)
-        self._log.info(log_events.LEASE_OPENED, lease=request.id, lookups=len(request.lookups))
+        self._log.emit(log_events.LEASE_OPENED, lease=request.id, lookups=len(request.lookups))
 
     def _is_forsaken(self, now: float) -> bool:
         """Whether nobody wants anything, nor is about to, and no `keep_s` lasts any longer."""
@@ -261,11 +261,11 @@ class Coordinator:
                 await self.tick()
             except Exception as error:
                 # One bad second must not end the coordinator, whose leases then never expire.
-                self._log.error(log_events.INTERNAL_ERROR, error=repr(error))
+                self._log.emit(log_events.INTERNAL_ERROR, error=repr(error))
 
     async def _end(self) -> None:
         self._ended = True
-        self._log.info(log_events.COORDINATOR_ENDING)
+        self._log.emit(log_events.COORDINATOR_ENDING)
         try:
             await self._pool.close()
         finally:

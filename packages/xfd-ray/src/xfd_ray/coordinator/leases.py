@@ -93,9 +93,8 @@ class Leases:
         """Ends the leases whose nodes are all done."""
         for lease in self:
             if lease.settle(now, retries, traffic, roots):
-                failed = lease.error is not None
-                self._log.info(
-                    log_events.LEASE_FAILED if failed else log_events.LEASE_DONE,
-                    lease=lease.request.id,
-                    error=str(lease.error) if failed else None,
-                )
+                name, error = lease.request.id, lease.error
+                if error is None:
+                    self._log.emit(log_events.LEASE_DONE, lease=name)
+                else:
+                    self._log.emit(log_events.LEASE_FAILED, lease=name, error=str(error))

@@ -59,7 +59,7 @@ class Finding:
             except VersionConflictError as error:
                 if lease.request.on_version_conflict != "wait":
                     raise
-                self._log.info(log_events.LEASE_WAITS, lease=lease.request.id, error=str(error))
+                self._log.emit(log_events.LEASE_WAITS, lease=lease.request.id, error=str(error))
                 lease.waits_for = f"it waited for another call to end. {error.what}"
                 await self._dropped.wait()
                 lease.waits_for = None

@@ -21,12 +21,13 @@ from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.leases import Leases
 from xfd_ray.coordinator.lookup import Finding, Found
 from xfd_ray.coordinator.restarts import Restarts
+from xfd_ray.coordinator.scheduler_settings import scheduler_settings
 from xfd_ray.coordinator.worker_pool import PooledSwarm, WorkerPool
 from xfd_ray.loop.scheduling_loop import SchedulingLoop
 from xfd_ray.messages import Limits, Terms, worker_terms
 from xfd_ray.placement import NodeInfo, select
 from xfd_ray.telemetry import log_events
-from xfd_ray.telemetry.log import logger
+from xfd_ray.telemetry.log import Log
 from xfd_ray.telemetry.tracing import scheduler_of
 from xfd_ray.unexpected import as_xfd_error
 from xfd_scheduler.events import NodeTraits
@@ -57,7 +58,7 @@ class Session:
         self._awake = awake or self._clock
         self._ticket = SwarmTicket(self.id, secrets.token_hex(32), terms.durability)
         self._swarm = PooledSwarm(pool, self._ticket, worker_terms(terms, limits))
-        self._scheduler = scheduler_of(self.id, terms, limits)
+        self._scheduler = scheduler_of(self.id, scheduler_settings(terms, limits))
         self._loop = SchedulingLoop(
             self._swarm,
             self._scheduler,
@@ -71,10 +72,10 @@ class Session:
         self._retries: dict[NodeId, int] = {}
         self._retried = 0
         self._joined = asyncio.Event()
-        self._log = logger(swarm=self.id)
+        self._log = Log(swarm=self.id)
         self.leases = Leases(self._log)
         self._finding = Finding(self._union, self.leases, self._log)
-        self._log.info(log_events.SWARM_STARTED, clock=self._awake())
+        self._log.emit(log_events.SWARM_STARTED, clock=self._awake())
 
     def open(self, lease: Lease, live: Sequence[NodeInfo]) -> None:
         """Puts a lease on the swarm. What goes wrong from here on is told by its status."""
@@ -108,7 +109,7 @@ class Session:
         if isinstance(self._scheduler, Recorder):
             self._scheduler.close()
         await self._swarm.leave(LEAVE_TIMEOUT_S)
-        self._log.info(log_events.SWARM_ENDED)
+        self._log.emit(log_events.SWARM_ENDED)
 
     def see_nodes(self, live: Sequence[NodeInfo]) -> None:
         """The cluster's live nodes as of now: some may be new, some gone, some back."""
@@ -134,7 +135,7 @@ class Session:
 
     def joined(self, node: NodeId) -> None:
         """See `Watcher`."""
-        self._log.info(log_events.NODE_JOINED, node=node)
+        self._log.emit(log_events.NODE_JOINED, node=node)
         self._restarts.came_up(node, self._awake())
         self._joined.set()
 
@@ -144,7 +145,7 @@ class Session:
         """See `Watcher`."""
         now = self._clock()
         self._assignments.took_inventory(node, objects, inventory)
-        self._log.info(
+        self._log.emit(
             log_events.INVENTORY_TAKEN,
             node=node,
             objects=len(objects),
@@ -162,7 +163,7 @@ class Session:
         self._assignments.reported(node, report)
         for event in report.events:
             if isinstance(event, OrderFailed):
-                self._log.info(
+                self._log.emit(
                     log_events.ORDER_FAILED,
                     node=node,
                     chunk=event.chunk,
@@ -176,9 +177,7 @@ class Session:
     def failed(self, node: NodeId, objects: Sequence[ObjectIndex], error: XfdError) -> None:
         """See `Watcher`."""
         now = self._clock()
-        self._log.warning(
-            log_events.OBJECT_FAILED, node=node, objects=len(objects), error=str(error)
-        )
+        self._log.emit(log_events.OBJECT_FAILED, node=node, objects=len(objects), error=str(error))
         self._assignments.failed(node, objects)
         self.leases.refuse(node, tuple(objects), error, now)
         self._settle(now)
@@ -186,7 +185,7 @@ class Session:
     def lost(self, node: NodeId, error: XfdError) -> None:
         """See `Watcher`. A worker that dies on a living node is started again, some times."""
         now = self._clock()
-        self._log.warning(log_events.NODE_LOST, node=node, error=str(error))
+        self._log.emit(log_events.NODE_LOST, node=node, error=str(error))
         self._swarm.forget(node)
         self._assignments.forget(node)
         self._joined.set()
@@ -201,7 +200,7 @@ class Session:
 
     def broke(self, error: XfdError) -> None:
         """See `Watcher`. Who comes later needs another session."""
-        self._log.error(log_events.INTERNAL_ERROR, error=str(error), exc_info=error.__cause__)
+        self._log.emit(log_events.INTERNAL_ERROR, error=str(error), exc_info=error.__cause__)
         self.is_broken = True
         self.leases.fail(error)
 
@@ -217,7 +216,7 @@ class Session:
         tally = lease.take_up(wanted, self._retried, self._scheduler.traffic())
         if wanted.grown is not None:
             catalog = wanted.grown.catalog
-            self._log.info(
+            self._log.emit(
                 log_events.CATALOG_GREW, objects=len(catalog.objects), chunks=len(catalog.chunks)
             )
             self._loop.grow(catalog)

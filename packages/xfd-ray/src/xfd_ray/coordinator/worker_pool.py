@@ -20,7 +20,7 @@ from xfd_ray.environment import Surroundings
 from xfd_ray.loop.running_clock import within
 from xfd_ray.messages import WorkerTerms
 from xfd_ray.placement import NodeInfo
-from xfd_ray.telemetry.log import logger
+from xfd_ray.telemetry.log import Log
 from xfd_ray.telemetry.log_events import NODE_REFUSED, NODE_STARTED
 from xfd_ray.telemetry.versions import check_versions, installed_versions
 from xfd_ray.worker.node_worker import Exchange, Hello
@@ -117,7 +117,7 @@ class WorkerPool:
         self._starting: dict[Key, _Start] = {}
         self._usage = Usage()
         self._endings: set[asyncio.Future[None]] = set()
-        self._log = logger()
+        self._log = Log()
 
     async def worker(self, node: NodeInfo, terms: WorkerTerms) -> tuple[WorkerClient, Hello]:
         """The node's worker, up and checked; in use until it is released or dropped.
@@ -281,9 +281,9 @@ class WorkerPool:
         except BaseException as error:
             await self._cluster.end_worker(worker)
             if isinstance(error, XfdError) and not isinstance(error, NodeLostError):
-                self._log.warning(NODE_REFUSED, node=node.id, error=str(error))
+                self._log.emit(NODE_REFUSED, node=node.id, error=str(error))
             raise
-        self._log.info(
+        self._log.emit(
             NODE_STARTED,
             node=node.id,
             peer_address=hello.peer_address,

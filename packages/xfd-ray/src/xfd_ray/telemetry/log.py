@@ -1,14 +1,15 @@
-"""The loggers of our processes.
+"""Writes log events, the rows of `log_events`.
 
-Every event (`events`) is one JSON line on the standard error of the actor it happened in, which Ray
-keeps in its log folder and shows at the driver. Tokens, keys and credentials are never fields.
-`XFD_LOG` in a node's environment sets the level: debug, info, warning (the default), error.
-`XFD_TRACE` in a node's environment names a folder; every event, whatever its level, is then also
-written there, to one `ROLE-NODE-PID.jsonl` per process, and each swarm's scheduler records what it
-was told and ordered as `scheduler-SWARM.jsonl` (see `xfd_scheduler.trace`).
+Each event is one JSON line on the standard error of its actor. Ray keeps that in its log folder and
+shows it at the driver. Tokens, keys and credentials are never fields.
 
-structlog is imported when there is something to write. Most workers never have anything, and they
-all start at the same moment.
+`XFD_LOG` in a node's environment sets the lowest level that is shown: debug, info, warning (the
+default) or error. `XFD_TRACE` in a node's environment names a folder. Each process then writes its
+events of all levels to a file `ROLE-NODE-PID.jsonl` there as well, and each swarm's scheduler
+records its events and orders in `scheduler-SWARM.jsonl` (see `xfd_scheduler.trace`).
+
+structlog is imported with the first event that is written. Most workers never write one, and all of
+them start at the same moment.
 """
 
 from __future__ import annotations
@@ -22,46 +23,33 @@ import time
 from collections.abc import Callable, MutableMapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId
+from xfd_ray.telemetry.log_events import Event, Level
 
-LEVELS: Final = ("debug", "info", "warning", "error")
-Event = MutableMapping[str, Any]
+LEVELS: Final[tuple[str, ...]] = get_args(Level)
+_Line = MutableMapping[str, Any]
 
-_least = logging.NOTSET
-"""Events below this level are not written."""
+_lowest = logging.NOTSET
+"""Events below this level are dropped before structlog is imported."""
 _set_up: Callable[[], None] | None = None
-"""What is still to be done before the first event is written."""
+"""Configures structlog before the first event is written; None once that is done."""
 
 
 class Log:
-    """Writes events, each with the same fields in it."""
+    """Writes events; adds its own fields to each of them."""
 
-    def __init__(self, fields: dict[str, Any]) -> None:
+    def __init__(self, **fields: Any) -> None:
         self._fields = fields
         self._bound: Any = None
 
-    def debug(self, event: str, **fields: Any) -> None:
-        """What each step of a distribution leaves behind."""
-        self._write(logging.DEBUG, event, fields)
-
-    def info(self, event: str, **fields: Any) -> None:
-        """What is worth knowing of a run that goes well."""
-        self._write(logging.INFO, event, fields)
-
-    def warning(self, event: str, **fields: Any) -> None:
-        """What went wrong and was got over."""
-        self._write(logging.WARNING, event, fields)
-
-    def error(self, event: str, **fields: Any) -> None:
-        """What should not have happened."""
-        self._write(logging.ERROR, event, fields)
-
-    def _write(self, level: int, event: str, fields: dict[str, Any]) -> None:
+    def emit(self, event: Event, /, **fields: Any) -> None:
+        """Writes one event at its level; the field `exc_info` adds an exception's traceback."""
         global _set_up
-        if level < _least:
+        level = logging.getLevelName(event.level.upper())
+        if level < _lowest:
             return
         if self._bound is None:
             import structlog
@@ -70,35 +58,30 @@ class Log:
                 _set_up()
                 _set_up = None
             self._bound = structlog.get_logger("xfd").bind(**self._fields)
-        getattr(self._bound, logging.getLevelName(level).lower())(event, **fields)
-
-
-def logger(**fields: Any) -> Log:
-    """A logger that adds `fields` to each of its events."""
-    return Log(fields)
+        getattr(self._bound, event.level)(event.name, **fields)
 
 
 def log_to_stderr(role: str = "xfd", node: NodeId | None = None) -> None:
-    """Sets structlog up for a process of our own, unless something has set it up already.
+    """Has this process log to standard error; keeps a configuration that structlog has already.
 
     Args:
-        role: what the process is; with the node, the name of its trace.
-        node: where it runs.
+        role: what the process is: "coordinator" or "worker". Its trace is named after it.
+        node: the node of the process, for the same name.
 
     Raises:
         InvalidRequestError: `XFD_LOG` is no level.
     """
-    global _least, _set_up
+    global _lowest, _set_up
     known = sys.modules.get("structlog")
     if known is not None and known.is_configured():
-        _least, _set_up = logging.NOTSET, None
+        _lowest, _set_up = logging.NOTSET, None
         return
     shown = os.environ.get("XFD_LOG") or "warning"
     if shown not in LEVELS:
         raise InvalidRequestError(f"XFD_LOG is {shown!r}", remedy=f"Use one of {', '.join(LEVELS)}")
     name = "-".join([role, *([node[:12]] if node else []), str(os.getpid())])
     trace = _trace_file(f"{name}.jsonl")
-    _least = logging.DEBUG if trace else logging.getLevelName(shown.upper())
+    _lowest = logging.DEBUG if trace else logging.getLevelName(shown.upper())
     _set_up = partial(_configure, shown, trace)
 
 
@@ -121,22 +104,22 @@ def _configure(shown: str, trace: Any) -> None:
 
 
 def lowest_level() -> str:
-    """The level from which on events are written somewhere."""
-    return logging.getLevelName(max(_least, logging.DEBUG)).lower()
+    """The lowest level that is written anywhere, to standard error or to a trace."""
+    return logging.getLevelName(max(_lowest, logging.DEBUG)).lower()
 
 
 def trace_folder() -> Path | None:
-    """Where this process is to write what it does, if anywhere."""
+    """The folder that `XFD_TRACE` names, or None."""
     named = os.environ.get("XFD_TRACE")
     return Path(named) if named else None
 
 
 def process_age_s() -> float | None:
-    """How long ago this process was started, imports included; None where that is not told."""
+    """Seconds since this process was started, imports included; None if the kernel hides it."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         # See proc(5): the 22nd field of stat, in clock ticks after the machine's start.
-        began = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
-        return time.clock_gettime(time.CLOCK_BOOTTIME) - began / os.sysconf("SC_CLK_TCK")
+        started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
     return None
 
 
@@ -148,27 +131,27 @@ def _trace_file(name: str) -> Any:
         folder.mkdir(parents=True, exist_ok=True)
         return (folder / name).open("a", encoding="utf-8", buffering=1)
     except OSError as error:
-        # A worker without a trace is better than none.
+        # A full or missing trace folder must not stop a worker.
         print(f"XFD_TRACE: no trace is written: {error}", file=sys.stderr)  # noqa: T201
         return None
 
 
-def _writer(file: Any) -> Callable[[Any, str, Event], Event]:
-    def write(_: Any, __: str, event: Event) -> Event:
-        file.write(json.dumps(event, default=repr) + "\n")
-        return event
+def _writer(file: Any) -> Callable[[Any, str, _Line], _Line]:
+    def write(_: Any, __: str, line: _Line) -> _Line:
+        file.write(json.dumps(line, default=repr) + "\n")
+        return line
 
     return write
 
 
-def _shown_from(level: str) -> Callable[[Any, str, Event], Event]:
+def _shown_from(level: str) -> Callable[[Any, str, _Line], _Line]:
     import structlog
 
     lowest = logging.getLevelName(level.upper())
 
-    def keep(_: Any, method: str, event: Event) -> Event:
+    def keep(_: Any, method: str, line: _Line) -> _Line:
         if logging.getLevelName(method.upper()) < lowest:
             raise structlog.DropEvent
-        return event
+        return line
 
     return keep

@@ -26,8 +26,8 @@ from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_api.wire_format import decode_orders, encode_orders
 from xfd_ray.environment import Surroundings
-from xfd_ray.telemetry import log_events as names
-from xfd_ray.telemetry.log import log_to_stderr, logger, lowest_level, process_age_s
+from xfd_ray.telemetry import log_events
+from xfd_ray.telemetry.log import Log, log_to_stderr, lowest_level, process_age_s
 from xfd_ray.telemetry.versions import installed_versions
 from xfd_ray.unexpected import as_xfd_error
 from xfd_ray.worker.metrics import NodeMetrics
@@ -110,8 +110,8 @@ class NodeWorker:
         data_plane: DataPlaneFactory = real_data_plane,
     ) -> None:
         log_to_stderr("worker", node)
-        self._log = logger(node=node)
-        self._log.debug(names.WORKER_UP, process_age_s=process_age_s())
+        self._log = Log(node=node)
+        self._log.emit(log_events.WORKER_UP, process_age_s=process_age_s())
         self._node = node
         self._host = host
         self._ports = peer_ports
@@ -154,7 +154,7 @@ class NodeWorker:
     ) -> list[list[FoundObject]]:
         """See `ObjectFinder`."""
         found = await self._call(lambda: self._running().find_objects(lookups, stores))
-        self._log.debug(names.OBJECTS_FOUND, objects=sum(map(len, found)))
+        self._log.emit(log_events.OBJECTS_FOUND, objects=sum(map(len, found)))
         return found
 
     async def join(self, ticket: SwarmTicket) -> None:
@@ -167,7 +167,7 @@ class NodeWorker:
                 self._desks.pop(ticket.swarm, None)
                 raise
         desk.pump = asyncio.create_task(self._pump(ticket.swarm, desk))
-        self._log.debug(names.WORKER_JOINED, swarm=ticket.swarm)
+        self._log.emit(log_events.WORKER_JOINED, swarm=ticket.swarm)
 
     async def extend(
         self, swarm: SwarmId, catalog: Catalog, stores: ObjectStoreConfigByProfile
@@ -176,7 +176,7 @@ class NodeWorker:
         desk = self._desk(swarm)
         inventory = await self._call(lambda: self._running().extend(swarm, catalog, stores))
         desk.outbox.take_stock(inventory)
-        self._log.debug(names.WORKER_EXTENDED, swarm=swarm, landed=len(inventory.landed))
+        self._log.emit(log_events.WORKER_EXTENDED, swarm=swarm, landed=len(inventory.landed))
         return inventory
 
     async def exchange(self, swarm: SwarmId, call: Exchange) -> NodeReport:
@@ -211,7 +211,7 @@ class NodeWorker:
         # A coordinator that gave the swarm up while the node joined does not wait for that.
         async with desk.door:
             await self._call(lambda: self._running().leave(swarm))
-        self._log.debug(names.WORKER_LEFT, swarm=swarm)
+        self._log.emit(log_events.WORKER_LEFT, swarm=swarm)
 
     async def close(self) -> None:
         """Leaves every swarm and stops the servers."""
@@ -233,7 +233,7 @@ class NodeWorker:
         address = await self._call(lambda: plane.serve(self._host, self._ports))
         self._metrics = NodeMetrics(plane.counters)
         metrics_address = self._metrics.serve(self._host)
-        self._log.debug(names.WORKER_SERVING)
+        self._log.emit(log_events.WORKER_SERVING)
         return Hello(self._node, address, metrics_address, self._settings.root, os.getpid())
 
     async def _in_turn(self, swarm: SwarmId, desk: Desk, call: Exchange) -> None:
@@ -278,8 +278,8 @@ class NodeWorker:
             self._metrics.observe(events)
         for event in events:
             if isinstance(event, ChunkHeld):
-                self._log.debug(
-                    names.CHUNK_HELD,
+                self._log.emit(
+                    log_events.CHUNK_HELD,
                     swarm=swarm,
                     order=event.order,
                     chunk=event.chunk,
@@ -289,21 +289,21 @@ class NodeWorker:
                     transfer_seconds=event.transfer_seconds,
                 )
             elif isinstance(event, ObjectLanded):
-                self._log.debug(names.OBJECT_LANDED, swarm=swarm, object=event.object)
+                self._log.emit(log_events.OBJECT_LANDED, swarm=swarm, object=event.object)
 
     def _pass_log_on(self) -> None:
         """Writes what the data plane has logged since the last call."""
         if self._plane is None:
             return
         for event in self._plane.drain_log():
-            write = getattr(self._log, event.level)
-            write(names.DATA_PLANE_PREFIX + event.name, at_s=event.at_s, **event.fields)
+            logged = log_events.data_plane_event(event.name, event.level)
+            self._log.emit(logged, at_s=event.at_s, **event.fields)
 
     def _tell_of_orders(self, swarm: SwarmId, orders: Sequence[Order]) -> None:
         fetches = [order for order in orders if isinstance(order, Fetch)]
         if fetches:
             runs = [(order.first_order, order.count) for order in fetches]
-            self._log.debug(names.ORDERS_TAKEN, swarm=swarm, runs=runs)
+            self._log.emit(log_events.ORDERS_TAKEN, swarm=swarm, runs=runs)
 
     def _running(self) -> NodePlane:
         if self._plane is None:
