@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from inprocess import LocalCluster, lease, over, story, until
+from inprocess import LocalCluster, lease, over, run_async, until
 
 from xfd_api.chunks import Catalog
 from xfd_api.errors import DiskFullError
@@ -168,7 +168,7 @@ def test_a_driver_that_joins_a_swarm_under_way_reports_all_its_bytes(
 ) -> None:
     """The first driver was killed, say: its lease lasts on until it expires."""
 
-    @story
+    @run_async
     async def tell() -> None:
         cluster = LocalCluster(2, {"big": 8 * MIB, "small": 100})
         cluster.prepare = lambda plane: setattr(plane, "paused", plane.node in paused)
@@ -194,7 +194,7 @@ def test_a_driver_that_joins_a_swarm_under_way_reports_all_its_bytes(
     tell()
 
 
-@story
+@run_async
 async def test_a_node_that_failed_for_one_lease_is_asked_again_for_the_next() -> None:
     cluster = LocalCluster(1, {"big": MIB})
     full = DiskFullError("no room", path="/data")
