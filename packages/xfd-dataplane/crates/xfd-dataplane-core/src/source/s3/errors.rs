@@ -6,10 +6,10 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_xml::decode::{Document, try_data};
 
 use super::super::refusal::Refusal;
 use super::super::text_of;
+use super::xml::{Broken, Event, walk};
 use crate::error::{Error, Kind};
 
 /// What is said of an answer that gives none.
@@ -88,7 +88,7 @@ pub(in super::super) fn error_of_connector(error: &ConnectorError) -> Error {
 
 /// The error of an answer that the SDK did not read; its body says why, or nothing.
 pub(super) fn error_of_refusal(refusal: Refusal<'_>, body: &[u8]) -> Error {
-    let (code, message) = told(body).unwrap_or_default();
+    let (code, message) = code_and_message(body);
     let refusal = Refusal {
         code: code.as_deref(),
         message: message.as_deref(),
@@ -97,20 +97,20 @@ pub(super) fn error_of_refusal(refusal: Refusal<'_>, body: &[u8]) -> Error {
     refusal.to_error()
 }
 
-/// Code and message of an error document (S3 API reference, "Error responses").
-fn told(body: &[u8]) -> Option<(Option<String>, Option<String>)> {
-    let mut document = Document::try_from(body).ok()?;
-    let mut root = document.root_element().ok()?;
+/// Code and message of an error document (S3 API reference, "Error responses"), as far as the body
+/// is one.
+fn code_and_message(body: &[u8]) -> (Option<String>, Option<String>) {
     let (mut code, mut message) = (None, None);
-    while let Some(mut tag) = root.next_tag() {
-        let place = match tag.start_el().local() {
-            "Code" => &mut code,
-            "Message" => &mut message,
-            _ => continue,
-        };
-        *place = Some(try_data(&mut tag).ok()?.into_owned());
-    }
-    Some((code, message))
+    // A document that breaks off may have named its code already.
+    let _ = walk(body, |open, event| {
+        match (open, event) {
+            ([_, "Code"], Event::End(text)) => code = Some(text),
+            ([_, "Message"], Event::End(text)) => message = Some(text),
+            _ => {}
+        }
+        Ok::<_, Broken>(())
+    });
+    (code, message)
 }
 
 fn refusal_of(response: &HttpResponse, pinned: bool) -> Refusal<'_> {

@@ -12,6 +12,7 @@ mod listing;
 mod page;
 mod pages;
 mod success;
+mod xml;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};

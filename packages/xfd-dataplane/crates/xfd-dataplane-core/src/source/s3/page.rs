@@ -1,11 +1,11 @@
-//! One page of a list, read strictly: an XML document that is whole, and what it says. Pure.
+//! One page of a list, read strictly. Pure.
 //!
-//! The SDK's reader takes a document that breaks off between two elements for a short one, and an
-//! element that is missing for one that says "no". A list that is not whole would pass for whole.
+//! The SDK's reader takes a document that breaks off between two elements for a short one, and a
+//! missing element for one that says "no". An incomplete list would pass for a complete one.
 
 use std::collections::HashMap;
 
-use xmlparser::{ElementEnd, Token, Tokenizer};
+use super::xml::{Broken, Event, walk};
 
 /// What is read of a page: of two that differ, either may be the one that is meant.
 const ONCE: [&str; 9] = [
@@ -40,52 +40,32 @@ pub(super) enum NoPage {
     Other(String),
 }
 
+impl From<Broken> for NoPage {
+    fn from(Broken(why): Broken) -> Self {
+        Self::Broken(why)
+    }
+}
+
 impl Page {
     /// Reads a whole document.
     pub(super) fn read(body: &[u8]) -> Result<Self, NoPage> {
-        let text = std::str::from_utf8(body);
-        let text = text.map_err(|_| NoPage::Broken("it is not UTF-8".to_owned()))?;
         let mut page = Self::default();
-        let mut open: Vec<&str> = Vec::new();
-        let mut content = String::new();
-        let mut was_read = false;
-        for token in Tokenizer::from(text) {
-            let token = token.map_err(|error| NoPage::Broken(error.to_string()))?;
-            match token {
-                Token::ElementStart { local, .. } => {
-                    let name = local.as_str();
-                    if open.is_empty() && name != "ListBucketResult" {
-                        return Err(NoPage::Other(name.to_owned()));
-                    }
-                    if open.len() == 1 && name == "Contents" {
-                        page.objects.push(HashMap::new());
-                    }
-                    page.groups += usize::from(open.len() == 1 && name == "CommonPrefixes");
-                    open.push(name);
-                    content.clear();
-                }
-                Token::Text { text } => content.push_str(&unescaped(text.as_str())?),
-                Token::Cdata { text, .. } => content.push_str(text.as_str()),
-                Token::ElementEnd { end, .. } => {
-                    match end {
-                        ElementEnd::Open => continue,
-                        ElementEnd::Close(_, local) if open.last() != Some(&local.as_str()) => {
-                            let what = format!("</{local}> closes another element");
-                            return Err(NoPage::Broken(what));
-                        }
-                        ElementEnd::Close(..) | ElementEnd::Empty => {}
-                    }
-                    page.keep(&open, std::mem::take(&mut content))?;
-                    open.pop();
-                    was_read |= open.is_empty();
-                }
-                _ => {}
+        walk(body, |open, event| match (open, event) {
+            ([root], Event::Start) if *root != "ListBucketResult" => {
+                Err(NoPage::Other((*root).to_owned()))
             }
-        }
-        match was_read && open.is_empty() {
-            true => Ok(page),
-            false => Err(NoPage::Broken("it breaks off".to_owned())),
-        }
+            ([_, "Contents"], Event::Start) => {
+                page.objects.push(HashMap::new());
+                Ok(())
+            }
+            ([_, "CommonPrefixes"], Event::Start) => {
+                page.groups += 1;
+                Ok(())
+            }
+            (_, Event::Start) => Ok(()),
+            (_, Event::End(text)) => page.keep(open, text),
+        })?;
+        Ok(page)
     }
 
     /// Keeps the text of the innermost of the open elements.
@@ -127,40 +107,6 @@ impl Page {
         let keys = self.objects.iter().filter_map(|object| object.get("Key"));
         keys.into_iter().any(|key| key.contains('\u{fffd}'))
     }
-}
-
-/// Text with its references resolved (XML 1.0, 4.1 and 4.6).
-fn unescaped(text: &str) -> Result<String, NoPage> {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        plain.push_str(&rest[..at]);
-        let end = rest[at..].find(';').map(|end| at + end);
-        let character = end.and_then(|end| referred(&rest[at + 1..end]));
-        let (Some(end), Some(character)) = (end, character) else {
-            return Err(NoPage::Broken("it has a reference to nothing".to_owned()));
-        };
-        plain.push(character);
-        rest = &rest[end + 1..];
-    }
-    plain.push_str(rest);
-    Ok(plain)
-}
-
-fn referred(name: &str) -> Option<char> {
-    let number = match name {
-        "lt" => return Some('<'),
-        "gt" => return Some('>'),
-        "amp" => return Some('&'),
-        "quot" => return Some('"'),
-        "apos" => return Some('\''),
-        _ => name.strip_prefix('#')?,
-    };
-    let code = match number.strip_prefix('x') {
-        Some(digits) => u32::from_str_radix(digits, 16).ok()?,
-        None => number.parse().ok()?,
-    };
-    char::from_u32(code)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use crc_fast::{CrcAlgorithm, Digest};
 use flate2::read::DeflateDecoder;
 
 use super::entry::Content;
@@ -11,7 +12,7 @@ use super::reader::At;
 pub(super) struct Opened<'f> {
     reader: Reader<'f>,
     said: Content,
-    crc: crc32fast::Hasher,
+    crc: Digest,
     size: u64,
 }
 
@@ -30,7 +31,7 @@ pub(super) fn open<'f>(file: &At<'f>, said: Content) -> io::Result<Opened<'f>> {
             false => Reader::Stored(packed),
         },
         said,
-        crc: crc32fast::Hasher::new(),
+        crc: Digest::new(CrcAlgorithm::Crc32IsoHdlc),
         size: 0,
     })
 }
@@ -45,7 +46,7 @@ impl Read for Opened<'_> {
         self.size += read as u64;
         if read == 0 && !into.is_empty() {
             let is_right =
-                self.size == self.said.size && self.crc.clone().finalize() == self.said.crc;
+                self.size == self.said.size && self.crc.finalize() == u64::from(self.said.crc);
             if !is_right {
                 let what = "an entry's size or checksum is not what the zip's directory says";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, what));

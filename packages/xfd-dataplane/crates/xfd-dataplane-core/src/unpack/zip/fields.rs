@@ -1,5 +1,7 @@
 //! Little-endian fields of zip's records, and the extra fields behind an entry's name.
 
+use crc_fast::CrcAlgorithm;
+
 use crate::error::{Error, Kind, Result};
 
 /// Sizes and offsets that do not fit a field of 16 or 32 bits are in a zip64 record.
@@ -74,7 +76,8 @@ impl<'a> Extra<'a> {
     pub(super) fn unicode_path(&self, name: &[u8]) -> Option<&'a [u8]> {
         let field = self.unicode_path?;
         let (head, path) = field.split_at_checked(5)?;
-        let is_for_it = head[0] == 1 && number(head, 1, 4) == u64::from(crc32fast::hash(name));
+        let crc = crc_fast::checksum(CrcAlgorithm::Crc32IsoHdlc, name);
+        let is_for_it = head[0] == 1 && number(head, 1, 4) == crc;
         (is_for_it && std::str::from_utf8(path).is_ok()).then_some(path)
     }
 
