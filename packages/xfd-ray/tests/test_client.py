@@ -143,6 +143,11 @@ def test_what_the_coordinator_refuses_is_not_asked_again():
             lambda n: LeaseStatus(LeaseState.RUNNING, PROGRESS),
             "2 of 5 nodes were done, with 40 of 100 bytes",
         ),
+        (
+            lambda n: LeaseStatus(LeaseState.RUNNING, waits_for="another call to end. It has x"),
+            lambda n: LeaseStatus(LeaseState.RUNNING, waits_for="another call to end. It has x"),
+            "it waited for another call to end. It has x",
+        ),
     ],
 )
 def test_a_deadline_bounds_every_call_and_says_how_far_it_got(attached, watched, told):
@@ -153,6 +158,15 @@ def test_a_deadline_bounds_every_call_and_says_how_far_it_got(attached, watched,
     assert clock() - began == pytest.approx(2.0)
     lease_client.close()
     assert door.detach_timeouts == [1.0]
+
+
+@pytest.mark.parametrize(("polls", "logged"), [(2, 0), (20, 1)])
+def test_a_driver_logs_what_it_waits_for_once(polls, logged, caplog):
+    waiting = LeaseStatus(LeaseState.RUNNING, waits_for="another call to end")
+    lease_client, _, _ = client(lambda n: waiting, lambda n: DONE if n == polls else waiting)
+    assert lease_client.run() is REPORT
+    messages = [record.getMessage() for record in caplog.records if record.name == "xfd_ray"]
+    assert messages == ["The distribution waits for another call to end"] * logged
 
 
 def test_without_a_deadline_giving_back_has_its_own_time():

@@ -11,8 +11,8 @@ from inprocess import STORES, LocalCluster, lease, over, run_async, until
 
 from xfd_api.errors import DestinationConflictError, ObjectNotFoundError, VersionConflictError
 from xfd_api.lookups import plan_lookups
-from xfd_api.reports import DistributionReport
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
+from xfd_api.results import DistributionReport
 from xfd_api.testing import FakeOrigin
 from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
@@ -148,7 +148,7 @@ async def test_a_driver_may_wait_for_the_other_call_to_end():
     await coordinator.attach(wants("second", OBJECT, on_version_conflict="wait"))
     status = await coordinator.watch("second", 0.5)
     assert status.state is LeaseState.RUNNING
-    assert "waited for another call" in str(status.waits_for)
+    assert "another call to end" in str(status.waits_for)
     await coordinator.detach("first")
     report = (await over(coordinator, "second")).report
     assert report is not None

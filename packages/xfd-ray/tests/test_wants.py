@@ -29,7 +29,8 @@ def origin() -> FakeOrigin:
 
 def add(union: WantedUnion, origin: FakeOrigin, requests, stores=STORE):
     lookups = plan_lookups(requests, stores)
-    return union.add(lookups, origin.find_objects(lookups, stores), stores, None)
+    found = origin.find_objects(lookups, stores)
+    return union.add(union.catalog_of(lookups, found, stores, None), None)
 
 
 def test_the_same_object_and_destination_is_in_the_catalog_once(origin):

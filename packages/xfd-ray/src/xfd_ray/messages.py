@@ -28,7 +28,8 @@ OnNodeFailure = Literal["continue", "fail"]
 
 OnVersionConflict = Literal["fail", "wait", "pinned"]
 """What to do if an object was overwritten at its store, and an open lease has the older version at
-the same place: raise an error, wait until that lease is over, or take that lease's version."""
+the same place: raise an error, wait until that lease is over, or take that lease's version. "wait"
+also waits if an open lease has another object there; with the others that is an error."""
 
 OriginPolicy = Literal["once-per-cluster", "once-per-zone"] | int
 """How often a chunk is read from the origin; a number is a budget of so many times."""
@@ -152,7 +153,9 @@ class LeaseState(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class LeaseStatus:
-    """How a lease is doing; `report` and `error` are set by the end, `waits_for` while it waits."""
+    """How a lease is doing; `report` and `error` are set by the end, `waits_for` says what
+    keeps it from going on.
+    """
 
     state: LeaseState
     progress: Progress | None = None

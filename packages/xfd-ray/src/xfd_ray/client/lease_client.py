@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +25,9 @@ START_AGAIN_S = 0.5
 PROGRESS_EVERY_S = 0.25
 CALL_TIMEOUT_S = 120.0
 DETACH_TIMEOUT_S = 30.0
+LOG_WAIT_S = 5.0
+"""A lease that has waited for another call for this long says so in the driver's log."""
+
 LAST_CALL_S = 1.0
 """What a lease may still take to be given back when its deadline is over."""
 
@@ -83,6 +87,8 @@ class LeaseClient:
         self._lost_at = 0.0
         self._endings = 0
         self._status: LeaseStatus | None = None
+        self._waits_since: float | None = None
+        self._wait_logged: str | None = None
         self._renewing: threading.Thread | None = None
         self._closed = threading.Event()
 
@@ -107,6 +113,7 @@ class LeaseClient:
             self._renew_meanwhile()
         while True:
             self._status = status
+            self._log_wait(status.waits_for)
             if on_progress is not None and status.progress is not None:
                 on_progress(status.progress)
             if status.state is LeaseState.DONE and status.report is not None:
@@ -132,6 +139,16 @@ class LeaseClient:
         if self._asked:
             with contextlib.suppress(XfdError):
                 self._door.detach(self._request.id, timeout_s)
+
+    def _log_wait(self, waits_for: str | None) -> None:
+        """Logs once that the lease waits, and what for, when it has waited for some time."""
+        if waits_for is None:
+            self._waits_since = None
+        elif self._waits_since is None:
+            self._waits_since = self._clock()
+        elif waits_for != self._wait_logged and self._clock() - self._waits_since >= LOG_WAIT_S:
+            self._wait_logged = waits_for
+            logging.getLogger("xfd_ray").warning("The distribution waits for %s", waits_for)
 
     def _renew_meanwhile(self) -> None:
         if self._renewing is None:
@@ -236,11 +253,10 @@ def _how_far(status: LeaseStatus | None) -> str:
     if status is None:
         return "the coordinator had not answered"
     now = status.progress
-    if status.waits_for is not None:
-        return status.waits_for
-    if now is None:
-        return "the objects were still being looked for"
-    return (
-        f"{now.nodes_done} of {now.nodes} nodes were done, with {now.done_bytes} of "
-        f"{now.total_bytes} bytes"
-    )
+    parts = [] if status.waits_for is None else [f"it waited for {status.waits_for}"]
+    if now is not None:
+        parts.append(
+            f"{now.nodes_done} of {now.nodes} nodes were done, with {now.done_bytes} of "
+            f"{now.total_bytes} bytes"
+        )
+    return "; ".join(parts) or "the objects were still being looked for"

@@ -27,7 +27,12 @@ from xfd_api.identity import (
 from xfd_api.ids import ObjectIndex
 from xfd_api.lookups import Lookup
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
-from xfd_ray.coordinator.pins import other_version
+from xfd_ray.coordinator.destinations import (
+    Claim,
+    other_object,
+    other_version,
+    reconcile,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,40 +85,66 @@ class WantedUnion:
         self._next_object = 0
         self._next_chunk = 0
 
-    def add(
+    @property
+    def stores(self) -> Mapping[str | None, ObjectStoreConfig]:
+        """The stores by the names that they have in the catalog."""
+        return self._stores
+
+    def catalog_of(
         self,
         lookups: Sequence[Lookup],
         found: Sequence[Sequence[FoundObject]],
         stores: ObjectStoreConfigByProfile,
         chunk_size_bytes: int | None,
-        *,
-        as_pinned: bool = False,
-    ) -> Wanted:
-        """Takes up what one lease wants; for `chunk_size_bytes` see `build_catalog`.
-
-        With `as_pinned`, an object that another lease has in another version is wanted in that.
+    ) -> Catalog:
+        """The objects of one lease, with indexes after those that are taken; adds none of them.
 
         Raises:
-            VersionConflictError: another lease has another version of an object.
-            DestinationConflictError: it wants a place that another lease's object has, be it the
-                same object with other credentials.
-            InvalidRequestError: there would be too many chunks, with those of other leases.
-            XfdError: see `build_catalog`.
+            XfdError: the request is wrong in itself; see `build_catalog`.
         """
         renamed = tuple(
             replace(lookup, profile_name=self._profile(lookup, stores)) for lookup in lookups
         )
-        asked = build_catalog(
+        return build_catalog(
             renamed,
             found,
             chunk_size_bytes=chunk_size_bytes,
             first_object=self._next_object,
             first_chunk=self._next_chunk,
         )
-        wanted = {version_identity(item): item for item in self._versions(asked.objects, as_pinned)}
+
+    def add(
+        self,
+        asked: Catalog,
+        chunk_size_bytes: int | None,
+        *,
+        as_pinned: bool = False,
+        lease: Claim | None = None,
+        others: Iterable[Claim] = (),
+    ) -> Wanted:
+        """Adds what one lease wants.
+
+        Args:
+            asked: from `catalog_of`, with nothing added since.
+            chunk_size_bytes: see `build_catalog`.
+            as_pinned: an object that another lease has in another version is wanted in that.
+            lease: nodes and environment of this lease; its objects are those asked for.
+            others: what leases of other swarms have.
+
+        Raises:
+            VersionConflictError: another lease has another version of an object.
+            DestinationConflictError: another lease's object has its place, be it the same object
+                with other credentials.
+            InvalidRequestError: there would be too many chunks, with those of other leases.
+        """
+        objects = list(self._versions(asked.objects, as_pinned))
+        if lease is not None:
+            mine = replace(lease, objects=objects, stores=self._stores)
+            objects = reconcile(mine, others, as_pinned=as_pinned)
+        wanted = {version_identity(item): item for item in objects}
         new = {key: item for key, item in wanted.items() if key not in self._index_of}
         live = [item for item, _ in self._live.values()]
-        self._refuse_other_keys(live, new.values())
+        self._refuse_other_owners(live, new.values())
         refuse_conflicts(live + list(new.values()))
         refuse_too_many_chunks(
             list(new.values()),
@@ -123,8 +154,8 @@ class WantedUnion:
         )
         grown = self._grow(asked, new, chunk_size_bytes) if new else None
         by_part: dict[int, tuple[Part, list[ObjectIndex]]] = {}
-        for identity in wanted:
-            index = self._index_of[identity]
+        for version in wanted:
+            index = self._index_of[version]
             self._wanted_by[index] = self._wanted_by.get(index, 0) + 1
             part = self._live[index][1]
             by_part.setdefault(part.catalog.first_object, (part, []))[1].append(index)
@@ -138,9 +169,12 @@ class WantedUnion:
         pinned = {object_identity(item): item for item, _ in self._live.values()}
         for item in asked:
             before = pinned.get(object_identity(item), item)
-            if before.found != item.found and not as_pinned:
-                raise other_version(before, item)
-            yield before if before.found != item.found else item
+            if before.found == item.found:
+                yield item
+            elif as_pinned:
+                yield before
+            else:
+                raise other_version(before, item, self._stores)
 
     def pinned(
         self, lookup: Lookup, stores: ObjectStoreConfigByProfile
@@ -174,7 +208,7 @@ class WantedUnion:
         self, asked: Catalog, new: Mapping[Version, CatalogObject], chunk_size_bytes: int | None
     ) -> Part:
         catalog = asked
-        if len(new) < len(asked.objects):
+        if tuple(new.values()) != asked.objects:
             objects = tuple(
                 replace(item, index=ObjectIndex(self._next_object + place))
                 for place, item in enumerate(new.values())
@@ -199,26 +233,29 @@ class WantedUnion:
         parts = {part.catalog.first_chunk: part for _, part in self._live.values()}
         return sum(len(part.catalog.chunks) for part in parts.values())
 
-    def _refuse_other_keys(
+    def _refuse_other_owners(
         self, live: Iterable[CatalogObject], new: Iterable[CatalogObject]
     ) -> None:
-        """Names the reason of a conflict that nobody would see in the names of the objects."""
+        """Names what is at a destination, and the reason if the names of the objects are equal."""
         owners = {item.destination: item for item in live}
         for item in new:
             owner = owners.get(item.destination)
-            if owner is None or owner.profile_name == item.profile_name:
+            if owner is None:
                 continue
-            if (owner.bucket, owner.found.key) == (item.bucket, item.found.key) and store_location(
-                self._stores[owner.profile_name]
-            ) == store_location(self._stores[item.profile_name]):
-                raise DestinationConflictError(
-                    "Another call brings this object there at the moment, with other credentials "
-                    "or settings of the store",
-                    object=item.found.key,
-                    path=item.destination,
-                    remedy="Give both the same ObjectStoreConfig, another destination, or call "
-                    "again when the other is over",
-                )
+            if owner.profile_name == item.profile_name or (
+                (owner.bucket, owner.found.key) != (item.bucket, item.found.key)
+                or store_location(self._stores[owner.profile_name])
+                != store_location(self._stores[item.profile_name])
+            ):
+                raise other_object(owner, self._stores, item, self._stores)
+            raise DestinationConflictError(
+                "Another call brings this object there at the moment, with other credentials "
+                "or settings of the store",
+                object=item.found.key,
+                path=item.destination,
+                remedy="Give both the same ObjectStoreConfig, another destination, or call "
+                "again when the other is over",
+            )
 
     def _profile(self, lookup: Lookup, stores: ObjectStoreConfigByProfile) -> str | None:
         """The catalog's name of a lookup's store."""

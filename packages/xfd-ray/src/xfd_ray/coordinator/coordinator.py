@@ -15,10 +15,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from xfd_api.ids import NodeId
+from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.lease import Lease
+from xfd_ray.coordinator.lookup import LeaseEnds
 from xfd_ray.coordinator.swarm_controller import Session
 from xfd_ray.coordinator.worker_pool import Cluster, WorkerClient, WorkerPool
 from xfd_ray.loop.running_clock import AwakeClock
@@ -83,6 +86,7 @@ class Coordinator:
         self._leases: dict[str, tuple[Lease, Session]] = {}
         self._expired: dict[str, Lease] = {}
         self._closing: dict[asyncio.Task[None], Terms] = {}
+        self._lease_ends = LeaseEnds()
         self._opening = 0
         self._idle_since: float | None = self._awake()
         self._keep_until = self._idle_since + first_lease_s
@@ -204,7 +208,13 @@ class Coordinator:
         session = self._sessions.get(terms)
         if session is None:
             session = self._sessions[terms] = Session(
-                self._pool, terms, request.limits, clock=self._clock, awake=self._awake
+                self._pool,
+                terms,
+                request.limits,
+                ends=self._lease_ends,
+                others=partial(self._claims_of_others, terms),
+                clock=self._clock,
+                awake=self._awake,
             )
         elif request.terms is not None and request.limits != session.limits:
             # A swarm of its own would fetch again what this one brings.
@@ -222,6 +232,12 @@ class Coordinator:
             self._had_leases, self._keep_until = True, self._awake()
         session.open(lease, live)
         self._log.emit(log_events.LEASE_OPENED, lease=request.id, lookups=len(request.lookups))
+
+    def _claims_of_others(self, terms: Terms) -> Iterator[Claim]:
+        """What leases of other swarms have, to one of these terms."""
+        for other, session in self._sessions.items():
+            if other != terms:
+                yield from session.claims()
 
     def _is_forsaken(self, now: float) -> bool:
         """Whether nobody wants anything, nor is about to, and no `keep_s` lasts any longer."""

@@ -26,7 +26,7 @@ class Lease:
         uncounted_s: how long after that nothing was counted, since the coordinator was lost.
         renewed: when its driver was heard of last, in time that the coordinator ran.
         found: what the origin said; `found`, `wanted` and `tally` are set once that is known.
-        waits_for: what keeps the search for its objects.
+        waits_for: what keeps it from taking up its objects.
         earlier: the expired lease that this one carries on.
     """
 
@@ -61,7 +61,17 @@ class Lease:
     def status(self, now: float) -> LeaseStatus:
         """What the driver is told."""
         progress = None if self.tally is None else progress_of(self.tally, now)
-        return LeaseStatus(self.state, progress, self.report, self.error, self.waits_for)
+        return LeaseStatus(self.state, progress, self.report, self.error, self._waits_for())
+
+    def _waits_for(self) -> str | None:
+        if self.waits_for is not None or self.tally is None or self.over.is_set():
+            return self.waits_for
+        for name, node in self.tally.nodes.items():
+            for index, writer in node.elsewhere.items():
+                if writer is None:
+                    place = self.tally.objects[index].destination
+                    return f"another process on node {name}, which writes {place}"
+        return None
 
     def take_up(self, wanted: Wanted, retries: int, traffic: Traffic) -> LeaseTally:
         """The objects are found; the swarm had retried and moved so much before that.

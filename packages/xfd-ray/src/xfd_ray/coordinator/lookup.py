@@ -1,15 +1,16 @@
-"""Finds what leases want: from the store, from what open leases have pinned, or once these end."""
+"""Finds what leases want: at the store, in what open leases have pinned, or after these end."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from xfd_api.chunks import FoundObject
-from xfd_api.errors import ObjectNotFoundError, VersionConflictError
+from xfd_api.errors import DestinationConflictError, ObjectNotFoundError
 from xfd_api.ids import NodeId
 from xfd_ray.coordinator.catalog_union import Wanted, WantedUnion
+from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.leases import Leases
 from xfd_ray.coordinator.pins import pinned_answers
@@ -19,21 +20,53 @@ from xfd_ray.telemetry import log_events
 Found = list[list[FoundObject]]
 
 
-class Finding:
-    """Of one swarm, with the union of what its leases want."""
+class LeaseEnds:
+    """Says when the next lease of any swarm ends. Waiters do not take each other's news."""
 
-    def __init__(self, union: WantedUnion, leases: Leases, log: Any) -> None:
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    @property
+    def next(self) -> asyncio.Event:
+        """Set when the next lease has ended, from now on."""
+        return self._next
+
+    def note(self) -> None:
+        """A lease ended, and what only it wanted is wanted no more."""
+        self._next.set()
+        self._next = asyncio.Event()
+
+
+class LeaseLookup:
+    """Of one swarm, with the union of what its leases want.
+
+    Args:
+        union: the swarm's catalog.
+        leases: of the swarm.
+        ends: of leases of all swarms.
+        others: what open leases of other swarms have.
+        log: takes the events.
+    """
+
+    def __init__(
+        self,
+        union: WantedUnion,
+        leases: Leases,
+        ends: LeaseEnds,
+        others: Callable[[], Iterable[Claim]],
+        log: Any,
+    ) -> None:
         self._union = union
         self._leases = leases
+        self._ends = ends
+        self._others = others
         self._log = log
-        self._dropped = asyncio.Event()
-
-    def lease_is_over(self) -> None:
-        """What a lease wanted is wanted by one less."""
-        self._dropped.set()
 
     async def take_up(
-        self, lease: Lease, ask: Callable[[], Awaitable[tuple[NodeId, Found]]]
+        self,
+        lease: Lease,
+        ask: Callable[[], Awaitable[tuple[NodeId, Found]]],
+        roots: Callable[[], Mapping[NodeId, str | None]],
     ) -> Wanted:
         """Finds a lease's objects and adds them to the union; sets the lease's `found`.
 
@@ -41,27 +74,31 @@ class Finding:
             lease: one that goes on after it had expired keeps its objects' versions, whatever the
                 store has by now, unless another lease has brought newer ones meanwhile.
             ask: calls `answers` with some worker, and says of which node.
+            roots: of the lease's nodes; None for one that is not up yet.
 
         Raises:
-            VersionConflictError: an open lease has another version, and the lease does not wait.
-            XfdError: see `WantedUnion.add`, and what `ask` raises.
+            DestinationConflictError: an open lease has another version or another object at a
+                destination, and the lease does not wait.
+            XfdError: see `WantedUnion`, and what `ask` raises.
         """
         if lease.found is not None:
             try:
-                return self._add(lease, None, lease.found)
-            except VersionConflictError:
+                return self._add(lease, None, lease.found, roots())
+            except _OpenLeaseConflict:
                 lease.found = None
         while True:
-            self._dropped.clear()
+            end = self._ends.next
             finder, found = await ask()
             try:
-                wanted = self._add(lease, finder, found)
-            except VersionConflictError as error:
+                wanted = self._add(lease, finder, found, roots())
+            except _OpenLeaseConflict as conflict:
                 if lease.request.on_version_conflict != "wait":
-                    raise
-                self._log.emit(log_events.LEASE_WAITS, lease=lease.request.id, error=str(error))
-                lease.waits_for = f"it waited for another call to end. {error.what}"
-                await self._dropped.wait()
+                    raise conflict.error from None
+                self._log.emit(
+                    log_events.LEASE_WAITS, lease=lease.request.id, error=str(conflict.error)
+                )
+                lease.waits_for = f"another call to end. {conflict.error.what}"
+                await end.wait()
                 lease.waits_for = None
             else:
                 lease.found = found
@@ -87,15 +124,35 @@ class Finding:
         asked = iter(await worker.find_objects(unknown, stores) if unknown else ())
         return [next(asked) if answer is None else answer for answer in known]
 
-    def _add(self, lease: Lease, finder: NodeId | None, found: Found) -> Wanted:
+    def _add(
+        self,
+        lease: Lease,
+        finder: NodeId | None,
+        found: Found,
+        roots: Mapping[NodeId, str | None],
+    ) -> Wanted:
         request = lease.request
         try:
-            return self._union.add(
-                request.lookups,
-                found,
-                request.stores,
-                request.chunk_size_bytes,
-                as_pinned=request.on_version_conflict == "pinned",
+            asked = self._union.catalog_of(
+                request.lookups, found, request.stores, request.chunk_size_bytes
             )
         except ObjectNotFoundError as error:
             raise (error if finder is None else error.at_node(finder)) from error
+        try:
+            return self._union.add(
+                asked,
+                request.chunk_size_bytes,
+                as_pinned=request.on_version_conflict == "pinned",
+                lease=Claim((), self._union.stores, roots, request.surroundings),
+                others=self._others(),
+            )
+        except DestinationConflictError as error:
+            raise _OpenLeaseConflict(error) from error
+
+
+class _OpenLeaseConflict(Exception):
+    """A destination is taken until an open lease ends."""
+
+    def __init__(self, error: DestinationConflictError) -> None:
+        super().__init__(str(error))
+        self.error = error

@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from xfd_api.chunks import CatalogObject, FoundObject
-from xfd_api.errors import VersionConflictError
+from xfd_api.chunks import FoundObject
 from xfd_api.lookups import Lookup
 from xfd_api.stores import ObjectStoreConfigByProfile
 
@@ -45,20 +44,3 @@ def pinned_answers(
         for lookup, answer in zip(theirs, found, strict=True):
             answers.setdefault(question(lookup, their_stores), answer)
     return [answers.get(question(lookup, stores)) for lookup in lookups]
-
-
-def other_version(pinned: CatalogObject, asked: CatalogObject) -> VersionConflictError:
-    """Two calls want two versions of one object at one place."""
-    return VersionConflictError(
-        f"A call that is still open brings another version of this object there: "
-        f"{_version(pinned.found)}, while the store has {_version(asked.found)} by now",
-        object=asked.found.key,
-        path=asked.destination,
-        remedy="Take the version of that call with on_version_conflict='pinned', wait for its end "
-        "with on_version_conflict='wait', or give another destination",
-    )
-
-
-def _version(found: FoundObject) -> str:
-    told = f"ETag {found.etag}" if found.etag else f"time {found.last_modified_ns}"
-    return f"{found.size} bytes with {told}"

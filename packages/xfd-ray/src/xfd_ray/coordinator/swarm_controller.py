@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from xfd_api.errors import (
     NodeLostError,
@@ -17,9 +17,10 @@ from xfd_api.reports import Inventory, OrderFailed
 from xfd_api.settings import SwarmTicket
 from xfd_ray.coordinator.assignments import Assignments
 from xfd_ray.coordinator.catalog_union import WantedUnion
+from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.leases import Leases
-from xfd_ray.coordinator.lookup import Finding, Found
+from xfd_ray.coordinator.lookup import Found, LeaseEnds, LeaseLookup
 from xfd_ray.coordinator.restarts import Restarts
 from xfd_ray.coordinator.scheduler_settings import scheduler_settings
 from xfd_ray.coordinator.worker_pool import PooledSwarm, WorkerPool
@@ -45,6 +46,8 @@ class Session:
         terms: Terms,
         limits: Limits,
         *,
+        ends: LeaseEnds | None = None,
+        others: Callable[[], Iterable[Claim]] = tuple,
         clock: Callable[[], float] | None = None,
         awake: Callable[[], float] | None = None,
     ) -> None:
@@ -74,7 +77,8 @@ class Session:
         self._joined = asyncio.Event()
         self._log = Log(swarm=self.id)
         self.leases = Leases(self._log)
-        self._finding = Finding(self._union, self.leases, self._log)
+        self._ends = ends or LeaseEnds()
+        self._lookup = LeaseLookup(self._union, self.leases, self._ends, others, self._log)
         self._log.emit(log_events.SWARM_STARTED, clock=self._awake())
 
     def open(self, lease: Lease, live: Sequence[NodeInfo]) -> None:
@@ -99,7 +103,7 @@ class Session:
         lease.fail(NodeLostError("The lease was given back"))
         if lease.wanted is not None:
             released = self._union.drop(lease.wanted)
-            self._finding.lease_is_over()
+            self._ends.note()
             if released and self.leases:
                 self._loop.release(released)
 
@@ -130,6 +134,17 @@ class Session:
                 elif tally is not None and not tally.is_lost and self._may_start(info.id):
                     self._bring(lease, info)
         self._settle(now)
+
+    def claims(self) -> Iterator[Claim]:
+        """What each open lease has on its nodes."""
+        for lease, tally in self.leases.running():
+            nodes = (node for node, state in tally.nodes.items() if not state.is_lost)
+            yield Claim(
+                tally.objects.values(),
+                self._union.stores,
+                self._roots_of(nodes),
+                lease.request.surroundings,
+            )
 
     # What the loop tells.
 
@@ -209,7 +224,11 @@ class Session:
             for node in chosen:
                 if self._may_start(node.id):
                     self._admit(node)
-            wanted = await self._finding.take_up(lease, lambda: self._ask_first_up(lease, chosen))
+            wanted = await self._lookup.take_up(
+                lease,
+                lambda: self._ask_first_up(lease, chosen),
+                lambda: self._roots_of(node.id for node in chosen),
+            )
         except XfdError as error:
             lease.fail(error)
             return
@@ -244,7 +263,7 @@ class Session:
             worker = self._swarm.member(up[0]) if up else None
             if worker is not None:
                 try:
-                    return up[0], await self._finding.answers(lease, worker)
+                    return up[0], await self._lookup.answers(lease, worker)
                 except NodeLostError as error:
                     if self._swarm.member(up[0]) is worker:  # Another one may be there by now.
                         self._loop.remove_node(up[0], error)
@@ -271,6 +290,9 @@ class Session:
                 )
             if assignment.new:
                 self._loop.want(node.id, assignment.part, assignment.new)
+
+    def _roots_of(self, nodes: Iterable[NodeId]) -> Mapping[NodeId, str | None]:
+        return {node: self._swarm.roots.get(node) for node in nodes}
 
     def _may_start(self, node: NodeId) -> bool:
         """Whether the node has no worker, and it is time to start one."""
