@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 
 from xfd_api.ids import NodeId
 from xfd_api.orders import Cancel, Discard, Fetch, Order
-from xfd_scheduler.policy.backfill import READ_INSTEAD_S
-from xfd_scheduler.policy.reparent import NOT_BEGUN
 from xfd_scheduler.scheduler import SchedulerSettings
+from xfd_scheduler.tuning import TAKE_OVER_READ_S, UNSTARTED_READ_SLOTS
 
 
 @dataclass(slots=True)
@@ -128,9 +127,9 @@ class Model:
             if key[0] == node and running.order in ids:
                 del self.running[key]
                 was_read = running.source is None
-                excused = key[1] in self.excused or now - running.since >= READ_INSTEAD_S
+                excused = key[1] in self.excused or now - running.since >= TAKE_OVER_READ_S
                 waits = sum(other == node for other, _ in self.running)
-                excused |= waits >= NOT_BEGUN * self.settings.download_slots
+                excused |= waits >= UNSTARTED_READ_SLOTS * self.settings.download_slots
                 assert excused or not was_read, "an order to read is taken back for no reason"
 
     def _zone(self, node: str) -> str:

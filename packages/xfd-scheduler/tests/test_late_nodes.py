@@ -14,8 +14,8 @@ from xfd_api.orders import Fetch
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
 from xfd_scheduler.simulator.engine import Engine
 from xfd_scheduler.simulator.scenario import Scenario
-from xfd_scheduler.state.swarm_state import FIRST_READS
 from xfd_scheduler.testing.script import Story
+from xfd_scheduler.tuning import FIRST_ORIGIN_READS
 
 Told = Callable[[Story], Story]
 CHUNKS = 120
@@ -90,11 +90,11 @@ def test_who_joins_a_moment_later_is_no_latecomer(told: Told) -> None:
     story.grow([CHUNKS])
     story.joins("first")
     story.plan()
-    assert len(story.errands["first"]) == FIRST_READS
+    assert len(story.errands["first"]) == FIRST_ORIGIN_READS
     for name in ("second", "third", "fourth"):
         story.joins(name)
     story.plan()
-    readers = {story.reader(chunk) for chunk in range(FIRST_READS, 2 * FIRST_READS)}
+    readers = {story.reader(chunk) for chunk in range(FIRST_ORIGIN_READS, 2 * FIRST_ORIGIN_READS)}
     assert readers >= {"second", "third", "fourth"}
 
 
@@ -104,14 +104,14 @@ def test_the_first_node_reads_little_while_others_are_starting(told: Told) -> No
     story.starts("first", "second", "third")
     story.joins("first")
     story.plan()
-    assert len(story.errands["first"]) == FIRST_READS
+    assert len(story.errands["first"]) == FIRST_ORIGIN_READS
     story.holds("first")
     assert story.plan() == {}
     story.joins("second")
     story.is_lost("third")  # It could not be started.
     story.plan()
-    assert len(story.origin_reads) > FIRST_READS
-    assert story.errands["second"].keys() > set(range(FIRST_READS))
+    assert len(story.origin_reads) > FIRST_ORIGIN_READS
+    assert story.errands["second"].keys() > set(range(FIRST_ORIGIN_READS))
 
 
 def test_nodes_that_take_long_to_start_are_not_waited_for(told: Told) -> None:
@@ -124,7 +124,7 @@ def test_nodes_that_take_long_to_start_are_not_waited_for(told: Told) -> None:
     assert story.plan() == {}
     assert story.waits() == pytest.approx(SchedulerSettings().patience_s)
     story.plan()
-    assert len(story.origin_reads) > FIRST_READS
+    assert len(story.origin_reads) > FIRST_ORIGIN_READS
 
 
 def test_the_last_of_nodes_that_are_expected_is_done_when_its_link_is() -> None:
@@ -161,4 +161,4 @@ def test_a_node_that_has_caught_up_passes_on_no_more_than_the_others() -> None:
 
     engine._step = partial(looked, engine._step)  # type: ignore[method-assign]
     engine.run()
-    assert max(ahead) <= FIRST_READS
+    assert max(ahead) <= FIRST_ORIGIN_READS

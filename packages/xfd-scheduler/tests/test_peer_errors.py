@@ -22,8 +22,8 @@ from xfd_api.errors import (
 )
 from xfd_api.reports import Fault
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.state.attempts import PEERS_INSTEAD, SHARED
 from xfd_scheduler.testing.script import Errand, Story
+from xfd_scheduler.tuning import PEER_ATTEMPTS_FACTOR, SHARED_ATTEMPTS_FACTOR
 
 Told = Callable[[Story], Story]
 ATTEMPTS = SchedulerSettings().attempts
@@ -232,7 +232,7 @@ def test_with_the_store_out_of_reach_and_holders_that_never_serve_the_store_is_n
     assert where == ("n0", 0)
     assert isinstance(error, OriginUnreachableError)
     # While the holder rests, the store is asked whether it is back.
-    assert seen.of_node["n0", 0] <= 2 * PEERS_INSTEAD * ATTEMPTS
+    assert seen.of_node["n0", 0] <= 2 * PEER_ATTEMPTS_FACTOR * ATTEMPTS
 
 
 @pytest.mark.parametrize("nodes", [1, 2, 16])
@@ -245,7 +245,7 @@ def test_a_store_out_of_reach_fails_the_object_everywhere_by_the_store_s_error(
     assert set(failures) == {(f"n{index}", 0) for index in range(nodes)}
     assert all(isinstance(error, OriginUnreachableError) for error in failures.values())
     reads = sum(n for (_, source, __), n in seen.of_pair.items() if source is None)
-    assert reads <= SHARED * ATTEMPTS
+    assert reads <= SHARED_ATTEMPTS_FACTOR * ATTEMPTS
 
 
 def test_a_store_that_refuses_for_good_fails_it_at_once(told: Told) -> None:

@@ -19,8 +19,8 @@ from xfd_scheduler.scheduler import Scheduler
 from xfd_scheduler.simulator.cli import run
 from xfd_scheduler.simulator.scenario import GBIT, Scenario
 from xfd_scheduler.simulator.validation import from_trace, row
-from xfd_scheduler.state.swarm_state import FIRST_READS
 from xfd_scheduler.trace import records, revived, settings_and_seed
+from xfd_scheduler.tuning import FIRST_ORIGIN_READS
 
 TRACES = Path(__file__).parent / "traces"
 ONE_SLOW = TRACES / "one-slow-node.jsonl.gz"
@@ -77,7 +77,7 @@ def test_a_slow_node_with_some_quick_streams_reads_no_more_once_it_is_known() ->
             reads = [each for each in orders if isinstance(each, Fetch) and each.source is None]
             read_at += [now - begun for each in reads for _ in range(each.count) if node == slow]
     scheduler.check_invariants()
-    assert len(read_at) == FIRST_READS
+    assert len(read_at) == FIRST_ORIGIN_READS
     assert max(read_at) < 1.0
 
 

@@ -11,9 +11,9 @@ import pytest
 from xfd_api.ids import NodeId
 from xfd_api.orders import Fetch, Order
 from xfd_scheduler.events import NodeTraits
-from xfd_scheduler.links.windows import READ_AT_FIRST
 from xfd_scheduler.scheduler import SchedulerSettings
 from xfd_scheduler.testing.script import Story
+from xfd_scheduler.tuning import FIRST_READ_SHARE
 
 Told = Callable[[Story], Story]
 
@@ -177,7 +177,7 @@ def test_the_one_node_that_reports_is_not_given_all_origin_reads(told: Told) -> 
 def test_a_swarm_reads_fewer_chunks_at_a_time_than_its_nodes_have_slots(told: Told) -> None:
     """What is read is passed on at the same pace, and needs a slot on every node for as long."""
     slots = SchedulerSettings().download_slots
-    first = math.ceil(READ_AT_FIRST * slots)
+    first = math.ceil(FIRST_READ_SHARE * slots)
     story = told(Story.of_nodes(8, chunks=400))
     story.plan()
     assert len(story.origin_reads) == first

@@ -23,11 +23,12 @@ from xfd_api.errors import ChecksumMismatchError, OriginThrottledError, XfdError
 from xfd_api.ids import ChunkIndex, ObjectIndex
 from xfd_api.orders import Discard
 from xfd_api.reports import Fault, ObjectFailed, OrderFailed
-from xfd_scheduler.state.attempts import SHARED, Tries
+from xfd_scheduler.state.attempts import Tries
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.swarm_state import ORIGIN, key_of
 from xfd_scheduler.state.timers import delay
 from xfd_scheduler.state.transitions import Swarm
+from xfd_scheduler.tuning import COMPLAINTS_TO_DISCARD, SHARED_ATTEMPTS_FACTOR
 
 
 class Faults:
@@ -247,7 +248,7 @@ class Faults:
             self.fail_chunk(member, chunk, error if fault == "node" else tries.store_error or error)
             count = 0
         reads = swarm.read_failures.get(chunk, 0)
-        if fault == "origin" and not has_holder and reads >= SHARED * attempts:
+        if fault == "origin" and not has_holder and reads >= SHARED_ATTEMPTS_FACTOR * attempts:
             self._fail_everywhere(chunk, error)
             count = 0
         return count
@@ -275,7 +276,7 @@ class Faults:
         self.ban(peer)
         who = self._complaints.setdefault(key_of(peer.index, chunk), set())
         who.add(by.index)
-        if len(who) == 2:
+        if len(who) == COMPLAINTS_TO_DISCARD:
             self._discard_all(peer, [chunk])
 
     def _discard_all(self, member: Member, chunks: list[int]) -> None:

@@ -20,14 +20,9 @@ from xfd_scheduler.links import windows
 from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.catalog_index import mask_of
 from xfd_scheduler.state.node import Member
-from xfd_scheduler.state.swarm_state import FIRST_READS, NOBODY, ORIGIN, key_of
+from xfd_scheduler.state.swarm_state import NOBODY, ORIGIN, key_of
 from xfd_scheduler.state.transitions import Swarm
-
-MUCH_MISSED = 0.25
-"""A node that missed more of what it wants takes its part in the reading while it catches up: that
-takes so long that too few would read, and everything would go through their uplinks. What the first
-node was given before the others said what they want counts as nothing missed.
-"""
+from xfd_scheduler.tuning import FIRST_ORIGIN_READS, MUCH_MISSED_SHARE
 
 
 class Reports:
@@ -77,9 +72,9 @@ class Reports:
         if wanted:
             self._opening[wanted] = self._opening.get(wanted, 0) | member.bit
             missed = wanted & ~swarm.rarity.classes[0] if swarm.launched else 0
-            if missed.bit_count() > FIRST_READS:
+            if missed.bit_count() > FIRST_ORIGIN_READS:
                 member.missed |= missed
-                if missed.bit_count() <= MUCH_MISSED * wanted.bit_count():
+                if missed.bit_count() <= MUCH_MISSED_SHARE * wanted.bit_count():
                     swarm.behind |= member.bit
 
     def settle(self) -> None:

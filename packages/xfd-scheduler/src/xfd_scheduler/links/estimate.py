@@ -23,34 +23,26 @@ from collections.abc import Iterable, Mapping
 from xfd_api.ids import NodeId
 from xfd_api.wire_format import EventColumns
 from xfd_scheduler.state.node import Member
-
-QUANTILE = 0.2
-STEP = 0.2
-"""How far the quantile's logarithm moves with a sample; see `followed`."""
-MEDIAN_STEP = 1.1
-ENOUGH = 6
-"""Streams of a node that say something."""
-CHUNKS = 256
-"""Chunks of a catalog that are looked at, at least."""
-ALIKE = 0.5
-"""Nodes this close to what is usual count as equally fast."""
-ALIKE_AGAIN = 0.7
-"""A node that counted as slow is fast again above this."""
-FAR_BEHIND = 0.4
-"""A node that receives a smaller share of what quick nodes do, in all, is slow."""
-WATCHED_S = 1.0
-"""Seconds from a node's first report on, before which what it received says nothing."""
-BURST_HALVES_S = 4.0
-"""What is left of a node's highest rate after so long is half."""
-LEAST_SHARE = 1 / 64
-SLOWLY = 0.05
-"""Share of the newest measurement in a moving average."""
-USUAL_ORIGIN_WAIT_S = 0.05
-"""What S3 takes to a first byte."""
-FORGETTING = 1.05
-"""By how much a node's quickest stream counts as slower with each one after it."""
-LEAST_SECONDS = 1e-4
-MOST = 0.5
+from xfd_scheduler.tuning import (
+    ASSUMED_ORIGIN_WAIT_S,
+    BURST_HALF_LIFE_S,
+    BUSY_QUEUE_DIVISOR,
+    FAST_AGAIN_SHARE,
+    FAST_STREAM_QUANTILE,
+    FAST_UPLINK_SHARE,
+    MEDIAN_STEP,
+    MIN_SAMPLES,
+    MIN_TRANSFER_S,
+    MIN_UP_SHARE,
+    MIN_WATCHED_S,
+    ORIGIN_PACE_DRIFT,
+    ORIGIN_WAIT_WEIGHT,
+    QUANTILE_STEP,
+    REFERENCE_NODES_DIVISOR,
+    SAMPLED_CHUNKS,
+    SLOW_SHARE,
+    SLOW_TOTAL_SHARE,
+)
 
 
 class Speeds:
@@ -73,7 +65,7 @@ class Speeds:
         self.best_down = 0.0
         self.down = 0.0
         self.interval_s = 0.0
-        self.origin_wait_s = USUAL_ORIGIN_WAIT_S
+        self.origin_wait_s = ASSUMED_ORIGIN_WAIT_S
         self.usual_pace = 0.0
         self.sampled = 0
         self.fast_ones_suffice = True
@@ -87,7 +79,7 @@ class Speeds:
 
     def grow(self, chunks: int) -> None:
         """The catalog has so many chunks now."""
-        self.sampled = (1 << max(0, (chunks // CHUNKS).bit_length() - 1)) - 1
+        self.sampled = (1 << max(0, (chunks // SAMPLED_CHUNKS).bit_length() - 1)) - 1
 
     def told(self, member: Member, members: Iterable[Member]) -> None:
         """A node joined; its traits may say how fast it is, and that others are not."""
@@ -120,7 +112,7 @@ class Speeds:
             # Nothing was moved for a chunk that was found held: that says nothing of any link.
             if not size or not events.transfer_seconds[row]:
                 continue
-            took = max(events.transfer_seconds[row], LEAST_SECONDS)
+            took = max(events.transfer_seconds[row], MIN_TRANSFER_S)
             whole = max(events.seconds[row], took) / size
             pace = math.log2(took / size) - streams
             member.longest_s = max(member.longest_s, took)
@@ -130,8 +122,8 @@ class Speeds:
             member.samples += 1
             if events.sources[events.source_of[row]] is None:
                 waited = events.seconds[row] - events.transfer_seconds[row]
-                self.origin_wait_s += SLOWLY * (waited - self.origin_wait_s)
-                lately = FORGETTING * member.origin_pace or took / size
+                self.origin_wait_s += ORIGIN_WAIT_WEIGHT * (waited - self.origin_wait_s)
+                lately = ORIGIN_PACE_DRIFT * member.origin_pace or took / size
                 member.origin_pace = min(lately, took / size)
         if whole:  # One of a report is enough.
             member.usual_pace = toward(member.usual_pace, whole)
@@ -140,7 +132,7 @@ class Speeds:
         self._until_next -= 1
         if self._until_next <= 0:
             self._compare(peers)
-        elif before < ENOUGH <= member.samples:
+        elif before < MIN_SAMPLES <= member.samples:
             # The streams that a link shares end together, and at once the node is given more.
             self.judge(member)
 
@@ -159,7 +151,7 @@ class Speeds:
             if overlap > 0:
                 moved += size * overlap / seconds
         if window > 0:
-            faded = member.burst * 2.0 ** (-least / BURST_HALVES_S)
+            faded = member.burst * 2.0 ** (-least / BURST_HALF_LIFE_S)
             member.burst = max(faded, moved / window)
 
     def judge(self, member: Member) -> None:
@@ -169,15 +161,21 @@ class Speeds:
         if down is None:
             down = _share(member.pace, self._usual, member.samples)
             if (received := self._received(member)) is not None:
-                if received >= ALIKE_AGAIN and member.burst >= ALIKE_AGAIN * self._usual_burst:
+                if (
+                    received >= FAST_AGAIN_SHARE
+                    and member.burst >= FAST_AGAIN_SHARE * self._usual_burst
+                ):
                     down = max(down, received)
-                if received < FAR_BEHIND and 2 * member.queued >= self._at_once:
-                    down = min(down, max(LEAST_SHARE, received))
+                if (
+                    received < SLOW_TOTAL_SHARE
+                    and BUSY_QUEUE_DIVISOR * member.queued >= self._at_once
+                ):
+                    down = min(down, max(MIN_UP_SHARE, received))
         # What a node receives slowly it cannot pass on fast. That the links of a node are as slow
         # one way as the other is assumed, where nobody tells.
         ratio = min(up, down)
         before = member.speed_class
-        if ratio > (ALIKE_AGAIN if before else ALIKE):
+        if ratio > (FAST_AGAIN_SHARE if before else SLOW_SHARE):
             ratio = 1.0
         member.up_share = ratio
         member.speed_class = 0 if ratio == 1.0 else max(1, round(-math.log2(ratio)))
@@ -188,7 +186,7 @@ class Speeds:
 
     def _received(self, member: Member) -> float | None:
         """What it receives in all, as a share of what quick nodes do; None until that is known."""
-        is_known = member.samples >= ENOUGH and member.worked_s >= WATCHED_S
+        is_known = member.samples >= MIN_SAMPLES and member.worked_s >= MIN_WATCHED_S
         if not is_known or not member.down or not self._usual_down:
             return None
         return min(1.0, member.down / self._usual_down)
@@ -199,27 +197,32 @@ class Speeds:
         told = members.values()
         self.down = max((m.down for m in told if m.down is not None), default=0.0)
         self.interval_s = min((m.interval_s for m in told if m.interval_s), default=0.0)
-        downs = [m.down for m in told if m.samples >= ENOUGH and m.down]
+        downs = [m.down for m in told if m.samples >= MIN_SAMPLES and m.down]
         self._usual_down = -(_quick([-down for down in downs]) or 0.0)
-        bursts = [-m.burst for m in told if m.samples >= ENOUGH]
+        bursts = [-m.burst for m in told if m.samples >= MIN_SAMPLES]
         self._usual_burst = -(_quick(bursts) or 0.0)
-        self._usual = _quick([m.pace for m in told if m.samples >= ENOUGH])
-        self.are_alike = all(m.samples >= ENOUGH for m in told)
+        self._usual = _quick([m.pace for m in told if m.samples >= MIN_SAMPLES])
+        self.are_alike = all(m.samples >= MIN_SAMPLES for m in told)
         for member in told:
             self.judge(member)
         fast = sum(member.up_share for member in told if not member.speed_class)
-        self.fast_ones_suffice = fast >= MOST * sum(member.up_share for member in told)
+        self.fast_ones_suffice = fast >= FAST_UPLINK_SHARE * sum(member.up_share for member in told)
 
 
 def followed(before: float, sample: float, count: int) -> float:
     """A low quantile of samples, of which there were `count` before this one.
 
     At first their minimum, then a stochastic approximation: a step down for a sample below, a
-    smaller one up for a sample above, in balance at `QUANTILE` (Robbins and Monro, 1951).
+    smaller one up for a sample above, in balance at `FAST_STREAM_QUANTILE`
+    (Robbins and Monro, 1951).
     """
-    if count < ENOUGH:
+    if count < MIN_SAMPLES:
         return min(before, sample) if count else sample
-    return before - STEP * (1 - QUANTILE) if sample < before else before + STEP * QUANTILE
+    return (
+        before - QUANTILE_STEP * (1 - FAST_STREAM_QUANTILE)
+        if sample < before
+        else before + QUANTILE_STEP * FAST_STREAM_QUANTILE
+    )
 
 
 def toward(before: float, sample: float) -> float:
@@ -230,16 +233,16 @@ def toward(before: float, sample: float) -> float:
 
 
 def _told_or(rate: float | None, best: float) -> float | None:
-    return None if rate is None else max(LEAST_SHARE, rate / best)
+    return None if rate is None else max(MIN_UP_SHARE, rate / best)
 
 
 def _share(pace: float, usual: float | None, samples: int) -> float:
-    if usual is None or samples < ENOUGH:
+    if usual is None or samples < MIN_SAMPLES:
         return 1.0
     ratio: float = 2.0 ** (usual - pace)
-    return min(1.0, max(LEAST_SHARE, ratio))
+    return min(1.0, max(MIN_UP_SHARE, ratio))
 
 
 def _quick(paces: list[float]) -> float | None:
     """What an eighth of the nodes keep below; None where too few are known."""
-    return sorted(paces)[len(paces) // 8] if len(paces) > 1 else None
+    return sorted(paces)[len(paces) // REFERENCE_NODES_DIVISOR] if len(paces) > 1 else None

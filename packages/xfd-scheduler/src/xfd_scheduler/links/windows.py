@@ -7,38 +7,31 @@ import math
 from xfd_scheduler.links.estimate import Speeds
 from xfd_scheduler.settings import SchedulerSettings
 from xfd_scheduler.state.node import Member
-from xfd_scheduler.state.swarm_state import FIRST_READS
-
-WEIGHT = 0.3
-"""Share of the newest measurement in a moving average."""
-INTERVALS = 4
-"""Report intervals that a rate is taken over, at least."""
-FADING = 0.9
-"""What is left of the highest rate seen, with each rate taken."""
-DRIFT = 0.05
-ALONE_S = 25.0
-"""Seconds of work after which nodes that did not join yet are not waited for any more."""
-GAIN = 2.0
-"""How much more may be under way than the rates and delays seen ask for."""
-NODES_PER_SECOND = 1000.0
-"""Exchanges that one process has with all nodes together."""
-READ_AT_FIRST = 5 / 8
-READ_AT_ONCE = 3 / 4
-"""Shares of a node's slots: so many chunks a swarm reads at a time, before and after the first."""
-SHORT_S = 0.1
-"""A wait for the next orders that is borne once, rather than ordering ahead at a rate not known."""
-ROUND_TRIP = 2.0
-"""Report intervals from the arrival of a chunk to the arrival of the order that follows it."""
+from xfd_scheduler.tuning import (
+    EXCHANGES_PER_S,
+    FIRST_ORIGIN_READS,
+    FIRST_READ_SHARE,
+    INTERVAL_DRIFT,
+    MAX_WORK_PER_REPORT_S,
+    RATE_INTERVALS,
+    RATE_TRANSFERS,
+    RATE_WEIGHT,
+    READ_SHARE,
+    ROUND_TRIP_INTERVALS,
+    SHORT_WAIT_S,
+    WINDOW_GAIN,
+    WINDOW_GROWTH_S,
+)
 
 
 def report_interval(nodes: int) -> float:
     """Seconds between two exchanges of one node, so that Ray carries those of all nodes."""
-    return nodes / NODES_PER_SECOND
+    return nodes / EXCHANGES_PER_S
 
 
 def moving(before: float | None, measured: float) -> float:
     """An exponentially weighted moving average."""
-    return measured if before is None else before + WEIGHT * (measured - before)
+    return measured if before is None else before + RATE_WEIGHT * (measured - before)
 
 
 def measure(member: Member, now: float, assumed_interval_s: float) -> None:
@@ -51,8 +44,8 @@ def measure(member: Member, now: float, assumed_interval_s: float) -> None:
     if last is not None and now > last:
         # A node that has nothing to say is silent for longer, so the shortest time counts.
         before = member.interval_s or assumed_interval_s
-        member.interval_s = min(now - last, (1 + DRIFT) * before)
-        member.worked_s += min(now - last, 1.0)
+        member.interval_s = min(now - last, (1 + INTERVAL_DRIFT) * before)
+        member.worked_s += min(now - last, MAX_WORK_PER_REPORT_S)
     member.last_report = now
     if member.measured_from is None:
         if not member.received_bytes:
@@ -62,13 +55,15 @@ def measure(member: Member, now: float, assumed_interval_s: float) -> None:
     if elapsed < 1e-6:
         return
     measured = member.received_bytes / elapsed
-    if elapsed < max(INTERVALS * (member.interval_s or 0.0), 2.0 * member.longest_s):
-        if not member.peak:
+    if elapsed < max(
+        RATE_INTERVALS * (member.interval_s or 0.0), RATE_TRANSFERS * member.longest_s
+    ):
+        if not member.has_rate:
             member.down = measured
         return
     if member.received_bytes:
         member.down = moving(member.down, measured)
-        member.peak = max(measured, FADING * member.peak)
+        member.has_rate = True
     member.measured_from = now
     member.received_bytes = 0
     member.longest_s = 0.0
@@ -84,11 +79,11 @@ def node_window(member: Member, settings: SchedulerSettings, chunk_bytes: float)
     window again; so it is never less than a number that rises to the node's slots while it works.
     """
     if not member.origin_pace or member.down is None or member.interval_s is None:
-        return FIRST_READS
-    delay = member.origin_pace * chunk_bytes + ROUND_TRIP * member.interval_s
-    share = min(1.0, member.worked_s / ALONE_S)
-    least = FIRST_READS + share * max(0, settings.download_slots - FIRST_READS)
-    return max(int(least), math.ceil(GAIN * delay * member.down / chunk_bytes))
+        return FIRST_ORIGIN_READS
+    delay = member.origin_pace * chunk_bytes + ROUND_TRIP_INTERVALS * member.interval_s
+    share = min(1.0, member.worked_s / WINDOW_GROWTH_S)
+    least = FIRST_ORIGIN_READS + share * max(0, settings.download_slots - FIRST_ORIGIN_READS)
+    return max(int(least), math.ceil(WINDOW_GAIN * delay * member.down / chunk_bytes))
 
 
 def swarm_window(
@@ -115,13 +110,13 @@ def swarm_window(
     """
     slots = settings.download_slots
     interval = speeds.interval_s or assumed_interval(settings, nodes)
-    delay = speeds.origin_wait_s + ROUND_TRIP * interval
+    delay = speeds.origin_wait_s + ROUND_TRIP_INTERVALS * interval
     rate = speeds.down or settings.assumed_bytes_per_s
-    ahead = math.ceil(GAIN * delay * rate / chunk_bytes)
+    ahead = math.ceil(WINDOW_GAIN * delay * rate / chunk_bytes)
     if nodes > 1 and zones < 2:
-        share = READ_AT_ONCE
-        if not speeds.down and delay < SHORT_S:
-            share, ahead = READ_AT_FIRST, 0
+        share = READ_SHARE
+        if not speeds.down and delay < SHORT_WAIT_S:
+            share, ahead = FIRST_READ_SHARE, 0
         slots = math.ceil(share * slots)
     return want_sets * (slots + ahead)
 

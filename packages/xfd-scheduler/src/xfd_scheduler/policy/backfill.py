@@ -15,23 +15,16 @@ from xfd_scheduler.state.bitset import positions, run_length, sample
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.swarm_state import NOBODY, ORIGIN, key_of
 from xfd_scheduler.state.transitions import Swarm
-
-CANDIDATES = 8
-"""Sources that are compared."""
-SKIPS = 64
-RELAY_AT = 8
-"""Promises of the best holder from which on a node that will hold the chunk is asked as well."""
-OVERFLOW = 4.0
-"""A source in another zone is asked where those in the own one have so many times its load."""
-SEED_SHARE = 8
-"""One in so many places of a source is kept for nodes whose zone has no copy."""
-END_GAME_INTERVALS = 4
-READ_INSTEAD_S = 2.0
-"""How long, at least, a node has nothing left to be ordered before it takes over what a slower one
-reads. It waits no less than it would itself take to read that, either: where the origin is slow
-rather than the other's link, equal nodes seem unequal, and the read is nearly over by then. One
-that has never read cannot tell, and takes over nothing.
-"""
+from xfd_scheduler.tuning import (
+    BACKFILL_SKIPS,
+    END_GAME_INTERVALS,
+    FIRST_COPY_DIVISOR,
+    OTHER_ZONE_LOAD,
+    RELAY_LOAD,
+    RELAY_LOAD_DIVISOR,
+    SOURCE_CANDIDATES,
+    TAKE_OVER_READ_S,
+)
 
 
 class Filling:
@@ -84,7 +77,7 @@ class Filling:
         if not holding and swarm.source_of(slow.index, chunk) == ORIGIN:
             takes_s = member.origin_pace * swarm.catalog.sizes[chunk]
             waited_s = now - (member.end_game_since or now)
-            if takes_s and waited_s >= max(READ_INSTEAD_S, takes_s):
+            if takes_s and waited_s >= max(TAKE_OVER_READ_S, takes_s):
                 self.read_instead(member, slow, chunk, now)
             return
         best = self._best(member, holding, now, None)
@@ -120,9 +113,11 @@ class Filling:
         swarm = self.swarm
         able = among & swarm.offering
         best = self._best(member, swarm.holders[chunk] & able, now, None, first_in_zone)
-        if best == NOBODY or self._load(best) > RELAY_AT:
+        if best == NOBODY or self._load(best) > RELAY_LOAD:
             relay = self._best(member, swarm.pending[chunk] & able, now, chunk, first_in_zone)
-            if relay != NOBODY and (best == NOBODY or self._load(relay) < self._load(best) / 2):
+            if relay != NOBODY and (
+                best == NOBODY or self._load(relay) < self._load(best) / RELAY_LOAD_DIVISOR
+            ):
                 return relay
         return best
 
@@ -131,7 +126,7 @@ class Filling:
         priorities = swarm.catalog.by_priority.values()
         mask = member.open & ~swarm.rarity.classes[0]
         skips = 0
-        while mask and skips < SKIPS and self.left > 0:
+        while mask and skips < BACKFILL_SKIPS and self.left > 0:
             if not (swarm.dry if only_dry else swarm.roomy) & member.bit:
                 return
             chunk = swarm.rarity.rarest(mask, priorities)
@@ -170,10 +165,10 @@ class Filling:
             best = self.peer(member, chunk, now, -1, first_in_zone=True)
         elif zone:
             best = self.peer(member, chunk, now, zone)
-            if not stays_inside and (best == NOBODY or self._load(best) > OVERFLOW):
+            if not stays_inside and (best == NOBODY or self._load(best) > OTHER_ZONE_LOAD):
                 other = self.peer(member, chunk, now, ~zone)
                 if best == NOBODY or (
-                    other != NOBODY and self._load(other) * OVERFLOW < self._load(best)
+                    other != NOBODY and self._load(other) * OTHER_ZONE_LOAD < self._load(best)
                 ):
                     best = other
         else:
@@ -211,11 +206,11 @@ class Filling:
         self._turn = (self._turn * 1103515245 + 12345) & 0x7FFFFFFF
         best = NOBODY
         least = 0.0
-        for node in sample(candidates, self._turn % swarm.next_index, CANDIDATES):
+        for node in sample(candidates, self._turn % swarm.next_index, SOURCE_CANDIDATES):
             peer = swarm.members[node]
             places = swarm.promise_limit(peer)
             if len(swarm.zones) > 1 and not first_in_zone:
-                places -= places // SEED_SHARE
+                places -= places // FIRST_COPY_DIVISOR
             if peer.promised >= places:
                 continue
             if swarm.pairs_resting.get((member.index << 20) | node, 0.0) > now:

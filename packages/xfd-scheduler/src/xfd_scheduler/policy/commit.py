@@ -11,6 +11,7 @@ from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.swarm_state import NOBODY, ORIGIN, key_of
 from xfd_scheduler.state.transitions import Swarm
+from xfd_scheduler.tuning import URGENCY_SLOTS_DIVISOR
 
 
 def launch_tree(
@@ -111,7 +112,7 @@ def _urgencies(
         if node in inside:
             levels[node] = deepest = levels[source] + 1
     deepest = max(deepest, max(levels.values())) + bool(order)
-    ahead = swarm.settings.download_slots // 2
+    ahead = swarm.settings.download_slots // URGENCY_SLOTS_DIVISOR
     by_level = [
         swarm.urgency(first, swarm.launched - ahead * (deepest - level) // max(deepest, 1))
         for level in range(deepest + 1)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xfd_scheduler.links.estimate import ENOUGH
-from xfd_scheduler.state.swarm_state import FIRST_READS
 from xfd_scheduler.state.transitions import Swarm
-
-CANDIDATES = 128
-"""Nodes at the top of a tree that are compared."""
-LEVELS = 3
-"""Of a tree below its reader, where trees may be narrow."""
+from xfd_scheduler.tuning import (
+    FIRST_ORIGIN_READS,
+    MIN_FAN_OUT,
+    MIN_SAMPLES,
+    NARROW_TREE_LEVELS,
+    READER_CANDIDATES,
+)
 
 
 class Readers:
@@ -63,7 +63,7 @@ class Readers:
         or else of all; not the one that read this chunk the last time.
         """
         offering = self.swarm.offering
-        high = order[: min(CANDIDATES, -(-len(order) // fan_out(self.swarm)))]
+        high = order[: min(READER_CANDIDATES, -(-len(order) // fan_out(self.swarm)))]
         top = self._soon([node for node in high if offering >> node & 1])
         reader = self._least_read(top, chunk, count)
         if reader is None:
@@ -81,7 +81,9 @@ class Readers:
         quickest = min((member.speed_class for member in members), default=0)
         quick = [each for each in members if each.speed_class == quickest or not trusted]
         able = [each for each in quick if not self.swarm.behind & each.bit] or quick
-        known = [each for each in able if each.samples >= ENOUGH or each.reads < FIRST_READS]
+        known = [
+            each for each in able if each.samples >= MIN_SAMPLES or each.reads < FIRST_ORIGIN_READS
+        ]
         return [each.index for each in (trusted and known) or able]
 
     def _least_read(self, nodes: Sequence[int], chunk: int, count: int) -> int | None:
@@ -111,19 +113,20 @@ def by_zone(swarm: Swarm, order: Sequence[int]) -> list[list[int]]:
 def fan_out(swarm: Swarm) -> int:
     """How many nodes one node sends a chunk on to, at most.
 
-    Where all links are known to be alike, as few as make do with `LEVELS` levels: the fewer a chunk
-    asks of one uplink, the more evenly what is under way is spread over all of them. While they are
+    Where all links are known to be alike, as few as make do with `NARROW_TREE_LEVELS` levels:
+    the fewer a chunk asks of one uplink, the more evenly what is under way is
+    spread over all of them. While they are
     not known, or some are slow, trees are wide, so that few nodes are below a slow one. Few chunks
     in the swarm make a deep tree: one chunk goes through a binary one.
     """
     settings = swarm.settings
-    most = min(settings.fan_out, settings.upload_slots, max(2, len(swarm.catalog.sizes)))
+    most = min(settings.fan_out, settings.upload_slots, max(MIN_FAN_OUT, len(swarm.catalog.sizes)))
     if not swarm.speeds.are_alike:
         return most
     below = len(swarm.members) - 1
-    return next((k for k in range(2, most) if _seats(k) >= below), most)
+    return next((k for k in range(MIN_FAN_OUT, most) if _seats(k) >= below), most)
 
 
 def _seats(fan_out: int) -> int:
-    """Below the root of a tree of `LEVELS` levels."""
-    return sum(fan_out**level for level in range(1, LEVELS + 1))
+    """Below the root of a tree of `NARROW_TREE_LEVELS` levels."""
+    return sum(fan_out**level for level in range(1, NARROW_TREE_LEVELS + 1))

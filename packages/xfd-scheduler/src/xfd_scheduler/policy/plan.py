@@ -16,10 +16,7 @@ from xfd_scheduler.policy.reparent import Reseating
 from xfd_scheduler.policy.spread import Waves
 from xfd_scheduler.policy.stragglers import SlowOrders
 from xfd_scheduler.state.transitions import Swarm
-
-PAIRS = 1024
-LOOKED_AT = 64
-"""Nodes that are looked at to tell how many sets of chunks are wanted."""
+from xfd_scheduler.tuning import RESTING_PAIRS_LIMIT, WANT_SET_SAMPLE
 
 
 class Planner:
@@ -57,8 +54,8 @@ class Planner:
     def _want_sets(self) -> int:
         """How many sets of chunks are wanted, about: 1 where all nodes want the same."""
         members = self.swarm.members
-        sets = {member.wants for member in islice(members.values(), LOOKED_AT)}
-        return max(1, len(sets)) if len(sets) < LOOKED_AT else len(members)
+        sets = {member.wants for member in islice(members.values(), WANT_SET_SAMPLE)}
+        return max(1, len(sets)) if len(sets) < WANT_SET_SAMPLE else len(members)
 
     def _wake(self, now: float) -> None:
         swarm = self.swarm
@@ -69,7 +66,7 @@ class Planner:
         for index in swarm.peers_resting.pop_due(now):
             if index in swarm.members and not (swarm.banned >> index) & 1:
                 swarm.offering |= 1 << index
-        if len(swarm.pairs_resting) > PAIRS:
+        if len(swarm.pairs_resting) > RESTING_PAIRS_LIMIT:
             swarm.pairs_resting = {
                 pair: due for pair, due in swarm.pairs_resting.items() if due > now
             }

@@ -19,13 +19,7 @@ from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.swarm_state import NOBODY, ORIGIN
 from xfd_scheduler.state.transitions import Swarm
-
-MUCH_SLOWER = 2
-"""Classes between a node and its source from which on it moves. Neighbouring classes come and go
-with the paces that they are derived from, and each move of a running order costs some bytes.
-"""
-NOT_BEGUN = 1.5
-"""A read is not begun where so many times its node's slots were launched for it before."""
+from xfd_scheduler.tuning import REPARENT_CLASS_GAP, UNSTARTED_READ_SLOTS
 
 
 class Reseating:
@@ -47,7 +41,9 @@ class Reseating:
         self._next = now + windows.assumed_interval(swarm.settings, len(swarm.members))
         swarm.speeds.classes_changed = self._again = False
         slow = sum(
-            member.bit for member in swarm.members.values() if member.speed_class >= MUCH_SLOWER
+            member.bit
+            for member in swarm.members.values()
+            if member.speed_class >= REPARENT_CLASS_GAP
         )
         if not slow or not swarm.speeds.fast_ones_suffice:
             return
@@ -76,7 +72,7 @@ class Reseating:
                 source = swarm.source_of(below, chunk)
                 if (
                     source != ORIGIN
-                    and members[source].speed_class >= member.speed_class + MUCH_SLOWER
+                    and members[source].speed_class >= member.speed_class + REPARENT_CLASS_GAP
                 ):
                     source = self._moved(member, chunk, members[source], slowest, now)
                 slowest[below] = max(slowest[source], member.speed_class)
@@ -100,7 +96,7 @@ class Reseating:
         if best != NOBODY:
             swarm.move(member, chunk, best)
             return best
-        if self._before[slow.index] >= NOT_BEGUN * swarm.settings.download_slots:
+        if self._before[slow.index] >= UNSTARTED_READ_SLOTS * swarm.settings.download_slots:
             # Once a quick one reads it, those that were looked at before can get it from there.
             self._again = True
             if self._filling.read_instead(member, slow, chunk, now):

@@ -15,11 +15,14 @@ from xfd_scheduler.policy.commit import book_queues, launch_tree
 from xfd_scheduler.policy.origin_readers import Readers, fan_out
 from xfd_scheduler.policy.relay_tree import reached, seated
 from xfd_scheduler.state.bitset import positions, run_length
-from xfd_scheduler.state.swarm_state import LARGE_SWARM
 from xfd_scheduler.state.transitions import Swarm
-
-STRIDE = 7919
-"""A prime, so that turns of equal nodes visit all places."""
+from xfd_scheduler.tuning import (
+    CATCHING_UP_RELAY_DIVISOR,
+    KEEP_IN_STEP_DIVISOR,
+    LARGE_SWARM_NODES,
+    ROTATION_STRIDE,
+    WAVE_START_DIVISOR,
+)
 
 
 class Waves:
@@ -67,7 +70,9 @@ class Waves:
         while self.left > 0 and (mask := self._unborn_beside(waiting)):
             chunk = swarm.rarity.rarest(mask, priorities)
             wanting = swarm.open_on[chunk]
-            has_room = 2 * (wanting & swarm.roomy).bit_count() >= wanting.bit_count()
+            has_room = (
+                WAVE_START_DIVISOR * (wanting & swarm.roomy).bit_count() >= wanting.bit_count()
+            )
             if not has_room or not self._wave(chunk, swarm.soft):
                 if swarm.origin_is_taken():
                     break
@@ -154,7 +159,7 @@ class Waves:
 
     def _may_turn(self, order: Sequence[int]) -> bool:
         """Whether it is a large swarm of equal nodes, which need not be sorted for each chunk."""
-        if len(order) < LARGE_SWARM:
+        if len(order) < LARGE_SWARM_NODES:
             return False
         slowest = self.swarm.members[order[-1]].speed_class
         return not slowest or not self.swarm.speeds.fast_ones_suffice
@@ -187,7 +192,11 @@ class Waves:
         # later waves while it waits, each node others.
         listed = self._listed(takers)
         self._keep_in_step(listed)
-        turn = swarm.launched * STRIDE % len(listed) if len(listed) >= LARGE_SWARM else 0
+        turn = (
+            swarm.launched * ROTATION_STRIDE % len(listed)
+            if len(listed) >= LARGE_SWARM_NODES
+            else 0
+        )
         order = listed[turn:] + listed[:turn]
         order.sort(key=lambda node: members[node].clock)
         if by_load:
@@ -206,7 +215,7 @@ class Waves:
             for node in takers
             if members[node].missed and swarm.keeps_others_waiting(members[node])
         }
-        if waiting and 2 * len(waiting) < len(takers):
+        if waiting and KEEP_IN_STEP_DIVISOR * len(waiting) < len(takers):
             least = min(members[node].clock for node in takers if node not in waiting)
             for node in waiting:
                 members[node].clock = max(members[node].clock, least)
@@ -221,7 +230,11 @@ class Waves:
         members = swarm.members
         most = fan_out(swarm)
         # Nodes that catch up pass on only where they have most of the swarm's uplink.
-        active = swarm.behind if 2 * swarm.behind.bit_count() >= len(members) else 0
+        active = (
+            swarm.behind
+            if CATCHING_UP_RELAY_DIVISOR * swarm.behind.bit_count() >= len(members)
+            else 0
+        )
 
         def room(node: int) -> int:
             member = members[node]

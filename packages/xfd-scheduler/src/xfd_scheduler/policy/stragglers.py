@@ -35,25 +35,17 @@ from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.swarm_state import NOBODY, ORIGIN, key_of
 from xfd_scheduler.state.transitions import Swarm
-
-LOOK_S = 1.0
-"""Between two looks at the orders."""
-LEAST_S = 4.0
-"""No order is late before."""
-USUALLY = 8.0
-"""How many times the usual seconds an order may take."""
-UNKNOWN = 4.0
-"""How many times longer it may take at a node that no chunk arrived at yet."""
-UNKNOWN_S = 60.0
-"""An order's limit where no chunk arrived anywhere yet."""
-QUEUES = 2.0
-"""How many times the seconds of work that the node has to do are added."""
-OVERTAKEN = 8.0
-"""How often an order's part of a link has brought as much as it asks for, when it is overtaken."""
-FEW = 4
-"""One in so many of a node's slots: fewer late orders do not say that its link is slow."""
-LOOKED_AT = 20_000
-"""Orders that one look takes in; the next one carries on behind them."""
+from xfd_scheduler.tuning import (
+    FEW_LATE_DIVISOR,
+    OVERTAKEN_FACTOR,
+    STRAGGLER_INTERVAL_S,
+    STRAGGLER_MIN_AGE_S,
+    STRAGGLER_ORDERS_PER_LOOK,
+    STRAGGLER_PACE_FACTOR,
+    STRAGGLER_QUEUE_FACTOR,
+    STRAGGLER_UNKNOWN_FACTOR,
+    STRAGGLER_UNKNOWN_S,
+)
 
 
 @dataclass(slots=True)
@@ -98,7 +90,7 @@ class SlowOrders:
         swarm = self.swarm
         if now < self._next:
             return
-        self._next = now + LOOK_S
+        self._next = now + STRAGGLER_INTERVAL_S
         if not swarm.coming:
             self._watched.clear()
             self._launched.clear()
@@ -117,7 +109,7 @@ class SlowOrders:
                 self._watched[key] = watched
             if now - watched.since >= self._limit_s(member, chunk, watched):
                 late.setdefault(node, []).append(chunk)
-        few = max(1, swarm.settings.download_slots // FEW)
+        few = max(1, swarm.settings.download_slots // FEW_LATE_DIVISOR)
         sources = {
             (node, chunk): swarm.source_of(node, chunk)
             for node, chunks in late.items()
@@ -161,12 +153,14 @@ class SlowOrders:
                 yield node, chunk, then
         if self._extra_cursor >= len(swarm.extra):
             self._extra_cursor = 0
-        part = islice(swarm.extra, self._extra_cursor, self._extra_cursor + LOOKED_AT)
+        part = islice(
+            swarm.extra, self._extra_cursor, self._extra_cursor + STRAGGLER_ORDERS_PER_LOOK
+        )
         for key in list(part):
             node, chunk = key >> 32, key & 0xFFFFFFFF
             if key in swarm.extra and self._is_direct(node, chunk):
                 yield node, chunk, now
-        self._extra_cursor += LOOKED_AT
+        self._extra_cursor += STRAGGLER_ORDERS_PER_LOOK
 
     def _of_waves(self, launched: int) -> Iterator[tuple[int, int]]:
         """Orders of the first `launched` waves."""
@@ -177,7 +171,7 @@ class SlowOrders:
             for chunk in positions(part):
                 if swarm.launches[chunk] > launched:
                     continue
-                if looked_at > LOOKED_AT:
+                if looked_at > STRAGGLER_ORDERS_PER_LOOK:
                     self._cursor = chunk
                     return
                 for node in positions(swarm.pending[chunk]):
@@ -198,24 +192,32 @@ class SlowOrders:
         usual = swarm.speeds.usual_pace * swarm.catalog.mean_size
         interval = windows.assumed_interval(settings, len(swarm.members))
         queue = max(settings.queue_s, settings.report_intervals * interval)
-        return LEAST_S + USUALLY * usual + QUEUES * queue
+        return STRAGGLER_MIN_AGE_S + STRAGGLER_PACE_FACTOR * usual + STRAGGLER_QUEUE_FACTOR * queue
 
     def _limit_s(self, member: Member, chunk: int, watched: _Watched) -> float:
         """The age at which the order is late."""
         size = self.swarm.catalog.sizes[chunk]
         if member.usual_pace:
-            usually = USUALLY * member.usual_pace * size
+            usually = STRAGGLER_PACE_FACTOR * member.usual_pace * size
         elif self.swarm.speeds.usual_pace:
-            usually = UNKNOWN * USUALLY * self.swarm.speeds.usual_pace * size
+            usually = (
+                STRAGGLER_UNKNOWN_FACTOR
+                * STRAGGLER_PACE_FACTOR
+                * self.swarm.speeds.usual_pace
+                * size
+            )
         else:
-            usually = UNKNOWN_S
-        return float((LEAST_S + usually + QUEUES * watched.queue_s) * 2**watched.moves)
+            usually = STRAGGLER_UNKNOWN_S
+        return float(
+            (STRAGGLER_MIN_AGE_S + usually + STRAGGLER_QUEUE_FACTOR * watched.queue_s)
+            * 2**watched.moves
+        )
 
     def _is_overtaken(self, member: Member, chunk: int, from_origin: int) -> bool:
         """Whether the node's link, or the origin's, carried much while the order was late."""
         swarm = self.swarm
         watched = self._watched[key_of(member.index, chunk)]
-        enough = OVERTAKEN * swarm.catalog.sizes[chunk]
+        enough = OVERTAKEN_FACTOR * swarm.catalog.sizes[chunk]
         if member.arrived_bytes - watched.arrived >= enough * swarm.settings.download_slots:
             return True
         if swarm.source_of(member.index, chunk) != ORIGIN:

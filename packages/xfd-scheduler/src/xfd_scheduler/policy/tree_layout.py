@@ -14,8 +14,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-LEVEL = 1 / 8
-"""Of what one more chunk takes of an uplink: what a level of a tree is taken to cost."""
+from xfd_scheduler.tuning import LEVEL_COST
 
 FanOut = Callable[[int], int]
 """How many nodes a node may send one chunk on to."""
@@ -84,6 +83,6 @@ def least_promised(
         chosen.append(source)
         heapq.heapreplace(free, (promised + seconds(source), depth, source))
         if fan_out(node):
-            below = clock[node] + (depth + 1) * LEVEL * seconds(node)
+            below = clock[node] + (depth + 1) * LEVEL_COST * seconds(node)
             heapq.heappush(free, (below, depth + 1, node))
     return chosen

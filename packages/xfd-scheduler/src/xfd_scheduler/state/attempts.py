@@ -17,13 +17,7 @@ from dataclasses import dataclass
 
 from xfd_api.errors import XfdError
 from xfd_api.reports import Fault
-
-PEERS_INSTEAD = 4
-"""With the origin out of reach, peers that have the chunk may fail so many times `attempts`."""
-SHARED = 2
-"""A chunk that nobody has is given up by all after so many times `attempts` failures of nodes in
-turn. One node's failures may be its own link's, so they are not enough.
-"""
+from xfd_scheduler.tuning import IMPATIENT_ATTEMPTS_DIVISOR, PEER_ATTEMPTS_FACTOR
 
 
 @dataclass(slots=True)
@@ -49,7 +43,7 @@ class Tries:
 
     def may_read(self, attempts: int) -> bool:
         """Whether the node may read the origin rather than wait for a peer."""
-        return self.peer + self.origin >= max(1, attempts // 2)
+        return self.peer + self.origin >= max(1, attempts // IMPATIENT_ATTEMPTS_DIVISOR)
 
     def prefers_origin(self, attempts: int) -> bool:
         """Whether it is to read the origin although a peer is ready to serve it."""
@@ -61,7 +55,7 @@ class Tries:
             return True
         if self.origin < attempts:
             return False
-        return not has_holder or self.peer >= PEERS_INSTEAD * attempts
+        return not has_holder or self.peer >= PEER_ATTEMPTS_FACTOR * attempts
 
 
 NO_TRIES = Tries()

@@ -7,9 +7,7 @@ from collections import deque
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.orders import Order
 from xfd_scheduler.events import NodeTraits
-
-RECENT = 64
-"""Transfers of a node that are remembered: twice as many as most nodes have at once."""
+from xfd_scheduler.tuning import REMEMBERED_TRANSFERS
 
 
 class Member:
@@ -39,7 +37,7 @@ class Member:
         supplied_as: the speed class that its room was derived for; a new one counts from its next
             order or report on.
         down: bytes per second that it receives in all, as far as is known.
-        peak: the highest rate seen lately; 0 until one was taken.
+        has_rate: whether `down` was taken over a time that is long enough.
         received_bytes, longest_s: bytes since `measured_from`, and the longest of their transfers.
         arrived_bytes: of all chunks that it reported.
         recent: its latest transfers: when each was reported, seconds, bytes.
@@ -62,6 +60,7 @@ class Member:
         "end_game_at",
         "end_game_since",
         "failed",
+        "has_rate",
         "id",
         "index",
         "interval_s",
@@ -80,7 +79,6 @@ class Member:
         "origin_window",
         "outbox",
         "pace",
-        "peak",
         "pins",
         "promised",
         "queued",
@@ -129,8 +127,8 @@ class Member:
         self.depth_bytes = 0.0
         self.supplied_as = 0
         self.down = traits.down_bytes_per_s
-        self.peak = 0.0
-        self.recent: deque[tuple[float, float, float]] = deque(maxlen=RECENT)
+        self.has_rate = False
+        self.recent: deque[tuple[float, float, float]] = deque(maxlen=REMEMBERED_TRANSFERS)
         self.burst = 0.0
         self.pace = 0.0
         self.samples = 0

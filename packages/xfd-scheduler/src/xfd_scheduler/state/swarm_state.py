@@ -34,24 +34,25 @@ from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.rarity import Rarity
 from xfd_scheduler.state.timers import Alarms
 from xfd_scheduler.state.traffic import TrafficMeter
+from xfd_scheduler.tuning import (
+    CHUNKS_PER_SHARED_TREE,
+    FIRST_ORIGIN_READS,
+    LARGE_SWARM_NODES,
+    LARGE_SWARM_RUN_FACTOR,
+    MIN_QUEUE_SLOTS,
+    PLANNABLE_ASSIGNMENTS_PER_S,
+    PROMISES_PER_SLOT,
+    READER_SHARE_FACTOR,
+    RUNS_PER_QUEUE,
+    SLOW_QUEUE_DIVISOR,
+    STARVING_DEPTH_SHARE,
+    WAVE_DEPTH_FACTOR,
+)
 
 ORIGIN = -1
 NOBODY = -2
 LAUNCHES = 2**20
 OWN_PRIORITIES = 2047
-SHORTER = 2
-"""How many times shorter a slow node's queue is: long enough that its slots are never all empty
-between two exchanges, since streams that share a link end together; and short, because each of its
-streams takes a place at its source for long.
-"""
-PROMISES = 2
-FIRST_READS = 4
-"""Origin orders of a node that nothing is known of."""
-RUNS_IN_FLIGHT = 16
-LARGE_SWARM = 256
-"""Nodes from which on runs are twice as long: a plan costs half, and there are chunks enough."""
-PLANNED_PER_S = 250_000
-"""Assignments; about twice what one process reaches, as what nodes move is assumed high."""
 
 
 def key_of(node: int, chunk: int) -> int:
@@ -182,19 +183,22 @@ class Columns:
         slots = self.settings.download_slots
         member.supplied_as = member.speed_class
         if member.speed_class:
-            slots = max(1, slots // SHORTER)
-        if member.queued < slots or size < depth * 0.5:
+            slots = max(1, slots // SLOW_QUEUE_DIVISOR)
+        if member.queued < slots or size < depth * STARVING_DEPTH_SHARE:
             self.dry |= bit
             self.roomy |= bit
             self.soft |= bit
             return
         self.dry &= ~bit
-        if member.queued < 2 * slots or size < depth:
+        if member.queued < MIN_QUEUE_SLOTS * slots or size < depth:
             self.roomy |= bit
             self.soft |= bit
             return
         self.roomy &= ~bit
-        if member.queued < 4 * slots or size < depth * 2:
+        if (
+            member.queued < WAVE_DEPTH_FACTOR * MIN_QUEUE_SLOTS * slots
+            or size < depth * WAVE_DEPTH_FACTOR
+        ):
             self.soft |= bit
         else:
             self.soft &= ~bit
@@ -202,8 +206,8 @@ class Columns:
     @property
     def run_limit(self) -> int:
         """Chunks of one wave: more than one, so that a plan costs less. Each has its own tree."""
-        limit = max(1, self.settings.download_slots // RUNS_IN_FLIGHT)
-        return 2 * limit if len(self.members) >= LARGE_SWARM else limit
+        limit = max(1, self.settings.download_slots // RUNS_PER_QUEUE)
+        return LARGE_SWARM_RUN_FACTOR * limit if len(self.members) >= LARGE_SWARM_NODES else limit
 
     @property
     def tree_limit(self) -> int:
@@ -211,15 +215,17 @@ class Columns:
         assignments in a second than a process plans one by one.
         """
         asked = len(self.members) * self.settings.assumed_bytes_per_s / self.catalog.mean_size
-        return 1 if asked < PLANNED_PER_S else 2
+        return 1 if asked < PLANNABLE_ASSIGNMENTS_PER_S else CHUNKS_PER_SHARED_TREE
 
     def promise_limit(self, member: Member) -> int:
         """Outstanding orders that may name it: what runs at once, and as much again to come."""
-        return PROMISES * max(self.settings.upload_slots, member.queued)
+        return PROMISES_PER_SLOT * max(self.settings.upload_slots, member.queued)
 
     def waits_for_nodes(self, now: float) -> bool:
         """Whether nothing new is to go out, because nodes that are starting would miss it."""
-        return bool(self.starting) and self.launched >= FIRST_READS and now < self.patient_until
+        return (
+            bool(self.starting) and self.launched >= FIRST_ORIGIN_READS and now < self.patient_until
+        )
 
     def keeps_others_waiting(self, member: Member) -> bool:
         """Whether what goes out now comes late to the node, because of what it missed."""
@@ -240,7 +246,7 @@ class Columns:
         give so many up.
         """
         readers = len(self.members) - self.behind.bit_count()
-        share = max(FIRST_READS, 2 * self.origin_window // max(1, readers))
+        share = max(FIRST_ORIGIN_READS, READER_SHARE_FACTOR * self.origin_window // max(1, readers))
         if member.origin_orders and member.origin_orders + count > min(member.origin_window, share):
             return False
         added = count - given_up
