@@ -116,3 +116,14 @@ def test_names_are_stable_and_each_stands_for_one_event() -> None:
     for row in rows:
         assert re.fullmatch(r"xfd(\.[a-z_]+)+", row.name)
         assert row.meaning.endswith(".")
+
+
+def test_the_documents_have_the_same_table() -> None:
+    lines = (PACKAGES.parent / "docs/telemetry.md").read_text().splitlines()
+    rows = [line for line in lines if line.startswith("| `xfd.")]
+    assert rows == [document_row(row) for row in (*EVENTS, *DATA_PLANE_EVENTS)]
+
+
+def document_row(row: Event) -> str:
+    fields = ", ".join(f"`{field}`" for field in row.fields)
+    return f"| `{row.name}` | {row.level} | {row.meaning} | {fields} |"

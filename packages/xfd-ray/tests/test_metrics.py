@@ -1,4 +1,4 @@
-"""A node's endpoint: what it tells, and what it leaves behind."""
+"""A node's Prometheus endpoint: the table that it follows, its answers, its threads."""
 
 import contextlib
 import gzip
@@ -9,13 +9,15 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 from inprocess import scrape
 
 from xfd_api.ids import ChunkIndex, NodeId, OrderId
+from xfd_api.metrics import METRICS, Metric
 from xfd_api.reports import ChunkHeld, NodeCounters
-from xfd_ray.worker import exposition
+from xfd_ray.worker import metrics_server
 from xfd_ray.worker.exposition import NodeCollector
 from xfd_ray.worker.metrics import NodeMetrics, TransferTimes
 
@@ -93,12 +95,46 @@ def test_the_values_of_a_label_never_overlap():
     assert told["xfd_origin_requests_total", "failed"] == 2
 
 
-def test_the_table_of_metrics_names_them_all():
-    assert exposition.__doc__ is not None
-    named = set(re.findall(r"`(xfd_\w+)", exposition.__doc__))
-    assert named == {
-        re.sub(r"_(bucket|count|sum)$", "", name) for name, _ in samples(NodeCounters())
-    } | {"xfd_transfer_seconds"}
+def test_every_series_of_the_table_reads_a_field_that_there_is():
+    for row in METRICS:
+        reported = NodeCounters if row.origin == "data plane" else ChunkHeld
+        assert all(hasattr(reported, field) for field in row.series.values()), row.name
+        assert (row.label is None) == (list(row.series) == [""]), row.name
+
+
+def test_names_follow_the_conventions_of_prometheus():
+    assert len({row.name for row in METRICS}) == len(METRICS)
+    for row in METRICS:
+        assert re.fullmatch(r"xfd(_[a-z]+)+", row.name)
+        assert row.name.endswith("_total") is (row.kind == "counter")
+        assert row.unit is None or row.name.removesuffix("_total").endswith(f"_{row.unit}")
+        assert not row.help.endswith(".")
+
+
+def test_an_endpoint_exports_the_metrics_of_the_table_and_no_others():
+    times = TransferTimes()
+    for source in ("origin", "peer"):
+        times.add(source, 0.5)
+    exported = {
+        (re.sub(r"_(bucket|count|sum)$", "", sample.name), label, value)
+        for family in NodeCollector(NodeCounters, times).collect()
+        for sample in family.samples
+        for label, value in list(sample.labels.items()) or [(None, "")]
+        if label != "le"
+    }
+    assert exported == {(row.name, row.label, value) for row in METRICS for value in row.series}
+
+
+def test_the_documents_have_the_same_table():
+    lines = (Path(__file__).parents[3] / "docs/telemetry.md").read_text().splitlines()
+    rows = [line for line in lines if line.startswith("| `xfd_")]
+    assert rows == [document_row(row) for row in METRICS]
+
+
+def document_row(row: Metric) -> str:
+    values = ", ".join(f"`{value}`" for value in row.series if value)
+    label = f"`{row.label}`: {values}" if row.label else ""
+    return f"| `{row.name}` | {row.kind} | {label} | {row.help} |"
 
 
 def connected(address: str) -> socket.socket:
@@ -124,7 +160,7 @@ def test_no_number_of_connections_makes_threads_or_keeps_a_scrape_waiting(
     scrape(address)
     before = threading.active_count()
     with contextlib.ExitStack() as held:
-        for _ in range(3 * exposition.CONNECTIONS):
+        for _ in range(3 * metrics_server.CONNECTIONS):
             stranger = held.enter_context(connected(address))
             with contextlib.suppress(OSError):
                 stranger.sendall(said)
@@ -139,7 +175,7 @@ def test_a_connection_that_says_nothing_is_closed(metrics: NodeMetrics):
         began = time.monotonic()
         with contextlib.suppress(ConnectionError):
             assert idle.recv(1) == b""
-        assert time.monotonic() - began < 2 * exposition.HEAD_S
+        assert time.monotonic() - began < 2 * metrics_server.HEAD_S
 
 
 def test_what_clients_ask_for_is_understood(metrics: NodeMetrics):

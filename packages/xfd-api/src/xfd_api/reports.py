@@ -164,12 +164,14 @@ class LogEvent:
 
 @dataclass(frozen=True, slots=True)
 class NodeCounters:
-    """Totals of one node since it started; every field only grows but the `active_*` ones.
+    """What one node has counted since it started; `xfd_api.metrics` says how it is exported.
+
+    Every field only grows, except `active_*`.
 
     Attributes:
-        origin_requests: all that were sent, looking for objects included; a list is one.
-        origin_failures: of these, the ones that were refused or not answered.
-        objects_landed: objects that were fetched and are at their place.
+        origin_requests: requests sent, lookups included; a list counts as one.
+        origin_failures: of these, the requests that were refused or not answered.
+        objects_landed: objects that were fetched and are at their destination.
         objects_cached: objects that were there already; none of `objects_landed`.
     """
 
@@ -193,6 +195,11 @@ class NodeCounters:
     active_unpacks: int = 0
     unpacked_entries: int = 0
     unpacked_bytes: int = 0
+
+    @property
+    def origin_answers(self) -> int:
+        """Requests to the origin that were answered."""
+        return self.origin_requests - self.origin_failures
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         return NodeCounters, _counters(self)

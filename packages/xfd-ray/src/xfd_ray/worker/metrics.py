@@ -1,7 +1,7 @@
-"""A node's Prometheus endpoint, on a port of its own; `exposition` tells what it answers.
+"""A node's Prometheus endpoint, on a port of its own; `exposition` makes what it answers.
 
-Most workers end without having been scraped, and all of them start at the same moment: until the
-first scrape there is a socket that listens, and nothing that answers has been loaded.
+Until the first scrape it is a listening socket and nothing else. Most workers are never scraped,
+and all of them start at the same moment, so prometheus_client is imported only then.
 """
 
 from __future__ import annotations
@@ -17,38 +17,39 @@ from typing import TYPE_CHECKING
 from xfd_api.reports import ChunkHeld, NodeCounters, NodeEvent
 
 if TYPE_CHECKING:
-    from xfd_ray.worker.exposition import MetricsServer
+    from xfd_ray.worker.metrics_server import MetricsServer
 
-BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Upper limits of the histogram's buckets, from a small chunk on a fast link to a stalled one."""
 _SCRAPES_WAITING = 16
 
 
 class TransferTimes:
-    """How many transfers took how long, by source; filled by one thread and read by others."""
+    """A histogram of transfer times for each source; written by one thread, read by others."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._of_source: dict[str, tuple[list[int], float]] = {}
 
     def add(self, source: str, seconds: float) -> None:
-        """One transfer more."""
+        """Counts one transfer."""
         with self._lock:
-            counts, total = self._of_source.get(source) or ([0] * (len(BOUNDS_S) + 1), 0.0)
-            counts[bisect_left(BOUNDS_S, seconds)] += 1
+            counts, total = self._of_source.get(source) or ([0] * (len(BUCKETS_S) + 1), 0.0)
+            counts[bisect_left(BUCKETS_S, seconds)] += 1
             self._of_source[source] = counts, total + seconds
 
     def read(self) -> dict[str, tuple[list[tuple[str, float]], float]]:
-        """By source: upper bounds with how many took at most so long, and the sum in seconds."""
-        bounds = [*map(str, BOUNDS_S), "+Inf"]
+        """By source: cumulative counts by upper limit, as Prometheus has them, and the sum."""
+        limits = [*map(str, BUCKETS_S), "+Inf"]
         with self._lock:
             return {
-                source: (list(zip(bounds, map(float, accumulate(counts)), strict=True)), total)
+                source: (list(zip(limits, map(float, accumulate(counts)), strict=True)), total)
                 for source, (counts, total) in self._of_source.items()
             }
 
 
 class NodeMetrics:
-    """What is counted of one node, and where it is scraped."""
+    """Observes one node's transfers, and serves them with its counters."""
 
     def __init__(self, counters: Callable[[], NodeCounters]) -> None:
         self._counters = counters
@@ -59,7 +60,7 @@ class NodeMetrics:
         self._closed = False
 
     def observe(self, events: Sequence[NodeEvent]) -> None:
-        """Counts the transfers among the events."""
+        """Takes the times of the transfers among the events."""
         for event in events:
             if isinstance(event, ChunkHeld) and event.transfer_seconds:
                 source = "origin" if event.source is None else "peer"
@@ -77,7 +78,7 @@ class NodeMetrics:
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def close(self) -> None:
-        """Closes the endpoint; blocks for up to half a second."""
+        """Closes the endpoint; blocks for a second at most."""
         with self._lock:
             if self._closed:
                 return
@@ -85,7 +86,7 @@ class NodeMetrics:
         if self._server is not None:
             self._server.shutdown()
         elif self._listening is not None:
-            self._listening.shutdown(socket.SHUT_RDWR)  # This wakes the thread that waits.
+            self._listening.shutdown(socket.SHUT_RDWR)  # Wakes the waiting thread.
 
     def _run(self, listening: socket.socket) -> None:
         with listening:
@@ -93,7 +94,8 @@ class NodeMetrics:
             with self._lock:
                 if self._closed:
                     return
-                from xfd_ray.worker.exposition import MetricsServer, NodeCollector
+                from xfd_ray.worker.exposition import NodeCollector
+                from xfd_ray.worker.metrics_server import MetricsServer
 
                 self._server = MetricsServer(listening, NodeCollector(self._counters, self._times))
             self._server.serve_forever()
