@@ -114,7 +114,7 @@ impl Error {
             _ => Kind::Destination,
         };
         let mut made = Self::new(kind, format!("Could not {doing}: {error}")).with_path(path);
-        made.is_of_absent_path = crate::beside::is_absent(error);
+        made.is_of_absent_path = is_absent(error);
         made
     }
 
@@ -140,4 +140,12 @@ impl Error {
             Kind::OriginUnreachable | Kind::OriginTimeout | Kind::OriginThrottled | Kind::Peer
         )
     }
+}
+
+/// Whether an error says that there is no such path.
+pub(crate) fn is_absent(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+    )
 }

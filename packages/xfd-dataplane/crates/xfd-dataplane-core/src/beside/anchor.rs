@@ -13,8 +13,7 @@ use rustix::io::Errno;
 
 use super::beneath::Beneath;
 use super::dir::Dir;
-use super::is_absent;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, is_absent};
 
 /// Folders that are kept open: the files of one mostly follow each other. Few, since a process may
 /// have 1,024 descriptors.

@@ -81,11 +81,3 @@ pub fn open_regular(path: &Path) -> io::Result<std::fs::File> {
         )),
     }
 }
-
-/// Whether an error says that there is no such path.
-pub(crate) fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
-}

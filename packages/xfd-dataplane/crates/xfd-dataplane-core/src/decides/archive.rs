@@ -21,7 +21,6 @@
 //! nothing is written outside of it. Devices, pipes and sockets are left out, and named.
 
 pub mod caps;
-mod left_out;
 mod links;
 mod paths;
 
@@ -29,12 +28,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::caps::{Names, Ratio, too_large};
-pub use self::left_out::LeftOut;
 use self::paths::{
     clean, climbs_after_a_name, contradiction, parent, refused, refused_unless_trusted, unsupported,
 };
 use crate::error::Result;
-use crate::model::{Links, UnpackCaps};
+use crate::model::{LeftOut, Links, UnpackCaps};
 
 /// What an archive says an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,8 +10,7 @@
 //! inode would forbid to copy a cache to another disk with its times. Bytes that rot in place are
 //! found by the checksums when the file is served or verified.
 
-use crate::model::FoundObject;
-use crate::unpack::Entry;
+use crate::model::{FoundObject, TreeEntry};
 
 /// What a path is, without following a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +73,7 @@ pub struct Recorded<'a> {
     /// Size and modification time of the file we left; None where no file was kept.
     pub file: Option<(u64, i64)>,
     /// The entries of the tree we left, if it was unpacked to the place that is wanted now.
-    pub tree: Option<&'a [Entry]>,
+    pub tree: Option<&'a [TreeEntry]>,
 }
 
 /// What lies on the disk.
@@ -175,8 +174,8 @@ fn is_as_left(recorded: Option<(u64, i64)>, seen: Option<OnDisk>) -> bool {
 
 /// Folders count by their kind alone: their time changes when a program leaves a file of its own
 /// in them (`__pycache__`), which takes nothing from what was unpacked.
-fn is_tree_as_left(entries: &[Entry], seen: Seen<'_>) -> bool {
-    let same = |(entry, on_disk): (&Entry, &Option<OnDisk>)| {
+fn is_tree_as_left(entries: &[TreeEntry], seen: Seen<'_>) -> bool {
+    let same = |(entry, on_disk): (&TreeEntry, &Option<OnDisk>)| {
         on_disk.is_some_and(|on_disk| match entry.kind {
             'f' => is_as_left(Some((entry.size, entry.mtime_ns)), Some(on_disk)),
             'd' => on_disk.kind == FileKind::Folder,

@@ -8,11 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::checks::Sums;
 use super::paths::{RECORD, beside};
 use crate::beside::Dir;
-use crate::decides::archive::LeftOut;
 use crate::decides::cache::{Pin, Recorded};
 use crate::error::{Error, Result};
-use crate::model::{Links, Unpack};
-use crate::unpack::Entry;
+use crate::model::{LeftOut, Links, TreeEntry, Unpack};
 
 /// Of records and manifests. One of another format is read as none.
 pub(crate) const FORMAT: u32 = 1;
@@ -47,7 +45,7 @@ pub(crate) struct Tree {
     pub(crate) bytes: u64,
     /// None while the tree is about to get its name: what lies there is then ours, and not known
     /// to be whole.
-    pub(crate) entries: Option<Vec<Entry>>,
+    pub(crate) entries: Option<Vec<TreeEntry>>,
     /// What the archive has and the tree has not.
     #[serde(default, skip_serializing_if = "LeftOut::is_empty")]
     pub(crate) left_out: LeftOut,

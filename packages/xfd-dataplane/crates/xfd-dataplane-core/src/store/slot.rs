@@ -15,9 +15,9 @@ use super::journal::Journal;
 use super::manifest::Manifest;
 use super::paths::{JOURNAL, LOCK, PART, beside};
 use super::record::{self, Record};
-use crate::beside::{Anchor, Dir, is_absent};
+use crate::beside::{Anchor, Dir};
 use crate::decides::cache::Pin;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, is_absent};
 use crate::model::{CatalogObject, Checksum, Unpack};
 
 /// Locks a mutex; what it guards stays usable after a panic elsewhere.

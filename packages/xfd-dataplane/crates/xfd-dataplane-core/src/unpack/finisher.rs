@@ -9,10 +9,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use rustix::fs::Timespec;
 
-use super::Entry;
 use super::maker::Maker;
 use super::tree::{finish, write_failed};
 use crate::error::{Error, Kind, Result};
+use crate::model::TreeEntry;
 
 /// Larger files are written where they are created.
 pub(super) const MAX_BYTES: u64 = 64 * 1024;
@@ -41,7 +41,7 @@ pub(super) struct Finisher {
 }
 
 /// Entries of the files that were finished, with their places.
-type Finished = Vec<(usize, Entry)>;
+type Finished = Vec<(usize, TreeEntry)>;
 
 /// Runs `create`, and finishes the files that it gives on another thread; `maker` is for errors.
 ///

@@ -38,11 +38,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::bytes_text;
+use crate::decides::archive::Filter;
 use crate::decides::archive::caps::Ratio;
-use crate::decides::archive::{Filter, LeftOut};
 use crate::error::{Error, Kind, Result};
-use crate::model::{Links, UnpackCaps, UnpackMethod};
+use crate::model::{LeftOut, Links, TreeEntry, UnpackCaps, UnpackMethod};
 
 /// Where the archive's bytes come from.
 pub enum Archive<'a> {
@@ -53,25 +52,11 @@ pub enum Archive<'a> {
     File(&'a Path),
 }
 
-/// One file system entry that unpacking made, as the record keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Entry {
-    /// Relative to the tree, without links in it.
-    #[serde(with = "bytes_text")]
-    pub path: Arc<[u8]>,
-    /// `f` file, `d` folder, `l` symbolic link, `h` hard link to a file.
-    pub kind: char,
-    /// In bytes; 0 for all but files.
-    pub size: u64,
-    /// On disk, in nanoseconds since the epoch; 0 for links.
-    pub mtime_ns: i64,
-}
-
 /// What unpacking made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Every entry, in the order it was made; folders that only a path named are among them.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<TreeEntry>,
     /// Bytes of all files.
     pub bytes: u64,
     /// What the archive has and the tree has not.

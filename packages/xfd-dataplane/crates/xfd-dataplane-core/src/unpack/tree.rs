@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, Timespec};
 
+use super::Summary;
 use super::maker::{Maker, timestamps};
-use super::{Entry, Summary};
 use crate::decides::archive::{Before, Filter, Place, What};
 use crate::error::{Error, Result};
+use crate::model::TreeEntry;
 
 /// Permission bits of a folder that no entry describes, before the umask.
 const FOLDER_MODE: u32 = 0o777;
@@ -26,7 +27,7 @@ struct FolderMeta {
 pub(super) struct Tree<'a> {
     pub(super) maker: Maker<'a>,
     pub(super) filter: Filter,
-    entries: Vec<Entry>,
+    entries: Vec<TreeEntry>,
     folders: BTreeMap<Arc<[u8]>, FolderMeta>,
     replaced: bool,
 }
@@ -101,14 +102,14 @@ impl<'a> Tree<'a> {
     }
 
     /// What became of the files that were begun.
-    pub(super) fn finished(&mut self, files: Vec<(usize, Entry)>) {
+    pub(super) fn finished(&mut self, files: Vec<(usize, TreeEntry)>) {
         for (place, entry) in files {
             self.entries[place] = entry;
         }
     }
 
     /// Keeps an entry that was made elsewhere.
-    pub(super) fn keep(&mut self, entry: Entry) {
+    pub(super) fn keep(&mut self, entry: TreeEntry) {
         self.entries.push(entry);
     }
 
@@ -194,7 +195,7 @@ pub(super) fn finish(
     path: &Arc<[u8]>,
     file: &File,
     mtime: Option<Timespec>,
-) -> Result<Entry> {
+) -> Result<TreeEntry> {
     let set = || {
         if let Some(mtime) = mtime {
             rustix::fs::futimens(file.as_fd(), &timestamps(mtime))?;
@@ -204,7 +205,7 @@ pub(super) fn finish(
     let stat = set().map_err(|e| maker.failed(e, "set a file's time", path))?;
     let size = u64::try_from(stat.st_size).unwrap_or_default();
     maker.ended(file, size);
-    Ok(Entry {
+    Ok(TreeEntry {
         size,
         mtime_ns: mtime_ns(&stat),
         ..entry(path, 'f')
@@ -216,8 +217,8 @@ pub(super) fn write_failed(maker: &Maker<'_>, path: &[u8], error: std::io::Error
     maker.failed(error, "write a file", path)
 }
 
-fn entry(path: &Arc<[u8]>, kind: char) -> Entry {
-    Entry {
+fn entry(path: &Arc<[u8]>, kind: char) -> TreeEntry {
+    TreeEntry {
         path: Arc::clone(path),
         kind,
         size: 0,

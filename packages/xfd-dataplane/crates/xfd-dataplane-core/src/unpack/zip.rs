@@ -25,12 +25,12 @@ use rustix::fs::Timespec;
 
 use self::entry::{Content, Described, Entries, Type};
 use self::reader::At;
-use super::Entry;
 use super::maker::Maker;
 use super::source::{check, corrupt, unreadable};
 use super::tree::{Tree, finish, write_failed};
 use crate::decides::archive::{Filter, Place, What};
 use crate::error::{Error, Kind, Result};
+use crate::model::TreeEntry;
 
 /// Longest target of a symbolic link that Linux takes, in bytes.
 const MAX_TARGET: u64 = 4096;
@@ -168,7 +168,7 @@ fn write(
     jobs: &[Job],
     tree: &mut Tree<'_>,
     cancel: &AtomicBool,
-) -> Result<Vec<Entry>> {
+) -> Result<Vec<TreeEntry>> {
     let threads = std::thread::available_parallelism()
         .map_or(1, std::num::NonZero::get)
         .min(jobs.len().div_ceil(BATCH))
@@ -177,7 +177,7 @@ fn write(
     let stop = AtomicBool::new(false);
     let filter = Mutex::new(&mut tree.filter);
     let maker = &tree.maker;
-    let results: Vec<Result<Vec<(usize, Entry)>>> = std::thread::scope(|scope| {
+    let results: Vec<Result<Vec<(usize, TreeEntry)>>> = std::thread::scope(|scope| {
         let work = || {
             let worker = Worker {
                 maker: maker.again(),
@@ -216,7 +216,7 @@ struct Worker<'w, 'a> {
 }
 
 impl Worker<'_, '_> {
-    fn run(mut self, jobs: &[Job], next: &AtomicUsize) -> Result<Vec<(usize, Entry)>> {
+    fn run(mut self, jobs: &[Job], next: &AtomicUsize) -> Result<Vec<(usize, TreeEntry)>> {
         let mut entries = Vec::new();
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
@@ -238,7 +238,7 @@ impl Worker<'_, '_> {
     }
 
     /// None when another thread failed.
-    fn one(&mut self, job: &Job, buffer: &mut [u8]) -> Result<Option<Entry>> {
+    fn one(&mut self, job: &Job, buffer: &mut [u8]) -> Result<Option<TreeEntry>> {
         let mut zipped = content::open(&self.at, job.content).map_err(corrupt)?;
         let file = self.maker.file(&job.path, job.mode)?;
         let mut size: u64 = 0;

@@ -5,9 +5,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use xfd_dataplane_core::error::{Error, Kind, Result};
-use xfd_dataplane_core::model::{Catalog, CatalogObject, Links, Unpack, UnpackMethod};
+use xfd_dataplane_core::model::{Catalog, CatalogObject, Links, TreeEntry, Unpack, UnpackMethod};
 use xfd_dataplane_core::store::Store;
-use xfd_dataplane_core::unpack::{Entry, Summary};
+use xfd_dataplane_core::unpack::Summary;
 
 use crate::support::{Place, cut, fetch, fill_all, object, options, pack, store};
 use crate::users::{
@@ -462,7 +462,7 @@ fn a_tree_that_another_user_has_put_in_the_place_of_ours_stays() {
     first.extend(archive(&place)).unwrap();
     crate::support::fill(&first, 0, b"1234");
     first.land(0).unwrap();
-    let gone = Entry {
+    let gone = TreeEntry {
         path: b"gone".as_slice().into(),
         kind: 'f',
         size: 1,

@@ -4,11 +4,10 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use xfd_dataplane_core::decides::archive::LeftOut;
 use xfd_dataplane_core::error::{Error, Kind};
-use xfd_dataplane_core::model::{CatalogObject, Links, Unpack, UnpackMethod};
+use xfd_dataplane_core::model::{CatalogObject, LeftOut, Links, TreeEntry, Unpack, UnpackMethod};
 use xfd_dataplane_core::store::Store;
-use xfd_dataplane_core::unpack::{Entry, Summary};
+use xfd_dataplane_core::unpack::Summary;
 
 use crate::support::{Place, cut, fill, held, object, store};
 
@@ -23,10 +22,10 @@ fn archive(place: &Place, keep_archive: bool) -> CatalogObject {
     archive
 }
 
-fn entry(tree: &Path, path: &str, kind: char) -> Entry {
+fn entry(tree: &Path, path: &str, kind: char) -> TreeEntry {
     let found = tree.join(path).symlink_metadata().unwrap();
     let is_file = kind == 'f';
-    Entry {
+    TreeEntry {
         path: path.as_bytes().into(),
         kind,
         size: if is_file { found.len() } else { 0 },

@@ -1,0 +1,44 @@
+//! Objects as their store describes them, and the lookups that find them.
+
+use crate::error::Error;
+
+/// `xfd_api.chunks.ChecksumAlgorithm`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum ChecksumAlgorithm {
+    Crc64Nvme,
+    Crc32c,
+    Crc32,
+    Sha256,
+    Md5,
+}
+
+/// `xfd_api.chunks.Checksum`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "see xfd_api.chunks")]
+pub struct Checksum {
+    pub algorithm: ChecksumAlgorithm,
+    pub value: String,
+}
+
+/// `xfd_api.chunks.FoundObject`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "see xfd_api.chunks")]
+pub struct FoundObject {
+    pub key: String,
+    pub size: u64,
+    pub etag: Option<String>,
+    pub last_modified_ns: Option<i64>,
+    pub checksum: Option<Checksum>,
+    pub refused: Option<Box<Error>>,
+}
+
+/// The part of `xfd_api.lookups.Lookup` that an origin is asked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "see xfd_api.lookups")]
+pub struct Lookup {
+    pub profile_name: Option<String>,
+    pub bucket: Option<String>,
+    pub key: String,
+    pub is_prefix: bool,
+}
