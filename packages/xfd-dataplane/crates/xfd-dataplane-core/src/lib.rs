@@ -24,6 +24,7 @@ pub mod crc;
 pub mod decides;
 pub mod error;
 pub mod limits;
+mod locked;
 pub mod log;
 pub mod model;
 pub mod node;

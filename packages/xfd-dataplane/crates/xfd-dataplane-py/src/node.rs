@@ -189,8 +189,8 @@ impl Node {
     /// See `xfd_api.ports.DataPlane.leave`.
     fn leave(&self, py: Python<'_>, swarm: &str) -> PyResult<()> {
         let core = self.core(py)?;
-        let left = py.detach(|| core.leave(swarm));
-        self.raised(py, left)
+        py.detach(|| core.leave(swarm));
+        Ok(())
     }
 
     /// See `xfd_api.ports.DataPlane.counters`.

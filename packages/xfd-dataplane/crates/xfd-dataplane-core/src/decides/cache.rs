@@ -50,7 +50,7 @@ impl Pin {
     /// Whether another object of the same size would have another pin. Some web servers tell
     /// neither ETag nor time; what they have cannot be known to be what was fetched.
     #[must_use]
-    pub fn tells(&self) -> bool {
+    pub fn identifies(&self) -> bool {
         self.etag.is_some() || self.last_modified_ns.is_some()
     }
 }
@@ -139,7 +139,7 @@ pub fn verdict(wanted: Wanted<'_>, recorded: Option<Recorded<'_>>, seen: Seen<'_
     if !wanted.cache {
         return Verdict::Stale(Why::Refused);
     }
-    if recorded.pin != wanted.pin || !wanted.pin.tells() {
+    if recorded.pin != wanted.pin || !wanted.pin.identifies() {
         return Verdict::Stale(Why::ChangedAtOrigin);
     }
     let file = is_as_left(recorded.file, seen.file);

@@ -1,12 +1,14 @@
-//! Decisions without effects: no tokio, no file system, no clock. Time and random numbers come in
-//! as arguments, so every one of them can be tested by itself.
+//! Decisions without effects: no tokio, no file system, no clock.
+//!
+//! Time and random numbers are arguments, so that each decision is tested by itself.
 
 pub mod archive;
 pub mod bucket;
 pub mod cache;
-pub mod crawl;
+pub mod checksums;
+pub mod concurrency;
 pub mod flow;
 pub mod ledger;
-pub mod pace;
 pub mod queue;
 pub mod retry;
+pub mod stalled;

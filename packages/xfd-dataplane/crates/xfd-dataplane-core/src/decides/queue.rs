@@ -1,12 +1,23 @@
 //! Which order a node works on next.
 //!
-//! An order is *queued*, then *running* (it has one of the slots), *waiting* (its peer keeps it
-//! waiting for a first byte: no slot, but one of a larger number of places), or *ready* (the first
-//! byte is here and it wants a slot again). Smaller priority first, then arrival.
+//! ```text
+//!            next_step              waits
+//!   queued ────────────▶ running ──────────▶ waiting
+//!                         ▲   ▲  arrives        │ arrives, no slot free
+//!                         │   └─────────────────┤
+//!                         └─── next_step ── ready
+//! ```
 //!
-//! Invariants: at most `slots` orders run. At most `places` wait, and at most `slots` of them for
-//! one source, so that a peer that lets everything wait never keeps orders to others from running.
-//! A ready order goes before every queued one: bytes are waiting for it in a socket.
+//! A *running* order has a slot. A *waiting* one has none: its peer keeps it waiting for the first
+//! byte. A *ready* one has its first byte and needs a slot again. Among queued orders the smaller
+//! priority goes first, then the earlier arrival.
+//!
+//! Invariants:
+//!
+//! 1. At most `slots` orders run, unless `slots` was lowered while more ran.
+//! 2. At most 4 × `slots` orders wait, and at most `slots` of them for one source, so that a peer
+//!    that answers nothing cannot keep orders to others from running.
+//! 3. A ready order goes before every queued one: its bytes are in a socket.
 
 mod lanes;
 
@@ -14,36 +25,37 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{ChunkIndex, OrderId, Source};
 
-/// Waiting orders for each slot.
-const PLACES_PER_SLOT: usize = 4;
+/// Waiting orders at most, for each slot.
+const MAX_WAITING_PER_SLOT: usize = 4;
 
-/// An order's name on its node: the swarm's number there, and the order's in the swarm.
-pub type Key = (u32, OrderId);
+/// The key of an order on its node: the number of the swarm there, and that of the order in it.
+pub type OrderKey = (u32, OrderId);
 
+/// Priority, then arrival.
 type Rank = (i32, u64);
 
 /// One order to fetch one chunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its name.
-    pub key: Key,
+pub struct QueuedOrder {
+    /// Unique on the node.
+    pub key: OrderKey,
     /// What to fetch.
     pub chunk: ChunkIndex,
-    /// Whom to ask.
+    /// Where to fetch it.
     pub source: Source,
     /// Smaller is sooner.
     pub priority: i32,
-    /// Given by [`Queue::push`]; kept where an order is queued again.
+    /// Set by [`Queue::push`], and kept when an order is queued again.
     pub arrival: Option<u64>,
 }
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Begin with this order; it has a slot.
-    Start(Entry),
-    /// This order was ready and has a slot again.
-    Resume(Key),
+    /// Start this order; it has a slot.
+    Start(QueuedOrder),
+    /// Resume this order, which was ready; it has a slot again.
+    Resume(OrderKey),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +70,14 @@ enum State {
 pub struct Queue {
     slots: usize,
     arrivals: u64,
-    queued: HashMap<Source, BTreeMap<Rank, Entry>>,
-    places: BTreeMap<Key, (Source, Rank)>,
-    started: BTreeMap<Key, (Source, Rank, State)>,
-    ready: BTreeMap<Rank, Key>,
+    queued: HashMap<Source, BTreeMap<Rank, QueuedOrder>>,
+    /// Where in `queued` an order is.
+    places: BTreeMap<OrderKey, (Source, Rank)>,
+    started: BTreeMap<OrderKey, (Source, Rank, State)>,
+    ready: BTreeMap<Rank, OrderKey>,
+    /// Number of running orders.
     running: usize,
+    /// Number of waiting orders for each source.
     waiting: HashMap<Source, usize>,
 }
 
@@ -82,30 +97,30 @@ impl Queue {
         }
     }
 
-    /// Runs so many orders at once from now on. Those that run beyond them run to their end.
+    /// Changes the number of slots. Orders that run beyond it run to their end.
     pub fn set_slots(&mut self, slots: usize) {
         self.slots = slots;
     }
 
-    /// Takes an order in. A name that is known already is left as it is.
-    pub fn push(&mut self, mut entry: Entry) {
-        if self.places.contains_key(&entry.key) || self.started.contains_key(&entry.key) {
+    /// Queues an order. An order whose key is queued or started is ignored.
+    pub fn push(&mut self, mut order: QueuedOrder) {
+        if self.places.contains_key(&order.key) || self.started.contains_key(&order.key) {
             return;
         }
-        let arrival = *entry.arrival.get_or_insert_with(|| {
+        let arrival = *order.arrival.get_or_insert_with(|| {
             self.arrivals += 1;
             self.arrivals
         });
-        let rank = (entry.priority, arrival);
-        self.places.insert(entry.key, (entry.source.clone(), rank));
+        let rank = (order.priority, arrival);
+        self.places.insert(order.key, (order.source.clone(), rank));
         self.queued
-            .entry(entry.source.clone())
+            .entry(order.source.clone())
             .or_default()
-            .insert(rank, entry);
+            .insert(rank, order);
     }
 
-    /// Forgets an order that has not begun; false if there is none of this name.
-    pub fn cancel(&mut self, key: Key) -> bool {
+    /// Removes an order that has not started; false if there is none with this key.
+    pub fn cancel(&mut self, key: OrderKey) -> bool {
         let Some((source, rank)) = self.places.remove(&key) else {
             return false;
         };
@@ -113,9 +128,9 @@ impl Queue {
         true
     }
 
-    /// Forgets all of a swarm's orders that have not begun.
+    /// Removes all of a swarm's orders that have not started.
     pub fn cancel_swarm(&mut self, swarm: u32) {
-        let keys: Vec<Key> = self
+        let keys: Vec<OrderKey> = self
             .places
             .range((swarm, 0)..=(swarm, OrderId::MAX))
             .map(|(key, _)| *key)
@@ -125,7 +140,7 @@ impl Queue {
         }
     }
 
-    /// The next step, while there is one that may be taken now.
+    /// The next step, if one may be taken now.
     pub fn next_step(&mut self) -> Option<Step> {
         if self.running >= self.slots {
             return None;
@@ -141,26 +156,26 @@ impl Queue {
             .queued
             .iter()
             .filter(|(source, _)| self.may_start(source))
-            .filter_map(|(source, entries)| Some((entries.first_key_value()?.0, source)))
+            .filter_map(|(source, orders)| Some((orders.first_key_value()?.0, source)))
             .min_by_key(|(rank, _)| **rank)
             .map(|(rank, source)| (source.clone(), *rank))?;
-        let entry = self.unqueue(&source, rank)?;
-        self.places.remove(&entry.key);
+        let order = self.unqueue(&source, rank)?;
+        self.places.remove(&order.key);
         self.started
-            .insert(entry.key, (source, rank, State::Running));
+            .insert(order.key, (source, rank, State::Running));
         self.running += 1;
-        Some(Step::Start(entry))
+        Some(Step::Start(order))
     }
 
-    /// The order's peer lets it wait: its slot is free if there is a place to wait in.
-    pub fn waits(&mut self, key: Key) {
+    /// The order's peer keeps it waiting: its slot is free, unless too many orders wait already.
+    pub fn waits(&mut self, key: OrderKey) {
         let waiting: usize = self.waiting.values().sum();
         let Some((source, _, state)) = self.started.get_mut(&key) else {
             return;
         };
         let of_source = self.waiting.entry(source.clone()).or_default();
         if *state == State::Running
-            && waiting < self.slots * PLACES_PER_SLOT
+            && waiting < self.slots * MAX_WAITING_PER_SLOT
             && *of_source < self.slots
         {
             *state = State::Waiting;
@@ -169,8 +184,8 @@ impl Queue {
         }
     }
 
-    /// The order's first byte is here. True if it has a slot; else a [`Step::Resume`] follows.
-    pub fn arrives(&mut self, key: Key) -> bool {
+    /// The order's first byte is here. True if it has a slot; if not, a [`Step::Resume`] follows.
+    pub fn arrives(&mut self, key: OrderKey) -> bool {
         let Some((source, rank, state)) = self.started.get_mut(&key) else {
             return false;
         };
@@ -192,8 +207,8 @@ impl Queue {
         false
     }
 
-    /// The order is over, however it ended.
-    pub fn done(&mut self, key: Key) {
+    /// The order has ended, with success or without.
+    pub fn done(&mut self, key: OrderKey) {
         let Some((source, _, state)) = self.started.remove(&key) else {
             return;
         };
@@ -210,7 +225,7 @@ impl Queue {
         }
     }
 
-    /// Orders that have a slot.
+    /// Number of orders that have a slot.
     #[must_use]
     pub fn running(&self) -> usize {
         self.running
@@ -221,17 +236,17 @@ impl Queue {
             return true;
         }
         let waiting: usize = self.waiting.values().sum();
-        waiting < self.slots * PLACES_PER_SLOT
+        waiting < self.slots * MAX_WAITING_PER_SLOT
             && self.waiting.get(source).copied().unwrap_or(0) < self.slots
     }
 
-    fn unqueue(&mut self, source: &Source, rank: Rank) -> Option<Entry> {
-        let entries = self.queued.get_mut(source)?;
-        let entry = entries.remove(&rank);
-        if entries.is_empty() {
+    fn unqueue(&mut self, source: &Source, rank: Rank) -> Option<QueuedOrder> {
+        let orders = self.queued.get_mut(source)?;
+        let order = orders.remove(&rank);
+        if orders.is_empty() {
             self.queued.remove(source);
         }
-        entry
+        order
     }
 }
 

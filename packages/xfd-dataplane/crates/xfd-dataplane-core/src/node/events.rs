@@ -1,11 +1,12 @@
-//! What happened, waiting to be fetched.
+//! Events of one swarm, waiting to be polled.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::locked::locked;
 use crate::model::NodeEvent;
 
-/// Events of one swarm, in their order; each is handed out once.
+/// Events in their order; each is handed out once.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
     pending: Mutex<Pending>,
@@ -20,27 +21,27 @@ struct Pending {
 
 impl Events {
     pub(crate) fn push(&self, event: NodeEvent) {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = locked(&self.pending);
         if !pending.closed {
             pending.events.push(event);
             self.changed.notify_all();
         }
     }
 
-    /// All events there are; waits for the first one, at most for `wait`.
+    /// Takes all events; waits up to `wait` for the first one.
     pub(crate) fn drain(&self, wait: Duration) -> Vec<NodeEvent> {
-        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut pending, _) = self
             .changed
-            .wait_timeout_while(pending, wait, |now| now.events.is_empty() && !now.closed)
+            .wait_timeout_while(locked(&self.pending), wait, |now| {
+                now.events.is_empty() && !now.closed
+            })
             .unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut pending.events)
     }
 
-    /// Nothing more is taken in, and nobody waits any longer.
+    /// Drops later events, and wakes callers that wait.
     pub(crate) fn close(&self) {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        pending.closed = true;
+        locked(&self.pending).closed = true;
         self.changed.notify_all();
     }
 }
@@ -62,17 +63,17 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_is_woken_by_an_event_and_by_the_end() {
+    fn a_waiting_caller_is_woken_by_an_event_and_by_the_end() {
         let events = Events::default();
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| events.drain(Duration::from_secs(60)));
             events.push(NodeEvent::landed(1));
             assert_eq!(waiting.join().unwrap().len(), 1);
-            let begun = Instant::now();
+            let started = Instant::now();
             let waiting = scope.spawn(|| events.drain(Duration::from_secs(60)));
             events.close();
             assert!(waiting.join().unwrap().is_empty());
-            assert!(begun.elapsed() < Duration::from_secs(30));
+            assert!(started.elapsed() < Duration::from_secs(30));
         });
     }
 }

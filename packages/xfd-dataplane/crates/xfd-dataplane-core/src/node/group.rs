@@ -1,50 +1,46 @@
-//! Work that has to be over before something else may begin.
+//! Tasks that have to end before something else may start.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use tokio::sync::mpsc;
 
-/// Counts what is running, by a guard each.
+use crate::locked::locked;
+
+/// Tasks that are running, each with a guard.
 #[derive(Debug)]
-pub(crate) struct Group {
-    door: Mutex<Option<mpsc::Sender<()>>>,
-    over: Mutex<Option<mpsc::Receiver<()>>>,
+pub(crate) struct TaskGroup {
+    /// Cloned for each guard; None once the group is closed.
+    guards: Mutex<Option<mpsc::Sender<()>>>,
+    /// Ends when the last guard is dropped.
+    all_ended: Mutex<Option<mpsc::Receiver<()>>>,
 }
 
-/// Held by one piece of work for as long as it runs.
+/// Held by one task for as long as it runs.
 #[derive(Debug)]
-pub(crate) struct Guard(#[expect(dead_code, reason = "its drop is what counts")] mpsc::Sender<()>);
+pub(crate) struct TaskGuard(
+    #[expect(dead_code, reason = "its drop is what counts")] mpsc::Sender<()>,
+);
 
-impl Group {
+impl TaskGroup {
     pub(crate) fn new() -> Self {
-        let (door, over) = mpsc::channel(1);
+        let (guards, all_ended) = mpsc::channel(1);
         Self {
-            door: Mutex::new(Some(door)),
-            over: Mutex::new(Some(over)),
+            guards: Mutex::new(Some(guards)),
+            all_ended: Mutex::new(Some(all_ended)),
         }
     }
 
-    /// A guard, unless the group was closed.
-    pub(crate) fn enter(&self) -> Option<Guard> {
-        let door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
-        door.clone().map(Guard)
+    /// A guard for a task that starts; None if the group is closed.
+    pub(crate) fn enter(&self) -> Option<TaskGuard> {
+        locked(&self.guards).clone().map(TaskGuard)
     }
 
-    /// Lets nobody in any more, and waits until all have gone.
+    /// Lets no further task in, and waits until all have ended.
     pub(crate) async fn close(&self) {
-        drop(
-            self.door
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
-        let over = self
-            .over
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(mut over) = over {
-            over.recv().await;
+        drop(locked(&self.guards).take());
+        let all_ended = locked(&self.all_ended).take();
+        if let Some(mut all_ended) = all_ended {
+            all_ended.recv().await;
         }
     }
 }

@@ -1,12 +1,16 @@
-//! One node's hands: takes orders, carries them out within its budgets, says what happened.
+//! One node of a swarm: takes orders, carries them out within its limits, reports what happened.
 //!
 //! ```text
-//!   submit ─► orders (one swarm's) ─► decides::queue (the node's) ─► work: a task per running order
-//!                                                                     ├─ from_origin (lane), from_peer
-//!   poll ◄─ events ◄───────────────── landing, unpacking ◄─────────── committed chunks
+//!   submit ─► orders (one swarm's) ─► slots (the node's) ─► dispatch: a task for each running order
+//!                                                            ├─ fetch ── from_origin (lane, pack)
+//!                                                            │       └── from_peer
+//!   poll ◄─ events ◄───────── landing, unpacking ◄───────────┴─ report
 //! ```
 //!
-//! Rules that hold between the parts:
+//! Modules import each other in one direction: [`context`] has what all swarms of the node share,
+//! [`swarm`] adds what belongs to one of them, and the others work on a swarm.
+//!
+//! Invariants:
 //!
 //! * An order is reported once or cancelled, never both ([`orders`]).
 //! * An object is reported after its chunks ([`swarm`], `reporting`).
@@ -15,40 +19,50 @@
 //!   that relay to each other never wait in a circle.
 //! * Leaving a swarm first stops fetches and landings, then the store, which wakes the unpackers.
 
-mod caught;
 mod checksums;
+mod context;
+mod dispatch;
 mod events;
-mod finding;
+mod fetch;
 mod from_origin;
 mod from_peer;
 mod group;
 mod landing;
 mod lane;
-mod leaving;
+mod leave;
+mod lookup;
+mod neighbours;
 mod orders;
+mod origin_body;
 mod origins;
-mod own_orders;
-mod reporting;
-mod shared;
+mod outcome;
+mod pack;
+mod panics;
+mod registry;
+mod report;
+mod self_repair;
+mod slots;
 mod submit;
 mod swarm;
 mod trees;
 mod unpacking;
-mod work;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use self::context::Context;
 pub use self::origins::Connect;
-use self::origins::{Origins, Real};
-use self::shared::Shared;
-use self::swarm::Swarm;
+use self::origins::{ConnectToStores, Origins};
+use self::registry::SwarmRegistry;
+use self::slots::Slots;
+use self::swarm::NodeSwarm;
 use crate::error::{Error, Kind, Result};
+use crate::locked::locked;
 use crate::model::{
     Catalog, FoundObject, Here, Inventory, Lookup, NodeEvent, NodeId, NodeSettings, Order, Stores,
     SwarmTicket,
@@ -58,21 +72,23 @@ use crate::source::ConnectOptions;
 use crate::stats::Counters;
 use crate::store::{Disk, StatVfs};
 
-/// Runtime threads at most; what blocks has threads of its own.
+/// Runtime threads at most. Blocking work has threads of its own.
 ///
-/// There is one for each two cores. The kernel's share of a transfer (interrupts, page cache) takes
-/// the others, and one thread moves more than 2 GiB a second: on two cores a second thread only
-/// waits for the first one's writes to the same file, and costs a fourteenth more processor time.
-const WORKERS: usize = 4;
+/// There is one thread for two cores: the kernel's part of a transfer (interrupts, page cache) takes
+/// the others, and one thread moves more than 2 GiB/s. On two cores a second thread waits for the
+/// first one's writes to the same file, and costs 7 % more processor time.
+const MAX_RUNTIME_THREADS: usize = 4;
 
-/// How long leaving a swarm waits for what cannot be called off.
+/// How long leaving a swarm waits for tasks that cannot be cancelled.
 const LEAVE_WAIT: Duration = Duration::from_millis(750);
 
-/// Methods block the calling thread (the node has a runtime of its own); all take `&self` and may
-/// be called from several threads, but not from a task of an async runtime. Documented at
-/// `xfd_api.ports.DataPlane` and `ObjectFinder`.
+/// A node. `xfd_api.ports.DataPlane` and `ObjectFinder` document its methods.
+///
+/// Methods block the calling thread: the node has a runtime of its own. All take `&self` and may be
+/// called from several threads, but not from a task of an async runtime.
 pub struct Node {
-    shared: Arc<Shared>,
+    context: Arc<Context>,
+    swarms: Arc<SwarmRegistry>,
     runtime: Mutex<Option<Runtime>>,
     disk: Arc<dyn Disk>,
 }
@@ -84,10 +100,10 @@ impl Node {
     /// `Internal` if the system gives no threads.
     pub fn new(id: NodeId, settings: NodeSettings) -> Result<Self> {
         let options = ConnectOptions::from(&settings);
-        Self::with_origins(id, settings, Arc::new(Real(options)))
+        Self::with_origins(id, settings, Arc::new(ConnectToStores(options)))
     }
 
-    /// The same, with origins that the caller makes.
+    /// A node whose origins `connect` makes.
     ///
     /// # Errors
     /// As [`Node::new`].
@@ -98,81 +114,88 @@ impl Node {
     ) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads((cores / 2).clamp(1, WORKERS))
+            .worker_threads((cores / 2).clamp(1, MAX_RUNTIME_THREADS))
             .thread_name("xfd")
             .enable_all()
-            .on_thread_start(outlive_broken_pipes)
+            .on_thread_start(block_sigpipe)
             .build()
             .map_err(|error| Error::new(Kind::Internal, format!("No threads: {error}")))?;
         let origins = Origins::new(connect, &settings);
         let handle = runtime.handle().clone();
+        let swarms = Arc::new(SwarmRegistry::default());
+        // Weak, because a swarm of the registry has the context and so the slots.
+        let registry = Arc::downgrade(&swarms);
+        let start = move |order| match registry.upgrade() {
+            Some(swarms) => dispatch::start(&swarms, order),
+            None => false,
+        };
+        let slots = Slots::new(settings.node_parallelism, Box::new(start));
         Ok(Self {
-            shared: Arc::new(Shared::new(id, settings, origins, handle, cores)),
+            context: Arc::new(Context::new(id, settings, slots, origins, handle, cores)),
+            swarms,
             runtime: Mutex::new(Some(runtime)),
             disk: Arc::new(StatVfs),
         })
     }
 
-    /// The same node, asking `disk` for room and syncs.
+    /// The same node with another disk: it says how much room there is, and syncs.
     #[must_use]
     pub fn on_disk(mut self, disk: Arc<dyn Disk>) -> Self {
         self.disk = disk;
         self
     }
 
-    /// The answers of the origins, in the lookups' order.
+    /// Looks objects up at their origins; the answers are in the lookups' order.
     ///
     /// # Errors
-    /// That of the first lookup that failed for good.
+    /// That of the first lookup that failed after its last retry.
     pub fn find_objects(
         &self,
         lookups: &[Lookup],
         stores: &Stores,
     ) -> Result<Vec<Vec<FoundObject>>> {
         self.check_open()?;
-        let all = finding::find_all(&self.shared, lookups, stores);
-        self.shared.runtime.block_on(async {
+        let all = lookup::find_all(&self.context, lookups, stores);
+        self.context.runtime.block_on(async {
             tokio::select! {
-                () = self.shared.closed.cancelled() => Err(closed()),
+                () = self.context.closed.cancelled() => Err(closed()),
                 found = all => found,
             }
         })
     }
 
-    /// Starts the peer server. Each call starts one more.
+    /// Starts a peer server, one more with each call; its address.
     ///
     /// # Errors
-    /// `PeerPort`.
+    /// `PeerPort` if no port of the range is free.
     pub fn serve(&self, host: &str, ports: Option<(u16, u16)>) -> Result<SocketAddr> {
         self.check_open()?;
         let listener = server::bind(host, ports)?;
-        let _inside = self.shared.runtime.enter();
+        let _inside = self.context.runtime.enter();
         server::start(
             listener,
-            Arc::clone(&self.shared) as Arc<dyn server::Swarms>,
-            &self.shared.settings,
-            self.shared.limits.clone(),
-            self.shared.closed.child_token(),
+            Arc::clone(&self.swarms) as Arc<dyn server::Swarms>,
+            &self.context.settings,
+            self.context.limits.clone(),
+            self.context.closed.child_token(),
         )
     }
 
-    /// Works by other settings from now on: slots, uploads, memory, rates. Orders that run, run on.
+    /// Changes slots, uploads, memory and rates. Orders that are running go on.
     ///
     /// # Errors
-    /// `InvalidRequest`, and nothing changed, if they differ in something that a running node
-    /// cannot change.
+    /// `InvalidRequest` if another setting differs. Nothing has changed then.
     pub fn reconfigure(&self, settings: &NodeSettings) -> Result<()> {
         self.check_open()?;
-        let shared = &self.shared;
-        let fixed = shared.settings.fixed_that_differ(settings);
+        let node = &self.context;
+        let fixed = node.settings.fixed_that_differ(settings);
         if !fixed.is_empty() {
             let what = format!("A running node cannot change {}", fixed.join(", "));
             return Err(Error::new(Kind::InvalidRequest, what));
         }
-        shared.limits.change(settings);
-        shared.origins.change(settings);
-        shared.queue().set_slots(settings.node_parallelism);
-        shared.pump();
+        node.limits.change(settings);
+        node.origins.change(settings);
+        node.slots.resize(settings.node_parallelism);
         tracing::info!(
             node_parallelism = settings.node_parallelism,
             max_uploads = settings.max_uploads,
@@ -181,47 +204,30 @@ impl Node {
         Ok(())
     }
 
-    /// Enters a swarm.
+    /// Joins a swarm.
     ///
     /// # Errors
     /// `InvalidRequest` if the node is in it already.
     pub fn join(&self, ticket: SwarmTicket) -> Result<()> {
         self.check_open()?;
         let (sender, whole) = mpsc::unbounded_channel();
-        let shared = &self.shared;
-        let swarm = {
-            let mut members = shared.members();
-            if members.by_id.contains_key(&ticket.swarm) {
-                let what = format!("The node is in swarm {} already", ticket.swarm);
-                return Err(Error::new(Kind::InvalidRequest, what));
-            }
-            members.joined += 1;
-            let number = members.joined;
-            let id = ticket.swarm.clone();
-            let verify = shared.settings.verify_whole;
-            let swarm = Arc::new(Swarm::new(
-                number,
-                ticket,
-                shared.id.clone(),
-                verify,
-                Arc::clone(&self.disk),
-                sender,
-            ));
-            members.by_id.insert(id, Arc::clone(&swarm));
-            members.by_number.insert(number, Arc::clone(&swarm));
-            swarm
+        let id = ticket.swarm.clone();
+        let swarm = self.swarms.add(&id, |number| {
+            let node = Arc::clone(&self.context);
+            NodeSwarm::new(node, number, ticket, Arc::clone(&self.disk), sender)
+        });
+        let Some(swarm) = swarm else {
+            let what = format!("The node is in swarm {id} already");
+            return Err(Error::new(Kind::InvalidRequest, what));
         };
-        tracing::info!(swarm = swarm.id(), "swarm_joined");
-        shared
-            .runtime
-            .spawn(Arc::clone(shared).land_all(Arc::clone(&swarm), whole));
-        shared
-            .runtime
-            .spawn(Arc::clone(shared).fetch_lost_again(swarm));
+        tracing::info!(swarm = id, "swarm_joined");
+        let runtime = &self.context.runtime;
+        runtime.spawn(landing::land_all(Arc::clone(&swarm), whole));
+        runtime.spawn(self_repair::refetch_damaged(swarm));
         Ok(())
     }
 
-    /// Adds to the catalog and says what of it is here.
+    /// Adds to the catalog; the inventory says what of it is on the disk.
     ///
     /// # Errors
     /// Those of [`crate::store::Store::extend`].
@@ -230,7 +236,7 @@ impl Node {
         swarm.add_stores(stores);
         let inventory = swarm.store.extend(catalog)?;
         for object in swarm.store.ready() {
-            // One with a bad chunk would only fail once more; it lands when a chunk came anew.
+            // A suspect object would fail again. It lands when one of its chunks was fetched again.
             if !swarm.is_suspect(object) {
                 swarm.land(object);
             }
@@ -238,7 +244,7 @@ impl Node {
         Ok(inventory)
     }
 
-    /// What of a catalog is here, without a trace: see [`crate::store::Store::survey`].
+    /// What of a catalog is on the disk; changes nothing. See [`crate::store::Store::survey`].
     ///
     /// # Errors
     /// `InvalidRequest` for a swarm that the node is not in; those of the store.
@@ -246,17 +252,17 @@ impl Node {
         self.swarm(swarm)?.store.survey(catalog)
     }
 
-    /// Takes orders in.
+    /// Accepts orders.
     ///
     /// # Errors
     /// `InvalidRequest` for a swarm that the node is not in.
     pub fn submit(&self, swarm: &str, orders: Vec<Order>) -> Result<()> {
         let swarm = self.swarm(swarm)?;
-        self.shared.submit(&swarm, orders);
+        submit::submit(&swarm, orders);
         Ok(())
     }
 
-    /// What happened since the last poll; waits for the first event.
+    /// The events since the last poll; waits up to `timeout` for the first one.
     ///
     /// # Errors
     /// `InvalidRequest` for a swarm that the node is not in.
@@ -264,67 +270,51 @@ impl Node {
         Ok(self.swarm(swarm)?.events.drain(timeout))
     }
 
-    /// Ends the swarm here. Leaving one that the node is not in does nothing.
+    /// Leaves a swarm. Does nothing if the node is not in it.
     ///
-    /// A landing that is being synced cannot be called off: after a moment it is left to end by
-    /// itself, as if the node had been killed, and the destinations stay locked until it has.
-    ///
-    /// # Errors
-    /// None; the result keeps the border's shape.
-    pub fn leave(&self, swarm: &str) -> Result<()> {
-        let found = self.shared.members().by_id.remove(swarm);
-        let Some(swarm) = found else { return Ok(()) };
+    /// A landing that is being synced cannot be cancelled. After 750 ms it is left to end by itself,
+    /// as if the node had been killed; its destinations stay locked until then.
+    pub fn leave(&self, swarm: &str) {
+        let Some(swarm) = self.swarms.remove_id(swarm) else {
+            return;
+        };
         swarm.left.cancel();
         swarm.events.close();
-        self.shared.queue().cancel_swarm(swarm.number);
-        let runtime = &self.shared.runtime;
-        let ended = runtime.spawn(Arc::clone(&self.shared).end_swarm(Arc::clone(&swarm)));
+        self.context.slots.cancel_swarm(swarm.number);
+        let runtime = &self.context.runtime;
+        let end = leave::end_swarm(Arc::clone(&self.swarms), Arc::clone(&swarm));
+        let ended = runtime.spawn(end);
         let in_time = runtime.block_on(async { timeout(LEAVE_WAIT, ended).await.is_ok() });
-        tracing::info!(swarm = swarm.id(), in_time, "swarm_left");
-        Ok(())
+        tracing::info!(swarm = swarm.id, in_time, "swarm_left");
     }
 
-    /// Counters of one swarm, or of all there were; zeros for a swarm that the node is not in.
+    /// Counters of one swarm, or of the node; zeros for a swarm that the node is not in.
     #[must_use]
     pub fn counters(&self, swarm: Option<&str>) -> Counters {
-        let members = self.shared.members();
-        match swarm {
-            Some(id) => members
-                .by_id
-                .get(id)
-                .map(|swarm| swarm.stats.read())
-                .unwrap_or_default(),
-            None => members
-                .by_number
-                .values()
-                .fold(members.past, |mut sum, swarm| {
-                    sum += swarm.stats.read();
-                    sum
-                }),
-        }
+        let Some(id) = swarm else {
+            let mut sum = self.swarms.counters();
+            sum += self.context.lookups.read();
+            return sum;
+        };
+        let swarm = self.swarms.get(id);
+        swarm.map(|swarm| swarm.stats.read()).unwrap_or_default()
     }
 
     /// Leaves every swarm and stops the peer server. Closing twice does nothing.
     pub fn close(&self) {
-        self.shared.closed.cancel();
-        let swarms: Vec<String> = self.shared.members().by_id.keys().cloned().collect();
-        for swarm in swarms {
-            // Fails for nobody: see there.
-            self.leave(&swarm).ok();
+        self.context.closed.cancel();
+        for swarm in self.swarms.ids() {
+            self.leave(&swarm);
         }
-        let runtime = self
-            .runtime
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let runtime = locked(&self.runtime).take();
         if let Some(runtime) = runtime {
             runtime.shutdown_background();
         }
     }
 
-    fn swarm(&self, id: &str) -> Result<Arc<Swarm>> {
+    fn swarm(&self, id: &str) -> Result<Arc<NodeSwarm>> {
         self.check_open()?;
-        self.shared.members().by_id.get(id).cloned().ok_or_else(|| {
+        self.swarms.get(id).ok_or_else(|| {
             Error::new(
                 Kind::InvalidRequest,
                 format!("The node is not in swarm {id}"),
@@ -333,7 +323,7 @@ impl Node {
     }
 
     fn check_open(&self) -> Result<()> {
-        if self.shared.closed.is_cancelled() {
+        if self.context.closed.is_cancelled() {
             return Err(closed());
         }
         Ok(())
@@ -350,10 +340,11 @@ fn closed() -> Error {
     Error::new(Kind::Cancelled, "The node is closed")
 }
 
-/// Keeps sendfile to a peer that is gone from ending the process: unlike send, it takes no flag
-/// that says so, and whether the signal is ignored is the process's own choice. The signal stays
-/// pending on the thread; what the call returns tells the same.
-fn outlive_broken_pipes() {
+/// Keeps sendfile to a peer that is gone from ending the process.
+///
+/// Unlike send, sendfile has no flag for that, and whether the process ignores the signal is the
+/// process's own choice. The signal stays pending on the thread; the call fails with EPIPE anyway.
+fn block_sigpipe() {
     // SAFETY: the set is initialised by the first call, and only this thread's mask is changed.
     unsafe {
         let mut set = std::mem::zeroed();

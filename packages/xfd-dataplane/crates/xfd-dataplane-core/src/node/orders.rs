@@ -1,37 +1,42 @@
-//! The orders of one swarm: which of them are alive, which one fetches a chunk, who stands behind.
+//! The orders of one swarm: which of them are alive, and which one fetches a chunk.
 //!
-//! Of several orders for one chunk the first to begin fetches it; the others stand behind it,
-//! without a slot. If it succeeds they are carried out too; if it fails or is cancelled they are
-//! queued again at their old turn. An order is *alive* until it is reported or cancelled, and only
-//! a live order is ever reported, so a cancelled one never is.
+//! Of several orders for one chunk the first to start fetches it. The others *follow* it, without a
+//! slot: if it succeeds they are reported too, and if it fails or is cancelled they return to their
+//! place in the queue.
+//!
+//! Invariant: an order is *alive* until it is reported or cancelled, and only a live order is ever
+//! reported. So an order is reported or cancelled, never both.
 
 use std::collections::{BTreeMap, HashMap};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::decides::queue::Entry;
+use crate::decides::queue::QueuedOrder;
 use crate::model::{ChunkIndex, OrderId};
 
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
     alive: BTreeMap<OrderId, Alive>,
-    behind: HashMap<ChunkIndex, Vec<Entry>>,
+    /// Followers of the order that fetches a chunk, for each chunk that is being fetched.
+    followers: HashMap<ChunkIndex, Vec<QueuedOrder>>,
+    /// Number of live orders for each chunk.
     wanted: HashMap<ChunkIndex, u32>,
 }
 
 #[derive(Debug)]
 struct Alive {
     chunk: ChunkIndex,
+    /// Stops its fetch, once that has started.
     stop: Option<CancellationToken>,
 }
 
-/// What an order that may begin does.
+/// What an order that has a slot does.
 #[derive(Debug)]
 pub(crate) enum Begin {
     /// It fetches, until the token is cancelled.
     Fetch(CancellationToken),
-    /// It stands behind another one.
-    Behind,
+    /// It follows another order for the same chunk.
+    Follow,
     /// It was cancelled.
     Gone,
 }
@@ -41,14 +46,14 @@ pub(crate) enum Begin {
 pub(crate) struct Ended {
     /// Whether the order is to be reported.
     pub(crate) report: bool,
-    /// Live orders that stood behind it: to be reported if it succeeded, else to be queued again.
-    pub(crate) behind: Vec<Entry>,
-    /// No order wants the chunk any more.
+    /// Its live followers: to be reported if it succeeded, else to be queued again.
+    pub(crate) followers: Vec<QueuedOrder>,
+    /// No live order for the chunk is left.
     pub(crate) last: bool,
 }
 
 impl Orders {
-    /// Takes an order in; false if its number was used.
+    /// Accepts an order; false if a live one has its number.
     pub(crate) fn accept(&mut self, order: OrderId, chunk: ChunkIndex) -> bool {
         if self.alive.contains_key(&order) {
             return false;
@@ -59,38 +64,38 @@ impl Orders {
     }
 
     /// An order has a slot.
-    pub(crate) fn begin(&mut self, entry: &Entry, left: &CancellationToken) -> Begin {
-        let Some(alive) = self.alive.get_mut(&entry.key.1) else {
+    pub(crate) fn begin(&mut self, order: &QueuedOrder, left: &CancellationToken) -> Begin {
+        let Some(alive) = self.alive.get_mut(&order.key.1) else {
             return Begin::Gone;
         };
-        if let Some(behind) = self.behind.get_mut(&entry.chunk) {
-            behind.push(entry.clone());
-            return Begin::Behind;
+        if let Some(followers) = self.followers.get_mut(&order.chunk) {
+            followers.push(order.clone());
+            return Begin::Follow;
         }
-        self.behind.insert(entry.chunk, Vec::new());
+        self.followers.insert(order.chunk, Vec::new());
         let stop = left.child_token();
         alive.stop = Some(stop.clone());
         Begin::Fetch(stop)
     }
 
     /// A fetch ended, with the chunk `held` or not.
-    pub(crate) fn end(&mut self, entry: &Entry, held: bool) -> Ended {
-        let report = self.forget(entry.key.1).is_some();
-        let mut behind = self.behind.remove(&entry.chunk).unwrap_or_default();
-        behind.retain(|other| self.alive.contains_key(&other.key.1));
+    pub(crate) fn end(&mut self, order: &QueuedOrder, held: bool) -> Ended {
+        let report = self.forget(order.key.1).is_some();
+        let mut followers = self.followers.remove(&order.chunk).unwrap_or_default();
+        followers.retain(|other| self.alive.contains_key(&other.key.1));
         if held {
-            for other in &behind {
+            for other in &followers {
                 self.forget(other.key.1);
             }
         }
         Ended {
             report,
-            behind,
-            last: !self.wanted.contains_key(&entry.chunk),
+            followers,
+            last: !self.wanted.contains_key(&order.chunk),
         }
     }
 
-    /// Cancels orders by number; the chunks that nobody wants any more.
+    /// Cancels orders by number; their chunks that no live order wants any more.
     pub(crate) fn cancel(&mut self, first: OrderId, count: u32) -> Vec<ChunkIndex> {
         let end = first.saturating_add(u64::from(count));
         let numbers: Vec<OrderId> = self.alive.range(first..end).map(|(id, _)| *id).collect();
@@ -133,12 +138,12 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::{Begin, Orders};
-    use crate::decides::queue::Entry;
+    use crate::decides::queue::QueuedOrder;
     use crate::model::Source;
 
-    fn entry(order: u64) -> Entry {
-        Entry {
-            key: (0, order),
+    fn order(number: u64) -> QueuedOrder {
+        QueuedOrder {
+            key: (0, number),
             chunk: 9,
             source: Source::Origin,
             priority: 0,
@@ -150,30 +155,30 @@ mod tests {
         let mut orders = Orders::default();
         let left = CancellationToken::new();
         assert!(orders.accept(1, 9) && orders.accept(2, 9));
-        let Begin::Fetch(stop) = orders.begin(&entry(1), &left) else {
+        let Begin::Fetch(stop) = orders.begin(&order(1), &left) else {
             panic!("the first order does not fetch");
         };
-        assert!(matches!(orders.begin(&entry(2), &left), Begin::Behind));
+        assert!(matches!(orders.begin(&order(2), &left), Begin::Follow));
         (orders, stop)
     }
 
     #[test]
-    fn success_is_shared_by_those_behind() {
+    fn followers_share_a_success() {
         let (mut orders, _) = two_for_one_chunk();
-        let ended = orders.end(&entry(1), true);
+        let ended = orders.end(&order(1), true);
         assert!(ended.report && ended.last);
-        assert_eq!(ended.behind, [entry(2)]);
+        assert_eq!(ended.followers, [order(2)]);
         assert!(orders.cancel(2, 1).is_empty());
     }
 
     #[test]
-    fn after_a_failure_the_next_one_takes_over() {
+    fn after_a_failure_a_follower_takes_over() {
         let (mut orders, _) = two_for_one_chunk();
-        let ended = orders.end(&entry(1), false);
+        let ended = orders.end(&order(1), false);
         assert!(ended.report && !ended.last);
-        assert_eq!(ended.behind, [entry(2)]);
+        assert_eq!(ended.followers, [order(2)]);
         let left = CancellationToken::new();
-        assert!(matches!(orders.begin(&entry(2), &left), Begin::Fetch(_)));
+        assert!(matches!(orders.begin(&order(2), &left), Begin::Fetch(_)));
     }
 
     #[test]
@@ -181,11 +186,11 @@ mod tests {
         let (mut orders, stop) = two_for_one_chunk();
         assert!(orders.cancel(1, 1).is_empty());
         assert!(stop.is_cancelled());
-        let ended = orders.end(&entry(1), false);
+        let ended = orders.end(&order(1), false);
         assert!(!ended.report && !ended.last);
         assert_eq!(orders.cancel(0, 10), [9]);
         assert!(matches!(
-            orders.begin(&entry(2), &CancellationToken::new()),
+            orders.begin(&order(2), &CancellationToken::new()),
             Begin::Gone
         ));
     }

@@ -1,27 +1,22 @@
-//! The origins that a node talks to: each connected at its first use, kept, and asked at its pace.
+//! The origins that a node reads: each connected at its first use, kept, and asked within its limit.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, OnceCell};
 
-use crate::decides::pace::Pace;
+use crate::decides::concurrency::ConcurrencyLimit;
 use crate::decides::retry::{Retry, RetryPolicy};
 use crate::error::{Error, Kind, Result};
+use crate::locked::locked;
 use crate::model::{NodeSettings, StoreConfig, Stores};
 use crate::source::{ConnectOptions, Origin, connect};
 
-/// Requests for small objects that are under way at once, for each chunk that may be.
-const PACK_REQUESTS: usize = 16;
-
-/// Requests for one pack's objects that are under way at once: with few packs left, they have the
-/// room of those that are done.
-pub(crate) const PACK_WINDOW: usize = 64;
-
-/// The same among peers, who ask the origin for other packs meanwhile.
-pub(crate) const PACK_WINDOW_AMONG_PEERS: usize = 16;
+/// Requests under way at once for each slot of the node: a slot may fetch a pack, of which each
+/// small object is a request.
+const REQUESTS_PER_SLOT: usize = 16;
 
 /// Makes origins from their descriptions.
 pub trait Connect: Send + Sync {
@@ -29,10 +24,10 @@ pub trait Connect: Send + Sync {
     fn connect<'a>(&'a self, config: &'a StoreConfig) -> BoxFuture<'a, Result<Arc<dyn Origin>>>;
 }
 
-/// Connects to what a description names.
-pub(crate) struct Real(pub(crate) ConnectOptions);
+/// Connects to the store that a description names.
+pub(crate) struct ConnectToStores(pub(crate) ConnectOptions);
 
-impl Connect for Real {
+impl Connect for ConnectToStores {
     fn connect<'a>(&'a self, config: &'a StoreConfig) -> BoxFuture<'a, Result<Arc<dyn Origin>>> {
         Box::pin(connect(config, &self.0))
     }
@@ -42,7 +37,7 @@ type Cell = Arc<OnceCell<Arc<Connected>>>;
 
 pub(crate) struct Origins {
     connect: Arc<dyn Connect>,
-    most: AtomicUsize,
+    max_requests: AtomicUsize,
     cells: Mutex<Vec<(StoreConfig, Cell)>>,
 }
 
@@ -50,12 +45,12 @@ impl Origins {
     pub(crate) fn new(connect: Arc<dyn Connect>, settings: &NodeSettings) -> Self {
         Self {
             connect,
-            most: AtomicUsize::new(most_requests(settings)),
+            max_requests: AtomicUsize::new(max_requests(settings)),
             cells: Mutex::default(),
         }
     }
 
-    /// The origin of a profile; equal descriptions share one.
+    /// The origin of a profile. Equal descriptions share one.
     pub(crate) async fn of(
         &self,
         stores: &Stores,
@@ -72,30 +67,26 @@ impl Origins {
         let cell = self.cell(config);
         cell.get_or_try_init(|| async {
             let origin = self.connect.connect(config).await?;
-            Ok(Arc::new(Connected {
-                origin,
-                pace: Mutex::new((Pace::new(self.most.load(Ordering::Relaxed)), 0)),
-                room: Notify::new(),
-                since: Instant::now(),
-            }))
+            let max_requests = self.max_requests.load(Ordering::Relaxed);
+            Ok(Arc::new(Connected::new(origin, max_requests)))
         })
         .await
         .cloned()
     }
 
-    /// Changes how many requests each of them is asked at once.
+    /// Changes how many requests each origin gets at once.
     pub(crate) fn change(&self, settings: &NodeSettings) {
-        let most = most_requests(settings);
-        self.most.store(most, Ordering::Relaxed);
-        let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        let max_requests = max_requests(settings);
+        self.max_requests.store(max_requests, Ordering::Relaxed);
+        let cells = locked(&self.cells);
         for connected in cells.iter().filter_map(|(_, cell)| cell.get()) {
-            connected.pace().0.set_most(most);
+            connected.requests().limit.set_most(max_requests);
             connected.room.notify_waiters();
         }
     }
 
     fn cell(&self, config: &StoreConfig) -> Cell {
-        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cells = locked(&self.cells);
         if let Some((_, cell)) = cells.iter().find(|(known, _)| known == config) {
             return Arc::clone(cell);
         }
@@ -105,41 +96,55 @@ impl Origins {
     }
 }
 
-fn most_requests(settings: &NodeSettings) -> usize {
-    settings.node_parallelism * PACK_REQUESTS
+fn max_requests(settings: &NodeSettings) -> usize {
+    settings.node_parallelism * REQUESTS_PER_SLOT
 }
 
-/// An origin, and how many requests it takes at once.
+/// An origin, with the requests that are under way to it.
 pub(crate) struct Connected {
     pub(crate) origin: Arc<dyn Origin>,
-    /// The limit, and the requests under way.
-    pace: Mutex<(Pace, usize)>,
+    requests: Mutex<Requests>,
+    /// Notified when one more request may be sent.
     room: Notify,
     since: Instant,
 }
 
-/// One request under way.
-pub(crate) struct Turn(Arc<Connected>);
+struct Requests {
+    limit: ConcurrencyLimit,
+    under_way: usize,
+}
 
 impl Connected {
+    fn new(origin: Arc<dyn Origin>, max_requests: usize) -> Self {
+        Self {
+            origin,
+            requests: Mutex::new(Requests {
+                limit: ConcurrencyLimit::new(max_requests),
+                under_way: 0,
+            }),
+            room: Notify::new(),
+            since: Instant::now(),
+        }
+    }
+
     /// Waits until one more request may be sent.
-    pub(crate) async fn turn(self: &Arc<Self>) -> Turn {
+    pub(crate) async fn permit(self: &Arc<Self>) -> OriginPermit {
         loop {
             let room = self.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
             {
-                let mut pace = self.pace();
-                if pace.1 < pace.0.limit() {
-                    pace.1 += 1;
-                    return Turn(Arc::clone(self));
+                let mut requests = self.requests();
+                if requests.under_way < requests.limit.now() {
+                    requests.under_way += 1;
+                    return OriginPermit(Arc::clone(self));
                 }
             }
             room.await;
         }
     }
 
-    /// Asks in turn with others, and again while the retry's patience lasts.
+    /// Sends a request within the limit, and again as often as the retry policy allows.
     pub(crate) async fn ask<T, F>(
         self: &Arc<Self>,
         attempts: u32,
@@ -150,13 +155,13 @@ impl Connected {
     {
         let mut retry = Retry::new(RetryPolicy::new(attempts));
         loop {
-            let turn = self.turn().await;
+            let permit = self.permit().await;
             let error = match request().await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            turn.failed(&error);
-            drop(turn);
+            permit.failed(&error);
+            drop(permit);
             match retry.after(&error, false, fastrand::f64()) {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => return Err(error),
@@ -164,15 +169,18 @@ impl Connected {
         }
     }
 
-    fn pace(&self) -> MutexGuard<'_, (Pace, usize)> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    fn requests(&self) -> MutexGuard<'_, Requests> {
+        locked(&self.requests)
     }
 }
 
-impl Turn {
-    /// The request's answer began after so long.
+/// Held by one request while it is under way.
+pub(crate) struct OriginPermit(Arc<Connected>);
+
+impl OriginPermit {
+    /// The request's answer started after this time.
     pub(crate) fn answered(&self, after: Duration) {
-        self.0.pace().0.on_answer(after);
+        self.0.requests().limit.on_answer(after);
         self.0.room.notify_one();
     }
 
@@ -180,16 +188,16 @@ impl Turn {
     pub(crate) fn failed(&self, error: &Error) {
         if error.kind == Kind::OriginThrottled {
             let now = self.0.since.elapsed();
-            if self.0.pace().0.on_throttle(now) {
+            if self.0.requests().limit.on_throttle(now) {
                 tracing::info!("origin_throttled");
             }
         }
     }
 }
 
-impl Drop for Turn {
+impl Drop for OriginPermit {
     fn drop(&mut self) {
-        self.0.pace().1 -= 1;
+        self.0.requests().under_way -= 1;
         self.0.room.notify_one();
     }
 }

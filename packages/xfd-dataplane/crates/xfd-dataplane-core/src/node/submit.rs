@@ -1,119 +1,89 @@
-//! Orders are taken in, in their order; only fetches take time, and those are queued.
+//! Takes orders in, one after the other. Only fetches take time; they are queued.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use crate::decides::queue::Entry;
-use crate::model::{ChunkIndex, ObjectIndex, Order, OrderId, Source};
-use crate::node::shared::Shared;
-use crate::node::swarm::Swarm;
+use super::self_repair;
+use super::swarm::NodeSwarm;
+use crate::model::{ChunkIndex, ObjectIndex, Order, OrderId};
 
-impl Shared {
-    pub(crate) fn submit(self: &Arc<Self>, swarm: &Arc<Swarm>, orders: Vec<Order>) {
-        for order in orders {
-            match order {
-                Order::Fetch {
-                    first_order,
-                    first_chunk,
-                    count,
-                    source,
-                    priority,
-                } => {
-                    swarm
-                        .store
-                        .expect(first_chunk..first_chunk.saturating_add(count));
-                    for place in 0..count {
-                        let order = first_order + u64::from(place);
-                        self.queue_up(swarm, order, first_chunk + place, &source, priority);
-                    }
-                }
-                Order::Cancel { first_order, count } => self.cancel(swarm, first_order, count),
-                Order::Pin { crcs } => {
-                    for (chunk, crc) in crcs {
-                        if swarm.store.pin(chunk, crc) {
-                            tracing::warn!(chunk, "held_chunk_differs_from_its_pin");
-                            let lost = self.discard(swarm, chunk);
-                            swarm.store.pin(chunk, crc);
-                            self.fetch_again(swarm, &lost);
-                        }
-                    }
-                }
-                Order::MeetPeers { addresses } => swarm.meet(addresses),
-                Order::Discard { chunks } => {
-                    let mut lost = Vec::new();
-                    for chunk in &chunks {
-                        lost.extend(self.discard(swarm, *chunk));
-                    }
-                    lost.retain(|chunk| !chunks.contains(chunk));
-                    if !lost.is_empty() {
-                        self.fetch_again(swarm, &lost);
-                    }
-                }
-                Order::Release { objects } => self.release(swarm, &objects),
-            }
-        }
-        self.pump();
-    }
-
-    pub(crate) fn queue_up(
-        &self,
-        swarm: &Swarm,
-        order: OrderId,
-        chunk: ChunkIndex,
-        source: &Source,
-        priority: i32,
-    ) {
-        if swarm.orders().accept(order, chunk) {
-            self.queue().push(Entry {
-                key: (swarm.number, order),
-                chunk,
-                source: source.clone(),
+pub(crate) fn submit(swarm: &NodeSwarm, orders: Vec<Order>) {
+    for order in orders {
+        match order {
+            Order::Fetch {
+                first_order,
+                first_chunk,
+                count,
+                source,
                 priority,
-                arrival: None,
-            });
-        }
-    }
-
-    fn cancel(&self, swarm: &Swarm, first: OrderId, count: u32) {
-        let unwanted = swarm.orders().cancel(first, count);
-        {
-            let mut queue = self.queue();
-            for place in 0..u64::from(count) {
-                queue.cancel((swarm.number, first + place));
+            } => {
+                let chunks = first_chunk..first_chunk.saturating_add(count);
+                swarm.store.expect(chunks);
+                for place in 0..count {
+                    let order = first_order + u64::from(place);
+                    swarm.queue_order(order, first_chunk + place, &source, priority);
+                }
             }
-        }
-        for chunk in unwanted {
-            swarm.store.unexpect(chunk);
-        }
-    }
-
-    fn discard(&self, swarm: &Swarm, chunk: ChunkIndex) -> Vec<ChunkIndex> {
-        let lost = swarm.store.discard(chunk);
-        if let Some(chunk) = swarm.store.chunk(chunk) {
-            let objects: Vec<ObjectIndex> = chunk.spans.iter().map(|span| span.object).collect();
-            swarm.trees.forget(&objects);
-        }
-        lost
-    }
-
-    /// Orders for chunks that only released objects are in are forgotten, running or not.
-    fn release(&self, swarm: &Swarm, objects: &[ObjectIndex]) {
-        let released: HashSet<ObjectIndex> = objects.iter().copied().collect();
-        let alive = swarm.orders().alive();
-        for (order, chunk) in alive {
-            let chunk = swarm.store.chunk(chunk);
-            let is_released = chunk.is_some_and(|chunk| {
-                let mut spans = chunk.spans.iter();
-                spans.all(|span| released.contains(&span.object))
-            });
-            if is_released {
-                self.cancel(swarm, order, 1);
+            Order::Cancel { first_order, count } => cancel(swarm, first_order, count),
+            Order::Pin { crcs } => {
+                for (chunk, crc) in crcs {
+                    if swarm.store.pin(chunk, crc) {
+                        tracing::warn!(chunk, "held_chunk_differs_from_its_pin");
+                        let lost = discard(swarm, chunk);
+                        swarm.store.pin(chunk, crc);
+                        self_repair::refetch(swarm, &lost);
+                    }
+                }
             }
+            Order::MeetPeers { addresses } => swarm.neighbours.meet(addresses),
+            Order::Discard { chunks } => {
+                let mut lost = Vec::new();
+                for chunk in &chunks {
+                    lost.extend(discard(swarm, *chunk));
+                }
+                lost.retain(|chunk| !chunks.contains(chunk));
+                if !lost.is_empty() {
+                    self_repair::refetch(swarm, &lost);
+                }
+            }
+            Order::Release { objects } => release(swarm, &objects),
         }
-        swarm.trees.forget(objects);
-        swarm.store.release(objects);
-        for object in objects {
-            swarm.set_suspect(*object, false);
+    }
+    swarm.node.slots.fill();
+}
+
+fn cancel(swarm: &NodeSwarm, first: OrderId, count: u32) {
+    let unwanted = swarm.orders().cancel(first, count);
+    let orders = (0..u64::from(count)).map(|place| (swarm.number, first + place));
+    swarm.node.slots.cancel(orders);
+    for chunk in unwanted {
+        swarm.store.unexpect(chunk);
+    }
+}
+
+/// Drops a held chunk that is bad, and trees that were made of it; the chunks that are lost by that.
+fn discard(swarm: &NodeSwarm, chunk: ChunkIndex) -> Vec<ChunkIndex> {
+    let lost = swarm.store.discard(chunk);
+    swarm.trees.forget(&swarm.objects_of(chunk));
+    lost
+}
+
+/// Releases objects, and cancels the orders for chunks that no other object has bytes in.
+fn release(swarm: &NodeSwarm, objects: &[ObjectIndex]) {
+    let released: HashSet<ObjectIndex> = objects.iter().copied().collect();
+    let alive = swarm.orders().alive();
+    for (order, chunk) in alive {
+        let chunk = swarm.store.chunk(chunk);
+        let is_released = chunk.is_some_and(|chunk| {
+            let mut spans = chunk.spans.iter();
+            spans.all(|span| released.contains(&span.object))
+        });
+        if is_released {
+            cancel(swarm, order, 1);
         }
+    }
+    swarm.trees.forget(objects);
+    swarm.store.release(objects);
+    for object in objects {
+        swarm.set_suspect(*object, false);
     }
 }

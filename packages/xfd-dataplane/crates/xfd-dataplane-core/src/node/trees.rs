@@ -1,11 +1,21 @@
-//! How far the trees of a swarm are: each is made once its archive's bytes come, and gets its place
-//! when both it and the archive's file are right, by whichever of the two is later.
+//! The trees of a swarm, from the start of their unpacking to their place.
+//!
+//! A tree is made from its archive's bytes while they arrive, or from the archive's file. It gets its
+//! place when both it and the file are right, by whichever of the two is later.
+//!
+//! ```text
+//!              start                end                   end or file_is_right
+//!   Absent ────────────▶ Working ────────▶ Made ─────────────────────────────▶ Placing
+//!      ▲                    │
+//!      └── stream ended ────┴────────────▶ Failed
+//! ```
 
 use std::collections::HashMap;
 use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use crate::locked::locked;
 use crate::model::ObjectIndex;
 use crate::unpack::Staged;
 
@@ -14,16 +24,16 @@ pub(crate) struct Trees(Mutex<HashMap<ObjectIndex, Tree>>);
 
 #[derive(Default)]
 struct Tree {
-    state: State,
-    /// The archive's file passed its checks.
+    state: TreeState,
+    /// The archive's file has passed its checks.
     has_file: bool,
 }
 
 #[derive(Default)]
-pub(crate) enum State {
+pub(crate) enum TreeState {
     #[default]
     Absent,
-    /// Being made; set to stop it.
+    /// Being made; the flag stops it.
     Working(Arc<AtomicBool>),
     /// Beside its place.
     Made(Staged),
@@ -33,84 +43,86 @@ pub(crate) enum State {
 }
 
 /// What the end of one of the two sides asks for.
-pub(crate) enum Next {
+pub(crate) enum NextStep {
     Nothing,
     UnpackFile,
     Place(Staged),
 }
 
 impl Tree {
-    fn next(&mut self) -> Next {
+    fn next(&mut self) -> NextStep {
         if !self.has_file {
-            return Next::Nothing;
+            return NextStep::Nothing;
         }
         match mem::take(&mut self.state) {
-            State::Absent => Next::UnpackFile,
-            State::Made(staged) => {
-                self.state = State::Placing;
-                Next::Place(staged)
+            TreeState::Absent => NextStep::UnpackFile,
+            TreeState::Made(staged) => {
+                self.state = TreeState::Placing;
+                NextStep::Place(staged)
             }
             other => {
                 self.state = other;
-                Next::Nothing
+                NextStep::Nothing
             }
         }
     }
 
     fn stop(&self) {
-        if let State::Working(stop) = &self.state {
+        if let TreeState::Working(stop) = &self.state {
             stop.store(true, Ordering::Relaxed);
         }
     }
 }
 
 impl Trees {
-    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectIndex, Tree>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Begins a tree, unless it was begun; gives the flag that stops it.
-    pub(crate) fn begin(&self, object: ObjectIndex) -> Option<Arc<AtomicBool>> {
-        let mut trees = self.lock();
+    /// Starts a tree that is absent; returns the flag that stops it.
+    pub(crate) fn start(&self, object: ObjectIndex) -> Option<Arc<AtomicBool>> {
+        let mut trees = locked(&self.0);
         let tree = trees.entry(object).or_default();
-        if !matches!(tree.state, State::Absent) {
+        if !matches!(tree.state, TreeState::Absent) {
             return None;
         }
         let stop = Arc::new(AtomicBool::new(false));
-        tree.state = State::Working(Arc::clone(&stop));
+        tree.state = TreeState::Working(Arc::clone(&stop));
         Some(stop)
     }
 
-    /// The archive's file is right.
-    pub(crate) fn has_file(&self, object: ObjectIndex) -> Next {
-        let mut trees = self.lock();
+    /// The archive's file has passed its checks.
+    pub(crate) fn file_is_right(&self, object: ObjectIndex) -> NextStep {
+        let mut trees = locked(&self.0);
         let tree = trees.entry(object).or_default();
         tree.has_file = true;
         tree.next()
     }
 
-    /// The making that has this flag ended. One that was forgotten meanwhile counts for nothing.
-    pub(crate) fn ended(&self, object: ObjectIndex, stop: &Arc<AtomicBool>, state: State) -> Next {
-        // Dropped only after the lock: what is staged is removed from the disk then.
+    /// The unpacking that has this flag ended. If the tree was forgotten meanwhile, its outcome does
+    /// not count.
+    pub(crate) fn end(
+        &self,
+        object: ObjectIndex,
+        stop: &Arc<AtomicBool>,
+        state: TreeState,
+    ) -> NextStep {
+        // Dropping a staged tree removes it from the disk, so this is dropped after the lock.
         let _forgotten;
-        let mut trees = self.lock();
+        let mut trees = locked(&self.0);
         match trees.get_mut(&object) {
-            Some(tree) if matches!(&tree.state, State::Working(it) if Arc::ptr_eq(it, stop)) => {
+            Some(tree) if matches!(&tree.state, TreeState::Working(it) if Arc::ptr_eq(it, stop)) => {
                 tree.state = state;
                 tree.next()
             }
             _ => {
                 _forgotten = state;
-                Next::Nothing
+                NextStep::Nothing
             }
         }
     }
 
-    /// The objects are open again, or nobody wants them, or they are in their place: what is being
-    /// made of them stops, and what was made goes.
+    /// Stops what is being made of these objects and removes what was made. They are open again, or
+    /// released, or in their place.
     pub(crate) fn forget(&self, objects: &[ObjectIndex]) {
         let mut forgotten = Vec::new();
-        let mut trees = self.lock();
+        let mut trees = locked(&self.0);
         for object in objects {
             forgotten.extend(trees.remove(object));
         }
@@ -118,9 +130,9 @@ impl Trees {
         forgotten.iter().for_each(Tree::stop);
     }
 
-    /// Forgets everything.
+    /// Forgets all trees.
     pub(crate) fn stop(&self) {
-        let forgotten = mem::take(&mut *self.lock());
+        let forgotten = mem::take(&mut *locked(&self.0));
         forgotten.values().for_each(Tree::stop);
     }
 }

@@ -72,7 +72,7 @@ async fn serve(
         .ok_or(StatusCode::NOT_FOUND)?;
     // A part of a chunk is asked for after a body was cut, perhaps for a fault of this disk.
     let is_checked = from > 0 || request.headers().contains_key(CHECK_HEADER);
-    let reader = if is_checked || !reader.is_vouched_for() {
+    let reader = if is_checked || !reader.is_verified_or_in_flight() {
         Pieces::Read(reader)
     } else {
         Pieces::Unread(reader, outgoing.clone())

@@ -9,10 +9,10 @@ use crate::crc;
 use crate::error::{Error, Kind, Result};
 use crate::model::{CatalogObject, Checksum, ChecksumAlgorithm};
 
-/// Bytes read at once where a file is read again.
-pub(crate) const PIECE: usize = 256 * 1024;
+/// Bytes read at once when a file is read again.
+pub(crate) const READ_BYTES: usize = 256 * 1024;
 
-/// The checksum besides CRC-64/NVME that an object's chunks need, because its store has that kind.
+/// The checksum that an object's chunks need besides CRC-64/NVME, to be compared with the store's.
 pub(crate) fn second_algorithm(checksum: Option<&Checksum>) -> Option<CrcAlgorithm> {
     match checksum?.algorithm {
         ChecksumAlgorithm::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
@@ -21,7 +21,7 @@ pub(crate) fn second_algorithm(checksum: Option<&Checksum>) -> Option<CrcAlgorit
     }
 }
 
-/// What the bytes of one object in one chunk sum up to.
+/// Checksums of the bytes of one object in one chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sums {
     /// In bytes.
@@ -70,7 +70,7 @@ impl Summing {
     }
 }
 
-/// Sums of a range of a file, read again; None if the file ends before it.
+/// Sums of a range of a file, read again; None if the file is too short.
 pub(crate) fn sum_range(
     file: &File,
     offset: u64,
@@ -78,9 +78,9 @@ pub(crate) fn sum_range(
     second: Option<CrcAlgorithm>,
 ) -> std::io::Result<Option<Sums>> {
     let mut summing = Summing::new(second);
-    let mut buffer = vec![0; PIECE.min(usize::try_from(length).unwrap_or(PIECE))];
+    let mut buffer = vec![0; READ_BYTES.min(usize::try_from(length).unwrap_or(READ_BYTES))];
     while summing.length < length {
-        let left = usize::try_from(length - summing.length).unwrap_or(PIECE);
+        let left = usize::try_from(length - summing.length).unwrap_or(READ_BYTES);
         let into = buffer.len().min(left);
         match file.read_at(&mut buffer[..into], offset + summing.length)? {
             0 => return Ok(None),
@@ -92,14 +92,14 @@ pub(crate) fn sum_range(
 
 /// The checksum of parts that follow each other.
 pub(crate) fn combine(parts: impl IntoIterator<Item = (u64, u64)>) -> u64 {
-    // The checksum of nothing is zero, and stays so over what follows.
+    // The checksum of no bytes is zero, which is neutral in `combine`.
     parts
         .into_iter()
         .fold(0, |all, (part, length)| crc::combine(all, part, length))
 }
 
-/// Compares an object's parts, in their order, with the store's checksum where that can be
-/// combined. With one of another kind there is nothing to compare.
+/// Compares an object's parts, in their order, with the store's checksum. A checksum that cannot be
+/// combined from parts is not compared.
 ///
 /// # Errors
 /// `ChecksumMismatch`.
@@ -127,7 +127,7 @@ pub(crate) fn compare_combined(
     compare(object, checksum, &found)
 }
 
-/// Compares SHA-256 or MD5 over the finished file with the store's checksum, if it is such a one.
+/// Compares the finished file with the store's SHA-256 or MD5. Other checksums are not compared.
 ///
 /// # Errors
 /// `ChecksumMismatch`, `Destination`.
@@ -148,7 +148,7 @@ fn digest_file<D: sha2::Digest>(object: &CatalogObject, file: &File) -> Result<S
     let path = &object.destination;
     let failed = |error: std::io::Error| Error::of_path(&error, "read the file again", path);
     let mut digest = D::new();
-    let mut buffer = vec![0; PIECE];
+    let mut buffer = vec![0; READ_BYTES];
     let mut offset = 0;
     loop {
         match file.read_at(&mut buffer, offset).map_err(failed)? {

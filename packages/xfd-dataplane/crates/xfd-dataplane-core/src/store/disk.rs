@@ -13,13 +13,13 @@ use crate::error::{Error, Result};
 /// Room on the file system of a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// Tells file systems apart.
+    /// Identifies the file system.
     pub device: u64,
     /// Bytes that this process may still write there.
     pub free: u64,
 }
 
-/// Tells how much room there is, and syncs; another one than [`StatVfs`] makes a disk small.
+/// Says how much room there is, and syncs. Tests use others than [`StatVfs`].
 pub trait Disk: Send + Sync {
     /// Room on the file system of an existing folder.
     ///
@@ -30,12 +30,12 @@ pub trait Disk: Send + Sync {
     /// Writes out the bytes of one file.
     ///
     /// # Errors
-    /// What the file system says. It says so once: who asks again is told that all is well.
+    /// What the file system says. It reports a failure once; a later sync of the same file succeeds.
     fn sync(&self, file: &File) -> io::Result<()> {
         file.sync_data()
     }
 
-    /// Writes out everything that a file system has not yet, other programs' files included.
+    /// Writes out all data of a file system, other programs' files included.
     ///
     /// # Errors
     /// What the file system says.
@@ -58,7 +58,7 @@ impl Disk for StatVfs {
     }
 }
 
-/// Gives a file its size and, where the file system can, its blocks.
+/// Gives a file its size and, if the file system can, its blocks.
 pub(crate) fn preallocate(file: &File, size: u64, path: &Path) -> Result<()> {
     let failed = |error: Errno| Error::of_path(&error.into(), "preallocate the part file", path);
     if size == 0 {

@@ -1,4 +1,4 @@
-//! A piece of an open file, to be read or to be sent unread.
+//! A piece of an open file, to be read, or to be sent without being read.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -7,11 +7,11 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use rustix::io::Errno;
 
-use super::slot::Handle;
+use super::part::Handle;
 use crate::error::{Error, Kind, Result};
 
-/// Bytes that are in a file, and are to stay there. The file is open as long as one of its spans
-/// is: an object that lands or is removed meanwhile does not take them away.
+/// A range of a file. The file stays open as long as one of its spans lives, also if its object
+/// lands or is removed meanwhile.
 pub struct FileSpan {
     handle: Arc<Handle>,
     offset: u64,
@@ -33,8 +33,7 @@ impl FileSpan {
         self.length
     }
 
-    /// Reads from its beginning, as much as one call gives; `room` is used again once the bytes are
-    /// dropped.
+    /// Reads from its start, as much as one call gives. `room` is reused once the bytes are dropped.
     ///
     /// # Errors
     /// What the disk said; `Destination` for a file that ends before the span.
@@ -82,12 +81,12 @@ impl FileSpan {
         Ok(all.freeze())
     }
 
-    /// Sends from its beginning, at most `max` bytes and as many as the socket takes, without them
-    /// passing through this process; they leave the span.
+    /// Sends from its start, at most `max` bytes and as many as the socket takes, by sendfile. The
+    /// span then starts after them.
     ///
     /// # Errors
     /// `UnexpectedEof` for a file that ends before the span; what the system said, `WouldBlock`
-    /// among it.
+    /// included.
     pub fn send(&mut self, socket: impl AsFd, max: usize) -> io::Result<usize> {
         let want = max.min(usize::try_from(self.length).unwrap_or(max));
         let file = self.handle.file();
@@ -99,7 +98,7 @@ impl FileSpan {
         Ok(sent)
     }
 
-    /// Leaves so many bytes of its beginning out.
+    /// Drops bytes from its start.
     pub fn advance(&mut self, bytes: usize) {
         self.offset += bytes as u64;
         self.length = self.length.saturating_sub(bytes as u64);

@@ -1,9 +1,11 @@
-//! Where the manifest and the lock of a group are.
+//! The place of a group's manifest and lock.
 //!
-//! Beside the group's folder, so that loaders who list it see nothing of ours. Inside it where this
-//! user may not write beside it, as in a volume of his own below a folder of root's; and where it is
-//! a mount point, so that a volume keeps its records when it is mounted elsewhere or its container
-//! ends. A manifest at the other of the two places is read all the same.
+//! They are beside the group's folder, so that programs that list it do not see them. They are inside
+//! it
+//! - if this user may not write beside it, as with a user's volume below a folder of root's;
+//! - if the folder is a mount point, so that a volume keeps its records when it is mounted elsewhere.
+//!
+//! A manifest at the other place is read too.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,7 +56,7 @@ impl Home {
     }
 }
 
-/// The places that there are for a folder's manifest, the better one last.
+/// The places for a folder's manifest, the better one last.
 pub(crate) fn homes(opened: &Arc<Opened>, folder: &Path) -> Result<Vec<Home>> {
     let above = match folder.parent() {
         Some(above) => Anchor::find(opened, above).ok().flatten(),
@@ -78,7 +80,7 @@ pub(crate) fn homes(opened: &Arc<Opened>, folder: &Path) -> Result<Vec<Home>> {
 /// The place to write to.
 ///
 /// # Errors
-/// `DestinationNotWritable` where this user may write to neither; `Internal` without a folder.
+/// `DestinationNotWritable` if this user may write to neither; `Internal` without a folder.
 pub(crate) fn writable(homes: &[Home], folder: &Path) -> Result<Home> {
     let mut first = None;
     for home in homes.iter().rev() {

@@ -1,12 +1,15 @@
-//! An object's verified bytes from first to last, for unpacking behind the download.
+//! An object's verified bytes from first to last, for unpacking while it arrives.
 
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, PoisonError};
 
-use super::account::Inner;
-use super::land;
-use super::slot::{Handle, Slot};
+use super::damage;
+use super::inner::Inner;
+use super::opening::open_for_reading;
+use super::part::Handle;
+use super::slot::Slot;
+use super::whole_object;
 use crate::crc::Crc64;
 use crate::decides::ledger::{ChunkState, ObjectState};
 use crate::error::{Error, Kind};
@@ -19,7 +22,7 @@ pub struct InOrderReader {
     /// Chunk and length, in the object's order.
     chunks: Vec<(ChunkIndex, u64)>,
     next: usize,
-    /// Of the object.
+    /// In the object.
     position: u64,
     /// Bytes read of the chunk `next`, and their checksum.
     within: u64,
@@ -70,7 +73,7 @@ impl InOrderReader {
                     verified: false, ..
                 }) => {
                     drop(state);
-                    self.inner.verify(chunk).map_err(io::Error::other)?;
+                    damage::verify(&self.inner, chunk).map_err(io::Error::other)?;
                     state = self.inner.state();
                 }
                 _ => {
@@ -81,7 +84,7 @@ impl InOrderReader {
         }
     }
 
-    /// The chunk was read to its end: is it what was verified?
+    /// The chunk was read to its end: compares it with what was verified.
     fn finish_chunk(&mut self, chunk: ChunkIndex) -> io::Result<()> {
         let confirmed = self.inner.state().ledger.confirm(chunk, self.crc.value());
         self.crc = Crc64::new();
@@ -90,17 +93,17 @@ impl InOrderReader {
         if confirmed {
             return Ok(());
         }
-        self.inner.lose(chunk);
+        damage::lose(&self.inner, chunk);
         Err(gone("A chunk changed on the disk and is fetched again"))
     }
 
-    /// Behind the last byte, the tree is taken for whole: so the object has to be right.
+    /// After the last byte the tree counts as whole, so the whole object is compared first.
     fn finish(&self) -> io::Result<()> {
-        land::compare_combined(&self.slot).map_err(io::Error::other)
+        whole_object::compare_combined(&self.slot).map_err(io::Error::other)
     }
 }
 
-/// The bytes end here for a reason that is not the archive's, so unpacking is not to be blamed.
+/// The bytes end for a reason outside the archive, which is then not reported as corrupt.
 fn gone(what: &str) -> io::Error {
     io::Error::other(Error::new(Kind::Cancelled, what))
 }
@@ -121,7 +124,7 @@ impl io::Read for InOrderReader {
             let handle = match &self.handle {
                 Some(handle) => handle,
                 None => {
-                    let opened = self.slot.open_for_reading().map_err(io::Error::other)?;
+                    let opened = open_for_reading(&self.slot).map_err(io::Error::other)?;
                     self.handle.insert(opened)
                 }
             };

@@ -1,4 +1,4 @@
-//! What lies at one object's destination: the effects around [`crate::decides::cache`].
+//! Looks at an object's destination: the effects around [`crate::decides::cache`].
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::checks::Sums;
 use super::record::Record;
+use super::recording;
 use super::slot::Slot;
 use crate::beside::{Anchor, Dir, Opened};
 use crate::decides::cache::{FileKind, OnDisk, Seen, Verdict, Wanted, verdict};
@@ -15,24 +16,24 @@ use crate::error::{Error, Kind, Result};
 use crate::unpack::check_place;
 
 /// What was found of one object.
-pub(crate) struct Finding {
+pub(crate) struct Inspection {
     pub(crate) verdict: Verdict,
-    /// The destination is the file that we left there.
+    /// The destination has the file that xfd left there.
     pub(crate) has_file: bool,
-    /// A file is at the destination that is not believed for whose it is.
+    /// The file at the destination is not believed because of its owner.
     pub(crate) is_foreign: bool,
     /// Something is at the destination.
     pub(crate) file_is_there: bool,
-    /// A tree where one is wanted is of our making, whatever is in it now.
+    /// A tree at the wanted place was made by xfd, whatever is in it now.
     pub(crate) tree_is_ours: bool,
-    /// Bytes of the tree that the record knows.
+    /// Bytes of the recorded tree.
     pub(crate) tree_bytes: Option<u64>,
     /// Length and CRC-64/NVME of the chunks of an earlier run, if the file is valid.
     chunks: Vec<(u64, u64)>,
 }
 
-impl Finding {
-    /// Drops recorded sums of chunks that were cut in another way than `layout` (offset, length).
+impl Inspection {
+    /// Drops recorded sums unless the chunks were cut as in `layout` (offset, length).
     pub(crate) fn forget_other_layout(&mut self, layout: &[(u64, u64)]) {
         let recorded = self.chunks.iter().map(|(length, _)| *length);
         if !layout.iter().map(|(_, length)| *length).eq(recorded) {
@@ -57,11 +58,11 @@ impl Finding {
     }
 }
 
-/// Looks at an object's destination and tree. What is known not to be there is not looked for.
+/// Looks at an object's destination and tree. `lacks_file` says that no file is there.
 ///
 /// # Errors
-/// `Destination` where a folder lies at a file's place, or the disk does not answer.
-pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Result<Finding> {
+/// `Destination` if a folder is at a file's place, or the disk does not answer.
+pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Result<Inspection> {
     let object = &slot.object;
     let unpack = object.unpack.as_ref();
     let dir = slot.dir_if_there()?;
@@ -82,8 +83,7 @@ pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Re
         Some(tree) => Some(tree.dir(Path::new(""))?.look_at_itself()?),
         None => None,
     };
-    // Where neither is there, the record cannot make it valid; most objects of a first run.
-    let record = slot.record()?;
+    let record = recording::read(slot)?;
     let entries = match &record {
         Some(record) => look_at_entries(slot, record, tree_folder.as_ref())?,
         None => Vec::new(),
@@ -107,12 +107,12 @@ pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Re
                 .is_some_and(|file| file.is_ours && record.file == Some((file.size, file.mtime_ns)))
     };
     let has_file = record.as_ref().is_some_and(as_left);
-    Ok(Finding {
+    Ok(Inspection {
         verdict: found,
         is_foreign: file.is_some_and(|file| file.kind == FileKind::File && !file.is_ours),
         file_is_there: file.is_some(),
         has_file,
-        // In another user's folder it is only if something of it is left.
+        // In another user's folder, only if one of its entries is left.
         tree_is_ours: tree.is_some()
             && (folder.is_none_or(|folder| folder.is_ours)
                 || entries.iter().flatten().any(|entry| entry.is_ours)),
@@ -124,9 +124,11 @@ pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Re
     })
 }
 
+/// Refuses what is at a file's place and is never replaced.
+///
 /// # Errors
-/// `Destination` where what lies at a file's place is none, and is never replaced: a folder, a
-/// device, a FIFO, a socket, or a link to one of these. A link to a file, or to nothing, is.
+/// `Destination` for a folder, a device, a FIFO, a socket, or a link to one of these. A link to a
+/// file, or to nothing, is replaced.
 fn refuse_special(slot: &Slot, dir: &Dir, file: Option<OnDisk>) -> Result<()> {
     let path = &slot.object.destination;
     let what = match file.map(|file| file.kind) {
@@ -166,7 +168,7 @@ fn look_at_entries(
             match folder.dir_if_there(above) {
                 Ok(Some(dir)) => dir.look(path),
                 Ok(None) => Ok(None),
-                // A folder of it has become a link: the tree is not as it was left.
+                // One of its folders has become a link: the tree is not as it was left.
                 Err(error) if error.kind == Kind::UnsafePath => Ok(None),
                 Err(error) => Err(error),
             }
@@ -174,12 +176,14 @@ fn look_at_entries(
         .collect()
 }
 
+/// Refuses a tree that could not be put in its place.
+///
 /// # Errors
-/// `DestinationNotEmpty` where a tree is to go into a folder with things that we did not make;
-/// `DestinationNotWritable` where it could not be put in its place.
-pub(crate) fn refuse_unfit_tree(slot: &Slot, finding: &Finding) -> Result<()> {
+/// `DestinationNotEmpty` if its folder has entries that xfd did not make; `DestinationNotWritable`
+/// if this user may not write there.
+pub(crate) fn refuse_unfit_tree(slot: &Slot, inspection: &Inspection) -> Result<()> {
     match &slot.object.unpack {
-        Some(unpack) => check_place(&unpack.destination, finding.tree_is_ours)
+        Some(unpack) => check_place(&unpack.destination, inspection.tree_is_ours)
             .map_err(|error| error.with_object(&slot.object.found.key)),
         None => Ok(()),
     }

@@ -1,35 +1,37 @@
-//! Enters what was found into the account, and says what a node has of a catalog.
+//! Enters what was found into the ledger, and says what a node has of a catalog.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use super::account::{Inner, State};
 use super::checks::combine;
+use super::inner::Inner;
 use super::lock::DiskLock;
 use super::manifest::Manifest;
-use super::plan::{Looked, Plan, settle};
+use super::plan::{Inspected, Plan, apply};
+use super::slot::Location;
+use super::state::State;
 use crate::crc::crc64;
 use crate::decides::ledger::{ChunkState, ObjectState};
 use crate::model::{Catalog, Chunk, HeldRun, Inventory, NodeId, ObjectIndex};
 
-/// The last step of [`super::stock::extend`]; nothing in it can fail.
+/// The last step of [`super::take_inventory::extend`]. It cannot fail.
 pub(crate) fn enter(
     inner: &Inner,
     catalog: Catalog,
-    looked: Vec<Looked>,
+    inspected: Vec<Inspected>,
     manifests: HashMap<PathBuf, Arc<Mutex<Manifest>>>,
     locks: HashMap<PathBuf, DiskLock>,
 ) -> Inventory {
-    looked.iter().for_each(settle);
+    inspected.iter().for_each(apply);
     let mut state = inner.state();
     state.manifests.extend(manifests);
     state.locks.extend(locks);
     let mut owners: HashMap<ObjectIndex, Option<NodeId>> = HashMap::new();
-    for one in looked {
+    for one in inspected {
         let object = one.slot.object.index;
         state.ledger.add_object(object);
-        let became = match &one.plan {
+        let object_state = match &one.plan {
             Plan::Landed { .. } => {
                 inner.options.stats.objects_cached.add(1);
                 inner
@@ -40,17 +42,17 @@ pub(crate) fn enter(
                 ObjectState::Landed
             }
             Plan::Unpack | Plan::Fetch(_) => ObjectState::Open,
-            Plan::Elsewhere(owner) => {
+            Plan::LockedByOther(owner) => {
                 owners.insert(object, owner.clone());
-                ObjectState::Elsewhere
+                ObjectState::LockedByOther
             }
         };
-        state.ledger.set_object(object, became);
+        state.ledger.set_object(object, object_state);
         if let Plan::Fetch(chunks) = &one.plan {
             for chunk in chunks {
                 state.resumed.insert((object, chunk.offset), chunk.verified);
             }
-            forget_what_is_gone(&mut state, object);
+            forget_lost_chunks(&mut state, object);
         }
         state.slots.insert(object, one.slot);
     }
@@ -74,8 +76,8 @@ pub(crate) fn enter(
     inventory
 }
 
-/// A known object that is fetched again has on the disk what its journal names, and no more.
-fn forget_what_is_gone(state: &mut State, object: ObjectIndex) {
+/// A known object is fetched again: chunks that its journal does not name are missing.
+fn forget_lost_chunks(state: &mut State, object: ObjectIndex) {
     for chunk in state.ledger.chunks_of(object).to_vec() {
         let Some(known) = state.chunks.get(&chunk) else {
             continue;
@@ -91,7 +93,7 @@ fn forget_what_is_gone(state: &mut State, object: ObjectIndex) {
     }
 }
 
-/// A chunk is held whose spans are all on the disk already.
+/// Marks a chunk as held if all of its spans are on the disk.
 fn hold_if_here(state: &mut State, chunk: &Chunk) {
     if state.ledger.chunk(chunk.index) != Some(ChunkState::Missing) {
         return;
@@ -113,7 +115,7 @@ fn hold_if_here(state: &mut State, chunk: &Chunk) {
         let facts = slot.facts();
         let sums = facts.sums.get(&span.offset);
         let known = sums.filter(|sums| sums.length == span.length);
-        if facts.whereabouts == super::slot::Whereabouts::Part {
+        if facts.location == Location::Part {
             let Some(verified) = state.resumed.get(&(span.object, span.offset)) else {
                 return;
             };
@@ -137,11 +139,11 @@ fn inventory(
             Some(ObjectState::Landed) => {
                 inventory.landed.push(object);
                 let slot = state.slots.get(&object);
-                // A marker's content, if it has any, is not on the disk.
+                // A directory marker's content, if it has any, is not on the disk.
                 let file = slot.filter(|slot| !slot.object.is_directory);
                 inventory.cached_bytes += file.map_or(0, |slot| slot.object.found.size);
             }
-            Some(ObjectState::Elsewhere) => {
+            Some(ObjectState::LockedByOther) => {
                 let owner = owners.get(&object).cloned().flatten();
                 inventory.elsewhere.push((object, owner));
             }

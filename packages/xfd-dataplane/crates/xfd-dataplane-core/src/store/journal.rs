@@ -1,13 +1,13 @@
-//! Which chunks of a part file are right: a text file beside it, so that a later run carries on.
+//! The chunks of a part file that are right, in a text file beside it, so that a later run resumes.
 //!
 //! ```text
-//! {"size":…,"etag":…,"last_modified_ns":…}     the object it was begun for
+//! {"size":…,"etag":…,"last_modified_ns":…}     the pinned version of the object
 //! + OFFSET LENGTH CRC64 SECOND|-               a chunk that is right; checksums in hexadecimal
-//! - OFFSET LENGTH                              no longer
+//! - OFFSET LENGTH                              a chunk that is right no longer
 //! ```
 //!
-//! Lines are appended with one write each and never synced: after a power loss a line may name
-//! bytes that did not reach the disk, so every chunk is read again before it counts as verified.
+//! Each line is appended with one write and never synced. After a power loss a line may name bytes
+//! that did not reach the disk, so a later run reads every chunk again before it counts as verified.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,8 +21,8 @@ use crate::beside::Dir;
 use crate::decides::cache::Pin;
 use crate::error::{Error, Result};
 
-/// Bytes of a journal at most: some 60 for each chunk.
-const JOURNAL_MOST: u64 = 256 << 20;
+/// Bytes of a journal at most. A chunk needs about 60.
+const MAX_JOURNAL_BYTES: u64 = 256 << 20;
 
 /// Chunks that are right, by their offset.
 pub(crate) type Chunks = BTreeMap<u64, Sums>;
@@ -34,17 +34,17 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal of a part file, begun for `pin`; of one that is `fresh`, a new one. One
-    /// that is there was read before and is for the same pin.
+    /// Opens the journal of a part file for `pin`. With `fresh` it starts a new one; otherwise a
+    /// journal that is there was read before, and has the same pin.
     pub(crate) fn open(dir: &Dir, path: &Path, pin: &Pin, fresh: bool) -> Result<Self> {
         let failed = |error: std::io::Error| Error::of_path(&error, "open the journal", path);
         let flags = OFlags::WRONLY | OFlags::APPEND;
         let mut file = match fresh {
             true => dir.create(path, OFlags::APPEND)?,
-            false => dir.open_or_create(path, flags, JOURNAL_MOST)?,
+            false => dir.open_or_create(path, flags, MAX_JOURNAL_BYTES)?,
         };
         let is_new = file.metadata().map_err(failed)?.len() == 0;
-        // A line break ends the torn line that a killed run may have left; empty lines say nothing.
+        // A line break ends the torn line that a killed run may have left. Empty lines are ignored.
         let mut first = vec![];
         if is_new {
             serde_json::to_writer(&mut first, pin).map_err(|error| failed(error.into()))?;
@@ -54,7 +54,7 @@ impl Journal {
         Ok(Self { file })
     }
 
-    /// Says that a chunk is right. Several threads may: a small append is not torn by another.
+    /// Records that a chunk is right. Several threads may call this: small appends do not mix.
     pub(crate) fn add(&self, offset: u64, sums: Sums) -> std::io::Result<()> {
         let second = match sums.second {
             Some(second) => format!("{second:x}"),
@@ -70,15 +70,15 @@ impl Journal {
     }
 }
 
-/// The chunks that a journal names, if it was begun for the same object at the store.
+/// The chunks that a journal names, if it has the same pin.
 pub(crate) fn read(dir: &Dir, path: &Path, pin: &Pin) -> Result<Option<Chunks>> {
-    let Some(text) = dir.read(path, JOURNAL_MOST)? else {
+    let Some(text) = dir.read(path, MAX_JOURNAL_BYTES)? else {
         return Ok(None);
     };
     let text = String::from_utf8_lossy(&text);
     let mut lines = text.split_inclusive('\n').filter(|l| l.ends_with('\n'));
-    let begun: Option<Pin> = lines.next().and_then(|l| serde_json::from_str(l).ok());
-    if begun.as_ref() != Some(pin) || !pin.tells() {
+    let pinned: Option<Pin> = lines.next().and_then(|l| serde_json::from_str(l).ok());
+    if pinned.as_ref() != Some(pin) || !pin.identifies() {
         return Ok(None);
     }
     let mut chunks = Chunks::new();

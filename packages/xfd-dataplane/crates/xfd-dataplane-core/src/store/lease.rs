@@ -1,38 +1,39 @@
-//! Writing one chunk.
+//! The right to write one chunk.
 
 use std::sync::Arc;
 
-use super::account::Inner;
-use super::begun::Begun;
-use super::behind;
 use super::checks::{Summing, Sums, combine, compare_combined};
-use super::flight::{Flight, Landing};
+use super::chunk_progress::{ChunkProgress, Outcome};
+use super::inner::Inner;
+use super::resumable::Resumable;
 use super::slot::Slot;
 use super::target::{Target, Written};
+use super::write_behind;
 use crate::decides::ledger::{CommitRefusal, Refusal};
 use crate::error::{Error, Kind, Result};
 use crate::model::{Chunk, ChunkIndex, ObjectIndex};
 
-/// The exclusive right to write one chunk. Dropped without [`Lease::commit`], it gives the chunk
-/// back as missing. The next lease goes on behind what is written, if [`Lease::set_resumable`] says
-/// so. If another order expects the chunk then, its readers wait for that lease; else their bodies
-/// end with [`super::Follow::Aborted`].
+/// The exclusive right to write one chunk.
+///
+/// Dropped without [`Lease::commit`], it gives the chunk back as missing. If
+/// [`Lease::set_resumable`] says so, the next lease resumes it. If another order expects the chunk,
+/// its readers wait for that lease; if none does, they get [`super::Follow::Aborted`].
 pub struct Lease {
     inner: Arc<Inner>,
     chunk: Arc<Chunk>,
-    flight: Arc<Flight>,
+    progress: Arc<ChunkProgress>,
     slots: Vec<Arc<Slot>>,
     target: Target,
-    /// Of the chunk.
+    /// In the chunk.
     position: u64,
-    /// Sums of the spans that are written.
+    /// Sums of the spans that are complete.
     sums: Vec<Sums>,
     /// Of the span that is being written.
     summing: Summing,
     committed: bool,
-    resumable: bool,
-    /// Where this lease began.
-    begun_at: u64,
+    is_resumable: bool,
+    /// The position at which this lease started.
+    resumed_at: u64,
 }
 
 /// A chunk that was committed.
@@ -44,11 +45,12 @@ pub struct Committed {
     pub whole: Vec<ObjectIndex>,
 }
 
+/// See [`super::Store::lease`].
 pub(crate) fn lease(
     inner: &Arc<Inner>,
     index: ChunkIndex,
 ) -> std::result::Result<Result<Lease>, Refusal> {
-    let (chunk, slots, written, flight, begun) = {
+    let (chunk, slots, written, progress, resumable) = {
         let mut state = inner.state();
         let chunk = state.chunks.get(&index).cloned().ok_or(Refusal::Unwanted)?;
         let slots = state.slots_of(&chunk).ok_or(Refusal::Unwanted)?;
@@ -56,24 +58,27 @@ pub(crate) fn lease(
             return Err(Refusal::Unwanted);
         }
         state.ledger.lease(index)?;
-        let written = slots.iter().map(|it| Written::now(&state, it)).collect();
-        let flight = state.flights.entry(index).or_default().clone();
-        let begun = state.begun.remove(&index);
-        let begun = begun.filter(|begun| begun.is_there(&state, &slots));
-        let flight = match &begun {
-            None if flight.position() > 0 => {
-                // What its readers have got is not what is written now.
+        let written = slots
+            .iter()
+            .map(|it| Written::now(&state.ledger, it))
+            .collect();
+        let progress = state.progress.entry(index).or_default().clone();
+        let resumable = state.resumable.remove(&index);
+        let resumable = resumable.filter(|it| it.is_there(&state.ledger, &slots));
+        let progress = match &resumable {
+            None if progress.position() > 0 => {
+                // The chunk starts over, so readers that have its start are aborted.
                 state.abort(index);
-                state.flights.entry(index).or_default().clone()
+                state.progress.entry(index).or_default().clone()
             }
-            _ => flight,
+            _ => progress,
         };
-        (chunk, slots, written, flight, begun)
+        (chunk, slots, written, progress, resumable)
     };
-    let begun = match begun {
-        Some(begun) => begun,
+    let resumable = match resumable {
+        Some(resumable) => resumable,
         None => match Target::open(&slots, written) {
-            Ok(target) => Begun {
+            Ok(target) => Resumable {
                 target,
                 position: 0,
                 summing: Summing::new(slots.first().and_then(|slot| slot.second_algorithm())),
@@ -86,19 +91,19 @@ pub(crate) fn lease(
             }
         },
     };
-    flight.advance(begun.position);
+    progress.advance(resumable.position);
     Ok(Ok(Lease {
         inner: inner.clone(),
         chunk,
-        flight,
+        progress,
         slots,
-        target: begun.target,
-        position: begun.position,
+        target: resumable.target,
+        position: resumable.position,
         sums: Vec::new(),
-        summing: begun.summing,
+        summing: resumable.summing,
         committed: false,
-        resumable: false,
-        begun_at: begun.position,
+        is_resumable: false,
+        resumed_at: resumable.position,
     }))
 }
 
@@ -109,7 +114,7 @@ impl Lease {
         &self.chunk
     }
 
-    /// Bytes of the chunk written so far; the next `write` goes there.
+    /// Bytes of the chunk written so far. The next [`Lease::write`] continues there.
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position
@@ -117,20 +122,20 @@ impl Lease {
 
     /// Bytes of the chunk that an earlier lease has written.
     #[must_use]
-    pub fn begun_at(&self) -> u64 {
-        self.begun_at
+    pub fn resumed_at(&self) -> u64 {
+        self.resumed_at
     }
 
-    /// Whether what is written so far, of a chunk of one object, is kept for the next lease.
+    /// Whether the next lease may resume the chunk. A pack never resumes.
     pub fn set_resumable(&mut self, is_resumable: bool) {
-        self.resumable = is_resumable;
+        self.is_resumable = is_resumable;
     }
 
-    /// Writes the next bytes of the chunk (a pack's objects follow each other), takes them into the
-    /// checksum and lets readers see them.
+    /// Writes the next bytes of the chunk, adds them to the checksum and shows them to readers. A
+    /// pack's objects follow each other.
     ///
     /// # Errors
-    /// `Internal` for more bytes than the chunk has; `DiskFull` and others that the disk gives.
+    /// `Internal` for more bytes than the chunk has; `DiskFull` and others from the disk.
     pub fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
         if bytes.len() as u64 > self.chunk.size - self.position {
             return Err(Error::new(
@@ -143,8 +148,8 @@ impl Lease {
             let within = self.sums.len();
             let span = self.chunk.spans[within];
             let done = self.written_of_span();
-            if done == 0 && self.slots[within].told.get().is_some() {
-                // Told by the answer that brings these bytes.
+            if done == 0 && self.slots[within].learned_checksum.get().is_some() {
+                // The head of the answer that brings these bytes had the checksum.
                 self.summing = Summing::new(self.slots[within].second_algorithm());
             }
             let left = usize::try_from(span.length - done).unwrap_or(usize::MAX);
@@ -153,14 +158,14 @@ impl Lease {
             self.target
                 .put(&self.slots[within], within, at, done == 0, now)?;
             if let Target::Shared(part) = &self.target {
-                behind::wrote(&self.inner, &part.file, at, at + now.len() as u64);
+                write_behind::wrote(&self.inner, &part.file, at, at + now.len() as u64);
             }
             self.summing.update(now);
             self.position += now.len() as u64;
             self.inner.options.stats.written_bytes.add(now.len() as u64);
             bytes = later;
         }
-        self.flight.advance(self.position);
+        self.progress.advance(self.position);
         Ok(())
     }
 
@@ -168,7 +173,7 @@ impl Lease {
         self.summing.length()
     }
 
-    /// Moves on to the first span that lacks bytes.
+    /// Goes on to the first span that is not complete.
     fn pass_finished_spans(&mut self) -> Result<()> {
         while let Some(span) = self.chunk.spans.get(self.sums.len())
             && self.summing.length() == span.length
@@ -182,14 +187,14 @@ impl Lease {
         Ok(())
     }
 
-    /// Starts the chunk over; readers are aborted.
+    /// Starts the chunk over and aborts its readers.
     pub fn rewind(&mut self) {
         let mut state = self.inner.state();
         state.abort(self.chunk.index);
-        self.flight = state.flights.entry(self.chunk.index).or_default().clone();
+        self.progress = state.progress.entry(self.chunk.index).or_default().clone();
         drop(state);
         self.position = 0;
-        self.begun_at = 0;
+        self.resumed_at = 0;
         self.sums.clear();
         let first = self.slots.first();
         self.summing = Summing::new(first.and_then(|slot| slot.second_algorithm()));
@@ -204,15 +209,18 @@ impl Lease {
         combine(all.map(|part| (part.crc, part.length)))
     }
 
-    /// Checks length and checksum (against the pinned one if there is one, and `expected`), writes
-    /// the journal and makes the chunk held.
+    /// Checks length and checksum, writes the journal and makes the chunk held. The checksum has to
+    /// equal the pinned one, if there is one, and `expected`.
     ///
     /// # Errors
-    /// `ChecksumMismatch`; `Cancelled` when nobody wants the chunk any more; `Internal` for a chunk
-    /// that is not written to its end, or of an object that was begun anew since the lease; what the disk said of the journal. The chunk is missing then.
+    /// The chunk is missing then.
+    /// - `ChecksumMismatch`.
+    /// - `Cancelled` if the chunk is no longer wanted.
+    /// - `Internal` if bytes are missing, or the part file was started over since the lease.
+    /// - What the disk said of the journal.
     pub fn commit(mut self, expected: Option<u64>) -> Result<Committed> {
-        // What turns out wrong is begun anew.
-        self.resumable = false;
+        // A chunk that is wrong starts over.
+        self.is_resumable = false;
         self.pass_finished_spans()?;
         if self.position != self.chunk.size {
             return Err(Error::new(
@@ -231,14 +239,17 @@ impl Lease {
             }
         }
         if expected.is_none() {
-            self.compare_told()?;
+            self.compare_learned()?;
         }
-        if self.target.was_replaced(&self.inner.state(), &self.slots) {
+        if self
+            .target
+            .was_replaced(&self.inner.state().ledger, &self.slots)
+        {
             return Err(replaced());
         }
         self.target.journal(&self.chunk, &self.slots, &self.sums)?;
         let mut state = self.inner.state();
-        if self.target.was_replaced(&state, &self.slots) {
+        if self.target.was_replaced(&state.ledger, &self.slots) {
             drop(state);
             self.target.forget_in_journal(&self.chunk);
             return Err(replaced());
@@ -249,10 +260,10 @@ impl Lease {
                 {
                     slot.facts().sums.insert(span.offset, *sums);
                 }
-                state.flights.remove(&self.chunk.index);
+                state.progress.remove(&self.chunk.index);
                 drop(state);
                 self.committed = true;
-                self.flight.end(Landing::Held(crc));
+                self.progress.end(Outcome::Held(crc));
                 self.inner.changed.notify_all();
                 Ok(Committed { crc, whole })
             }
@@ -261,17 +272,16 @@ impl Lease {
                 self.target.forget_in_journal(&self.chunk);
                 Err(self.mismatch(crc, should))
             }
-            Err(CommitRefusal::Unwanted) => Err(Error::new(
-                Kind::Cancelled,
-                "Nobody wants the chunk any more",
-            )),
+            Err(CommitRefusal::Unwanted) => {
+                Err(Error::new(Kind::Cancelled, "The chunk is no longer wanted"))
+            }
         }
     }
 
-    /// Compares the objects that lie in this chunk whole with what their answers told.
-    fn compare_told(&self) -> Result<()> {
+    /// Compares the objects that this chunk has whole with the checksums of their answers.
+    fn compare_learned(&self) -> Result<()> {
         for (slot, sums) in self.slots.iter().zip(&self.sums) {
-            if let Some(checksum) = slot.told.get()
+            if let Some(checksum) = slot.learned_checksum.get()
                 && sums.length == slot.object.found.size
             {
                 let compared = compare_combined(&slot.object, checksum, std::slice::from_ref(sums));
@@ -282,13 +292,13 @@ impl Lease {
         Ok(())
     }
 
-    /// What the next lease is to go on from.
-    fn take_begun(&mut self) -> Option<Begun> {
+    /// What the next lease resumes from.
+    fn take_resumable(&mut self) -> Option<Resumable> {
         let Target::Shared(part) = &self.target else {
             return None;
         };
         let is_within = (1..self.chunk.size).contains(&self.position);
-        (self.resumable && is_within).then(|| Begun {
+        (self.is_resumable && is_within).then(|| Resumable {
             target: Target::Shared(part.clone()),
             position: self.position,
             summing: std::mem::replace(&mut self.summing, Summing::new(None)),
@@ -316,24 +326,24 @@ impl Drop for Lease {
         if self.committed {
             return;
         }
-        let begun = self.take_begun();
+        let resumable = self.take_resumable();
         let chunk = self.chunk.index;
         let mut state = self.inner.state();
         state.ledger.give_back(chunk);
-        if let Some(begun) = begun
+        if let Some(resumable) = resumable
             && !state.left
         {
-            state.begun.insert(chunk, begun);
+            state.resumable.insert(chunk, resumable);
             if state.ledger.is_expected(chunk) {
                 return;
             }
         }
         state.abort(chunk);
         drop(state);
-        self.flight.end(Landing::Aborted);
+        self.progress.end(Outcome::Aborted);
     }
 }
 
 fn replaced() -> Error {
-    Error::new(Kind::Internal, "The part file was begun anew meanwhile")
+    Error::new(Kind::Internal, "The part file was started over meanwhile")
 }

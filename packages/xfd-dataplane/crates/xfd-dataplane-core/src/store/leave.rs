@@ -1,10 +1,13 @@
-//! Objects that will not land here, and the end of the swarm.
+//! Objects that will not land here, and the end of the store.
 
 use std::sync::Arc;
 
-use super::account::{Inner, State};
-use super::slot::{Slot, locked};
+use super::inner::Inner;
+use super::recording;
+use super::slot::Slot;
+use super::state::State;
 use crate::decides::ledger::{ChunkState, ObjectState};
+use crate::locked::locked;
 use crate::model::ObjectIndex;
 
 /// See [`super::Store::fail`].
@@ -21,7 +24,7 @@ pub(crate) fn fail(inner: &Inner, object: ObjectIndex) -> bool {
     inner.changed.notify_all();
     if let Some(slot) = slot {
         slot.drop_part();
-        if let Err(error) = slot.take_record_back() {
+        if let Err(error) = recording::take_line_back(&slot) {
             tracing::warn!(%error, "record_not_taken_back");
         }
     }
@@ -34,25 +37,25 @@ pub(crate) fn release(inner: &Inner, objects: &[ObjectIndex]) {
     for object in objects {
         if state.ledger.object(*object) == Some(ObjectState::Open) {
             state.ledger.set_object(*object, ObjectState::Released);
-            abort_flights(&mut state, *object);
+            abort_unwanted(&mut state, *object);
         }
     }
     drop(state);
     inner.changed.notify_all();
 }
 
-/// A failed object's chunks are not held any more, but for those that others share.
+/// Loses a failed object's chunks, except for those that it shares with other objects.
 fn forget_chunks(state: &mut State, object: ObjectIndex) {
     for chunk in state.ledger.chunks_of(object).to_vec() {
         if state.ledger.objects_of(chunk).len() == 1 {
             state.ledger.lose(chunk);
         }
     }
-    abort_flights(state, object);
+    abort_unwanted(state, object);
 }
 
-/// Ends the flights of chunks that no open object wants any more.
-fn abort_flights(state: &mut State, object: ObjectIndex) {
+/// Aborts the readers of chunks that no open object wants any more.
+fn abort_unwanted(state: &mut State, object: ObjectIndex) {
     for chunk in state.ledger.chunks_of(object).to_vec() {
         if !state.ledger.is_wanted(chunk) {
             state.ledger.set_expected(chunk, false);
@@ -66,7 +69,7 @@ pub(crate) fn leave(inner: &Inner) {
     let (slots, manifests, locks) = {
         let mut state = inner.state();
         state.left = true;
-        for chunk in state.flights.keys().copied().collect::<Vec<_>>() {
+        for chunk in state.progress.keys().copied().collect::<Vec<_>>() {
             state.abort(chunk);
         }
         let slots: Vec<(Arc<Slot>, Remains)> = state
@@ -92,14 +95,14 @@ pub(crate) fn leave(inner: &Inner) {
     drop(locks);
 }
 
-/// What of an object's part file is kept for a later run.
+/// What is kept of an object's part file for a later run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Remains {
     /// The part file and its journal.
     Part,
     /// Neither.
     Nothing,
-    /// There is no part file, or it is another writer's.
+    /// What is there: no part file, or another writer's.
     Untouched,
 }
 

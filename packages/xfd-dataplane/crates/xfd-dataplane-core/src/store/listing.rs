@@ -1,5 +1,5 @@
-//! What lies in the folders of a prefix, so that its thousands of objects are not asked for one by
-//! one on a disk that has none of them.
+//! The names in the folders of a prefix. They show at once which of its thousands of objects are not
+//! on the disk.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -8,23 +8,23 @@ use std::path::{Path, PathBuf};
 use super::paths::{JOURNAL, PART, beside};
 use super::slot::Slot;
 
-/// The names in a folder; None where it cannot be listed.
+/// The names in a folder; None if it cannot be listed.
 type Names = Option<HashSet<OsString>>;
 
-/// The folders of each group, listed when they are first asked for. Objects without a group are
-/// few, and may lie among many files that are not ours: nothing is said of them.
+/// The folders of each group, listed when they are first needed. Objects without a group are few, and
+/// may be among many other files, so their folders are not listed.
 #[derive(Default)]
 pub(crate) struct Listing {
     groups: HashMap<PathBuf, HashMap<PathBuf, Names>>,
 }
 
 impl Listing {
-    /// Whether there is surely no file at an object's destination.
+    /// Whether it is certain that no file is at an object's destination.
     pub(crate) fn lacks_file(&mut self, slot: &Slot) -> bool {
         self.lacks(slot, &slot.object.destination)
     }
 
-    /// Whether there is surely nothing of an object: no file, no part file and no journal.
+    /// Whether it is certain that an object has no file, no part file and no journal.
     pub(crate) fn lacks_all(&mut self, slot: &Slot) -> bool {
         let path = &slot.object.destination;
         self.lacks_file(slot)

@@ -13,26 +13,26 @@ use crate::error::{Error, Kind, Result};
 use crate::model::NodeId;
 
 /// Bytes of a lock file at most.
-const OWNER_MOST: u64 = 4096;
+const MAX_LOCK_FILE_BYTES: u64 = 4096;
 
-/// Who holds a lock, as the file says.
+/// The holder of a lock, as the file says.
 #[derive(Debug, Serialize, Deserialize)]
 struct Owner {
     node: NodeId,
-    /// Tells two owners of one node apart.
+    /// Distinguishes two owners on one node.
     nonce: u64,
 }
 
-/// What asking for a lock gives.
-pub(crate) enum Asked {
+/// The result of trying a lock.
+pub(crate) enum LockAttempt {
     /// It is ours.
     Ours(DiskLock),
-    /// Another one has it; that node's id, where the file tells.
+    /// Another writer has it; the id of its node, if the file says so.
     Theirs(Option<NodeId>),
 }
 
-/// A held lock. Dropped, its file is removed first, so that nobody can lock the removed file and
-/// believe to be alone.
+/// A held lock. Dropped, it removes its file before it unlocks it, so that no other writer locks a
+/// file without a name.
 #[derive(Debug)]
 pub(crate) struct DiskLock {
     dir: Dir,
@@ -46,28 +46,28 @@ impl Drop for DiskLock {
     }
 }
 
-/// Asks for the lock at a path; does not wait.
+/// Tries the lock at a path, without waiting.
 ///
 /// The lock is `flock`'s: it belongs to the open file, so that two stores of one process exclude
 /// each other as two processes do.
 ///
 /// # Errors
-/// `DestinationBusy` where another user holds it; `DestinationNotWritable` where what lies there is
-/// no lock of ours and cannot be removed; what the disk said.
-pub(crate) fn ask(dir: &Dir, path: &Path, node: &NodeId) -> Result<Asked> {
+/// `DestinationBusy` if another user holds it; `DestinationNotWritable` if another file is there
+/// that cannot be removed; what the disk said.
+pub(crate) fn try_lock(dir: &Dir, path: &Path, node: &NodeId) -> Result<LockAttempt> {
     let failed = |error: &std::io::Error| Error::of_path(error, "lock the destination", path);
     loop {
-        let mut file = match dir.open(path, OFlags::RDWR, OWNER_MOST) {
+        let mut file = match dir.open(path, OFlags::RDWR, MAX_LOCK_FILE_BYTES) {
             Ok(Some(file)) => file,
-            // Root's, for one who may only read it: whoever holds it is believed, and none does for
-            // long after it is removed.
+            // Root's lock file, which this user may only read. A holder is believed. Without one the
+            // file is removed.
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
                 match dir
-                    .open(path, OFlags::RDONLY, OWNER_MOST)
+                    .open(path, OFlags::RDONLY, MAX_LOCK_FILE_BYTES)
                     .map_err(|e| failed(&e))?
                 {
                     Some(mut file) if is_held(&file) => {
-                        return Ok(Asked::Theirs(owner(&mut file)));
+                        return Ok(LockAttempt::Theirs(owner(&mut file)));
                     }
                     _ => {
                         dir.clear(path)?;
@@ -86,15 +86,15 @@ pub(crate) fn ask(dir: &Dir, path: &Path, node: &NodeId) -> Result<Asked> {
         };
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Asked::Theirs(owner(&mut file))),
+            Err(TryLockError::WouldBlock) => return Ok(LockAttempt::Theirs(owner(&mut file))),
             Err(TryLockError::Error(error)) => return Err(failed(&error)),
         }
-        // The owner before may have removed the file between our opening and our locking it.
+        // The previous owner may have removed the file after it was opened here.
         let locked = file.metadata().map_err(|error| failed(&error))?;
         let named = dir.identity(path);
         if named.is_ok_and(|(id, _)| id == (locked.dev(), locked.ino())) {
             sign(&mut file, node).map_err(|error| failed(&error))?;
-            return Ok(Asked::Ours(DiskLock {
+            return Ok(LockAttempt::Ours(DiskLock {
                 dir: dir.clone(),
                 path: path.to_owned(),
                 _file: file,
@@ -107,10 +107,10 @@ fn is_held(file: &File) -> bool {
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
-/// Removes what is no lock of ours, unless it is one that works for another user, who may be writing
-/// what we want. A lock that one of us made a moment ago stays.
+/// Removes a file that is no lock of this user's. A lock that another user holds stays, since that
+/// user may be writing the same destination. So does a lock of this user's that was just made.
 fn make_room(dir: &Dir, path: &Path) -> Result<()> {
-    let found = dir.open(path, OFlags::RDONLY, OWNER_MOST);
+    let found = dir.open(path, OFlags::RDONLY, MAX_LOCK_FILE_BYTES);
     if found.is_ok_and(|file| file.is_some()) {
         return Ok(());
     }
@@ -138,7 +138,9 @@ fn sign(file: &mut File, node: &NodeId) -> std::io::Result<()> {
 
 fn owner(file: &mut File) -> Option<NodeId> {
     let mut text = String::new();
-    file.take(OWNER_MOST).read_to_string(&mut text).ok()?;
+    file.take(MAX_LOCK_FILE_BYTES)
+        .read_to_string(&mut text)
+        .ok()?;
     serde_json::from_str::<Owner>(&text)
         .ok()
         .map(|owner| owner.node)
@@ -154,7 +156,7 @@ mod tests {
     use crate::beside::{Anchor, Opened};
 
     #[test]
-    fn of_many_who_ask_at_once_one_at_a_time_has_the_lock_and_none_fails() {
+    fn of_many_threads_one_at_a_time_has_the_lock_and_none_fails() {
         let folder = tempfile::tempdir().unwrap();
         let holders = AtomicUsize::new(0);
         let taken = AtomicUsize::new(0);
@@ -166,7 +168,9 @@ mod tests {
                     let dir = anchor.dir(Path::new("")).unwrap();
                     let path = folder.join(".a.xfd-lock");
                     for _ in 0..300 {
-                        if let Asked::Ours(lock) = ask(&dir, &path, &format!("n{k}")).unwrap() {
+                        if let LockAttempt::Ours(lock) =
+                            try_lock(&dir, &path, &format!("n{k}")).unwrap()
+                        {
                             assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
                             taken.fetch_add(1, Ordering::SeqCst);
                             std::thread::yield_now();

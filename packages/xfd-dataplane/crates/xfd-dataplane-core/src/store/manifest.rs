@@ -1,134 +1,62 @@
-//! The records of a group, in one file beside its folder: a line each, the last one of a path
+//! The records of a group in one file beside its folder, one on each line. The last line of a path
 //! counts.
 //!
 //! ```text
 //! ["PATH",SIZE,ETAG|null,LAST_MODIFIED_NS|null,MTIME_NS,[[LENGTH,CRC64],…]]    a file
-//! {"path":"PATH","record":{…}}                                  anything else, as it is recorded
+//! {"path":"PATH","record":{…}}                                  anything else, as its record
 //! {"path":"PATH","record":null}                                 takes the earlier lines back
 //! ```
 //!
-//! Lines are appended, a pack's with one write, and never synced. A file's line is there before the
-//! file has its name: where a part file lies instead, of the size and time of the line, a run was
-//! killed between the two, and the next one reads those bytes again and need not fetch them. The
-//! manifest is written anew when the group is left and lines do not count any more.
+//! Lines are appended, a pack's with one write, and never synced. A file's line is written before the
+//! file gets its name. If a run is killed between the two, the next one finds a part file of the
+//! line's size and time, reads it again, and need not fetch it. The manifest is rewritten when the
+//! group is left and some of its lines do not count any more.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::OFlags;
-use serde::{Deserialize, Serialize};
-
 use super::home::{self, Home};
+use super::manifest_line::{Line, write_line};
 use super::record::{FORMAT, Record};
-use super::slot::{Slot, locked};
 use crate::beside::{Dir, Opened};
-use crate::decides::cache::Pin;
 use crate::error::{Error, Kind, Result};
+use rustix::fs::OFlags;
 
-/// Bytes of a manifest and of one line of it that are read at most.
-pub(crate) const MANIFEST_MOST: u64 = 4 << 30;
-const LINE_MOST: u64 = 64 << 20;
+/// Bytes of a manifest that are read at most.
+pub(crate) const MAX_MANIFEST_BYTES: u64 = 4 << 30;
 
-/// One line; paths are relative to the group's folder. Small files have little room for it.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Line {
-    File(
-        PathBuf,
-        u64,
-        Option<String>,
-        Option<i64>,
-        i64,
-        Vec<(u64, u64)>,
-    ),
-    Other {
-        path: PathBuf,
-        #[serde(default)]
-        record: Option<Record>,
-    },
-}
-
-impl Line {
-    fn new(path: PathBuf, record: Option<Record>) -> Self {
-        match record {
-            Some(Record {
-                pin,
-                file: Some((size, mtime_ns)),
-                chunks,
-                tree: None,
-                ..
-            }) if pin.size == size => {
-                Self::File(path, size, pin.etag, pin.last_modified_ns, mtime_ns, chunks)
-            }
-            record => Self::Other { path, record },
-        }
-    }
-
-    fn read(self) -> (PathBuf, Option<Record>) {
-        match self {
-            Self::File(path, size, etag, last_modified_ns, mtime_ns, chunks) => {
-                let record = Record {
-                    format: FORMAT,
-                    pin: Pin {
-                        size,
-                        etag,
-                        last_modified_ns,
-                    },
-                    file: Some((size, mtime_ns)),
-                    chunks,
-                    tree: None,
-                };
-                (path, Some(record))
-            }
-            Self::Other { path, record } => (path, record),
-        }
-    }
-}
-
-/// Records of files by their slots: those with a manifest, each manifest's with one write.
-///
-/// # Errors
-/// What the disk said; other manifests may have been written then.
-pub(crate) fn append_all<'a>(records: impl IntoIterator<Item = (&'a Slot, Record)>) -> Result<()> {
-    let mut by_group = BTreeMap::new();
-    for (slot, record) in records {
-        if let (Some(manifest), Some(group)) = (&slot.manifest, &slot.object.group) {
-            let (_, lines) = by_group.entry(group).or_insert((manifest, Vec::new()));
-            lines.push((slot.object.destination.clone(), Some(record)));
-        }
-    }
-    by_group
-        .into_values()
-        .try_for_each(|(manifest, lines)| locked(manifest).append(lines))
-}
+/// Bytes of one line that are read at most.
+const MAX_LINE_BYTES: u64 = 64 << 20;
 
 /// The manifest of one group.
 #[derive(Debug)]
 pub(crate) struct Manifest {
     folder: PathBuf,
     opened: Arc<Opened>,
-    /// Where it is written, once something is.
+    /// Where it is written, once that is decided.
     home: Option<Home>,
     records: HashMap<PathBuf, Record>,
-    /// Files that a manifest at another place tells of, which stays as it is.
-    told_elsewhere: HashSet<PathBuf>,
+    /// Files with a line in the manifest at the other place, which stays as it is.
+    in_other: HashSet<PathBuf>,
+    /// Files whose last line takes the earlier ones back.
     taken_back: HashSet<PathBuf>,
     /// Lines of the file that no longer count, a torn one included.
     outdated: usize,
+    /// The last line of the file is torn.
     ends_torn: bool,
 }
 
 impl Manifest {
-    /// Reads the manifest of a folder; where there is none, it is empty.
+    /// Reads the manifest of a folder; it is empty if there is none.
     pub(crate) fn read(opened: &Arc<Opened>, folder: &Path) -> Result<Self> {
         let mut manifest = Self {
             folder: folder.to_owned(),
             opened: opened.clone(),
             home: None,
             records: HashMap::new(),
-            told_elsewhere: HashSet::new(),
+            in_other: HashSet::new(),
             taken_back: HashSet::new(),
             outdated: 0,
             ends_torn: false,
@@ -137,7 +65,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Decides where it is written, with its folder made. True if that was not decided before.
+    /// Decides where it is written. True if that was not decided before.
     ///
     /// # Errors
     /// `DestinationNotWritable`.
@@ -150,15 +78,15 @@ impl Manifest {
         Ok(true)
     }
 
-    /// Where it and its group's lock are; None before that is decided.
+    /// Where it and its group's lock are; None until that is decided.
     pub(crate) fn home(&self) -> Option<&Home> {
         self.home.as_ref()
     }
 
-    /// Reads it again: another writer of this disk may have been busy.
+    /// Reads it again, since another writer of this disk may have changed it.
     pub(crate) fn reload(&mut self) -> Result<()> {
         self.records.clear();
-        self.told_elsewhere.clear();
+        self.in_other.clear();
         let mut homes = home::homes(&self.opened, &self.folder)?;
         if let Some(home) = &self.home {
             homes.retain(|other| other.manifest != home.manifest);
@@ -168,15 +96,15 @@ impl Manifest {
         for home in homes {
             self.reload_from(&home)?;
         }
-        let elsewhere = std::mem::take(&mut self.records);
-        self.told_elsewhere = elsewhere.keys().cloned().collect();
+        let other = std::mem::take(&mut self.records);
+        self.in_other = other.keys().cloned().collect();
         self.taken_back.clear();
         self.outdated = 0;
         self.ends_torn = false;
         if let Some(home) = last {
             self.reload_from(&home)?;
         }
-        for (path, record) in elsewhere {
+        for (path, record) in other {
             if !self.taken_back.contains(&path) {
                 self.records.entry(path).or_insert(record);
             }
@@ -187,21 +115,21 @@ impl Manifest {
     fn reload_from(&mut self, home: &Home) -> Result<()> {
         let path = &home.manifest;
         let failed = |error: std::io::Error| Error::of_path(&error, "read the manifest", path);
-        let opened = home.dir()?.open(path, OFlags::RDONLY, MANIFEST_MOST);
+        let opened = home.dir()?.open(path, OFlags::RDONLY, MAX_MANIFEST_BYTES);
         let opened = opened.map_err(failed)?;
         let Some(file) = opened else { return Ok(()) };
         let mut reader = BufReader::with_capacity(1 << 16, file);
         let mut text = Vec::new();
         loop {
             text.clear();
-            let mut line = (&mut reader).take(LINE_MOST);
+            let mut line = (&mut reader).take(MAX_LINE_BYTES);
             if line.read_until(b'\n', &mut text).map_err(failed)? == 0 {
                 return Ok(());
             }
             self.ends_torn = !text.ends_with(b"\n");
             match serde_json::from_slice::<Line>(&text) {
                 Ok(line) => {
-                    let (path, record) = line.read();
+                    let (path, record) = line.into_parts();
                     self.take(path, record);
                 }
                 Err(_) => self.outdated += 1,
@@ -239,7 +167,7 @@ impl Manifest {
             .get(destination.strip_prefix(&self.folder).ok()?)
     }
 
-    /// Adds records, or takes them back, with one write. What is recorded already is not written.
+    /// Adds records, or takes them back, with one write. Records that do not change are not written.
     pub(crate) fn append(
         &mut self,
         lines: impl IntoIterator<Item = (PathBuf, Option<Record>)>,
@@ -266,14 +194,14 @@ impl Manifest {
         }
         let (dir, path) = self.place()?;
         let flags = OFlags::WRONLY | OFlags::APPEND;
-        let opened = match dir.open(&path, flags, MANIFEST_MOST) {
+        let opened = match dir.open(&path, flags, MAX_MANIFEST_BYTES) {
             Ok(Some(file)) => Some(file),
             Ok(None) => {
-                // A manifest that is not believed has no torn line of ours.
+                // The torn line was in a manifest that is not believed, which is replaced.
                 self.ends_torn = false;
                 Some(dir.create(&path, OFlags::APPEND)?)
             }
-            // Root's, for one who may only read it: he gets one of his own.
+            // Root's manifest, which this user may only read: a manifest of its own replaces it.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => None,
             Err(error) => return Err(failed(error)),
         };
@@ -287,23 +215,23 @@ impl Manifest {
         }
         match is_appended {
             true => Ok(()),
-            false => self.write_anew(),
+            false => self.rewrite(),
         }
     }
 
-    /// Writes the file anew without the lines that no longer count, if there are any.
+    /// Rewrites the file without the lines that no longer count, if there are any.
     pub(crate) fn tidy(&mut self) -> Result<()> {
-        // Where nothing was to be written, the lock is not ours either.
+        // Without a place to write to, the lock is not ours either.
         match self.home {
-            Some(_) if self.outdated > 0 => self.write_anew(),
+            Some(_) if self.outdated > 0 => self.rewrite(),
             _ => Ok(()),
         }
     }
 
-    fn write_anew(&mut self) -> Result<()> {
-        // What was taken back is told as long as the other manifest tells of it.
-        let told: BTreeSet<_> = self.records.keys().chain(&self.told_elsewhere).collect();
-        let paths: Vec<PathBuf> = told.into_iter().cloned().collect();
+    fn rewrite(&mut self) -> Result<()> {
+        // A record that was taken back needs a line as long as the other manifest has it.
+        let paths: BTreeSet<_> = self.records.keys().chain(&self.in_other).collect();
+        let paths: Vec<PathBuf> = paths.into_iter().cloned().collect();
         let mut text = Vec::new();
         for path in paths {
             let record = self.records.get(&path).cloned();
@@ -316,10 +244,4 @@ impl Manifest {
         self.ends_torn = false;
         Ok(())
     }
-}
-
-fn write_line(text: &mut Vec<u8>, path: PathBuf, record: Option<Record>) -> std::io::Result<()> {
-    serde_json::to_writer(&mut *text, &Line::new(path, record))?;
-    text.push(b'\n');
-    Ok(())
 }

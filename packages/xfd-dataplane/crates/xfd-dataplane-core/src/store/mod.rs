@@ -1,31 +1,40 @@
-//! What is on this node's disk: part files, the journal, records, and who may write which bytes.
+//! What is on this node's disk: part files, journals, records, and the right to write.
 //!
-//! A chunk is *missing*, *leased* (one writer has it, readers follow behind the writer), or *held*
-//! (verified, readable by anyone). Only a [`Lease`] writes, and a chunk has at most one. Readers
-//! never see an unverified chunk end: the last byte of a chunk in flight is followed by the verdict.
+//! A chunk is *missing*, *leased* (one writer has it, and readers follow the writer), or *held*
+//! (verified). Only a [`Lease`] writes, and a chunk has at most one. A reader that follows a writer
+//! gets the verdict after the last byte.
 //!
 //! ```text
 //! DIR/NAME                 the destination: the old file or the new one, whole
-//! DIR/.NAME.xfd            its record              .GROUP.xfd        of a prefix: its manifest
-//! DIR/.NAME.xfd-part       what is being written
-//! DIR/.NAME.xfd-journal    which chunks of it are right
-//! DIR/.NAME.xfd-lock       who writes it           .GROUP.xfd-lock   who writes below the prefix
+//! DIR/.NAME.xfd            its record              .GROUP.xfd        the manifest of a prefix
+//! DIR/.NAME.xfd-part       the file being written
+//! DIR/.NAME.xfd-journal    its chunks that are right
+//! DIR/.NAME.xfd-lock       its writer's lock       .GROUP.xfd-lock   the lock of a prefix
 //! ```
 //!
-//! One mutex guards the account ([`crate::decides::ledger`]); no file is touched under it. Chunks
-//! of an earlier run are read again when the store is extended, or, where they are many, when they
-//! are first served, unpacked or landed. One that has changed on the disk since is missing again:
+//! One mutex guards the ledger ([`crate::decides::ledger`]); no file is touched under it.
+//!
+//! Chunks of an earlier run are read again when the store is extended, or, if they are many, when
+//! they are first served, unpacked or landed. A chunk that has changed on the disk is missing again:
 //! [`Store::take_lost_chunks`].
+//!
+//! ```text
+//!   mod (Store) ─► take_inventory ─► claims, resume, inventory ─► plan ─► inspect
+//!               ─► lease ─► target, resumable       reader, in_order ─► damage
+//!               ─► land ─► whole_object, naming     tree
+//!   all of them ─► inner (one mutex) ─► state ─► slot ─► manifest, part
+//!   recording, opening: the record and the files of a slot
+//! ```
 
-mod account;
-mod begun;
-mod behind;
 mod checks;
+mod chunk_progress;
+mod claims;
+mod damage;
 mod disk;
 mod file_span;
-mod flight;
 mod home;
 mod in_order;
+mod inner;
 mod inspect;
 mod inventory;
 mod journal;
@@ -35,37 +44,47 @@ mod leave;
 mod listing;
 mod lock;
 mod manifest;
+mod manifest_line;
+mod naming;
+mod opening;
+mod options;
+mod part;
 mod paths;
 mod plan;
 mod reader;
 mod record;
+mod recording;
+mod resumable;
 mod resume;
 mod room;
 mod slot;
-mod stock;
+mod state;
+mod take_inventory;
 mod target;
 mod tree;
+mod whole_object;
+mod write_behind;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use crate::decides::ledger::Refusal;
-pub use behind::Unsynced;
 pub use disk::{Disk, Room, StatVfs};
 pub use file_span::FileSpan;
 pub use in_order::InOrderReader;
 pub use lease::{Committed, Lease};
+pub use options::StoreOptions;
 pub use reader::{ChunkReader, Follow};
+pub use write_behind::Unsynced;
 
 use crate::error::Result;
+use crate::locked::locked;
 use crate::model::{
-    Catalog, CatalogObject, Checksum, ChecksumAlgorithm, Chunk, ChunkIndex, Durability, Here,
-    Inventory, NodeId, ObjectIndex,
+    Catalog, CatalogObject, Checksum, ChecksumAlgorithm, Chunk, ChunkIndex, Here, Inventory,
+    ObjectIndex,
 };
-use crate::stats::Stats;
-use account::Inner;
-use slot::locked;
+use inner::Inner;
 
 /// Where the record of a file, or the manifest of a prefix's folder, is.
 #[must_use]
@@ -73,41 +92,29 @@ pub fn record_path(destination: &Path) -> PathBuf {
     paths::beside(destination, paths::RECORD)
 }
 
-/// The content of the record of a file, if there is one that is believed; else why not.
+/// The content of a file's record; None with the reason if there is one that is not believed.
 ///
 /// # Errors
 /// What the disk said.
 pub fn record_text(destination: &Path) -> Result<(Option<Vec<u8>>, Option<String>)> {
     match crate::beside::folder_of(destination)? {
-        Some(dir) => dir.read_or_why(&record_path(destination), record::RECORD_MOST),
+        Some(dir) => dir.read_or_why(&record_path(destination), record::MAX_RECORD_BYTES),
         None => Ok((None, None)),
     }
 }
 
-/// The content of the manifests of a prefix's folder that are believed; later ones count more.
+/// The contents of the manifests of a prefix's folder that are believed. Later ones take precedence.
 ///
 /// # Errors
 /// What the disk said.
 pub fn manifest_texts(folder: &Path) -> Result<Vec<Vec<u8>>> {
     let homes = home::homes(&crate::beside::Opened::new(), folder)?;
-    let texts = homes
-        .iter()
-        .map(|home| home.dir()?.read(&home.manifest, manifest::MANIFEST_MOST));
+    let texts = homes.iter().map(|home| {
+        home.dir()?
+            .read(&home.manifest, manifest::MAX_MANIFEST_BYTES)
+    });
     let texts: Vec<_> = texts.collect::<Result<_>>()?;
     Ok(texts.into_iter().flatten().collect())
-}
-
-/// How a store works.
-#[derive(Clone, Debug)]
-pub struct StoreOptions {
-    /// Identity written into lock files.
-    pub node: NodeId,
-    /// Whether files are synced before they get their names.
-    pub durability: Durability,
-    /// Compare SHA-256 or MD5 over the finished file, where the store has only that.
-    pub verify_whole: bool,
-    /// Of the swarm.
-    pub stats: Arc<Stats>,
 }
 
 /// What one swarm has on one node's disk. Cheap to clone.
@@ -123,7 +130,7 @@ impl Store {
         Self::with_disk(options, Arc::new(StatVfs))
     }
 
-    /// The same, asking `disk` how much room there is.
+    /// A store with another disk: it says how much room there is, and syncs.
     #[must_use]
     pub fn with_disk(options: StoreOptions, disk: Arc<dyn Disk>) -> Self {
         Self {
@@ -131,27 +138,27 @@ impl Store {
         }
     }
 
-    /// Adds to the catalog and takes stock: locks, cache verdicts, journals, room on the disk.
-    /// Known objects that were elsewhere, released or failed are looked at again; any other known
-    /// object or chunk is left as it is. The inventory is of the objects and chunks of `catalog`.
-    /// Blocking. On an error the catalog is as before.
+    /// Adds to the catalog and takes an inventory of it: locks, cache verdicts, journals, room on the
+    /// disk. Blocking. On an error the catalog is as before.
     ///
-    /// Objects of the inventory that are whole and have not landed are in [`Store::ready`].
+    /// Known objects that were locked by another writer, released or failed are inspected again. Any
+    /// other known object or chunk stays as it is. [`Store::ready`] then has the objects that are
+    /// whole and have not landed.
     ///
     /// # Errors
     /// `DiskFull`, `DestinationNotWritable`, `DestinationNotEmpty`, `Destination`, `UnsafePath`;
     /// `Internal` for a chunk of an unknown object.
     pub fn extend(&self, catalog: Catalog) -> Result<Inventory> {
-        stock::extend(&self.inner, catalog)
+        take_inventory::extend(&self.inner, catalog)
     }
 
-    /// What of a catalog's objects is on the disk already: valid, or left by an earlier run, whose
-    /// bytes are not read again. Changes nothing, makes no folder and takes no lock. Blocking.
+    /// How much of each object is on the disk: valid, or left by an earlier run, whose bytes are not
+    /// read again. Changes nothing, makes no folder and takes no lock. Blocking.
     ///
     /// # Errors
-    /// `Destination` where a folder lies at a file's place, or the disk does not answer.
+    /// `Destination` if a folder is at a file's place, or the disk does not answer.
     pub fn survey(&self, catalog: &Catalog) -> Result<Vec<Here>> {
-        stock::survey(&self.inner, catalog)
+        take_inventory::survey(&self.inner, catalog)
     }
 
     /// An object of the catalog.
@@ -167,16 +174,16 @@ impl Store {
         self.inner.state().chunks.get(&chunk).cloned()
     }
 
-    /// Objects all of whose chunks are held and that have not landed: after `extend`, those that an
-    /// earlier run nearly finished, that are empty, or whose archive is here and whose tree is not.
+    /// Open objects of which all chunks are held. After [`Store::extend`] these are objects that are
+    /// empty, that an earlier run nearly finished, or whose archive is here and whose tree is not.
     #[must_use]
     pub fn ready(&self) -> Vec<ObjectIndex> {
         self.inner.state().ledger.whole_and_open()
     }
 
-    /// The store's checksum of an object, learnt after it was found. What the catalog says counts
-    /// first, and what was told first after that.
-    pub fn told(&self, object: ObjectIndex, checksum: Checksum) {
+    /// Takes in the store's checksum of an object, if it came after the object was found. The
+    /// catalog's checksum takes precedence, then the first one that was learned.
+    pub fn learn_checksum(&self, object: ObjectIndex, checksum: Checksum) {
         let combines = !matches!(
             checksum.algorithm,
             ChecksumAlgorithm::Md5 | ChecksumAlgorithm::Sha256
@@ -186,11 +193,11 @@ impl Store {
         }
         let slot = self.inner.state().slots.get(&object).cloned();
         if let Some(slot) = slot {
-            slot.told.set(checksum).ok();
+            slot.learned_checksum.set(checksum).ok();
         }
     }
 
-    /// Whether an object comes in several chunks and its store's checksum is not known.
+    /// Whether an object has several chunks and no known checksum of its store.
     #[must_use]
     pub fn lacks_checksum(&self, object: ObjectIndex) -> bool {
         let state = self.inner.state();
@@ -199,19 +206,19 @@ impl Store {
             && state.ledger.chunks_of(object).len() > 1
     }
 
-    /// The right to write a chunk. Creates and preallocates the part file at the first lease.
+    /// The right to write a chunk. The first lease of an object creates and preallocates its part file.
     ///
     /// # Errors
-    /// Outside, why it cannot be leased; inside, what the disk said (`DiskFull`,
-    /// `DestinationNotWritable`, `Destination`).
+    /// The outer result says why the chunk cannot be leased. The inner one has what the disk said:
+    /// `DiskFull`, `DestinationNotWritable` or `Destination`.
     pub fn lease(&self, chunk: ChunkIndex) -> std::result::Result<Result<Lease>, Refusal> {
         lease::lease(&self.inner, chunk)
     }
 
-    /// Told of a chunk that was committed: what is worth syncing now, if anything is.
+    /// A chunk was committed: the part file, if it is worth a sync now.
     #[must_use]
     pub fn unsynced(&self, chunk: ChunkIndex) -> Option<Unsynced> {
-        behind::unsynced(&self.inner, chunk)
+        write_behind::unsynced(&self.inner, chunk)
     }
 
     /// An order for these chunks was accepted: readers of them wait instead of being refused.
@@ -222,7 +229,7 @@ impl Store {
         }
     }
 
-    /// The order was cancelled or failed: readers that wait are told.
+    /// The order was cancelled or failed: aborts readers that wait.
     pub fn unexpect(&self, chunk: ChunkIndex) {
         self.inner.state().unexpect(chunk);
     }
@@ -233,50 +240,50 @@ impl Store {
         ChunkReader::new(&self.inner, chunk)
     }
 
-    /// A blocking reader of an object's verified bytes in their order, for unpacking behind the
-    /// download. Ends at the object's end, when its combined checksum is the store's; fails when
-    /// that differs, the object fails or is released, or the store is left. None for an object
-    /// that is packed with others, or unknown.
+    /// A blocking reader of an object's verified bytes in their order, for unpacking while it arrives.
+    /// None for an unknown object, or one in a pack.
+    ///
+    /// It ends at the object's end, if the combined checksum is the store's. It fails if that differs,
+    /// if the object fails or is released, or if the store is left.
     #[must_use]
     pub fn in_order(&self, object: ObjectIndex) -> Option<InOrderReader> {
         InOrderReader::new(&self.inner, object)
     }
 
-    /// The file that has all bytes of an object that is whole, to unpack it from.
+    /// The file with all bytes of a whole object.
     ///
     /// # Errors
     /// `Internal` for an object that is not whole.
-    pub fn archive_path(&self, object: ObjectIndex) -> Result<std::path::PathBuf> {
+    pub fn archive_path(&self, object: ObjectIndex) -> Result<PathBuf> {
         tree::archive_path(&self.inner, object)
     }
 
-    /// Whether what lies where the object's tree belongs is of our making.
+    /// Whether xfd made what is at the place of the object's tree.
     #[must_use]
     pub fn may_replace_tree(&self, object: ObjectIndex) -> bool {
         let slot = self.inner.state().slots.get(&object).cloned();
         slot.is_some_and(|slot| slot.facts().tree_is_ours)
     }
 
-    /// Holds a chunk to a checksum. True if it is held already with another one.
+    /// Pins a chunk to a checksum. True if it is held with another one.
     pub fn pin(&self, chunk: ChunkIndex, crc: u64) -> bool {
         self.inner.state().ledger.pin(chunk, crc)
     }
 
-    /// The checksum that a chunk is held to.
+    /// The checksum that a chunk is pinned to.
     #[must_use]
     pub fn pinned(&self, chunk: ChunkIndex) -> Option<u64> {
         self.inner.state().ledger.pinned(chunk)
     }
 
-    /// The chunk was bad: it is missing again, in the journal too, and no longer pinned. An object
-    /// that had landed with it is open again with all of its chunks missing. All chunks that were
-    /// held and are not any more.
+    /// Drops a held chunk that is bad, in the journal too, and its pin. An object that had landed with
+    /// it is open again, without any of its chunks. Returns all chunks that are no longer held.
     pub fn discard(&self, chunk: ChunkIndex) -> Vec<ChunkIndex> {
-        self.inner.discard(chunk)
+        damage::discard(&self.inner, chunk)
     }
 
-    /// Held chunks that turned out to be damaged on the disk since the last call: they are missing
-    /// again. Found while serving, while unpacking or before landing; never those of `discard`.
+    /// Held chunks that turned out damaged on the disk since the last call, while they were served,
+    /// unpacked or landed. They are missing again. Those of [`Store::discard`] are not among them.
     #[must_use]
     pub fn take_lost_chunks(&self) -> Vec<ChunkIndex> {
         std::mem::take(&mut self.inner.state().lost)
@@ -294,14 +301,16 @@ impl Store {
         }
     }
 
-    /// Lands an object all of whose chunks are held: compares the combined checksum with the
-    /// store's, syncs, renames, records. With a tree to be made, it is only compared and synced:
-    /// the rest is [`Store::land_with_tree`]'s. Landing twice is fine. Blocking.
+    /// Lands an object of which all chunks are held: compares the combined checksum with the store's,
+    /// syncs, records, renames. Does nothing if it has landed. Blocking.
+    ///
+    /// An object with a tree is only compared and synced; [`Store::land_with_tree`] does the rest.
     ///
     /// # Errors
-    /// `ChecksumMismatch`: the whole is wrong although its chunks were right; they stay held.
-    /// `Cancelled`: chunks of an earlier run were damaged and are missing again
-    /// ([`Store::take_lost_chunks`]), or nobody wants the object. Else what the disk said.
+    /// - `ChecksumMismatch` if the whole is wrong although its chunks are right; they stay held.
+    /// - `Cancelled` if chunks of an earlier run were damaged and are missing again
+    ///   ([`Store::take_lost_chunks`]), or the object is no longer wanted.
+    /// - What the disk said.
     pub fn land(&self, object: ObjectIndex) -> Result<()> {
         match self.land_many(&[object]).pop() {
             Some((_, outcome)) => outcome,
@@ -309,24 +318,24 @@ impl Store {
         }
     }
 
-    /// The same for many small objects at once: one sync for all.
+    /// Lands many small objects at once, with one sync for all.
     pub fn land_many(&self, objects: &[ObjectIndex]) -> Vec<(ObjectIndex, Result<()>)> {
         land::land_many(&self.inner, objects)
     }
 
-    /// Whether an object's file was taken by [`Store::land`] and its tree is still to come.
+    /// Whether [`Store::land`] has taken an object's file and its tree is still to come.
     #[must_use]
     pub fn awaits_tree(&self, object: ObjectIndex) -> bool {
         tree::ready(&self.inner, object).is_ok()
     }
 
-    /// Lands an object whose tree is made, after [`Store::land`] took its file: `put_in_place` puts
-    /// the tree there, then the archive gets its name and both are recorded. When it fails, what
-    /// was at either place and its record are as before. Blocking.
+    /// Lands an object whose tree is made, after [`Store::land`] took its file. `put_in_place` puts the
+    /// tree in its place; then both are recorded and the archive gets its name. If `put_in_place`
+    /// fails, both places and the record are as before. Blocking.
     ///
     /// # Errors
-    /// That of `put_in_place`; `Cancelled` when the object is not wanted or lacks chunks again;
-    /// what the disk said; `Internal` for an object without a tree.
+    /// That of `put_in_place`; `Cancelled` if the object is not wanted or lacks chunks again; what
+    /// the disk said; `Internal` for an object without a tree.
     pub fn land_with_tree(
         &self,
         object: ObjectIndex,
@@ -335,18 +344,18 @@ impl Store {
         tree::land_with_tree(&self.inner, object, put_in_place)
     }
 
-    /// The object cannot land: its part file goes, readers are told. False if it has landed or
+    /// Gives an object up: removes its part file and aborts its readers. False if it has landed or
     /// failed already.
     pub fn fail(&self, object: ObjectIndex) -> bool {
         leave::fail(&self.inner, object)
     }
 
-    /// Nobody wants these objects any more: what is not landed stays as a part file, unread.
+    /// Releases objects that are no longer wanted. Their part files stay for a later run.
     pub fn release(&self, objects: &[ObjectIndex]) {
         leave::release(&self.inner, objects);
     }
 
-    /// Ends the swarm here: see `DataPlane.leave` in `xfd_api.ports`. Leaving twice is fine.
+    /// Ends the store: see `DataPlane.leave` in `xfd_api.ports`. Leaving twice does nothing.
     pub fn leave(&self) {
         let _alone = locked(&self.inner.extending);
         leave::leave(&self.inner);

@@ -1,4 +1,4 @@
-//! Names beside a destination, and the making of folders.
+//! Names of the dot files beside a destination, and the making of folders.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -12,28 +12,28 @@ use crate::beside::Anchor;
 use crate::crc::crc64;
 use crate::error::{Error, Kind, Result};
 
-/// Of the file that is being written.
+/// Suffix of the file that is being written.
 pub(crate) const PART: &str = ".xfd-part";
-/// Of the list of its chunks that are right.
+/// Suffix of the list of its chunks that are right.
 pub(crate) const JOURNAL: &str = ".xfd-journal";
-/// Of the record of a finished file, or of a group's manifest.
+/// Suffix of the record of a finished file, or of a group's manifest.
 pub(crate) const RECORD: &str = ".xfd";
-/// Of the lock that one writer holds.
+/// Suffix of the lock that one writer holds.
 pub(crate) const LOCK: &str = ".xfd-lock";
 
 /// Longest file name of Linux file systems, in bytes.
-const NAME_MAX: usize = 255;
-/// The dot, the longest suffix, and `.new` of a file that replaces another.
-const ROOM: usize = 1 + JOURNAL.len() + 4;
+const MAX_NAME_BYTES: usize = 255;
+/// Bytes for the dot, the longest suffix, and `.new` of a file that replaces another.
+const ADDED_BYTES: usize = 1 + JOURNAL.len() + 4;
 
 /// The dot file of a kind beside a path. A name too long for one is cut and ends in its checksum.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().as_bytes();
     let mut hidden = OsString::from(".");
-    if name.len() + ROOM <= NAME_MAX {
+    if name.len() + ADDED_BYTES <= MAX_NAME_BYTES {
         hidden.push(OsStr::from_bytes(name));
     } else {
-        let kept = &name[..NAME_MAX - ROOM - 17];
+        let kept = &name[..MAX_NAME_BYTES - ADDED_BYTES - 17];
         hidden.push(OsStr::from_bytes(kept));
         hidden.push(format!("~{:016x}", crc64(name)));
     }
@@ -41,7 +41,7 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(hidden)
 }
 
-/// Folders that were made or looked at during one stocktaking.
+/// Folders that were made or checked while one inventory is taken.
 #[derive(Default)]
 pub(crate) struct Folders {
     seen: HashSet<PathBuf>,
@@ -58,7 +58,7 @@ impl Folders {
     }
 
     /// Makes a folder below another one, and those between. None of them may be a link, so that a
-    /// prefix writes nowhere but below its own folder.
+    /// prefix writes below its own folder only.
     pub(crate) fn make_below(&mut self, anchor: &Arc<Anchor>, relative: &Path) -> Result<()> {
         let folder = anchor.path().join(relative);
         let Some(above) = relative.parent() else {
@@ -82,10 +82,12 @@ impl Folders {
         Ok(())
     }
 
+    /// Checks that files may be made in a folder.
+    ///
     /// # Errors
-    /// `DestinationNotWritable` where this process may make no files in a folder.
+    /// `DestinationNotWritable` if this process may not.
     pub(crate) fn check_writable(&mut self, anchor: &Arc<Anchor>, relative: &Path) -> Result<()> {
-        // Told from the folders that were made by a name that no path has.
+        // No path has a NUL, so this key differs from those of folders that were made.
         let folder = anchor.path().join(relative);
         let checked = folder.join("\0");
         if self.seen.contains(&checked) {

@@ -1,85 +1,92 @@
-//! What taking stock decided about each object, and what follows from it.
+//! What taking an inventory decided about each object, and what follows from it.
 
 use std::sync::Arc;
 
-use super::inspect::Finding;
-use super::resume::Resumed;
+use super::checks::Sums;
+use super::inspect::Inspection;
 use super::room::Needs;
-use super::slot::{Slot, Whereabouts};
+use super::slot::{Location, Slot};
+use crate::decides::cache::Verdict;
 use crate::model::NodeId;
 
-/// What is going to be done about one object.
+/// What is to be done about one object.
 pub(crate) enum Plan {
-    /// Valid; false: its archive is gone, only its tree is here.
+    /// Nothing: it is valid. Without `has_file` its archive is gone, and only its tree is here.
     Landed { has_file: bool },
-    /// The file is valid, its tree is to be made.
+    /// Its file is valid; its tree is to be made.
     Unpack,
-    /// Another writer is busy with it.
-    Elsewhere(Option<NodeId>),
-    /// To be fetched, but for these chunks.
-    Fetch(Vec<Resumed>),
+    /// Nothing: another writer has its lock.
+    LockedByOther(Option<NodeId>),
+    /// Fetch it, except for these chunks.
+    Fetch(Vec<ResumedChunk>),
+}
+
+/// A chunk that an earlier run left, by its journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ResumedChunk {
+    pub(crate) offset: u64,
+    pub(crate) sums: Sums,
+    /// It was read again, and is right.
+    pub(crate) verified: bool,
 }
 
 /// One object with what was found of it.
-pub(crate) struct Looked {
+pub(crate) struct Inspected {
     pub(crate) slot: Arc<Slot>,
-    pub(crate) finding: Finding,
+    pub(crate) inspection: Inspection,
     pub(crate) plan: Plan,
-    /// There is no part file and no journal of it.
+    /// It has no part file and no journal.
     pub(crate) is_blank: bool,
 }
 
-/// Bytes that are still to be written. An archive's tree is taken for as large as it was the last
-/// time, or for at least the archive's own size.
-pub(crate) fn needs(looked: &[Looked]) -> Needs {
+/// Bytes that are still to be written. An archive's tree is assumed to need as much as its last
+/// one, and at least the size of the archive.
+pub(crate) fn needs(inspected: &[Inspected]) -> Needs {
     let mut needs = Needs::default();
-    for one in looked {
+    for one in inspected {
         let object = &one.slot.object;
         if !object.is_directory && matches!(one.plan, Plan::Fetch(_)) {
             let path = one.slot.part_path();
-            let there = match one.is_blank {
+            let allocated = match one.is_blank {
                 true => 0,
                 false => match one.slot.dir_if_there() {
                     Ok(Some(dir)) => dir.allocated(&path),
                     _ => 0,
                 },
             };
-            needs.add(&path, object.found.size.saturating_sub(there));
+            needs.add(&path, object.found.size.saturating_sub(allocated));
         }
         if let (Plan::Fetch(_) | Plan::Unpack, Some(unpack)) = (&one.plan, &object.unpack) {
-            let known = one.finding.tree_bytes.unwrap_or(0);
+            let known = one.inspection.tree_bytes.unwrap_or(0);
             needs.add(&unpack.destination, known.max(object.found.size));
         }
     }
     needs
 }
 
-impl Finding {
-    /// What the verdict means for an object, before locks and journals have their say.
-    pub(crate) fn plan(&self, slot: &Slot) -> Plan {
-        use crate::decides::cache::Verdict;
-        if slot.object.is_directory {
-            return Plan::Landed { has_file: true };
-        }
-        match self.verdict {
-            Verdict::Valid => Plan::Landed {
-                has_file: self.has_file,
-            },
-            Verdict::Unpack => Plan::Unpack,
-            Verdict::Absent | Verdict::Stale(_) | Verdict::Foreign => Plan::Fetch(Vec::new()),
-        }
+/// The plan that follows from an inspection, before locks and journals are looked at.
+pub(crate) fn plan(slot: &Slot, inspection: &Inspection) -> Plan {
+    if slot.object.is_directory {
+        return Plan::Landed { has_file: true };
+    }
+    match inspection.verdict {
+        Verdict::Valid => Plan::Landed {
+            has_file: inspection.has_file,
+        },
+        Verdict::Unpack => Plan::Unpack,
+        Verdict::Absent | Verdict::Stale(_) | Verdict::Foreign => Plan::Fetch(Vec::new()),
     }
 }
 
-/// Applies a plan to the object's slot; the account follows in `inventory`.
-pub(crate) fn settle(one: &Looked) {
+/// Applies a plan to the object's slot. The ledger follows in [`super::inventory`].
+pub(crate) fn apply(one: &Inspected) {
     let mut facts = one.slot.facts();
-    facts.tree_is_ours = one.finding.tree_is_ours;
+    facts.tree_is_ours = one.inspection.tree_is_ours;
     match &one.plan {
         Plan::Landed { has_file: true } | Plan::Unpack => {
-            facts.whereabouts = Whereabouts::Destination;
+            facts.location = Location::Destination;
             facts.file_done = true;
-            facts.sums = one.finding.sums();
+            facts.sums = one.inspection.sums();
         }
         Plan::Landed { has_file: false } => facts.file_done = true,
         Plan::Fetch(resumed) => {
@@ -89,7 +96,7 @@ pub(crate) fn settle(one: &Looked) {
                 .map(|chunk| (chunk.offset, chunk.sums))
                 .collect();
         }
-        Plan::Elsewhere(_) => {}
+        Plan::LockedByOther(_) => {}
     }
     if let Plan::Fetch(resumed) = &one.plan
         && resumed.is_empty()
@@ -99,7 +106,7 @@ pub(crate) fn settle(one: &Looked) {
             true => one.slot.forget_part(),
             false => one.slot.drop_part(),
         }
-        // What the record says of an object that is about to be replaced is of no more use but for
-        // the room of its tree and whose that is; it stays until the new one is written.
+        // The old record stays until the new one is written: it says how much room the tree needs,
+        // and that the tree is ours.
     }
 }

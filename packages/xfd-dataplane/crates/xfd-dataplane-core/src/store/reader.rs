@@ -1,40 +1,43 @@
-//! Reading one chunk, behind its writer where it is in flight.
+//! Reads one chunk, which may still be being written.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::account::Inner;
+use super::chunk_progress::{ChunkProgress, Outcome};
+use super::damage;
 use super::file_span::FileSpan;
-use super::flight::{Flight, Landing};
-use super::slot::Handle;
+use super::inner::Inner;
+use super::opening::open_for_reading;
+use super::part::Handle;
 use crate::crc::Crc64;
 use crate::decides::ledger::ChunkState;
 use crate::error::{Error, Result};
 use crate::model::{Chunk, ChunkIndex};
 
-/// What a reader that follows a chunk gets next: bytes, or where they are.
+/// What a reader gets next: bytes, or where they are.
 #[derive(Debug)]
 pub enum Follow<T = Bytes> {
     /// The next bytes.
     Bytes(T),
-    /// All bytes were given and the chunk is verified; its checksum.
+    /// The reader has all bytes and the chunk is verified; its checksum.
     End(u64),
-    /// The chunk turned out bad, its order failed, or the wait was too long.
+    /// The chunk is bad, its order failed, or the wait was too long.
     Aborted,
 }
 
-/// Reads one chunk, following its writer where it is in flight.
+/// Reads one chunk, following its writer if it is still being written.
 ///
-/// Files are read in place, not in a pool of blocking threads: the bytes were written a moment ago
-/// and come from the page cache, where handing a piece to another thread costs more than reading
-/// it. Where a whole cache is served from a cold and slow disk, keep `max` small.
+/// Files are read on the calling thread, not in a pool of blocking threads: the bytes were written a
+/// moment ago and come from the page cache, and another thread costs more than the read. If a cache
+/// on a slow disk is served, keep `max` small.
 pub struct ChunkReader {
     inner: Arc<Inner>,
     chunk: Arc<Chunk>,
     /// None for a chunk that was held when the reader was made.
-    flight: Option<Arc<Flight>>,
+    progress: Option<Arc<ChunkProgress>>,
+    /// The checksum, if it is known before the first byte is read.
     known: Option<u64>,
     position: u64,
     crc: Crc64,
@@ -45,11 +48,11 @@ pub struct ChunkReader {
     handle: Option<Arc<Handle>>,
 }
 
-/// What there is behind a reader's position.
-enum Arrived {
-    /// Bytes, up to here.
-    Upto(u64),
-    /// Nothing more: all of the chunk was given, and it is held or was when the reader was made.
+/// What follows the reader's position.
+enum Next {
+    /// Bytes, up to this position.
+    BytesTo(u64),
+    /// Nothing: the reader has the whole chunk, which is held or was when the reader was made.
     All,
     Aborted,
 }
@@ -62,18 +65,18 @@ impl ChunkReader {
         }
         let chunk = state.chunks.get(&index).cloned()?;
         let is_held = matches!(state.ledger.chunk(index), Some(ChunkState::Held { .. }));
-        let flight = if is_held {
+        let progress = if is_held {
             None
         } else if state.ledger.is_expected(index) {
-            Some(state.flights.entry(index).or_default().clone())
+            Some(state.progress.entry(index).or_default().clone())
         } else {
-            Some(state.flights.get(&index).cloned()?)
+            Some(state.progress.get(&index).cloned()?)
         };
         Some(Self {
             inner: inner.clone(),
             known: state.ledger.crc(index).or(state.ledger.pinned(index)),
             chunk,
-            flight,
+            progress,
             position: 0,
             crc: Crc64::new(),
             buffer: BytesMut::new(),
@@ -89,51 +92,52 @@ impl ChunkReader {
         self.chunk.size
     }
 
-    /// The checksum, where it is known before the first byte is read: the held chunk's own, or the
-    /// one that it is pinned to.
+    /// The checksum, if it is known before the first byte is read: the held chunk's own, or the pinned
+    /// one.
     #[must_use]
     pub fn crc(&self) -> Option<u64> {
         self.known
     }
 
-    /// Whether the chunk is still arriving: its last byte is then followed by a wait for the
-    /// verdict, whatever [`ChunkReader::crc`] says that it should be.
+    /// Whether the chunk is still being written. After its last byte the reader then waits for the
+    /// verdict, even if [`ChunkReader::crc`] is known.
     #[must_use]
     pub fn is_in_flight(&self) -> bool {
-        self.flight.is_some()
+        self.progress.is_some()
     }
 
-    /// Whether [`ChunkReader::next_span`] may be asked: the chunk is in flight, or was read and
-    /// found right since this swarm was joined. What only an earlier run vouches for is read.
+    /// Whether [`ChunkReader::next_span`] may be called: the chunk is in flight, or this run has
+    /// verified it. A chunk that only an earlier run has verified is read.
     #[must_use]
-    pub fn is_vouched_for(&self) -> bool {
-        self.flight.is_some() || self.vouched().is_some()
+    pub fn is_verified_or_in_flight(&self) -> bool {
+        self.progress.is_some() || self.verified_crc().is_some()
     }
 
-    /// The next bytes, at most `max` of them. `wait` bounds each wait for the writer. After `End`
-    /// or `Aborted` there is nothing more to ask for.
+    /// The next bytes, at most `max` of them. `wait` bounds each wait for the writer. After `End` or
+    /// `Aborted` nothing follows.
     ///
     /// # Errors
     /// What the disk said.
     pub async fn next(&mut self, max: usize, wait: Duration) -> Result<Follow> {
-        match self.arrived(wait).await {
-            Arrived::Upto(available) => self.read(max.max(1), available),
-            Arrived::All => Ok(self.end()),
-            Arrived::Aborted => Ok(Follow::Aborted),
+        match self.wait_for_bytes(wait).await {
+            Next::BytesTo(available) => self.read(max.max(1), available),
+            Next::All => Ok(self.end()),
+            Next::Aborted => Ok(Follow::Aborted),
         }
     }
 
-    /// Where the next bytes are, at most `max` of them, for a kernel that passes them on unread.
-    /// Their checksum is the one that they had when they were written: a file that went bad since is
-    /// found out by who gets them. A reader is asked for spans alone, or for bytes alone.
+    /// Where the next bytes are, at most `max` of them, for the kernel to send unread.
+    ///
+    /// Their checksum is that of the time when they were written, so that only the receiver notices a
+    /// file that went bad since. Call either this or [`ChunkReader::next`] on one reader.
     ///
     /// # Errors
     /// What the disk said.
     pub async fn next_span(&mut self, max: usize, wait: Duration) -> Result<Follow<FileSpan>> {
-        let available = match self.arrived(wait).await {
-            Arrived::Upto(available) => available,
-            Arrived::All => return Ok(self.vouched().map_or(Follow::Aborted, Follow::End)),
-            Arrived::Aborted => return Ok(Follow::Aborted),
+        let available = match self.wait_for_bytes(wait).await {
+            Next::BytesTo(available) => available,
+            Next::All => return Ok(self.verified_crc().map_or(Follow::Aborted, Follow::End)),
+            Next::Aborted => return Ok(Follow::Aborted),
         };
         let span = match self.span(max.max(1), available) {
             Ok(Some(span)) => span,
@@ -141,41 +145,41 @@ impl ChunkReader {
             Err(error) => return self.damaged(error),
         };
         self.position += span.length();
-        if self.is_last_of_held() && self.vouched().is_none() {
+        if self.is_last_of_held() && self.verified_crc().is_none() {
             return Ok(Follow::Aborted);
         }
         Ok(Follow::Bytes(span))
     }
 
-    async fn arrived(&self, wait: Duration) -> Arrived {
+    async fn wait_for_bytes(&self, wait: Duration) -> Next {
         loop {
-            let (available, landing) = match &self.flight {
+            let (available, outcome) = match &self.progress {
                 None => (self.chunk.size, None),
-                Some(flight) => {
-                    // The end is looked at first: what was written before it can then be seen.
-                    let landing = flight.landing();
-                    (flight.position(), landing)
+                Some(progress) => {
+                    // The outcome is read first, so that all bytes written before it are seen.
+                    let outcome = progress.outcome();
+                    (progress.position(), outcome)
                 }
             };
-            if landing == Some(Landing::Aborted) {
-                return Arrived::Aborted;
+            if outcome == Some(Outcome::Aborted) {
+                return Next::Aborted;
             }
             if self.position < available {
-                return Arrived::Upto(available);
+                return Next::BytesTo(available);
             }
-            if self.position == self.chunk.size && (self.flight.is_none() || landing.is_some()) {
-                return Arrived::All;
+            if self.position == self.chunk.size && (self.progress.is_none() || outcome.is_some()) {
+                return Next::All;
             }
-            if let Some(flight) = &self.flight {
-                // A chunk that has all its bytes waits for its verdict alone.
-                if !flight.follow(self.position, wait).await {
-                    return Arrived::Aborted;
+            if let Some(progress) = &self.progress {
+                // After its last byte this waits for the verdict.
+                if !progress.follow(self.position, wait).await {
+                    return Next::Aborted;
                 }
             }
         }
     }
 
-    /// Where the bytes behind the position are; None if their object is gone.
+    /// Where the bytes after the position are; None if their object is gone.
     fn span(&mut self, max: usize, available: u64) -> Result<Option<FileSpan>> {
         let mut span = self.chunk.spans[self.span];
         while self.position - self.before_span == span.length {
@@ -192,7 +196,7 @@ impl ChunkReader {
                 let Some(slot) = self.inner.state().slots.get(&span.object).cloned() else {
                     return Ok(None);
                 };
-                Arc::clone(self.handle.insert(Arc::new(slot.open_for_reading()?)))
+                Arc::clone(self.handle.insert(Arc::new(open_for_reading(&slot)?)))
             }
         };
         let length = left.min(max as u64);
@@ -217,20 +221,20 @@ impl ChunkReader {
         Ok(Follow::Bytes(bytes))
     }
 
-    /// Who knows the length of a body does not ask for what comes behind its last byte, so that
-    /// byte is not given out before the verdict on a chunk that was held all along.
+    /// A client that knows the length of a body stops after its last byte. So a held chunk is judged
+    /// before that byte is given out.
     fn is_last_of_held(&self) -> bool {
-        self.flight.is_none() && self.position == self.chunk.size
+        self.progress.is_none() && self.position == self.chunk.size
     }
 
-    /// A held chunk whose file cannot be read is lost; one in flight is its writer's affair.
+    /// A held chunk whose file cannot be read is lost. For a chunk in flight that is an error.
     fn damaged<T>(&self, error: Error) -> Result<Follow<T>> {
-        if self.flight.is_none() && self.is_held() {
+        if self.progress.is_none() && self.is_held() {
             tracing::warn!(chunk = self.chunk.index, %error, "held_chunk_unreadable");
-            self.inner.lose(self.chunk.index);
+            damage::lose(&self.inner, self.chunk.index);
             return Ok(Follow::Aborted);
         }
-        if self.flight.is_none() {
+        if self.progress.is_none() {
             return Ok(Follow::Aborted);
         }
         Err(error)
@@ -246,7 +250,7 @@ impl ChunkReader {
     }
 
     /// The checksum of a held chunk that this run has verified.
-    fn vouched(&self) -> Option<u64> {
+    fn verified_crc(&self) -> Option<u64> {
         match self.inner.state().ledger.chunk(self.chunk.index) {
             Some(ChunkState::Held {
                 crc,
@@ -256,8 +260,8 @@ impl ChunkReader {
         }
     }
 
-    /// The checksum of all the bytes, if the chunk is held and that is what it should be; if it is
-    /// not, the chunk is lost.
+    /// The checksum of all bytes, if the chunk is held with it. A held chunk with another checksum is
+    /// lost.
     fn verdict(&self) -> Option<u64> {
         let crc = self.crc.value();
         let mut state = self.inner.state();
@@ -270,7 +274,7 @@ impl ChunkReader {
         );
         drop(state);
         if is_held {
-            self.inner.lose(self.chunk.index);
+            damage::lose(&self.inner, self.chunk.index);
         }
         None
     }

@@ -1,5 +1,4 @@
-//! What is remembered of a finished object: a JSON file beside it, or a line of its group's
-//! manifest.
+//! The record of a finished object: a JSON file beside it, or a line of its group's manifest.
 
 use std::path::{Path, PathBuf};
 
@@ -12,11 +11,11 @@ use crate::decides::cache::{Pin, Recorded};
 use crate::error::{Error, Result};
 use crate::model::{LeftOut, Links, TreeEntry, Unpack};
 
-/// Of records and manifests. One of another format is read as none.
+/// Format of records and manifests. A record of another format counts as none.
 pub(crate) const FORMAT: u32 = 1;
 
-/// Bytes of a record at most: the entries of a large tree are in it.
-pub(crate) const RECORD_MOST: u64 = 1 << 30;
+/// Bytes of a record at most: it has the entries of a large tree.
+pub(crate) const MAX_RECORD_BYTES: u64 = 1 << 30;
 
 /// A finished object, or a tree that is about to be put in its place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,28 +24,27 @@ pub(crate) struct Record {
     /// The object at its store.
     #[serde(flatten)]
     pub(crate) pin: Pin,
-    /// Size and modification time on disk; None where the archive was not kept.
+    /// Size and modification time on disk; None if the archive was not kept.
     pub(crate) file: Option<(u64, i64)>,
-    /// Length and CRC-64/NVME of each chunk, in order, where they are known.
+    /// Length and CRC-64/NVME of each chunk, in order, if they are known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) chunks: Vec<(u64, u64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) tree: Option<Tree>,
+    pub(crate) tree: Option<RecordedTree>,
 }
 
 /// A tree that was unpacked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Tree {
+pub(crate) struct RecordedTree {
     pub(crate) destination: PathBuf,
     /// What the archive's links were allowed to be.
     #[serde(default)]
     pub(crate) links: Links,
     /// In bytes, of all files.
     pub(crate) bytes: u64,
-    /// None while the tree is about to get its name: what lies there is then ours, and not known
-    /// to be whole.
+    /// None while the tree is about to get its place: the tree there is ours, and may not be whole.
     pub(crate) entries: Option<Vec<TreeEntry>>,
-    /// What the archive has and the tree has not.
+    /// Entries of the archive that the tree does not have.
     #[serde(default, skip_serializing_if = "LeftOut::is_empty")]
     pub(crate) left_out: LeftOut,
 }
@@ -62,7 +60,7 @@ impl Record {
         }
     }
 
-    /// The part that the verdict needs, for a tree wanted as `unpack` says.
+    /// The part that the verdict needs, for a tree as `unpack` wants it.
     pub(crate) fn recorded(&self, unpack: Option<&Unpack>) -> Recorded<'_> {
         Recorded {
             pin: &self.pin,
@@ -74,19 +72,19 @@ impl Record {
         }
     }
 
-    /// The tree that we left where `unpack` wants one, whatever its links were allowed to be: it may
-    /// be replaced.
-    pub(crate) fn tree_at(&self, unpack: Option<&Unpack>) -> Option<&Tree> {
+    /// The tree that xfd left at the place that `unpack` wants, whatever its links were allowed to be.
+    /// It may be replaced.
+    pub(crate) fn tree_at(&self, unpack: Option<&Unpack>) -> Option<&RecordedTree> {
         let wanted = unpack?;
         let tree = self.tree.as_ref()?;
         (tree.destination == wanted.destination).then_some(tree)
     }
 }
 
-/// Reads the record beside a destination. One that is torn, of another format, or not believed
-/// counts as none: the object is fetched again.
+/// Reads the record beside a destination. A record that is torn, of another format, or not believed
+/// counts as none, and the object is fetched again.
 pub(crate) fn read(dir: &Dir, destination: &Path) -> Result<Option<Record>> {
-    let text = dir.read(&beside(destination, RECORD), RECORD_MOST)?;
+    let text = dir.read(&beside(destination, RECORD), MAX_RECORD_BYTES)?;
     Ok(text
         .and_then(|text| serde_json::from_slice(&text).ok())
         .filter(|record: &Record| record.format == FORMAT))

@@ -1,4 +1,4 @@
-//! What an earlier run left of an object that it did not finish.
+//! The chunks that an earlier run left of an object that it did not finish.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -7,28 +7,25 @@ use rustix::fs::OFlags;
 
 use super::checks::{Sums, sum_range};
 use super::journal;
-use super::plan::{Looked, Plan};
+use super::opening::open_for_reading;
+use super::plan::{Inspected, Plan, ResumedChunk};
 use super::record::Record;
-use super::slot::{Slot, locked};
+use super::recording;
+use super::slot::Slot;
 use crate::decides::cache::{FileKind, OnDisk};
 use crate::error::Result;
+use crate::locked::locked;
 
-/// Up to this many bytes are read again at once; more when they are needed.
-const VERIFIED_AT_ONCE: u64 = 256 << 20;
+/// Up to this many bytes are verified while the inventory is taken. If there are more, each chunk is
+/// verified when it is first needed.
+const MAX_BYTES_VERIFIED: u64 = 256 << 20;
+
+/// Threads that verify.
 const THREADS: usize = 4;
 
-/// A chunk that the journal names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Resumed {
-    pub(crate) offset: u64,
-    pub(crate) sums: Sums,
-    /// It was read again, and is right.
-    pub(crate) verified: bool,
-}
-
 /// The chunks of `layout` (offset, length) that the journal names, or the record of a small file, if
-/// the part file is there.
-pub(crate) fn read(slot: &Slot, layout: &[(u64, u64)]) -> Result<Vec<Resumed>> {
+/// there is a part file.
+pub(crate) fn read(slot: &Slot, layout: &[(u64, u64)]) -> Result<Vec<ResumedChunk>> {
     if layout.is_empty() || slot.object.found.size == 0 {
         return Ok(Vec::new());
     }
@@ -42,7 +39,7 @@ pub(crate) fn read(slot: &Slot, layout: &[(u64, u64)]) -> Result<Vec<Resumed>> {
     let Some(part) = part.filter(is_whole) else {
         return Ok(Vec::new());
     };
-    // One that can only be read (root's) is not gone on with.
+    // A part file that may only be read (root's) is not resumed.
     let opened = dir.open(&slot.part_path(), OFlags::RDWR, u64::MAX);
     if !matches!(opened, Ok(Some(_))) {
         return Ok(Vec::new());
@@ -53,7 +50,7 @@ pub(crate) fn read(slot: &Slot, layout: &[(u64, u64)]) -> Result<Vec<Resumed>> {
     }
     let named = layout.iter().filter_map(|(offset, length)| {
         let sums = *chunks.get(offset)?;
-        (sums.length == *length).then_some(Resumed {
+        (sums.length == *length).then_some(ResumedChunk {
             offset: *offset,
             sums,
             verified: false,
@@ -62,14 +59,14 @@ pub(crate) fn read(slot: &Slot, layout: &[(u64, u64)]) -> Result<Vec<Resumed>> {
     Ok(named.collect())
 }
 
-/// What the record of a small file says of its part file; a large one's has its journal.
+/// What the record of a small file says of its part file. A large file has a journal for that.
 fn recorded(slot: &Slot, part: &OnDisk) -> Result<Option<Sums>> {
-    if slot.manifest.is_none() || !slot.pin.tells() {
+    if slot.manifest.is_none() || !slot.pin.identifies() {
         return Ok(None);
     }
     let tells =
         |record: &Record| record.pin == slot.pin && record.file == Some((part.size, part.mtime_ns));
-    let record = slot.record()?.filter(tells);
+    let record = recording::read(slot)?.filter(tells);
     Ok(
         match record.as_ref().map(|record| record.chunks.as_slice()) {
             Some([(length, crc)]) => Some(Sums {
@@ -82,18 +79,18 @@ fn recorded(slot: &Slot, part: &OnDisk) -> Result<Option<Sums>> {
     )
 }
 
-/// Reads the chunks of earlier runs again, if they are few; those that are not as the journal says
+/// Reads the chunks of earlier runs again, if they are few. Those that are not as the journal says
 /// are missing.
-pub(crate) fn verify(looked: &mut [Looked]) {
-    let resumed = |one: &Looked| match &one.plan {
+pub(crate) fn verify(inspected: &mut [Inspected]) {
+    let resumed = |one: &Inspected| match &one.plan {
         Plan::Fetch(chunks) => chunks.iter().map(|chunk| chunk.sums.length).sum(),
         _ => 0,
     };
-    let total: u64 = looked.iter().map(resumed).sum();
-    if total == 0 || total > VERIFIED_AT_ONCE {
+    let total: u64 = inspected.iter().map(resumed).sum();
+    if total == 0 || total > MAX_BYTES_VERIFIED {
         return;
     }
-    let work: VecDeque<(&Slot, &mut Resumed)> = looked
+    let work: VecDeque<(&Slot, &mut ResumedChunk)> = inspected
         .iter_mut()
         .filter_map(|one| match &mut one.plan {
             Plan::Fetch(chunks) => Some((&*one.slot, chunks)),
@@ -117,11 +114,11 @@ pub(crate) fn verify(looked: &mut [Looked]) {
             });
         }
     });
-    for one in looked {
+    for one in inspected {
         if let Plan::Fetch(chunks) = &mut one.plan {
             chunks.retain(|chunk| {
                 if !chunk.verified {
-                    one.slot.take_back(chunk.offset, chunk.sums.length);
+                    recording::take_chunk_back(&one.slot, chunk.offset, chunk.sums.length);
                 }
                 chunk.verified
             });
@@ -130,8 +127,8 @@ pub(crate) fn verify(looked: &mut [Looked]) {
 }
 
 /// The sums of a chunk's bytes, if they are right.
-fn read_again(slot: &Slot, chunk: &Resumed) -> Option<Sums> {
-    let handle = slot.open_for_reading().ok()?;
+fn read_again(slot: &Slot, chunk: &ResumedChunk) -> Option<Sums> {
+    let handle = open_for_reading(slot).ok()?;
     let second = slot.second_algorithm();
     let read = sum_range(handle.file(), chunk.offset, chunk.sums.length, second).ok()??;
     (read.crc == chunk.sums.crc).then_some(read)

@@ -1,4 +1,4 @@
-//! Whether what is missing fits on the disk, before the first byte of it is fetched.
+//! Whether the missing bytes fit on the disk, before the first of them is fetched.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use super::disk::{Disk, Room};
 use crate::error::{Error, Kind, Result};
 
-/// Bytes that are going to be written, by folder.
+/// Bytes to be written, by folder.
 #[derive(Default)]
 pub(crate) struct Needs {
     by_folder: HashMap<PathBuf, u64>,
 }
 
 impl Needs {
-    /// Some bytes go into the folder of `path`.
+    /// Adds bytes that go into the folder of `path`.
     pub(crate) fn add(&mut self, path: &Path, bytes: u64) {
         let folder = path.parent().unwrap_or(Path::new("/"));
         match self.by_folder.get_mut(folder) {
@@ -24,10 +24,10 @@ impl Needs {
         }
     }
 
-    /// Compares what each file system is to take with what it has.
+    /// Compares the bytes for each file system with its free room.
     ///
     /// # Errors
-    /// `DiskFull`, with both figures; `Destination` where a file system does not answer.
+    /// `DiskFull`, with both figures; `Destination` if a file system does not answer.
     pub(crate) fn check(&self, disk: &dyn Disk) -> Result<()> {
         let mut by_device: HashMap<u64, (Room, u64, &Path)> = HashMap::new();
         for (folder, bytes) in &self.by_folder {

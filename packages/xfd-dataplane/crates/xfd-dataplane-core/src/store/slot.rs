@@ -1,34 +1,25 @@
-//! One object's place on the disk.
+//! One object's place on the disk: its paths, its folder, and what is known of its files.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use crc_fast::CrcAlgorithm;
-use rustix::fs::OFlags;
 
 use super::checks::{Sums, second_algorithm};
-use super::disk::preallocate;
-use super::journal::Journal;
 use super::manifest::Manifest;
-use super::paths::{JOURNAL, LOCK, PART, beside};
-use super::record::{self, Record};
+use super::part::Part;
+use super::paths::{JOURNAL, LOCK, PART, RECORD, beside};
 use crate::beside::{Anchor, Dir};
 use crate::decides::cache::Pin;
-use crate::error::{Error, Kind, Result, is_absent};
+use crate::error::{Error, Kind, Result};
+use crate::locked::locked;
 use crate::model::{CatalogObject, Checksum, Unpack};
-
-/// Locks a mutex; what it guards stays usable after a panic elsewhere.
-pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Where an object's bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Whereabouts {
-    /// In the part file, as far as there are any.
+pub(crate) enum Location {
+    /// In the part file, if there are any.
     Part,
     /// At the destination.
     Destination,
@@ -37,57 +28,25 @@ pub(crate) enum Whereabouts {
 /// What changes about an object while it is fetched.
 #[derive(Debug)]
 pub(crate) struct Facts {
-    pub(crate) whereabouts: Whereabouts,
-    /// Sums of its bytes in each chunk, by offset, as far as they are known.
+    pub(crate) location: Location,
+    /// Sums of its bytes in each chunk, by offset, for the chunks of which they are known.
     pub(crate) sums: BTreeMap<u64, Sums>,
-    /// Its file passed all checks and is synced; without a tree to come it is at its destination.
+    /// Its file has passed all checks and is synced. Unless a tree is to come, it is at its destination.
     pub(crate) file_done: bool,
-    /// A tree that lies where its own is wanted is of our making.
+    /// The tree at its tree's destination was made by xfd.
     pub(crate) tree_is_ours: bool,
-    /// There may be a journal of its own: files of a pack have none.
+    /// It may have a journal; files of a pack have none.
     pub(crate) has_journal: bool,
     /// Device and inode of the part file that was opened last.
     pub(crate) part: Option<(u64, u64)>,
     /// The part file has its size and blocks.
-    preallocated: bool,
-    /// How often the part file was thrown away.
-    pub(crate) begun_anew: u32,
-    /// Bytes committed since its part file was last given to be synced.
+    pub(crate) preallocated: bool,
+    /// How often the part file was started over.
+    pub(crate) generation: u32,
+    /// Bytes committed since the last sync of its part file started.
     pub(crate) unsynced: u64,
-    /// Somebody syncs the part file.
+    /// A sync of the part file is under way.
     pub(crate) is_syncing: bool,
-}
-
-/// A part file that somebody writes, and its journal.
-#[derive(Debug)]
-pub(crate) struct Part {
-    pub(crate) file: File,
-    pub(crate) journal: Journal,
-    /// The kernel lets one write to a file at a time, and threads that wait for that spin: they
-    /// would take the processor from those who have something to do.
-    writing: Mutex<()>,
-}
-
-impl Part {
-    pub(crate) fn write_all_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
-        let _alone = locked(&self.writing);
-        self.file.write_all_at(bytes, offset)
-    }
-}
-
-/// An open file with the object's bytes.
-pub(crate) enum Handle {
-    Part(Arc<Part>),
-    File(File),
-}
-
-impl Handle {
-    pub(crate) fn file(&self) -> &File {
-        match self {
-            Self::Part(part) => &part.file,
-            Self::File(file) => file,
-        }
-    }
 }
 
 /// One object of the catalog, on this disk.
@@ -96,16 +55,17 @@ pub(crate) struct Slot {
     pub(crate) object: Arc<CatalogObject>,
     pub(crate) pin: Pin,
     pub(crate) manifest: Option<Arc<Mutex<Manifest>>>,
-    /// The folder that a user named, once it is there, and the way from it to the object's.
+    /// The folder that a user named, once it exists.
     anchor: Mutex<Option<Arc<Anchor>>>,
+    /// The path from the anchor to the object's folder.
     pub(crate) relative: PathBuf,
-    /// Open only while somebody writes it, so that thousands of objects need no descriptor each.
+    /// Open only while it is written, so that thousands of objects do not need a descriptor each.
     part: Mutex<Weak<Part>>,
-    /// Held while its bytes are synced; what went wrong with that, see [`super::behind`].
+    /// Held while its bytes are synced. The first failure of a sync, see [`super::write_behind`].
     pub(crate) sync_failure: Mutex<Option<Error>>,
     facts: Mutex<Facts>,
-    /// The store's checksum, told after the object was found.
-    pub(crate) told: OnceLock<Checksum>,
+    /// The store's checksum, if it came after the object was found.
+    pub(crate) learned_checksum: OnceLock<Checksum>,
 }
 
 impl Slot {
@@ -122,28 +82,28 @@ impl Slot {
             part: Mutex::default(),
             sync_failure: Mutex::default(),
             facts: Mutex::new(Facts {
-                whereabouts: Whereabouts::Part,
+                location: Location::Part,
                 sums: BTreeMap::new(),
                 file_done: false,
                 tree_is_ours: false,
                 has_journal: true,
                 part: None,
                 preallocated: false,
-                begun_anew: 0,
+                generation: 0,
                 unsynced: 0,
                 is_syncing: false,
             }),
-            told: OnceLock::new(),
+            learned_checksum: OnceLock::new(),
         }
     }
 
-    /// The store's checksum of the whole object, as far as it is known.
+    /// The store's checksum of the whole object, if it is known.
     pub(crate) fn checksum(&self) -> Option<&Checksum> {
         self.object
             .found
             .checksum
             .as_ref()
-            .or_else(|| self.told.get())
+            .or_else(|| self.learned_checksum.get())
     }
 
     /// See [`second_algorithm`].
@@ -163,7 +123,7 @@ impl Slot {
         beside(&self.object.destination, JOURNAL)
     }
 
-    /// The lock that writers of this object need: one for a whole group.
+    /// The lock that writers of this object need. A group has one for all of its objects.
     pub(crate) fn lock_path(&self) -> PathBuf {
         if let Some(manifest) = &self.manifest
             && let Some(home) = locked(manifest).home()
@@ -186,13 +146,15 @@ impl Slot {
         }
     }
 
+    /// Checks that the files beside the destination may be written.
+    ///
     /// # Errors
-    /// `DestinationNotWritable` where one of its files beside the destination could not be written.
+    /// `DestinationNotWritable` if one of them may not.
     pub(crate) fn check_own_names(&self) -> Result<()> {
         let dir = self.dir()?;
         let kinds = match self.manifest {
             Some(_) => &[PART, JOURNAL][..],
-            None => &[PART, JOURNAL, super::paths::RECORD][..],
+            None => &[PART, JOURNAL, RECORD][..],
         };
         kinds
             .iter()
@@ -216,7 +178,7 @@ impl Slot {
         anchor.dir(&self.relative)
     }
 
-    /// The same; None where there is none.
+    /// The object's folder; None if there is none.
     pub(crate) fn dir_if_there(&self) -> Result<Option<Dir>> {
         match self.anchor() {
             Some(anchor) => anchor.dir_if_there(&self.relative),
@@ -224,7 +186,7 @@ impl Slot {
         }
     }
 
-    /// Whether an archive is thrown away once its tree is there.
+    /// Whether an archive is removed once its tree is in its place.
     pub(crate) fn is_archive_dropped(&self) -> bool {
         matches!(
             self.object.unpack,
@@ -235,150 +197,17 @@ impl Slot {
         )
     }
 
-    /// The part file and journal, for writing; made, with its blocks, where there is none.
-    pub(crate) fn open_part(&self) -> Result<Arc<Part>> {
-        let mut shared = locked(&self.part);
-        if let Some(part) = shared.upgrade() {
-            return Ok(part);
-        }
-        let (path, dir) = (self.part_path(), self.dir()?);
-        // One that has chunks already is opened again; else a new one takes the place of whatever
-        // lies there.
-        let (is_begun, known) = {
-            let facts = self.facts();
-            (!facts.sums.is_empty(), facts.part)
-        };
-        let file = match is_begun {
-            true => self.reopen_part(&dir, &path, known)?,
-            false => {
-                self.facts().preallocated = false;
-                dir.create(&path, OFlags::empty())?
-            }
-        };
-        if !self.facts().preallocated {
-            preallocate(&file, self.object.found.size, &path)?;
-            self.facts().preallocated = true;
-        }
-        let found = file.metadata();
-        let found = found.map_err(|error| Error::of_path(&error, "open the part file", &path))?;
-        self.facts().part = Some((found.dev(), found.ino()));
-        self.facts().has_journal = true;
-        let journal = Journal::open(&dir, &self.journal_path(), &self.pin, !is_begun)?;
-        let part = Arc::new(Part {
-            file,
-            journal,
-            writing: Mutex::default(),
-        });
-        *shared = Arc::downgrade(&part);
-        Ok(part)
+    /// The part file, locked while it is opened.
+    pub(crate) fn lock_part(&self) -> MutexGuard<'_, Weak<Part>> {
+        locked(&self.part)
     }
 
-    fn reopen_part(&self, dir: &Dir, path: &Path, known: Option<(u64, u64)>) -> Result<File> {
-        let opened = dir.open(path, OFlags::RDWR, u64::MAX);
-        let opened = opened.map_err(|error| Error::of_path(&error, "open the part file", path))?;
-        let is_known = |file: &File| {
-            let found = file.metadata().map(|found| (found.dev(), found.ino()));
-            known.is_none() || found.ok() == known
-        };
-        opened.filter(is_known).ok_or_else(|| replaced(path))
-    }
-
-    /// The part file that somebody writes just now.
+    /// The part file, if it is being written.
     pub(crate) fn shared_part(&self) -> Option<Arc<Part>> {
         locked(&self.part).upgrade()
     }
 
-    /// The object's bytes, for reading. A rename between the two looks is why there are two.
-    pub(crate) fn open_for_reading(&self) -> Result<Handle> {
-        if let Some(part) = self.shared_part() {
-            return Ok(Handle::Part(part));
-        }
-        let paths = match self.facts().whereabouts {
-            Whereabouts::Part => [self.part_path(), self.object.destination.clone()],
-            Whereabouts::Destination => [self.object.destination.clone(), self.part_path()],
-        };
-        let dir = self.dir()?;
-        let mut outcome = Err(std::io::Error::from(std::io::ErrorKind::NotFound));
-        for path in &paths {
-            outcome = dir.open_data(path);
-            if !outcome.as_ref().is_err_and(is_absent) {
-                break;
-            }
-        }
-        outcome.map(Handle::File).map_err(|error| {
-            Error::of_path(&error, "read the object", &self.object.destination)
-                .with_object(&self.object.found.key)
-        })
-    }
-
-    /// What earlier runs left of it. Blocking.
-    pub(crate) fn record(&self) -> Result<Option<Record>> {
-        match &self.manifest {
-            Some(manifest) => Ok(locked(manifest).get(&self.object.destination).cloned()),
-            None => match self.dir_if_there()? {
-                Some(dir) => record::read(&dir, &self.object.destination),
-                None => Ok(None),
-            },
-        }
-    }
-
-    /// Records it, or takes its record back.
-    pub(crate) fn set_record(&self, record: Option<Record>) -> Result<()> {
-        let destination = &self.object.destination;
-        match (&self.manifest, record) {
-            (Some(manifest), record) => locked(manifest).append([(destination.clone(), record)]),
-            (None, Some(record)) => record::write(&self.dir()?, destination, &record),
-            (None, None) => {
-                self.dir()?
-                    .remove(&beside(destination, super::paths::RECORD));
-                Ok(())
-            }
-        }
-    }
-
-    /// A chunk of it is missing again, in the journal too if there is one. A small file's record is
-    /// its journal.
-    pub(crate) fn take_back(&self, offset: u64, length: u64) {
-        {
-            let mut facts = self.facts();
-            facts.sums.remove(&offset);
-            facts.file_done = false;
-        }
-        let path = self.journal_path();
-        let in_journal = |dir: Dir| match dir.look(&path)? {
-            Some(_) => Journal::open(&dir, &path, &self.pin, false).and_then(|journal| {
-                let failed = |error| Error::of_path(&error, "write the journal", &path);
-                journal.remove(offset, length).map_err(failed)
-            }),
-            None => self.take_record_back(),
-        };
-        let taken = self.dir().and_then(in_journal);
-        if let Err(error) = taken {
-            tracing::warn!(%error, "chunk_not_taken_back");
-        }
-    }
-
-    /// Takes back a line of the manifest that does not tell of what lies at the destination.
-    pub(crate) fn take_record_back(&self) -> Result<()> {
-        let Some(manifest) = &self.manifest else {
-            return Ok(());
-        };
-        let destination = &self.object.destination;
-        let lies = match self.dir_if_there()? {
-            Some(dir) => dir.look(destination)?,
-            None => None,
-        };
-        let lies = lies.map(|found| (found.size, found.mtime_ns));
-        let mut manifest = locked(manifest);
-        match manifest.get(destination) {
-            Some(record) if record.tree.is_none() && record.file != lies => {
-                manifest.append([(destination.clone(), None)])
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Starts over with nothing: the part file and journal go.
+    /// Starts over: removes the part file and the journal.
     pub(crate) fn drop_part(&self) {
         self.forget_part();
         if let Ok(Some(dir)) = self.dir_if_there() {
@@ -387,27 +216,27 @@ impl Slot {
         }
     }
 
-    /// Starts over where there is no part file and no journal.
+    /// Starts over when there is no part file and no journal.
     pub(crate) fn forget_part(&self) {
         *locked(&self.part) = Weak::new();
         *locked(&self.sync_failure) = None;
         let mut facts = self.facts();
         facts.part = None;
         facts.preallocated = false;
-        facts.begun_anew += 1;
+        facts.generation += 1;
         facts.file_done = false;
         facts.sums.clear();
-        facts.whereabouts = Whereabouts::Part;
+        facts.location = Location::Part;
         facts.has_journal = false;
     }
 
-    /// The part file got its name: nobody opens it as a part any more.
+    /// The part file has got its name and is not opened as a part file any more.
     pub(crate) fn close_part(&self) {
         *locked(&self.part) = Weak::new();
     }
 }
 
-/// The folder that the user named: a group's own, or the one that an object lies in.
+/// The folder that the user named: a group's own, or else the object's.
 pub(crate) fn base(object: &CatalogObject) -> &Path {
     let parent = object.destination.parent().unwrap_or(Path::new("/"));
     let group = object.group.as_deref();
@@ -416,7 +245,7 @@ pub(crate) fn base(object: &CatalogObject) -> &Path {
         .unwrap_or(parent)
 }
 
-/// What lies at a part file's place is not what was written there.
+/// The file at the part file's path is not the one that was written.
 pub(crate) fn replaced(path: &Path) -> Error {
     let what = "Somebody has put another file in the place of the part file";
     Error::new(Kind::Destination, what)

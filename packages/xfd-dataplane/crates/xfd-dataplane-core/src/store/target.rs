@@ -1,4 +1,4 @@
-//! Where a lease's bytes go, and whether that is still the place.
+//! The file that a lease writes to, and whether it is still the object's part file.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -7,41 +7,43 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
-use super::account::State;
 use super::checks::Sums;
-use super::manifest;
+use super::opening::open_part;
+use super::part::Part;
 use super::record::Record;
-use super::slot::{Part, Slot};
-use crate::decides::ledger::ObjectState;
+use super::recording;
+use super::slot::Slot;
+use crate::decides::ledger::{Ledger, ObjectState};
 use crate::error::{Error, Result};
 use crate::model::Chunk;
 
-/// Where the bytes go.
+/// Where the bytes of a lease go.
 pub(crate) enum Target {
     /// The part file that all chunks of a large object share.
     Shared(Arc<Part>),
-    /// One small file after the other; `file` is None between them. Of those that are written to
-    /// their end, `left` has the size and the modification time, by their place in the chunk.
+    /// The small files of a pack, one after the other.
     Each {
         written: Vec<Written>,
+        /// None between two files.
         file: Option<File>,
-        left: BTreeMap<usize, (u64, i64)>,
+        /// Size and modification time of the files that are complete, by their place in the chunk.
+        complete: BTreeMap<usize, (u64, i64)>,
     },
 }
 
-/// Whether the lease writes an object's part file. Objects that are not open (whole already,
-/// failed, elsewhere) are summed and not written.
+/// Whether the lease writes an object's part file. Objects that are not open (whole already, failed,
+/// locked by another writer) are summed and not written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
     No,
-    /// The part file that was begun anew so many times.
-    Yes(u32),
+    /// The part file of this generation, see [`super::slot::Facts::generation`].
+    Generation(u32),
 }
 
 impl Written {
-    pub(crate) fn now(state: &State, slot: &Slot) -> Self {
-        match state.ledger.object(slot.object.index) {
-            Some(ObjectState::Open) => Self::Yes(slot.facts().begun_anew),
+    pub(crate) fn now(ledger: &Ledger, slot: &Slot) -> Self {
+        match ledger.object(slot.object.index) {
+            Some(ObjectState::Open) => Self::Generation(slot.facts().generation),
             _ => Self::No,
         }
     }
@@ -51,16 +53,16 @@ impl Target {
     /// Opens the part file that a chunk of one object shares with others.
     pub(crate) fn open(slots: &[Arc<Slot>], written: Vec<Written>) -> Result<Self> {
         match slots {
-            [one] => one.open_part().map(Self::Shared),
+            [one] => open_part(one).map(Self::Shared),
             _ => Ok(Self::Each {
                 written,
                 file: None,
-                left: BTreeMap::new(),
+                complete: BTreeMap::new(),
             }),
         }
     }
 
-    /// Writes bytes of the chunk's span with this number; `first` are the first ones of it.
+    /// Writes bytes of the span with this number; `first` says that they are its first ones.
     pub(crate) fn put(
         &mut self,
         slot: &Slot,
@@ -83,14 +85,14 @@ impl Target {
         }
     }
 
-    /// The bytes of the span with this number are all there.
+    /// The span with this number is complete.
     pub(crate) fn end_span(&mut self, slot: &Slot, span: usize) -> Result<()> {
-        if let Self::Each { file, left, .. } = self
+        if let Self::Each { file, complete, .. } = self
             && let Some(file) = file.take()
         {
             let found = file.metadata().map_err(|error| unwritten(&error, slot))?;
             let mtime_ns = found.mtime().saturating_mul(1_000_000_000);
-            left.insert(
+            complete.insert(
                 span,
                 (found.len(), mtime_ns.saturating_add(found.mtime_nsec())),
             );
@@ -99,46 +101,45 @@ impl Target {
         Ok(())
     }
 
-    /// The chunk is written from its start again.
+    /// The chunk starts over.
     pub(crate) fn rewind(&mut self) {
-        if let Self::Each { file, left, .. } = self {
+        if let Self::Each { file, complete, .. } = self {
             *file = None;
-            left.clear();
+            complete.clear();
         }
     }
 
-    /// An object failed or was released, and somebody began it anew: what was written here is in a
-    /// file without a name, or nowhere.
-    pub(crate) fn was_replaced(&self, state: &State, slots: &[Arc<Slot>]) -> bool {
+    /// Whether an object failed or was released, and its part file was started over since. What was
+    /// written here is in a file without a name, or nowhere.
+    pub(crate) fn was_replaced(&self, ledger: &Ledger, slots: &[Arc<Slot>]) -> bool {
         match (self, slots) {
             (Self::Shared(part), [slot]) => {
                 let now = slot.shared_part();
                 let is_mine = now.is_some_and(|now| Arc::ptr_eq(&now, part));
-                !is_mine && Written::now(state, slot) != Written::No
+                !is_mine && Written::now(ledger, slot) != Written::No
             }
             (Self::Shared(_), _) => false,
             (Self::Each { written, .. }, slots) => {
                 let mut slots = slots.iter().zip(written);
-                slots.any(|(slot, was)| match Written::now(state, slot) {
+                slots.any(|(slot, was)| match Written::now(ledger, slot) {
                     Written::No => false,
-                    now @ Written::Yes(_) => slot.object.found.size > 0 && now != *was,
+                    now @ Written::Generation(_) => slot.object.found.size > 0 && now != *was,
                 })
             }
         }
     }
 
-    /// Says that a chunk is right, with the sums of its spans: in the journal of a large object, in
-    /// the records of small ones.
+    /// Records that a chunk is right: in the journal of a large object, in the records of small ones.
     pub(crate) fn journal(&self, chunk: &Chunk, slots: &[Arc<Slot>], sums: &[Sums]) -> Result<()> {
         let (part, slot) = match (self, slots) {
             (Self::Shared(part), [slot]) => (part, slot),
-            (Self::Each { left, .. }, slots) => {
+            (Self::Each { complete, .. }, slots) => {
                 let record = |(span, at): (&usize, &(u64, i64))| {
                     let slot = slots[*span].as_ref();
                     let record = Record::new(slot.pin.clone(), Some(*at), &sums[*span..=*span]);
                     (slot, record)
                 };
-                return manifest::append_all(left.iter().map(record));
+                return recording::append_all(complete.iter().map(record));
             }
             (Self::Shared(_), _) => return Ok(()),
         };
@@ -147,7 +148,7 @@ impl Target {
             .map_err(|error| Error::of_path(&error, "write the journal", slot.journal_path()))
     }
 
-    /// Takes that back.
+    /// Takes back what [`Target::journal`] wrote.
     pub(crate) fn forget_in_journal(&self, chunk: &Chunk) {
         if let Self::Shared(part) = self {
             let span = chunk.spans[0];

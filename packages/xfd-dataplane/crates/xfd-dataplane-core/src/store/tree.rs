@@ -1,4 +1,4 @@
-//! Objects with a tree: their archive and their tree get their names together.
+//! Lands objects with a tree: archive and tree get their names together.
 //!
 //! ```text
 //!   1 the file is whole, right and synced (`land`); the tree is whole and staged
@@ -8,16 +8,17 @@
 //!   5 the archive gets its name, if it is kept
 //! ```
 //!
-//! Until 2 nothing but dot files has changed; an error in 3 takes 2 back. A run that is killed
-//! between 2 and 5 leaves a part file with its journal, so that the next one only unpacks again.
+//! Before 2 nothing but dot files has changed, and an error in 3 takes 2 back. A run that is killed
+//! between 2 and 5 leaves a part file with its journal, so that the next run only unpacks again.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::account::Inner;
-use super::land::{self, landed};
-use super::record::{Record, Tree};
-use super::slot::{Slot, Whereabouts};
+use super::inner::Inner;
+use super::naming;
+use super::record::{Record, RecordedTree};
+use super::recording;
+use super::slot::{Location, Slot};
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Durability, ObjectIndex, Unpack};
@@ -36,10 +37,10 @@ pub(crate) fn archive_path(inner: &Inner, object: ObjectIndex) -> Result<PathBuf
             format!("Object {object} is not whole"),
         ));
     };
-    let whereabouts = slot.facts().whereabouts;
-    Ok(match whereabouts {
-        Whereabouts::Part => slot.part_path(),
-        Whereabouts::Destination => slot.object.destination.clone(),
+    let location = slot.facts().location;
+    Ok(match location {
+        Location::Part => slot.part_path(),
+        Location::Destination => slot.object.destination.clone(),
     })
 }
 
@@ -50,28 +51,28 @@ pub(crate) fn land_with_tree(
     put_in_place: impl FnOnce() -> Result<Summary>,
 ) -> Result<()> {
     let (slot, unpack) = ready(inner, object)?;
-    let before = slot.record()?;
+    let before = recording::read(&slot)?;
     let was_ours = slot.facts().tree_is_ours;
     announce(&slot, &unpack)?;
     let tree = put_in_place().inspect_err(|_| {
         slot.facts().tree_is_ours = was_ours;
-        if let Err(error) = slot.set_record(before) {
+        if let Err(error) = recording::write(&slot, before) {
             tracing::warn!(%error, "record_not_put_back");
         }
     })?;
     let record = record_of(&slot, &unpack, Some(tree))?;
-    slot.set_record(Some(record))?;
+    recording::write(&slot, Some(record))?;
     if is_to_be_named(&slot) {
-        land::rename(&slot)?;
+        naming::rename(&slot)?;
         if inner.options.durability == Durability::Object {
-            land::sync_folder_of(&slot);
+            naming::sync_folder_of(&slot);
         }
     }
-    landed(inner, &slot);
+    naming::set_landed(inner, &slot);
     Ok(())
 }
 
-/// An open object whose file is right, and what its tree should be.
+/// An open object whose file is right, and how its tree is to be made.
 pub(crate) fn ready(inner: &Inner, object: ObjectIndex) -> Result<(Arc<Slot>, Unpack)> {
     let state = inner.state();
     let slot = state.slots.get(&object).cloned();
@@ -83,7 +84,10 @@ pub(crate) fn ready(inner: &Inner, object: ObjectIndex) -> Result<(Arc<Slot>, Un
         ));
     };
     if state.ledger.object(object) != Some(ObjectState::Open) {
-        return Err(Error::new(Kind::Cancelled, "Nobody wants the object"));
+        return Err(Error::new(
+            Kind::Cancelled,
+            "The object is no longer wanted",
+        ));
     }
     if !state.ledger.is_whole(object) || !slot.facts().file_done {
         return Err(Error::new(Kind::Cancelled, "The archive is not whole"));
@@ -92,35 +96,35 @@ pub(crate) fn ready(inner: &Inner, object: ObjectIndex) -> Result<(Arc<Slot>, Un
 }
 
 fn is_to_be_named(slot: &Slot) -> bool {
-    slot.facts().whereabouts == Whereabouts::Part && !slot.is_archive_dropped()
+    slot.facts().location == Location::Part && !slot.is_archive_dropped()
 }
 
-/// Records that a tree is about to get its place, so that a run that is killed before the end
-/// leaves a tree that the next one knows to be ours.
+/// Records that a tree is about to get its place. If the run is killed before the end, the next one
+/// knows that the tree is ours.
 fn announce(slot: &Slot, unpack: &Unpack) -> Result<()> {
     let record = record_of(slot, unpack, None)?;
-    slot.set_record(Some(record))?;
+    recording::write(slot, Some(record))?;
     slot.facts().tree_is_ours = true;
     Ok(())
 }
 
-/// The record with a tree that was made, or is about to be.
+/// The record with a tree that was made, or that is about to get its place.
 fn record_of(slot: &Slot, unpack: &Unpack, made: Option<Summary>) -> Result<Record> {
     let (parts, at) = {
         let facts = slot.facts();
         let parts: Vec<_> = facts.sums.values().copied().collect();
-        (parts, facts.whereabouts)
+        (parts, facts.location)
     };
     let file = match at {
-        Whereabouts::Destination => slot.dir()?.look(&slot.object.destination)?,
-        Whereabouts::Part if slot.is_archive_dropped() => None,
-        Whereabouts::Part => slot.dir()?.look(&slot.part_path())?,
+        Location::Destination => slot.dir()?.look(&slot.object.destination)?,
+        Location::Part if slot.is_archive_dropped() => None,
+        Location::Part => slot.dir()?.look(&slot.part_path())?,
     };
     let file = file.map(|found| (found.size, found.mtime_ns));
     let mut record = Record::new(slot.pin.clone(), file, &parts);
     let is_made = made.is_some();
     let made = made.unwrap_or_default();
-    record.tree = Some(Tree {
+    record.tree = Some(RecordedTree {
         destination: unpack.destination.clone(),
         links: unpack.links,
         bytes: made.bytes,

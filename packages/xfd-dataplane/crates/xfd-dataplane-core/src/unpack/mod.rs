@@ -35,7 +35,6 @@ pub(crate) use place::check_place;
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::decides::archive::Filter;

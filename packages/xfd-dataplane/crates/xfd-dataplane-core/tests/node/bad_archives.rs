@@ -29,7 +29,7 @@ fn failure(host: &mut Host, found: &FoundObject, method: UnpackMethod) -> Kind {
     host.until("the object failed", |events| {
         events.iter().any(|event| kind(event).is_some())
     });
-    host.node.leave(SWARM).unwrap();
+    host.node.leave(SWARM);
     let kinds: Vec<Kind> = host.events.iter().filter_map(kind).collect();
     assert_eq!(kinds.len(), 1, "said once");
     kinds[0]
@@ -97,7 +97,7 @@ fn what_was_unpacked_before_outlives_a_bad_successor() {
     first.extend(wanted);
     first.submit(vec![fetch(0, 0..chunks, Source::Origin)]);
     first.until_landed(1);
-    first.node.leave(SWARM).unwrap();
+    first.node.leave(SWARM);
     let before = file_names(root.path());
     let record = std::fs::read(root.path().join(".a.zip.xfd")).unwrap();
 
@@ -140,6 +140,6 @@ fn a_place_that_is_taken_at_the_last_moment_is_left_alone() {
             if error.kind == Kind::DestinationNotEmpty)
     };
     host.until("the object failed", |events| events.iter().any(is_refused));
-    host.node.leave(SWARM).unwrap();
+    host.node.leave(SWARM);
     assert_eq!(file_names(host.root.path()), ["tree", "tree/mine"]);
 }

@@ -74,7 +74,7 @@ fn an_object_overwritten_on_the_way_leaves_nothing() {
         error, is_final, ..
     } = refused(&host.events[1]);
     assert!(error.kind == Kind::ObjectChanged && is_final);
-    host.node.leave(SWARM).unwrap();
+    host.node.leave(SWARM);
     assert!(host.has_written_only(&[]), "something is left");
 }
 

@@ -99,14 +99,14 @@ fn next_begins(given_up: impl FnOnce(&Store, &mut xfd_dataplane_core::store::Lea
     drop(lease);
     store.extend(objects()).unwrap();
     let mut lease = store.lease(0).unwrap().unwrap();
-    let begun_at = lease.begun_at();
-    assert_eq!(lease.position(), begun_at);
-    lease.write(&b"0123456789"[begun_at as usize..]).unwrap();
+    let resumed_at = lease.resumed_at();
+    assert_eq!(lease.position(), resumed_at);
+    lease.write(&b"0123456789"[resumed_at as usize..]).unwrap();
     let committed = lease.commit(None).unwrap();
     assert_eq!(committed.crc, crc64(b"0123456789"));
     store.land(0).unwrap();
     assert_eq!(std::fs::read(place.path("a")).unwrap(), b"0123456789");
-    begun_at
+    resumed_at
 }
 
 #[test]
@@ -142,5 +142,5 @@ fn a_chunk_that_turned_out_wrong_begins_anew() {
     lease.write(b"56789").unwrap();
     let error = lease.commit(None).unwrap_err();
     assert_eq!(error.kind, Kind::ChecksumMismatch);
-    assert_eq!(store.lease(0).unwrap().unwrap().begun_at(), 0);
+    assert_eq!(store.lease(0).unwrap().unwrap().resumed_at(), 0);
 }

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(missing_docs)]
 
-mod behind;
 mod beside;
 mod cache;
 mod damage;
@@ -20,3 +19,4 @@ mod support;
 mod trees;
 #[path = "../support/users.rs"]
 mod users;
+mod write_behind;

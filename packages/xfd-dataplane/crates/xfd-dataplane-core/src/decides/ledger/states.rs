@@ -45,8 +45,8 @@ pub enum ObjectState {
     Landed,
     /// Cannot land on this node.
     Failed,
-    /// Nobody wants it any more.
+    /// No longer wanted.
     Released,
-    /// Another writer of this disk is busy with it.
-    Elsewhere,
+    /// Another writer of this disk has its lock.
+    LockedByOther,
 }

@@ -1,10 +1,10 @@
-//! Which order is next, told as stories.
+//! Which order is next, as stories.
 
-use super::{Entry, Key, Queue, Step};
+use super::{OrderKey, Queue, QueuedOrder, Step};
 use crate::model::Source;
 
-fn order(id: u64, source: Option<&str>, priority: i32) -> Entry {
-    Entry {
+fn order(id: u64, source: Option<&str>, priority: i32) -> QueuedOrder {
+    QueuedOrder {
         key: (0, id),
         chunk: 0,
         source: source.map_or(Source::Origin, |name| Source::Peer(name.into())),
@@ -16,13 +16,13 @@ fn order(id: u64, source: Option<&str>, priority: i32) -> Entry {
 fn started(queue: &mut Queue) -> Vec<u64> {
     std::iter::from_fn(|| queue.next_step())
         .map(|step| match step {
-            Step::Start(entry) => entry.key.1,
+            Step::Start(order) => order.key.1,
             Step::Resume(key) => key.1 + 1000,
         })
         .collect()
 }
 
-fn key(id: u64) -> Key {
+fn key(id: u64) -> OrderKey {
     (0, id)
 }
 
@@ -106,7 +106,7 @@ fn what_ends_in_any_state_gives_its_room_back() {
 fn leaving_forgets_one_swarm_alone() {
     let mut queue = Queue::new(4);
     queue.push(order(1, None, 0));
-    queue.push(Entry {
+    queue.push(QueuedOrder {
         key: (7, 2),
         ..order(0, None, 0)
     });
@@ -114,21 +114,21 @@ fn leaving_forgets_one_swarm_alone() {
     assert_eq!(started(&mut queue), [2]);
 }
 
-fn chunk(number: u32) -> Entry {
-    Entry {
+fn chunk(number: u32) -> QueuedOrder {
+    QueuedOrder {
         chunk: number,
         ..order(u64::from(number), None, 5)
     }
 }
 
-fn start(queue: &mut Queue) -> Entry {
+fn start(queue: &mut Queue) -> QueuedOrder {
     match queue.next_step() {
         Some(Step::Start(entry)) => entry,
         other => panic!("{other:?} instead of a start"),
     }
 }
 
-fn following(queue: &mut Queue, first: &Entry, most: usize) -> Vec<u32> {
+fn following(queue: &mut Queue, first: &QueuedOrder, most: usize) -> Vec<u32> {
     let taken = queue.take_following(first, most);
     taken.into_iter().map(|entry| entry.chunk).collect()
 }
@@ -161,7 +161,7 @@ fn only_neighbours_that_may_go_along_do() {
     assert_eq!(following(&mut queue, &chunk(1), 3), [2, 3]);
     assert_eq!(following(&mut queue, &chunk(3), 100), [4]);
     assert_eq!(following(&mut queue, &chunk(4), 100), [0; 0]);
-    let other_swarm = Entry {
+    let other_swarm = QueuedOrder {
         key: (9, 6),
         ..chunk(6)
     };

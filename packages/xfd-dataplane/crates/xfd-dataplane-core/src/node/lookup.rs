@@ -1,33 +1,33 @@
-//! Many lookups at once, each retried and at its origin's pace.
+//! Looks objects up at their origins: many at once, each with retries and within its origin's limit.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::context::Context;
 use crate::error::Result;
 use crate::model::{FoundObject, Lookup, Stores};
-use crate::node::shared::Shared;
 
-/// Lookups that are asked at once.
-const LOOKUPS: usize = 64;
+/// Lookups under way at once.
+const LOOKUPS_AT_ONCE: usize = 64;
 
 /// The answers in the lookups' order, or the error of the first that failed.
 pub(crate) async fn find_all(
-    node: &Shared,
+    node: &Context,
     lookups: &[Lookup],
     stores: &Stores,
 ) -> Result<Vec<Vec<FoundObject>>> {
     stream::iter(lookups)
         .map(|lookup| find(node, lookup, stores))
-        .buffered(LOOKUPS)
+        .buffered(LOOKUPS_AT_ONCE)
         .try_collect()
         .await
 }
 
-async fn find(node: &Shared, lookup: &Lookup, stores: &Stores) -> Result<Vec<FoundObject>> {
+async fn find(node: &Context, lookup: &Lookup, stores: &Stores) -> Result<Vec<FoundObject>> {
     let profile = lookup.profile_name.as_deref();
     let connected = node.origins.of(stores, profile).await?;
     let bucket = lookup.bucket.as_deref();
     let found = connected.ask(node.settings.attempts, || async {
-        node.members().past.origin_requests += 1;
+        node.lookups.origin_requests.add(1);
         let answer = match lookup.is_prefix {
             true => connected.origin.list(bucket, &lookup.key).await,
             false => {
@@ -35,7 +35,7 @@ async fn find(node: &Shared, lookup: &Lookup, stores: &Stores) -> Result<Vec<Fou
                 head.map(|found| vec![found])
             }
         };
-        answer.inspect_err(|_| node.members().past.origin_failures += 1)
+        answer.inspect_err(|_| node.lookups.origin_failures.add(1))
     });
     found.await.map_err(|error| error.with_object(&lookup.key))
 }

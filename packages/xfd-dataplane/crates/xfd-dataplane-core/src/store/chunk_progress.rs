@@ -1,4 +1,4 @@
-//! A chunk in flight: how far its writer is, and how it ended, for the readers behind it.
+//! How far the writer of a chunk is, and how it ended, for the readers that follow it.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -6,38 +6,40 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-/// How a flight ended.
+/// How the writing of a chunk ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Landing {
+pub(crate) enum Outcome {
     /// The chunk is held, with this checksum.
     Held(u64),
     /// The chunk was bad, or its order is gone.
     Aborted,
 }
 
-/// Shared by one writer, present or still to come, and any number of readers.
+/// Shared by one writer, which may be still to come, and any number of readers.
 ///
-/// The writer pays for a wake-up only when a reader waits. Both sides use sequentially consistent
-/// operations: either the reader, who counts itself before it looks, sees the new position, or the
-/// writer, who moves the position before it looks, sees the reader.
+/// The writer pays for a wake-up only if a reader waits. Both sides use sequentially consistent
+/// operations: the reader counts itself before it looks at the position, and the writer moves the
+/// position before it looks at the count. So either the reader sees the new position, or the writer
+/// sees the reader.
 #[derive(Debug, Default)]
-pub(crate) struct Flight {
+pub(crate) struct ChunkProgress {
     position: AtomicU64,
-    landing: OnceLock<Landing>,
+    outcome: OnceLock<Outcome>,
+    /// Readers that wait.
     waiting: AtomicUsize,
     moved: Notify,
 }
 
-impl Flight {
-    /// Lets readers see the chunk up to here.
+impl ChunkProgress {
+    /// Shows readers the chunk up to this position.
     pub(crate) fn advance(&self, position: u64) {
         self.position.store(position, Ordering::SeqCst);
         self.wake();
     }
 
-    /// Ends the flight; only the first call counts.
-    pub(crate) fn end(&self, landing: Landing) {
-        if self.landing.set(landing).is_ok() {
+    /// Ends the chunk; only the first call counts.
+    pub(crate) fn end(&self, outcome: Outcome) {
+        if self.outcome.set(outcome).is_ok() {
             self.wake();
         }
     }
@@ -54,11 +56,11 @@ impl Flight {
     }
 
     /// How it ended, if it has.
-    pub(crate) fn landing(&self) -> Option<Landing> {
-        self.landing.get().copied()
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        self.outcome.get().copied()
     }
 
-    /// Waits until there is more than `seen`, or the flight has ended. False after `wait`.
+    /// Waits until the position is past `seen` or the chunk has ended. False after `wait`.
     pub(crate) async fn follow(&self, seen: u64, wait: Duration) -> bool {
         let _counted = Counted::new(&self.waiting);
         let moved = async {
@@ -66,7 +68,7 @@ impl Flight {
                 let moved = self.moved.notified();
                 tokio::pin!(moved);
                 moved.as_mut().enable();
-                if self.landing.get().is_some() || self.position() > seen {
+                if self.outcome.get().is_some() || self.position() > seen {
                     return;
                 }
                 moved.await;

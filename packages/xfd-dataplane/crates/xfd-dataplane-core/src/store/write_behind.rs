@@ -1,33 +1,35 @@
-//! Writes out what has arrived while more arrives, so that little is left to sync when an object
+//! Writes part files out while more bytes arrive, so that little is left to sync when an object
 //! lands.
 //!
-//! The kernel begins with each MiB as soon as it is there, and a sync follows for each 32. Syncs
-//! alone hand the disk 32 MiB at a time: where disk and links share a processor, as in a virtual
-//! machine, the links then stand still for moments that nobody makes up for.
+//! The kernel starts to write each MiB as soon as it is complete, and a sync follows every 32 MiB.
+//! Syncs alone flush 32 MiB at once. That stalled the network on virtual machines, where disk and
+//! links share a processor, and the time was never recovered.
 
 use std::fs::File;
 use std::sync::Arc;
 
-use super::account::Inner;
-use super::slot::{Slot, locked};
+use super::inner::Inner;
+use super::opening::open_for_reading;
+use super::slot::Slot;
 use crate::error::{Error, Result};
+use crate::locked::locked;
 use crate::model::{ChunkIndex, Durability};
 use crate::writeback;
 
-/// Bytes of one object that are let gather before they are synced: few syncs, and a short last one.
-const GATHERED: u64 = 32 << 20;
+/// Bytes of one object for each sync: few syncs, and a short last one.
+const SYNC_BYTES: u64 = 32 << 20;
 
-/// Bytes side by side that are let gather before the kernel begins to write them.
-const STEP: u64 = 1 << 20;
+/// Adjacent bytes that the kernel starts to write together.
+const WRITE_OUT_BYTES: u64 = 1 << 20;
 
-/// What lies between `from` and `to` of a part file has arrived.
+/// The bytes from `from` to `to` of a part file were written.
 pub(crate) fn wrote(inner: &Inner, part: &File, from: u64, to: u64) {
     if inner.options.durability == Durability::Object {
-        writeback::wrote(part, from, to, STEP);
+        writeback::wrote(part, from, to, WRITE_OUT_BYTES);
     }
 }
 
-/// A part file that is worth a sync. While it lives, its object is given no other one.
+/// A part file that is worth a sync. While this value lives, no other sync of its object starts.
 pub struct Unsynced {
     inner: Arc<Inner>,
     slot: Arc<Slot>,
@@ -49,7 +51,7 @@ pub(crate) fn unsynced(inner: &Arc<Inner>, chunk: ChunkIndex) -> Option<Unsynced
     };
     let mut facts = slot.facts();
     facts.unsynced += length;
-    if facts.is_syncing || facts.unsynced < GATHERED {
+    if facts.is_syncing || facts.unsynced < SYNC_BYTES {
         return None;
     }
     facts.unsynced = 0;
@@ -62,20 +64,20 @@ pub(crate) fn unsynced(inner: &Arc<Inner>, chunk: ChunkIndex) -> Option<Unsynced
 }
 
 impl Unsynced {
-    /// Blocking. A failure is kept for when the object lands.
+    /// Syncs. Blocking. A failure is kept until the object lands, and fails it then.
     pub fn sync(self) {
         sync(&self.inner, &self.slot).ok();
     }
 }
 
 /// Syncs an object's bytes. Once a sync has failed, every later one fails with the same error: the
-/// kernel tells of a failed write once, and takes the pages for clean from then on.
+/// kernel reports a failed write once, and then takes the pages for clean.
 pub(crate) fn sync(inner: &Inner, slot: &Slot) -> Result<()> {
     let mut failure = locked(&slot.sync_failure);
     if let Some(error) = &*failure {
         return Err(error.clone());
     }
-    let synced = slot.open_for_reading().and_then(|handle| {
+    let synced = open_for_reading(slot).and_then(|handle| {
         let path = slot.part_path();
         let failed = |error| Error::of_path(&error, "sync the part file", &path);
         inner.disk.sync(handle.file()).map_err(failed)

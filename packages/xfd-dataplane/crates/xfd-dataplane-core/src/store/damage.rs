@@ -1,0 +1,143 @@
+//! Held chunks that are read again, and what follows if one of them is bad.
+
+use std::sync::Arc;
+
+use super::checks::{Summing, Sums, combine, sum_range};
+use super::inner::Inner;
+use super::lock::{LockAttempt, try_lock};
+use super::opening::open_for_reading;
+use super::recording;
+use super::slot::Slot;
+use crate::decides::ledger::{ChunkState, ObjectState};
+use crate::error::{Error, Result};
+use crate::locked::locked;
+use crate::model::{Chunk, ChunkIndex};
+
+/// Reads a held chunk again. False if it is not what it should be; it is lost then.
+pub(crate) fn verify(inner: &Inner, chunk: ChunkIndex) -> Result<bool> {
+    let (known, slots) = {
+        let state = inner.state();
+        let Some(known) = state.chunks.get(&chunk).cloned() else {
+            return Ok(false);
+        };
+        let Some(slots) = state.slots_of(&known) else {
+            return Ok(false);
+        };
+        (known, slots)
+    };
+    let read = read_chunk(&known, &slots)?;
+    let crc = read
+        .as_ref()
+        .map(|sums| combine(sums.iter().map(|part| (part.crc, part.length))));
+    if let (Some(sums), Some(crc)) = (read, crc)
+        && inner.state().ledger.confirm(chunk, crc)
+    {
+        for ((span, slot), sums) in known.spans.iter().zip(&slots).zip(sums) {
+            slot.facts().sums.insert(span.offset, sums);
+        }
+        inner.changed.notify_all();
+        return Ok(true);
+    }
+    lose(inner, chunk);
+    Ok(false)
+}
+
+/// A held chunk is damaged on the disk: it is missing again, and reported.
+pub(crate) fn lose(inner: &Inner, chunk: ChunkIndex) {
+    let lost = forget(inner, chunk);
+    if lost.is_empty() {
+        return;
+    }
+    inner.options.stats.verification_failures.add(1);
+    inner.state().lost.extend(lost);
+    inner.lost.notify_one();
+}
+
+/// A held chunk is bad: it is missing again, and no longer pinned. The chunks that are lost by that.
+pub(crate) fn discard(inner: &Inner, chunk: ChunkIndex) -> Vec<ChunkIndex> {
+    inner.state().ledger.unpin(chunk);
+    forget(inner, chunk)
+}
+
+fn forget(inner: &Inner, chunk: ChunkIndex) -> Vec<ChunkIndex> {
+    let mut reopened = Vec::new();
+    let mut taken_back = Vec::new();
+    let lost = {
+        let mut state = inner.state();
+        for object in state.ledger.objects_of(chunk) {
+            if state.ledger.object(object) == Some(ObjectState::Landed)
+                && matches!(state.ledger.chunk(chunk), Some(ChunkState::Held { .. }))
+            {
+                reopened.extend(state.slots.get(&object).cloned());
+            }
+        }
+        let lost = state.ledger.lose(chunk);
+        for chunk in &lost {
+            if let Some(known) = state.chunks.get(chunk) {
+                for span in &known.spans {
+                    if let Some(slot) = state.slots.get(&span.object) {
+                        taken_back.push((slot.clone(), *span));
+                    }
+                }
+            }
+        }
+        lost
+    };
+    for (slot, span) in taken_back {
+        recording::take_chunk_back(&slot, span.offset, span.length);
+    }
+    for slot in reopened {
+        reopen(inner, &slot);
+    }
+    inner.changed.notify_all();
+    lost
+}
+
+/// A landed object is written anew: its record goes, and it needs the lock again.
+fn reopen(inner: &Inner, slot: &Slot) {
+    slot.drop_part();
+    if let Err(error) = recording::write(slot, None) {
+        tracing::warn!(%error, "record_not_taken_back");
+    }
+    let path = slot.lock_path();
+    if inner.state().locks.contains_key(&path) {
+        return;
+    }
+    let settled = match &slot.manifest {
+        Some(manifest) => locked(manifest).settle().map(drop),
+        None => Ok(()),
+    };
+    let path = slot.lock_path();
+    let attempt = settled.and_then(|()| try_lock(&slot.lock_dir()?, &path, &inner.options.node));
+    match attempt {
+        Ok(LockAttempt::Ours(lock)) => {
+            inner.state().locks.insert(path, lock);
+        }
+        Ok(LockAttempt::Theirs(_)) | Err(_) => {
+            let mut state = inner.state();
+            state
+                .ledger
+                .set_object(slot.object.index, ObjectState::LockedByOther);
+        }
+    }
+}
+
+/// The sums of a chunk's spans, read from the disk; None if a file ends too early.
+fn read_chunk(chunk: &Chunk, slots: &[Arc<Slot>]) -> Result<Option<Vec<Sums>>> {
+    let mut all = Vec::with_capacity(slots.len());
+    for (span, slot) in chunk.spans.iter().zip(slots) {
+        let second = slot.second_algorithm();
+        if span.length == 0 {
+            all.push(Summing::new(second).sums());
+            continue;
+        }
+        let handle = open_for_reading(slot)?;
+        let read = sum_range(handle.file(), span.offset, span.length, second)
+            .map_err(|error| Error::of_path(&error, "read the object", &slot.object.destination))?;
+        match read {
+            Some(sums) => all.push(sums),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(all))
+}

@@ -1,0 +1,43 @@
+//! What the handles of one store share.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use tokio::sync::Notify;
+
+use super::disk::Disk;
+use super::options::StoreOptions;
+use super::state::State;
+use crate::beside::Opened;
+use crate::locked::locked;
+
+pub(crate) struct Inner {
+    pub(crate) options: StoreOptions,
+    pub(crate) disk: Arc<dyn Disk>,
+    state: Mutex<State>,
+    /// Some chunk or object changed its state; wakes in-order readers.
+    pub(crate) changed: Condvar,
+    /// Some chunk was lost.
+    pub(crate) lost: Notify,
+    /// Folders that are open.
+    pub(crate) opened: Arc<Opened>,
+    /// Held while an inventory is taken and while the store is left, so that only one does either.
+    pub(crate) extending: Mutex<()>,
+}
+
+impl Inner {
+    pub(crate) fn new(options: StoreOptions, disk: Arc<dyn Disk>) -> Self {
+        Self {
+            options,
+            disk,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            lost: Notify::new(),
+            opened: Opened::new(),
+            extending: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        locked(&self.state)
+    }
+}

@@ -1,0 +1,76 @@
+//! The lines of a manifest.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::record::{FORMAT, Record};
+use crate::decides::cache::Pin;
+
+/// One line. Paths are relative to the group's folder. A file's line has no field names, to be short.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Line {
+    File(
+        PathBuf,
+        u64,
+        Option<String>,
+        Option<i64>,
+        i64,
+        Vec<(u64, u64)>,
+    ),
+    Other {
+        path: PathBuf,
+        #[serde(default)]
+        record: Option<Record>,
+    },
+}
+
+impl Line {
+    pub(crate) fn new(path: PathBuf, record: Option<Record>) -> Self {
+        match record {
+            Some(Record {
+                pin,
+                file: Some((size, mtime_ns)),
+                chunks,
+                tree: None,
+                ..
+            }) if pin.size == size => {
+                Self::File(path, size, pin.etag, pin.last_modified_ns, mtime_ns, chunks)
+            }
+            record => Self::Other { path, record },
+        }
+    }
+
+    /// The path, and the record; None for a line that takes earlier ones back.
+    pub(crate) fn into_parts(self) -> (PathBuf, Option<Record>) {
+        match self {
+            Self::File(path, size, etag, last_modified_ns, mtime_ns, chunks) => {
+                let record = Record {
+                    format: FORMAT,
+                    pin: Pin {
+                        size,
+                        etag,
+                        last_modified_ns,
+                    },
+                    file: Some((size, mtime_ns)),
+                    chunks,
+                    tree: None,
+                };
+                (path, Some(record))
+            }
+            Self::Other { path, record } => (path, record),
+        }
+    }
+}
+
+/// Appends a line to the text of a manifest.
+pub(crate) fn write_line(
+    text: &mut Vec<u8>,
+    path: PathBuf,
+    record: Option<Record>,
+) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *text, &Line::new(path, record))?;
+    text.push(b'\n');
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! The record of an object: a file beside it, or a line of its group's manifest.
+
+use std::collections::BTreeMap;
+
+use super::journal::Journal;
+use super::paths::{RECORD, beside};
+use super::record::{self, Record};
+use super::slot::Slot;
+use crate::beside::Dir;
+use crate::error::{Error, Result};
+use crate::locked::locked;
+
+/// What an earlier run recorded of an object. Blocking.
+pub(crate) fn read(slot: &Slot) -> Result<Option<Record>> {
+    match &slot.manifest {
+        Some(manifest) => Ok(locked(manifest).get(&slot.object.destination).cloned()),
+        None => match slot.dir_if_there()? {
+            Some(dir) => record::read(&dir, &slot.object.destination),
+            None => Ok(None),
+        },
+    }
+}
+
+/// Records an object, or takes its record back.
+pub(crate) fn write(slot: &Slot, record: Option<Record>) -> Result<()> {
+    let destination = &slot.object.destination;
+    match (&slot.manifest, record) {
+        (Some(manifest), record) => locked(manifest).append([(destination.clone(), record)]),
+        (None, Some(record)) => record::write(&slot.dir()?, destination, &record),
+        (None, None) => {
+            slot.dir()?.remove(&beside(destination, RECORD));
+            Ok(())
+        }
+    }
+}
+
+/// Records of objects that have a manifest: one write for each manifest.
+///
+/// # Errors
+/// What the disk said. Other manifests may have been written then.
+pub(crate) fn append_all<'a>(records: impl IntoIterator<Item = (&'a Slot, Record)>) -> Result<()> {
+    let mut by_group = BTreeMap::new();
+    for (slot, record) in records {
+        if let (Some(manifest), Some(group)) = (&slot.manifest, &slot.object.group) {
+            let (_, lines) = by_group.entry(group).or_insert((manifest, Vec::new()));
+            lines.push((slot.object.destination.clone(), Some(record)));
+        }
+    }
+    by_group
+        .into_values()
+        .try_for_each(|(manifest, lines)| locked(manifest).append(lines))
+}
+
+/// A chunk of an object is missing again: takes it back in the journal, or in the record of a small
+/// file, which has no journal.
+pub(crate) fn take_chunk_back(slot: &Slot, offset: u64, length: u64) {
+    {
+        let mut facts = slot.facts();
+        facts.sums.remove(&offset);
+        facts.file_done = false;
+    }
+    let path = slot.journal_path();
+    let in_journal = |dir: Dir| match dir.look(&path)? {
+        Some(_) => Journal::open(&dir, &path, &slot.pin, false).and_then(|journal| {
+            let failed = |error| Error::of_path(&error, "write the journal", &path);
+            journal.remove(offset, length).map_err(failed)
+        }),
+        None => take_line_back(slot),
+    };
+    let taken = slot.dir().and_then(in_journal);
+    if let Err(error) = taken {
+        tracing::warn!(%error, "chunk_not_taken_back");
+    }
+}
+
+/// Takes back a line of the manifest that does not describe what is at the destination.
+pub(crate) fn take_line_back(slot: &Slot) -> Result<()> {
+    let Some(manifest) = &slot.manifest else {
+        return Ok(());
+    };
+    let destination = &slot.object.destination;
+    let found = match slot.dir_if_there()? {
+        Some(dir) => dir.look(destination)?,
+        None => None,
+    };
+    let found = found.map(|found| (found.size, found.mtime_ns));
+    let mut manifest = locked(manifest);
+    match manifest.get(destination) {
+        Some(record) if record.tree.is_none() && record.file != found => {
+            manifest.append([(destination.clone(), None)])
+        }
+        _ => Ok(()),
+    }
+}

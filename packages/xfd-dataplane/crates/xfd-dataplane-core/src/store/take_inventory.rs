@@ -1,0 +1,198 @@
+//! Takes an inventory: what of a catalog is on the disk, what may be written, and whether it fits.
+//!
+//! ```text
+//!   1 inspect    what is at the destinations
+//!   2 claim      folders and locks for what is missing; inspect again under a new lock
+//!   3 resume     what journals name
+//!   4 room       whether the rest fits
+//!   5 enter      the ledger
+//! ```
+//!
+//! Only folders and locks are made before step 5, which cannot fail.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use super::claims::Claims;
+use super::inner::Inner;
+use super::inspect::inspect;
+use super::inventory;
+use super::listing::Listing;
+use super::manifest::Manifest;
+use super::plan::{Inspected, Plan, needs, plan};
+use super::resume;
+use super::slot::{Slot, base};
+use crate::decides::ledger::ObjectState;
+use crate::error::{Error, Kind, Result};
+use crate::locked::locked;
+use crate::model::{Catalog, CatalogObject, Here, Inventory, ObjectIndex};
+
+/// See [`super::Store::extend`].
+pub(crate) fn extend(inner: &Inner, catalog: Catalog) -> Result<Inventory> {
+    let _alone = locked(&inner.extending);
+    check(inner, &catalog)?;
+    let mut claims = Claims::new(inner);
+    let mut manifests = inner.state().manifests.clone();
+    let slots = slots(inner, &mut manifests, &catalog)?;
+    let mut inspected = inspect_all(inner, &mut claims, slots)?;
+    for one in &mut inspected {
+        claims.claim(one)?;
+    }
+    find_resumed(&catalog, &mut inspected)?;
+    needs(&inspected).check(inner.disk.as_ref())?;
+    let locks = claims.into_locks();
+    Ok(inventory::enter(
+        inner, catalog, inspected, manifests, locks,
+    ))
+}
+
+/// See [`super::Store::survey`].
+pub(crate) fn survey(inner: &Inner, catalog: &Catalog) -> Result<Vec<Here>> {
+    let slots = slots(inner, &mut HashMap::new(), catalog)?;
+    let layouts = layouts(catalog);
+    let mut found = Vec::new();
+    for one in inspect_all(inner, &mut Claims::new(inner), slots)? {
+        let object = &one.slot.object;
+        let size = match object.is_directory {
+            true => 0,
+            false => object.found.size,
+        };
+        let bytes = match one.plan {
+            Plan::Landed { .. } | Plan::Unpack => size,
+            Plan::LockedByOther(_) => 0,
+            Plan::Fetch(_) => {
+                let chunks = resume::read(&one.slot, layout_of(&layouts, object.index))?;
+                chunks.iter().map(|chunk| chunk.sums.length).sum()
+            }
+        };
+        found.push(Here {
+            object: object.index,
+            bytes,
+            is_landed: matches!(one.plan, Plan::Landed { .. }),
+        });
+    }
+    Ok(found)
+}
+
+/// Checks a catalog against what is known.
+///
+/// # Errors
+/// `Cancelled` if the swarm was left; `Internal` for a chunk of an unknown object.
+fn check(inner: &Inner, catalog: &Catalog) -> Result<()> {
+    let state = inner.state();
+    if state.left {
+        return Err(Error::new(Kind::Cancelled, "The swarm was left"));
+    }
+    let fresh: HashSet<ObjectIndex> = catalog.objects.iter().map(|object| object.index).collect();
+    for chunk in &catalog.chunks {
+        for span in &chunk.spans {
+            if !fresh.contains(&span.object) && !state.slots.contains_key(&span.object) {
+                return Err(Error::new(
+                    Kind::Internal,
+                    format!(
+                        "Chunk {} has an unknown object {}",
+                        chunk.index, span.object
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Manifests by their group's folder.
+type Manifests = HashMap<PathBuf, Arc<Mutex<Manifest>>>;
+
+/// Slots of the objects that are new, or that are to be inspected again.
+fn slots(inner: &Inner, manifests: &mut Manifests, catalog: &Catalog) -> Result<Vec<Arc<Slot>>> {
+    let mut slots = Vec::new();
+    let mut reloaded = HashSet::new();
+    for object in &catalog.objects {
+        let known = {
+            let state = inner.state();
+            let slot = state.slots.get(&object.index).cloned();
+            slot.zip(state.ledger.object(object.index))
+        };
+        match known {
+            None => slots.push(new_slot(inner, manifests, object)?),
+            Some((_, ObjectState::Open | ObjectState::Landed)) => {}
+            Some((slot, _)) => {
+                // Another writer of this disk may have added lines since the manifest was read.
+                if let (Some(manifest), Some(group)) = (&slot.manifest, &object.group)
+                    && reloaded.insert(group.clone())
+                {
+                    locked(manifest).reload()?;
+                }
+                slots.push(slot);
+            }
+        }
+    }
+    Ok(slots)
+}
+
+fn new_slot(inner: &Inner, manifests: &mut Manifests, object: &CatalogObject) -> Result<Arc<Slot>> {
+    let manifest = match &object.group {
+        None => None,
+        Some(group) => match manifests.get(group) {
+            Some(manifest) => Some(manifest.clone()),
+            None => {
+                let manifest = Arc::new(Mutex::new(Manifest::read(&inner.opened, group)?));
+                manifests.insert(group.clone(), manifest.clone());
+                Some(manifest)
+            }
+        },
+    };
+    Ok(Arc::new(Slot::new(Arc::new(object.clone()), manifest)))
+}
+
+fn inspect_all(
+    inner: &Inner,
+    claims: &mut Claims<'_>,
+    slots: Vec<Arc<Slot>>,
+) -> Result<Vec<Inspected>> {
+    let mut listing = Listing::default();
+    let mut inspected = Vec::with_capacity(slots.len());
+    for slot in slots {
+        slot.set_anchor(claims.anchor(base(&slot.object))?);
+        let inspection = inspect(&inner.opened, &slot, listing.lacks_file(&slot))?;
+        inspected.push(Inspected {
+            plan: plan(&slot, &inspection),
+            slot,
+            inspection,
+            is_blank: false,
+        });
+    }
+    Ok(inspected)
+}
+
+/// Finds what an earlier run left of the objects that are to be fetched.
+fn find_resumed(catalog: &Catalog, inspected: &mut [Inspected]) -> Result<()> {
+    let layouts = layouts(catalog);
+    for one in inspected.iter_mut() {
+        let layout = layout_of(&layouts, one.slot.object.index);
+        match &mut one.plan {
+            Plan::Fetch(_) if one.is_blank => {}
+            Plan::Fetch(resumed) => *resumed = resume::read(&one.slot, layout)?,
+            _ => one.inspection.forget_other_layout(layout),
+        }
+    }
+    resume::verify(inspected);
+    Ok(())
+}
+
+/// Offset and length of each object's chunks, in the catalog's order.
+type Layouts = HashMap<ObjectIndex, Vec<(u64, u64)>>;
+
+fn layouts(catalog: &Catalog) -> Layouts {
+    let mut layouts = Layouts::new();
+    for span in catalog.chunks.iter().flat_map(|chunk| &chunk.spans) {
+        let of = layouts.entry(span.object).or_default();
+        of.push((span.offset, span.length));
+    }
+    layouts
+}
+
+fn layout_of(layouts: &Layouts, object: ObjectIndex) -> &[(u64, u64)] {
+    layouts.get(&object).map_or(&[], Vec::as_slice)
+}
