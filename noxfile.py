@@ -125,13 +125,14 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("codespell")
-    session.run("mypy", *SOURCES, "packages/xfd-testing/src")
+    stages = "packages/xfd-pipelines/tests/stage_forms.py"
+    session.run("mypy", *SOURCES, "packages/xfd-testing/src", stages)
     paths = os.pathsep.join(str(ROOT / source) for source in SOURCES)
     session.run("lint-imports", env={"PYTHONPATH": paths})
     shown = Path(session.create_tmp()) / "shown"
     shutil.rmtree(shown, ignore_errors=True)
     session.run("python", "packages/xfd-testing/src/xfd_testing/markdown.py", str(shown), *PAGES)
-    session.run("pyright", "--pythonpath", f"{session.bin}/python", "examples", str(shown))
+    session.run("pyright", "--pythonpath", f"{session.bin}/python", "examples", stages, str(shown))
     session.run("python", "-m", "pytest", "-q", "tests/repository")
     with session.chdir(CRATES):
         session.run("cargo", "fmt", "--all", "--check", external=True, env=env)

@@ -6,8 +6,8 @@
         batch_size = 16
         ...
 
-A stage overrides what it wants to be different, and nothing else: a value may be given as a plain
-class attribute (`batch_size = 16`) or as a property.
+A stage overrides only what it wants to be different. It gives a value as a plain attribute
+(`batch_size = 16`) or as a property.
 """
 
 from __future__ import annotations
@@ -22,10 +22,14 @@ class Resources:
     """What one worker of a stage holds while it lives.
 
     Attributes:
-        cpus: logical CPUs, may be a fraction.
-        gpus: logical GPUs, may be a fraction.
-        memory_bytes: heap that Ray reckons with; None for no reckoning.
-        custom: of Ray's custom resources, by name.
+        cpus: logical CPUs; may be a fraction.
+        gpus: logical GPUs; may be a fraction below 1, or a whole number.
+        memory_bytes: heap that Ray accounts for, in bytes; None for no accounting.
+        custom: amounts of Ray's custom resources, by name.
+
+    Example:
+        >>> Resources(cpus=0.5, custom={"licence": 1})
+        Resources(cpus=0.5, gpus=0.0, memory_bytes=None, custom={'licence': 1})
     """
 
     cpus: float = 1.0
@@ -36,12 +40,12 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class WorkerMetadata:
-    """What a worker knows of itself.
+    """What a stage's `setup` knows about its worker.
 
     Attributes:
-        stage_name: of the stage that it works for.
-        worker_id: Ray's id of its actor; unique in the cluster.
-        node_id: Ray's id of its node.
+        stage_name: the stage that it works for.
+        worker_id: Ray's id of its actor, in hexadecimal; unique in the cluster.
+        node_id: Ray's id of its node, in hexadecimal.
         resources: what it holds.
     """
 
@@ -61,16 +65,17 @@ class _ClassName:
 class Stage:
     """One step of a pipeline. Each of its workers is an actor with a copy of the stage.
 
-    The values are annotated as `Any`, because type checkers accept both a plain attribute and a
-    property in a subclass only then; `checks.py` checks each before anything starts.
+    The values are annotated as `Any`: only then do mypy and pyright accept both a plain attribute
+    and a property in a subclass. `run_pipeline` checks the values before anything starts.
 
     Attributes:
-        name: str, what errors and progress call it.
-        download_requests: a sequence of requests, files that are on a worker's node before its
-            `setup` is called. Each is a `DownloadRequest`, a bare request or a uri.
-        required_resources: `Resources`, what each worker holds.
-        batch_size: int, the most items that `process_data` gets at once.
-        workers: int, or (least, most) with None for as many as fit.
+        name (str): the stage's name in errors and progress; the class's name if not given.
+        download_requests (Sequence[DownloadRequest | str]): files that are on a worker's node
+            before its `setup` is called. Each is a `DownloadRequest`, a bare request or a uri.
+        required_resources (Resources): what each worker holds while it lives.
+        batch_size (int): the most items that `process_data` gets at once.
+        workers (int | tuple[int, int | None]): the number of workers, or the least and the most;
+            None for as many as fit.
 
     Example:
         >>> class Double(Stage):
@@ -88,15 +93,15 @@ class Stage:
     workers: Any = (1, None)
 
     def setup(self, worker_metadata: WorkerMetadata, /) -> None:
-        """Called once in each worker before its first item; loads models and the like."""
+        """Called once in each worker before its first item, when its files are there."""
 
     def process_data(self, items: list[Any], /) -> list[Any] | None:
         """Turns items into the items of the next stage: as many, more, fewer, or none.
 
         Args:
-            items: between 1 and `batch_size` of them.
+            items: 1 to `batch_size` items.
 
         Returns:
-            What the next stage gets; None is the same as an empty list.
+            The items for the next stage; None is the same as an empty list.
         """
         return items
