@@ -182,7 +182,7 @@ def test_a_prefix_without_objects_is_not_found() -> None:
 
 TIB = 2**40
 ADVICE_LARGER = "Use a chunk_size_bytes of 104857600"
-ADVICE_FEWER = "Check the sizes that the store tells, or ask for fewer objects at a time"
+ADVICE_FEWER = "Check the sizes that the store lists, or request fewer objects at a time"
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_more_chunks_than_fit_are_an_error_before_anything_is_cut(
     sizes: list[int], chunk_size: int | None, count: int, remedy: str
 ) -> None:
     """To cut the first row would take a terabyte of memory; the claim may be a lie, too."""
-    with pytest.raises(InvalidRequestError, match=f"and {CHUNKS_AT_MOST} are the most") as caught:
+    with pytest.raises(InvalidRequestError, match=f"and the limit is {CHUNKS_AT_MOST}") as caught:
         catalog_of(sizes, chunk_size)
 
     counted = int(re.findall(r"makes (\d+) chunks", caught.value.what)[0])
@@ -261,7 +261,7 @@ def test_there_is_a_bound_on_objects_too(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(catalogs, "OBJECTS_AT_MOST", 10)
 
     assert len(catalog_of([0] * 10, None).objects) == 10
-    with pytest.raises(InvalidRequestError, match="11 objects, and 10 are the most"):
+    with pytest.raises(InvalidRequestError, match="11 objects, and the limit is 10"):
         catalog_of([0] * 11, None)
 
 

@@ -1,4 +1,4 @@
-"""Requests, stores, reports and errors of xfd: the words that its packages share.
+"""Requests, stores, reports and errors: the data model that the packages of xfd share.
 
 import xfd_api as file_distribution
 """

@@ -1,7 +1,7 @@
-"""Makes what an origin found into a catalog: keys selected and checked, objects cut and packed.
+"""Builds a catalog from what origins found: filters and checks keys, cuts and packs objects. Pure.
 
-Pure, and the same for the same input. What a store says is checked here before anything is done
-with it: names, sizes, and how many objects and chunks there are.
+Everything that a store lists is checked here before it is used: names, sizes, and the numbers of
+objects and chunks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from xfd_api.lookups import Lookup
 from xfd_api.paths import NAME_AT_MOST_BYTES, checked_segments
 
 SIZE_AT_MOST = 2**63 - 1
-"""Of an object: the largest offset in a file."""
+"""Largest size of an object: the largest offset in a file."""
 
 
 def build_catalog(
@@ -37,23 +37,23 @@ def build_catalog(
     first_object: int = 0,
     first_chunk: int = 0,
 ) -> Catalog:
-    """The catalog of what the lookups found.
+    """The catalog of the objects that the lookups found.
 
     Args:
-        lookups: the questions.
-        found: the answers, one sequence per lookup.
-        chunk_size_bytes: the size of every chunk but an object's last; None chooses by object.
-        first_object: index of the first object, where the catalog grows another one.
-        first_chunk: index of the first chunk, likewise.
+        lookups: the lookups.
+        found: the objects that each lookup found.
+        chunk_size_bytes: size of all chunks except an object's last; None chooses it per object.
+        first_object: index of the first object, if the catalog continues another one.
+        first_chunk: index of the first chunk, if the catalog continues another one.
 
     Raises:
         InvalidRequestError: `chunk_size_bytes` is not between 1 byte and 100 MiB, or there are more
             than `CHUNKS_AT_MOST` chunks or `OBJECTS_AT_MOST` objects.
-        ObjectNotFoundError: a lookup found nothing, or nothing that is wanted.
-        OriginAnswerError: an object's size can be none.
+        ObjectNotFoundError: a lookup found nothing, or `include` and `exclude` leave nothing.
+        OriginAnswerError: an object's size is impossible.
         UnsafePathError: a key cannot be a path below its destination.
-        XfdError: what the store says of a key that it can only list.
-        DestinationConflictError: two objects want one place.
+        XfdError: why a listed name can be no object (`FoundObject.refused`).
+        DestinationConflictError: two objects have the same destination.
     """
     check_chunk_size(chunk_size_bytes)
     objects, excluded = _objects(lookups, found, first_object)
@@ -71,9 +71,10 @@ def build_catalog(
 def _objects(
     lookups: Sequence[Lookup], found: Sequence[Sequence[FoundObject]], first_object: int
 ) -> tuple[tuple[CatalogObject, ...], int]:
-    """The objects, and how many were left out by `include` and `exclude`.
+    """The objects, and how many `include` and `exclude` left out.
 
-    The same object asked for twice is one; the sooner priority and the stricter cache win.
+    An object that is requested twice is one object, with the sooner priority and `cache=False` if
+    either request has that.
     """
     kept: dict[ObjectIdentity, CatalogObject] = {}
     excluded = 0
@@ -112,7 +113,7 @@ def _selected(lookup: Lookup, answers: Sequence[FoundObject]) -> Sequence[FoundO
 
 def _too_many_objects(lookup: Lookup, count: int) -> InvalidRequestError:
     return InvalidRequestError(
-        f"The request has {count} objects, and {OBJECTS_AT_MOST} are the most",
+        f"The request has {count} objects, and the limit is {OBJECTS_AT_MOST}",
         object=lookup.key,
         remedy="Ask for fewer at a time, by longer prefixes or with include and exclude",
     )
@@ -124,7 +125,7 @@ def _below(lookup: Lookup, answer: FoundObject) -> str:
 
 
 def _refused(answer: FoundObject, error: XfdError, below: str) -> XfdError:
-    """What the store says of a key that it can only list, and how to leave it out."""
+    """The error of a listed name that can be no object, with the pattern that leaves it out."""
     remedy = f"Leave it out with the exclude pattern {pattern_for(below)!r}"
     return type(error)(error.what, **{**error.fields(), "object": answer.key, "remedy": remedy})
 
@@ -133,7 +134,7 @@ def _segments(key: str, below: str) -> tuple[str, ...]:
     """The path that a key of a prefix becomes.
 
     Raises:
-        UnsafePathError: it can be none; says how to leave the key out.
+        UnsafePathError: it cannot be a path; the remedy says how to leave the key out.
     """
     remedy = f"Leave it out with the exclude pattern {pattern_for(below)!r}"
     try:
@@ -156,7 +157,7 @@ def _object(index: ObjectIndex, lookup: Lookup, answer: FoundObject) -> CatalogO
     is_directory = False
     if not 0 <= answer.size <= SIZE_AT_MOST:
         raise OriginAnswerError(
-            f"The store says that the object has {answer.size} bytes", object=answer.key
+            f"The store lists the object with {answer.size} bytes", object=answer.key
         )
     if lookup.is_prefix:
         below = _below(lookup, answer)

@@ -1,8 +1,8 @@
-"""Cuts objects into chunks and packs, and counts beforehand how many that makes.
+"""Cuts objects into chunks and packs, and counts beforehand how many that makes. Pure.
 
-Pure, and the same for the same input: a resumed run cuts as the first one did, because the size of
-a chunk follows from the object's size and `chunk_size_bytes` alone. Sizes are what a store claims,
-so the count is arithmetic and comes first: a claim of 2**62 bytes costs no more than one of 1 byte.
+The size of a chunk follows from the object's size and `chunk_size_bytes` alone, so a resumed run
+cuts as the first one did. A store may claim any size, so chunks are counted by arithmetic before
+any is made: a claim of 2**62 bytes costs no more than one of 1 byte.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ CHUNKS_PER_OBJECT = 256
 FINE_FROM_CHUNKS = 64
 FINE_SHARE = 16
 FINER = 4
-"""The last sixteenth of an object of 64 chunks or more is cut four times as finely."""
+"""The last sixteenth of an object of 64 or more chunks is cut into chunks of a quarter."""
 
 PACKED_BELOW_BYTES = 2 * MIB
 PACK_BYTES = 4 * MIB
 OBJECTS_PER_PACK = 512
 
 CHUNKS_AT_MOST = 1_000_000
-"""Of what one swarm wants at a time: 95 TiB in chunks of 100 MiB. Every node and the scheduler keep
-each chunk in memory, some hundred bytes."""
+"""Most chunks of one swarm at a time: 95 TiB in chunks of 100 MiB. Every node, and the scheduler,
+keeps some hundred bytes per chunk in memory."""
 
 OBJECTS_AT_MOST = 4_000_000
-"""Of one catalog, likewise; an object takes about a kilobyte wherever a catalog is."""
+"""Most objects of one catalog; an object takes about 1 KB in every process with the catalog."""
 
 INDEXES = 2**32
-"""Chunks and objects of a swarm are counted on as it grows, and the data plane keeps 32 bits."""
+"""Indexes of a swarm are not reused while it grows, and the data plane keeps 32 bits of each."""
 
 _NAMED = 3
-"""Objects that an error about too many chunks names: those with most of them."""
+"""Objects that an error about too many chunks names: those with the most."""
 
 
 def check_chunk_size(chunk_size_bytes: int | None) -> None:
@@ -52,12 +52,11 @@ def check_chunk_size(chunk_size_bytes: int | None) -> None:
 
 
 def chosen_chunk_size(object_size: int) -> int:
-    """The size that an object's chunks get when none is asked for, in bytes; for its end, see
-    `chunk_ranges`.
+    """The size of an object's chunks in bytes, if none is given; for its end see `chunk_ranges`.
 
-    About 256 chunks an object keep the last chunk's share of the time below half a percent; below
-    4 MiB a request costs more than it moves, and 100 MiB is the specification's ceiling. Powers of
-    two below the ceiling, so that chunks align with multipart parts more often than not.
+    With about 256 chunks an object, the last chunk takes less than half a percent of the time.
+    Below 4 MiB a request's overhead outweighs its bytes, and 100 MiB is the specification's
+    ceiling. Powers of two align with most multipart parts.
     """
     size = CHUNK_FLOOR_BYTES
     while size * CHUNKS_PER_OBJECT < object_size and size < CHUNK_CEILING_BYTES:
@@ -66,10 +65,10 @@ def chosen_chunk_size(object_size: int) -> int:
 
 
 def chunk_ranges(object_size: int, chunk_size_bytes: int | None) -> Iterator[tuple[int, int]]:
-    """Offset and length of each chunk that an object is cut into; an empty one has one, too.
+    """Offset and length of each chunk of an object, in bytes; an empty object has one chunk.
 
-    What is under way last ends one after the other, while the links run empty: a chunk's time with
-    one size for all. So where the size is chosen, the end of a large object is cut more finely.
+    At the end of a transfer the links idle for up to one chunk's time. So the end of a large object
+    is cut more finely, unless the caller gives a size.
     """
     limit, fine, fine_from = _shape(object_size, chunk_size_bytes)
     for offset in range(0, max(fine_from, 1), limit):
@@ -87,10 +86,10 @@ def chunk_count(object_size: int, chunk_size_bytes: int | None) -> int:
 def cut(
     objects: Sequence[CatalogObject], chunk_size_bytes: int | None = None, first_chunk: int = 0
 ) -> Iterator[Chunk]:
-    """Chunks of the objects, in the objects' order; objects that share a pack stay neighbours.
+    """Chunks of the objects, in the objects' order; objects that share a pack are neighbours.
 
-    Only objects of one priority, group and store share a pack, so that a pack is needed at one
-    time and read in one way. An archive that is unpacked is never packed: its chunks come in order.
+    Only objects of one priority, group and store share a pack: it is needed at one time and read in
+    one way. An archive to unpack is not packed, because its chunks are unpacked in order.
     """
     index = first_chunk
     for pack in _packs(objects, chunk_size_bytes):
@@ -114,17 +113,17 @@ def refuse_too_many_chunks(
     first_chunk: int = 0,
     beside: int = 0,
 ) -> None:
-    """Counts what `cut` would make, before it does.
+    """Counts the chunks that `cut` would make, before it makes them.
 
     Args:
-        objects: what is to be cut.
+        objects: the objects to cut.
         chunk_size_bytes: see `chunk_ranges`.
         first_chunk: index of the first chunk.
         beside: chunks that the swarm has already.
 
     Raises:
-        InvalidRequestError: together they are more than `CHUNKS_AT_MOST`; it names the objects with
-            most of them and a size that would do, if one does.
+        InvalidRequestError: all chunks together are more than `CHUNKS_AT_MOST`. It names the
+            objects with the most chunks, and a size that works, if there is one.
     """
     count = _count(objects, chunk_size_bytes)
     if count + beside > CHUNKS_AT_MOST:
@@ -137,7 +136,7 @@ def refuse_too_many_chunks(
 
 
 def _shape(object_size: int, chunk_size_bytes: int | None) -> tuple[int, int, int]:
-    """Size of a chunk, size of one at the end, and where the end begins."""
+    """Size of most chunks, size of the chunks at the end, and the offset of the end."""
     limit = chunk_size_bytes or chosen_chunk_size(object_size)
     if chunk_size_bytes is None and object_size >= FINE_FROM_CHUNKS * limit:
         fine_from = (object_size - object_size // FINE_SHARE) // limit * limit
@@ -148,7 +147,7 @@ def _shape(object_size: int, chunk_size_bytes: int | None) -> tuple[int, int, in
 def _packs(
     objects: Sequence[CatalogObject], chunk_size_bytes: int | None
 ) -> Iterator[list[CatalogObject]]:
-    """Objects that share a chunk; one that is cut by itself, or has a chunk to itself, is alone."""
+    """Groups of objects that share a chunk; an object with chunks of its own is a group of one."""
     pack: list[CatalogObject] = []
     pack_bytes = 0
     for item in objects:
@@ -203,7 +202,7 @@ def _too_many(
     running = f" beside the {beside} that are being distributed" if beside else ""
     asked = f" with chunk_size_bytes={chunk_size_bytes}" if chunk_size_bytes is not None else ""
     return InvalidRequestError(
-        f"The request makes {count} chunks{asked}{running}, and {CHUNKS_AT_MOST} are the most: "
+        f"The request makes {count} chunks{asked}{running}, and the limit is {CHUNKS_AT_MOST}: "
         f"{named}{others}",
         object=largest[0].found.key,
         remedy=_size_that_would_do(objects, chunk_size_bytes, CHUNKS_AT_MOST - beside),
@@ -220,7 +219,7 @@ def _size_that_would_do(
         return "Leave chunk_size_bytes at None"
     if _count(objects, CHUNK_CEILING_BYTES) <= room:
         return f"Use a chunk_size_bytes of {CHUNK_CEILING_BYTES}"
-    return "Check the sizes that the store tells, or ask for fewer objects at a time"
+    return "Check the sizes that the store lists, or request fewer objects at a time"
 
 
 def _ceiling(size: int, part: int) -> int:

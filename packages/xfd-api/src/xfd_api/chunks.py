@@ -1,12 +1,12 @@
 """The catalog of a swarm: its objects, and the chunks they are cut into.
 
 A chunk is the unit of every decision: it leaves the origin once, has one checksum, and is held or
-not held. It is either a byte range of one object or a *pack* of several whole small objects, whose
-bytes follow each other in the order of its spans.
+not held. It is a byte range of one object, or a *pack*: several whole small objects, in the order
+of the chunk's spans.
 
-A catalog can grow while its swarm lives: a later `Catalog` carries on counting where the one
-before it stopped (`first_object`, `first_chunk`). It travels to every node as columns: reading some
-ten thousand dataclasses out of a pickle costs a node more than looking for that many files.
+A catalog can grow while its swarm lives. A later `Catalog` continues the indexes of the earlier one
+(`first_object`, `first_chunk`). A catalog is pickled as columns: unpickling some ten thousand
+dataclasses costs a node more than a look at that many files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ChecksumAlgorithm = Literal["crc64nvme", "crc32c", "crc32", "sha256", "md5"]
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """A checksum over a whole object, as its store gives it; `value` is lower-case hexadecimal."""
+    """A checksum of a whole object, as its store gives it; `value` is lower-case hexadecimal."""
 
     algorithm: ChecksumAlgorithm
     value: str
@@ -37,16 +37,16 @@ class Checksum:
 
 @dataclass(frozen=True, slots=True)
 class FoundObject:
-    """What an origin says of one object.
+    """An object as its origin describes it.
 
     Attributes:
-        key: its whole key in its bucket, directory or server.
+        key: its full key in its bucket, directory or server.
         size: in bytes.
-        etag: as the store gave it, quotes included; None where there is none.
-        last_modified_ns: since the epoch; None where the store does not tell.
-        checksum: over the whole object, where the store keeps one.
-        refused: why it can be no object, although its store lists it: a name that is not UTF-8, a
-            link that leads nowhere. An error, unless it is left out.
+        etag: as the store gave it, including quotes; None if it gave none.
+        last_modified_ns: nanoseconds since the epoch; None if the store does not say.
+        checksum: of the whole object, if the store keeps one.
+        refused: why the listed name can be no object, for example a name that is not UTF-8, or a
+            dangling link. It is raised unless the name is left out.
     """
 
     key: str
@@ -73,16 +73,16 @@ class CatalogObject:
 
     Attributes:
         index: its place in the catalog.
-        profile_name: whose store and credentials read it.
-        bucket: where the uri named one; None for the store's own.
-        found: what the origin said of it, and what every GET is pinned to.
-        destination: the file it becomes, absolute or below the node's root.
-        group: the folder of the prefix it came with, which has one manifest beside it; None for an
-            object asked for by itself.
+        profile_name: the profile with the store and credentials that read it.
+        bucket: the bucket that the uri names; None for the store's own.
+        found: the origin's description; every GET is pinned to it.
+        destination: the file that it becomes, absolute or below the node's root.
+        group: the destination folder of the prefix that it came with, which has one manifest; None
+            for an object that was requested by its own uri.
         is_directory: a `dir/` marker, which becomes an empty folder and has no chunk.
-        cache: False fetches it whatever lies at the destination.
-        unpack: set where it is an archive to be unpacked.
-        priority: smaller is needed sooner.
+        cache: False fetches it again even if a valid file lies at the destination.
+        unpack: how to unpack it, if it is an archive to unpack.
+        priority: a smaller one is needed sooner.
     """
 
     index: ObjectIndex
@@ -98,12 +98,12 @@ class CatalogObject:
 
     @property
     def size(self) -> int:
-        """Bytes to fetch: a marker has none, whatever content its key has at the store."""
+        """Bytes to fetch. A marker has none, even if its key has content at the store."""
         return 0 if self.is_directory else self.found.size
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """The key of a marker that has content, which no folder can hold."""
+        """The key of a marker with content, which no folder can hold."""
         return (self.found.key,) if self.is_directory and self.found.size else ()
 
 
@@ -157,7 +157,7 @@ class Catalog:
 
 
 _Columns = dict[str, tuple[Any, ...]]
-"""A dataclass's fields, and what each of some instances has there. Empty where there is none."""
+"""The values of several instances of a dataclass, by field. Empty without instances."""
 
 
 def _columns(kind: type, items: Sequence[object]) -> _Columns:

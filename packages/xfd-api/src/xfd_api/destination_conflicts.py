@@ -1,4 +1,4 @@
-"""Whether the objects of a catalog can all lie where they are to land. Pure."""
+"""Refuses catalogs whose objects cannot all lie at their destinations. Pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from xfd_api.errors import DestinationConflictError
 from xfd_api.key_filter import pattern_for
 
 _OUR_FILES = re.compile(r"\.(.+?)\.xfd(?:\.new|-part|-journal|-lock|-tree.*)?", re.DOTALL)
-"""Names of the data plane's own files beside a destination, whose name is the group."""
+"""Names of the data plane's own files beside a destination; the group is the destination's name."""
 
 _INSIDE = frozenset({".xfd", ".xfd.new", ".xfd-lock"})
-"""Names of a prefix's manifest and lock where its folder has room for them alone."""
+"""Names of a prefix's manifest and lock, if they lie inside its folder."""
 
 _SHORTENED = re.compile(r"(.+)~[0-9a-f]{16}", re.DOTALL)
-"""How that name ends where it would be too long: a checksum instead of what follows the group."""
+"""A name that was too long: its end is replaced by a checksum."""
 
 
 def refuse_conflicts(objects: Sequence[CatalogObject]) -> None:
-    """Each place belongs to one object, no file is a folder of another, no tree holds another.
+    """Checks that each destination has one object, and that no object lies inside another.
 
     Raises:
         DestinationConflictError: naming both objects.
@@ -30,7 +30,7 @@ def refuse_conflicts(objects: Sequence[CatalogObject]) -> None:
         tree = item.unpack
         if tree is not None and f"{item.destination}/".startswith(f"{tree.destination}/"):
             raise DestinationConflictError(
-                "The archive lies where it is to be unpacked, and the tree replaces what is there",
+                "The archive lies in the folder to unpack into, which the unpacked tree replaces",
                 object=item.found.key,
                 path=tree.destination,
                 remedy="Unpack into another folder",
@@ -79,7 +79,7 @@ def _places(item: CatalogObject) -> Iterator[str]:
 
 
 def _file_that_owns(place: str) -> str | None:
-    """The file or folder beside which the data plane keeps a file of this name, if it is one."""
+    """The destination beside which the data plane keeps a file of this name, if it does."""
     folder, slash, name = place.rpartition("/")
     ours = _OUR_FILES.fullmatch(name) if name.startswith(".") else None
     return f"{folder}{slash}{ours[1]}" if ours else None
@@ -109,7 +109,7 @@ def _conflict(place: str, one: CatalogObject, two: CatalogObject) -> Destination
 
 
 def _left_out_by(item: CatalogObject) -> str | None:
-    """The pattern that leaves an object of a prefix out; None where it did not come with one."""
+    """The pattern that leaves the object out; None for an object of no prefix."""
     if item.group is None:
         return None
     below = item.destination[len(item.group) + 1 :]

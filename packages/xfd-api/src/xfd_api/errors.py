@@ -1,12 +1,11 @@
 """The one exception tree of xfd.
 
-Every leaf is also the built-in exception that a caller would expect (`FileNotFoundError`,
+Every leaf is also the built-in exception that a caller expects (`FileNotFoundError`,
 `PermissionError`, `TimeoutError` ...), so code that knows nothing of xfd can still catch it.
-Each error is a value: what happened, the object, the node and the path it happened to, and what
-to do about it. All of them survive pickling, with every field, so the type raised on one host is
-the type raised through Ray.
+Each error says what happened, the object, node and path concerned, and what to do. All errors can
+be pickled with every field, so a caller gets through Ray the type that was raised on the node.
 
-Their fields are as they came, but for passwords in URLs; as text, they are fit for a terminal.
+Passwords in URLs are removed from all fields. The text of an error is sanitized for terminals.
 
 Rust raises these classes by name, through one exhaustive match (`errors.rs` of the pyo3 skin).
 """
@@ -22,11 +21,18 @@ class XfdError(Exception):
     """Base of all errors of xfd.
 
     Attributes:
-        what: what happened, a sentence without a full stop.
-        object: the uri or key concerned, if one is.
-        node: the id of the node where it happened, if it is known.
-        path: the local path concerned, if one is.
-        remedy: what the reader can do about it.
+        what: what happened: a sentence without a full stop.
+        object: the uri or key concerned, if any.
+        node: the id of the node where it happened, if known.
+        path: the local path concerned, if any.
+        remedy: what the reader can do.
+
+    Example:
+        >>> error = ObjectNotFoundError("No such object", object="models/a.bin")
+        >>> str(error)
+        'No such object (object models/a.bin). Check bucket and key'
+        >>> isinstance(error, FileNotFoundError)
+        True
     """
 
     remedy_by_default: ClassVar[str] = ""
@@ -40,7 +46,7 @@ class XfdError(Exception):
         path: str | None = None,
         remedy: str | None = None,
     ) -> None:
-        # What a library or a user wrote may hold an URL with a password.
+        # Text of a library or a user may contain a URL with a password.
         what = without_credentials(what)
         super().__init__(what)
         self.what = what
@@ -69,7 +75,7 @@ class XfdError(Exception):
         }
 
     def at_node(self, node: str) -> XfdError:
-        """The same error, saying on which node it happened, unless it says so already."""
+        """The same error with this node, unless it has a node."""
         if self.node is not None:
             return self
         return type(self)(self.what, **{**self.fields(), "node": node})
@@ -82,11 +88,11 @@ def _remake(kind: type[XfdError], what: str, fields: dict[str, Any]) -> XfdError
     return kind(what, **fields)
 
 
-# What was asked for cannot be done: raised before a byte is moved.
+# Requests that cannot be carried out: raised before a byte is moved.
 
 
 class InvalidRequestError(XfdError, ValueError):
-    """A request or a setting makes no sense by itself."""
+    """A request or a setting makes no sense."""
 
 
 class UnknownProfileError(XfdError, LookupError):
@@ -102,19 +108,19 @@ class UnsafePathError(XfdError, ValueError):
 
 
 class DestinationConflictError(XfdError, ValueError):
-    """Two different objects want the same destination, or one wants to be a folder of another."""
+    """Two objects have the same destination, or one lies inside another."""
 
     remedy_by_default = "Give each object a destination of its own"
 
 
 class VersionConflictError(DestinationConflictError):
-    """The object was overwritten at its store, and an open call has the older version there."""
+    """The object was overwritten at its store, and an open call has its older version."""
 
     remedy_by_default = "Wait until the other call is over, or give another destination"
 
 
 class UnknownArchiveError(XfdError, ValueError):
-    """The archive's format cannot be told from its name."""
+    """The archive's name does not show its format."""
 
     remedy_by_default = "Name the format with UnpackOptions(unpack_method=...)"
 
@@ -125,7 +131,7 @@ class PlatformError(XfdError, NotImplementedError):
     remedy_by_default = "Run on Linux, x86-64 or aarch64"
 
 
-# The origin said no, or said nothing.
+# Refusals and failures of the origin.
 
 
 class ObjectNotFoundError(XfdError, FileNotFoundError):
@@ -135,7 +141,7 @@ class ObjectNotFoundError(XfdError, FileNotFoundError):
 
 
 class AccessDeniedError(XfdError, PermissionError):
-    """The origin refused the credentials, or the credentials may not read this."""
+    """The origin refused the credentials, or does not let them read the object."""
 
     remedy_by_default = "Check the access key, its rights and the region"
 
@@ -147,7 +153,7 @@ class CredentialsError(XfdError, PermissionError):
 
 
 class OriginUnreachableError(XfdError, ConnectionError):
-    """No connection to the origin, or each one broke."""
+    """No connection to the origin could be made, or each one broke."""
 
     remedy_by_default = "Check the endpoint and the node's network"
 
@@ -165,7 +171,7 @@ class OriginThrottledError(XfdError, ConnectionError):
 
 
 class OriginAnswerError(XfdError, OSError):
-    """The origin answered with what its protocol does not allow, or with an unexpected status."""
+    """The origin's answer breaks its protocol, or has an unexpected status."""
 
     remedy_by_default = "Check that the endpoint is the object store's"
 
@@ -177,12 +183,12 @@ class ObjectChangedError(XfdError, OSError):
 
 
 class ChecksumMismatchError(XfdError, OSError):
-    """Bytes differ from their checksum, again and again."""
+    """Bytes differ from their checksum, also after retries."""
 
     remedy_by_default = "Check the object at its store, and the node's memory and disk"
 
 
-# The place where it should land.
+# The destination.
 
 
 class DestinationNotWritableError(XfdError, PermissionError):
@@ -192,7 +198,7 @@ class DestinationNotWritableError(XfdError, PermissionError):
 
 
 class DestinationNotEmptyError(XfdError, FileExistsError):
-    """A non-empty folder that xfd did not make stands where a tree should be unpacked."""
+    """The folder to unpack into is not empty, and not a tree that xfd unpacked."""
 
     remedy_by_default = "Remove the folder, or unpack into another one"
 
@@ -204,7 +210,7 @@ class DestinationError(XfdError, OSError):
 
 
 class DiskFullError(XfdError, OSError):
-    """The disk has not enough room for what was asked for."""
+    """The disk has too little room for the requested files."""
 
     remedy_by_default = "Free the room that is named, or choose another destination"
 
@@ -219,13 +225,13 @@ class DestinationBusyError(XfdError, BlockingIOError):
 
 
 class ArchiveCorruptError(XfdError, ValueError):
-    """The archive cannot be read as what it is said to be."""
+    """The archive cannot be read in its format."""
 
     remedy_by_default = "Check the object, or name its format with unpack_method"
 
 
 class ArchiveUnsafeError(XfdError, ValueError):
-    """An entry would leave the tree, or is a device."""
+    """An entry of the archive would leave the tree, or is a device."""
 
     remedy_by_default = "Make the archive again without this entry"
 
@@ -264,7 +270,7 @@ class NoNodesError(XfdError, LookupError):
 
 
 class ClusterConnectionError(XfdError, ConnectionError):
-    """This process has no connection to Ray, and got none: no cluster is there, or not for it."""
+    """This process cannot connect to Ray: there is no cluster, or it refuses the process."""
 
     remedy_by_default = "Check RAY_ADDRESS, and that the cluster is up"
 
@@ -276,7 +282,7 @@ class NodeLostError(XfdError, ConnectionError):
 
 
 class NodeUnavailableError(NodeLostError):
-    """Ray lists the node as alive, and starts no process on it: it is being drained, say."""
+    """Ray lists the node as alive but starts no process on it, for example while it is drained."""
 
     remedy_by_default = "Leave the node out with nodes=, or run again when it is gone or back"
 
@@ -288,7 +294,7 @@ class VersionMismatchError(XfdError, RuntimeError):
 
 
 class CoordinatorLostError(XfdError, ConnectionError):
-    """The coordinator actor ended, and could not be started again."""
+    """The coordinator actor ended and could not be restarted."""
 
     remedy_by_default = "Run the download again; what has landed is kept"
 
@@ -306,6 +312,6 @@ class DownloadCancelledError(XfdError, InterruptedError):
 
 
 class InternalError(XfdError, RuntimeError):
-    """A promise inside xfd was broken: a bug."""
+    """An invariant of xfd does not hold: a bug."""
 
     remedy_by_default = "Please report it with this message"

@@ -1,16 +1,16 @@
-"""The names that the parts of a swarm call each other by.
+"""Ids of nodes, swarms, objects, chunks and orders.
 
-Every id is stable for the life of its swarm, and ordered, so that a tie between two choices can
-always be ended by an id instead of by chance.
+Every id is stable for the life of its swarm, and ordered: a tie between two choices is broken by id
+and needs no randomness.
 """
 
 from typing import NewType
 
 NodeId = NewType("NodeId", str)
-"""A Ray node's id in hexadecimal, or `LOCAL_NODE` where there is no cluster."""
+"""A Ray node's id in hexadecimal, or `LOCAL_NODE` on a host without a cluster."""
 
 SwarmId = NewType("SwarmId", str)
-"""Sixteen or more characters of `[0-9a-f]`; part of the peer URL, and no secret."""
+"""Sixteen or more characters of `[0-9a-f]`. It is part of the peer URL, and no secret."""
 
 ObjectIndex = NewType("ObjectIndex", int)
 """Place of an object in its swarm's catalog, counted from 0."""

@@ -1,7 +1,4 @@
-"""From requests to questions for the origin, with everything refused that can be by reading alone.
-
-Pure: no store is asked and no disk is touched.
-"""
+"""Turns requests into lookups at their origins, and refuses requests that cannot work. Pure."""
 
 from __future__ import annotations
 
@@ -38,20 +35,20 @@ _Option = TypeVar("_Option", bound=Enum)
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """One question for an origin: HEAD of an object, or the list of a prefix.
+    """One lookup at an origin: the HEAD of an object, or the list of a prefix.
 
     Attributes:
-        profile_name: whose store is asked.
-        bucket: named by the uri, with the version behind it (`split_bucket`); None for the store's
-            own.
+        profile_name: the profile with the store.
+        bucket: the bucket that the uri names, with the object's version appended (see
+            `split_bucket`); None for the store's own.
         key: the object's key, or the prefix without a slash at its end; empty for everything.
         is_prefix: whether `key` is a prefix of whole segments.
         destination: the file, or the folder of the prefix.
         cache: see `ObjectDownloadRequest`.
-        unpack: with the format already detected.
-        priority: smaller is needed sooner.
+        unpack: how to unpack the object, with the format already detected.
+        priority: a smaller one is needed sooner.
         include: see `PrefixDownloadRequest`.
-        exclude: likewise.
+        exclude: see `PrefixDownloadRequest`.
     """
 
     profile_name: str | None
@@ -75,15 +72,15 @@ def plan_lookups(
     """One lookup per request, in the same order.
 
     Args:
-        requests: what the user asks for.
+        requests: the user's requests.
         stores: every profile that the requests name.
         priorities: one per request, smaller is sooner; None gives all the same.
 
     Raises:
         UnknownProfileError: a request names a profile that `stores` lacks.
         UnsafePathError: a uri or a destination climbs out.
-        UnknownArchiveError: an archive's format cannot be told from its extension.
-        InvalidRequestError: anything else that makes no sense.
+        UnknownArchiveError: an archive's extension names no known format.
+        InvalidRequestError: a request makes no sense in another way.
     """
     if priorities is None:
         priorities = [0] * len(requests)
@@ -107,7 +104,7 @@ def _lookup(request: DownloadRequest, stores: ObjectStoreConfigByProfile, priori
         )
     store = stores.of(value.profile_name)
     bucket, key = split_uri(value.uri, store.kind)
-    if bucket == store.bucket:  # In whichever way it is named, an object is the same one.
+    if bucket == store.bucket:  # The same object, with its bucket written out.
         bucket = None
     is_prefix = isinstance(value, PrefixDownloadRequest)
     if is_prefix:
@@ -118,7 +115,9 @@ def _lookup(request: DownloadRequest, stores: ObjectStoreConfigByProfile, priori
         )
     if is_prefix and bucket is not None and VERSION in bucket:
         raise InvalidRequestError(
-            "A version is one of an object, not of a prefix", object=value.uri
+            "Only an object has a version, not a prefix",
+            object=value.uri,
+            remedy="Drop ?versionId=, or request one object",
         )
     if is_prefix and store.kind is StoreKind.HTTP:
         raise InvalidRequestError(
@@ -151,11 +150,10 @@ def _lookup(request: DownloadRequest, stores: ObjectStoreConfigByProfile, priori
 
 
 def split_uri(uri: str, kind: StoreKind) -> tuple[str | None, str]:
-    """The bucket, where the uri names one, and the key.
+    """The bucket that the uri names, or None, and the key.
 
     Raises:
-        InvalidRequestError: the uri is no text, or has a scheme that does not belong to this kind
-            of store.
+        InvalidRequestError: the uri is not UTF-8, or its scheme does not fit this kind of store.
         UnsafePathError: the key has a `..` segment.
     """
     if not is_utf8(uri):
@@ -174,18 +172,20 @@ def split_uri(uri: str, kind: StoreKind) -> tuple[str | None, str]:
             )
         bucket, key = split_bucket(rest)
         if not bucket:
-            raise InvalidRequestError("The uri names no bucket", object=uri)
+            raise InvalidRequestError(
+                "The uri names no bucket", object=uri, remedy="Write s3://bucket/key"
+            )
     if "\0" in key or ".." in key.split("/"):
         raise UnsafePathError("The uri climbs out of its store", object=uri)
     return bucket, key
 
 
 def split_bucket(rest: str) -> tuple[str, str]:
-    """Bucket and key of what follows `s3://`.
+    """Bucket and key of the text after `s3://`.
 
-    The bucket may be the ARN of an access point, which has slashes of its own
-    (`arn:aws:s3:region:account:accesspoint/name`); a version of the object
-    (`key?versionId=...`) is kept behind the bucket's name, which has no question mark.
+    The bucket may be the ARN of an access point, which contains slashes
+    (`arn:aws:s3:region:account:accesspoint/name`). The version of `key?versionId=...` is appended
+    to the bucket, because a bucket's name contains no question mark and a key may.
     """
     arn = _ARN.match(rest)
     if arn is not None:

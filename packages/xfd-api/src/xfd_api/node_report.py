@@ -14,11 +14,11 @@ class NodeReport:
     """A node's answer to one exchange.
 
     Attributes:
-        seq: one more than in the node's report before; a gap asks for a full one.
-        events: what happened since the report before, in order; a `wire_format.EventColumns` once
+        seq: one more than in the node's previous report; after a gap a full report is due.
+        events: what happened since the previous report, in order; a `wire_format.EventColumns` once
             it has been pickled.
-        counters: as they are now.
-        full: set on the first report and after a gap: all that the node holds.
+        counters: the node's present totals.
+        full: all that the node holds; set on its first report and after a gap.
     """
 
     seq: int

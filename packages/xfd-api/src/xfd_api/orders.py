@@ -1,8 +1,8 @@
-"""What the scheduler tells a node.
+"""Orders that the scheduler sends to a node.
 
-Orders are few and small: neighbouring chunks from one source are one `Fetch`. An order may name a
-source that does not hold the chunk yet but was ordered to fetch it; the peer's GET then waits for
-the bytes and streams them as they arrive.
+Orders are few and small: one `Fetch` covers neighbouring chunks from one source. The source may
+still be fetching the chunk itself. Its answer to the GET then waits for the bytes and streams them
+as they arrive.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
 class Fetch:
     """Fetch chunks `first_chunk` to `first_chunk + count - 1` from one source.
 
-    The order of the k-th chunk is `first_order + k`. A node works through its orders by priority
-    (smaller first), then in the order they came.
+    The order of the k-th chunk is `first_order + k`. A node carries out its orders by priority
+    (smaller first), then in the sequence of their arrival.
 
     Attributes:
-        source: the peer to ask; None is the origin.
+        source: the peer to fetch from; None is the origin.
     """
 
     first_order: OrderId
@@ -32,9 +32,9 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Forget the orders `first_order` to `first_order + count - 1`, running or not.
+    """Cancel the orders `first_order` to `first_order + count - 1`, running or not.
 
-    A cancelled order is never reported. A node that already finished one reports it as usual.
+    A cancelled order is not reported. An order that had finished before is reported as usual.
     """
 
     first_order: OrderId
@@ -43,30 +43,30 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Hold these chunks to these CRC-64/NVME values, whoever serves them."""
+    """Accept these chunks only with these CRC-64/NVME values, from any source."""
 
     crcs: tuple[tuple[ChunkIndex, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class MeetPeers:
-    """Addresses (`host:port`) of peers; a later address of one peer replaces the earlier."""
+    """Addresses (`host:port`) of peers. A later address of a peer replaces the earlier one."""
 
     addresses: tuple[tuple[NodeId, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """These chunks turned out to be bad: forget that they are held, and fetch them when told."""
+    """Drop these chunks, which turned out to be bad; fetch them again only when ordered."""
 
     chunks: tuple[ChunkIndex, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Nobody wants these objects any more: stop fetching and serving them.
+    """Stop fetching and serving these objects: no call needs them any more.
 
-    What has landed stays. What has not is kept as a part file for a later run.
+    What has landed stays. The rest is kept as a part file for a later run.
     """
 
     objects: tuple[ObjectIndex, ...]

@@ -1,4 +1,4 @@
-"""Where files land on a node, and which paths are refused."""
+"""Resolves destinations on a node, and refuses unsafe paths."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ from pathlib import Path, PurePosixPath
 from xfd_api.errors import InvalidRequestError, UnsafePathError
 
 NAME_AT_MOST_BYTES = 255
-"""Of a file or folder, on the file systems of Linux."""
+"""Longest name of a file or folder on the file systems of Linux."""
 
 
 def root() -> Path:
     """The folder that relative destinations lie under on this node.
 
-    `XFD_ROOT` in the node's environment, else `xfd` in the user's cache directory. A `~` is this
-    node's home directory.
+    It is `XFD_ROOT` in the node's environment, else `xfd` in the user's cache directory. `~` is
+    this node's home directory.
 
     Raises:
         InvalidRequestError: `XFD_ROOT` is relative.
+
+    Example:
+        >>> root().is_absolute()
+        True
     """
     named = os.environ.get("XFD_ROOT")
     if named:
         return Path(checked_root(named, what="XFD_ROOT"))
     cache = _expanded(os.environ.get("XDG_CACHE_HOME", ""))
-    # What the XDG specification says of relative paths: ignore them.
+    # The XDG specification says to ignore relative paths.
     return (cache if cache.is_absolute() else Path.home() / ".cache") / "xfd"
 
 
@@ -33,9 +37,8 @@ def checked_root(named: str, *, what: str) -> str:
     """An absolute folder, `~` expanded as on this node.
 
     Raises:
-        InvalidRequestError: it is relative. Each process of a cluster works in another folder, so a
-            relative root would be one place to the worker that writes and another to the task that
-            reads.
+        InvalidRequestError: the path is relative. Each process of a cluster has another working
+            directory, so a worker would write to one folder and a task read from another.
     """
     path = _expanded(named)
     if not path.is_absolute():
@@ -54,11 +57,17 @@ def _expanded(named: str) -> Path:
 
 
 def local_path(destination: str | Path) -> Path:
-    """Where a request's `destination` is on this node; what a stage's `setup` opens.
+    """The path of a request's `destination` on this node, for example for a stage's `setup`.
 
     Raises:
         UnsafePathError: the destination climbs out of its folder.
-        InvalidRequestError: it names nothing, or begins with `~`; or the root is relative.
+        InvalidRequestError: the destination is empty or begins with `~`, or the root is relative.
+
+    Example:
+        >>> local_path("/models/weights.bin")
+        PosixPath('/models/weights.bin')
+        >>> local_path("models/weights.bin") == root() / "models/weights.bin"
+        True
     """
     return root() / checked_destination(destination)
 
@@ -68,8 +77,8 @@ def checked_destination(destination: str | Path) -> str:
 
     Raises:
         UnsafePathError: it has a `..` segment or a NUL byte.
-        InvalidRequestError: it names nothing, begins with `~`, is not UTF-8, or has a name that no
-            file system can hold.
+        InvalidRequestError: it is empty, begins with `~`, is not UTF-8, or has a name that no file
+            system can hold.
     """
     text = os.fspath(destination)
     path = PurePosixPath(text)
@@ -99,7 +108,7 @@ def checked_destination(destination: str | Path) -> str:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether it can be encoded; arguments of a process may hold bytes that are no text."""
+    """Whether the text can be encoded; arguments of a process may hold bytes that are not UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -108,12 +117,12 @@ def is_utf8(text: str) -> bool:
 
 
 def has_long_name(names: Iterable[str]) -> bool:
-    """Whether a file system of Linux would refuse one of the names for its length."""
+    """Whether one of the names is too long for a file system of Linux."""
     return any(len(name.encode(errors="replace")) > NAME_AT_MOST_BYTES for name in names)
 
 
 def checked_segments(key: str, *, what: str) -> tuple[str, ...]:
-    """The segments of a key that is about to become a relative path.
+    """The segments of a key that becomes a relative path.
 
     Raises:
         UnsafePathError: the path would leave its folder, or two keys could become one path.

@@ -1,7 +1,6 @@
-"""The doors between the parts: what each side may ask of the other, and nothing else.
+"""The interfaces of a node's data plane, as the packages above it use them.
 
-`xfd_dataplane.Node` is a `DataPlane`; `xfd_api.testing` has one in memory for tests of the parts
-above it.
+`xfd_dataplane.Node` implements both. `xfd_api.testing` has an implementation in memory, for tests.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from xfd_api.stores import ObjectStoreConfigByProfile
 
 
 class ObjectFinder(Protocol):
-    """Asks origins what they have."""
+    """Finds objects at their origins."""
 
     def find_objects(
         self, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
     ) -> list[list[FoundObject]]:
-        """The answers to the lookups, in their order. An empty list: nothing under a prefix.
+        """The objects that each lookup finds, in the order of the lookups; [] for an empty prefix.
 
         Raises:
             ObjectNotFoundError, AccessDeniedError, OriginUnreachableError, OriginTimeoutError ...
@@ -33,12 +32,17 @@ class ObjectFinder(Protocol):
 
 
 class DataPlane(Protocol):
-    """One node's hands. Every method may block, none holds the interpreter lock while it does."""
+    """One node's data plane. Any method may block; none holds the interpreter lock meanwhile."""
 
     def serve(self, host: str, ports: tuple[int, int] | None) -> str:
-        """Starts the peer server on `host` and a free port (of the range, both ends included).
+        """Starts the peer server on `host` and a free port, of the range if one is given.
 
-        Returns its address, `host:port`.
+        Args:
+            host: an address of this node.
+            ports: first and last port of the range; None for any free port.
+
+        Returns:
+            Its address, `host:port`.
 
         Raises:
             PeerPortError: no port of the range is free, or the host is not this node's.
@@ -46,14 +50,13 @@ class DataPlane(Protocol):
         ...
 
     def reconfigure(self, settings: NodeSettings) -> None:
-        """Works by other settings from now on; what is under way goes on.
+        """Changes slots, uploads, memory and rates while the node runs.
 
-        Slots, uploads, memory and rates can be changed while the node runs, see
-        `xfd_api.settings.RECONFIGURABLE`. Where there are fewer slots than before, none of the
-        orders that run is ended for that.
+        `xfd_api.settings.RECONFIGURABLE` names what can change. Running orders go on, also if there
+        are fewer slots than before.
 
         Raises:
-            InvalidRequestError: they differ in something else; nothing is changed then.
+            InvalidRequestError: another setting differs; nothing is changed then.
         """
         ...
 
@@ -64,33 +67,33 @@ class DataPlane(Protocol):
     def extend(
         self, swarm: SwarmId, catalog: Catalog, stores: ObjectStoreConfigByProfile
     ) -> Inventory:
-        """Adds objects and chunks to the swarm's catalog and looks what is here already.
+        """Adds objects and chunks to the swarm's catalog, and takes inventory of them.
 
-        Objects that another writer of this disk is busy with come back in `elsewhere`; extend
-        again with the same objects to look again.
+        `elsewhere` names objects that another process is writing on this disk. Call it again with
+        the same objects to take inventory again.
 
         Raises:
-            DiskFullError, DestinationNotWritableError, DestinationNotEmptyError: before a byte
-                is fetched; the catalog is then as before.
+            DiskFullError, DestinationNotWritableError, DestinationNotEmptyError: before any byte
+                is fetched; the catalog is unchanged then.
         """
         ...
 
     def submit(self, swarm: SwarmId, orders: Sequence[Order]) -> None:
-        """Hands over orders; returns at once."""
+        """Queues orders, and returns at once."""
         ...
 
     def poll(self, swarm: SwarmId, timeout_s: float) -> list[NodeEvent]:
-        """What happened since the last poll; waits up to `timeout_s` for the first event.
+        """The events since the last poll; waits up to `timeout_s` seconds for the first.
 
-        An event is never delivered twice. Empty after the time-out.
+        Each event is returned once. The list is empty after the time-out.
         """
         ...
 
     def leave(self, swarm: SwarmId) -> None:
-        """Ends the swarm here: orders stop, archives that are not kept are removed, locks go.
+        """Ends the swarm on this node: stops orders, removes unkept archives, releases locks.
 
-        Part files and journals of what did not land stay, for a later run; a part file without
-        one verified chunk is removed. Objects whose landing failed leave nothing.
+        Part files and journals of objects that did not land stay for a later run. A part file
+        without a verified chunk is removed, and so is all of an object whose landing failed.
         """
         ...
 
@@ -99,18 +102,18 @@ class DataPlane(Protocol):
         ...
 
     def log_from(self, level: str | None) -> None:
-        """Keeps log events of this level and worse ones for `drain_log`: "error", "warning", "info"
-        or "debug"; None keeps none, which is how it begins.
+        """Keeps log events of this level and more severe ones for `drain_log`.
 
-        The data planes of one process share this and what they keep.
+        Levels are "error", "warning", "info" and "debug"; None, the initial level, keeps none. The
+        data planes of one process share the level and the kept events.
         """
         ...
 
     def drain_log(self) -> list[LogEvent]:
-        """What was logged since the last call, oldest first.
+        """The log events since the last call, oldest first.
 
-        Some thousand events are kept; of older ones only how many there were, as the event
-        `log_events_dropped`.
+        Some thousand events are kept. The event `log_events_dropped` says how many older ones are
+        lost.
         """
         ...
 

@@ -13,11 +13,11 @@ from xfd_api.errors import XfdError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
 
 Fault = Literal["origin", "peer", "node"]
-"""Who is to blame for a failed order: the origin, the peer it named, or the node itself."""
+"""What caused an order to fail: the origin, the peer that it named, or the node itself."""
 
 LONGEST_ASKED_REST_S = 30.0
-"""How long a source is left alone at most because it asked for it (Retry-After). One that says more
-is asked again then: it may be wrong, or say so to everybody who comes."""
+"""Longest rest, in seconds, that a source's Retry-After gives it. A source that asks for more is
+tried again after this time: it may be wrong, or answer every client like that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class HeldRun:
     """Neighbouring chunks that a node holds, from `first_chunk` on.
 
     Attributes:
-        crcs: one CRC-64/NVME per chunk; None where it is not known before the chunk is served.
+        crcs: one CRC-64/NVME per chunk; None if it is unknown until the chunk is served.
     """
 
     first_chunk: ChunkIndex
@@ -37,10 +37,10 @@ class Inventory:
     """What a node has of a catalog when it joins, or after a gap in its reports.
 
     Attributes:
-        held: chunks that it can serve: of valid cached objects, or of an earlier run's journal.
-        landed: objects whole at their destination, unpacked where that was asked.
-        elsewhere: objects whose destination another node or process of this disk is writing, with
-            that writer's node id (None where it is no node of this swarm).
+        held: chunks that it can serve, from valid cached objects or an earlier run's journal.
+        landed: objects that are whole at their destination, and unpacked if requested.
+        elsewhere: objects whose destination another node or process is writing on the same disk,
+            with the writer's node id (None if it is no node of this swarm).
         cached_bytes: bytes of the objects in `landed`.
     """
 
@@ -52,13 +52,13 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class ChunkHeld:
-    """An order was carried out: the chunk is here, verified, and can be served.
+    """An order was carried out: the node holds the verified chunk and can serve it.
 
     Attributes:
         crc: CRC-64/NVME of the chunk's bytes.
-        source: where it came from; None is the origin.
-        seconds: from the first request for it to its verification, waiting included.
-        transfer_seconds: from its first byte to its last; 0 where it was here already, and nothing
+        source: the peer that sent it; None is the origin.
+        seconds: from the first request for it to its verification, including waits.
+        transfer_seconds: from its first byte to its last; 0 if the node held it already and nothing
             was moved for the order.
     """
 
@@ -73,13 +73,13 @@ class ChunkHeld:
 
 @dataclass(frozen=True, slots=True)
 class OrderFailed:
-    """An order was given up, after the retries that the data plane makes by itself.
+    """An order failed, after the data plane's own retries.
 
     Attributes:
-        fault: who is to blame.
+        fault: what caused it.
         bad_bytes: the source delivered bytes that differ from the chunk's checksum.
-        final: asking again cannot help (404, 403, a full disk).
-        retry_after_s: how long the source asked to be left alone, if it did; see `asked_rest_s`.
+        final: another attempt cannot help (404, 403, a full disk).
+        retry_after_s: the source's Retry-After, if it sent one; see `asked_rest_s`.
     """
 
     order: OrderId
@@ -93,8 +93,9 @@ class OrderFailed:
 
     @property
     def asked_rest_s(self) -> float | None:
-        """How long the source is to be left alone: what it asked for, within reason. In seconds,
-        from 0 to `LONGEST_ASKED_REST_S`; None where it asked for nothing, or for no length of time.
+        """The rest that the source's Retry-After gives it, in seconds.
+
+        It is 0 to `LONGEST_ASKED_REST_S`; None if the source sent none, or none that makes sense.
         """
         asked = self.retry_after_s
         if asked is None or not asked >= 0.0:  # below zero, or not a number
@@ -104,12 +105,11 @@ class OrderFailed:
 
 @dataclass(frozen=True, slots=True)
 class ChunkLost:
-    """A chunk that this node said it holds is missing again, and no order made it so: it is damaged
-    on the disk, or differs from a checksum that was pinned later.
+    """A chunk that the node reported as held is missing again, without an order to discard it.
 
-    The node asks for it again by itself, and does not report that request's end. An order for the
-    chunk is carried out and reported as any other; it is answered by the node's own request where
-    that is under way.
+    It is damaged on the disk, or differs from a checksum that was pinned later. The node requests
+    it again itself, and does not report the end of that request. An order for the chunk is carried
+    out and reported as usual, by the node's own request if one is running.
     """
 
     chunk: ChunkIndex
@@ -117,11 +117,11 @@ class ChunkLost:
 
 @dataclass(frozen=True, slots=True)
 class ObjectLanded:
-    """An object is whole and verified at its destination, and unpacked where that was asked.
+    """An object is whole and verified at its destination, and unpacked if requested.
 
     Attributes:
-        left_out: the first hundred entries of an archive that its tree has not.
-        left_out_count: all of them.
+        left_out: entries of an archive that its tree lacks, at most one hundred.
+        left_out_count: the number of all of them.
     """
 
     object: ObjectIndex
@@ -131,11 +131,11 @@ class ObjectLanded:
 
 @dataclass(frozen=True, slots=True)
 class ObjectFailed:
-    """An object cannot land on this node, whatever is fetched again.
+    """An object cannot land on this node; another fetch does not help.
 
     Attributes:
-        chunks_suspect: the object's checksum is wrong although each chunk's was right, so some
-            chunk was bad from its first reader on.
+        chunks_suspect: the object's checksum is wrong although each chunk's is right, so a chunk
+            was bad when it was first read.
     """
 
     object: ObjectIndex
@@ -148,12 +148,12 @@ NodeEvent = ChunkHeld | OrderFailed | ChunkLost | ObjectLanded | ObjectFailed
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
-    """Something that the data plane logged. Tokens, keys and credentials are never in it.
+    """A log event of the data plane. It never contains tokens, keys or credentials.
 
     Attributes:
         level: "error", "warning", "info" or "debug".
-        name: what happened, one of a fixed list.
-        at_s: when, in seconds since 1970.
+        name: one name of a fixed list.
+        at_s: the time, in seconds since 1970.
     """
 
     level: Literal["error", "warning", "info", "debug"]

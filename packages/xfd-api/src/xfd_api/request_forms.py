@@ -1,7 +1,7 @@
-"""The forms in which a caller may give requests, brought into one.
+"""Normalizes the forms in which a caller may give requests. Pure.
 
 A list may hold `DownloadRequest`s, bare `ObjectDownloadRequest`s and `PrefixDownloadRequest`s, and
-strings; a single one of these stands for a list of one. Pure.
+uris. A single one of these stands for a list of one.
 """
 
 from __future__ import annotations
@@ -19,18 +19,22 @@ FORMS = "a DownloadRequest, an ObjectDownloadRequest, a PrefixDownloadRequest or
 
 
 def as_requests(requests: Requests, *, what: str = "download_requests") -> list[DownloadRequest]:
-    """A list of requests, whatever form each was given in.
+    """The requests as a list of `DownloadRequest`s.
 
-    A string is a uri whose destination is its key, below the node's root: "llama/config.json" and
-    "s3://bucket/llama/config.json" both land at `local_path("llama/config.json")`. With a slash at
-    its end it is a prefix.
+    A string is a uri, and its key is also its destination below the node's root:
+    "llama/config.json" and "s3://bucket/llama/config.json" both land at
+    `local_path("llama/config.json")`. A uri that ends in a slash is a prefix.
 
     Args:
         requests: one or several.
-        what: what an error calls them.
+        what: the name of the argument, for errors.
 
     Raises:
-        InvalidRequestError: something else was given, or a string without a key.
+        InvalidRequestError: a request has another type, or a uri has no key.
+
+    Example:
+        >>> [str(request.value.destination) for request in as_requests("s3://bucket/llama/a.bin")]
+        ['llama/a.bin']
     """
     if isinstance(requests, str | DownloadRequest | ObjectDownloadRequest | PrefixDownloadRequest):
         requests = [requests]

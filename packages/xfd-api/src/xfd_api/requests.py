@@ -1,4 +1,4 @@
-"""What a user asks for: objects and prefixes, and where they should land."""
+"""Download requests: objects and prefixes, and their destinations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xfd_api.errors import UnknownArchiveError
 
 
 class UnpackMethod(str, enum.Enum):
-    """Format of an archive. `Auto` tells it from the extension of the object's key."""
+    """Format of an archive. `Auto` chooses it by the extension of the object's key."""
 
     Auto = "auto"
     Tar = "tar"
@@ -22,15 +22,16 @@ class UnpackMethod(str, enum.Enum):
 
 
 class Links(str, enum.Enum):
-    """What the links of an archive may be.
+    """Which links an archive may contain.
 
-    `Safe`: symbolic links that stay inside the tree; an archive with others, with devices, named
-    pipes or sockets is refused. `Keep`, for an archive that one trusts: symbolic links as they
-    are, wherever they lead, and absolute paths taken as relative to the tree; devices, pipes and
-    sockets are left out, and named in the report.
+    `Safe`: symbolic links that stay inside the tree. An archive with other links, devices, named
+    pipes or sockets is refused.
 
-    Either way nothing is written outside of the tree. An entry below a link goes where that leads
-    if the tree is taken for the whole file system.
+    `Keep`: for a trusted archive. All symbolic links are kept as they are. Absolute paths are taken
+    as relative to the tree. Devices, pipes and sockets are left out and named in the report.
+
+    Neither writes outside the tree. An entry below a link is written to the link's target, resolved
+    as if the tree were the whole file system.
     """
 
     Safe = "safe"
@@ -64,15 +65,20 @@ def detect_unpack_method(key: str) -> UnpackMethod:
 
 @dataclass(frozen=True, slots=True)
 class UnpackOptions:
-    """What to do with an archive once it is here.
+    """How to unpack an archive.
 
     Attributes:
-        destination: the folder that becomes the unpacked tree; for a bare .gz, the folder that
-            its one file lands in.
+        destination: the folder that becomes the unpacked tree. For a bare .gz it is the folder of
+            the one unpacked file.
         unpack_method: the archive's format.
         keep_archive: whether the archive itself stays on disk after the distribution.
-        links: "safe", or "keep" for an archive that one trusts; see `Links`. A tree that was
-            unpacked with the other value is unpacked anew.
+        links: "safe", or "keep" for a trusted archive; see `Links`. A tree that was unpacked with
+            the other value is unpacked again.
+
+    Example:
+        >>> options = UnpackOptions(Path("models/bert"), unpack_method=UnpackMethod.TarGz)
+        >>> options.keep_archive
+        True
     """
 
     destination: Path
@@ -83,14 +89,18 @@ class UnpackOptions:
 
 @dataclass(frozen=True, slots=True)
 class ObjectDownloadRequest:
-    """One object.
+    """Requests one object.
 
     Attributes:
-        uri: key below the profile's store, or a whole `s3://bucket/key`.
-        destination: the file it becomes; relative paths lie under the node's root.
-        cache: False fetches it in any case.
-        unpack_options: given, the object is an archive to be unpacked.
-        profile_name: whose store and credentials to use.
+        uri: a key of the profile's store, or a full `s3://bucket/key`.
+        destination: the file that it becomes; a relative path lies under the node's root.
+        cache: whether a valid file at the destination is kept; False fetches it again.
+        unpack_options: how to unpack the object, if it is an archive to unpack.
+        profile_name: the profile with the store and its credentials; None for the one without name.
+
+    Example:
+        >>> ObjectDownloadRequest("models/weights.bin", Path("models/weights.bin")).cache
+        True
     """
 
     uri: str
@@ -102,18 +112,22 @@ class ObjectDownloadRequest:
 
 @dataclass(frozen=True, slots=True)
 class PrefixDownloadRequest:
-    """All objects under a prefix, as a tree of files.
+    """Requests all objects under a prefix, as a tree of files.
 
     Attributes:
-        uri: a prefix of whole path segments (`tok` does not match `tokenizer/`), or
-            `s3://bucket/prefix`; empty for the whole bucket.
-        destination: the folder that the tree lands in; relative paths lie under the node's root.
-        cache: False fetches everything in any case.
-        profile_name: whose store and credentials to use.
-        include: patterns of `fnmatch` for keys below the prefix; given, all others are left out.
-            `*` crosses slashes, and `name/` is all that lies below it.
-        exclude: patterns likewise, of keys to leave out; they come after `include`. A file that an
-            earlier run fetched stays where it is.
+        uri: a prefix of whole path segments, or `s3://bucket/prefix`. `tok` does not match
+            `tokenizer/`. Empty for the whole bucket.
+        destination: the folder of the tree; a relative path lies under the node's root.
+        cache: whether valid files at their destinations are kept; False fetches all again.
+        profile_name: the profile with the store and its credentials; None for the one without name.
+        include: `fnmatch` patterns for keys below the prefix. If given, all other keys are left
+            out. `*` crosses slashes, and `name/` stands for everything below that folder.
+        exclude: such patterns for keys to leave out, applied after `include`. A file that an
+            earlier run fetched stays on disk.
+
+    Example:
+        >>> PrefixDownloadRequest("models/", Path("models"), include=("*.safetensors",)).exclude
+        ()
     """
 
     uri: str
@@ -126,6 +140,11 @@ class PrefixDownloadRequest:
 
 @dataclass(frozen=True, slots=True)
 class DownloadRequest:
-    """One entry of a list of downloads."""
+    """One entry of a list of downloads.
+
+    Example:
+        >>> DownloadRequest(value=PrefixDownloadRequest("tokenizer/", Path("tok"))).value.uri
+        'tokenizer/'
+    """
 
     value: ObjectDownloadRequest | PrefixDownloadRequest

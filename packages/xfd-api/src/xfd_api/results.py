@@ -1,4 +1,4 @@
-"""How a distribution goes and what it did, as its caller sees it."""
+"""The progress and the report of a distribution, as its caller sees them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xfd_api.ids import NodeId
 from xfd_api.traffic import Traffic
 
 BoundSource = Literal["configured", "probed", "observed"]
-"""Where the rates of a lower bound come from."""
+"""The source of the rates in a lower bound."""
 
 _NAMED = 20
 """Names of left-out entries that fit on a line."""
@@ -18,7 +18,7 @@ _NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a distribution is; bytes are summed over the nodes, each node's copy counted."""
+    """How far a distribution has got; bytes are sums over all nodes, of each node's own copy."""
 
     elapsed_s: float
     total_bytes: int
@@ -33,14 +33,21 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class NodeResult:
-    """One node's part in a distribution. `state` is `lost` for a node that died on the way, or that
-    Ray gave no worker to.
+    """One node's part in a distribution.
 
-    The `bytes` that a node has at the end are those that it read from the origin, received from
-    peers, found in its cache, had kept from an interrupted run (`resumed_bytes`), and those that
-    another node of the same disk wrote (`shared_bytes`).
-
-    `root` is the folder that relative destinations lie under there; empty if it had no worker.
+    Attributes:
+        state: "lost" for a node that died on the way, or that Ray gave no worker to.
+        bytes: what the node has at the end: the sum of `origin_bytes`, `peer_bytes`,
+            `cached_bytes`, `resumed_bytes` and `shared_bytes`.
+        origin_bytes: read from the origin.
+        peer_bytes: received from peers.
+        served_bytes: sent to peers.
+        cached_bytes: valid files that it had before.
+        resumed_bytes: of unfinished files on its disk, from an interrupted run or an earlier call.
+        shared_bytes: written by another node of the same disk.
+        joined_late: the node joined the cluster after the distribution had started.
+        error: why the node failed.
+        root: the folder that relative destinations lie under; empty if the node had no worker.
     """
 
     node: NodeId
@@ -65,10 +72,17 @@ class ObjectResult:
     """One object's part in a distribution.
 
     Attributes:
-        left_out: what of it has no place on disk: the key of a `dir/` marker that has content, or
-            the devices, pipes and sockets of an archive that was unpacked with `links="keep"`, the
-            first hundred of them. A run that finds a tree in its place does not look for them.
-        left_out_count: how many there are in all.
+        key: the object's key in its store.
+        destination: the file that it became.
+        size: in bytes.
+        origin_bytes: read from the origin for it, by all nodes.
+        nodes_landed: nodes that have it at its destination.
+        nodes_cached: of these, the nodes that had it before.
+        error: why it could not land somewhere.
+        left_out: names of what has no place on disk, at most one hundred. It is the key of a `dir/`
+            marker with content, or devices, pipes and sockets of an archive that was unpacked with
+            `links="keep"`. A run that finds the tree unpacked does not list them.
+        left_out_count: the number of all of them.
     """
 
     key: str
@@ -83,7 +97,7 @@ class ObjectResult:
 
     @property
     def left_out_line(self) -> str | None:
-        """What was left out, for a person; None where nothing was."""
+        """One line that says what was left out; None if nothing was."""
         if not self.left_out_count:
             return None
         if self.left_out == (self.key,):
@@ -96,28 +110,33 @@ class ObjectResult:
 
 @dataclass(frozen=True, slots=True)
 class DistributionReport:
-    """What a distribution did.
+    """What a distribution did. Times are in seconds, sizes in bytes.
 
     Attributes:
         elapsed_s: from the call to the last node's last file.
-        bound_s: the physical lower bound on the time for the bytes that were missing, never above
-            `elapsed_s`; None: unknown (no rates were given, and the run was too short to observe
-            some), or nothing was missing.
-        bound_source: where the bound's rates come from; None where there is no bound.
+        bound_s: the physical lower bound on the time for the bytes that were missing, at most
+            `elapsed_s`. None if nothing was missing, or if no rates are known: none were given, and
+            the run was too short to observe them.
+        bound_source: the source of the bound's rates; None if there is no bound.
         catalog_bytes: bytes of all objects, each counted once.
-        missing_bytes: of these, the bytes that some node lacked at the start.
+        missing_bytes: of these, the bytes that at least one node lacked at the start.
         origin_bytes: read from the origin, by all nodes.
         peer_bytes: received from peers, by all nodes.
-        cached_bytes: found in the nodes' caches, by all nodes.
-        resumed_bytes: of unfinished files that lay on the nodes' disks: from interrupted runs, or
-            received for another call before this one joined it. By all nodes.
-        shared_bytes: written by another node of the same disk, by all nodes.
-        uncounted_s: more than 0 if the coordinator was lost on the way, and its books with it:
-            what was moved in so many seconds since the call counts as cached or resumed.
-        traffic: what was moved within and across zones meanwhile, and what that costs; of calls
-            that run at the same time, each has it all.
+        cached_bytes: valid files that the nodes had before.
+        resumed_bytes: of unfinished files on the nodes' disks: from interrupted runs, or received
+            for another call before this one joined it.
+        shared_bytes: written by another node of the same disk.
+        retries: requests and orders that were tried again.
+        nodes: one result per node.
+        objects: one result per object.
+        nodes_lost: nodes that were lost on the way.
+        nodes_joined: nodes that joined the cluster on the way.
+        traffic: bytes within and across zones during the call, and their cost. Calls that run at
+            the same time each report all of it.
         excluded: objects that `include` and `exclude` left out.
-        amplification: `origin_bytes / missing_bytes`; 0 where nothing was missing.
+        uncounted_s: above 0 if the coordinator was lost on the way, and its counts with it. Bytes
+            moved in the first `uncounted_s` seconds of the call count as cached or resumed.
+        amplification: `origin_bytes / missing_bytes`; 0 if nothing was missing.
     """
 
     elapsed_s: float
@@ -141,14 +160,12 @@ class DistributionReport:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Names of what was asked for and has no place on disk, of all objects; of an archive's
-        entries the first hundred.
-        """
+        """Names of what has no place on disk, of all objects; at most one hundred per archive."""
         return tuple(name for result in self.objects for name in result.left_out)
 
     @property
     def left_out_count(self) -> int:
-        """How many there are, also where not all are named."""
+        """The number of what has no place on disk, including what `left_out` does not name."""
         return sum(result.left_out_count for result in self.objects)
 
     @property

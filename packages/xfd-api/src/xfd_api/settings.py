@@ -1,4 +1,4 @@
-"""Settings of a node's data plane and of a distribution, with defaults that are safe everywhere."""
+"""Settings of a node's data plane, with defaults that are safe everywhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xfd_api.paths import checked_root, root
 
 
 class Durability(str, enum.Enum):
-    """`OBJECT`: an object is synced to disk before it gets its name. `NONE`: nothing is synced."""
+    """`OBJECT` syncs an object to disk before it gets its name; `NONE` syncs nothing."""
 
     OBJECT = "object"
     NONE = "none"
@@ -25,13 +25,12 @@ class UnpackCaps:
 
     Attributes:
         max_entries: entries of all kinds.
-        max_bytes: of all files together, unpacked, holes of sparse files included; None for no
-            limit but the disk.
-        max_ratio: bytes that come out of the archive, headers and names included, for each
-            archived byte; looked at above 100 MiB, so that a small log of one line a million
-            times passes. Of zeros gzip makes 230 at its fastest and 1000 at its best, of data as
-            people have it 3 to 20. The names of all entries may take 32 MiB of memory and a
-            thirtieth of this ratio times the archive's bytes.
+        max_bytes: bytes of all unpacked files together, including the holes of sparse files. None
+            leaves only the disk as a limit.
+        max_ratio: unpacked bytes, including headers and names, for each archived byte. It applies
+            above 100 MiB, so that a small log that repeats one line passes. gzip reaches 230 to
+            1000 on zeros, and 3 to 20 on usual data. The names of all entries may take 32 MiB of
+            memory plus a thirtieth of this ratio times the archive's bytes.
     """
 
     max_entries: int = 10_000_000
@@ -57,20 +56,28 @@ class NodeSettings:
     """How a node's data plane works.
 
     Attributes:
-        root: folder that relative destinations lie under, absolute; empty for the node's own, see
-            `xfd_api.paths.root`.
+        root: absolute folder that relative destinations lie under. Empty for the node's own root,
+            see `xfd_api.paths.root`.
         node_parallelism: chunks fetched at once, from the origin and from peers together.
         max_uploads: chunks served to peers at once.
-        memory_budget_bytes: for all bytes in flight between sockets and files.
+        memory_budget_bytes: limit on the bytes in flight between sockets and files.
         origin_bytes_per_s: limit on reading from the origin; None for no limit.
         download_bytes_per_s: limit on all receiving; None for no limit.
         upload_bytes_per_s: limit on serving; None for no limit.
-        connect_timeout_s: for a connection to the origin or a peer.
+        connect_timeout_s: time-out of a connection to the origin or a peer.
         read_timeout_s: longest silence in a body before its request is retried.
         attempts: tries for one origin request before its order is reported failed.
-        relay_wait_s: how long a peer's GET waits for a chunk that is ordered but not here.
-        unpack_caps: see `UnpackCaps`.
-        verify_whole: compare SHA-256 or MD5 over the finished file, where the store has only that.
+        relay_wait_s: how long a peer's GET waits for a chunk that this node still fetches.
+        unpack_caps: limits for archives.
+        verify_whole: read the finished file again and compare its SHA-256 or MD5, if the store has
+            no other checksum.
+
+    Raises:
+        InvalidRequestError: a number of slots, bytes or attempts is below 1.
+
+    Example:
+        >>> NodeSettings(download_bytes_per_s=10 * 2**20).node_parallelism
+        16
     """
 
     root: str = ""
@@ -88,7 +95,7 @@ class NodeSettings:
     verify_whole: bool = False
 
     def fixed_that_differ(self, other: NodeSettings) -> tuple[str, ...]:
-        """The names of what differs in `other` and cannot be changed in a running node."""
+        """The names of settings that differ in `other` and cannot change in a running node."""
         return tuple(
             item.name
             for item in fields(self)
@@ -97,7 +104,7 @@ class NodeSettings:
         )
 
     def rooted(self) -> NodeSettings:
-        """The same with this node's own root, where none is given.
+        """The same settings, with this node's own root unless one is given.
 
         Raises:
             InvalidRequestError: the root is relative.
@@ -115,10 +122,12 @@ class NodeSettings:
 
 @dataclass(frozen=True, slots=True)
 class SwarmTicket:
-    """What lets a node into a swarm; sent by method call, never logged.
+    """Admits a node to a swarm; sent by method call, never logged.
 
     Attributes:
-        token: 32 random bytes in hexadecimal, the bearer token of the peer servers.
+        swarm: the swarm's id.
+        token: the bearer token of the peer servers: 32 random bytes in hexadecimal.
+        durability: whether objects are synced to disk.
     """
 
     swarm: SwarmId

@@ -1,7 +1,7 @@
-"""Where objects come from: one `ObjectStoreConfig` per store, by profile name.
+"""Object stores: one `ObjectStoreConfig` per store, by profile name.
 
-A configuration is a description, not a connection: it is shipped to every node, and each node
-resolves the AWS credential chain for itself. Secrets never show in a repr.
+A configuration describes a store and holds no connection. It is sent to every node, and each node
+resolves the AWS credential chain itself. No secret shows in a repr.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class StoreKind(str, enum.Enum):
 class AddressingStyle(str, enum.Enum):
     """Whether the bucket is part of the path or of the host name.
 
-    `AUTO` is path-style where an endpoint is given (or found in the environment), else
-    virtual-host style, as the AWS tools do.
+    `AUTO` is path-style if an endpoint is given or found in the environment, else virtual-host
+    style, as in the AWS tools.
     """
 
     AUTO = "auto"
@@ -67,22 +67,24 @@ class ObjectStoreConfig:
         """A bucket of S3, or of a store that speaks its protocol.
 
         Args:
-            bucket: name of the bucket that relative uris are looked up in.
-            endpoint: URL of the store, with or without a path. None looks where boto3 does:
+            bucket: name of the bucket that relative uris belong to, or the ARN of an access point.
+            endpoint: URL of the store, with or without a path. None looks it up as boto3 does:
                 `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, `endpoint_url` of the profile's
                 `[services]` section and of the profile; else AWS.
             access_key_id: with `secret_access_key`, static credentials; None for the AWS chain.
-            secret_access_key: belongs to `access_key_id`.
-            session_token: of temporary credentials.
-            region: None to find it (environment, profile, else the bucket is asked).
+            secret_access_key: the secret of `access_key_id`.
+            session_token: the token of temporary credentials.
+            region: the bucket's region. None finds it: environment, profile, else by a request.
             addressing_style: see `AddressingStyle`.
             anonymous: send unsigned requests, for public buckets.
             request_payer: "requester" for a bucket whose readers pay; None for any other.
 
-        `bucket` may be the ARN of an access point.
-
         Raises:
-            InvalidRequestError: half a key pair, an empty bucket, an endpoint that is no URL.
+            InvalidRequestError: half a key pair, an empty bucket, or an endpoint that is no URL.
+
+        Example:
+            >>> ObjectStoreConfig.make_for_s3("models", endpoint="http://127.0.0.1:8333").bucket
+            'models'
         """
         if not bucket:
             raise InvalidRequestError("The bucket's name is empty", remedy="Give a bucket")
@@ -120,7 +122,18 @@ class ObjectStoreConfig:
 
     @staticmethod
     def make_for_local(directory: str | Path) -> ObjectStoreConfig:
-        """A directory whose files are the objects, reachable from every node under one path."""
+        """A directory whose files are the objects; every node reaches it under the same path.
+
+        Args:
+            directory: an absolute path.
+
+        Raises:
+            InvalidRequestError: the path is relative.
+
+        Example:
+            >>> ObjectStoreConfig.make_for_local("/mnt/models").directory
+            '/mnt/models'
+        """
         path = Path(directory)
         if not path.is_absolute():
             raise InvalidRequestError(
@@ -132,10 +145,23 @@ class ObjectStoreConfig:
 
     @staticmethod
     def make_for_http(base_url: str) -> ObjectStoreConfig:
-        """A web server; a uri is a path below `base_url`. Prefixes cannot be listed there."""
+        """A web server; a uri is a path below `base_url`. Its prefixes cannot be listed.
+
+        Args:
+            base_url: begins with http:// or https://. Its query, if any, is sent with each request.
+
+        Raises:
+            InvalidRequestError: the URL has another scheme.
+
+        Example:
+            >>> ObjectStoreConfig.make_for_http("https://example.org/models").kind
+            <StoreKind.HTTP: 'http'>
+        """
         if not _is_web(base_url):
             raise InvalidRequestError(
-                "The base URL is neither http:// nor https://", object=base_url
+                "The base URL begins with neither http:// nor https://",
+                object=base_url,
+                remedy="Write it as https://host or https://host/path",
             )
         return ObjectStoreConfig(kind=StoreKind.HTTP, base_url=base_url)
 
@@ -147,7 +173,16 @@ def _is_web(url: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ObjectStoreConfigByProfile:
-    """Several stores with credentials of their own; the profile None is the one without a name."""
+    """Several stores with credentials of their own; the profile None is the one without a name.
+
+    Attributes:
+        profiles: a store by the `profile_name` that requests give.
+
+    Example:
+        >>> models = ObjectStoreConfig.make_for_s3("company-models")
+        >>> ObjectStoreConfigByProfile(profiles={"models": models}).of("models").bucket
+        'company-models'
+    """
 
     profiles: Mapping[str | None, ObjectStoreConfig]
 
@@ -172,7 +207,7 @@ class ObjectStoreConfigByProfile:
 def by_profile(
     config: ObjectStoreConfig | ObjectStoreConfigByProfile,
 ) -> ObjectStoreConfigByProfile:
-    """A bare configuration is the profile None."""
+    """The stores by profile; a bare configuration is the profile None."""
     if isinstance(config, ObjectStoreConfigByProfile):
         return config
     return ObjectStoreConfigByProfile(profiles={None: config})

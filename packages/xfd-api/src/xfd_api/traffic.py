@@ -1,4 +1,4 @@
-"""What was moved within and across zones, and what that costs."""
+"""Bytes moved within and across zones, and their cost."""
 
 from __future__ import annotations
 
@@ -13,12 +13,19 @@ GB = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Of 10**9 bytes each, in whatever currency.
+    """Prices of moving 10**9 bytes, in any one currency.
 
     Attributes:
-        origin_per_gb: read from the origin, into whichever zone.
-        across_zones_per_gb: sent by a peer in another zone.
-        within_zone_per_gb: sent by a peer in the same zone.
+        origin_per_gb: for bytes read from the origin, into any zone.
+        across_zones_per_gb: for bytes sent by a peer in another zone.
+        within_zone_per_gb: for bytes sent by a peer in the same zone.
+
+    Raises:
+        InvalidRequestError: a price is negative or not finite.
+
+    Example:
+        >>> Prices(origin_per_gb=0.09).across_zones_per_gb
+        0.0
     """
 
     origin_per_gb: float = 0.0
@@ -45,11 +52,11 @@ class ZoneBytes:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Bytes moved, by pairs of zones; a swarm without zones is one zone with an empty name.
+    """Bytes moved, by pairs of zones. A swarm without zones is one zone with an empty name.
 
     Attributes:
-        moved: each pair once, sorted, the origin first.
-        prices: None where none were given.
+        moved: bytes of each pair of zones, sorted, the origin first.
+        prices: for `estimated_cost`, if they were given.
     """
 
     moved: tuple[ZoneBytes, ...] = ()
@@ -57,16 +64,16 @@ class Traffic:
 
     @classmethod
     def of(cls, moved: Mapping[tuple[str | None, str], int]) -> Traffic:
-        """From bytes by (source, target)."""
+        """Makes it from bytes by (source, target)."""
         pairs = sorted(moved, key=lambda pair: (pair[0] is not None, pair[0] or "", pair[1]))
         return cls(tuple(ZoneBytes(*pair, moved[pair]) for pair in pairs if moved[pair]))
 
     def at(self, prices: Prices | None) -> Traffic:
-        """The same at these prices."""
+        """The same bytes at these prices."""
         return replace(self, prices=prices)
 
     def since(self, before: Traffic) -> Traffic:
-        """What was moved after `before`, an earlier state of the same swarm."""
+        """The bytes moved since `before`, an earlier state of the same swarm."""
         then = {(each.source, each.target): each.bytes for each in before.moved}
         return Traffic.of(
             {
@@ -85,7 +92,7 @@ class Traffic:
 
     @property
     def origin_bytes_by_zone(self) -> dict[str, int]:
-        """Bytes read from the origin, for each zone that did."""
+        """Bytes read from the origin, by the zone that read them."""
         return {each.target: each.bytes for each in self.moved if each.source is None}
 
     @property
@@ -109,7 +116,7 @@ class Traffic:
 
     @property
     def estimated_cost(self) -> float | None:
-        """What that costs at `prices`, in their currency; None without prices."""
+        """The cost at `prices`, in their currency; None without prices."""
         prices = self.prices
         if prices is None:
             return None
