@@ -3,7 +3,7 @@
 `python -m benchmarks.cluster 4-nodes 2000-files --rounds 3 --json results.json` runs, prints a
 table for each scenario, and adds its rows to the file: a long benchmark can be run in pieces.
 `python -m benchmarks.cluster --report results.json` prints the tables of all pieces again and draws
-the chart beside the file. `--list` tells scenarios, contenders and goals.
+the chart beside the file. `--list` prints scenarios, contenders and goals.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.cluster.bed import BedError, refuse_where_impossible
+from benchmarks.cluster.bed import BedError, check_machine
 from benchmarks.cluster.contenders import contender, fitting
 from benchmarks.cluster.measure import Row, measure
 from benchmarks.cluster.report import described, draw, load, save, summary, table
@@ -39,7 +39,7 @@ def main() -> int:
         draw(rows, options.report.with_suffix(".svg"))
         return 0
     try:
-        refuse_where_impossible()
+        check_machine()
         # Without this the signal would end Python before the bed is removed.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         return _run(options)
@@ -51,25 +51,23 @@ def main() -> int:
 def _run(options: argparse.Namespace) -> int:
     unknown = set(options.scenarios) - set(SCENARIOS)
     if unknown:
-        raise BedError(
-            f"No such scenario: {', '.join(sorted(unknown))}; --list tells which there are"
-        )
+        raise BedError(f"No such scenario: {', '.join(sorted(unknown))}; --list prints all of them")
     shapes = [SCENARIOS[name] for name in options.scenarios or ["4-nodes"]]
     chosen = {shape.name: options.only or fitting(shape, ours=options.ours) for shape in shapes}
     for name in options.only or ():
         contender(name)
     known = [] if options.json is None else load(options.json)
-    told: list[Row] = []
+    measured: list[Row] = []
     rounds_done: Counter[str] = Counter()
     for shape, rows in measure(shapes, options.rounds, chosen, options.timeline):
-        told += rows
+        measured += rows
         if options.json is not None:
-            # After each round: what is stopped later has not been in vain.
-            save(known + told, options.json)
-            draw(known + told, options.json.with_suffix(".svg"))
+            # After each round, so that an interrupted benchmark keeps its rows.
+            save(known + measured, options.json)
+            draw(known + measured, options.json.with_suffix(".svg"))
         rounds_done[shape.name] += 1
         if rounds_done[shape.name] == options.rounds:
-            print(table(shape.name, told), flush=True)
+            print(table(shape.name, measured), flush=True)
     return 0
 
 
@@ -80,14 +78,19 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("scenarios", nargs="*", metavar="SCENARIO", help="4-nodes where none is named")
+    add("scenarios", nargs="*", metavar="SCENARIO", help="4-nodes if none is named")
     add("--rounds", type=int, default=3)
     add("--ours", action="store_true", help="xfd and what it is compared with by the goals")
     add("--only", nargs="*", metavar="CONTENDER", help=ONLY)
     add("--json", type=Path, metavar="FILE", help="add the rows to this file, draw its chart")
-    add("--timeline", type=Path, metavar="FOLDER", help="tell and draw every order of xfd's runs")
+    add(
+        "--timeline",
+        type=Path,
+        metavar="FOLDER",
+        help="show every order of xfd as text and picture",
+    )
     add("--report", type=Path, metavar="FILE", help="tables and chart of this file; runs nothing")
-    add("--list", action="store_true", help="tell what there is")
+    add("--list", action="store_true", help="print scenarios, contenders and goals")
     return parser
 
 

@@ -3,7 +3,7 @@
 Every host has an address, a host name, and a `/tmp` and `/data` of its own (bind mounts that end
 with its processes). One more host, `s3`, is for the object store. Needs root and iproute2. A guard,
 a process of its own, removes all of it when the `with` block ends or this process does, however it
-ends. There is one bed at a time; a second one is refused.
+ends. A machine has one bed at a time; a second one is refused.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ PREFIX = "xfdbed"
 LOCK = f"/var/tmp/{PREFIX}.lock"
 BRIDGE = f"{PREFIX}-hub"
 FIREWALL = "/proc/sys/net/bridge/bridge-nf-call-iptables"
-"""Whether frames on a bridge go through the machine's firewall, which costs every host here
-processor time; a switch has none."""
+"""Whether frames on a bridge pass the machine's firewall. A switch has none, and here it would cost
+every host processor time."""
 
 ENTER = """
 hostname "$1"; mount --bind "$2/data" /data; mount --bind "$2/tmp" /tmp; shift 2; exec "$@"
@@ -35,11 +35,11 @@ hostname "$1"; mount --bind "$2/data" /data; mount --bind "$2/tmp" /tmp; shift 2
 
 
 class BedError(RuntimeError):
-    """The machine cannot make a bed, and why."""
+    """The bed cannot be made or used; the message says why."""
 
 
-def refuse_where_impossible() -> None:
-    """Says what is missing to make network namespaces.
+def check_machine() -> None:
+    """Checks that this machine can make network namespaces.
 
     Raises:
         BedError: not Linux, not root, or no iproute2.
@@ -66,7 +66,7 @@ class Bed:
         self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Bed:
-        refuse_where_impossible()
+        check_machine()
         # Held by the guard from here on, until nothing of the bed is left.
         lock = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -139,7 +139,7 @@ class Bed:
             )
 
     def start_on_bridge(self, command: Sequence[str], output: Path) -> subprocess.Popen[bytes]:
-        """Starts a command where every host's link can be seen; its output goes to a file."""
+        """Starts a command in the bridge's namespace, which has every host's link."""
         with output.open("wb") as sink:
             return subprocess.Popen(
                 ["ip", "netns", "exec", BRIDGE, *command], stdin=subprocess.DEVNULL, stdout=sink
@@ -249,7 +249,7 @@ def _run(*command: str) -> str:
 
 
 def guard(folder: Path) -> None:
-    """Waits until nobody holds the other end of the standard input, and removes the bed."""
+    """Waits for the end of the standard input, and removes the bed."""
     sys.stdin.buffer.read()
     remove_leftovers()
     shutil.rmtree(folder, ignore_errors=True)

@@ -18,7 +18,7 @@ from matplotlib import pyplot as plt
 OWN = "#2a6f97"
 OTHER = "#b8b8b8"
 SHOWN = 6.0
-"""Bars end here, in floors; what is longer is told by its number."""
+"""Bars end here, in floors; the number beside a longer bar has its length."""
 
 
 def chart(rows: Sequence[Row], path: Path) -> None:

@@ -27,21 +27,21 @@ class Outcome:
     """What one run took.
 
     Attributes:
-        begun: Unix time of the first request.
+        began: Unix time of the first request.
         ended: Unix time of the return.
         hosts: those that have the files now.
-        told: what the driver printed, where there is one.
+        printed: what the driver printed, if there is a driver.
     """
 
-    begun: float
+    began: float
     ended: float
     hosts: list[str]
-    told: dict[str, Any] = field(default_factory=dict)
+    printed: dict[str, Any] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
         """From the first request to the return."""
-        return self.ended - self.begun
+        return self.ended - self.began
 
 
 Contender = Callable[[Rig, Scenario, str], Outcome]
@@ -49,7 +49,7 @@ Contender = Callable[[Rig, Scenario, str], Outcome]
 
 
 def floor(rig: Rig, shape: Scenario, folder: str) -> Outcome:
-    """One s5cmd on one node: what nobody can beat who brings the files to that node."""
+    """One s5cmd on one node: the least time in which the files can reach that node."""
     return _s5cmd(rig, ["n0"], shape, folder)
 
 
@@ -84,15 +84,15 @@ def ray_objects(rig: Rig, shape: Scenario, folder: str) -> Outcome:
 
 
 def ray_actors(rig: Rig, shape: Scenario, folder: str) -> Outcome:  # noqa: ARG001
-    """As many empty actors as a swarm has: what a first call on Ray costs anybody."""
+    """As many empty actors as a swarm has: what a first call on Ray costs any program."""
     outcome = _driver(rig, "actors.py", [str(IDLE_S if shape.work == "idle" else 0)])
-    return Outcome(outcome.begun, outcome.ended, [], outcome.told)
+    return Outcome(outcome.began, outcome.ended, [], outcome.printed)
 
 
 def libtorrent(rig: Rig, shape: Scenario, folder: str) -> Outcome:
     """Libtorrent with a seed on the object store's host and a peer on every node."""
-    begun, ended = swarm(rig, shape.name, folder)
-    return Outcome(begun, ended, rig.bed.hosts)
+    began, ended = swarm(rig, shape.name, folder)
+    return Outcome(began, ended, rig.bed.hosts)
 
 
 def available() -> dict[str, Contender]:
@@ -159,10 +159,10 @@ def _s5cmd(rig: Rig, hosts: Sequence[str], shape: Scenario, folder: str) -> Outc
     def run(host: str) -> None:
         rig.bed.run(host, command, env=rig.environment)
 
-    begun = time.time()
+    began = time.time()
     with ThreadPoolExecutor(len(hosts)) as pool:
         list(pool.map(run, hosts))
-    return Outcome(begun, time.time(), list(hosts))
+    return Outcome(began, time.time(), list(hosts))
 
 
 def _xfd(
@@ -196,7 +196,7 @@ def _xfd(
 
 def _driver(rig: Rig, script: str, arguments: Sequence[str]) -> Outcome:
     command = [sys.executable, str(DRIVERS / script), *arguments]
-    return _told(rig, rig.bed.run("n0", command, env=rig.environment))
+    return _outcome_of(rig, rig.bed.run("n0", command, env=rig.environment))
 
 
 def _two_drivers(rig: Rig, shape: Scenario, plan: dict[str, Any]) -> Outcome:
@@ -210,11 +210,11 @@ def _two_drivers(rig: Rig, shape: Scenario, plan: dict[str, Any]) -> Outcome:
     for driver in drivers:
         if driver.stdout is None or driver.stdout.readline() != "ready\n":
             raise BedError(f"A driver did not get ready; see {rig.logs}")
-    outcomes = [_told(rig, text) for text, _ in _go(drivers)]
-    begun = min(outcome.begun for outcome in outcomes)
+    outcomes = [_outcome_of(rig, text) for text, _ in _go(drivers)]
+    began = min(outcome.began for outcome in outcomes)
     ended = max(outcome.ended for outcome in outcomes)
-    cpu_s = sum(outcome.told["cpu_s"] for outcome in outcomes)
-    return Outcome(begun, ended, rig.bed.hosts, {**outcomes[0].told, "cpu_s": cpu_s})
+    cpu_s = sum(outcome.printed["cpu_s"] for outcome in outcomes)
+    return Outcome(began, ended, rig.bed.hosts, {**outcomes[0].printed, "cpu_s": cpu_s})
 
 
 def _go(drivers: Sequence[Any]) -> list[tuple[str, str]]:
@@ -224,9 +224,9 @@ def _go(drivers: Sequence[Any]) -> list[tuple[str, str]]:
     return [driver.communicate(timeout=600) for driver in drivers]
 
 
-def _told(rig: Rig, text: str) -> Outcome:
+def _outcome_of(rig: Rig, text: str) -> Outcome:
     lines = [line for line in text.splitlines() if line.startswith("{")]
     if not lines:
-        raise BedError(f"A driver ended without a word; see {rig.logs}:\n{text[-2000:]}")
-    told = json.loads(lines[-1])
-    return Outcome(told["called_at"], told["returned_at"], rig.bed.hosts, told)
+        raise BedError(f"A driver ended and printed nothing; see {rig.logs}:\n{text[-2000:]}")
+    printed = json.loads(lines[-1])
+    return Outcome(printed["called_at"], printed["returned_at"], rig.bed.hosts, printed)

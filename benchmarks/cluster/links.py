@@ -1,4 +1,4 @@
-"""What every link of a bed has carried, moment by moment."""
+"""Samples of the bytes that every link of a bed has carried."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class LinkLog:
 
     def sent(self, host: str, begin: float, end: float) -> int:
         """Bytes that the host sent between two moments of the Unix clock."""
-        time.sleep(2 * EVERY_S)  # Until there is a sample after the end.
+        time.sleep(2 * EVERY_S)  # A sample after the end is needed.
         samples = read_links(self._path)[host]
         times = [sample.at for sample in samples]
         before = samples[max(0, bisect_right(times, begin) - 1)]
@@ -55,7 +55,7 @@ class LinkLog:
         return after.sent - before.sent
 
     def copy(self, path: Path) -> None:
-        """Keeps what there is so far."""
+        """Copies the samples so far."""
         shutil.copy(self._path, path)
 
 

@@ -1,4 +1,4 @@
-"""Runs scenarios on beds, round by round, every contender in each round, and notes what it took."""
+"""Runs scenarios on beds in rounds, every contender once in each round, and measures each run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.cluster import timeline
+from benchmarks.cluster import traces
 from benchmarks.cluster.bed import S3_HOST, Bed, BedError
 from benchmarks.cluster.contenders import FLOOR, SLOW_FLOOR, Outcome, contender
 from benchmarks.cluster.links import LinkLog
@@ -30,7 +30,7 @@ class Row:
     """One run of one contender.
 
     Attributes:
-        floor_s: the floor's seconds in the same round; None where it did not run.
+        floor_s: the floor's seconds in the same round; None if it did not run.
         slow_floor_s: the same for the slow node's own floor.
         s3_bytes: sent by the object store's host meanwhile, headers included.
         floor_s3_bytes: the same for the floor of the same round.
@@ -38,7 +38,7 @@ class Row:
         workers_cpu: of all workers together.
         worker_peak_mib: highest resident set of a worker.
         worker_anonymous_mib: highest anonymous part of it.
-        node_s: seconds from the call until each host had all, where that is told.
+        node_s: seconds from the call until each host had everything, if the contender reports it.
     """
 
     scenario: str
@@ -97,7 +97,7 @@ class Bench:
         self._timelines = timelines
 
     def round(self, shape: Scenario, place: int, names: Sequence[str]) -> list[Row]:
-        """The rows of one round: each contender once. Another contender's failure is told only."""
+        """Runs each contender once; the failure of a competitor is printed and skipped."""
         rows = []
         for name in names:
             try:
@@ -117,15 +117,15 @@ class Bench:
     def _run(self, shape: Scenario, name: str, place: int) -> Row:
         bed = self._rig.bed
         what = re.sub(r"[^a-z0-9]+", "-", f"{shape.name}-{name}-{place}")
-        timeline.forget(bed)
-        # What the run before has left to the disk is not to hold up this one.
+        traces.clear(bed)
+        # Writes that the run before left to the kernel must not delay this one.
         os.sync()
         outcome = contender(name)(self._rig, shape, what)
         row = self._row(shape, name, place, outcome)
         if self._timelines is not None and name.startswith("xfd") and shape.work != "idle":
             title = f"{shape.name}, {name}"
-            driver = {**outcome.told, "called_at": outcome.begun, "returned_at": outcome.ended}
-            timeline.keep(bed, self._links, title, driver, self._timelines / what)
+            driver = {**outcome.printed, "called_at": outcome.began, "returned_at": outcome.ended}
+            traces.keep(bed, self._links, title, driver, self._timelines / what)
         print(f"  {shape.name}, round {place}, {name}: {row.seconds:.2f} s", file=sys.stderr)
         unpacked = shape.unpack and name.startswith("xfd")
         wrong = self._rig.wrong_files(shape.name, what, outcome.hosts, unpacked=unpacked)
@@ -133,30 +133,30 @@ class Bench:
             raise BedError(f"{name} left wrong files: {wrong[:5]}; logs in {self._rig.logs}")
         if not shape.is_small:
             # Small files stay until the bed is gone: ext4 passes over each inode that was freed in
-            # the last five minutes, at the cost of whoever makes files next.
+            # the last five minutes, at the cost of the next run that makes files.
             for host in bed.hosts:
                 for path in bed.data(host).glob(f"{what}*"):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
         return row
 
     def _row(self, shape: Scenario, name: str, place: int, outcome: Outcome) -> Row:
-        begun, ended, told = outcome.begun, outcome.ended, outcome.told
-        sent = self._links.sent(S3_HOST, begun, ended)
+        began, ended, printed = outcome.began, outcome.ended, outcome.printed
+        sent = self._links.sent(S3_HOST, began, ended)
         row = Row(shape.name, name, place, outcome.seconds, sent)
-        peak, anonymous = self._watch.peak_bytes(WORKER, begun)
-        if peak and name.startswith("xfd"):  # Others name their actors as we do.
+        peak, anonymous = self._watch.peak_bytes(WORKER, began)
+        if peak and name.startswith("xfd"):  # Competitors have actors of the same name.
             row.worker_peak_mib, row.worker_anonymous_mib = peak / MIB, anonymous / MIB
-        if outcome.seconds >= SHORT_S and "cpu_s" in told:
-            workers = sum(self._watch.cpu_s(role, begun, ended) for role in (WORKER, EMPTY))
-            control = told["cpu_s"] + self._watch.cpu_s(COORDINATOR, begun, ended)
+        if outcome.seconds >= SHORT_S and "cpu_s" in printed:
+            workers = sum(self._watch.cpu_s(role, began, ended) for role in (WORKER, EMPTY))
+            control = printed["cpu_s"] + self._watch.cpu_s(COORDINATOR, began, ended)
             row.workers_cpu = workers / outcome.seconds
             row.control_cpu = control / outcome.seconds
-        if "nodes" in told:
-            # The report counts from when the coordinator knew of the call; the rest is ours too.
-            extra = outcome.seconds - told["reported_s"]
+        if "nodes" in printed:
+            # The report starts when the coordinator receives the call; the time before is ours too.
+            extra = outcome.seconds - printed["reported_s"]
             hosts = {self._rig.bed.address(host): host for host in self._rig.bed.hosts}
             row.node_s = {
-                hosts[told["hosts"][node]]: seconds + extra
-                for node, seconds in told["nodes"].items()
+                hosts[printed["hosts"][node]]: seconds + extra
+                for node, seconds in printed["nodes"].items()
             }
         return row

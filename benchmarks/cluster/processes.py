@@ -1,4 +1,4 @@
-"""What the coordinator and the workers of a run cost: processor time and memory, out of /proc."""
+"""Processor time and memory of a run's coordinator and workers, read from /proc."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Watched:
 class ProcessWatch:
     """Watches the actors of all beds from `__enter__` to `__exit__`.
 
-    A process counts from the moment it is seen in its role; what Ray did in it before does not.
+    A process counts from the moment it has its role; Ray's work in it before that does not.
     """
 
     def __init__(self) -> None:
@@ -75,18 +75,18 @@ class ProcessWatch:
         next_look = 0.0
         while not self._ended.wait(SAMPLE_S):
             now = time.time()
-            looks = now >= next_look
-            if looks:
+            is_look = now >= next_look
+            if is_look:
                 next_look = now + LOOK_S
                 self._look()
             for pid, watched in self._seen.items():
-                # A process that has ended keeps what it was seen with.
+                # A process that has ended keeps its last values.
                 with contextlib.suppress(OSError, ValueError, IndexError):
                     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                     watched.cpu_s.append((int(fields[11]) + int(fields[12])) * TICK_S)
                     watched.times.append(time.time())
-                    if looks:
-                        self._weigh(pid, watched)
+                    if is_look:
+                        self._read_memory(pid, watched)
 
     def _look(self) -> None:
         for entry in Path("/proc").iterdir():
@@ -99,7 +99,7 @@ class ProcessWatch:
                     self._seen = {**self._seen, int(entry.name): _Watched(role)}
 
     @staticmethod
-    def _weigh(pid: int, watched: _Watched) -> None:
+    def _read_memory(pid: int, watched: _Watched) -> None:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             name, _, value = line.partition(":")
             if name == "VmHWM":

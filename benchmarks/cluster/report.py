@@ -33,7 +33,7 @@ HEAD = (
 
 
 def load(path: Path) -> list[Row]:
-    """The rows of a file; none where there is no file."""
+    """The rows of a file; none without a file."""
     return [Row(**row) for row in json.loads(path.read_text())["rows"]] if path.exists() else []
 
 
@@ -48,8 +48,8 @@ def save(rows: Sequence[Row], path: Path) -> None:
         "kernel": platform.release(),
         "python": platform.python_version(),
     }
-    told = {"machine": machine, "command": sys.argv[1:], "rows": [asdict(row) for row in rows]}
-    path.write_text(json.dumps(told, indent=1))
+    document = {"machine": machine, "command": sys.argv[1:], "rows": [asdict(row) for row in rows]}
+    path.write_text(json.dumps(document, indent=1))
 
 
 def table(scenario: str, rows: Sequence[Row]) -> str:
@@ -63,7 +63,7 @@ def table(scenario: str, rows: Sequence[Row]) -> str:
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """One line for each scenario: times in floors, unless another unit is said; goals behind."""
+    """One line for each scenario: times, in floors if no other unit is named, with their goals."""
     lines = [
         "| scenario | rounds | floor s | xfd warm | xfd cold | bytes at S3's link | others |",
         "|---|---|---|---|---|---|---|",
@@ -90,12 +90,12 @@ def summary(rows: Sequence[Row]) -> str:
 
 
 def _time(scenario: str, contender: str, rows: Sequence[Row]) -> str:
-    told = times(scenario, contender, rows)
-    if told:
+    found = times(scenario, contender, rows)
+    if found:
         return ", ".join(
             f"{verdict.value:.2f}{'' if verdict.what == 'x floor' else f' {verdict.what}'}"
             f" (goal {verdict.goal:g}{'' if verdict.is_met else ': missed'})"
-            for verdict in told
+            for verdict in found
         )
     mine = rows_of(scenario, contender, rows)
     ratio, seconds = middle(mine, floors), middle(mine, lambda row: row.seconds)

@@ -17,7 +17,7 @@ BUCKET = "bench"
 WARM_SET = "warm"
 WARM_BYTES = 2**20
 PLAIN = "/data/plain"
-"""Where the object store's host has the sets as files."""
+"""The folder on the object store's host that has the sets as files."""
 S3_PORT = 8333
 RAY_PORT = 6379
 KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_REGION": "us-east-1"}
@@ -44,7 +44,7 @@ class Rig:
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_AUTH_MODE": "disabled",
             "XFD_ROOT": "/data/xfd",
-            # Processes that compile all that they import would be most of what a start takes.
+            # Otherwise compiling the imports would take most of a start.
             "PYTHONDONTWRITEBYTECODE": "",
             "PATH": f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin",
         }
@@ -76,8 +76,8 @@ class Rig:
                 *("--num-cpus=2", f"--object-store-memory={OBJECT_STORE_BYTES}"),
                 "--include-dashboard=false" if host == "n0" else "--num-gpus=0",
             ]
-            # One after the other: all at once on few cores, Ray gives some of them up. On a machine
-            # that is busy it does so even with one.
+            # One after the other: on few cores Ray gives some up if all start at once. On a busy
+            # machine it may give up even one that starts alone.
             if not any(self._starts(host, command) for _ in range(RAY_STARTS)):
                 raise BedError(f"Ray on {host} did not come up; see {self.logs}")
 
@@ -104,8 +104,7 @@ class Rig:
     ) -> list[str]:
         """Files of a set that are missing or differ on some host, below `/data/<folder>`.
 
-        Where the set is an archive that was to be unpacked, its entries below `/data/<folder>-tree`
-        as well.
+        If the set is an archive to unpack, its entries below `/data/<folder>-tree` count as well.
         """
         wanted = [(folder, "files"), *([(f"{folder}-tree", "entries")] if unpacked else [])]
 
@@ -118,7 +117,7 @@ class Rig:
             ]
 
         with ThreadPoolExecutor(2) as pool:
-            return [wrong for told in pool.map(look, hosts) for wrong in told]
+            return [wrong for found in pool.map(look, hosts) for wrong in found]
 
     def _wait_for_s3(self) -> None:
         probe = ["bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{S3_PORT}"]

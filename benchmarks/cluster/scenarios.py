@@ -1,4 +1,4 @@
-"""What is distributed, over which links, and how fast it is to be."""
+"""The scenarios: what is distributed over which links, and the goals for its time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Unit = Literal["floors", "seconds"]
 
 @dataclass(frozen=True, slots=True)
 class Goals:
-    """How long xfd may take; None where nothing is promised.
+    """How long xfd may take; None if nothing is promised.
 
     Attributes:
         warm: with the workers of an earlier call.

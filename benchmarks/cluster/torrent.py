@@ -31,7 +31,7 @@ def swarm(rig: Rig, name: str, folder: str) -> tuple[float, float]:
     try:
         _wait(seed)
         addresses = [rig.bed.address(host) for host in (S3_HOST, *rig.bed.hosts)]
-        begun = time.time()
+        began = time.time()
         peers = [
             _start(
                 rig,
@@ -49,7 +49,7 @@ def swarm(rig: Rig, name: str, folder: str) -> tuple[float, float]:
             process.wait()
     for host in rig.bed.hosts:
         (rig.bed.data(host) / f"{folder}-torrent" / name).rename(rig.bed.data(host) / folder)
-    return begun, ended
+    return began, ended
 
 
 def _start(rig: Rig, host: str, what: list[str], addresses: list[str]) -> Popen[str]:

@@ -38,7 +38,7 @@ class Verdict:
 
 def middle(rows: Sequence[Row], value: Callable[[Row], float | None]) -> float | None:
     """The median over the rows that have the value."""
-    values = [told for row in rows if (told := value(row)) is not None]
+    values = [found for row in rows if (found := value(row)) is not None]
     return statistics.median(values) if values else None
 
 
@@ -53,12 +53,12 @@ def of_catalog(row: Row) -> float:
 
 
 def verdicts(scenario: str, contender: str, rows: Sequence[Row]) -> list[Verdict]:
-    """What the issue asks of one of xfd's rows of the table.
+    """Every goal of one of xfd's rows, with the measured value.
 
     Args:
         scenario: its name.
-        contender: whose row.
-        rows: all that was measured, of all scenarios and contenders.
+        contender: its name.
+        rows: those of all scenarios and contenders.
     """
     shape, mine = SCENARIOS[scenario], rows_of(scenario, contender, rows)
     if contender not in OURS or not mine:
@@ -69,7 +69,7 @@ def verdicts(scenario: str, contender: str, rows: Sequence[Row]) -> list[Verdict
 
 
 def times(scenario: str, contender: str, rows: Sequence[Row]) -> list[Verdict]:
-    """Only what is asked of the time; for arguments see `verdicts`."""
+    """The goals for the time alone; for arguments see `verdicts`."""
     shape, mine = SCENARIOS[scenario], rows_of(scenario, contender, rows)
     if contender not in OURS or not mine:
         return []

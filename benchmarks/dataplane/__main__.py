@@ -1,7 +1,7 @@
-"""Prints the data plane's tables: what it takes to fetch, serve, verify and unpack on one host.
+"""Measures the data plane on one host: fetching, serving, verifying and unpacking.
 
-Rounds are run in turn (A B C A B C) after one that is not counted; what is printed are medians, the
-lowest and the highest wall time, and ratios of the runs of one round.
+Rounds are run in turn (A B C A B C), after one that is not counted. Tables have medians, the lowest
+and the highest wall time, and ratios of the runs of one round.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROWS: dict[str, Callable[[Bed], Section]] = {
 
 
 def main() -> int:
-    """Each row that is named, or all of them; at the end, all goals below each other."""
+    """Runs the rows that the command line names, or all, and prints their tables and goals."""
     parser = argparse.ArgumentParser(prog="benchmarks.dataplane", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; else all")
     parser.add_argument("--rounds", type=int, default=5, help="that are counted (default: 5)")
@@ -46,7 +46,10 @@ def main() -> int:
         "keeps what is made; else a SeaweedFS of its own",
     )
     parser.add_argument(
-        "--store-folder", type=Path, metavar="FOLDER", help="where the server at URL has its files"
+        "--store-folder",
+        type=Path,
+        metavar="FOLDER",
+        help="has the files of the server at URL",
     )
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="on the disk to use")
     options = parser.parse_args()

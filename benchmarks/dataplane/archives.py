@@ -1,4 +1,4 @@
-"""The archives that are unpacked, made from a seed: the same bytes in every run."""
+"""Archives to unpack, made from a seed: every run has the same bytes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def write_small_zip(file: Path) -> None:
 
 
 def write_tar_gz(file: Path, at_least: int) -> None:
-    """Files of 8 MiB, until the compressed archive has at least so many bytes."""
+    """Files of 8 MiB, until the compressed archive has `at_least` bytes."""
     content = Content(1)
     with file.open("wb") as out:
         pigz = subprocess.Popen(["pigz", "-c"], stdin=subprocess.PIPE, stdout=out)

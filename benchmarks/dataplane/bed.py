@@ -1,4 +1,4 @@
-"""What the rows run on: a store with something in it, a folder, and rounds in turn."""
+"""The place that rows run on: a store with objects, a folder, and contenders run in turn."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Contender:
     """A command for a fresh, empty folder.
 
     Attributes:
-        prepare: what is done in the folder first, and not measured.
-        leaves: bytes of all files in the folder afterwards, at least; else it did not do its work.
+        prepare: prepares the folder; not measured.
+        leaves: least bytes of all files in the folder afterwards; fewer mean that it failed.
     """
 
     command: Callable[[Path], list[str]]
@@ -46,13 +46,13 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Bed:
-    """A store, a folder on the disk that is measured, and how often everything is run.
+    """A store, a folder on the disk that is measured, and the number of rounds.
 
     Attributes:
         endpoint: of the store; credentials are in the environment.
         only: names of contenders to run; empty for all.
-        store_folder: where the store has its files, if that is known. Read before a run, they come
-            from memory in it, so that no contender waits for what the system took out of its cache.
+        store_folder: the folder of the store's files, if that is known. They are read before a
+            run, so that the run finds them in the page cache.
     """
 
     endpoint: str
@@ -63,7 +63,7 @@ class Bed:
     store_folder: Path | None = None
 
     def target(self, key: str) -> Target:
-        """An object, or a prefix where the key ends in a slash."""
+        """An object, or a prefix if the key ends in a slash."""
         named = {"Bucket": BUCKET, "Key": key}
         url = self.client.generate_presigned_url("get_object", named, ExpiresIn=SIGNED_S)
         return Target(self.endpoint, BUCKET, key, url)
@@ -76,7 +76,7 @@ class Bed:
         )
 
     def random_object(self, gib: int) -> str:
-        """The key of an object of random bytes, made where it is missing."""
+        """The key of an object of random bytes, made if it is missing."""
         key = f"random-{gib}gib.bin"
 
         def write(file: Path) -> None:
@@ -100,7 +100,7 @@ class Bed:
         file.unlink()
 
     def small_objects(self, count: int, size: int) -> str:
-        """The prefix of objects of random bytes, made where they are missing."""
+        """The prefix of objects of random bytes, made if they are missing."""
         prefix = f"small-{count}x{size}/"
         if len(self._sizes(prefix)) == count:
             return prefix
@@ -121,16 +121,16 @@ class Bed:
         always: Sequence[str] = (),
         warm: bool = False,
     ) -> dict[str, list[Cost]]:
-        """Rounds in turn, A B C A B C, after one that is not counted.
+        """Runs rounds in turn, A B C A B C, after one that is not counted.
 
-        Each begins with nothing left to be written. Trees of many files stay in the bed's folder
-        until all rows are done: to make a file, ext4 looks at each inode that was given back in the
-        last five minutes, which takes most of the time where earlier runs gave back thousands.
+        Each run starts after a sync. Trees of many files stay in the bed's folder until all rows
+        are done: to make a file, ext4 looks at each inode that was freed in the last five minutes,
+        and after thousands of freed ones that takes most of the time.
 
         Args:
             contenders: by name, in the order they are run.
-            always: names that are run whatever `only` says.
-            warm: whether the store's files are read before each run.
+            always: names that are run even if `only` lacks them.
+            warm: whether to read the store's files before each run.
         """
         wanted = {
             name: each
@@ -181,7 +181,7 @@ def open_bed(
 ) -> Iterator[Bed]:
     """A bed on a store that is up (credentials from the environment), or on a SeaweedFS of its own.
 
-    What is made in a store that was up already stays there for the next run.
+    Objects that are made in an existing store stay there for the next run.
     """
     server = None
     if not endpoint:

@@ -1,4 +1,4 @@
-"""The clients that are compared: each a command that brings one object or prefix to a folder."""
+"""The clients that are compared; each is a command that brings an object or prefix to a folder."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ hf_transfer.download(url=url, filename=into, max_files=8, chunk_size=16 * 2**20)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is fetched: `url` is signed and needs no credentials; a prefix ends in a slash."""
+    """An object or prefix to fetch; `url` is signed and needs no credentials."""
 
     endpoint: str
     bucket: str
@@ -60,7 +60,7 @@ class Target:
 
 
 Client = Callable[[Target, Path], list[str]]
-"""Takes what is fetched and the destination; gives a command."""
+"""Makes a command out of a target and a destination."""
 
 
 def xfd(*options: str) -> Client:
@@ -106,8 +106,8 @@ def rclone(target: Target, into: Path) -> list[str]:
 def aws(target: Target, into: Path) -> list[str]:
     """The AWS CLI; `aws_config` chooses how it transfers."""
     recursive = ["--recursive"] if target.key.endswith("/") else []
-    where = ["--endpoint-url", target.endpoint, "s3", "cp", "--no-progress", *recursive]
-    return [aws_cli(), *where, target.uri, str(into)]
+    options = ["--endpoint-url", target.endpoint, "s3", "cp", "--no-progress", *recursive]
+    return [aws_cli(), *options, target.uri, str(into)]
 
 
 def aws_config(folder: Path) -> Path:
@@ -161,8 +161,8 @@ def aws_cli() -> str:
 
 
 def _version(command: str) -> str:
-    told = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
-    return told.stdout + told.stderr
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
 
 
 def _beside(name: str) -> str:

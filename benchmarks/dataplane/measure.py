@@ -23,7 +23,7 @@ class Cost:
         anon_bytes: highest anonymous resident memory (RssAnon) of the process itself, looked at
             every 10 ms.
         written_bytes: what the process itself handed to write calls (wchar): files, and sockets
-            where they are written to with `write` or `writev`.
+            if they are written to with `write` or `writev`.
     """
 
     wall_s: float
@@ -37,7 +37,7 @@ class CommandFailedError(RuntimeError):
 
 
 def run(command: Sequence[str], *, env: Mapping[str, str]) -> Cost:
-    """Runs it with its output thrown away, but for the end of it where it fails.
+    """Runs a command and drops its output; an error has the output's end.
 
     Raises:
         CommandFailedError: it ended with anything but 0.

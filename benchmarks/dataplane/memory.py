@@ -11,7 +11,7 @@ CHUNK_SIZES = ("8MiB", "100MiB")
 
 
 def memory(bed: Bed) -> Section:
-    """Peak anonymous memory of xfd-get for each of them, and where it chooses the chunks itself."""
+    """Peak anonymous memory of xfd-get for each of them, and with chunks that it chooses itself."""
     contenders: dict[str, Contender] = {}
     for gib in SIZES_GIB:
         key = bed.random_object(gib)

@@ -1,4 +1,4 @@
-"""Row: the CPU that serving chunks to peers takes, against nginx with sendfile, by one client."""
+"""Row: the CPU time to serve chunks to peers, compared with nginx and sendfile, by one client."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ http {{
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One that is up: its address, its processes, and the requests for every chunk of the file."""
+    """A running server: its address, its processes, and a request for every chunk of the file."""
 
     address: str
     pids: Sequence[int]
@@ -56,7 +56,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One pass: what the server took for it, and how long the client was at it."""
+    """One pass: the CPU time of the server, and the wall time of the client."""
 
     cpu_s: float
     wall_s: float
@@ -109,10 +109,10 @@ def _serve(server: Server) -> Served:
     module = "benchmarks.dataplane.serving_client"
     command = [sys.executable, "-m", module, server.address, str(CONNECTIONS)]
     before, started = cpu_s_of(server.pids), time.perf_counter()
-    told = subprocess.run(command, input=lines, stdout=subprocess.PIPE, text=True, check=True)
+    client = subprocess.run(command, input=lines, stdout=subprocess.PIPE, text=True, check=True)
     wall_s = time.perf_counter() - started
-    if int(told.stdout) != PASSES * GIB:
-        raise RuntimeError(f"{server.address} served {told.stdout} bytes")
+    if int(client.stdout) != PASSES * GIB:
+        raise RuntimeError(f"{server.address} served {client.stdout} bytes")
     return Served(cpu_s_of(server.pids) - before, wall_s)
 
 
@@ -126,13 +126,13 @@ def _node(file: Path, folder: Path) -> Iterator[Server]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            told = json.loads(process.stdout.readline())
+            ready = json.loads(process.stdout.readline())
             heads = [
-                f"GET /v1/{told['swarm']}/chunks/{index} HTTP/1.1\r\nHost: {told['address']}\r\n"
-                f"Authorization: Bearer {told['token']}\r\n\r\n"
-                for index in range(told["chunks"])
+                f"GET /v1/{ready['swarm']}/chunks/{index} HTTP/1.1\r\nHost: {ready['address']}\r\n"
+                f"Authorization: Bearer {ready['token']}\r\n\r\n"
+                for index in range(ready["chunks"])
             ]
-            yield Server(told["address"], [process.pid], heads)
+            yield Server(ready["address"], [process.pid], heads)
         finally:
             process.stdin.close()
 
@@ -141,7 +141,7 @@ def _node(file: Path, folder: Path) -> Iterator[Server]:
 def _nginx(command: str, file: Path, folder: Path) -> Iterator[Server]:
     host, port = "127.0.0.1", free_ports(1)[0]
     address = f"{host}:{port}"
-    # Started as root, its workers would be another user, who cannot reach the file.
+    # Workers of an nginx that root starts are another user's, and cannot open the file.
     user = "user root;" if os.geteuid() == 0 else ""
     settings = folder / "nginx.conf"
     settings.write_text(user + NGINX.format(folder=folder, address=address, root=file.parent))

@@ -1,7 +1,7 @@
-"""The client that servers are measured with: GETs over connections that stay open, bodies dropped.
+"""Measures servers: sends GETs over connections that stay open, and drops the bodies.
 
 `python -m benchmarks.dataplane.serving_client HOST:PORT CONNECTIONS` reads one request head a line
-from standard input, as JSON strings, and prints the bytes of the bodies that came.
+from standard input, as JSON strings, and prints the number of bytes in the bodies.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class AnswerError(RuntimeError):
 
 
 def get(connection: socket.socket, head: str, buffer: memoryview) -> int:
-    """Sends one request and reads its body to the end; gives the body's length.
+    """Sends one request, reads its body to the end and returns the body's length.
 
     Raises:
         AnswerError: the answer is an error, has no length, or ends early.
@@ -30,10 +30,10 @@ def get(connection: socket.socket, head: str, buffer: memoryview) -> int:
     connection.sendall(head.encode())
     answer = b""
     while b"\r\n\r\n" not in answer:
-        came = connection.recv(4096)
-        if not came:
+        received = connection.recv(4096)
+        if not received:
             raise AnswerError(f"ended within its head: {answer!r}")
-        answer += came
+        answer += received
     fields, _, body = answer.partition(b"\r\n\r\n")
     length = _LENGTH.search(fields + b"\r\n")
     if length is None or not fields.startswith((b"HTTP/1.1 200", b"HTTP/1.1 206")):
@@ -61,14 +61,14 @@ def work(address: tuple[str, int], heads: queue.SimpleQueue[str]) -> int:
 
 
 def main(host_port: str, connections: int) -> None:
-    """All requests, spread over the connections."""
+    """Spreads all requests over the connections."""
     host, _, port = host_port.rpartition(":")
     heads: queue.SimpleQueue[str] = queue.SimpleQueue()
     for line in sys.stdin:
         heads.put(json.loads(line))
     with ThreadPoolExecutor(connections) as pool:
-        works = [pool.submit(work, (host, int(port)), heads) for _ in range(connections)]
-        print(sum(each.result() for each in works))
+        workers = [pool.submit(work, (host, int(port)), heads) for _ in range(connections)]
+        print(sum(each.result() for each in workers))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from xfd_dataplane import Node
 
 
 def main(file: Path, root: Path, chunk_bytes: int) -> None:
-    """Lands the file below the root, then serves."""
+    """Fetches the file to the root, and serves it."""
     stores = by_profile(ObjectStoreConfig.make_for_local(file.parent))
     request = ObjectDownloadRequest(file.name, Path("served"))
     lookups = plan_lookups([DownloadRequest(request)], stores)
@@ -39,8 +39,8 @@ def main(file: Path, root: Path, chunk_bytes: int) -> None:
     node.submit(swarm, [Fetch(OrderId(0), ChunkIndex(0), count, source=None)])
     while not any(isinstance(event, ObjectLanded) for event in node.poll(swarm, 1.0)):
         pass
-    told = {"address": address, "swarm": swarm, "token": token, "chunks": count}
-    print(json.dumps(told), flush=True)
+    ready = {"address": address, "swarm": swarm, "token": token, "chunks": count}
+    print(json.dumps(ready), flush=True)
     sys.stdin.read()
     node.close()
 

@@ -1,4 +1,4 @@
-"""From costs to lines: medians, spread, ratios of pairs, and what was to be reached."""
+"""Tables from costs: medians, spreads, ratios within a round, and goals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GIB = 2**30
 MIB = 2**20
 
 Costs = Mapping[str, Sequence[Cost]]
-"""By contender, one for each round; the rounds were run in turn."""
+"""By contender, one for each round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,12 @@ def goal_table(goals: Sequence[Goal]) -> Iterator[str]:
 
 
 def cost_table(costs: Costs, gib: float, against: str) -> Iterator[str]:
-    """Every contender's medians, and their ratios to one contender's, pair by pair of a round.
+    """Every contender's medians, and the medians of its ratios to one contender in each round.
 
     Args:
         costs: at least one round of each.
-        gib: what a run delivered.
-        against: the contender that the others are held against, or the first where it is absent.
+        gib: GiB that a run delivers.
+        against: the contender that the others are compared with; the first if it is absent.
     """
     yield (
         "| contender | wall s | min - max | CPU s | CPU s/GiB | peak anon MiB | wall ratio "
@@ -93,7 +93,7 @@ def ratio(costs: Costs, name: str, against: str, of: Callable[[Cost], float]) ->
 def ratio_to_largest(
     costs: Costs, name: str, against: Sequence[str], of: Callable[[Cost], float]
 ) -> float:
-    """The same, against the contender that has the largest value in that round."""
+    """The same, against the contender with the largest value in that round."""
     others = zip(*(costs[other] for other in against), strict=True)
     return statistics.median(
         of(one) / max(of(other) for other in row)

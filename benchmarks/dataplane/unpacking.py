@@ -1,4 +1,4 @@
-"""Rows: a compressed archive unpacked while it comes, and many small files unpacked from disk."""
+"""Rows: a compressed archive unpacked while it arrives, and many small files unpacked from disk."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DOWNLOAD, PIGZ = "xfd-get, download alone", "pigz -d alone"
 
 
 def tar_gz(bed: Bed) -> Section:
-    """Download and unpack together, against either of them alone and against a pipe of tools."""
+    """Downloads and unpacks, compared with either of them alone and with a pipe of tools."""
     if shutil.which("pigz") is None:
         return Section("tar.gz of 1 GiB", ["Not here: pigz (Debian's package pigz)"])
     key = "shards.tar.gz"
@@ -65,12 +65,12 @@ def tar_gz(bed: Bed) -> Section:
 
 
 def small_tar(bed: Bed) -> Section:
-    """20,000 files out of a tar that is here already, against GNU tar."""
+    """Unpacks 20,000 files from a tar on disk, compared with GNU tar."""
     return _extraction(bed, "small.tar", archives.write_small_tar, "tar", ["tar", "-xf"], "-C", 1.0)
 
 
 def small_zip(bed: Bed) -> Section:
-    """20,000 files out of a zip that is here already, against unzip."""
+    """Unpacks 20,000 files from a zip on disk, compared with unzip."""
     return _extraction(
         bed, "small.zip", archives.write_small_zip, "unzip", ["unzip", "-q"], "-d", 0.7
     )
@@ -85,7 +85,7 @@ def _extraction(
     into: str,
     limit: float,
 ) -> Section:
-    """xfd-get is given an archive that it fetched before, so that what it does is unpack it."""
+    """Gives xfd-get an archive that it fetched before, so that it only unpacks."""
     title = f"Extraction of 20,000 files of 8 KiB, {key}"
     if shutil.which(tool) is None:
         return Section(title, [f"Not here: {tool} (Debian's package of that name)"])
@@ -105,7 +105,7 @@ def _extraction(
     contenders = {
         "xfd-get": Contender(ours, prepare=fetch, leaves=unpacked),
         tool: Contender(theirs, prepare=fetch, leaves=unpacked),
-        # What any run of the command takes before it does something.
+        # The start of the command alone.
         "xfd-get --version": Contender(lambda _: [str(BIN / "xfd-get"), "--version"]),
     }
     costs = bed.compare(contenders, always=("xfd-get", tool))

@@ -1,4 +1,4 @@
-"""Row: what the checksums cost. They cannot be turned off, so their share is looked for."""
+"""Row: the cost of checksums. They cannot be turned off, so their share is estimated."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _SAMPLED = re.compile(r"^\s*([\d.]+)%\s+\[[.k]\]\s+(\S.*?)(?:\s+-\s+-)?\s*$")
 
 
 def verification(bed: Bed) -> Section:
-    """The user time of the checksum over the same chunks, held against the CPU of a download.
+    """The user time of the checksum over the same chunks, compared with the CPU of a download.
 
-    Reading is system time and left out. Combining is not in it: the 256 checksums of 1 GiB take
-    some microseconds. Where perf is here and the extension has symbols, the share of the download's
-    samples is looked at as well, and the greater figure counts.
+    Reading is system time and left out, as is combining: the 256 checksums of 1 GiB take some
+    microseconds. If perf is installed and the extension has symbols, the share of the download's
+    samples is measured as well, and the greater figure counts.
     """
     key = bed.random_object(1)
     section = Section("Cost of verification, 1 GiB")
@@ -84,12 +84,12 @@ def _share(command: Sequence[str], samples: Path) -> float | None:
     record = ["perf", "record", "-q", "-e", "cpu-clock", "-F", str(SAMPLES_PER_S)]
     subprocess.run([*record, "-o", str(samples), "--", *command], check=True)
     report = ["perf", "report", "-i", str(samples), "--stdio", "--sort", "symbol"]
-    told = subprocess.run(report, capture_output=True, text=True, check=True)
-    return checksum_share(told.stdout.splitlines())
+    printed = subprocess.run(report, capture_output=True, text=True, check=True)
+    return checksum_share(printed.stdout.splitlines())
 
 
 def checksum_share(lines: Iterable[str]) -> float | None:
-    """Per cent of the samples in a report of perf; None where the extension has no symbols."""
+    """Per cent of the samples in a report of perf; None if the extension has no symbols."""
     sampled = [found for line in lines if (found := _SAMPLED.match(line))]
     if not any("xfd_dataplane_core" in found[2] for found in sampled):
         return None

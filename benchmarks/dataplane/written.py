@@ -17,16 +17,16 @@ from benchmarks.dataplane.table import GIB, Goal, Section
 # 123 writev(9<TCP:[127.0.0.1:1->127.0.0.1:2]>, [{iov_base=""..., iov_len=700}], 1) = 700
 # 123 write(4<socket:[77]>, ""..., 10 <unfinished ...>
 # 123 <... write resumed>) = 10
-_BEGUN = re.compile(r"^(\d+)\s+writev?\(\d+<(?:socket|TCP)")
+_STARTED = re.compile(r"^(\d+)\s+writev?\(\d+<(?:socket|TCP)")
 _RESUMED = re.compile(r"^(\d+)\s+<\.\.\. writev? resumed")
 _RESULT = re.compile(r"= (\d+)$")
 
 
 def written(bed: Bed) -> Section:
-    """What xfd-get hands to write calls, less what it hands to sockets with them.
+    """Bytes that xfd-get passes to write calls, without those that it writes to sockets.
 
-    wchar counts requests that are written to sockets. They are counted in a run of their own, under
-    strace; without strace they stay in, and the figure is an upper bound.
+    wchar includes requests to sockets. A run of its own under strace counts them; without strace
+    they stay in, and the figure is an upper bound.
     """
     client = xfd("--durability", "none")
     cases = {
@@ -55,7 +55,7 @@ def written(bed: Bed) -> Section:
 
 
 def _to_sockets(command: Sequence[str], trace: Path) -> int:
-    """Bytes that a command and its threads write to sockets; 0 where there is no strace."""
+    """Bytes that a command and its threads write to sockets; 0 without strace."""
     if shutil.which("strace") is None:
         return 0
     options = ["-f", "-qq", "-y", "-s", "0", "-e", "trace=write,writev", "-o", str(trace)]
@@ -71,11 +71,11 @@ def socket_bytes(lines: Iterable[str]) -> int:
     total = 0
     waiting: set[str] = set()
     for line in lines:
-        begun, resumed = _BEGUN.match(line), _RESUMED.match(line)
+        started, resumed = _STARTED.match(line), _RESUMED.match(line)
         result = _RESULT.search(line.rstrip())
-        if begun and line.rstrip().endswith("<unfinished ...>"):
-            waiting.add(begun[1])
-        elif result and (begun or (resumed and resumed[1] in waiting)):
+        if started and line.rstrip().endswith("<unfinished ...>"):
+            waiting.add(started[1])
+        elif result and (started or (resumed and resumed[1] in waiting)):
             total += int(result[1])
         if resumed:
             waiting.discard(resumed[1])

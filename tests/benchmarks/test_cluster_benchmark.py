@@ -1,4 +1,4 @@
-"""The pure parts of the cluster benchmark: a story out of traces, and figures against goals."""
+"""The pure parts of the cluster benchmark: timelines from traces, and figures against goals."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from benchmarks.cluster.measure import Row
 from benchmarks.cluster.phases import phases
-from benchmarks.cluster.story import read
+from benchmarks.cluster.timeline import read
 from benchmarks.cluster.verdicts import verdicts
 
 CALLED = 1_700_000_000.0
@@ -86,7 +86,7 @@ def traces(tmp_path):
 
 def test_an_order_is_followed_from_the_scheduler_to_the_node_and_back(traces):
     first, second = read(traces).orders
-    assert (first.node, first.source, first.asked) == ("n0", None, pytest.approx(0.75))
+    assert (first.node, first.source, first.ordered) == ("n0", None, pytest.approx(0.75))
     assert (first.taken, first.started, first.first_byte, first.held, first.reported) == (
         pytest.approx((1.0, 1.25, 1.5, 2.0, 2.25))
     )
@@ -103,11 +103,11 @@ def test_a_trace_that_was_cut_in_its_last_line_is_read_up_to_there(traces):
 
 
 def test_the_phases_tell_when_the_origin_was_read_and_how_full_a_link_was(traces):
-    told = phases(read(traces), {"n0": 200.0, "n1": 200.0})
-    assert "1.500  FIRST ORIGIN BYTE" in told
-    assert "2.000  LAST ORIGIN BYTE" in told
-    assert "4.000  call returned" in told
-    assert "n0  receives  50%" in told
+    found = phases(read(traces), {"n0": 200.0, "n1": 200.0})
+    assert "1.500  FIRST ORIGIN BYTE" in found
+    assert "2.000  LAST ORIGIN BYTE" in found
+    assert "4.000  call returned" in found
+    assert "n0  receives  50%" in found
 
 
 ROW = Row("4-nodes", "xfd warm", 0, seconds=10.5, s3_bytes=540_000_000, floor_s=10.0)
@@ -115,19 +115,19 @@ ROW = Row("4-nodes", "xfd warm", 0, seconds=10.5, s3_bytes=540_000_000, floor_s=
 
 def test_a_goal_is_held_against_the_floor_of_the_same_round():
     slower = replace(ROW, round=1, seconds=22.0, floor_s=20.0)
-    told = {verdict.what: verdict for verdict in verdicts("4-nodes", "xfd warm", [ROW, slower])}
-    assert told["x floor"].value == pytest.approx(1.075)  # The median of 1.05 and 1.1.
-    assert not told["x floor"].is_met
-    assert told["S3 bytes / catalog"].is_met
+    found = {verdict.what: verdict for verdict in verdicts("4-nodes", "xfd warm", [ROW, slower])}
+    assert found["x floor"].value == pytest.approx(1.075)  # The median of 1.05 and 1.1.
+    assert not found["x floor"].is_met
+    assert found["S3 bytes / catalog"].is_met
 
 
 def test_a_slow_node_is_held_against_its_own_floor_and_the_others_against_theirs():
     nodes = {"n0": 10.9, "n1": 10.8, "n2": 10.9, "n3": 44.0}
     row = replace(ROW, scenario="one-slow", seconds=44.0, slow_floor_s=40.0, node_s=nodes)
-    told = {verdict.what: verdict for verdict in verdicts("one-slow", "xfd warm", [row])}
-    assert told["others / floor"].value == pytest.approx(1.09)
-    assert told["slow / its floor"].value == pytest.approx(1.1)
-    assert (told["others / floor"].is_met, told["slow / its floor"].is_met) == (True, False)
+    found = {verdict.what: verdict for verdict in verdicts("one-slow", "xfd warm", [row])}
+    assert found["others / floor"].value == pytest.approx(1.09)
+    assert found["slow / its floor"].value == pytest.approx(1.1)
+    assert (found["others / floor"].is_met, found["slow / its floor"].is_met) == (True, False)
 
 
 def test_a_first_call_for_little_is_held_against_the_start_of_empty_actors():
@@ -139,9 +139,9 @@ def test_a_first_call_for_little_is_held_against_the_start_of_empty_actors():
 
 
 def test_an_idle_swarm_is_told_beside_as_many_idle_processes_of_rays():
-    told = {"seconds": 15.0, "s3_bytes": 0, "round": 0, "scenario": "idle"}
-    swarm = Row(contender="xfd warm", control_cpu=0.012, workers_cpu=0.049, **told)
-    actors = Row(contender="ray actors", control_cpu=0.005, workers_cpu=0.05, **told)
+    found = {"seconds": 15.0, "s3_bytes": 0, "round": 0, "scenario": "idle"}
+    swarm = Row(contender="xfd warm", control_cpu=0.012, workers_cpu=0.049, **found)
+    actors = Row(contender="ray actors", control_cpu=0.005, workers_cpu=0.05, **found)
     found = {verdict.what: verdict for verdict in verdicts("idle", "xfd warm", [swarm, actors])}
     assert found["idle cores"].value == pytest.approx(0.061)
     assert found["of these beyond Ray's own"].value == pytest.approx(0.006)

@@ -23,7 +23,7 @@ def main() -> None:
     ray.init(address="auto", log_to_driver=False)
     called_at = time.time()
     nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
-    # One on every node, and one beside the driver, where xfd has its coordinator.
+    # One on every node, and one on the driver's node, for xfd's coordinator.
     actors = [_actor_on(node) for node in (ray.get_runtime_context().get_node_id(), *nodes)]
     ray.get([actor.answer.remote() for actor in actors])
     used = 0.0
@@ -36,8 +36,8 @@ def main() -> None:
 
 
 def _actor_on(node: str) -> Any:
-    where = NodeAffinitySchedulingStrategy(node, soft=False)
-    return Empty.options(scheduling_strategy=where).remote()
+    strategy = NodeAffinitySchedulingStrategy(node, soft=False)
+    return Empty.options(scheduling_strategy=strategy).remote()
 
 
 main()

@@ -1,4 +1,4 @@
-"""Prints what every link of the bridge has carried, again and again, until it is ended.
+"""Prints how much every link of the bridge has carried, at intervals, until it is ended.
 
 A line is a JSON list: the time (seconds of the Unix clock), then for each host its name, the bytes
 that it received and those that it sent so far, headers included.
@@ -32,7 +32,7 @@ def _ports(lines: Iterable[str]) -> Iterator[tuple[str, int, int]]:
         name = device.strip()
         if colon and name.startswith("p-"):
             values = rest.split()
-            # What the bridge sends into a port is what the host behind it receives.
+            # The host receives what the bridge sends into its port.
             yield name[2:], int(values[8]), int(values[0])
 
 

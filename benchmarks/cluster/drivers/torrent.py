@@ -1,8 +1,8 @@
 """One host of a libtorrent swarm: makes the torrent, seeds it, or fetches it.
 
-TCP only, no rate limits, no tracker, DHT or local discovery: every peer is told all addresses, as
-in a cluster where a scheduler knows them. The seed is an ordinary one: with super-seeding, peers of
-libtorrent 2.1.1 get no first piece here.
+TCP only, no rate limits, no tracker, DHT or local discovery: every peer is given all addresses, as
+in a cluster with a scheduler that knows them. The seed is an ordinary one: with super-seeding,
+peers of libtorrent 2.1.1 get no first piece here.
 """
 
 import sys
@@ -54,7 +54,7 @@ def run(torrent: Path, target: Path, address: str, peers: list[str]) -> None:
     wanted.save_path = str(target)
     wanted.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
     handle = here.add_torrent(wanted)
-    # One of two connects: where both do at once, both may drop what they take for a duplicate.
+    # Of two peers one connects: if both do at once, both may drop it as a duplicate.
     for peer in peers[: peers.index(address)]:
         handle.connect_peer((peer, PORT))
     while not handle.status().is_seeding:
@@ -67,7 +67,7 @@ def run(torrent: Path, target: Path, address: str, peers: list[str]) -> None:
 def main() -> None:
     """Arguments: make FOLDER TORRENT, or fetch TORRENT TARGET ADDRESS PEER...
 
-    A seed fetches where everything is.
+    A seed fetches into the folder that has everything.
     """
     what, *rest = sys.argv[1:]
     if what == "make":

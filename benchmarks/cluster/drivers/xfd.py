@@ -19,7 +19,7 @@ from xfd_api import (
 from xfd_ray import distribution, download_distributed
 
 KEEP_S = 60.0
-"""Of calls that only prepare: their workers are still there when the clock starts."""
+"""For calls that only prepare, so that their workers are there when the clock starts."""
 
 LAST_KEEP_S = 0.5
 
@@ -45,7 +45,7 @@ def requests(name: str, folder: str, plan: dict[str, Any]) -> list[DownloadReque
 
 
 def wait_for_the_end() -> None:
-    """Until there is no coordinator."""
+    """Waits until there is no coordinator."""
     while True:
         try:
             ray.get_actor("coordinator", namespace="xfd")
@@ -76,11 +76,14 @@ def main() -> None:
             time.sleep(2)
             called_at, used = time.time(), time.process_time()
             time.sleep(plan["idle_s"])
-            told: dict[str, Any] = {"cpu_s": time.process_time() - used, "returned_at": time.time()}
+            measured: dict[str, Any] = {
+                "cpu_s": time.process_time() - used,
+                "returned_at": time.time(),
+            }
     else:
         called_at, used = time.time(), time.process_time()
         report = download_distributed(wanted, store, keep_s=LAST_KEEP_S, **options)
-        told = {
+        measured = {
             "cpu_s": time.process_time() - used,
             "returned_at": time.time(),
             "reported_s": report.elapsed_s,
@@ -88,7 +91,7 @@ def main() -> None:
             "nodes": {node.node: node.elapsed_s for node in report.nodes},
         }
     hosts = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes()}
-    print(json.dumps({"called_at": called_at, "hosts": hosts, **told}))
+    print(json.dumps({"called_at": called_at, "hosts": hosts, **measured}))
 
 
 main()
