@@ -18,7 +18,7 @@ from xfd_api.settings import NodeSettings
 from xfd_api.stores import ObjectStoreConfig, by_profile
 from xfd_api.testing import FakeDataPlane, FakeOrigin
 from xfd_ray.coordinator.coordinator import Coordinator
-from xfd_ray.environment import Surroundings
+from xfd_ray.environment import Environment
 from xfd_ray.loop.node_channel import Unavailable
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus, WorkerTerms
 from xfd_ray.placement import ZONE_LABELS, NodeInfo, as_selector
@@ -79,7 +79,7 @@ class LocalCluster:
         refuse: errors of nodes where no worker starts.
         asked: how often a worker was to start, by node.
         settings: of the node's last worker, as the call gave them.
-        surroundings: of the node's last worker.
+        environment: of the node's last worker.
         plane_per_worker: what a worker's end closes is no other worker's.
         listing: cleared, nobody learns which nodes are alive.
     """
@@ -92,7 +92,7 @@ class LocalCluster:
         self.refuse: dict[NodeId, Exception] = {}
         self.asked: Counter[str] = Counter()
         self.settings: dict[NodeId, NodeSettings] = {}
-        self.surroundings: dict[NodeId, Surroundings] = {}
+        self.environment: dict[NodeId, Environment] = {}
         self.plane_per_worker = False
         self.ended = asyncio.Event()
         self.listing = asyncio.Event()
@@ -130,7 +130,7 @@ class LocalCluster:
         if node.id in self.refuse:
             raise self.refuse[node.id]
         self.settings[node.id] = terms.settings
-        self.surroundings[node.id] = terms.surroundings
+        self.environment[node.id] = terms.environment
         worker = NodeWorker(node.id, node.host, settings=terms.settings, data_plane=self._plane)
         self.workers.append(LocalWorker(worker, node.id))
         return self.workers[-1]

@@ -24,10 +24,10 @@ from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_api.testing import catalog_of
 from xfd_api.traffic import Traffic
 from xfd_ray.coordinator.assignments import Assignments
-from xfd_ray.coordinator.catalog_union import Part, Wanted
+from xfd_ray.coordinator.catalog_union import CatalogPart, LeaseObjects
 from xfd_ray.coordinator.coordinator import Coordinator
-from xfd_ray.coordinator.lease_progress import tally_of
-from xfd_ray.coordinator.lease_report import progress_of, report_of
+from xfd_ray.coordinator.lease_progress import new_progress
+from xfd_ray.coordinator.lease_report import report_of, summary_of
 
 MIB = 2**20
 A, B = NodeId("a"), NodeId("b")
@@ -36,11 +36,11 @@ TOTAL = 3 * MIB + 100
 SIZES = {ChunkIndex(0): MIB, ChunkIndex(1): MIB, ChunkIndex(2): MIB, ChunkIndex(3): 100}
 
 
-def swarm() -> tuple[Catalog, Wanted]:
+def swarm() -> tuple[Catalog, LeaseObjects]:
     """Two objects: chunks 0 to 2 and chunk 3."""
     catalog = catalog_of({"big": 3 * MIB, "small": 100})
-    part = Part(catalog, ObjectStoreConfigByProfile({}))
-    return catalog, Wanted(objects=((part, (BIG, SMALL)),), grown=part)
+    part = CatalogPart(catalog, ObjectStoreConfigByProfile({}))
+    return catalog, LeaseObjects(objects=((part, (BIG, SMALL)),), grown=part)
 
 
 def came(chunk: int) -> ChunkHeld:
@@ -88,10 +88,10 @@ def test_a_lease_that_joins_starts_at_what_is_there_and_its_sums_add_up(
 
     (joined,) = assignments.assign(A, wanted)
     assert (joined.new, joined.known) == ((), (BIG, SMALL))
-    progress = tally_of(wanted, began=10.0)
+    progress = new_progress(wanted, began=10.0)
     progress.add_node(A, 10.0)
     progress.took_inventory(A, joined.known, joined.inventory, 10.0)
-    assert progress_of(progress, 11.0).done_bytes == cached + resumed
+    assert summary_of(progress, 11.0).done_bytes == cached + resumed
     present = {run.first_chunk for run in joined.inventory.held}
     landed = set(joined.inventory.landed)
     for chunk in catalog.chunks:
@@ -121,7 +121,7 @@ def test_objects_that_another_node_of_the_disk_writes_are_no_missing_ones() -> N
     assignments.took_inventory(A, (BIG, SMALL), Inventory())
     assignments.took_inventory(B, (BIG, SMALL), Inventory(elsewhere=((BIG, A), (SMALL, A))))
     assignments.reported(A, report(came(3), ObjectLanded(SMALL)))
-    progress = tally_of(wanted, began=10.0)
+    progress = new_progress(wanted, began=10.0)
     for node in (B, A):
         progress.add_node(node, 10.0)
         (joined,) = assignments.assign(node, wanted)

@@ -62,7 +62,7 @@ async def test_a_bug_in_what_is_told_of_a_lost_node_fails_the_lease():
     await coordinator.attach(lease("a", "big"))
     await until(lambda: "n1" in cluster.planes and bool(cluster.planes["n1"].submitted))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xfd_ray.coordinator.lease_progress.LeaseTally.start_over", broken)
+        patch.setattr("xfd_ray.coordinator.lease_progress.LeaseProgress.start_over", broken)
         cluster.kill_worker("n1")
         error = (await over(coordinator, "a")).error
     assert isinstance(error, InternalError)

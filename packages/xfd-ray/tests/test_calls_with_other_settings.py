@@ -14,14 +14,14 @@ from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownl
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_ray.coordinator.coordinator import Coordinator
-from xfd_ray.environment import Surroundings
+from xfd_ray.environment import Environment
 from xfd_ray.messages import LeaseRequest, LeaseState, Terms
 from xfd_ray.placement import as_selector
 
 MIB = 2**20
 SIZES = {"a.bin": 4 * MIB, "b.bin": 2 * MIB, "dir/x": 10, "dir/y": 20}
 OTHER_SETTINGS = Terms(durability=Durability.NONE)
-OTHER_ENVIRONMENT = Surroundings((("AWS_PROFILE", "other"),))
+OTHER_ENVIRONMENT = Environment((("AWS_PROFILE", "other"),))
 OTHER_ROOT = Terms(node_settings=NodeSettings(root="/elsewhere"))
 OTHER_BUCKET = by_profile(ObjectStoreConfig.make_for_s3("second"))
 OTHER_KEYS = by_profile(
@@ -67,17 +67,17 @@ ABSOLUTE = one("a.bin", "/data/a.bin")
         (one("a.bin"), FOLDER, {}, ("a.bin", "dir/x", "still open")),
         (FOLDER, one("a.bin"), {}, ("dir/x", "still open")),
         (one("a.bin"), one("b.bin"), {"nodes": ["n1"]}, None),
-        (one("a.bin"), one("b.bin"), {"surroundings": OTHER_ENVIRONMENT}, ("b.bin",)),
+        (one("a.bin"), one("b.bin"), {"environment": OTHER_ENVIRONMENT}, ("b.bin",)),
         (
             one("a.bin"),
             one("b.bin"),
-            {"surroundings": OTHER_ENVIRONMENT, "terms": OTHER_ROOT},
+            {"environment": OTHER_ENVIRONMENT, "terms": OTHER_ROOT},
             None,
         ),
         (
             ABSOLUTE,
             one("b.bin", "/data/a.bin"),
-            {"surroundings": OTHER_ENVIRONMENT, "terms": OTHER_ROOT},
+            {"environment": OTHER_ENVIRONMENT, "terms": OTHER_ROOT},
             ("s3://bucket/a.bin",),
         ),
     ],

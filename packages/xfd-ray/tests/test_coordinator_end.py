@@ -109,7 +109,7 @@ async def test_a_bug_while_a_lease_is_taken_off_keeps_no_coordinator():
     coordinator = coordinator_of(cluster)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "xfd_ray.coordinator.catalog_union.WantedUnion.drop", lambda self, wanted: [][0]
+            "xfd_ray.coordinator.catalog_union.CatalogUnion.drop", lambda self, wanted: [][0]
         )
         await coordinator.attach(lease("l", "big", keep_s=0))
         await over(coordinator, "l")

@@ -17,7 +17,7 @@ from xfd_api.orders import Cancel, Fetch
 from xfd_api.reports import ChunkHeld, NodeCounters, ObjectLanded
 from xfd_api.settings import SwarmTicket
 from xfd_api.testing import FakeDataPlane, FakeOrigin, catalog_of
-from xfd_ray.environment import NONE
+from xfd_ray.environment import NODE_ENVIRONMENT
 from xfd_ray.worker.node_worker import Exchange, Hello, NodeWorker
 
 MIB = 2**20
@@ -29,7 +29,7 @@ FETCH_ALL = (Fetch(OrderId(1), ChunkIndex(0), 2, None),)
 async def joined() -> tuple[NodeWorker, FakeDataPlane]:
     plane = FakeDataPlane(NodeId("n0"), FakeOrigin({"big": 2 * MIB}))
     worker = NodeWorker(NodeId("n0"), "127.0.0.1", data_plane=lambda node, settings: plane)
-    await worker.hello(NONE)
+    await worker.hello(NODE_ENVIRONMENT)
     await worker.join(SwarmTicket(SWARM, "secret"))
     await worker.extend(SWARM, CATALOG, STORES)
     return worker, plane
@@ -173,7 +173,7 @@ async def test_a_swarm_that_is_left_while_it_is_joined_is_left_for_good():
 async def test_metrics_tell_what_the_data_plane_counted():
     worker, plane = await joined()
     plane.counted = NodeCounters(origin_bytes=5, peer_bytes=6, cached_bytes=7, active_served=2)
-    hello = await worker.hello(NONE)
+    hello = await worker.hello(NODE_ENVIRONMENT)
     told = await scraped(hello)
     for line in (
         'xfd_bytes_total{source="origin"} 5.0',
@@ -193,7 +193,7 @@ async def test_a_slow_name_server_delays_no_start():
         for name in ("getfqdn", "gethostbyaddr", "getnameinfo"):
             patch.setattr(f"socket.{name}", lambda *args: asked.append(args) or "n0")
         worker, _ = await joined()
-        await scraped(await worker.hello(NONE))
+        await scraped(await worker.hello(NODE_ENVIRONMENT))
     assert asked == []
     await worker.close()
 

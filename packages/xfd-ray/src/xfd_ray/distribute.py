@@ -19,11 +19,11 @@ from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_pro
 from xfd_api.traffic import Prices
 from xfd_ray.client.lease_client import LeaseClient
 from xfd_ray.cluster.connect import connect_to_ray
-from xfd_ray.cluster.coordinator_client import RayCoordinator
+from xfd_ray.cluster.coordinator_client import CoordinatorClient
 from xfd_ray.cluster.raylet import inherited_variables
 from xfd_ray.cluster.spawn import find_coordinators
 from xfd_ray.coordinator.lower_bound import LinkRates
-from xfd_ray.environment import Surroundings
+from xfd_ray.environment import Environment
 from xfd_ray.messages import (
     LeaseRequest,
     Limits,
@@ -162,7 +162,7 @@ class Distribution(DistributionOptions):
         request = self._lease_request()
         connect_to_ray()
         call = _LeaseCall(
-            replace(request, surroundings=Surroundings.of(inherited_variables())),
+            replace(request, environment=Environment.of(inherited_variables())),
             verbose=self.verbose,
             deadline_s=self.deadline_s,
             on_progress=self.on_progress,
@@ -273,7 +273,7 @@ def ensure_local(
         selector=NodeSelector(ids=(here,)),
         terms=None,
         on_version_conflict="pinned",
-        surroundings=Surroundings.of(inherited_variables()),
+        environment=Environment.of(inherited_variables()),
         keep_s=keep_s,
         rates=LinkRates.from_environment(),
         versions=installed_versions(),
@@ -309,7 +309,7 @@ class _LeaseCall:
         deadline_s: float | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
-        self._lease = LeaseClient(request, RayCoordinator())
+        self._lease = LeaseClient(request, CoordinatorClient())
         self._verbose = verbose
         self._deadline_s = deadline_s
         self._on_progress = on_progress

@@ -1,8 +1,8 @@
 """What of a driver's environment its files depend on: where they land, and with which keys.
 
 A driver gives its tasks variables by the `env_vars` of its `runtime_env`. Those that say where
-files lie, who reads the store and by which way are its surroundings, and a part of its terms:
-workers have the surroundings of the drivers that they work for, and no others. What a driver sets
+files lie, who reads the store and by which way are its environment, and a part of its terms:
+workers have the environment of the drivers that they work for, and no others. What a driver sets
 in its own process alone (`os.environ`) its tasks do not see, and neither do workers: they have what
 their node was started with.
 """
@@ -35,57 +35,57 @@ _UNKNOWN = re.compile(r"\$\{[A-Z0-9_]+\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Environment:
     """Variables by name, sorted; there may be keys among the values, so none is shown."""
 
     variables: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @staticmethod
-    def of(env_vars: Mapping[str, str] | None) -> Surroundings:
+    def of(env_vars: Mapping[str, str] | None) -> Environment:
         """Those of a `runtime_env`'s variables that matter.
 
         Raises:
             InvalidRequestError: `XFD_ROOT` is relative.
         """
-        known = {name: value for name, value in (env_vars or {}).items() if is_surrounding(name)}
+        known = {name: value for name, value in (env_vars or {}).items() if affects_files(name)}
         named = known.get("XFD_ROOT")
         if named and "$" not in named:
             checked_root(named, what="XFD_ROOT of the runtime_env")
-        return Surroundings(tuple(sorted(known.items())))
+        return Environment(tuple(sorted(known.items())))
 
 
-NONE = Surroundings()
+NODE_ENVIRONMENT = Environment()
 """Of a driver without `env_vars`: workers have what their nodes were started with."""
 
 
-def is_surrounding(name: str) -> bool:
+def affects_files(name: str) -> bool:
     """Whether files depend on a variable of this name."""
     return name in _NAMES or name.startswith(_PREFIXES)
 
 
-def hidden(inherited: Iterable[str]) -> dict[str, str]:
-    """Variables that a new process is started with, so that it has nobody's surroundings.
+def blanked(inherited: Iterable[str]) -> dict[str, str]:
+    """Variables that a new process is started with, so that it has nobody's environment.
 
     Ray gives an actor the variables of whoever starts it, and keeps what an actor is started with.
-    A variable can be overridden and not removed: see `changes` for what follows.
+    A variable can be overridden and not removed: see `overrides` for what follows.
     """
-    return {name: "" for name in inherited if is_surrounding(name) and name not in _NEEDED_TO_START}
+    return {name: "" for name in inherited if affects_files(name) and name not in _NEEDED_TO_START}
 
 
-def changes(
-    inherited: Iterable[str], surroundings: Surroundings, own: Mapping[str, str]
+def overrides(
+    inherited: Iterable[str], environment: Environment, own: Mapping[str, str]
 ) -> dict[str, str | None]:
-    """What a worker's process has to set, and (None) to remove, to have these surroundings.
+    """What a worker's process has to set, and (None) to remove, to have these environment.
 
     Args:
         inherited: names of variables that came with whoever started the process.
-        surroundings: those to have.
+        environment: those to have.
         own: what the node was started with.
     """
     wanted: dict[str, str | None] = {
-        name: own.get(name) for name in inherited if is_surrounding(name)
+        name: own.get(name) for name in inherited if affects_files(name)
     }
-    wanted.update((name, _expanded(value, own)) for name, value in surroundings.variables)
+    wanted.update((name, _expanded(value, own)) for name, value in environment.variables)
     return wanted
 
 
@@ -95,9 +95,9 @@ def _expanded(value: str, own: Mapping[str, str]) -> str:
     return _UNKNOWN.sub("", known)
 
 
-def take_on(surroundings: Surroundings, inherited: Iterable[str], own: Mapping[str, str]) -> None:
-    """Gives this process these surroundings; to be called before anything reads them."""
-    for name, value in changes(inherited, surroundings, own).items():
+def apply(environment: Environment, inherited: Iterable[str], own: Mapping[str, str]) -> None:
+    """Gives this process these environment; to be called before anything reads them."""
+    for name, value in overrides(inherited, environment, own).items():
         if value is None:
             os.environ.pop(name, None)
         else:

@@ -14,7 +14,7 @@ from xfd_api.settings import Durability, NodeSettings
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_api.traffic import Prices
 from xfd_ray.coordinator.lower_bound import LinkRates
-from xfd_ray.environment import NONE, Surroundings
+from xfd_ray.environment import NODE_ENVIRONMENT, Environment
 from xfd_ray.placement import NodeSelector
 
 LEASE_TTL_S = 6.0
@@ -47,7 +47,7 @@ class Terms:
     peer_ports: tuple[int, int] | None = None
     peer_tls: bool = False
     node_settings: NodeSettings = field(default_factory=NodeSettings)
-    surroundings: Surroundings = NONE
+    environment: Environment = NODE_ENVIRONMENT
 
     def __post_init__(self) -> None:
         settings = replace(self.node_settings, node_parallelism=NodeSettings().node_parallelism)
@@ -78,13 +78,13 @@ class WorkerTerms:
 
     settings: NodeSettings = field(default_factory=NodeSettings)
     peer_ports: tuple[int, int] | None = None
-    surroundings: Surroundings = NONE
+    environment: Environment = NODE_ENVIRONMENT
 
     def may_become(self, other: WorkerTerms) -> bool:
         """Whether a running worker can change to these terms."""
-        return (self.peer_ports, self.surroundings) == (
+        return (self.peer_ports, self.environment) == (
             other.peer_ports,
-            other.surroundings,
+            other.environment,
         ) and not self.settings.fixed_that_differ(other.settings)
 
     def shares_ports(self, other: WorkerTerms) -> bool:
@@ -97,13 +97,13 @@ class WorkerTerms:
 
     def stands_in_the_way(self, other: WorkerTerms) -> bool:
         """Whether an idle worker of these terms is to end before one of the others starts."""
-        return self.surroundings == other.surroundings or self.shares_ports(other)
+        return self.environment == other.environment or self.shares_ports(other)
 
 
 def worker_terms(terms: Terms, limits: Limits) -> WorkerTerms:
     """What the workers of a swarm are started with."""
     settings = replace(terms.node_settings, node_parallelism=limits.node_parallelism)
-    return WorkerTerms(settings, terms.peer_ports, terms.surroundings)
+    return WorkerTerms(settings, terms.peer_ports, terms.environment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,8 @@ class LeaseRequest:
 
     Attributes:
         id: chosen by the driver; asking again with the same id attaches to the same lease.
-        terms: None joins the oldest swarm of the same surroundings, else one of default terms.
-        surroundings: of the driver; those in `terms` are not looked at.
+        terms: None joins the oldest swarm of the same environment, else one of default terms.
+        environment: of the driver; those in `terms` are not looked at.
         keep_s: how long coordinator and workers stay after the last lease.
         versions: of the driver's xfd packages.
         on_version_conflict: what to do where another lease has another version of an object.
@@ -126,7 +126,7 @@ class LeaseRequest:
     selector: NodeSelector
     terms: Terms | None = Terms()
     limits: Limits = Limits()
-    surroundings: Surroundings = NONE
+    environment: Environment = NODE_ENVIRONMENT
     chunk_size_bytes: int | None = None
     on_node_failure: OnNodeFailure = "continue"
     keep_s: float = 60.0
@@ -139,7 +139,7 @@ class LeaseRequest:
     @property
     def own_terms(self) -> Terms:
         """Those of a swarm that is begun for this request."""
-        return replace(self.terms or Terms(), surroundings=self.surroundings)
+        return replace(self.terms or Terms(), environment=self.environment)
 
 
 class LeaseState(enum.Enum):

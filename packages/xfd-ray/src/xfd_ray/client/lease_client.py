@@ -32,7 +32,7 @@ LAST_CALL_S = 1.0
 """What a lease may still take to be given back when its deadline is over."""
 
 
-class CoordinatorDoor(Protocol):
+class CoordinatorApi(Protocol):
     """The coordinator as a driver sees it.
 
     A call raises `CoordinatorLostError` where the coordinator is gone or did not answer in time,
@@ -69,7 +69,7 @@ class LeaseClient:
     def __init__(
         self,
         request: LeaseRequest,
-        door: CoordinatorDoor,
+        door: CoordinatorApi,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,

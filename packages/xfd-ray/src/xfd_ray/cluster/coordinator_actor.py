@@ -36,9 +36,9 @@ class CoordinatorActor:
         self, request: LeaseRequest, started: Sequence[tuple[NodeInfo, Any]]
     ) -> LeaseStatus:
         """See `Coordinator.attach`; with the handles of workers that the driver has started."""
-        from xfd_ray.cluster.nodes import RayWorker
+        from xfd_ray.cluster.nodes import RayWorkerClient
 
-        workers = [(node, RayWorker(node.id, handle)) for node, handle in started]
+        workers = [(node, RayWorkerClient(node.id, handle)) for node, handle in started]
         return await self._coordinator.attach(request, workers)
 
     async def watch(self, lease_id: str, timeout_s: float) -> LeaseStatus:

@@ -35,8 +35,8 @@ def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, Any]]:
     return [(node, start_worker(node, terms)) for node in nodes]
 
 
-class RayCoordinator:
-    """A `CoordinatorDoor` to the cluster's coordinator.
+class CoordinatorClient:
+    """A `CoordinatorApi` to the cluster's coordinator.
 
     It may have been started by a driver that runs other packages of xfd. If these are not ours, we
     go to one of our own, once.

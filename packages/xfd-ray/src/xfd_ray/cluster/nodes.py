@@ -22,7 +22,7 @@ from xfd_ray.cluster.errors import worker_error
 from xfd_ray.cluster.spawn import start_worker
 from xfd_ray.cluster.worker_actor import end_this_actor
 from xfd_ray.coordinator.worker_pool import WorkerClient
-from xfd_ray.environment import Surroundings
+from xfd_ray.environment import Environment
 from xfd_ray.loop.node_channel import Unavailable
 from xfd_ray.messages import WorkerTerms
 from xfd_ray.placement import NodeInfo, nodes_of_ray
@@ -31,7 +31,7 @@ from xfd_ray.worker.node_worker import Exchange, Hello
 CLOSE_TIMEOUT_S = 5.0
 
 
-class RayWorker:
+class RayWorkerClient:
     """A `WorkerClient` whose worker is a `NodeWorkerActor`."""
 
     def __init__(self, node: NodeId, handle: Any) -> None:
@@ -47,9 +47,9 @@ class RayWorker:
         """Makes it end with the actor that this is called in."""
         await self._call("follow", ray.get_runtime_context().current_actor)
 
-    async def hello(self, surroundings: Surroundings) -> Hello:
+    async def hello(self, environment: Environment) -> Hello:
         """Starts the worker's servers."""
-        hello: Hello = await self._call("hello", surroundings)
+        hello: Hello = await self._call("hello", environment)
         return hello
 
     async def reconfigure(self, settings: NodeSettings) -> None:
@@ -122,11 +122,11 @@ class RayCluster:
 
     async def start_worker(self, node: NodeInfo, terms: WorkerTerms) -> WorkerClient:
         """On this node or nowhere."""
-        return RayWorker(node.id, start_worker(node, terms))
+        return RayWorkerClient(node.id, start_worker(node, terms))
 
     async def end_worker(self, worker: WorkerClient) -> None:
         """Lets the worker close, and then ends its process."""
-        if not isinstance(worker, RayWorker):
+        if not isinstance(worker, RayWorkerClient):
             return
         with contextlib.suppress(asyncio.TimeoutError, XfdError):
             await asyncio.wait_for(worker.close(), CLOSE_TIMEOUT_S)

@@ -11,7 +11,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from xfd_ray.cluster.coordinator_actor import CoordinatorActor
 from xfd_ray.cluster.raylet import inherited_variables
 from xfd_ray.cluster.worker_actor import NodeWorkerActor
-from xfd_ray.environment import hidden
+from xfd_ray.environment import blanked
 from xfd_ray.messages import WorkerTerms
 from xfd_ray.placement import NodeInfo
 
@@ -73,9 +73,9 @@ def _worker_actor() -> Any:
 def _placed_on(node: str, *, or_elsewhere: bool = False) -> dict[str, Any]:
     """An actor for this node, that takes no CPU, and that nobody owns.
 
-    Nor has it the surroundings of whoever starts it: a worker is given its own by `hello`.
+    Nor has it the environment of whoever starts it: a worker is given its own by `hello`.
     """
-    variables = hidden(inherited_variables())
+    variables = blanked(inherited_variables())
     return {
         **({"runtime_env": {"env_vars": variables}} if variables else {}),
         "lifetime": "detached",

@@ -9,7 +9,7 @@ import ray
 from ray import exceptions as ray_errors
 
 from xfd_ray.cluster.raylet import environment_of_raylet, inherited_variables
-from xfd_ray.environment import Surroundings, take_on
+from xfd_ray.environment import Environment, apply
 from xfd_ray.worker.node_worker import NodeWorker
 
 ALONE_S = 60.0
@@ -34,8 +34,8 @@ class NodeWorkerActor(NodeWorker):
         self._ending.cancel()
         self._ending = asyncio.create_task(_end_with(coordinator))
 
-    def _surround(self, surroundings: Surroundings) -> None:
-        take_on(surroundings, inherited_variables(), environment_of_raylet())
+    def _apply_environment(self, environment: Environment) -> None:
+        apply(environment, inherited_variables(), environment_of_raylet())
 
 
 async def _end_after(seconds: float) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.node_report import NodeReport
 from xfd_api.reports import ChunkHeld, ChunkLost, HeldRun, Inventory, ObjectLanded
-from xfd_ray.coordinator.catalog_union import Part, Wanted
+from xfd_ray.coordinator.catalog_union import CatalogPart, LeaseObjects
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Assignment:
         inventory: what the node has of `known`.
     """
 
-    part: Part
+    part: CatalogPart
     new: tuple[ObjectIndex, ...]
     known: tuple[ObjectIndex, ...]
     inventory: Inventory
@@ -59,7 +59,7 @@ class Assignments:
     def __iter__(self) -> Iterator[NodeId]:
         return iter(tuple(self._nodes))
 
-    def assign(self, node: NodeId, wanted: Wanted) -> Iterator[Assignment]:
+    def assign(self, node: NodeId, wanted: LeaseObjects) -> Iterator[Assignment]:
         """Assigns what a lease wants to a node, part by part."""
         state = self._nodes.setdefault(node, _NodeState())
         for part, objects in wanted.objects:
@@ -119,7 +119,9 @@ class Assignments:
         self._nodes.pop(node, None)
 
 
-def _inventory_of(state: _NodeState, part: Part, objects: Sequence[ObjectIndex]) -> Inventory:
+def _inventory_of(
+    state: _NodeState, part: CatalogPart, objects: Sequence[ObjectIndex]
+) -> Inventory:
     if not objects:
         return Inventory()
     wanted = set(objects)

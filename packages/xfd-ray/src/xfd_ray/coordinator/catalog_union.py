@@ -36,16 +36,16 @@ from xfd_ray.coordinator.destinations import (
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CatalogPart:
     """What a catalog grew by at one time, with the stores that it is read from."""
 
     catalog: Catalog
     stores: ObjectStoreConfigByProfile = field(repr=False)
-    _cuts: dict[tuple[ObjectIndex, ...], Part] = field(
+    _cuts: dict[tuple[ObjectIndex, ...], CatalogPart] = field(
         default_factory=dict, repr=False, compare=False
     )
 
-    def only(self, objects: tuple[ObjectIndex, ...]) -> Part:
+    def only(self, objects: tuple[ObjectIndex, ...]) -> CatalogPart:
         """The part for a node that wants these of its objects; indexes stay, so there are gaps.
 
         An object that shares a pack with a wanted one is in it too. The same objects give the same
@@ -54,12 +54,12 @@ class Part:
         if len(objects) == len(self.catalog.objects):
             return self
         if objects not in self._cuts:
-            self._cuts[objects] = Part(_cut_down(self.catalog, set(objects)), self.stores)
+            self._cuts[objects] = CatalogPart(_cut_down(self.catalog, set(objects)), self.stores)
         return self._cuts[objects]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LeaseObjects:
     """What one lease wants.
 
     Attributes:
@@ -68,17 +68,17 @@ class Wanted:
         excluded: objects that the lease's `include` and `exclude` left out.
     """
 
-    objects: tuple[tuple[Part, tuple[ObjectIndex, ...]], ...]
-    grown: Part | None
+    objects: tuple[tuple[CatalogPart, tuple[ObjectIndex, ...]], ...]
+    grown: CatalogPart | None
     excluded: int = 0
 
 
-class WantedUnion:
+class CatalogUnion:
     """Invariant: `_index_of` holds exactly the objects that somebody wants."""
 
     def __init__(self) -> None:
         self._index_of: dict[Version, ObjectIndex] = {}
-        self._live: dict[ObjectIndex, tuple[CatalogObject, Part]] = {}
+        self._live: dict[ObjectIndex, tuple[CatalogObject, CatalogPart]] = {}
         self._wanted_by: dict[ObjectIndex, int] = {}
         self._profile_of: dict[ObjectStoreConfig, str | None] = {}
         self._stores: dict[str | None, ObjectStoreConfig] = {}
@@ -121,7 +121,7 @@ class WantedUnion:
         as_pinned: bool = False,
         lease: Claim | None = None,
         others: Iterable[Claim] = (),
-    ) -> Wanted:
+    ) -> LeaseObjects:
         """Adds what one lease wants.
 
         Args:
@@ -153,13 +153,13 @@ class WantedUnion:
             beside=self._live_chunks(),
         )
         grown = self._grow(asked, new, chunk_size_bytes) if new else None
-        by_part: dict[int, tuple[Part, list[ObjectIndex]]] = {}
+        by_part: dict[int, tuple[CatalogPart, list[ObjectIndex]]] = {}
         for version in wanted:
             index = self._index_of[version]
             self._wanted_by[index] = self._wanted_by.get(index, 0) + 1
             part = self._live[index][1]
             by_part.setdefault(part.catalog.first_object, (part, []))[1].append(index)
-        return Wanted(
+        return LeaseObjects(
             objects=tuple((part, tuple(sorted(indexes))) for part, indexes in by_part.values()),
             grown=grown,
             excluded=asked.excluded,
@@ -191,7 +191,7 @@ class WantedUnion:
                 return [item.found]
         return None
 
-    def drop(self, wanted: Wanted) -> tuple[ObjectIndex, ...]:
+    def drop(self, wanted: LeaseObjects) -> tuple[ObjectIndex, ...]:
         """A lease ended; returns the objects that nobody wants any more."""
         released = []
         for _, indexes in wanted.objects:
@@ -206,7 +206,7 @@ class WantedUnion:
 
     def _grow(
         self, asked: Catalog, new: Mapping[Version, CatalogObject], chunk_size_bytes: int | None
-    ) -> Part:
+    ) -> CatalogPart:
         catalog = asked
         if tuple(new.values()) != asked.objects:
             objects = tuple(
@@ -220,7 +220,7 @@ class WantedUnion:
                 first_chunk=self._next_chunk,
             )
         names = {item.profile_name for item in catalog.objects}
-        part = Part(catalog, ObjectStoreConfigByProfile({n: self._stores[n] for n in names}))
+        part = CatalogPart(catalog, ObjectStoreConfigByProfile({n: self._stores[n] for n in names}))
         self._next_object += len(catalog.objects)
         self._next_chunk += len(catalog.chunks)
         for identity, item in zip(new, catalog.objects, strict=True):

@@ -22,9 +22,9 @@ from xfd_api.ids import NodeId
 from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.lookup import LeaseEnds
-from xfd_ray.coordinator.swarm_controller import Session
+from xfd_ray.coordinator.swarm_controller import SwarmController
 from xfd_ray.coordinator.worker_pool import Cluster, WorkerClient, WorkerPool
-from xfd_ray.loop.running_clock import AwakeClock
+from xfd_ray.loop.running_clock import RunningClock
 from xfd_ray.messages import (
     LATE_NODE_POLL_S,
     LEASE_TTL_S,
@@ -76,14 +76,14 @@ class Coordinator:
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._clock = clock or asyncio.get_running_loop().time
-        self._awake = AwakeClock(self._clock, ABSENT_TICKS * tick_s)
+        self._awake = RunningClock(self._clock, ABSENT_TICKS * tick_s)
         self._cluster = cluster
         self._lease_ttl_s = lease_ttl_s
         self._tick_s = tick_s
         self._pool = WorkerPool(cluster)
         self._versions = installed_versions()
-        self._sessions: dict[Terms, Session] = {}
-        self._leases: dict[str, tuple[Lease, Session]] = {}
+        self._sessions: dict[Terms, SwarmController] = {}
+        self._leases: dict[str, tuple[Lease, SwarmController]] = {}
         self._expired: dict[str, Lease] = {}
         self._closing: dict[asyncio.Task[None], Terms] = {}
         self._lease_ends = LeaseEnds()
@@ -207,7 +207,7 @@ class Coordinator:
             return
         session = self._sessions.get(terms)
         if session is None:
-            session = self._sessions[terms] = Session(
+            session = self._sessions[terms] = SwarmController(
                 self._pool,
                 terms,
                 request.limits,
@@ -243,7 +243,7 @@ class Coordinator:
         """Whether nobody wants anything, nor is about to, and no `keep_s` lasts any longer."""
         return self._idle_since is not None and not self._opening and now >= self._keep_until
 
-    async def _take_off(self, lease: Lease, session: Session) -> None:
+    async def _take_off(self, lease: Lease, session: SwarmController) -> None:
         try:
             await session.close_lease(lease)
             if not session.leases and self._sessions.get(session.terms) is session:
@@ -254,7 +254,7 @@ class Coordinator:
             if not self._leases:
                 self._idle_since = now
 
-    def _close(self, session: Session) -> asyncio.Task[None]:
+    def _close(self, session: SwarmController) -> asyncio.Task[None]:
         """Ends a session for good, whoever waits for it."""
         del self._sessions[session.terms]
         closing = asyncio.create_task(session.close())
@@ -263,11 +263,11 @@ class Coordinator:
         return closing
 
     def _terms_for(self, request: LeaseRequest) -> Terms:
-        """Who names no terms joins the oldest swarm of the same surroundings."""
+        """Who names no terms joins the oldest swarm of the same environment."""
         own = request.own_terms
         if request.terms is not None:
             return own
-        same = (terms for terms in self._sessions if terms.surroundings == own.surroundings)
+        same = (terms for terms in self._sessions if terms.environment == own.environment)
         return next(same, own)
 
     async def _tick_forever(self) -> None:

@@ -17,7 +17,7 @@ from xfd_api.errors import DestinationConflictError, VersionConflictError
 from xfd_api.identity import store_location
 from xfd_api.ids import NodeId
 from xfd_api.stores import ObjectStoreConfig, StoreKind
-from xfd_ray.environment import Surroundings
+from xfd_ray.environment import Environment
 
 StoresByName = Mapping[str | None, ObjectStoreConfig]
 """By the names that stores have in a swarm's catalog."""
@@ -35,13 +35,13 @@ class Claim:
         objects: the lease's objects.
         stores: where they are read from.
         roots: the root of each of its nodes; None if the node's worker is not up yet.
-        surroundings: of the lease's driver. Equal ones mean equal roots.
+        environment: of the lease's driver. Equal ones mean equal roots.
     """
 
     objects: Collection[CatalogObject]
     stores: StoresByName
     roots: Mapping[NodeId, str | None]
-    surroundings: Surroundings
+    environment: Environment
 
 
 def reconcile(mine: Claim, others: Iterable[Claim], *, as_pinned: bool) -> list[CatalogObject]:
@@ -162,7 +162,7 @@ def _name(item: CatalogObject, stores: StoresByName, root: str) -> Hashable:
 
 def _shared_roots(mine: Claim, other: Claim) -> set[tuple[str, str]]:
     """The pairs of roots on nodes that both have, as far as they are known."""
-    alike = mine.surroundings == other.surroundings
+    alike = mine.environment == other.environment
     pairs = set()
     for node in mine.roots.keys() & other.roots.keys():
         own, theirs = mine.roots[node], other.roots[node]

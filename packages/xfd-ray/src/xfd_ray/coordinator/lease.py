@@ -10,9 +10,9 @@ from xfd_api.errors import NodeLostError, VersionMismatchError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.results import DistributionReport
 from xfd_api.traffic import Traffic
-from xfd_ray.coordinator.catalog_union import Wanted
-from xfd_ray.coordinator.lease_progress import LeaseTally, tally_of
-from xfd_ray.coordinator.lease_report import progress_of, report_of
+from xfd_ray.coordinator.catalog_union import LeaseObjects
+from xfd_ray.coordinator.lease_progress import LeaseProgress, new_progress
+from xfd_ray.coordinator.lease_report import report_of, summary_of
 from xfd_ray.coordinator.resumed_lease import carry_over
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
 
@@ -25,7 +25,7 @@ class Lease:
         began: when its driver asked for it first.
         uncounted_s: how long after that nothing was counted, since the coordinator was lost.
         renewed: when its driver was heard of last, in time that the coordinator ran.
-        found: what the origin said; `found`, `wanted` and `tally` are set once that is known.
+        found: what the origin said; `found`, `wanted` and `progress` are set once that is known.
         waits_for: what keeps it from taking up its objects.
         earlier: the expired lease that this one carries on.
     """
@@ -39,8 +39,8 @@ class Lease:
         self.renewed = awake
         self.earlier = earlier
         self.found: list[list[FoundObject]] | None = None if earlier is None else earlier.found
-        self.wanted: Wanted | None = None
-        self.tally: LeaseTally | None = None
+        self.wanted: LeaseObjects | None = None
+        self.progress: LeaseProgress | None = None
         self.retries: int = 0 if earlier is None else earlier.retries
         self.traffic: Traffic = Traffic() if earlier is None else earlier.traffic
         self._retries_before = 0
@@ -60,20 +60,20 @@ class Lease:
 
     def status(self, now: float) -> LeaseStatus:
         """What the driver is told."""
-        progress = None if self.tally is None else progress_of(self.tally, now)
+        progress = None if self.progress is None else summary_of(self.progress, now)
         return LeaseStatus(self.state, progress, self.report, self.error, self._waits_for())
 
     def _waits_for(self) -> str | None:
-        if self.waits_for is not None or self.tally is None or self.over.is_set():
+        if self.waits_for is not None or self.progress is None or self.over.is_set():
             return self.waits_for
-        for name, node in self.tally.nodes.items():
-            for index, writer in node.elsewhere.items():
+        for name, node in self.progress.nodes.items():
+            for index, writer in node.locked_by.items():
                 if writer is None:
-                    place = self.tally.objects[index].destination
+                    place = self.progress.objects[index].destination
                     return f"another process on node {name}, which writes {place}"
         return None
 
-    def take_up(self, wanted: Wanted, retries: int, traffic: Traffic) -> LeaseTally:
+    def start(self, wanted: LeaseObjects, retries: int, traffic: Traffic) -> LeaseProgress:
         """The objects are found; the swarm had retried and moved so much before that.
 
         Returns:
@@ -82,15 +82,15 @@ class Lease:
         self.wanted = wanted
         self._retries_before = retries
         self._traffic_before = traffic
-        self.tally = tally_of(wanted, began=self.began)
-        if self.earlier is not None and self.earlier.tally is not None:
-            carry_over(self.earlier.tally, self.tally)
+        self.progress = new_progress(wanted, began=self.began)
+        if self.earlier is not None and self.earlier.progress is not None:
+            carry_over(self.earlier.progress, self.progress)
         self.earlier = None
-        return self.tally
+        return self.progress
 
     def count(self, retries: int, traffic: Traffic) -> None:
         """Adds up what the swarm retried and moved for this lease, until now."""
-        if self.tally is not None:
+        if self.progress is not None:
             self.retries += max(0, retries - self._retries_before)
             self.traffic = self.traffic.plus(traffic.since(self._traffic_before))
             self._retries_before, self._traffic_before = retries, traffic
@@ -103,25 +103,25 @@ class Lease:
 
     def lose(self, node: NodeId, error: XfdError, now: float) -> None:
         """A node that may be one of the lease's is gone."""
-        if self.tally is None:
+        if self.progress is None:
             return
-        tally = self.tally.nodes.get(node)
-        if tally is None or tally.is_lost:
+        progress = self.progress.nodes.get(node)
+        if progress is None or progress.is_lost:
             return
-        self.tally.lost(node, error, now)
-        if self.request.on_node_failure == "fail" or not self.tally.live:
+        self.progress.lost(node, error, now)
+        if self.request.on_node_failure == "fail" or not self.progress.live:
             self.fail(error if isinstance(error, NodeLostError) else _lost(node, error))
 
     def refuse(
         self, node: NodeId, objects: tuple[ObjectIndex, ...] | None, error: XfdError, now: float
     ) -> None:
         """Objects (None: all) cannot land on a node that lives."""
-        if self.tally is None or node not in self.tally.nodes:
+        if self.progress is None or node not in self.progress.nodes:
             return
-        asked = tuple(self.tally.objects) if objects is None else objects
-        if not self.tally.failed(node, asked, error, now):
+        asked = tuple(self.progress.objects) if objects is None else objects
+        if not self.progress.failed(node, asked, error, now):
             return
-        everywhere = self.tally.failed_everywhere()
+        everywhere = self.progress.failed_everywhere()
         if isinstance(error, VersionMismatchError) or self.request.on_node_failure == "fail":
             self.fail(error)
         elif everywhere is not None:
@@ -135,15 +135,15 @@ class Lease:
         roots: Mapping[NodeId, str],
     ) -> bool:
         """Ends the lease if every node is done; returns whether it is over by that."""
-        if self.over.is_set() or self.tally is None or not self.tally.is_done:
+        if self.over.is_set() or self.progress is None or not self.progress.is_done:
             return False
-        failed = [node.error for node in self.tally.live if node.failed and node.error]
+        failed = [node.error for node in self.progress.live if node.failed and node.error]
         if failed:
             self.fail(failed[0])
             return True
         self.count(retries, traffic())
         self.report = report_of(
-            self.tally,
+            self.progress,
             now,
             retries=self.retries,
             traffic=self.traffic.at(self.request.prices),

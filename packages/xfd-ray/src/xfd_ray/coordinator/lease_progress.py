@@ -19,12 +19,12 @@ from xfd_api.chunks import CatalogObject, Chunk
 from xfd_api.errors import XfdError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded
-from xfd_ray.coordinator.catalog_union import Wanted
+from xfd_ray.coordinator.catalog_union import LeaseObjects
 from xfd_ray.coordinator.lower_bound import RateMeter
 
 
 @dataclass(slots=True)
-class NodeTally:
+class NodeProgress:
     """One node's part.
 
     `landed`, `failed`, `cached` and `looked` are bit sets over object indexes; `looked` has those
@@ -41,7 +41,7 @@ class NodeTally:
     landed: int = 0
     failed: int = 0
     cached: int = 0
-    looked: int = 0
+    inspected: int = 0
     missing: int = 0
     received: int = 0
     resumed: int = 0
@@ -55,7 +55,7 @@ class NodeTally:
     error: XfdError | None = None
     done_at: float | None = None
     ended_before: float | None = None
-    elsewhere: dict[ObjectIndex, NodeId | None] = field(default_factory=dict)
+    locked_by: dict[ObjectIndex, NodeId | None] = field(default_factory=dict)
     down: RateMeter = field(default_factory=RateMeter)
     up: RateMeter = field(default_factory=RateMeter)
 
@@ -66,7 +66,7 @@ class NodeTally:
         return found + self.origin_bytes + self.peer_bytes
 
 
-class LeaseTally:
+class LeaseProgress:
     """See the module.
 
     Attributes:
@@ -92,31 +92,31 @@ class LeaseTally:
         self.bytes = sum(item.size for item in objects)
         self.excluded = excluded
         self.bytes_of = {chunk.index: self._bytes_of(chunk) for chunk in chunks}
-        self.nodes: dict[NodeId, NodeTally] = {}
+        self.nodes: dict[NodeId, NodeProgress] = {}
         self.origin_bytes_of: dict[ObjectIndex, int] = dict.fromkeys(self.objects, 0)
         self.errors_of: dict[ObjectIndex, XfdError] = {}
         self.left_out_of = {
             item.index: (item.left_out, len(item.left_out)) for item in objects if item.left_out
         }
-        self.lacked: set[ChunkIndex] = set()
-        self.had: set[ChunkIndex] = set()
+        self.missing_anywhere: set[ChunkIndex] = set()
+        self.held_anywhere: set[ChunkIndex] = set()
         self.origin_rate = RateMeter()
 
     @property
-    def live(self) -> list[NodeTally]:
+    def live(self) -> list[NodeProgress]:
         """The nodes that are not lost."""
-        return [tally for tally in self.nodes.values() if not tally.is_lost]
+        return [state for state in self.nodes.values() if not state.is_lost]
 
     @property
     def is_done(self) -> bool:
         """Whether each node that is not lost is done."""
-        return all(tally.done_at is not None for tally in self.live)
+        return all(state.done_at is not None for state in self.live)
 
     def add_node(self, node: NodeId, now: float, *, late: bool = False) -> None:
         """The node is to have the objects; one that was lost goes on with what it has."""
         before = self.nodes.get(node)
         if before is None:
-            self.nodes[node] = NodeTally(now, joined_late=late)
+            self.nodes[node] = NodeProgress(now, joined_late=late)
             self._settle(node, now)
         elif before.is_lost:
             before.is_lost, before.error, before.joined_late = False, None, late
@@ -124,66 +124,66 @@ class LeaseTally:
 
     def start_over(self, node: NodeId) -> None:
         """The node's worker died and comes back: what it has, its next inventory tells."""
-        tally = self.nodes.get(node)
-        if tally is not None:
-            tally.landed = tally.failed = 0
-            tally.done_at = tally.ended_before = None
-            tally.elsewhere.clear()
+        state = self.nodes.get(node)
+        if state is not None:
+            state.landed = state.failed = 0
+            state.done_at = state.ended_before = None
+            state.locked_by.clear()
 
     def lost(self, node: NodeId, error: XfdError, now: float) -> None:
         """The node is gone."""
-        tally = self.nodes.get(node)
-        if tally is not None and not tally.is_lost:
-            tally.is_lost, tally.error = True, error
-            tally.done_at = tally.done_at or now
+        state = self.nodes.get(node)
+        if state is not None and not state.is_lost:
+            state.is_lost, state.error = True, error
+            state.done_at = state.done_at or now
 
     def took_inventory(
         self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory, now: float
     ) -> None:
         """The node looked for these objects."""
-        tally = self.nodes.get(node)
-        if tally is None:
+        state = self.nodes.get(node)
+        if state is None:
             return
         asked = {index for index in objects if index in self.objects}
         here = [index for index in inventory.landed if index in asked]
         for index in here:
-            if not tally.looked >> index & 1 and not tally.landed >> index & 1:
-                tally.cached |= 1 << index
-                tally.cached_bytes += self.objects[index].size
-            elif index in tally.elsewhere:
-                tally.shared_bytes += self.objects[index].size
-        tally.landed |= bits(here)
+            if not state.inspected >> index & 1 and not state.landed >> index & 1:
+                state.cached |= 1 << index
+                state.cached_bytes += self.objects[index].size
+            elif index in state.locked_by:
+                state.shared_bytes += self.objects[index].size
+        state.landed |= bits(here)
         elsewhere = {index: owner for index, owner in inventory.elsewhere if index in asked}
         for index in asked:
-            tally.elsewhere.pop(index, None)
-        tally.elsewhere.update(elsewhere)
-        self._count_missing(tally, asked - set(here) - set(elsewhere), inventory)
-        tally.looked |= bits(asked)
-        if not self.mask & ~tally.landed:
-            tally.done_at = tally.done_at or tally.ended_before
-        self._settle_elsewhere(node)
+            state.locked_by.pop(index, None)
+        state.locked_by.update(elsewhere)
+        self._count_missing(state, asked - set(here) - set(elsewhere), inventory)
+        state.inspected |= bits(asked)
+        if not self.mask & ~state.landed:
+            state.done_at = state.done_at or state.ended_before
+        self._settle_locked(node)
         self._settle(node, now)
         self._settle_sharers(node, here, now)
 
     def held(self, node: NodeId, event: ChunkHeld, now: float) -> None:
         """A chunk arrived."""
         chunk = self.chunks.get(event.chunk)
-        tally = self.nodes.get(node)
-        if chunk is None or tally is None:
+        state = self.nodes.get(node)
+        if chunk is None or state is None:
             return
         if not event.transfer_seconds:
             return  # It was here already: an order that was moved to another source, for example.
         size = self.bytes_of[chunk.index]
-        tally.received |= 1 << chunk.index
-        tally.down.add(now, event.transfer_seconds, size)
+        state.received |= 1 << chunk.index
+        state.down.add(now, event.transfer_seconds, size)
         if event.source is None:
-            tally.origin_bytes += size
+            state.origin_bytes += size
             self.origin_rate.add(now, event.transfer_seconds, size)
             for span in chunk.spans:
                 if span.object in self.origin_bytes_of:
                     self.origin_bytes_of[span.object] += span.length
             return
-        tally.peer_bytes += size
+        state.peer_bytes += size
         peer = self.nodes.get(event.source)
         if peer is not None:
             peer.served_bytes += size
@@ -191,10 +191,10 @@ class LeaseTally:
 
     def landed(self, node: NodeId, event: ObjectLanded, now: float) -> None:
         """An object is whole on the node."""
-        tally = self.nodes.get(node)
-        if tally is None or event.object not in self.objects:
+        state = self.nodes.get(node)
+        if state is None or event.object not in self.objects:
             return
-        tally.landed |= 1 << event.object
+        state.landed |= 1 << event.object
         if event.left_out_count:
             self.left_out_of[event.object] = (event.left_out, event.left_out_count)
         self._settle(node, now)
@@ -204,12 +204,12 @@ class LeaseTally:
         self, node: NodeId, objects: Sequence[ObjectIndex], error: XfdError, now: float
     ) -> bool:
         """These objects cannot land on the node; returns whether any is of this lease."""
-        tally = self.nodes.get(node)
+        state = self.nodes.get(node)
         mine = [index for index in objects if index in self.objects]
-        if tally is None or not mine:
+        if state is None or not mine:
             return False
-        tally.failed |= bits(mine) & ~tally.landed
-        tally.error = tally.error or error
+        state.failed |= bits(mine) & ~state.landed
+        state.error = state.error or error
         for index in mine:
             self.errors_of.setdefault(index, error)
         self._settle(node, now)
@@ -218,37 +218,37 @@ class LeaseTally:
     def failed_everywhere(self) -> XfdError | None:
         """Why an object cannot land on any node, if there is such an object."""
         common = self.mask
-        for tally in self.live:
-            common &= tally.failed
+        for state in self.live:
+            common &= state.failed
         if not common or not self.live:
             return None
         return self.errors_of[ObjectIndex((common & -common).bit_length() - 1)]
 
     def _count_missing(
-        self, tally: NodeTally, lacking: set[ObjectIndex], inventory: Inventory
+        self, state: NodeProgress, lacking: set[ObjectIndex], inventory: Inventory
     ) -> None:
         held = {
             ChunkIndex(run.first_chunk + k) for run in inventory.held for k in range(len(run.crcs))
         }
         for chunk in self.chunks.values():
-            if (tally.received | tally.resumed) >> chunk.index & 1:
+            if (state.received | state.resumed) >> chunk.index & 1:
                 continue
-            if tally.missing >> chunk.index & 1:
+            if state.missing >> chunk.index & 1:
                 if chunk.index in held:
-                    tally.resumed |= 1 << chunk.index
-                    tally.resumed_bytes += self.bytes_of[chunk.index]
+                    state.resumed |= 1 << chunk.index
+                    state.resumed_bytes += self.bytes_of[chunk.index]
                 continue
             size = sum(span.length for span in chunk.spans if span.object in lacking)
             lacks = any(span.object in lacking for span in chunk.spans)
             if chunk.index in held:
-                self.had.add(chunk.index)
+                self.held_anywhere.add(chunk.index)
                 if lacks:
-                    tally.resumed |= 1 << chunk.index
-                    tally.resumed_bytes += size
+                    state.resumed |= 1 << chunk.index
+                    state.resumed_bytes += size
             elif lacks:
-                self.lacked.add(chunk.index)
-                tally.missing |= 1 << chunk.index
-                tally.missing_bytes += self.bytes_of[chunk.index]
+                self.missing_anywhere.add(chunk.index)
+                state.missing |= 1 << chunk.index
+                state.missing_bytes += self.bytes_of[chunk.index]
 
     def _bytes_of(self, chunk: Chunk) -> int:
         return sum(span.length for span in chunk.spans if span.object in self.objects)
@@ -257,29 +257,29 @@ class LeaseTally:
         """Nodes on the same disk have what this one has landed."""
         indexes = set(landed)
         for other, theirs in self.nodes.items():
-            waits_for = theirs.elsewhere.items()
+            waits_for = theirs.locked_by.items()
             if waits_for and any(owner == node and index in indexes for index, owner in waits_for):
-                self._settle_elsewhere(other)
+                self._settle_locked(other)
                 self._settle(other, now)
 
-    def _settle_elsewhere(self, node: NodeId) -> None:
+    def _settle_locked(self, node: NodeId) -> None:
         """Objects that another node of this disk landed are here as well."""
-        tally = self.nodes[node]
-        for index, owner in list(tally.elsewhere.items()):
+        state = self.nodes[node]
+        for index, owner in list(state.locked_by.items()):
             theirs = None if owner is None else self.nodes.get(owner)
             if theirs is not None and theirs.landed >> index & 1:
-                del tally.elsewhere[index]
-                if not tally.landed >> index & 1:
-                    tally.shared_bytes += self.objects[index].size
-                tally.landed |= 1 << index
+                del state.locked_by[index]
+                if not state.landed >> index & 1:
+                    state.shared_bytes += self.objects[index].size
+                state.landed |= 1 << index
 
     def _settle(self, node: NodeId, now: float) -> None:
-        tally = self.nodes[node]
-        if tally.done_at is None and not self.mask & ~(tally.landed | tally.failed):
-            tally.done_at = now
+        state = self.nodes[node]
+        if state.done_at is None and not self.mask & ~(state.landed | state.failed):
+            state.done_at = now
 
 
-def tally_of(wanted: Wanted, *, began: float) -> LeaseTally:
+def new_progress(wanted: LeaseObjects, *, began: float) -> LeaseProgress:
     """The empty books of a lease that wants this."""
     objects: list[CatalogObject] = []
     chunks: list[Chunk] = []
@@ -291,7 +291,7 @@ def tally_of(wanted: Wanted, *, began: float) -> LeaseTally:
             for chunk in part.catalog.chunks
             if any(span.object in chosen for span in chunk.spans)
         ]
-    return LeaseTally(objects, chunks, began=began, excluded=wanted.excluded)
+    return LeaseProgress(objects, chunks, began=began, excluded=wanted.excluded)
 
 
 def bits(indexes: Iterable[int]) -> int:

@@ -1,4 +1,4 @@
-"""Progress and reports out of a tally. Pure."""
+"""Progress and reports out of a progress. Pure."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from types import MappingProxyType
 from xfd_api.ids import NodeId
 from xfd_api.results import DistributionReport, NodeResult, ObjectResult, Progress
 from xfd_api.traffic import Traffic
-from xfd_ray.coordinator.lease_progress import LeaseTally, NodeTally
+from xfd_ray.coordinator.lease_progress import LeaseProgress, NodeProgress
 from xfd_ray.coordinator.lower_bound import LinkRates, bound_with_source, observed_rates
 
 
-def progress_of(tally: LeaseTally, now: float) -> Progress:
+def summary_of(progress: LeaseProgress, now: float) -> Progress:
     """How far the lease is."""
-    live = tally.live
-    everywhere = tally.mask
+    live = progress.live
+    everywhere = progress.mask
     for node in live:
         everywhere &= node.landed
-    total = tally.bytes * len(live)
+    total = progress.bytes * len(live)
     done = sum(
-        tally.bytes if node.done_at is not None else min(tally.bytes, node.present_bytes)
+        progress.bytes if node.done_at is not None else min(progress.bytes, node.present_bytes)
         for node in live
     )
     return Progress(
-        elapsed_s=now - tally.began,
+        elapsed_s=now - progress.began,
         total_bytes=total,
         done_bytes=done,
-        origin_bytes=sum(node.origin_bytes for node in tally.nodes.values()),
-        peer_bytes=sum(node.peer_bytes for node in tally.nodes.values()),
+        origin_bytes=sum(node.origin_bytes for node in progress.nodes.values()),
+        peer_bytes=sum(node.peer_bytes for node in progress.nodes.values()),
         nodes=len(live),
         nodes_done=sum(node.done_at is not None for node in live),
-        objects=len(tally.objects),
+        objects=len(progress.objects),
         objects_done=everywhere.bit_count() if live else 0,
     )
 
 
 def report_of(
-    tally: LeaseTally,
+    progress: LeaseProgress,
     now: float,
     *,
     retries: int,
@@ -47,13 +47,14 @@ def report_of(
     roots: Mapping[NodeId, str] = MappingProxyType({}),
 ) -> DistributionReport:
     """The lease's report, with the nodes' `roots`. The time ends with the last node's last file."""
-    nodes = sorted(tally.nodes.items())
-    ends = [node.done_at for node in tally.live if node.done_at is not None]
-    elapsed_s = max(ends, default=now) - tally.began
-    missing_bytes = sum(tally.bytes_of[index] for index in tally.lacked)
-    from_origin = sum(tally.bytes_of[index] for index in tally.lacked - tally.had)
-    missing = [node.missing_bytes for node in tally.live]
-    sent = sum(node.peer_bytes for node in tally.live)
+    nodes = sorted(progress.nodes.items())
+    ends = [node.done_at for node in progress.live if node.done_at is not None]
+    elapsed_s = max(ends, default=now) - progress.began
+    missing_bytes = sum(progress.bytes_of[index] for index in progress.missing_anywhere)
+    held_nowhere = progress.missing_anywhere - progress.held_anywhere
+    from_origin = sum(progress.bytes_of[index] for index in held_nowhere)
+    missing = [node.missing_bytes for node in progress.live]
+    sent = sum(node.peer_bytes for node in progress.live)
     bound, source = bound_with_source(
         missing,
         from_origin,
@@ -61,7 +62,7 @@ def report_of(
         elapsed_s,
         rates,
         observed_rates(
-            tally.origin_rate,
+            progress.origin_rate,
             [node.down for _, node in nodes],
             [node.up for _, node in nodes],
         ),
@@ -70,7 +71,7 @@ def report_of(
         elapsed_s=elapsed_s,
         bound_s=bound,
         bound_source=source,
-        catalog_bytes=tally.bytes,
+        catalog_bytes=progress.bytes,
         missing_bytes=missing_bytes,
         origin_bytes=sum(node.origin_bytes for _, node in nodes),
         peer_bytes=sum(node.peer_bytes for _, node in nodes),
@@ -81,20 +82,20 @@ def report_of(
         uncounted_s=uncounted_s,
         traffic=traffic,
         nodes=tuple(
-            _node_result(tally, name, node, now, roots.get(name, "")) for name, node in nodes
+            _node_result(progress, name, node, now, roots.get(name, "")) for name, node in nodes
         ),
-        objects=_object_results(tally),
+        objects=_object_results(progress),
         nodes_lost=tuple(name for name, node in nodes if node.is_lost),
         nodes_joined=tuple(name for name, node in nodes if node.joined_late),
-        excluded=tally.excluded,
+        excluded=progress.excluded,
     )
 
 
 def _node_result(
-    tally: LeaseTally, name: NodeId, node: NodeTally, now: float, root: str
+    progress: LeaseProgress, name: NodeId, node: NodeProgress, now: float, root: str
 ) -> NodeResult:
-    landed = node.landed & tally.mask
-    here = [item for item in tally.objects.values() if landed >> item.index & 1]
+    landed = node.landed & progress.mask
+    here = [item for item in progress.objects.values() if landed >> item.index & 1]
     return NodeResult(
         node=name,
         state="lost" if node.is_lost else "failed" if node.failed else "done",
@@ -114,18 +115,18 @@ def _node_result(
     )
 
 
-def _object_results(tally: LeaseTally) -> tuple[ObjectResult, ...]:
+def _object_results(progress: LeaseProgress) -> tuple[ObjectResult, ...]:
     return tuple(
         ObjectResult(
             key=item.found.key,
             destination=item.destination,
             size=item.size,
-            origin_bytes=tally.origin_bytes_of[index],
-            nodes_landed=sum(node.landed >> index & 1 for node in tally.live),
-            nodes_cached=sum(node.cached >> index & 1 for node in tally.live),
-            error=tally.errors_of.get(index),
-            left_out=tally.left_out_of.get(index, ((), 0))[0],
-            left_out_count=tally.left_out_of.get(index, ((), 0))[1],
+            origin_bytes=progress.origin_bytes_of[index],
+            nodes_landed=sum(node.landed >> index & 1 for node in progress.live),
+            nodes_cached=sum(node.cached >> index & 1 for node in progress.live),
+            error=progress.errors_of.get(index),
+            left_out=progress.left_out_of.get(index, ((), 0))[0],
+            left_out_count=progress.left_out_of.get(index, ((), 0))[1],
         )
-        for index, item in sorted(tally.objects.items())
+        for index, item in sorted(progress.objects.items())
     )

@@ -11,7 +11,7 @@ from xfd_api.node_report import NodeReport
 from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded
 from xfd_api.traffic import Traffic
 from xfd_ray.coordinator.lease import Lease
-from xfd_ray.coordinator.lease_progress import LeaseTally
+from xfd_ray.coordinator.lease_progress import LeaseProgress
 from xfd_ray.telemetry import log_events
 
 
@@ -36,16 +36,16 @@ class Leases:
         """A lease was given back, or expired."""
         self._leases.pop(lease.request.id, None)
 
-    def running(self) -> Iterator[tuple[Lease, LeaseTally]]:
+    def running(self) -> Iterator[tuple[Lease, LeaseProgress]]:
         """Those whose objects are found."""
-        return ((lease, lease.tally) for lease in self if lease.tally is not None)
+        return ((lease, lease.progress) for lease in self if lease.progress is not None)
 
     def took_inventory(
         self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory, now: float
     ) -> None:
         """A node looked for these objects."""
-        for _, tally in self.running():
-            tally.took_inventory(node, objects, inventory, now)
+        for _, progress in self.running():
+            progress.took_inventory(node, objects, inventory, now)
 
     def reported(self, node: NodeId, report: NodeReport, now: float) -> None:
         """A node said what it has, and what happened."""
@@ -53,16 +53,16 @@ class Leases:
             self.took_inventory(node, report.full.landed, report.full, now)
         for event in report.events:
             if isinstance(event, ChunkHeld):
-                for _, tally in self.running():
-                    tally.held(node, event, now)
+                for _, progress in self.running():
+                    progress.held(node, event, now)
             elif isinstance(event, ObjectLanded):
-                for _, tally in self.running():
-                    tally.landed(node, event, now)
+                for _, progress in self.running():
+                    progress.landed(node, event, now)
 
     def start_over(self, node: NodeId, error: XfdError, now: float) -> None:
         """A node's worker was lost, and another will follow."""
-        for lease, tally in self.running():
-            tally.start_over(node)
+        for lease, progress in self.running():
+            progress.start_over(node)
             if lease.request.on_node_failure == "fail":
                 lease.lose(node, error, now)
 

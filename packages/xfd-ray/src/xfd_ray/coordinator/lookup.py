@@ -9,7 +9,7 @@ from typing import Any
 from xfd_api.chunks import FoundObject
 from xfd_api.errors import DestinationConflictError, ObjectNotFoundError
 from xfd_api.ids import NodeId
-from xfd_ray.coordinator.catalog_union import Wanted, WantedUnion
+from xfd_ray.coordinator.catalog_union import CatalogUnion, LeaseObjects
 from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.leases import Leases
@@ -50,7 +50,7 @@ class LeaseLookup:
 
     def __init__(
         self,
-        union: WantedUnion,
+        union: CatalogUnion,
         leases: Leases,
         ends: LeaseEnds,
         others: Callable[[], Iterable[Claim]],
@@ -62,12 +62,12 @@ class LeaseLookup:
         self._others = others
         self._log = log
 
-    async def take_up(
+    async def look_up(
         self,
         lease: Lease,
         ask: Callable[[], Awaitable[tuple[NodeId, Found]]],
         roots: Callable[[], Mapping[NodeId, str | None]],
-    ) -> Wanted:
+    ) -> LeaseObjects:
         """Finds a lease's objects and adds them to the union; sets the lease's `found`.
 
         Args:
@@ -79,7 +79,7 @@ class LeaseLookup:
         Raises:
             DestinationConflictError: an open lease has another version or another object at a
                 destination, and the lease does not wait.
-            XfdError: see `WantedUnion`, and what `ask` raises.
+            XfdError: see `CatalogUnion`, and what `ask` raises.
         """
         if lease.found is not None:
             try:
@@ -130,7 +130,7 @@ class LeaseLookup:
         finder: NodeId | None,
         found: Found,
         roots: Mapping[NodeId, str | None],
-    ) -> Wanted:
+    ) -> LeaseObjects:
         request = lease.request
         try:
             asked = self._union.catalog_of(
@@ -143,7 +143,7 @@ class LeaseLookup:
                 asked,
                 request.chunk_size_bytes,
                 as_pinned=request.on_version_conflict == "pinned",
-                lease=Claim((), self._union.stores, roots, request.surroundings),
+                lease=Claim((), self._union.stores, roots, request.environment),
                 others=self._others(),
             )
         except DestinationConflictError as error:

@@ -4,7 +4,7 @@ An object may be overwritten or deleted at its store, and keys may come below a 
 lease is open. Whoever joins it (a task, a late node, a driver that asks for that) gets what the
 lease pinned, from the nodes that have it. A question that an open lease has asked in the same words
 is not asked again; of anything else, what the store says is compared with what is pinned
-(`WantedUnion.add`).
+(`CatalogUnion.add`).
 """
 
 from __future__ import annotations

@@ -9,48 +9,51 @@ from typing import TypeVar
 from xfd_api.chunks import CatalogObject, Chunk
 from xfd_api.identity import version_identity
 from xfd_api.ids import ChunkIndex, ObjectIndex
-from xfd_ray.coordinator.lease_progress import LeaseTally, bits
+from xfd_ray.coordinator.lease_progress import LeaseProgress, bits
 
 _Index = TypeVar("_Index", ObjectIndex, ChunkIndex)
 
 
-def carry_over(before: LeaseTally, tally: LeaseTally) -> None:
+def carry_over(before: LeaseProgress, progress: LeaseProgress) -> None:
     """Books of a lease that goes on where an expired one of the same driver stopped.
 
     Objects and chunks have other indexes by now; what is the same is told by what it is. Nodes have
     to look again before anything counts as landed.
     """
-    new_index = {_version(item): item.index for item in tally.objects.values()}
+    new_index = {_version(item): item.index for item in progress.objects.values()}
     objects = {
         item.index: new_index[_version(item)]
         for item in before.objects.values()
         if _version(item) in new_index
     }
     new_chunk = {
-        _place(chunk, {k: k for k in tally.objects}): chunk.index for chunk in tally.chunks.values()
+        _place(chunk, {k: k for k in progress.objects}): chunk.index
+        for chunk in progress.chunks.values()
     }
     places = {chunk.index: _place(chunk, objects) for chunk in before.chunks.values()}
     chunks = {index: new_chunk[place] for index, place in places.items() if place in new_chunk}
     for node, old in before.nodes.items():
-        tally.nodes[node] = replace(
+        progress.nodes[node] = replace(
             old,
             landed=0,
             failed=0,
             cached=_moved(old.cached, objects),
-            looked=_moved(old.looked, objects),
+            inspected=_moved(old.inspected, objects),
             missing=_moved(old.missing, chunks),
             received=_moved(old.received, chunks),
             resumed=_moved(old.resumed, chunks),
             done_at=None,
             ended_before=old.done_at or old.ended_before,
-            elsewhere={},
+            locked_by={},
         )
-    tally.lacked = {chunks[index] for index in before.lacked if index in chunks}
-    tally.had = {chunks[index] for index in before.had if index in chunks}
-    tally.origin_rate = before.origin_rate
+    progress.missing_anywhere = {
+        chunks[index] for index in before.missing_anywhere if index in chunks
+    }
+    progress.held_anywhere = {chunks[index] for index in before.held_anywhere if index in chunks}
+    progress.origin_rate = before.origin_rate
     for index, size in before.origin_bytes_of.items():
         if index in objects:
-            tally.origin_bytes_of[objects[index]] += size
+            progress.origin_bytes_of[objects[index]] += size
 
 
 def _version(item: CatalogObject) -> Hashable:

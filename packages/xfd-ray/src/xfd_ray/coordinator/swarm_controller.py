@@ -16,14 +16,14 @@ from xfd_api.node_report import NodeReport
 from xfd_api.reports import Inventory, OrderFailed
 from xfd_api.settings import SwarmTicket
 from xfd_ray.coordinator.assignments import Assignments
-from xfd_ray.coordinator.catalog_union import WantedUnion
+from xfd_ray.coordinator.catalog_union import CatalogUnion
 from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.leases import Leases
 from xfd_ray.coordinator.lookup import Found, LeaseEnds, LeaseLookup
 from xfd_ray.coordinator.restarts import Restarts
 from xfd_ray.coordinator.scheduler_settings import scheduler_settings
-from xfd_ray.coordinator.worker_pool import PooledSwarm, WorkerPool
+from xfd_ray.coordinator.worker_pool import PooledTransport, WorkerPool
 from xfd_ray.loop.scheduling_loop import SchedulingLoop
 from xfd_ray.messages import Limits, Terms, worker_terms
 from xfd_ray.placement import NodeInfo, select
@@ -37,8 +37,8 @@ from xfd_scheduler.trace import Recorder
 LEAVE_TIMEOUT_S = 20.0
 
 
-class Session:
-    """Lives while a lease is on it. It is the loop's `Watcher`, and tells each lease its part."""
+class SwarmController:
+    """Lives while a lease is on it. As the loop's observer it passes news on to its leases."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Session:
         # orders seem slow, and to the pauses between restarts all is over.
         self._awake = awake or self._clock
         self._ticket = SwarmTicket(self.id, secrets.token_hex(32), terms.durability)
-        self._swarm = PooledSwarm(pool, self._ticket, worker_terms(terms, limits))
+        self._swarm = PooledTransport(pool, self._ticket, worker_terms(terms, limits))
         self._scheduler = scheduler_of(self.id, scheduler_settings(terms, limits))
         self._loop = SchedulingLoop(
             self._swarm,
@@ -68,7 +68,7 @@ class Session:
             self,
             clock=self._awake,
         )
-        self._union = WantedUnion()
+        self._union = CatalogUnion()
         self._live: dict[NodeId, NodeInfo] = {}
         self._assignments = Assignments()
         self._restarts = Restarts()
@@ -123,33 +123,33 @@ class Session:
             self._forget(node, NodeLostError("Ray lists the node as dead", node=node), now)
         self._joined.set()
         for lease in self.leases:
-            if lease.tally is None or lease.error is not None:
+            if lease.progress is None or lease.error is not None:
                 continue
             for info in live:
-                tally = lease.tally.nodes.get(info.id)
-                is_new = tally is None and lease.request.selector.takes_late_nodes
+                progress = lease.progress.nodes.get(info.id)
+                is_new = progress is None and lease.request.selector.takes_late_nodes
                 if is_new and lease.request.selector.matches(info):
-                    lease.tally.add_node(info.id, now, late=True)
+                    lease.progress.add_node(info.id, now, late=True)
                     self._bring(lease, info)
-                elif tally is not None and not tally.is_lost and self._may_start(info.id):
+                elif progress is not None and not progress.is_lost and self._may_start(info.id):
                     self._bring(lease, info)
         self._settle(now)
 
     def claims(self) -> Iterator[Claim]:
         """What each open lease has on its nodes."""
-        for lease, tally in self.leases.running():
-            nodes = (node for node, state in tally.nodes.items() if not state.is_lost)
+        for lease, progress in self.leases.running():
+            nodes = (node for node, state in progress.nodes.items() if not state.is_lost)
             yield Claim(
-                tally.objects.values(),
+                progress.objects.values(),
                 self._union.stores,
                 self._roots_of(nodes),
-                lease.request.surroundings,
+                lease.request.environment,
             )
 
     # What the loop tells.
 
     def joined(self, node: NodeId) -> None:
-        """See `Watcher`."""
+        """See `LoopObserver`."""
         self._log.emit(log_events.NODE_JOINED, node=node)
         self._restarts.came_up(node, self._awake())
         self._joined.set()
@@ -157,7 +157,7 @@ class Session:
     def took_inventory(
         self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory, *, again: bool
     ) -> None:
-        """See `Watcher`."""
+        """See `LoopObserver`."""
         now = self._clock()
         self._assignments.took_inventory(node, objects, inventory)
         self._log.emit(
@@ -172,7 +172,7 @@ class Session:
         self._settle(now)
 
     def reported(self, node: NodeId, report: NodeReport) -> None:
-        """See `Watcher`."""
+        """See `LoopObserver`."""
         now = self._clock()
         self._count_retries(node, report.counters.retries)
         self._assignments.reported(node, report)
@@ -190,7 +190,7 @@ class Session:
         self._settle(now)
 
     def failed(self, node: NodeId, objects: Sequence[ObjectIndex], error: XfdError) -> None:
-        """See `Watcher`."""
+        """See `LoopObserver`."""
         now = self._clock()
         self._log.emit(log_events.OBJECT_FAILED, node=node, objects=len(objects), error=str(error))
         self._assignments.failed(node, objects)
@@ -198,7 +198,7 @@ class Session:
         self._settle(now)
 
     def lost(self, node: NodeId, error: XfdError) -> None:
-        """See `Watcher`. A worker that dies on a living node is started again, some times."""
+        """See `LoopObserver`. A worker that dies on a living node is started again, some times."""
         now = self._clock()
         self._log.emit(log_events.NODE_LOST, node=node, error=str(error))
         self._swarm.forget(node)
@@ -214,7 +214,7 @@ class Session:
         self._settle(now)
 
     def broke(self, error: XfdError) -> None:
-        """See `Watcher`. Who comes later needs another session."""
+        """See `LoopObserver`. Who comes later needs another session."""
         self._log.emit(log_events.INTERNAL_ERROR, error=str(error), exc_info=error.__cause__)
         self.is_broken = True
         self.leases.fail(error)
@@ -224,7 +224,7 @@ class Session:
             for node in chosen:
                 if self._may_start(node.id):
                     self._admit(node)
-            wanted = await self._lookup.take_up(
+            wanted = await self._lookup.look_up(
                 lease,
                 lambda: self._ask_first_up(lease, chosen),
                 lambda: self._roots_of(node.id for node in chosen),
@@ -232,7 +232,7 @@ class Session:
         except XfdError as error:
             lease.fail(error)
             return
-        tally = lease.take_up(wanted, self._retried, self._scheduler.traffic())
+        progress = lease.start(wanted, self._retried, self._scheduler.traffic())
         if wanted.grown is not None:
             catalog = wanted.grown.catalog
             self._log.emit(
@@ -241,8 +241,8 @@ class Session:
             self._loop.grow(catalog)
         now = self._clock()
         for node in chosen:
-            tally.add_node(node.id, now)
-        for gone in tally.nodes.keys() - self._live.keys():
+            progress.add_node(node.id, now)
+        for gone in progress.nodes.keys() - self._live.keys():
             lease.lose(gone, NodeLostError("Ray lists the node as dead", node=gone), now)
         # All of them first: whether a lost node was the last one shows only then.
         for node in chosen:
@@ -280,12 +280,12 @@ class Session:
 
     def _bring(self, lease: Lease, node: NodeInfo) -> None:
         """The node is to have what the lease wants."""
-        if lease.wanted is None or lease.tally is None:
+        if lease.wanted is None or lease.progress is None:
             return
         self._admit(node)
         for assignment in self._assignments.assign(node.id, lease.wanted):
             if assignment.known:
-                lease.tally.took_inventory(
+                lease.progress.took_inventory(
                     node.id, assignment.known, assignment.inventory, self._clock()
                 )
             if assignment.new:

@@ -14,9 +14,9 @@ from xfd_api.node_report import NodeReport
 from xfd_api.reports import Inventory
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
-from xfd_ray.coordinator.catalog_union import Part
+from xfd_ray.coordinator.catalog_union import CatalogPart
 from xfd_ray.coordinator.worker_usage import Key, Usage
-from xfd_ray.environment import Surroundings
+from xfd_ray.environment import Environment
 from xfd_ray.loop.running_clock import within
 from xfd_ray.messages import WorkerTerms
 from xfd_ray.placement import NodeInfo
@@ -43,7 +43,7 @@ class WorkerClient(Protocol):
         """Makes the worker end when the coordinator does."""
         ...
 
-    async def hello(self, surroundings: Surroundings) -> Hello:
+    async def hello(self, environment: Environment) -> Hello:
         """How the worker introduces itself; starts its servers at the first call."""
         ...
 
@@ -277,7 +277,7 @@ class WorkerPool:
         try:
             check_versions(self._versions, await worker.versions(), node=node.id)
             await worker.follow()
-            hello = await worker.hello(terms.surroundings)
+            hello = await worker.hello(terms.environment)
         except BaseException as error:
             await self._cluster.end_worker(worker)
             if isinstance(error, XfdError) and not isinstance(error, NodeLostError):
@@ -308,7 +308,7 @@ class WorkerPool:
         return asyncio.get_running_loop().time()
 
 
-class PooledSwarm:
+class PooledTransport:
     """A swarm's `Swarm` for the scheduling loop: the workers of a pool.
 
     Invariant: `_workers` has each node's worker from the moment the pool gave it; of these,
@@ -351,7 +351,7 @@ class PooledSwarm:
         self.roots[node] = hello.root
         return hello.peer_address
 
-    async def extend(self, node: NodeId, part: Part) -> Inventory:
+    async def extend(self, node: NodeId, part: CatalogPart) -> Inventory:
         """See `Swarm.extend`."""
         return await self._worker(node).extend(self._ticket.swarm, part.catalog, part.stores)
 

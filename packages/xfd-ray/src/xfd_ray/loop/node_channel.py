@@ -44,7 +44,7 @@ class Reach(Protocol):
         ...
 
 
-class Conversation:
+class NodeChannel:
     """Talks to one node until it is cancelled or the node is lost.
 
     Invariant: `_calls` are the unanswered calls in the order of their numbers; the reports of all

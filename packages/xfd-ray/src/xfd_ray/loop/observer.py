@@ -11,7 +11,7 @@ from xfd_api.node_report import NodeReport
 from xfd_api.reports import Inventory
 
 
-class Watcher(Protocol):
+class LoopObserver(Protocol):
     """Who wants to know what goes on in the loop. Called in the loop's thread; must not block."""
 
     def joined(self, node: NodeId) -> None:

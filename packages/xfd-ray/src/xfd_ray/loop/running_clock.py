@@ -18,7 +18,7 @@ SLICES = 8
 """A time-out waits in so many pieces, of which an absence uses up one at the most."""
 
 
-class AwakeClock:
+class RunningClock:
     """Seconds that leave out the time in which this process stood still.
 
     Args:

@@ -14,7 +14,7 @@ from xfd_scheduler.scheduler import Scheduler
 from xfd_scheduler.trace import Recorder
 
 
-class Planning:
+class SchedulerDriver:
     """Events that come at the same time are planned for together, once.
 
     An exception out of the scheduler is a bug, after which what it knows cannot be trusted: no

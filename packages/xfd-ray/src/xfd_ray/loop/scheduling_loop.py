@@ -26,10 +26,10 @@ from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.node_report import NodeReport
 from xfd_api.orders import Order, Release
 from xfd_api.reports import Inventory
-from xfd_ray.coordinator.catalog_union import Part
-from xfd_ray.loop.node_channel import Conversation, Reach
-from xfd_ray.loop.observer import Watcher
-from xfd_ray.loop.scheduler_driver import Planning
+from xfd_ray.coordinator.catalog_union import CatalogPart
+from xfd_ray.loop.node_channel import NodeChannel, Reach
+from xfd_ray.loop.observer import LoopObserver
+from xfd_ray.loop.scheduler_driver import SchedulerDriver
 from xfd_ray.unexpected import as_xfd_error
 from xfd_scheduler.events import (
     CatalogGrew,
@@ -56,7 +56,7 @@ class Swarm(Reach, Protocol):
         """Makes the node a member; returns its peer address."""
         ...
 
-    async def extend(self, node: NodeId, part: Part) -> Inventory:
+    async def extend(self, node: NodeId, part: CatalogPart) -> Inventory:
         """Has the node look at a part of the catalog."""
         ...
 
@@ -67,8 +67,8 @@ class _Member:
 
     id: NodeId
     traits: NodeTraits
-    wants: asyncio.Queue[tuple[Part, tuple[ObjectIndex, ...], int]]
-    talk: Conversation
+    wants: asyncio.Queue[tuple[CatalogPart, tuple[ObjectIndex, ...], int]]
+    talk: NodeChannel
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     joined: bool = False
 
@@ -87,7 +87,7 @@ class SchedulingLoop:
         self,
         swarm: Swarm,
         scheduler: Scheduler | Recorder,
-        watcher: Watcher,
+        watcher: LoopObserver,
         *,
         clock: Callable[[], float] | None = None,
     ) -> None:
@@ -98,7 +98,7 @@ class SchedulingLoop:
         self._clock = clock or self._loop.time
         self._members: dict[NodeId, _Member] = {}
         self._failures_told: set[tuple[NodeId, ObjectIndex]] = set()
-        self._planning = Planning(scheduler, self._clock, self._give, self._broke)
+        self._planning = SchedulerDriver(scheduler, self._clock, self._give, self._broke)
         self._tell = self._planning.tell
         self._released: set[ObjectIndex] = set()
         self._looking = 0
@@ -118,7 +118,7 @@ class SchedulingLoop:
         """Lets a node join, if it is not there already."""
         if node in self._members or self._planning.is_closed:
             return
-        talk = Conversation(
+        talk = NodeChannel(
             self._swarm,
             node,
             lambda report: self._take_report(node, report),
@@ -145,7 +145,7 @@ class SchedulingLoop:
         """The swarm's catalog has a new part; `want` says who wants what of it."""
         self._tell(CatalogGrew(catalog))
 
-    def want(self, node: NodeId, part: Part, objects: Sequence[ObjectIndex]) -> None:
+    def want(self, node: NodeId, part: CatalogPart, objects: Sequence[ObjectIndex]) -> None:
         """The node is to have these objects of the part."""
         member = self._members.get(node)
         if member is not None:
@@ -207,7 +207,7 @@ class SchedulingLoop:
     def _still_wanted(self, objects: tuple[ObjectIndex, ...]) -> tuple[ObjectIndex, ...]:
         return tuple(index for index in objects if index not in self._released)
 
-    async def _look(self, node: NodeId, part: Part) -> Inventory:
+    async def _look(self, node: NodeId, part: CatalogPart) -> Inventory:
         self._looking += 1
         self._looked.clear()
         try:
@@ -226,7 +226,7 @@ class SchedulingLoop:
                 await asyncio.wait_for(self._looked.wait(), LOOK_TOGETHER_S)
 
     def _look_again(
-        self, member: _Member, part: Part, objects: tuple[ObjectIndex, ...], looks: int
+        self, member: _Member, part: CatalogPart, objects: tuple[ObjectIndex, ...], looks: int
     ) -> None:
         if self._members.get(member.id) is member:
             member.wants.put_nowait((part, objects, looks))

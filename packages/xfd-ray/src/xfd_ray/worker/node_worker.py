@@ -25,7 +25,7 @@ from xfd_api.reports import ChunkHeld, Inventory, NodeEvent, ObjectLanded
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_api.wire_format import decode_orders, encode_orders
-from xfd_ray.environment import Surroundings
+from xfd_ray.environment import Environment
 from xfd_ray.telemetry import log_events
 from xfd_ray.telemetry.log import Log, log_to_stderr, lowest_level, process_age_s
 from xfd_ray.telemetry.versions import installed_versions
@@ -128,8 +128,8 @@ class NodeWorker:
         """Of the xfd packages on this node; asked before anything else is used."""
         return installed_versions()
 
-    async def hello(self, surroundings: Surroundings) -> Hello:
-        """Starts the data plane and its servers at the first call, with these surroundings.
+    async def hello(self, environment: Environment) -> Hello:
+        """Starts the data plane and its servers at the first call, with these environment.
 
         Raises:
             PeerPortError: no port of the range is free.
@@ -138,7 +138,7 @@ class NodeWorker:
         self._lock = self._lock or asyncio.Lock()
         async with self._lock:
             if self._hello is None:
-                self._surround(surroundings)
+                self._apply_environment(environment)
                 self._settings = self._settings.rooted()
                 self._hello = await self._start()
             return self._hello
@@ -223,8 +223,8 @@ class NodeWorker:
         if self._metrics is not None:
             await self._call(self._metrics.close)
 
-    def _surround(self, surroundings: Surroundings) -> None:
-        """Gives the worker its surroundings; only a process of its own can have some."""
+    def _apply_environment(self, environment: Environment) -> None:
+        """Gives the worker its environment; only a process of its own can have some."""
 
     async def _start(self) -> Hello:
         plane = await self._call(lambda: self._make_plane(self._node, self._settings))

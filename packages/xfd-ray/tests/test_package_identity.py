@@ -11,7 +11,7 @@ from inprocess import lease
 from xfd_api.errors import CoordinatorLostError, VersionMismatchError
 from xfd_ray.client.lease_client import LeaseClient
 from xfd_ray.cluster import coordinator_client
-from xfd_ray.cluster.coordinator_client import RayCoordinator
+from xfd_ray.cluster.coordinator_client import CoordinatorClient
 from xfd_ray.cluster.package_identity import interpreter_of, packages_of
 from xfd_ray.messages import LeaseState, LeaseStatus
 
@@ -69,7 +69,7 @@ class Cluster:
         self.running.add(name)
         return name
 
-    def call(self, door: RayCoordinator, method: str, timeout_s: float, *args: Any) -> Any:
+    def call(self, door: CoordinatorClient, method: str, timeout_s: float, *args: Any) -> Any:
         self.log.append(f"{method} {door._handle}")
         answer = self.answers[door._handle]
         if method == "detach":
@@ -92,8 +92,10 @@ def through(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setattr(coordinator_client, "find_coordinator", cluster.find)
         monkeypatch.setattr(coordinator_client, "start_coordinator", cluster.start)
         monkeypatch.setattr(coordinator_client, "start_workers", lambda request: [])
-        monkeypatch.setattr(RayCoordinator, "_call", lambda door, *args: cluster.call(door, *args))
-        client = LeaseClient(lease("l", "big"), RayCoordinator(), sleep=lambda s: None)
+        monkeypatch.setattr(
+            CoordinatorClient, "_call", lambda door, *args: cluster.call(door, *args)
+        )
+        client = LeaseClient(lease("l", "big"), CoordinatorClient(), sleep=lambda s: None)
         try:
             return client.run()
         finally:
@@ -134,7 +136,7 @@ def test_a_lost_coordinator_of_ones_own_is_followed_by_one_of_its_own(through) -
     calls = iter([CoordinatorLostError("gone")])
     true_call = cluster.call
 
-    def call(door: RayCoordinator, method: str, *args: Any) -> Any:
+    def call(door: CoordinatorClient, method: str, *args: Any) -> Any:
         if method == "watch" and (lost := next(calls, None)) is not None:
             cluster.running.discard("own")
             raise lost

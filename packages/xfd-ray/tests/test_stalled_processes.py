@@ -18,7 +18,7 @@ from xfd_api.errors import NodeLostError
 from xfd_api.results import DistributionReport
 from xfd_ray.client.lease_client import LeaseClient
 from xfd_ray.coordinator.coordinator import Coordinator
-from xfd_ray.loop.running_clock import AwakeClock, within
+from xfd_ray.loop.running_clock import RunningClock, within
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
 from xfd_ray.report_format import report_text
 
@@ -232,7 +232,7 @@ class Clock:
 
 def test_a_clock_that_leaves_absences_out():
     clock = Clock()
-    awake = AwakeClock(clock, longest_s=3.0)
+    awake = RunningClock(clock, longest_s=3.0)
     for step, runs in ((1.0, 1.0), (3.0, 3.0), (20.0, 3.0), (0.5, 0.5), (3600.0, 3.0)):
         before = awake()
         clock.now += step

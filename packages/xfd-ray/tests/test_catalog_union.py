@@ -10,7 +10,7 @@ from xfd_api.lookups import plan_lookups
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_api.testing import FakeOrigin
-from xfd_ray.coordinator.catalog_union import WantedUnion
+from xfd_ray.coordinator.catalog_union import CatalogUnion
 
 MIB = 2**20
 STORE = by_profile(ObjectStoreConfig.make_for_s3("bucket"))
@@ -27,14 +27,14 @@ def origin() -> FakeOrigin:
     return FakeOrigin({"a": 10, "b": 20, "dir/c": 30, "dir/d": 40})
 
 
-def add(union: WantedUnion, origin: FakeOrigin, requests, stores=STORE):
+def add(union: CatalogUnion, origin: FakeOrigin, requests, stores=STORE):
     lookups = plan_lookups(requests, stores)
     found = origin.find_objects(lookups, stores)
     return union.add(union.catalog_of(lookups, found, stores, None), None)
 
 
 def test_the_same_object_and_destination_is_in_the_catalog_once(origin):
-    union = WantedUnion()
+    union = CatalogUnion()
     first = add(union, origin, [one("a"), one("b")])
     second = add(union, origin, [one("b"), one("dir/c")])
     assert first.grown is not None
@@ -50,7 +50,7 @@ def test_the_same_object_and_destination_is_in_the_catalog_once(origin):
 
 
 def test_only_what_nobody_wants_any_more_is_released(origin):
-    union = WantedUnion()
+    union = CatalogUnion()
     first = add(union, origin, [one("a"), one("b")])
     second = add(union, origin, [one("b")])
     assert union.drop(first) == (0,)
@@ -61,7 +61,7 @@ def test_only_what_nobody_wants_any_more_is_released(origin):
 
 
 def test_a_place_that_another_lease_has_is_refused_and_nothing_is_taken_up(origin):
-    union = WantedUnion()
+    union = CatalogUnion()
     add(union, origin, [one("a", "out/x")])
     with pytest.raises(DestinationConflictError):
         add(union, origin, [one("b", "out/x")])
@@ -72,7 +72,7 @@ def test_a_place_that_another_lease_has_is_refused_and_nothing_is_taken_up(origi
 
 
 def test_profiles_of_one_name_and_two_stores_stay_apart(origin):
-    union = WantedUnion()
+    union = CatalogUnion()
     mine = by_profile(ObjectStoreConfig.make_for_s3("mine"))
     theirs = by_profile(ObjectStoreConfig.make_for_s3("theirs"))
     first = add(union, origin, [one("a", "out/1")], mine).grown
@@ -101,7 +101,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
 def test_no_chunk_goes_from_a_store_to_one_that_is_reached_otherwise(origin, other):
-    union = WantedUnion()
+    union = CatalogUnion()
     mine = add(union, origin, [one("a", "out/1", "p")], _profile(**KEYS)).grown
     same = add(union, origin, [one("a", "out/1", "p"), one("a", "out/2", "p")], _profile(**KEYS))
     theirs = add(union, origin, [one("a", "out/3", "p")], _profile(**other)).grown
@@ -114,7 +114,7 @@ def test_no_chunk_goes_from_a_store_to_one_that_is_reached_otherwise(origin, oth
 
 @pytest.mark.parametrize("other", list(OTHERS)[:5])
 def test_one_destination_with_other_keys_is_refused_by_name(origin, other):
-    union = WantedUnion()
+    union = CatalogUnion()
     first = add(union, origin, [one("a", profile="p")], _profile(**KEYS))
     with pytest.raises(DestinationConflictError, match="other credentials") as caught:
         add(union, origin, [one("a", profile="p")], _profile(**OTHERS[other]))
@@ -125,7 +125,7 @@ def test_one_destination_with_other_keys_is_refused_by_name(origin, other):
 
 
 def test_a_prefix_and_one_of_its_objects_are_one_file(origin):
-    union = WantedUnion()
+    union = CatalogUnion()
     tree = DownloadRequest(PrefixDownloadRequest("dir/", Path("out/dir")))
     whole = add(union, origin, [tree])
     assert len(whole.grown.catalog.objects) == 2
@@ -140,7 +140,7 @@ def _profile(**options) -> ObjectStoreConfigByProfile:
 def test_a_part_can_be_cut_down_to_what_a_node_wants(origin):
     big = FakeOrigin({"a": 5 * MIB, "b": 5 * MIB, "dir/c": 30, "dir/d": 40, "dir/e/": 0})
     prefix = DownloadRequest(PrefixDownloadRequest("dir", Path("out/dir")))
-    grown = add(WantedUnion(), big, [one("a"), one("b"), prefix]).grown
+    grown = add(CatalogUnion(), big, [one("a"), one("b"), prefix]).grown
     assert grown is not None
     whole = {item.found.key: item.index for item in grown.catalog.objects}
 
@@ -162,7 +162,7 @@ def test_leases_that_share_a_swarm_share_the_bound_on_its_chunks(monkeypatch):
     """What runs already counts once, whoever wants it; what was given back counts no more."""
     monkeypatch.setattr(chunking, "CHUNKS_AT_MOST", 10)
     origin = FakeOrigin({"a": 24 * MIB, "b": 24 * MIB})
-    union = WantedUnion()
+    union = CatalogUnion()
     first = add(union, origin, [one("a")])
     assert add(union, origin, [one("a")]).grown is None
 
@@ -180,14 +180,14 @@ def test_leases_that_share_a_swarm_share_the_bound_on_its_chunks(monkeypatch):
 def test_a_lease_is_told_how_many_objects_its_patterns_left_out(origin):
     wanted = PrefixDownloadRequest("dir", Path("out"), exclude=("c",))
 
-    mine = add(WantedUnion(), origin, [DownloadRequest(wanted)])
+    mine = add(CatalogUnion(), origin, [DownloadRequest(wanted)])
 
     assert mine.excluded == 1
     assert [item.found.key for item in mine.grown.catalog.objects] == ["dir/d"]
 
 
 def test_prefixes_of_other_patterns_share_what_both_want(origin):
-    union = WantedUnion()
+    union = CatalogUnion()
     add(union, origin, [DownloadRequest(PrefixDownloadRequest("dir", Path("out")))])
 
     less = PrefixDownloadRequest("dir", Path("out"), exclude=("c",))

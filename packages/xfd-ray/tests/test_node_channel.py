@@ -10,7 +10,7 @@ from inprocess import run_async
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.node_report import NodeReport
 from xfd_api.reports import NodeEvent, ObjectLanded
-from xfd_ray.loop.node_channel import LONGEST_POLL_S, POLL_S, Conversation
+from xfd_ray.loop.node_channel import LONGEST_POLL_S, POLL_S, NodeChannel
 from xfd_ray.worker.node_worker import Exchange
 
 NEWS: Sequence[NodeEvent] = (ObjectLanded(ObjectIndex(0)),)
@@ -34,7 +34,7 @@ class Answers:
 
 
 async def waits(node: Answers) -> list[float]:
-    talk = Conversation(node, NodeId("n0"), lambda _: None, interval_s=lambda: 0.0)
+    talk = NodeChannel(node, NodeId("n0"), lambda _: None, interval_s=lambda: 0.0)
     talking = asyncio.create_task(talk.run())
     await node.silent.wait()
     talking.cancel()

@@ -10,9 +10,16 @@ import pytest
 from xfd_api.errors import InvalidRequestError
 from xfd_api.settings import NodeSettings
 from xfd_ray.cluster.raylet import environment_of_raylet
-from xfd_ray.environment import NONE, Surroundings, changes, hidden, is_surrounding, take_on
+from xfd_ray.environment import (
+    NODE_ENVIRONMENT,
+    Environment,
+    affects_files,
+    apply,
+    blanked,
+    overrides,
+)
 from xfd_ray.messages import Terms, WorkerTerms
-from xfd_ray.validation import checked_node_settings
+from xfd_ray.validation import check_option
 
 NODE = {"AWS_PROFILE": "nodes", "XFD_ROOT": "/node", "HOME": "/root", "PATH": "/bin"}
 
@@ -41,27 +48,27 @@ def test_what_a_process_takes_on(
     own: dict[str, str],
     expected: dict[str, str | None],
 ) -> None:
-    for name in [name for name in os.environ if is_surrounding(name)]:
+    for name in [name for name in os.environ if affects_files(name)]:
         monkeypatch.delenv(name)
-    for name, value in {**NODE, **inherited, **hidden(inherited)}.items():
+    for name, value in {**NODE, **inherited, **blanked(inherited)}.items():
         monkeypatch.setenv(name, value)
-    take_on(Surroundings.of(own), inherited, NODE)
+    apply(Environment.of(own), inherited, NODE)
     assert {name: os.environ.get(name) for name in expected} == expected
-    for name, value in changes(inherited, NONE, NODE).items():
+    for name, value in overrides(inherited, NODE_ENVIRONMENT, NODE).items():
         monkeypatch.setenv(name, value or "")  # so that all of it is undone
 
 
 def test_a_new_process_is_started_with_nobodys_keys() -> None:
     inherited = {"AWS_SECRET_ACCESS_KEY": "s", "HOME": "/a", "OMP_NUM_THREADS": "1"}
-    assert hidden(inherited) == {"AWS_SECRET_ACCESS_KEY": ""}
+    assert blanked(inherited) == {"AWS_SECRET_ACCESS_KEY": ""}
 
 
 def test_a_drivers_surroundings_are_what_matters_of_its_variables_and_are_never_shown() -> None:
-    surroundings = Surroundings.of({"AWS_SECRET_ACCESS_KEY": "s3cret", "WANDB_RUN_ID": "1"})
-    assert surroundings.variables == (("AWS_SECRET_ACCESS_KEY", "s3cret"),)
-    assert Surroundings.of({"WANDB_RUN_ID": "2"}) == Surroundings.of(None) == NONE
+    environment = Environment.of({"AWS_SECRET_ACCESS_KEY": "s3cret", "WANDB_RUN_ID": "1"})
+    assert environment.variables == (("AWS_SECRET_ACCESS_KEY", "s3cret"),)
+    assert Environment.of({"WANDB_RUN_ID": "2"}) == Environment.of(None) == NODE_ENVIRONMENT
     for kind in (Terms, WorkerTerms):
-        assert "s3cret" not in repr(kind(surroundings=surroundings))
+        assert "s3cret" not in repr(kind(environment=environment))
 
 
 @pytest.mark.parametrize(
@@ -70,17 +77,18 @@ def test_a_drivers_surroundings_are_what_matters_of_its_variables_and_are_never_
 )
 def test_a_relative_root_is_refused_before_anything_is_started(root: str, is_fine: bool) -> None:
     if is_fine:
-        Surroundings.of({"XFD_ROOT": root})
+        Environment.of({"XFD_ROOT": root})
         return
     with pytest.raises(InvalidRequestError, match="runtime_env is 'data'"):
-        Surroundings.of({"XFD_ROOT": root})
+        Environment.of({"XFD_ROOT": root})
 
 
 @pytest.mark.parametrize("root", ["/data", "~/data", "data"])
 def test_a_root_in_the_settings_is_refused_since_no_task_would_look_there(root: str) -> None:
     with pytest.raises(InvalidRequestError, match="XFD_ROOT"):
-        checked_node_settings(NodeSettings(root=root))
-    assert checked_node_settings(None) == checked_node_settings(NodeSettings()) == NodeSettings()
+        check_option("node_settings", NodeSettings(root=root))
+    for accepted in (None, NodeSettings()):
+        check_option("node_settings", accepted)
 
 
 def test_a_nodes_own_variables_are_its_raylets(tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ from xfd_api.settings import NodeSettings, UnpackCaps
 from xfd_ray.coordinator import worker_usage
 from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.coordinator.worker_usage import Usage
-from xfd_ray.environment import Surroundings
+from xfd_ray.environment import Environment
 from xfd_ray.messages import Limits, Terms, WorkerTerms
 
 MIB = 2**20
 SIZES = {"big": 8 * MIB}
-MINE = Surroundings((("AWS_PROFILE", "mine"),))
-THEIRS = Surroundings((("AWS_PROFILE", "theirs"),))
+MINE = Environment((("AWS_PROFILE", "mine"),))
+THEIRS = Environment((("AWS_PROFILE", "theirs"),))
 ONE_PORT = (7001, 7001)
 
 NODE = NodeId("n0")
@@ -34,8 +34,8 @@ NOW = WorkerTerms()
         (WorkerTerms(NodeSettings(attempts=3)), False, True),
         (WorkerTerms(NodeSettings(unpack_caps=UnpackCaps(max_entries=3))), False, True),
         (WorkerTerms(peer_ports=(7000, 7001)), False, True),
-        (WorkerTerms(surroundings=MINE), False, False),
-        (WorkerTerms(NodeSettings(node_parallelism=3), surroundings=MINE), False, False),
+        (WorkerTerms(environment=MINE), False, False),
+        (WorkerTerms(NodeSettings(node_parallelism=3), environment=MINE), False, False),
     ],
 )
 def test_an_idle_worker_changes_or_ends_for_one_of_other_terms(wanted, changes, ends):
@@ -52,14 +52,14 @@ def test_an_idle_worker_changes_or_ends_for_one_of_other_terms(wanted, changes, 
 def test_of_other_drivers_workers_only_those_with_the_port_are_in_the_way():
     workers = Usage()
     for ports in (None, (7000, 7005), (7006, 7010)):
-        workers.add((NODE, WorkerTerms(peer_ports=ports, surroundings=MINE)), 0.0)
-    wanted = WorkerTerms(peer_ports=(7004, 7005), surroundings=THEIRS)
+        workers.add((NODE, WorkerTerms(peer_ports=ports, environment=MINE)), 0.0)
+    wanted = WorkerTerms(peer_ports=(7004, 7005), environment=THEIRS)
     assert [key[1].peer_ports for key in workers.in_the_way((NODE, wanted))] == [(7000, 7005)]
 
 
 def test_the_worker_that_was_used_last_stays_and_the_others_end_soon():
     workers = Usage()
-    first, second = (NODE, NOW), (NODE, WorkerTerms(surroundings=MINE))
+    first, second = (NODE, NOW), (NODE, WorkerTerms(environment=MINE))
     workers.add(first, 0.0)
     workers.begin(first, 1.0)
     workers.end(first, 2.0)
@@ -128,15 +128,15 @@ async def test_drivers_of_other_surroundings_have_workers_of_their_own_and_idle_
     coordinator = Coordinator(cluster, tick_s=0.02)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(worker_usage, "IDLE_S", 0.2)
-        await coordinator.attach(lease("mine", "big", surroundings=MINE))
+        await coordinator.attach(lease("mine", "big", environment=MINE))
         await over(coordinator, "mine")
-        assert cluster.surroundings["n0"] == MINE
-        await coordinator.attach(lease("theirs", "big", surroundings=THEIRS))
+        assert cluster.environment["n0"] == MINE
+        await coordinator.attach(lease("theirs", "big", environment=THEIRS))
         await over(coordinator, "theirs")
-        assert cluster.surroundings["n0"] == THEIRS
+        assert cluster.environment["n0"] == THEIRS
         assert running(cluster) == 2
         # A task of the first driver joins its swarm, not the oldest or the newest there is.
-        await coordinator.attach(lease("task", "big", surroundings=MINE, terms=None))
+        await coordinator.attach(lease("task", "big", environment=MINE, terms=None))
         await over(coordinator, "task")
         assert len(cluster.workers) == 2
         for name in ("task", "mine"):
@@ -153,15 +153,15 @@ async def test_a_call_whose_port_another_one_uses_is_refused_by_name():
     cluster = LocalCluster(1, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.02)
     ports = Terms(peer_ports=ONE_PORT)
-    await coordinator.attach(lease("holds", "big", terms=ports, surroundings=MINE))
+    await coordinator.attach(lease("holds", "big", terms=ports, environment=MINE))
     await over(coordinator, "holds")
-    await coordinator.attach(lease("late", "big", terms=ports, surroundings=THEIRS))
+    await coordinator.attach(lease("late", "big", terms=ports, environment=THEIRS))
     error = (await over(coordinator, "late")).error
     assert isinstance(error, PeerPortError)
     assert "7001" in str(error)
     await coordinator.detach("late")
     await coordinator.detach("holds")
-    await call(coordinator, "again", terms=ports, surroundings=THEIRS)
+    await call(coordinator, "again", terms=ports, environment=THEIRS)
     assert running(cluster) == 1
 
 
