@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from xfd_testing.documents import Page, Repository, check_page, documents_of
+from xfd_testing.documents import Page, Repository, check_page, constants, documents_of
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = documents_of(ROOT)
@@ -42,3 +42,10 @@ def test_each_decision_has_a_number_of_its_own_and_a_line_in_the_index() -> None
     assert [each.name for each in DECISIONS if each.name not in index] == []
     for decision in DECISIONS:
         assert decision.read_text().startswith(f"# {decision.name[:4]} ")
+
+
+def test_the_constants_of_the_scheduler_are_those_of_its_module() -> None:
+    """After a change: `python -m xfd_testing.documents.constants`."""
+    tables = constants.tables_of(constants.constants_of((ROOT / constants.MODULE).read_text()))
+    document = (ROOT / constants.DOCUMENT).read_text()
+    assert constants.with_tables(document, tables) == document
