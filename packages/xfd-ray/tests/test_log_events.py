@@ -95,7 +95,7 @@ def test_every_event_of_python_is_in_the_table_and_none_there_is_unused() -> Non
 
 
 def test_every_event_of_rust_is_in_the_table_and_none_there_is_unused() -> None:
-    calls = [call for call in calls_in_rust() if call.level != "trace"]
+    calls = calls_in_rust()
     calls.append(Call(DROPPED, "warning", frozenset({"count"}), "log.rs"))
     check(
         DATA_PLANE_EVENTS,

@@ -169,14 +169,14 @@ class NodeCounters:
     Every field only grows, except `active_*`.
 
     Attributes:
-        origin_requests: requests sent, lookups included; a list counts as one.
-        origin_failures: of these, the requests that were refused or not answered.
+        origin_answers: requests that origins answered, lookups included; a list counts as one.
+        origin_failures: requests that origins refused or did not answer.
         objects_landed: objects that were fetched and are at their destination.
         objects_cached: objects that were there already; none of `objects_landed`.
     """
 
     origin_bytes: int = 0
-    origin_requests: int = 0
+    origin_answers: int = 0
     origin_failures: int = 0
     peer_bytes: int = 0
     served_bytes: int = 0
@@ -195,11 +195,6 @@ class NodeCounters:
     active_unpacks: int = 0
     unpacked_entries: int = 0
     unpacked_bytes: int = 0
-
-    @property
-    def origin_answers(self) -> int:
-        """Requests to the origin that were answered."""
-        return self.origin_requests - self.origin_failures
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         return NodeCounters, _counters(self)

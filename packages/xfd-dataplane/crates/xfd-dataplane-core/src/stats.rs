@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::error::Result;
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
         /// `xfd_api.reports.NodeCounters`, live.
@@ -44,9 +46,9 @@ macro_rules! counters {
 counters! {
     /// Bytes of bodies read from origins.
     origin_bytes,
-    /// Requests sent to origins, those that look for objects included; a list is one.
-    origin_requests,
-    /// Of these, the ones that were refused or not answered.
+    /// Requests that origins answered, lookups included; a list counts as one.
+    origin_answers,
+    /// Requests that origins refused or did not answer.
     origin_failures,
     /// Bytes of bodies received from peers.
     peer_bytes,
@@ -123,6 +125,14 @@ impl Drop for Active<'_> {
 pub struct Uploading(Arc<Stats>);
 
 impl Stats {
+    /// Counts a request to an origin that has ended.
+    pub(crate) fn count_answer<T>(&self, answer: &Result<T>) {
+        match answer {
+            Ok(_) => self.origin_answers.add(1),
+            Err(_) => self.origin_failures.add(1),
+        }
+    }
+
     /// One more upload.
     #[must_use]
     pub fn uploading(self: &Arc<Self>) -> Uploading {

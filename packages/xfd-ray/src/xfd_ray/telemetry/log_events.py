@@ -164,10 +164,10 @@ def data_plane_event(name: str, level: Level, meaning: str = "", *fields: str) -
 
 DATA_PLANE_EVENTS: Final = (
     data_plane_event(
-        "checksum_not_told", "warning", "A HEAD for an object's checksum failed.", "error"
+        "checksum_lookup_failed", "warning", "A HEAD for an object's checksum failed.", "error"
     ),
     data_plane_event(
-        "chunk_not_taken_back", "warning", "A journal still names a discarded chunk.", "error"
+        "chunk_record_not_removed", "warning", "A journal still names a discarded chunk.", "error"
     ),
     data_plane_event(
         "chunk_read_failed", "warning", "A chunk for a peer cannot be read.", "chunk", "error"
@@ -179,7 +179,7 @@ DATA_PLANE_EVENTS: Final = (
         "count",
     ),
     data_plane_event(
-        "file_not_believed",
+        "file_not_trusted",
         "warning",
         "A record, journal or part file is ignored, because others can write to it.",
         "path",
@@ -204,9 +204,7 @@ DATA_PLANE_EVENTS: Final = (
         "chunk",
         "error",
     ),
-    data_plane_event(
-        "leaving_failed", "error", "The store of a swarm could not be closed.", "error"
-    ),
+    data_plane_event("leave_failed", "error", "The store of a swarm could not be closed.", "error"),
     data_plane_event(
         "log_events_dropped",
         "warning",
@@ -214,7 +212,10 @@ DATA_PLANE_EVENTS: Final = (
         "count",
     ),
     data_plane_event(
-        "manifest_not_tidied", "warning", "A manifest of small objects was not compacted.", "error"
+        "manifest_not_compacted",
+        "warning",
+        "A manifest was not compacted.",
+        "error",
     ),
     data_plane_event(
         "node_reconfigured",
@@ -238,7 +239,7 @@ DATA_PLANE_EVENTS: Final = (
         *("chunk", "fault", "bad_bytes", "is_final", "error"),
     ),
     data_plane_event(
-        "origin_body_left_behind",
+        "origin_body_abandoned",
         "debug",
         "A body is far slower than others, and is asked for anew.",
         "from",
@@ -278,18 +279,18 @@ DATA_PLANE_EVENTS: Final = (
         "peer_connection_ended", "debug", "A connection ended with an error.", "error"
     ),
     data_plane_event(
-        "peer_connection_made_room", "debug", "A connection was closed for another one.", "is_peer"
+        "peer_connection_evicted", "debug", "A connection was closed for another one.", "is_peer"
     ),
     data_plane_event("peer_request_refused", "debug", "A request was refused.", "status"),
     data_plane_event("peer_server_started", "info", "The peer server listens.", "address"),
     data_plane_event(
-        "record_not_put_back",
+        "record_not_restored",
         "warning",
         "The record of a tree is missing after a failed unpacking.",
         "error",
     ),
     data_plane_event(
-        "record_not_taken_back", "warning", "A record still names an object that is gone.", "error"
+        "record_not_removed", "warning", "A record still names an object that is gone.", "error"
     ),
     data_plane_event(
         "staged_tree_not_removed", "warning", "A staged tree is left on disk.", "name", "error"

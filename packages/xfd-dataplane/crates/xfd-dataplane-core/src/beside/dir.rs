@@ -146,7 +146,7 @@ impl Dir {
             Found::File(file) => Ok(Some(file)),
             Found::Absent => Ok(None),
             Found::Doubted(why) => {
-                tracing::warn!(path = %path.display(), why, "file_not_believed");
+                tracing::warn!(path = %path.display(), why, "file_not_trusted");
                 Ok(None)
             }
         }
@@ -287,7 +287,7 @@ impl Dir {
     pub(crate) fn read(&self, path: &Path, most: u64) -> Result<Option<Vec<u8>>> {
         let (text, why) = self.read_or_why(path, most)?;
         if let Some(why) = why {
-            tracing::warn!(path = %path.display(), why, "file_not_believed");
+            tracing::warn!(path = %path.display(), why, "file_not_trusted");
         }
         Ok(text)
     }

@@ -51,7 +51,7 @@ fn ask(swarm: &Arc<NodeSwarm>, object: Arc<CatalogObject>) {
                 Ok(None) => {}
                 Ok(Some(checksum)) => swarm.store.learn_checksum(object.index, checksum),
                 // The object lands without it: each chunk has a checksum of its own.
-                Err(error) => tracing::warn!(%error, "checksum_not_told"),
+                Err(error) => tracing::warn!(%error, "checksum_lookup_failed"),
             },
         }
         if swarm.checksums().answer(object.index) {
@@ -72,9 +72,9 @@ async fn head(swarm: &NodeSwarm, object: &CatalogObject) -> Result<Option<Checks
     let _share = node.limits.heads.take(1).await;
     let (bucket, key) = (object.bucket.as_deref(), &object.found.key);
     let found = connected.ask(node.settings.attempts, || async {
-        swarm.stats.origin_requests.add(1);
         let head = connected.origin.head(bucket, key).await;
-        head.inspect_err(|_| swarm.stats.origin_failures.add(1))
+        swarm.stats.count_answer(&head);
+        head
     });
     let found = found.await?;
     let is_same = found.etag == object.found.etag;

@@ -101,7 +101,7 @@ impl OriginFetch<'_> {
             if *restarts > 0 && swarm.typical_pace().is_stalled(received, started.elapsed()) {
                 *restarts -= 1;
                 swarm.stats.retries.add(1);
-                tracing::debug!(from, at = body.at, "origin_body_left_behind");
+                tracing::debug!(from, at = body.at, "origin_body_abandoned");
                 return Ok(Ok(()));
             }
             let mut bytes = match std::mem::take(&mut body.ahead) {

@@ -14,7 +14,7 @@ pub(crate) async fn end_swarm(swarms: Arc<SwarmRegistry>, swarm: Arc<NodeSwarm>)
         left.store.leave();
     });
     if let Err(error) = leaving.await {
-        tracing::error!(%error, "leaving_failed");
+        tracing::error!(%error, "leave_failed");
     }
     swarm.unpacking.close().await;
     swarms.forget(&swarm);

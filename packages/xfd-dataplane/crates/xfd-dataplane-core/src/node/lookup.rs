@@ -27,7 +27,6 @@ async fn find(node: &Context, lookup: &Lookup, stores: &Stores) -> Result<Vec<Fo
     let connected = node.origins.of(stores, profile).await?;
     let bucket = lookup.bucket.as_deref();
     let found = connected.ask(node.settings.attempts, || async {
-        node.lookups.origin_requests.add(1);
         let answer = match lookup.is_prefix {
             true => connected.origin.list(bucket, &lookup.key).await,
             false => {
@@ -35,7 +34,8 @@ async fn find(node: &Context, lookup: &Lookup, stores: &Stores) -> Result<Vec<Fo
                 head.map(|found| vec![found])
             }
         };
-        answer.inspect_err(|_| node.lookups.origin_failures.add(1))
+        node.lookups.count_answer(&answer);
+        answer
     });
     found.await.map_err(|error| error.with_object(&lookup.key))
 }

@@ -90,7 +90,6 @@ async fn get(
 ) -> Result<(Body, Duration)> {
     let settings = &swarm.node.settings;
     let is_all = range == (0..object.found.size);
-    swarm.stats.origin_requests.add(1);
     let sent = Instant::now();
     let get = connected.origin.get(Get {
         bucket: object.bucket.as_deref(),
@@ -101,8 +100,8 @@ async fn get(
     });
     let answer = timeout(settings.connect_timeout + settings.read_timeout, get).await;
     let body = answer.unwrap_or_else(|_| Err(stopped_answering()));
-    let body = body.inspect_err(|_| swarm.stats.origin_failures.add(1))?;
-    Ok((body, sent.elapsed()))
+    swarm.stats.count_answer(&body);
+    Ok((body?, sent.elapsed()))
 }
 
 /// The tries of one body.

@@ -216,7 +216,7 @@ async fn serve(
         }
         () = place.ended() => {}
     }
-    tracing::debug!(is_peer = place.is_peer(), "peer_connection_made_room");
+    tracing::debug!(is_peer = place.is_peer(), "peer_connection_evicted");
     if place.is_peer() {
         connection.as_mut().graceful_shutdown();
         tokio::select! {

@@ -97,7 +97,7 @@ fn forget(inner: &Inner, chunk: ChunkIndex) -> Vec<ChunkIndex> {
 fn reopen(inner: &Inner, slot: &Slot) {
     slot.drop_part();
     if let Err(error) = recording::write(slot, None) {
-        tracing::warn!(%error, "record_not_taken_back");
+        tracing::warn!(%error, "record_not_removed");
     }
     let path = slot.lock_path();
     if inner.state().locks.contains_key(&path) {

@@ -25,7 +25,7 @@ pub(crate) fn fail(inner: &Inner, object: ObjectIndex) -> bool {
     if let Some(slot) = slot {
         slot.drop_part();
         if let Err(error) = recording::take_line_back(&slot) {
-            tracing::warn!(%error, "record_not_taken_back");
+            tracing::warn!(%error, "record_not_removed");
         }
     }
     true
@@ -89,7 +89,7 @@ pub(crate) fn leave(inner: &Inner) {
     }
     for manifest in &manifests {
         if let Err(error) = locked(manifest).tidy() {
-            tracing::warn!(%error, "manifest_not_tidied");
+            tracing::warn!(%error, "manifest_not_compacted");
         }
     }
     drop(locks);

@@ -69,7 +69,7 @@ pub(crate) fn take_chunk_back(slot: &Slot, offset: u64, length: u64) {
     };
     let taken = slot.dir().and_then(in_journal);
     if let Err(error) = taken {
-        tracing::warn!(%error, "chunk_not_taken_back");
+        tracing::warn!(%error, "chunk_record_not_removed");
     }
 }
 

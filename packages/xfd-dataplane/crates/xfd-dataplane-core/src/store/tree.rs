@@ -57,7 +57,7 @@ pub(crate) fn land_with_tree(
     let tree = put_in_place().inspect_err(|_| {
         slot.facts().tree_is_ours = was_ours;
         if let Err(error) = recording::write(&slot, before) {
-            tracing::warn!(%error, "record_not_put_back");
+            tracing::warn!(%error, "record_not_restored");
         }
     })?;
     let record = record_of(&slot, &unpack, Some(tree))?;

@@ -124,7 +124,7 @@ fn a_tree_that_is_gone_is_made_again_from_the_cached_archive() {
     assert!(inventory.landed.is_empty());
     again.until_landed(1);
     assert_tree(&again);
-    assert_eq!(again.node.counters(None).origin_requests, 0);
+    assert_eq!(again.node.counters(None).origin_answers, 0);
     again.node.leave(SWARM);
     let third = Host::at(
         "a",

@@ -52,7 +52,7 @@ fn two_orders_for_one_chunk_are_both_carried_out_by_one_fetch() {
     gate.open_to(u64::MAX);
     host.until_landed(1);
     assert_eq!(held(&host.events), [0, 1]);
-    assert_eq!(host.node.counters(None).origin_requests, 1);
+    assert_eq!(host.node.counters(None).origin_answers, 1);
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn an_object_arrives_chunk_by_chunk_and_lands() {
     }
     let counters = host.node.counters(Some(SWARM));
     assert_eq!(counters.origin_bytes, bytes.len() as u64);
-    assert_eq!(counters.origin_requests, 6);
+    assert_eq!(counters.origin_answers, 6);
     assert_eq!(counters.chunks_from_origin, 6);
     assert_eq!(counters.active_origin, 0);
 }
@@ -57,7 +57,7 @@ fn a_second_run_moves_no_bytes() {
     let inventory = again.extend(catalog(again.root.path(), &[found], MIB as u64));
     assert_eq!(inventory.landed, [0]);
     assert_eq!(inventory.cached_bytes, bytes.len() as u64);
-    assert_eq!(again.node.counters(None).origin_requests, 0);
+    assert_eq!(again.node.counters(None).origin_answers, 0);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn an_order_for_a_held_chunk_is_carried_out_at_once() {
     host.until("the chunk is held", |events| held(events) == [0]);
     host.submit(vec![fetch(1, 0..1, Source::Origin)]);
     host.until("it is reported again", |events| held(events) == [0, 1]);
-    assert_eq!(host.node.counters(Some(SWARM)).origin_requests, 1);
+    assert_eq!(host.node.counters(Some(SWARM)).origin_answers, 1);
 }
 
 #[test]
