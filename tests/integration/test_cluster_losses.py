@@ -163,10 +163,10 @@ def test_a_killed_driver_takes_nothing_from_another(
         addresses = scraped_at()
         with xfd_ray.distribution(big_object(big), ObjectStoreConfig.make_for_s3(big), keep_s=0):
             coordinator = ray.get_actor("coordinator", namespace="xfd")
-            assert len(ray.get(coordinator.lease_ids.remote())) == 2
+            assert len(ray.get(coordinator.call.remote("lease_ids"))) == 2
             first.send_signal(signal.SIGKILL)
             until(
-                lambda: len(ray.get(coordinator.lease_ids.remote())) == 1,
+                lambda: len(ray.get(coordinator.call.remote("lease_ids"))) == 1,
                 30,
                 "the lease of the killed driver did not expire",
             )

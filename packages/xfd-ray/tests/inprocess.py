@@ -19,10 +19,10 @@ from xfd_api.stores import ObjectStoreConfig, by_profile
 from xfd_api.testing import FakeDataPlane, FakeOrigin
 from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.environment import Environment
-from xfd_ray.loop.node_channel import Unavailable
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus, WorkerTerms
 from xfd_ray.placement import ZONE_LABELS, NodeInfo, as_selector
 from xfd_ray.worker.node_worker import NodeWorker
+from xfd_ray.worker_api import Unavailable
 
 STORES = by_profile(ObjectStoreConfig.make_for_s3("bucket"))
 
@@ -49,24 +49,22 @@ class LocalWorker:
     async def follow(self) -> None:
         self.follows = True
 
-    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
-        async def call(*args: Any) -> Any:
-            self.calls.append(name)
-            await asyncio.sleep(self.slow.get(name, 0.0))
-            work = asyncio.ensure_future(getattr(self.worker, name)(*args))
-            dead = asyncio.ensure_future(self.dead.wait())
-            await asyncio.wait({work, dead}, return_when=asyncio.FIRST_COMPLETED)
-            dead.cancel()
-            if self.dead.is_set():
-                work.cancel()
-                raise NodeLostError("Its worker is gone", node=self.node)
-            if name == "exchange" and self.drop_answers:
-                self.drop_answers -= 1
-                work.result()
-                raise Unavailable
-            return work.result()
-
-        return call
+    async def call(self, method: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        name = method.__name__
+        self.calls.append(name)
+        await asyncio.sleep(self.slow.get(name, 0.0))
+        work = asyncio.ensure_future(getattr(self.worker, name)(*args))
+        dead = asyncio.ensure_future(self.dead.wait())
+        await asyncio.wait({work, dead}, return_when=asyncio.FIRST_COMPLETED)
+        dead.cancel()
+        if self.dead.is_set():
+            work.cancel()
+            raise NodeLostError("Its worker is gone", node=self.node)
+        if name == "exchange" and self.drop_answers:
+            self.drop_answers -= 1
+            work.result()
+            raise Unavailable
+        return work.result()
 
 
 class LocalCluster:

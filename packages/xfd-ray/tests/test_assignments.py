@@ -23,8 +23,9 @@ from xfd_api.reports import (
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_api.testing import catalog_of
 from xfd_api.traffic import Traffic
+from xfd_ray.catalog_part import CatalogPart
 from xfd_ray.coordinator.assignments import Assignments
-from xfd_ray.coordinator.catalog_union import CatalogPart, LeaseObjects
+from xfd_ray.coordinator.catalog_union import LeaseObjects
 from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.coordinator.lease_progress import new_progress
 from xfd_ray.coordinator.lease_report import report_of, summary_of

@@ -20,7 +20,7 @@ from xfd_api.errors import (
     VersionMismatchError,
 )
 from xfd_ray.cluster.errors import LONGEST_TEXT, coordinator_error, last_words, worker_error
-from xfd_ray.loop.node_channel import Unavailable
+from xfd_ray.worker_api import Unavailable
 
 KILLED = (
     "The actor died unexpectedly before finishing this task.\n\tclass_name: NodeWorker\n\tpid: 8\n"

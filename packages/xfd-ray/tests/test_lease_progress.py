@@ -11,7 +11,7 @@ from xfd_api.testing import catalog_of
 from xfd_api.traffic import Traffic
 from xfd_ray.coordinator.lease_progress import LeaseProgress
 from xfd_ray.coordinator.lease_report import report_of, summary_of
-from xfd_ray.coordinator.lower_bound import LinkRates
+from xfd_ray.link_rates import LinkRates
 from xfd_ray.report_format import report_text
 
 MIB = 2**20

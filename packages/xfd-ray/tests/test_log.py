@@ -17,7 +17,8 @@ from xfd_api.settings import SwarmTicket
 from xfd_api.testing import FakeDataPlane, FakeOrigin
 from xfd_ray.environment import NODE_ENVIRONMENT
 from xfd_ray.telemetry import log, log_events
-from xfd_ray.worker.node_worker import Exchange, NodeWorker
+from xfd_ray.worker.node_worker import NodeWorker
+from xfd_ray.worker_api import Exchange
 
 SWARM = SwarmId("0123456789abcdef")
 

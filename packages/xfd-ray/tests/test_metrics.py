@@ -19,7 +19,8 @@ from xfd_api.metrics import METRICS, Metric
 from xfd_api.reports import ChunkHeld, NodeCounters
 from xfd_ray.worker import metrics_server
 from xfd_ray.worker.exposition import NodeCollector
-from xfd_ray.worker.metrics import NodeMetrics, TransferTimes
+from xfd_ray.worker.metrics import NodeMetrics
+from xfd_ray.worker.transfer_times import TransferTimes
 
 
 def held(seconds: float, source: str | None) -> ChunkHeld:

@@ -11,7 +11,7 @@ from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.node_report import NodeReport
 from xfd_api.reports import NodeEvent, ObjectLanded
 from xfd_ray.loop.node_channel import LONGEST_POLL_S, POLL_S, NodeChannel
-from xfd_ray.worker.node_worker import Exchange
+from xfd_ray.worker_api import Exchange
 
 NEWS: Sequence[NodeEvent] = (ObjectLanded(ObjectIndex(0)),)
 
@@ -24,8 +24,7 @@ class Answers:
         self.waits: list[float] = []
         self.silent = asyncio.Event()
 
-    async def exchange(self, node: NodeId, call: Exchange) -> NodeReport:
-        del node
+    async def exchange(self, call: Exchange) -> NodeReport:
         self.waits.append(call.max_wait_s)
         if len(self.waits) > len(self.reports):
             self.silent.set()
@@ -34,7 +33,7 @@ class Answers:
 
 
 async def waits(node: Answers) -> list[float]:
-    talk = NodeChannel(node, NodeId("n0"), lambda _: None, interval_s=lambda: 0.0)
+    talk = NodeChannel(NodeId("n0"), node.exchange, lambda _: None, interval_s=lambda: 0.0)
     talking = asyncio.create_task(talk.run())
     await node.silent.wait()
     talking.cancel()

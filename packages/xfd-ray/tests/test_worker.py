@@ -18,7 +18,8 @@ from xfd_api.reports import ChunkHeld, NodeCounters, ObjectLanded
 from xfd_api.settings import SwarmTicket
 from xfd_api.testing import FakeDataPlane, FakeOrigin, catalog_of
 from xfd_ray.environment import NODE_ENVIRONMENT
-from xfd_ray.worker.node_worker import Exchange, Hello, NodeWorker
+from xfd_ray.worker.node_worker import NodeWorker
+from xfd_ray.worker_api import Exchange, Hello
 
 MIB = 2**20
 SWARM = SwarmId("0123456789abcdef")

@@ -6,7 +6,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xfd_ray.coordinator.lower_bound import LinkRates
     from xfd_ray.distribute import (
         Distribution,
         distribution,
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
         ensure_local,
         metrics_addresses,
     )
+    from xfd_ray.link_rates import LinkRates
     from xfd_ray.options import DistributionOptions
     from xfd_ray.placement import NodeSelector
     from xfd_ray.report_format import report_text
@@ -36,7 +36,7 @@ __all__ = [
 _MODULES = {
     "Distribution": "distribute",
     "DistributionOptions": "options",
-    "LinkRates": "coordinator.lower_bound",
+    "LinkRates": "link_rates",
     "NodeSelector": "placement",
     "distribution": "distribute",
     "download_distributed": "distribute",

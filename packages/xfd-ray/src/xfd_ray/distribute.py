@@ -20,10 +20,10 @@ from xfd_api.traffic import Prices
 from xfd_ray.client.lease_client import LeaseClient
 from xfd_ray.cluster.connect import connect_to_ray
 from xfd_ray.cluster.coordinator_client import CoordinatorClient
+from xfd_ray.cluster.coordinator_registry import find_coordinators
 from xfd_ray.cluster.raylet import inherited_variables
-from xfd_ray.cluster.spawn import find_coordinators
-from xfd_ray.coordinator.lower_bound import LinkRates
 from xfd_ray.environment import Environment
+from xfd_ray.link_rates import LinkRates
 from xfd_ray.messages import (
     LeaseRequest,
     Limits,
@@ -291,7 +291,7 @@ def metrics_addresses() -> dict[NodeId, list[str]]:
     """
     addresses: dict[NodeId, list[str]] = {}
     for coordinator in find_coordinators():
-        for node, known in ray.get(coordinator.metrics_addresses.remote()).items():
+        for node, known in ray.get(coordinator.call.remote("metrics_addresses")).items():
             addresses.setdefault(node, []).extend(known)
     return addresses
 

@@ -13,8 +13,8 @@ from xfd_api.results import DistributionReport, Progress
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_api.traffic import Prices
-from xfd_ray.coordinator.lower_bound import LinkRates
 from xfd_ray.environment import NODE_ENVIRONMENT, Environment
+from xfd_ray.link_rates import LinkRates
 from xfd_ray.placement import NodeSelector
 
 LEASE_TTL_S = 6.0

@@ -9,7 +9,7 @@ from typing import Any
 from xfd_api.results import Progress
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.traffic import Prices
-from xfd_ray.coordinator.lower_bound import LinkRates
+from xfd_ray.link_rates import LinkRates
 from xfd_ray.messages import OnNodeFailure, OnVersionConflict, OriginPolicy
 from xfd_ray.placement import Nodes
 from xfd_ray.validation import check_option

@@ -14,7 +14,7 @@ from xfd_api.chunking import check_chunk_size
 from xfd_api.errors import InvalidRequestError
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.traffic import Prices
-from xfd_ray.coordinator.lower_bound import LinkRates
+from xfd_ray.link_rates import LinkRates
 from xfd_ray.placement import as_selector
 
 Check = Callable[[str, Any], None]

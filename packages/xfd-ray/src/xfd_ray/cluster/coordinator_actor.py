@@ -1,27 +1,21 @@
 """The coordinator as a Ray actor.
 
-Whoever gets a handle of it, each worker for one, loads this module: it is to load little.
+Each process that gets a handle of it loads this module, workers among them: it imports little.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xfd_ray.telemetry.log import Log, log_to_stderr, process_age_s
 from xfd_ray.telemetry.log_events import COORDINATOR_UP
-
-if TYPE_CHECKING:
-    from xfd_api.ids import NodeId
-    from xfd_ray.messages import LeaseRequest, LeaseStatus
-    from xfd_ray.placement import NodeInfo
 
 
 class CoordinatorActor:
     """A `Coordinator` whose workers are Ray actors; the actor `coordinator` of the namespace `xfd`.
 
-    Its methods are the coordinator's, but for those that are told of here.
+    It is a class of its own so that a handle does not load the coordinator.
     """
 
     def __init__(self) -> None:
@@ -32,31 +26,10 @@ class CoordinatorActor:
         self._coordinator = Coordinator(RayCluster())
         Log().emit(COORDINATOR_UP, process_age_s=process_age_s())
 
-    async def attach(
-        self, request: LeaseRequest, started: Sequence[tuple[NodeInfo, Any]]
-    ) -> LeaseStatus:
-        """See `Coordinator.attach`; with the handles of workers that the driver has started."""
-        from xfd_ray.cluster.nodes import RayWorkerClient
-
-        workers = [(node, RayWorkerClient(node.id, handle)) for node, handle in started]
-        return await self._coordinator.attach(request, workers)
-
-    async def watch(self, lease_id: str, timeout_s: float) -> LeaseStatus:
-        """Renews a lease, and waits for its end."""
-        return await self._coordinator.watch(lease_id, timeout_s)
-
-    async def detach(self, lease_id: str) -> None:
-        """Gives a lease back."""
-        await self._coordinator.detach(lease_id)
-
-    async def metrics_addresses(self) -> dict[NodeId, list[str]]:
-        """The workers' Prometheus endpoints."""
-        return await self._coordinator.metrics_addresses()
-
-    async def lease_ids(self) -> list[str]:
-        """The leases there are."""
-        return await self._coordinator.lease_ids()
+    async def call(self, method: str, *args: Any) -> Any:
+        """Calls a public method of `Coordinator` by its name."""
+        return await getattr(self._coordinator, method)(*args)
 
     async def until_end(self) -> None:
-        """Never returns: the call fails when this actor ends, which tells the caller of it."""
+        """Never returns: the call fails when this actor ends, so the caller notices."""
         await asyncio.Event().wait()

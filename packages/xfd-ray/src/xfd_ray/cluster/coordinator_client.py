@@ -14,16 +14,18 @@ from xfd_api.errors import (
     VersionMismatchError,
     XfdError,
 )
+from xfd_ray.cluster.coordinator_registry import find_coordinator, start_coordinator
 from xfd_ray.cluster.errors import coordinator_error
 from xfd_ray.cluster.package_identity import interpreter_of, packages_of
 from xfd_ray.cluster.raylet import current_runtime_env
-from xfd_ray.cluster.spawn import find_coordinator, start_coordinator, start_worker
+from xfd_ray.cluster.spawn import start_worker
+from xfd_ray.cluster.worker_client import RayWorkerClient
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus, worker_terms
 from xfd_ray.placement import NodeInfo, nodes_of_ray, select
 
 
-def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, Any]]:
-    """Starts a worker on each node that the request selects; returns their handles.
+def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, RayWorkerClient]]:
+    """Starts a worker on each node that the request selects; returns their clients.
 
     Where no node is selected, none is started: the coordinator says what is wrong.
     """
@@ -32,7 +34,7 @@ def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, Any]]:
         nodes = select(nodes_of_ray(ray.nodes()), request.selector)
     except NoNodesError:
         return []
-    return [(node, start_worker(node, terms)) for node in nodes]
+    return [(node, RayWorkerClient(node.id, start_worker(node, terms))) for node in nodes]
 
 
 class CoordinatorClient:
@@ -47,7 +49,7 @@ class CoordinatorClient:
         self._is_own = False
         self._is_strangers = False
         self._is_refused_here = False
-        self._started: list[tuple[NodeInfo, Any]] = []
+        self._started: list[tuple[NodeInfo, RayWorkerClient]] = []
 
     def connect(self, request: LeaseRequest) -> None:
         """Finds the coordinator, or starts one.
@@ -105,7 +107,7 @@ class CoordinatorClient:
         if self._handle is None or not ray.is_initialized():
             raise CoordinatorLostError("There is no connection to the coordinator")
         try:
-            return ray.get(getattr(self._handle, method).remote(*args), timeout=timeout_s)
+            return ray.get(self._handle.call.remote(method, *args), timeout=timeout_s)
         except (ray_errors.RayError, XfdError) as error:
             if isinstance(error, ray_errors.ActorUnschedulableError):
                 self._is_refused_here = True

@@ -18,8 +18,8 @@ from xfd_api.errors import (
     VersionMismatchError,
     XfdError,
 )
-from xfd_ray.loop.node_channel import Unavailable
 from xfd_ray.unexpected import as_xfd_error
+from xfd_ray.worker_api import Unavailable
 
 LONGEST_TEXT = 400
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import exceptions as ray_errors
@@ -11,6 +11,9 @@ from ray import exceptions as ray_errors
 from xfd_ray.cluster.raylet import environment_of_raylet, inherited_variables
 from xfd_ray.environment import Environment, apply
 from xfd_ray.worker.node_worker import NodeWorker
+
+if TYPE_CHECKING:
+    from xfd_ray.worker_api import WorkerApi
 
 ALONE_S = 60.0
 """How long a worker waits for a coordinator to take it on."""
@@ -36,6 +39,13 @@ class NodeWorkerActor(NodeWorker):
 
     def _apply_environment(self, environment: Environment) -> None:
         apply(environment, inherited_variables(), environment_of_raylet())
+
+
+if TYPE_CHECKING:
+
+    def _is_a_worker(worker: NodeWorkerActor) -> WorkerApi:
+        """A type checker compares the methods here."""
+        return worker
 
 
 async def _end_after(seconds: float) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.node_report import NodeReport
 from xfd_api.reports import ChunkHeld, ChunkLost, HeldRun, Inventory, ObjectLanded
-from xfd_ray.coordinator.catalog_union import CatalogPart, LeaseObjects
+from xfd_ray.catalog_part import CatalogPart
+from xfd_ray.coordinator.catalog_union import LeaseObjects
 
 
 @dataclass(slots=True)

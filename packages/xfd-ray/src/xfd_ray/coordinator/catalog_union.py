@@ -10,7 +10,7 @@ of different drivers may share a name, so each store gets a name of its own in t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from xfd_api.catalog import build_catalog
 from xfd_api.chunking import cut, refuse_too_many_chunks
@@ -27,35 +27,13 @@ from xfd_api.identity import (
 from xfd_api.ids import ObjectIndex
 from xfd_api.lookups import Lookup
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
+from xfd_ray.catalog_part import CatalogPart
 from xfd_ray.coordinator.destinations import (
     Claim,
     other_object,
     other_version,
     reconcile,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogPart:
-    """What a catalog grew by at one time, with the stores that it is read from."""
-
-    catalog: Catalog
-    stores: ObjectStoreConfigByProfile = field(repr=False)
-    _cuts: dict[tuple[ObjectIndex, ...], CatalogPart] = field(
-        default_factory=dict, repr=False, compare=False
-    )
-
-    def only(self, objects: tuple[ObjectIndex, ...]) -> CatalogPart:
-        """The part for a node that wants these of its objects; indexes stay, so there are gaps.
-
-        An object that shares a pack with a wanted one is in it too. The same objects give the same
-        part, so that it is shipped once for all nodes that want them.
-        """
-        if len(objects) == len(self.catalog.objects):
-            return self
-        if objects not in self._cuts:
-            self._cuts[objects] = CatalogPart(_cut_down(self.catalog, set(objects)), self.stores)
-        return self._cuts[objects]
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,15 +245,3 @@ class CatalogUnion:
             self._profile_of[config] = name
             self._stores[name] = config
         return self._profile_of[config]
-
-
-def _cut_down(catalog: Catalog, wanted: set[ObjectIndex]) -> Catalog:
-    chunks = tuple(
-        chunk for chunk in catalog.chunks if any(span.object in wanted for span in chunk.spans)
-    )
-    needed = wanted.union(span.object for chunk in chunks for span in chunk.spans)
-    return replace(
-        catalog,
-        objects=tuple(item for item in catalog.objects if item.index in needed),
-        chunks=chunks,
-    )

@@ -19,11 +19,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from xfd_api.ids import NodeId
+from xfd_ray.coordinator.cluster_api import Cluster
 from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.lookup import LeaseEnds
 from xfd_ray.coordinator.swarm_controller import SwarmController
-from xfd_ray.coordinator.worker_pool import Cluster, WorkerClient, WorkerPool
+from xfd_ray.coordinator.worker_pool import WorkerPool
 from xfd_ray.loop.running_clock import RunningClock
 from xfd_ray.messages import (
     LATE_NODE_POLL_S,
@@ -38,6 +39,7 @@ from xfd_ray.placement import NodeInfo
 from xfd_ray.telemetry import log_events
 from xfd_ray.telemetry.log import Log
 from xfd_ray.telemetry.versions import check_versions, installed_versions
+from xfd_ray.worker_api import WorkerClient
 
 FIRST_LEASE_S = 30.0
 

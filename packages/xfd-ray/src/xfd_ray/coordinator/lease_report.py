@@ -9,7 +9,8 @@ from xfd_api.ids import NodeId
 from xfd_api.results import DistributionReport, NodeResult, ObjectResult, Progress
 from xfd_api.traffic import Traffic
 from xfd_ray.coordinator.lease_progress import LeaseProgress, NodeProgress
-from xfd_ray.coordinator.lower_bound import LinkRates, bound_with_source, observed_rates
+from xfd_ray.coordinator.lower_bound import bound_with_source, observed_rates
+from xfd_ray.link_rates import LinkRates
 
 
 def summary_of(progress: LeaseProgress, now: float) -> Progress:

@@ -14,8 +14,8 @@ from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.leases import Leases
 from xfd_ray.coordinator.pins import pinned_answers
-from xfd_ray.coordinator.worker_pool import WorkerClient
 from xfd_ray.telemetry import log_events
+from xfd_ray.worker_api import WorkerApi, WorkerClient
 
 Found = list[list[FoundObject]]
 
@@ -121,7 +121,7 @@ class LeaseLookup:
                 )
             ]
         unknown = [lookup for lookup, answer in zip(lookups, known, strict=True) if answer is None]
-        asked = iter(await worker.find_objects(unknown, stores) if unknown else ())
+        asked = iter(await worker.call(WorkerApi.find_objects, unknown, stores) if unknown else ())
         return [next(asked) if answer is None else answer for answer in known]
 
     def _add(

@@ -21,9 +21,10 @@ from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.leases import Leases
 from xfd_ray.coordinator.lookup import Found, LeaseEnds, LeaseLookup
+from xfd_ray.coordinator.pooled_transport import PooledTransport
 from xfd_ray.coordinator.restarts import Restarts
 from xfd_ray.coordinator.scheduler_settings import scheduler_settings
-from xfd_ray.coordinator.worker_pool import PooledTransport, WorkerPool
+from xfd_ray.coordinator.worker_pool import WorkerPool
 from xfd_ray.loop.scheduling_loop import SchedulingLoop
 from xfd_ray.messages import Limits, Terms, worker_terms
 from xfd_ray.placement import NodeInfo, select

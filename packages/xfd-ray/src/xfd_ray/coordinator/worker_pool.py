@@ -4,100 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
 
-from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.errors import NodeLostError, NodeUnavailableError, PeerPortError, XfdError
-from xfd_api.ids import NodeId, SwarmId
-from xfd_api.lookups import Lookup
-from xfd_api.node_report import NodeReport
-from xfd_api.reports import Inventory
-from xfd_api.settings import NodeSettings, SwarmTicket
-from xfd_api.stores import ObjectStoreConfigByProfile
-from xfd_ray.coordinator.catalog_union import CatalogPart
+from xfd_api.ids import NodeId
+from xfd_ray.coordinator.cluster_api import Cluster
 from xfd_ray.coordinator.worker_usage import Key, Usage
-from xfd_ray.environment import Environment
 from xfd_ray.loop.running_clock import within
 from xfd_ray.messages import WorkerTerms
 from xfd_ray.placement import NodeInfo
 from xfd_ray.telemetry.log import Log
 from xfd_ray.telemetry.log_events import NODE_REFUSED, NODE_STARTED
 from xfd_ray.telemetry.versions import check_versions, installed_versions
-from xfd_ray.worker.node_worker import Exchange, Hello
+from xfd_ray.worker_api import Hello, WorkerApi, WorkerClient
 
 START_TIMEOUT_S = 180.0
-
-
-class WorkerClient(Protocol):
-    """One worker as the coordinator sees it: `NodeWorker`, near or far.
-
-    A call that fails because the worker's process is gone raises `NodeLostError`; one of which
-    nobody knows whether it arrived raises `Unavailable`.
-    """
-
-    async def versions(self) -> dict[str, str | None]:
-        """Of the xfd packages there."""
-        ...
-
-    async def follow(self) -> None:
-        """Makes the worker end when the coordinator does."""
-        ...
-
-    async def hello(self, environment: Environment) -> Hello:
-        """How the worker introduces itself; starts its servers at the first call."""
-        ...
-
-    async def reconfigure(self, settings: NodeSettings) -> None:
-        """See `NodeWorker.reconfigure`."""
-        ...
-
-    async def find_objects(
-        self, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
-    ) -> list[list[FoundObject]]:
-        """See `ObjectFinder`."""
-        ...
-
-    async def join(self, ticket: SwarmTicket) -> None:
-        """Enters a swarm."""
-        ...
-
-    async def extend(
-        self, swarm: SwarmId, catalog: Catalog, stores: ObjectStoreConfigByProfile
-    ) -> Inventory:
-        """See `DataPlane.extend`."""
-        ...
-
-    async def exchange(self, swarm: SwarmId, call: Exchange) -> NodeReport:
-        """See `NodeWorker.exchange`."""
-        ...
-
-    async def leave(self, swarm: SwarmId) -> None:
-        """Ends a swarm here."""
-        ...
-
-    async def close(self) -> None:
-        """Stops what runs in the worker."""
-        ...
-
-
-class Cluster(Protocol):
-    """What the coordinator needs of Ray."""
-
-    async def live_nodes(self) -> tuple[NodeInfo, ...]:
-        """The nodes that are alive now."""
-        ...
-
-    async def start_worker(self, node: NodeInfo, terms: WorkerTerms) -> WorkerClient:
-        """Starts a worker process on the node; does not wait until it is up."""
-        ...
-
-    async def end_worker(self, worker: WorkerClient) -> None:
-        """Makes sure that the worker's process ends. Raises nothing."""
-        ...
-
-    async def end_coordinator(self) -> None:
-        """Ends the coordinator's own process."""
-        ...
 
 
 _Start = asyncio.Task[tuple[WorkerClient, Hello]]
@@ -241,7 +161,7 @@ class WorkerPool:
         self, node: NodeInfo, terms: WorkerTerms, worker: WorkerClient, hello: Hello
     ) -> tuple[WorkerClient, Hello]:
         try:
-            await worker.reconfigure(terms.settings)
+            await worker.call(WorkerApi.reconfigure, terms.settings)
         except BaseException as error:
             await self._cluster.end_worker(worker)
             if not isinstance(error, XfdError):
@@ -275,9 +195,9 @@ class WorkerPool:
         if worker is None:
             worker = await self._cluster.start_worker(node, terms)
         try:
-            check_versions(self._versions, await worker.versions(), node=node.id)
+            check_versions(self._versions, await worker.call(WorkerApi.versions), node=node.id)
             await worker.follow()
-            hello = await worker.hello(terms.environment)
+            hello = await worker.call(WorkerApi.hello, terms.environment)
         except BaseException as error:
             await self._cluster.end_worker(worker)
             if isinstance(error, XfdError) and not isinstance(error, NodeLostError):
@@ -306,73 +226,3 @@ class WorkerPool:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-
-class PooledTransport:
-    """A swarm's `Swarm` for the scheduling loop: the workers of a pool.
-
-    Invariant: `_workers` has each node's worker from the moment the pool gave it; of these,
-    `_joined` are in the swarm.
-
-    Attributes:
-        roots: the folders of relative destinations, of nodes that have joined.
-    """
-
-    def __init__(self, pool: WorkerPool, ticket: SwarmTicket, terms: WorkerTerms) -> None:
-        self._pool = pool
-        self._ticket = ticket
-        self._terms = terms
-        self._nodes: dict[NodeId, NodeInfo] = {}
-        self._workers: dict[NodeId, WorkerClient] = {}
-        self._joined: set[NodeId] = set()
-        self.roots: dict[NodeId, str] = {}
-
-    def know(self, node: NodeInfo) -> None:
-        """The node may be asked to join."""
-        self._nodes[node.id] = node
-
-    def member(self, node: NodeId) -> WorkerClient | None:
-        """The worker of a node that has joined."""
-        return self._workers[node] if node in self._joined else None
-
-    def forget(self, node: NodeId) -> None:
-        """The node's worker is gone."""
-        self._joined.discard(node)
-        self._pool.drop(node, self._terms, self._workers.pop(node, None))
-
-    async def join(self, node: NodeId) -> str:
-        """See `Swarm.join`."""
-        if node in self._workers:  # From a join that failed on its way.
-            self._pool.release(node, self._terms, self._workers.pop(node))
-        worker, hello = await self._pool.worker(self._nodes[node], self._terms)
-        self._workers[node] = worker
-        await worker.join(self._ticket)
-        self._joined.add(node)
-        self.roots[node] = hello.root
-        return hello.peer_address
-
-    async def extend(self, node: NodeId, part: CatalogPart) -> Inventory:
-        """See `Swarm.extend`."""
-        return await self._worker(node).extend(self._ticket.swarm, part.catalog, part.stores)
-
-    async def exchange(self, node: NodeId, call: Exchange) -> NodeReport:
-        """See `Reach.exchange`."""
-        return await self._worker(node).exchange(self._ticket.swarm, call)
-
-    async def leave(self, timeout_s: float) -> None:
-        """Every worker leaves, also one that was about to join; those too slow are left behind."""
-        workers, self._workers = self._workers, {}
-        self._joined.clear()
-        leaving = [
-            asyncio.wait_for(worker.leave(self._ticket.swarm), timeout_s)
-            for worker in workers.values()
-        ]
-        await asyncio.gather(*leaving, return_exceptions=True)
-        for node, worker in workers.items():
-            self._pool.release(node, self._terms, worker)
-
-    def _worker(self, node: NodeId) -> WorkerClient:
-        worker = self.member(node)
-        if worker is None:
-            raise NodeLostError("The node is not in the swarm", node=node)
-        return worker

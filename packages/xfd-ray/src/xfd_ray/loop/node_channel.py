@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from xfd_api.errors import InternalError, NodeLostError, XfdError
 from xfd_api.ids import NodeId
 from xfd_api.node_report import NodeReport
 from xfd_api.orders import Order
 from xfd_ray.loop.running_clock import within
-from xfd_ray.worker.node_worker import Exchange
+from xfd_ray.worker_api import Exchange, Unavailable
 
 RETRY_S = 0.5
 CALLS_AT_ONCE = 2
@@ -27,23 +26,6 @@ SILENCE_S = 40.0
 """A worker that answers so much later than it was asked to is taken for lost: frozen, say."""
 
 
-class Unavailable(Exception):
-    """A call got no answer, and nobody knows whether it arrived; the node may be well."""
-
-
-class Reach(Protocol):
-    """How a node is talked to."""
-
-    async def exchange(self, node: NodeId, call: Exchange) -> NodeReport:
-        """The long poll; see `NodeWorker.exchange`.
-
-        Raises:
-            NodeLostError: the node is gone.
-            Unavailable: ask again, with the same call.
-        """
-        ...
-
-
 class NodeChannel:
     """Talks to one node until it is cancelled or the node is lost.
 
@@ -53,14 +35,14 @@ class NodeChannel:
 
     def __init__(
         self,
-        reach: Reach,
         node: NodeId,
+        exchange: Callable[[Exchange], Awaitable[NodeReport]],
         take: Callable[[NodeReport], None],
         *,
         interval_s: Callable[[], float],
     ) -> None:
-        self._reach = reach
         self._node = node
+        self._send_exchange = exchange
         self._take = take
         self._interval_s = interval_s
         self._poll_s = POLL_S
@@ -113,7 +95,7 @@ class NodeChannel:
         self._calls.append((call, asyncio.ensure_future(self._exchange(call))))
 
     async def _exchange(self, call: Exchange) -> NodeReport:
-        answer = self._reach.exchange(self._node, call)
+        answer = self._send_exchange(call)
         try:
             return await within(answer, call.max_wait_s + SILENCE_S)
         except XfdError:  # Some of ours are a TimeoutError as well.

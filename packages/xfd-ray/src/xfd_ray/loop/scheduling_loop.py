@@ -1,14 +1,13 @@
 """The scheduling loop: carries events to the scheduler and orders to the nodes. Knows no Ray.
 
-The loop is one door between a `Scheduler`, which decides, and a `Swarm`, which reaches the nodes.
-Each node has a conversation of its own: it joins, is extended by the parts of the catalog that it
-wants, and is then talked to by long polls. Orders that come up during a poll go out with a second
-one, at which the node answers the first; so there are at most two at a time, and reports are taken
-in the order in which they were asked for. Conversations of a node start no closer together than the
-loop's interval, which grows with the number of nodes.
+A `Scheduler` decides, and a `SwarmTransport` reaches the nodes. Each node has a channel of its own:
+it joins, is extended by the parts of the catalog that it wants, and is then polled. Orders that
+come up during a poll go out with a second poll, at which the node answers the first. So there are
+at most two at a time, and reports are taken in the order in which they were asked for. Polls of a
+node start no closer together than the loop's interval, which grows with the number of nodes.
 
-A node that is lost, in whatever call, is an event. The loop raises nothing: an exception out of the
-scheduler is a bug, after which the loop stops and says so once.
+If a node is lost, in whichever call, that is an event. The loop raises nothing: an exception out of
+the scheduler is a bug, after which the loop stops and reports it once.
 """
 
 from __future__ import annotations
@@ -26,11 +25,12 @@ from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.node_report import NodeReport
 from xfd_api.orders import Order, Release
 from xfd_api.reports import Inventory
-from xfd_ray.coordinator.catalog_union import CatalogPart
-from xfd_ray.loop.node_channel import NodeChannel, Reach
+from xfd_ray.catalog_part import CatalogPart
+from xfd_ray.loop.node_channel import NodeChannel
 from xfd_ray.loop.observer import LoopObserver
 from xfd_ray.loop.scheduler_driver import SchedulerDriver
 from xfd_ray.unexpected import as_xfd_error
+from xfd_ray.worker_api import Exchange
 from xfd_scheduler.events import (
     CatalogGrew,
     InventoryTaken,
@@ -49,7 +49,7 @@ LOOK_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
 LOOK_TOGETHER_S = 0.25
 
 
-class Swarm(Reach, Protocol):
+class SwarmTransport(Protocol):
     """How the loop reaches nodes. Each method raises `NodeLostError` where the node is gone."""
 
     async def join(self, node: NodeId) -> str:
@@ -57,7 +57,16 @@ class Swarm(Reach, Protocol):
         ...
 
     async def extend(self, node: NodeId, part: CatalogPart) -> Inventory:
-        """Has the node look at a part of the catalog."""
+        """Adds a part of the catalog on the node, and asks what of it is there."""
+        ...
+
+    async def exchange(self, node: NodeId, call: Exchange) -> NodeReport:
+        """Makes one call of the long poll; see `NodeWorker.exchange`.
+
+        Raises:
+            NodeLostError: the node is gone.
+            Unavailable: ask again, with the same call.
+        """
         ...
 
 
@@ -77,7 +86,7 @@ class SchedulingLoop:
     """See the module. To be used in one event loop; `close` ends all its tasks.
 
     Args:
-        swarm: reaches the nodes.
+        transport: reaches the nodes.
         scheduler: decides.
         watcher: is told.
         clock: seconds that never go back; the event loop's where None.
@@ -85,13 +94,13 @@ class SchedulingLoop:
 
     def __init__(
         self,
-        swarm: Swarm,
+        transport: SwarmTransport,
         scheduler: Scheduler | Recorder,
         watcher: LoopObserver,
         *,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self._swarm = swarm
+        self._transport = transport
         self._scheduler = scheduler
         self._watcher = watcher
         self._loop = asyncio.get_running_loop()
@@ -119,8 +128,8 @@ class SchedulingLoop:
         if node in self._members or self._planning.is_closed:
             return
         talk = NodeChannel(
-            self._swarm,
             node,
+            partial(self._transport.exchange, node),
             lambda report: self._take_report(node, report),
             interval_s=lambda: report_interval(len(self._members)),
         )
@@ -169,7 +178,7 @@ class SchedulingLoop:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _join(self, member: _Member) -> None:
-        address = await self._swarm.join(member.id)
+        address = await self._transport.join(member.id)
         member.joined = True
         self._tell(NodeJoined(member.id, address, member.traits))
         self._watcher.joined(member.id)
@@ -211,7 +220,7 @@ class SchedulingLoop:
         self._looking += 1
         self._looked.clear()
         try:
-            return await self._swarm.extend(node, part)
+            return await self._transport.extend(node, part)
         finally:
             self._looking -= 1
             if self._looking == 0:

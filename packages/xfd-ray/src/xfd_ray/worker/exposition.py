@@ -20,7 +20,7 @@ from xfd_api import metrics
 from xfd_api.reports import NodeCounters
 
 if TYPE_CHECKING:
-    from xfd_ray.worker.metrics import TransferTimes
+    from xfd_ray.worker.transfer_times import TransferTimes
 
 
 class NodeCollector(Collector):

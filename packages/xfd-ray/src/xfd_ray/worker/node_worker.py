@@ -11,8 +11,8 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from dataclasses import replace
+from typing import Protocol, TypeVar
 
 from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.errors import InternalError, XfdError
@@ -24,7 +24,6 @@ from xfd_api.ports import DataPlane, ObjectFinder
 from xfd_api.reports import ChunkHeld, Inventory, NodeEvent, ObjectLanded
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
-from xfd_api.wire_format import decode_orders, encode_orders
 from xfd_ray.environment import Environment
 from xfd_ray.telemetry import log_events
 from xfd_ray.telemetry.log import Log, log_to_stderr, lowest_level, process_age_s
@@ -32,6 +31,7 @@ from xfd_ray.telemetry.versions import installed_versions
 from xfd_ray.unexpected import as_xfd_error
 from xfd_ray.worker.metrics import NodeMetrics
 from xfd_ray.worker.swarm_state import Desk
+from xfd_ray.worker_api import Exchange, Hello
 
 T = TypeVar("T")
 
@@ -52,49 +52,6 @@ def real_data_plane(node: NodeId, settings: NodeSettings) -> NodePlane:
     from xfd_dataplane import Node
 
     return Node(node, settings)
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """How a worker introduces itself.
-
-    Attributes:
-        peer_address: of its peer server, `host:port`.
-        metrics_address: of its Prometheus endpoint, `host:port`.
-        root: folder of its relative destinations.
-    """
-
-    node: NodeId
-    peer_address: str
-    metrics_address: str
-    root: str
-    pid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One call of the long poll.
-
-    Attributes:
-        number: counted from 1; a repeated call has the number of the first.
-        ack: the last report that arrived.
-        again: send again what was not acknowledged.
-        max_wait_s: answer after so long, whether something happened or not.
-    """
-
-    number: int
-    orders: tuple[Order, ...]
-    ack: int
-    again: bool = False
-    max_wait_s: float = 2.0
-
-    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
-        rest = (self.ack, self.again, self.max_wait_s)
-        return _exchange, (self.number, encode_orders(self.orders), *rest)
-
-
-def _exchange(number: int, orders: list[Any], ack: int, again: bool, max_wait_s: float) -> Exchange:
-    return Exchange(number, decode_orders(orders), ack, again, max_wait_s)
 
 
 class NodeWorker:

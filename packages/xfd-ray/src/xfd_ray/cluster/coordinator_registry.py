@@ -1,0 +1,54 @@
+"""Finds the cluster's coordinators by name, and starts them.
+
+Drivers load this: it imports little.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+
+from xfd_ray.cluster.coordinator_actor import CoordinatorActor
+from xfd_ray.cluster.spawn import placed_on
+
+NAMESPACE = "xfd"
+COORDINATOR_NAME = "coordinator"
+
+
+def find_coordinator(packages: str = "") -> Any:
+    """The cluster's coordinator of these packages (see `package_identity`), or None."""
+    try:
+        return ray.get_actor(_name(packages), namespace=NAMESPACE)
+    except ValueError:
+        return None
+
+
+def find_coordinators() -> list[Any]:
+    """The cluster's coordinators, of whatever packages."""
+    listed = ray.util.list_named_actors(all_namespaces=True)
+    names = [actor["name"] for actor in listed if actor["namespace"] == NAMESPACE]
+    found = [find_coordinator(name.partition("-")[2]) for name in names]
+    return [coordinator for coordinator in found if coordinator is not None]
+
+
+def _name(packages: str) -> str:
+    return f"{COORDINATOR_NAME}-{packages}" if packages else COORDINATOR_NAME
+
+
+def start_coordinator(packages: str = "", *, or_elsewhere: bool = False) -> Any:
+    """A coordinator on this node, or the one that another driver started meanwhile.
+
+    On this node, since its packages are what the nodes are compared with.
+
+    Args:
+        packages: see `xfd_ray.cluster.package_identity`.
+        or_elsewhere: Ray starts nothing on this node any more, because it is being drained.
+    """
+    actor = ray.remote(CoordinatorActor).options(
+        **placed_on(ray.get_runtime_context().get_node_id(), or_elsewhere=or_elsewhere),
+        name=_name(packages),
+        namespace=NAMESPACE,
+        get_if_exists=True,
+    )
+    return actor.remote()

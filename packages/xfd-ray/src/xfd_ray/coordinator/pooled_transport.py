@@ -1,0 +1,87 @@
+"""One swarm's way to its nodes: the workers of a pool, while they are members."""
+
+from __future__ import annotations
+
+import asyncio
+
+from xfd_api.errors import NodeLostError
+from xfd_api.ids import NodeId
+from xfd_api.node_report import NodeReport
+from xfd_api.reports import Inventory
+from xfd_api.settings import SwarmTicket
+from xfd_ray.catalog_part import CatalogPart
+from xfd_ray.coordinator.worker_pool import WorkerPool
+from xfd_ray.messages import WorkerTerms
+from xfd_ray.placement import NodeInfo
+from xfd_ray.worker_api import Exchange, WorkerApi, WorkerClient
+
+
+class PooledTransport:
+    """A swarm's `SwarmTransport` for the scheduling loop: the workers of a pool.
+
+    Invariant: `_workers` has each node's worker from the moment the pool gave it; of these,
+    `_joined` are in the swarm.
+
+    Attributes:
+        roots: the folders of relative destinations, of nodes that have joined.
+    """
+
+    def __init__(self, pool: WorkerPool, ticket: SwarmTicket, terms: WorkerTerms) -> None:
+        self._pool = pool
+        self._ticket = ticket
+        self._terms = terms
+        self._nodes: dict[NodeId, NodeInfo] = {}
+        self._workers: dict[NodeId, WorkerClient] = {}
+        self._joined: set[NodeId] = set()
+        self.roots: dict[NodeId, str] = {}
+
+    def know(self, node: NodeInfo) -> None:
+        """The node may be asked to join."""
+        self._nodes[node.id] = node
+
+    def member(self, node: NodeId) -> WorkerClient | None:
+        """The worker of a node that has joined."""
+        return self._workers[node] if node in self._joined else None
+
+    def forget(self, node: NodeId) -> None:
+        """The node's worker is gone."""
+        self._joined.discard(node)
+        self._pool.drop(node, self._terms, self._workers.pop(node, None))
+
+    async def join(self, node: NodeId) -> str:
+        """See `SwarmTransport.join`."""
+        if node in self._workers:  # From a join that failed on its way.
+            self._pool.release(node, self._terms, self._workers.pop(node))
+        worker, hello = await self._pool.worker(self._nodes[node], self._terms)
+        self._workers[node] = worker
+        await worker.call(WorkerApi.join, self._ticket)
+        self._joined.add(node)
+        self.roots[node] = hello.root
+        return hello.peer_address
+
+    async def extend(self, node: NodeId, part: CatalogPart) -> Inventory:
+        """See `SwarmTransport.extend`."""
+        worker = self._worker(node)
+        return await worker.call(WorkerApi.extend, self._ticket.swarm, part.catalog, part.stores)
+
+    async def exchange(self, node: NodeId, call: Exchange) -> NodeReport:
+        """See `SwarmTransport.exchange`."""
+        return await self._worker(node).call(WorkerApi.exchange, self._ticket.swarm, call)
+
+    async def leave(self, timeout_s: float) -> None:
+        """Every worker leaves, also one that was about to join; those too slow are left behind."""
+        workers, self._workers = self._workers, {}
+        self._joined.clear()
+        leaving = [
+            asyncio.wait_for(worker.call(WorkerApi.leave, self._ticket.swarm), timeout_s)
+            for worker in workers.values()
+        ]
+        await asyncio.gather(*leaving, return_exceptions=True)
+        for node, worker in workers.items():
+            self._pool.release(node, self._terms, worker)
+
+    def _worker(self, node: NodeId) -> WorkerClient:
+        worker = self.member(node)
+        if worker is None:
+            raise NodeLostError("The node is not in the swarm", node=node)
+        return worker
