@@ -13,7 +13,7 @@ from xfd_api.errors import InvalidRequestError
 from xfd_api.requests import ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.settings import NodeSettings, UnpackCaps
 from xfd_api.stores import StoreKind
-from xfd_dataplane.cli.commands import settings_of
+from xfd_dataplane.cli.get import settings_of
 from xfd_dataplane.cli.options import parse, size
 from xfd_dataplane.cli.sources import Unpacking, parse_source, request_for
 

@@ -13,7 +13,7 @@ from xfd_api.reports import LogEvent
 from xfd_api.requests import ObjectDownloadRequest
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane import download
-from xfd_dataplane.logs import level_of, text_of
+from xfd_dataplane.log_forwarding import level_of, text_of
 
 
 @pytest.fixture
@@ -37,10 +37,10 @@ def test_a_download_is_logged_from_the_level_that_is_asked_for(
 def test_nothing_is_shown_where_logging_was_not_set_up(tmp_path: Path) -> None:
     (tmp_path / "origin").mkdir()
     script = (
-        "import sys, xfd_dataplane.logs as logs; from xfd_api.reports import LogEvent\n"
+        "import sys, xfd_dataplane.log_forwarding as logs; from xfd_api.reports import LogEvent\n"
         "class Loud:\n"
         "    def drain_log(self): return [LogEvent('error', 'panicked', 0.0, {})]\n"
-        "logs.pass_on(Loud())"
+        "logs.forward_log(Loud())"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout + ran.stderr == ""

@@ -110,7 +110,7 @@ def test_a_prefix_is_written_with_a_slash_by_every_command(
             with_slash = CREDENTIALS.run(*command, f"{source}p/", *out, *options, "--json")
 
             assert without.code == 3
-            assert "what lies below it is written p/" in without.err
+            assert "a prefix is written p/" in without.err
             assert with_slash.code == 0
 
 

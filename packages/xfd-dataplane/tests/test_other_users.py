@@ -22,7 +22,7 @@ from xfd_api.requests import (
 )
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane import download, verify
-from xfd_dataplane.verifying import verify_paths
+from xfd_dataplane.verification import verify_paths
 
 STRANGER = 65534
 TIME = 1_700_000_000

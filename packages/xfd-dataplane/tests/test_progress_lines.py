@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from xfd_api.results import Progress
-from xfd_dataplane.progress import ProgressLines, line_of, phase_of
+from xfd_dataplane.progress_lines import ProgressLines, line_of, phase_of
 from xfd_testing import artifacts
 
 MIB = 2**20

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from xfd_dataplane.cli import exits
+from xfd_dataplane.cli import codes
 from xfd_dataplane.cli.options import make_parsers
 from xfd_testing import artifacts
 from xfd_testing.s3 import S3Server
@@ -53,7 +53,7 @@ def test_its_python_runs(
 def test_its_exit_codes_are_the_commands() -> None:
     told = dict(re.findall(r"^\| (\d+) \| (.*) \|$", README, re.MULTILINE))
 
-    assert {int(code): meaning for code, meaning in told.items()} == exits.MEANINGS
+    assert {int(code): meaning for code, meaning in told.items()} == codes.MEANINGS
 
 
 def test_its_options_are_the_commands() -> None:

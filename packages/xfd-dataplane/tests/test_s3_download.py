@@ -119,7 +119,7 @@ def test_an_object_overwritten_on_the_way_is_never_mixed(
 def test_an_object_of_a_prefix_is_held_to_the_checksum_that_its_store_keeps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, is_right: bool
 ) -> None:
-    monkeypatch.setattr("xfd_dataplane.onehost.FIRST_REST_S", 0.1)
+    monkeypatch.setattr("xfd_dataplane.download_state.FIRST_REST_S", 0.1)
     body = bytes(number % 251 for number in range(size))
     file = tmp_path / "file"
     file.write_bytes(body)

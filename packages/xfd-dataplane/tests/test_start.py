@@ -26,7 +26,11 @@ def python(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_ctrl_c_while_the_command_is_still_loaded_is_quiet() -> None:
-    for module in ("xfd_dataplane.cli.frame", "xfd_dataplane._native", "xfd_dataplane.watch"):
+    for module in (
+        "xfd_dataplane.cli.process",
+        "xfd_dataplane._native",
+        "xfd_dataplane.cancellation",
+    ):
         ended = python(INTERRUPTED_AT.format(module=module), "ls", "s3://b/")
 
         assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")

@@ -15,7 +15,7 @@ from xfd_api.requests import (
 )
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane import VerifyReport, download, verify
-from xfd_dataplane.verifying import verify_paths
+from xfd_dataplane.verification import verify_paths
 from xfd_testing import artifacts
 
 MIB = 2**20

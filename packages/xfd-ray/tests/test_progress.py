@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from xfd_api.results import Progress
-from xfd_ray.progress import ProgressBar
+from xfd_ray.progress import progress_shown
 
 START = Progress(0.0, 4, 0, 0, 0, nodes=1, nodes_done=0, objects=1, objects_done=0)
 
@@ -27,12 +27,13 @@ sys.modules["ipywidgets"] = None
 from rich.console import Console
 assert Console().is_jupyter
 
+import xfd_dataplane.progress_display
 import xfd_ray.progress
 from xfd_api.results import Progress
 if "on a terminal" in sys.argv:
-    xfd_ray.progress.can_draw = lambda: True
-with xfd_ray.progress.ProgressBar(shown=True) as bar:
-    bar(Progress(0.0, 4, 0, 0, 0, 1, 0, 1, 0))
+    xfd_dataplane.progress_display.can_draw = lambda: True
+with xfd_ray.progress.progress_shown(shown=True) as show:
+    show(Progress(0.0, 4, 0, 0, 0, 1, 0, 1, 0))
 """
 
 
@@ -57,9 +58,9 @@ def test_in_a_notebook_nothing_warns_of_widgets(words: list[str]) -> None:
 
 def test_without_a_terminal_there_are_lines(capsys: pytest.CaptureFixture[str]) -> None:
     seen: list[Progress] = []
-    with ProgressBar(shown=True, then=seen.append) as bar:
-        assert bar.wants_news
-        bar(START)
+    with progress_shown(shown=True, then=seen.append) as show:
+        assert show is not None
+        show(START)
 
     assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == [
         "looking",
@@ -68,9 +69,15 @@ def test_without_a_terminal_there_are_lines(capsys: pytest.CaptureFixture[str]) 
     assert seen == [START]
 
 
-def test_nothing_is_shown_to_who_does_not_ask(capsys: pytest.CaptureFixture[str]) -> None:
-    with ProgressBar(shown=False) as bar:
-        assert not bar.wants_news
-        bar(START)
+def test_without_a_display_only_the_caller_gets_progress(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seen: list[Progress] = []
+    with progress_shown(shown=False) as show:
+        assert show is None
+    with progress_shown(shown=False, then=seen.append) as show:
+        assert show is not None
+        show(START)
 
+    assert seen == [START]
     assert capsys.readouterr().err == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,6 +30,10 @@ class Progress:
     nodes_done: int
     objects: int
     objects_done: int
+
+
+OnProgress = Callable[[Progress], None]
+"""A function that is called with the progress from time to time."""
 
 
 @dataclass(frozen=True, slots=True)

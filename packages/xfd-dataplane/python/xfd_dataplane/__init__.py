@@ -1,4 +1,4 @@
-"""Fetches, verifies, serves and unpacks large objects; alone on one host or in a swarm."""
+"""Fetches, verifies, serves and unpacks large objects, on one host or in a swarm."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from xfd_dataplane._native import Node
+    from xfd_dataplane.cancellation import Cancellation
     from xfd_dataplane.downloading import download
     from xfd_dataplane.listing import list_objects
-    from xfd_dataplane.verifying import Mismatch, VerifyReport, verify
-    from xfd_dataplane.watch import Cancellation
+    from xfd_dataplane.verification import Mismatch, VerifyReport, verify
 
 __version__ = "0.1.0"
 
@@ -33,17 +33,16 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Cancellation": "watch",
-    "Mismatch": "verifying",
+    "Cancellation": "cancellation",
+    "Mismatch": "verification",
     "Node": "_native",
-    "VerifyReport": "verifying",
+    "VerifyReport": "verification",
     "download": "downloading",
     "list_objects": "listing",
-    "verify": "verifying",
+    "verify": "verification",
 }
-"""Where the names are. Each module is loaded when something in it is asked for: programs start
-sooner, and the command is there to see Ctrl-C before most of it is loaded; so this module imports
-next to nothing itself."""
+"""The module of each name, imported when the name is first used (PEP 562). Programs start sooner,
+and the command handles Ctrl-C before most of it is imported."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
-"""Downloads to this host alone: finds objects, orders every missing chunk from the origin, waits.
+"""Downloads to one host: finds objects, orders every missing chunk from the origin, and waits.
 
-`OneHost` decides; what it decides is carried out here, on a `Node`.
+`DownloadState` decides what to order. This module carries that out on a `Node`.
 """
 
 from __future__ import annotations
@@ -17,41 +17,44 @@ from xfd_api.ids import LOCAL_NODE, ObjectIndex, SwarmId
 from xfd_api.lookups import plan_lookups
 from xfd_api.reports import NodeEvent
 from xfd_api.request_forms import Requests, as_requests
-from xfd_api.results import DistributionReport, Progress
+from xfd_api.results import DistributionReport, OnProgress
 from xfd_api.settings import Durability, NodeSettings, SwarmTicket, UnpackCaps
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_dataplane._native import Node
-from xfd_dataplane.logs import listen, pass_on
-from xfd_dataplane.onehost import OneHost
+from xfd_dataplane.cancellation import SLICE_S, CallLimits, Cancellation
+from xfd_dataplane.download_state import DownloadState
+from xfd_dataplane.log_forwarding import forward_log, subscribe
 from xfd_dataplane.report import progress, report
-from xfd_dataplane.watch import SLICE_S, Cancellation, Watch
 
 MANY_ORDERS = 32
-"""While so many chunks are ordered, what happened is told in batches: to wake up for each of them
-costs more than to keep the account."""
-BATCH_S = 0.02
-LOOK_AGAIN_S = 0.5
+"""With more open orders than this, events are handled in batches: waking up for each one costs more
+than handling it."""
 
-OnProgress = Callable[[Progress], None]
+BATCH_S = 0.02
+"""Length of a batch, in seconds."""
+
+INVENTORY_AGAIN_S = 0.5
+"""Seconds between two looks at objects that another process is writing."""
+
 OnEvent = Callable[[NodeEvent], None]
 
 
 def node_settings(**given: Any) -> NodeSettings:
-    """Settings of this host's data plane: the attributes of `NodeSettings` that are not None."""
+    """The settings of this host's data plane; None stands for the default of `NodeSettings`."""
     known = {name: value for name, value in given.items() if value is not None}
     return NodeSettings(**known).rooted()
 
 
 @contextlib.contextmanager
 def open_node(settings: NodeSettings | None = None) -> Iterator[Node]:
-    """A node of this host alone, closed at the end."""
+    """Opens a data plane for this state, and closes it after the block."""
     node = Node(LOCAL_NODE, (settings or NodeSettings()).rooted())
-    listen(node)
+    subscribe(node)
     try:
         yield node
     finally:
         node.close()
-        pass_on(node)
+        forward_log(node)
 
 
 def download(
@@ -73,33 +76,47 @@ def download(
     on_progress: OnProgress | None = None,
     cancel: Cancellation | None = None,
 ) -> DistributionReport:
-    """Downloads to this host, and returns when everything is at its destination.
+    """Downloads to this state, and returns when everything is at its destination.
 
     Args:
-        download_requests: what to fetch, and where it should land; also bare requests, uris, or
-            a single one of these.
-        object_store_config: where from; a bare configuration is the profile None.
-        chunk_size_bytes: size of a chunk, at most 100 MiB; None chooses by the object's size.
-        node_parallelism: chunks fetched at once.
-        memory_budget_bytes: for all bytes in flight between sockets and files.
-        durability: "object" syncs an object before it gets its name; "none" syncs nothing.
-        verify_whole: compare a SHA-256 or MD5 over the finished file, where the store has that.
-        origin_bytes_per_s: limit on reading from the origin, in bytes per second.
-        download_bytes_per_s: limit on all receiving, in bytes per second.
-        attempts: tries for one request to the origin.
-        connect_timeout_s: for a connection to the origin.
-        read_timeout_s: longest silence before a request is tried again.
+        download_requests: the objects and prefixes, and their destinations. A list of
+            `DownloadRequest`s, bare requests or uris, or a single one of these.
+        object_store_config: the store, or one per profile.
+        chunk_size_bytes: size of a chunk in bytes, at most 100 MiB; None chooses it from each
+            object's size.
+        node_parallelism: chunks fetched at once; None for 16.
+        memory_budget_bytes: limit on the bytes in flight between sockets and files; None for
+            64 MiB.
+        durability: "object" syncs a file to disk before it gets its name; "none" syncs nothing.
+        verify_whole: read the finished file again and compare its SHA-256 or MD5, if the store has
+            no other checksum.
+        origin_bytes_per_s: limit on reading from the origin; None for no limit.
+        download_bytes_per_s: limit on all receiving; None for no limit.
+        attempts: tries for one request to the origin; None for 8.
+        connect_timeout_s: time-out of a connection to the origin, in seconds; None for 5.
+        read_timeout_s: longest silence before a request is tried again, in seconds; None for 20.
         unpack_caps: upper limits for archives.
-        deadline_s: longest time for the whole call.
-        on_progress: called some ten times a second, in the calling thread.
-        cancel: a `threading.Event`, say; once set, the download ends within a second.
+        deadline_s: longest time for the whole call, in seconds; None for no limit.
+        on_progress: called some ten times a second with a `Progress`, in the calling thread.
+        cancel: for example a `threading.Event`; once set, the download ends within a second.
+
+    Returns:
+        What was fetched, how long it took, and the result of each object.
 
     Raises:
-        XfdError: one of the classes of `xfd_api.errors`; the first that could not be mended.
-        KeyboardInterrupt: everything has been stopped by then. Verified parts stay on disk, and
-            the next download of the same objects goes on from them.
+        XfdError: one of the classes of `xfd_api.errors`: the first error that retries did not cure.
+        KeyboardInterrupt: raised after everything is stopped. Verified parts stay on disk, and the
+            next download of the same objects goes on from them.
+
+    Example:
+        >>> from xfd_api import ObjectStoreConfig
+        >>> from xfd_dataplane import download
+        >>> store = ObjectStoreConfig.make_for_local("/tmp/xfd-example/store")
+        >>> report = download("models/config.json", store, deadline_s=60)
+        >>> (report.catalog_bytes, report.objects[0].key)
+        (2, 'models/config.json')
     """
-    watch = Watch(deadline_s, cancel)
+    limits = CallLimits(deadline_s, cancel)
     durability = Durability(durability)
     stores = by_profile(object_store_config)
     lookups = plan_lookups(as_requests(download_requests), stores)
@@ -115,7 +132,7 @@ def download(
         verify_whole=verify_whole,
     )
     with open_node(settings) as node:
-        found = watch.run(lambda: node.find_objects(lookups, stores))
+        found = limits.run(lambda: node.find_objects(lookups, stores))
         catalog = build_catalog(lookups, found, chunk_size_bytes=chunk_size_bytes)
         return fetch(
             node,
@@ -123,7 +140,7 @@ def download(
             stores,
             settings=settings,
             durability=durability,
-            watch=watch,
+            limits=limits,
             on_progress=on_progress,
         )
 
@@ -135,32 +152,44 @@ def fetch(
     *,
     settings: NodeSettings,
     durability: Durability,
-    watch: Watch,
+    limits: CallLimits,
     on_progress: OnProgress | None = None,
     on_event: OnEvent | None = None,
 ) -> DistributionReport:
-    """Fetches a whole catalog in a swarm of one; `on_event` is told all that happens in it.
+    """Fetches a whole catalog, in a swarm of one node.
 
-    Raises: see `download`.
+    Args:
+        node: the data plane.
+        catalog: the objects.
+        stores: where they are.
+        settings: those of the node, for the report.
+        durability: whether objects are synced to disk.
+        limits: when the call has to end.
+        on_progress: called with the progress.
+        on_event: called with each event of the swarm.
+
+    Raises:
+        XfdError: see `download`.
     """
     swarm = SwarmId(os.urandom(16).hex())
-    host = OneHost(catalog, seed=int.from_bytes(os.urandom(4), "big"))
+    state = DownloadState(catalog, seed=int.from_bytes(os.urandom(4), "big"))
     node.join(SwarmTicket(swarm, token=os.urandom(32).hex(), durability=durability))
     try:
-        _run(node, swarm, catalog, stores, host, watch, on_progress, on_event)
-        elapsed_s, counters = watch.elapsed(), node.counters(swarm)
+        _run(node, swarm, catalog, stores, state, limits, on_progress, on_event)
+        elapsed_s, counters = limits.elapsed(), node.counters(swarm)
     except BaseException:
-        # What made the download end is what the caller should see.
+        # The caller should see why the download ended, not an error of its end.
         with contextlib.suppress(Exception):
             node.leave(swarm)
         raise
     node.leave(swarm)
-    return report(catalog, host, counters, settings, elapsed_s)
+    return report(catalog, state, counters, settings, elapsed_s)
 
 
 def survey(node: Node, catalog: Catalog) -> dict[ObjectIndex, tuple[int, bool]]:
-    """Of each object, the bytes that need not be fetched, and whether nothing is left to do for it.
-    Changes nothing on the disk; what an earlier run left of an object is not read again.
+    """For each object the bytes that need not be fetched, and whether it has landed.
+
+    Changes nothing on disk, and does not verify what an earlier run left of an object.
 
     Raises:
         DestinationError: a folder lies where a file should land, or the disk does not answer.
@@ -178,37 +207,37 @@ def _run(
     swarm: SwarmId,
     catalog: Catalog,
     stores: ObjectStoreConfigByProfile,
-    host: OneHost,
-    watch: Watch,
+    state: DownloadState,
+    limits: CallLimits,
     on_progress: OnProgress | None,
     on_event: OnEvent | None,
 ) -> None:
-    def take_stock() -> None:
-        orders = host.took_stock(watch.run(lambda: node.extend(swarm, catalog, stores)))
+    def take_inventory() -> None:
+        orders = state.inventory_taken(limits.run(lambda: node.extend(swarm, catalog, stores)))
         if orders:
             node.submit(swarm, orders)
 
-    def tell() -> None:
+    def report_progress() -> None:
         if on_progress is not None:
-            on_progress(progress(catalog, host, node.counters(swarm), watch.elapsed()))
+            on_progress(progress(catalog, state, node.counters(swarm), limits.elapsed()))
 
-    take_stock()
-    look_again_at = time.monotonic() + LOOK_AGAIN_S
-    tell()
-    while not host.done:
-        watch.check()
+    take_inventory()
+    inventory_again_at = time.monotonic() + INVENTORY_AGAIN_S
+    report_progress()
+    while not state.done:
+        limits.check()
         for event in node.poll(swarm, SLICE_S):
-            host.handle(event, time.monotonic())
+            state.handle(event, time.monotonic())
             if on_event is not None:
                 on_event(event)
-        pass_on(node)
-        if again := host.due(time.monotonic()):
+        forward_log(node)
+        if again := state.due(time.monotonic()):
             node.submit(swarm, again)
-        if host.failure is not None:
-            raise host.failure
-        if host.outstanding > MANY_ORDERS:
+        if state.failure is not None:
+            raise state.failure
+        if state.outstanding > MANY_ORDERS:
             time.sleep(BATCH_S)
-        if host.busy and time.monotonic() >= look_again_at:
-            take_stock()
-            look_again_at = time.monotonic() + LOOK_AGAIN_S
-        tell()
+        if state.busy and time.monotonic() >= inventory_again_at:
+            take_inventory()
+            inventory_again_at = time.monotonic() + INVENTORY_AGAIN_S
+        report_progress()

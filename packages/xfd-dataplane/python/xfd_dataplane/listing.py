@@ -1,4 +1,4 @@
-"""What an origin has: one object, a prefix, or what matches a pattern."""
+"""Lists objects of an origin: one object, a prefix, or all that match a pattern."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from xfd_api.errors import AccessDeniedError, ObjectNotFoundError, OriginAnswerE
 from xfd_api.lookups import Lookup, split_uri
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, StoreKind, by_profile
 from xfd_dataplane._native import Node
+from xfd_dataplane.cancellation import CallLimits, Cancellation
 from xfd_dataplane.downloading import open_node
 from xfd_dataplane.patterns import compiled, has_wildcard, literal_folder
-from xfd_dataplane.watch import Cancellation, Watch
 
 
 def list_objects(
@@ -26,28 +26,35 @@ def list_objects(
 
     Args:
         uri: a key, a prefix of whole segments, or a pattern with `*`, `**`, `?` and `[...]`;
-            relative to the store, or `s3://bucket/...`. What exists under the name as it is written
-            is meant, also where the name looks like a pattern. Empty or ending in a slash, it is a
-            prefix; otherwise an object of this name is looked for first.
+            relative to the store, or `s3://bucket/...`. If the store has something of exactly this
+            name, it is no pattern. An empty uri, or one that ends in a slash, is a prefix. For
+            another uri, an object of this name precedes a prefix.
         object_store_config: the store.
-        deadline_s: longest time for the call.
-        cancel: a `threading.Event`, say; once set, the call ends within a second.
+        deadline_s: longest time for the call, in seconds; None for no limit.
+        cancel: for example a `threading.Event`; once set, the call ends within a second.
 
     Raises:
-        ObjectNotFoundError: there is none.
+        ObjectNotFoundError: there is no such object.
         XfdError: the store could not be asked.
+
+    Example:
+        >>> from xfd_api import ObjectStoreConfig
+        >>> from xfd_dataplane import list_objects
+        >>> store = ObjectStoreConfig.make_for_local("/tmp/xfd-example/store")
+        >>> [(found.key, found.size) for found in list_objects("models/*.json", store)]
+        [('models/config.json', 2)]
     """
-    watch = Watch(deadline_s, cancel)
+    limits = CallLimits(deadline_s, cancel)
     stores = by_profile(object_store_config)
     bucket, key = split_uri(uri, object_store_config.kind)
     kind = object_store_config.kind
     with open_node() as node:
         try:
-            return watch.run(lambda: find(node, stores, kind, bucket, key))
+            return limits.run(lambda: find(node, stores, kind, bucket, key))
         except ObjectNotFoundError:
             if kind is StoreKind.HTTP or has_wildcard(key) or not key or key.endswith("/"):
                 raise
-            return watch.run(lambda: find(node, stores, kind, bucket, f"{key}/"))
+            return limits.run(lambda: find(node, stores, kind, bucket, f"{key}/"))
 
 
 def find(
@@ -57,11 +64,10 @@ def find(
     bucket: str | None,
     key: str,
 ) -> list[FoundObject]:
-    """The objects that a key, a prefix or a pattern names, in the profile None; a prefix ends in a
-    slash.
+    """The objects that a key, a prefix or a pattern names, in the profile None.
 
     Raises:
-        ObjectNotFoundError: there is none; says how to write what may be meant.
+        ObjectNotFoundError: there is none; the remedy says how to write a prefix or a literal name.
     """
 
     def ask(key: str, *, is_prefix: bool) -> list[FoundObject]:
@@ -103,8 +109,9 @@ def _accepted(found: list[FoundObject]) -> list[FoundObject]:
 def as_written(
     node: Node, stores: ObjectStoreConfigByProfile, bucket: str | None, key: str
 ) -> list[FoundObject]:
-    """What there is under a name that looks like a pattern: the object of that name, or what lies
-    below the prefix of that name. None of both is usual; a store may also refuse to tell.
+    """The objects that are named exactly like this pattern: one object, or those of a prefix.
+
+    Usually there are none. A store may also refuse to look such a name up.
     """
     is_prefix = key.endswith("/")
     lookup = Lookup(None, bucket, key.removesuffix("/"), is_prefix, destination="")
@@ -116,12 +123,12 @@ def as_written(
 
 @contextlib.contextmanager
 def explained(key: str) -> Iterator[None]:
-    """Says of an object that is not there how a prefix of its name would be written."""
+    """Adds to the error of a missing object how a prefix of its name is written."""
     try:
         yield
     except ObjectNotFoundError as error:
         raise ObjectNotFoundError(
             error.what,
             object=error.object,
-            remedy=f"Check bucket and key; what lies below it is written {key}/",
+            remedy=f"Check bucket and key; a prefix is written {key}/",
         ) from None

@@ -1,7 +1,7 @@
-"""Wildcards in keys. Pure.
+"""Wildcards in keys, as in a shell with globstar. Pure.
 
-`*` and `?` stand for characters of one path segment, `**` for any number of segments, `[abc]` for
-one of the characters; as in a shell with globstar.
+`*` and `?` stand for characters of one path segment, `**` for any number of segments, and `[abc]`
+for one of the characters.
 """
 
 from __future__ import annotations

@@ -1,18 +1,21 @@
-"""Reads what the data plane remembers of landed objects; it alone writes that.
+"""Reads the data plane's records of landed objects; only the data plane writes them.
 
-Format 1. `.NAME.xfd` beside NAME (cut where that would be too long a name) is a JSON object:
-`format`, the object at its store (`size`, `etag`, `last_modified_ns`), `file` ([size, mtime in ns]
-on disk, or null where the archive was not kept), `chunks` ([length, CRC-64/NVME] each, in order),
-and `tree` where it was unpacked (`destination`, `links`, `bytes`, `entries` of `path`, `kind`,
-`size`, `mtime_ns`). A name that is not UTF-8 is a list of its bytes.
+Format 1. `.NAME.xfd` beside NAME (shortened if it would be too long) is a JSON object. It has:
 
-For a prefix there is one such file beside its folder, or `.xfd` inside one that is a mount point or
-lies in one that its user may not write to, with a line each: `[path, size, etag, last_modified_ns,
-mtime in ns on disk, chunks]` for a file, and `{"path": ..., "record": ...}` for what is not just
-that; the last line of a path counts, and a null record takes the earlier ones back.
+- `format`;
+- the object at its store: `size`, `etag`, `last_modified_ns`;
+- `file`: [size, mtime in ns] on disk, or null if the archive was not kept;
+- `chunks`: [length, CRC-64/NVME] of each, in order;
+- `tree`, if it was unpacked: `destination`, `links`, `bytes`, and `entries` of `path`, `kind`,
+  `size`, `mtime_ns`. A name that is not UTF-8 is a list of its bytes.
 
-A file that belongs to another user (root apart), or is no regular file with one name, is not
-believed: it counts as none.
+A prefix has one manifest beside its folder. It is `.xfd` inside the folder if that is a mount point
+or the user may not write beside it. A line is `[path, size, etag, last_modified_ns, mtime in ns on
+disk, chunks]` for a plain file, else `{"path": ..., "record": ...}`. The last line of a path wins.
+A null record revokes the earlier lines.
+
+A record that belongs to another user (except root), or is no regular file with one name, is not
+trusted and counts as missing.
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ class TreeEntry:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is remembered of one landed object; see the module."""
+    """The record of one landed object; see the module."""
 
     size: int
     etag: str | None
@@ -52,10 +55,10 @@ class Record:
 
 
 def read_record(destination: Path) -> Record | None:
-    """The record of one file; None where there is none, or none that can be read and believed.
+    """The record of one file; None if there is none that can be read and trusted.
 
     Raises:
-        XfdError: the disk did not give it.
+        XfdError: the disk failed.
     """
     text, _ = record_text(destination)
     try:
@@ -64,8 +67,8 @@ def read_record(destination: Path) -> Record | None:
         return None
 
 
-def doubted(destination: Path) -> str | None:
-    """Why the record of one file is not believed, in words, if there is one that is not."""
+def record_distrust(destination: Path) -> str | None:
+    """Why the record of one file is not trusted, if it has such a record."""
     return record_text(destination)[1]
 
 
@@ -73,7 +76,7 @@ def read_manifest(folder: Path) -> dict[Path, Record]:
     """The records of a prefix, by the absolute path of each file.
 
     Raises:
-        XfdError: the disk did not give them.
+        XfdError: the disk failed.
     """
     records: dict[Path, Record] = {}
     lines = (line for text in manifest_texts(folder) for line in text.splitlines())
@@ -90,7 +93,7 @@ def read_manifest(folder: Path) -> dict[Path, Record]:
 
 
 def _line(folder: Path, line: Any) -> tuple[Path, Record | None]:
-    """A line of a manifest; what is none raises one of the errors that looking into it gives."""
+    """A line of a manifest; a malformed one raises any error of unpacking it."""
     if isinstance(line, list):
         path, size, etag, last_modified_ns, mtime_ns, chunks = line
         file = (size, mtime_ns)

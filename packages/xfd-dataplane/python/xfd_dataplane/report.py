@@ -1,4 +1,4 @@
-"""What a download to one host tells its caller, while it runs and at its end. Pure."""
+"""The progress and the report of a download to one host. Pure."""
 
 from __future__ import annotations
 
@@ -8,37 +8,39 @@ from xfd_api.ids import LOCAL_NODE
 from xfd_api.reports import NodeCounters
 from xfd_api.results import BoundSource, DistributionReport, NodeResult, ObjectResult, Progress
 from xfd_api.settings import NodeSettings
-from xfd_dataplane.onehost import OneHost
+from xfd_dataplane.download_state import DownloadState
 
 
-def progress(catalog: Catalog, host: OneHost, counters: NodeCounters, elapsed_s: float) -> Progress:
-    """How far the download is; bytes count as they arrive, not chunk by chunk."""
+def progress(
+    catalog: Catalog, state: DownloadState, counters: NodeCounters, elapsed_s: float
+) -> Progress:
+    """How far the download has got; bytes count as they arrive, not chunk by chunk."""
     total = catalog.total_bytes
-    present = host.cached_bytes + host.held_at_start
+    present = state.cached_bytes + state.held_at_start
     arrived = min(total, present + counters.origin_bytes)
     return Progress(
         elapsed_s=elapsed_s,
         total_bytes=total,
-        done_bytes=total if host.done else arrived,
+        done_bytes=total if state.done else arrived,
         origin_bytes=counters.origin_bytes,
         peer_bytes=0,
         nodes=1,
-        nodes_done=int(host.done),
+        nodes_done=int(state.done),
         objects=len(catalog.objects),
-        objects_done=len(host.landed),
+        objects_done=len(state.landed),
     )
 
 
 def report(
     catalog: Catalog,
-    host: OneHost,
+    state: DownloadState,
     counters: NodeCounters,
     settings: NodeSettings,
     elapsed_s: float,
 ) -> DistributionReport:
     """The report of a download that is done."""
     total = catalog.total_bytes
-    missing = max(total - host.cached_bytes - host.held_at_start, 0)
+    missing = max(total - state.cached_bytes - state.held_at_start, 0)
     bound_s, bound_source = _bound(missing, settings, elapsed_s)
     root = str(paths.root())
     return DistributionReport(
@@ -49,8 +51,8 @@ def report(
         missing_bytes=missing,
         origin_bytes=counters.origin_bytes,
         peer_bytes=0,
-        cached_bytes=host.cached_bytes,
-        retries=counters.retries + host.retried,
+        cached_bytes=state.cached_bytes,
+        retries=counters.retries + state.retried,
         nodes=(
             NodeResult(
                 node=LOCAL_NODE,
@@ -62,9 +64,9 @@ def report(
                 origin_bytes=counters.origin_bytes,
                 peer_bytes=0,
                 served_bytes=0,
-                cached_bytes=host.cached_bytes,
+                cached_bytes=state.cached_bytes,
                 root=root,
-                resumed_bytes=host.held_at_start,
+                resumed_bytes=state.held_at_start,
             ),
         ),
         objects=tuple(
@@ -72,22 +74,22 @@ def report(
                 key=item.found.key,
                 destination=_local(root, item.destination),
                 size=item.size,
-                origin_bytes=host.fetched.get(item.index, 0),
+                origin_bytes=state.fetched.get(item.index, 0),
                 nodes_landed=1,
-                nodes_cached=int(item.index in host.cached),
-                left_out=_left_out(item, host)[0],
-                left_out_count=_left_out(item, host)[1],
+                nodes_cached=int(item.index in state.cached),
+                left_out=_left_out(item, state)[0],
+                left_out_count=_left_out(item, state)[1],
             )
             for item in catalog.objects
         ),
         excluded=catalog.excluded,
-        resumed_bytes=host.held_at_start,
+        resumed_bytes=state.held_at_start,
     )
 
 
-def _left_out(item: CatalogObject, host: OneHost) -> tuple[tuple[str, ...], int]:
-    """Names and number of what the object has no place for."""
-    return host.left_out.get(item.index, (item.left_out, len(item.left_out)))
+def _left_out(item: CatalogObject, state: DownloadState) -> tuple[tuple[str, ...], int]:
+    """Names and number of what has no place on disk."""
+    return state.left_out.get(item.index, (item.left_out, len(item.left_out)))
 
 
 def _local(root: str, destination: str) -> str:
@@ -97,7 +99,7 @@ def _local(root: str, destination: str) -> str:
 def _bound(
     missing: int, settings: NodeSettings, elapsed_s: float
 ) -> tuple[float | None, BoundSource | None]:
-    """Only a rate that was asked for is known here; a run may begin with a burst above it."""
+    """The bound by the configured rates. A run may start with a burst above them."""
     rates = [
         rate
         for rate in (settings.origin_bytes_per_s, settings.download_bytes_per_s)

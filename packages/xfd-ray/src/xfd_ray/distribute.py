@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 
@@ -13,7 +13,7 @@ from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId
 from xfd_api.lookups import Lookup, plan_lookups
 from xfd_api.request_forms import Requests, as_requests
-from xfd_api.results import DistributionReport, Progress
+from xfd_api.results import DistributionReport, OnProgress
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_api.traffic import Prices
@@ -34,7 +34,7 @@ from xfd_ray.messages import (
 )
 from xfd_ray.options import DistributionOptions
 from xfd_ray.placement import Nodes, NodeSelector, as_selector
-from xfd_ray.progress import ProgressBar
+from xfd_ray.progress import progress_shown
 from xfd_ray.telemetry.versions import installed_versions
 from xfd_ray.validation import check_option
 
@@ -56,7 +56,7 @@ def download_distributed(
     durability: Durability | str = Durability.OBJECT,
     deadline_s: float | None = None,
     keep_s: float = 60.0,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: OnProgress | None = None,
     rates: LinkRates | None = None,
     prices: Prices | None = None,
     node_settings: NodeSettings | None = None,
@@ -307,7 +307,7 @@ class _LeaseCall:
         *,
         verbose: bool = False,
         deadline_s: float | None = None,
-        on_progress: Callable[[Progress], None] | None = None,
+        on_progress: OnProgress | None = None,
     ) -> None:
         self._lease = LeaseClient(request, CoordinatorClient())
         self._verbose = verbose
@@ -331,11 +331,8 @@ class _LeaseCall:
 
     def _run(self) -> None:
         try:
-            with ProgressBar(shown=self._verbose, then=self._on_progress) as bar:
-                self.report = self._lease.run(
-                    deadline_s=self._deadline_s,
-                    on_progress=bar if bar.wants_news else None,
-                )
+            with progress_shown(shown=self._verbose, then=self._on_progress) as on_progress:
+                self.report = self._lease.run(deadline_s=self._deadline_s, on_progress=on_progress)
         except BaseException:
             self._lease.close()
             raise

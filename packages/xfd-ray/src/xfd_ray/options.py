@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from xfd_api.results import Progress
+from xfd_api.results import OnProgress
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.traffic import Prices
 from xfd_ray.link_rates import LinkRates
@@ -42,7 +41,7 @@ class DistributionOptions:
     durability: Durability | str = Durability.OBJECT
     deadline_s: float | None = None
     keep_s: float = 60.0
-    on_progress: Callable[[Progress], None] | None = field(default=None, repr=False)
+    on_progress: OnProgress | None = field(default=None, repr=False)
     rates: LinkRates | None = None
     prices: Prices | None = None
     node_settings: NodeSettings | None = None

@@ -1,32 +1,32 @@
 """The command `xfd-get`.
 
-Loads next to nothing by itself: what takes time to load is loaded where Ctrl-C is heeded.
+This module imports almost nothing: what takes time to import is imported in `main`, which handles
+Ctrl-C.
 """
 
 from __future__ import annotations
 
 import os
 
+from xfd_dataplane.cli.codes import INTERRUPTED
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-INTERRUPTED = 130
-"""The exit code of `exits`, which may not be loaded yet when it is needed."""
-
-__all__ = ["INTERRUPTED", "main"]
+__all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `xfd-get`. Without arguments it takes those of the process, and ends the process.
 
     Returns:
-        The exit code; `exits` says what it means.
+        The exit code; `codes` explains each.
     """
     try:
-        from xfd_dataplane.cli import frame
+        from xfd_dataplane.cli import process
 
-        return frame.run(arguments)
+        return process.run(arguments)
     except KeyboardInterrupt:
-        # Nothing was begun, or all is over; else Python would tell where in its imports it was.
+        # Nothing had started, or all is done. A traceback would only show where the imports were.
         os._exit(INTERRUPTED)

@@ -1,34 +1,9 @@
-"""What the command's exit code says."""
+"""Which exit code an error ends the command with."""
 
 from __future__ import annotations
 
 from xfd_api import errors
-from xfd_dataplane.cli import INTERRUPTED as INTERRUPTED
-
-OK = 0
-ERROR = 1
-USAGE = 2
-NOT_FOUND = 3
-DENIED = 4
-VERIFICATION = 5
-DESTINATION = 6
-UNREACHABLE = 7
-BROKEN_PIPE = 141
-TERMINATED = 143
-
-MEANINGS = {
-    OK: "everything is at its destination",
-    ERROR: "any other error",
-    USAGE: "the command line makes no sense",
-    NOT_FOUND: "no such object, bucket or prefix",
-    DENIED: "the store refused the credentials, or there are none",
-    VERIFICATION: "bytes differ from their checksum, or a file from its record",
-    DESTINATION: "the destination cannot be written, is not empty, is busy, or has too little room",
-    UNREACHABLE: "the store did not answer; worth trying again",
-    INTERRUPTED: "stopped by Ctrl-C; the next run goes on from there",
-    BROKEN_PIPE: "the reader of standard output went away before the object's end",
-    TERMINATED: "stopped by SIGTERM; the next run goes on from there",
-}
+from xfd_dataplane.cli import codes
 
 _BY_CLASS: tuple[tuple[tuple[type[errors.XfdError], ...], int], ...] = (
     (
@@ -39,11 +14,11 @@ _BY_CLASS: tuple[tuple[tuple[type[errors.XfdError], ...], int], ...] = (
             errors.DestinationConflictError,
             errors.UnknownArchiveError,
         ),
-        USAGE,
+        codes.USAGE,
     ),
-    ((errors.ObjectNotFoundError,), NOT_FOUND),
-    ((errors.AccessDeniedError, errors.CredentialsError), DENIED),
-    ((errors.ChecksumMismatchError,), VERIFICATION),
+    ((errors.ObjectNotFoundError,), codes.NOT_FOUND),
+    ((errors.AccessDeniedError, errors.CredentialsError), codes.DENIED),
+    ((errors.ChecksumMismatchError,), codes.VERIFICATION),
     (
         (
             errors.DestinationNotWritableError,
@@ -52,7 +27,7 @@ _BY_CLASS: tuple[tuple[tuple[type[errors.XfdError], ...], int], ...] = (
             errors.DestinationError,
             errors.DiskFullError,
         ),
-        DESTINATION,
+        codes.DESTINATION,
     ),
     (
         (
@@ -61,7 +36,7 @@ _BY_CLASS: tuple[tuple[tuple[type[errors.XfdError], ...], int], ...] = (
             errors.OriginThrottledError,
             errors.DeadlineExceededError,
         ),
-        UNREACHABLE,
+        codes.UNREACHABLE,
     ),
 )
 
@@ -71,4 +46,4 @@ def exit_code(error: errors.XfdError) -> int:
     for classes, code in _BY_CLASS:
         if isinstance(error, classes):
             return code
-    return ERROR
+    return codes.ERROR

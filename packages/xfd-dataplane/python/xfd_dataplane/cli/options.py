@@ -1,4 +1,4 @@
-"""The command line: what it takes, in words and in types."""
+"""The command line: commands, options, their types and help."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from xfd_api.paths import is_utf8
 from xfd_api.requests import Links, UnpackMethod
 from xfd_dataplane import __version__
-from xfd_dataplane.cli.exits import MEANINGS
+from xfd_dataplane.cli.codes import MEANINGS
 
 COMMANDS = ("get", "ls", "verify")
 
@@ -23,7 +23,7 @@ def size(text: str) -> int:
     """Bytes from `8MiB`, `8M`, `8MB` (all 8 times 2**20) or a plain number."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", text.strip().lower())
     if match is None or float(match[1]) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; write 8MiB, say")
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write for example 8MiB")
     return int(float(match[1]) * _UNITS[match[2]])
 
 
@@ -57,12 +57,12 @@ def seconds(text: str) -> float:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options; `get` where no command is named. Exits with 2 where they make no sense."""
+    """The options; the command is `get` if none is named. Exits with 2 if they make no sense."""
     words = list(arguments)
     if words and words[0] not in (*COMMANDS, "-h", "--help", "--version"):
         words.insert(0, "get")
     whole, by_command = make_parsers()
-    # The command's own parser: what it complains about is shown with its own usage.
+    # The command's own parser shows its own usage with an error.
     parser = by_command[words[0]] if words and words[0] in COMMANDS else whole
     for word in words:
         if not is_utf8(word):
@@ -105,16 +105,18 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
     parser = argparse.ArgumentParser(
         prog="xfd-get",
-        description="Fetches objects and prefixes from S3, a web server or a directory, "
-        "verified, resumable, unpacked while they come.",
-        epilog=f"Without a command it is get: xfd-get s3://bucket/key DEST\n\nexit codes:\n{codes}",
+        description="Fetches objects and prefixes from S3, a web server or a directory. "
+        "Verifies every byte, resumes interrupted runs, and unpacks archives while they arrive.",
+        epilog=f"get is the default command: xfd-get s3://bucket/key DEST\n\nexit codes:\n{codes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"xfd-get {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="{get,ls,verify}")
-    get = commands.add_parser("get", help="fetch an object, a prefix or what matches a pattern")
-    ls = commands.add_parser("ls", help="list what a store has")
-    verify = commands.add_parser("verify", help="read again what has landed")
+    get = commands.add_parser(
+        "get", help="fetch an object, a prefix, or all objects that match a pattern"
+    )
+    ls = commands.add_parser("ls", help="list objects of a store")
+    verify = commands.add_parser("verify", help="read landed files again and compare them")
     _get(get)
     _ls(ls)
     _verify(verify)
@@ -122,32 +124,35 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
 
 
 def _patterns(parser: argparse.ArgumentParser) -> None:
-    for name, what in (("include", "only what matches"), ("exclude", "leave out what matches")):
+    for name, what in (
+        ("include", "fetch only matching keys"),
+        ("exclude", "leave out matching keys"),
+    ):
         parser.add_argument(
             f"--{name}",
             action="append",
             default=[],
             metavar="PATTERN",
-            help=f"of a prefix, {what}: *, ? and [abc] of keys below it (* crosses folders), "
-            "or a folder as dir/; may be given again",
+            help=f"{what} in a prefix: a pattern of keys below it with *, ? and [abc] (* crosses "
+            "folders), or a folder as dir/; may be given several times",
         )
 
 
 def _store(parser: argparse.ArgumentParser) -> None:
     store = parser.add_argument_group("store")
-    store.add_argument("--endpoint-url", metavar="URL", help="of a store that is not AWS")
-    store.add_argument("--region", help="of the bucket; found by itself where not given")
-    store.add_argument("--profile", help="of the AWS configuration files")
+    store.add_argument("--endpoint-url", metavar="URL", help="URL of a store other than AWS")
+    store.add_argument("--region", help="the bucket's region (default: looked up)")
+    store.add_argument("--profile", help="a profile of the AWS configuration files")
     store.add_argument(
-        "--no-sign-request", action="store_true", help="no credentials, for public buckets"
+        "--no-sign-request", action="store_true", help="send no credentials, for public buckets"
     )
     store.add_argument(
-        "--request-payer", choices=["requester"], help="for a bucket whose readers pay"
+        "--request-payer", choices=["requester"], help="pay for the requests to the bucket"
     )
 
 
 def _output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="the result as JSON on stdout")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON to stdout")
 
 
 _SOURCE = (
@@ -162,7 +167,7 @@ def _get(parser: argparse.ArgumentParser) -> None:
         "destination",
         nargs="?",
         default=".",
-        help="a file; a folder where it ends in / or is one, and for many objects (default: .); "
+        help="a file, or a folder if it ends in /, exists, or gets several objects (default: .); "
         "- for standard output",
     )
     _patterns(parser)
@@ -171,7 +176,7 @@ def _get(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="",
         metavar="DIR",
-        help="unpack the archive, into DIR or beside it under its name without the extension",
+        help="unpack the archive into DIR (default: its name without the extension)",
     )
     parser.add_argument(
         "--unpack-method",
@@ -183,57 +188,74 @@ def _get(parser: argparse.ArgumentParser) -> None:
         "--links",
         choices=[links.value for links in Links],
         default=Links.Safe.value,
-        help="keep: for an archive that one trusts, links to anywhere as they are, and devices "
-        "left out (default: safe)",
+        help="keep: for a trusted archive, keep links to anywhere, and leave out devices "
+        "(default: safe)",
     )
     parser.add_argument(
-        "--no-keep-archive", action="store_true", help="remove the archive once unpacked"
+        "--no-keep-archive", action="store_true", help="remove the archive after unpacking"
     )
     parser.add_argument(
-        "--force", action="store_true", help="fetch even what is valid at the destination"
+        "--force", action="store_true", help="fetch again what is valid at the destination"
     )
-    parser.add_argument("--chunk-size", type=size, metavar="SIZE", help="of a range, up to 100MiB")
+    parser.add_argument(
+        "--chunk-size", type=size, metavar="SIZE", help="bytes per range, up to 100MiB"
+    )
     parser.add_argument("--parallel", type=count, metavar="N", help="ranges fetched at once")
-    parser.add_argument("--attempts", type=count, metavar="N", help="tries for one request")
+    parser.add_argument("--attempts", type=count, metavar="N", help="tries per request")
     parser.add_argument("--limit-rate", type=size, metavar="SIZE", help="bytes per second")
     parser.add_argument(
-        "--memory-budget", type=size, metavar="SIZE", help="for all bytes in flight (64MiB)"
+        "--memory-budget",
+        type=size,
+        metavar="SIZE",
+        help="limit on bytes in flight (default: 64MiB)",
     )
     parser.add_argument(
         "--durability",
         choices=("object", "none"),
         default="object",
-        help="object: synced to disk before it gets its name (default)",
+        help="object: sync a file to disk before it gets its name (default); none: do not sync",
     )
     parser.add_argument(
         "--verify-whole",
         action="store_true",
-        help="read the finished file again, where the store has only a SHA-256 or an MD5 of it",
+        help="read the finished file again if the store has only a SHA-256 or an MD5 of it",
     )
     parser.add_argument(
-        "--connect-timeout", type=seconds, metavar="SECONDS", help="for a connection (5)"
+        "--connect-timeout",
+        type=seconds,
+        metavar="SECONDS",
+        help="time-out of a connection (default: 5)",
     )
     parser.add_argument(
         "--read-timeout",
         type=seconds,
         metavar="SECONDS",
-        help="longest silence before a request is tried again (20)",
+        help="longest silence before a request is retried (default: 20)",
     )
-    parser.add_argument("--deadline", type=seconds, metavar="SECONDS", help="give up after")
     parser.add_argument(
-        "--dry-run", action="store_true", help="find everything, fetch nothing, say what would be"
+        "--deadline", type=seconds, metavar="SECONDS", help="longest time for the whole command"
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress and no summary")
-    caps = parser.add_argument_group("limits for an archive that is unpacked")
-    caps.add_argument("--max-entries", type=count, metavar="N", help="of all kinds (10,000,000)")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="fetch nothing; print what would be fetched and what is here already",
+    )
+    parser.add_argument("--quiet", action="store_true", help="print no progress and no summary")
+    caps = parser.add_argument_group("limits for an archive to unpack")
     caps.add_argument(
-        "--max-unpacked", type=size, metavar="SIZE", help="of all its files (no limit)"
+        "--max-entries", type=count, metavar="N", help="most entries (default: 10,000,000)"
+    )
+    caps.add_argument(
+        "--max-unpacked",
+        type=size,
+        metavar="SIZE",
+        help="most bytes of all files (default: no limit)",
     )
     caps.add_argument(
         "--max-ratio",
         type=ratio,
         metavar="N",
-        help="unpacked bytes for each archived one, looked at above 100MiB (250)",
+        help="most unpacked bytes per archived byte, above 100MiB (default: 250)",
     )
     _output(parser)
     _store(parser)
@@ -250,8 +272,8 @@ def _verify(parser: argparse.ArgumentParser) -> None:
         "paths",
         nargs="+",
         metavar="[SOURCE DEST | PATH ...]",
-        help="a source and where it was fetched to, to compare with the store and the records; "
-        "or files and folders, to compare with their records alone",
+        help="a source and its destination, to compare with the store and the records; or files "
+        "and folders, to compare with their records alone",
     )
     _patterns(parser)
     _output(parser)

@@ -1,18 +1,20 @@
-"""What the command prints: one line for a person, one JSON document for a program."""
+"""Prints results: lines for a person, one JSON document for a program."""
 
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from xfd_api import errors
 from xfd_api.chunks import FoundObject
-from xfd_api.results import DistributionReport
+from xfd_api.results import DistributionReport, OnProgress, Progress
 from xfd_api.sanitize import sanitized, sanitized_json
-from xfd_dataplane.progress import human, to_stderr
+from xfd_dataplane.progress_display import progress_display
+from xfd_dataplane.progress_lines import EVERY_S, human, to_stderr
 
 if TYPE_CHECKING:
-    from xfd_dataplane.verifying import VerifyReport
+    from xfd_dataplane.verification import VerifyReport
 
 _OWN_REMEDIES: dict[type[errors.XfdError], str] = {
     errors.UnknownArchiveError: "Name the format with --unpack-method",
@@ -22,17 +24,17 @@ _OWN_REMEDIES: dict[type[errors.XfdError], str] = {
 
 
 def say(line: str) -> None:
-    """A line on stdout."""
+    """Prints a line to stdout."""
     sys.stdout.write(sanitized(line) + "\n")
 
 
 def complain(line: str) -> None:
-    """A line on stderr, with the command's name before it."""
+    """Prints a line to stderr, after the command's name."""
     to_stderr(f"xfd-get: {' '.join(line.split())}")
 
 
 def as_json(document: dict[str, Any]) -> None:
-    """One document on stdout, on one line."""
+    """Prints one document to stdout, on one line."""
     import json
 
     is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
@@ -40,8 +42,25 @@ def as_json(document: dict[str, Any]) -> None:
     sys.stdout.write(sanitized_json(written) + "\n")
 
 
+def progress(*, shown: bool) -> AbstractContextManager[OnProgress | None]:
+    """Shows progress on stderr during a block, see `progress_display`.
+
+    Without a terminal the first ten seconds print nothing: scripts call the command often, and a
+    short run has its one line of result.
+    """
+    return progress_display(
+        shown=shown, first="finding", describe=_description, stays=False, silent_s=EVERY_S
+    )
+
+
+def _description(now: Progress) -> str:
+    arrived = now.done_bytes >= now.total_bytes
+    count = f"{now.objects_done}/{now.objects} " if now.objects > 1 else ""
+    return count + ("landing" if arrived else "fetching")
+
+
 def error_line(error: errors.XfdError) -> str:
-    """What happened, where, and what to do; without the node, which is this host."""
+    """What happened, where, and what to do. The node is left out: it is this host."""
     places = [
         f"{name} {value}"
         for name, value in (("object", error.object), ("path", error.path))
@@ -53,7 +72,7 @@ def error_line(error: errors.XfdError) -> str:
 
 
 def remedy_of(error: errors.XfdError) -> str | None:
-    """What to do, in the command's words where the error's are those of the Python interface."""
+    """The remedy, with the command's options in place of the Python interface's arguments."""
     if error.remedy == type(error).remedy_by_default:
         return _OWN_REMEDIES.get(type(error), error.remedy)
     return error.remedy
@@ -78,7 +97,7 @@ def report_line(report: DistributionReport) -> str:
     if all(result.nodes_cached for result in report.objects):
         return f"{len(report.objects)} object(s), {human(report.cached_bytes)}: all here already"
     if report.origin_bytes == 0 and report.catalog_bytes > 0:
-        # An earlier run fetched it, and this one put it in its place or unpacked it.
+        # An earlier run fetched it, and this run moved it to its destination or unpacked it.
         return (
             f"{len(report.objects)} object(s), {human(report.catalog_bytes)}: nothing to fetch, "
             f"in place after {report.elapsed_s:.1f} s"
@@ -92,12 +111,12 @@ def report_line(report: DistributionReport) -> str:
 
 
 def left_out_lines(report: DistributionReport) -> list[str]:
-    """What was asked for and has no place on disk, for a person."""
+    """What has no place on disk, for a person."""
     return [line for result in report.objects if (line := result.left_out_line) is not None]
 
 
 def report_document(report: DistributionReport) -> dict[str, Any]:
-    """What a download did, for a program. Bytes and seconds."""
+    """What a download did, for a program; in bytes and seconds."""
     return {
         "ok": True,
         "elapsed_s": round(report.elapsed_s, 6),
@@ -128,7 +147,7 @@ def listing_lines(found: list[FoundObject]) -> list[str]:
 
 
 def listing_document(found: list[FoundObject]) -> dict[str, Any]:
-    """The same for a program."""
+    """The objects for a program; times in UTC."""
     return {
         "ok": True,
         "objects": [
@@ -152,6 +171,15 @@ def _time(found: FoundObject) -> str | None:
         found.last_modified_ns // 10**9, tz=datetime.timezone.utc
     )
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def verify_line(report: VerifyReport) -> str:
+    """What `verify` found, for a person."""
+    return (
+        f"{report.files} file(s), {human(report.bytes)} read, "
+        f"{report.entries} entries looked at: "
+        + ("all as they should be" if report.ok else f"{len(report.mismatches)} differ")
+    )
 
 
 def verify_document(report: VerifyReport) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""From a source and a destination of the command line to a store and requests."""
+"""Turns sources and destinations of the command line into stores and requests."""
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,18 +29,21 @@ _ARCHIVE_ENDINGS = (".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar", ".zip", ".gz
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What the user named: a store, and a key, a prefix (ending in a slash, or empty) or a
-    pattern in it.
+    """A store, and in it a key, a prefix or a pattern.
+
+    Attributes:
+        config: the store.
+        key: a prefix ends in a slash or is empty.
+        is_literal: the key looks like a pattern, but the store has something of exactly this name.
     """
 
     config: ObjectStoreConfig
     key: str
     is_literal: bool = False
-    """There is something under the name as it is written, although it looks like a pattern."""
 
     @property
     def is_pattern(self) -> bool:
-        """Whether the key has wildcards that are meant."""
+        """Whether the key is a pattern."""
         return self.config.base_url is None and not self.is_literal and has_wildcard(self.key)
 
     @property
@@ -50,12 +54,27 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Unpacking:
-    """What was asked for with `--unpack`; an empty folder is chosen by the archive's name."""
+    """The options of `--unpack`; an empty folder is chosen by the archive's name."""
 
     folder: str
     keep_archive: bool
     method: UnpackMethod = UnpackMethod.Auto
     links: Links = Links.Safe
+
+
+def named_source(options: argparse.Namespace) -> Source:
+    """The source that the options of a command name.
+
+    Raises:
+        InvalidRequestError: it names no store.
+    """
+    return parse_source(
+        options.source,
+        endpoint=options.endpoint_url,
+        region=options.region,
+        anonymous=options.no_sign_request,
+        request_payer=options.request_payer,
+    )
 
 
 def parse_source(
@@ -69,7 +88,7 @@ def parse_source(
     """The store and the key that a source names.
 
     Raises:
-        InvalidRequestError: it names none.
+        InvalidRequestError: it names no store.
     """
     scheme, mark, rest = text.partition("://")
     if not mark:
@@ -111,7 +130,7 @@ def _local(rest: str, text: str) -> Source:
 
 
 def _as_on_disk(path: str) -> str:
-    """The path that a file:// source names: decoded, unless only what is written is there."""
+    """The path of a file:// source: decoded, unless only the undecoded path exists."""
     decoded = unquote(path)
     if not os.path.lexists(f"/{decoded}") and os.path.lexists(f"/{path}"):
         return path
@@ -121,8 +140,10 @@ def _as_on_disk(path: str) -> str:
 def _web(text: str) -> Source:
     parts = urlsplit(text)
     if not parts.hostname:
-        raise InvalidRequestError("The source names no host", object=text)
-    # A query may be a signature: the store's address keeps it out of keys, errors and reprs.
+        raise InvalidRequestError(
+            "The source names no host", object=text, remedy="Write https://host/file"
+        )
+    # A query may be a signature. As part of the base URL it appears in no key, error or repr.
     server = f"{parts.scheme}://{parts.netloc}" + (f"?{parts.query}" if parts.query else "")
     return Source(ObjectStoreConfig.make_for_http(server), unquote(parts.path.lstrip("/")))
 
@@ -139,7 +160,9 @@ def object_name(key: str) -> str:
     """The file name that a key ends with."""
     name = key.rpartition("/")[2]
     if not name:
-        raise InvalidRequestError("The source names no file", object=key)
+        raise InvalidRequestError(
+            "The source names no file", object=key, remedy="Name a file as the destination"
+        )
     return name
 
 
@@ -155,7 +178,7 @@ def request_for(
     """The request for an object or a prefix; for a pattern see `requests_for_matches`.
 
     Raises:
-        InvalidRequestError: a prefix cannot be unpacked, and an object has nothing to leave out.
+        InvalidRequestError: a prefix is to be unpacked, or patterns are given for one object.
     """
     place = absolute(destination)
     if source.is_prefix:
@@ -185,8 +208,10 @@ def requests_for_matches(
     cache: bool = True,
     unpacking: Unpacking | None = None,
 ) -> list[DownloadRequest]:
-    """A request for each object that the pattern matches, in a tree below the destination that
-    starts where the first wildcard is; each archive is unpacked into a folder of its own.
+    """A request for each object that the pattern matches.
+
+    They land in a tree below the destination that starts at the first wildcard. Each archive is
+    unpacked into a folder of its own.
     """
     folder = literal_folder(source.key)
     requests = []
@@ -203,7 +228,7 @@ def requests_for_matches(
 def _is_folder(place: Path) -> bool:
     try:
         return place.is_dir()
-    except OSError:  # A name that is too long, say: refused with the request.
+    except OSError:  # For example a name that is too long, which the request refuses.
         return False
 
 
@@ -222,7 +247,7 @@ def _object_request(
 
 
 def _tree(archive: Path, folder: str) -> Path:
-    """Where an archive is unpacked; beside it under its name without the extension, if open."""
+    """The folder to unpack into: the given one, else the archive's name without its extension."""
     if folder:
         return absolute(folder)
     return archive.with_name(_stem(archive.name))

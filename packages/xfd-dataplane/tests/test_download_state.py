@@ -27,14 +27,14 @@ from xfd_api.reports import (
     OrderFailed,
 )
 from xfd_api.testing.catalogs import catalog_of
-from xfd_dataplane.onehost import FIRST_REST_S, LONGEST_REST_S, ORDER_ATTEMPTS, OneHost
+from xfd_dataplane.download_state import FIRST_REST_S, LONGEST_REST_S, ORDER_ATTEMPTS, DownloadState
 
 MIB = 2**20
 THREE_CHUNKS = {"a": 3 * MIB}
 
 
-def host_of(sizes: dict[str, int]) -> OneHost:
-    return OneHost(catalog_of(sizes), seed=1)
+def host_of(sizes: dict[str, int]) -> DownloadState:
+    return DownloadState(catalog_of(sizes), seed=1)
 
 
 def ranges(orders: Sequence[Fetch]) -> list[tuple[int, int]]:
@@ -56,13 +56,13 @@ def landed(index: int) -> ObjectLanded:
 def test_an_empty_disk_gets_one_order_for_everything() -> None:
     host = host_of({"a": 3 * MIB, "b": 2 * MIB})
 
-    assert host.took_stock(Inventory()) == [Fetch(OrderId(0), ChunkIndex(0), 5, None)]
+    assert host.inventory_taken(Inventory()) == [Fetch(OrderId(0), ChunkIndex(0), 5, None)]
     assert not host.done
 
 
 def test_what_is_ordered_is_outstanding_until_it_is_held() -> None:
     host = host_of(THREE_CHUNKS)
-    host.took_stock(Inventory(held=(HeldRun(ChunkIndex(0), (7,)),)))
+    host.inventory_taken(Inventory(held=(HeldRun(ChunkIndex(0), (7,)),)))
     assert host.outstanding == 2
 
     host.handle(failed(1, OriginThrottledError("slow down")), now=1.0)
@@ -74,7 +74,7 @@ def test_what_is_ordered_is_outstanding_until_it_is_held() -> None:
 
 def test_the_last_landing_ends_it() -> None:
     host = host_of(THREE_CHUNKS)
-    host.took_stock(Inventory())
+    host.inventory_taken(Inventory())
 
     for chunk in range(3):
         host.handle(held(chunk), now=1.0)
@@ -88,7 +88,7 @@ def test_the_last_landing_ends_it() -> None:
 def test_what_an_earlier_run_left_is_not_fetched() -> None:
     host = host_of({"a": 5 * MIB})
 
-    orders = host.took_stock(
+    orders = host.inventory_taken(
         Inventory(held=(HeldRun(ChunkIndex(1), (None,)), HeldRun(ChunkIndex(3), (5,))))
     )
 
@@ -100,7 +100,7 @@ def test_what_an_earlier_run_left_is_not_fetched() -> None:
 def test_a_valid_cache_is_the_end_at_once() -> None:
     host = host_of({"a": MIB, "b": MIB})
 
-    orders = host.took_stock(
+    orders = host.inventory_taken(
         Inventory(
             held=(HeldRun(ChunkIndex(0), (None, None)),),
             landed=(ObjectIndex(0), ObjectIndex(1)),
@@ -114,7 +114,7 @@ def test_a_valid_cache_is_the_end_at_once() -> None:
 
 def test_a_failed_order_rests_and_is_given_again_under_a_new_number() -> None:
     host = host_of(THREE_CHUNKS)
-    host.took_stock(Inventory())
+    host.inventory_taken(Inventory())
 
     host.handle(failed(1, OriginThrottledError("slow down")), now=10.0)
     wakeup = host.next_wakeup()
@@ -139,7 +139,7 @@ def test_a_failed_order_rests_and_is_given_again_under_a_new_number() -> None:
 )
 def test_a_source_that_asks_for_time_gets_it_within_reason(asked: float, rests: float) -> None:
     host = host_of(THREE_CHUNKS)
-    host.took_stock(Inventory())
+    host.inventory_taken(Inventory())
 
     host.handle(failed(1, OriginThrottledError("slow down"), retry_after_s=asked), now=10.0)
 
@@ -150,7 +150,7 @@ def test_a_source_that_asks_for_time_gets_it_within_reason(asked: float, rests: 
 
 def test_rests_grow_to_a_limit_and_end_in_failure() -> None:
     host = host_of(THREE_CHUNKS)
-    host.took_stock(Inventory())
+    host.inventory_taken(Inventory())
     error = OriginThrottledError("slow down")
     rests = []
 
@@ -170,7 +170,7 @@ def test_rests_grow_to_a_limit_and_end_in_failure() -> None:
 
 def test_a_silent_origin_is_given_up_sooner_than_one_that_refuses() -> None:
     host = host_of(THREE_CHUNKS)
-    host.took_stock(Inventory())
+    host.inventory_taken(Inventory())
     error = OriginTimeoutError("nothing came")
 
     host.handle(failed(0, error), now=0.0)
@@ -182,7 +182,7 @@ def test_a_silent_origin_is_given_up_sooner_than_one_that_refuses() -> None:
 
 def test_a_final_error_is_the_first_and_only_one() -> None:
     host = host_of(THREE_CHUNKS)
-    host.took_stock(Inventory())
+    host.inventory_taken(Inventory())
     full = DiskFullError("full")
 
     host.handle(failed(0, full, final=True), now=1.0)
@@ -193,7 +193,7 @@ def test_a_final_error_is_the_first_and_only_one() -> None:
 
 def test_an_overwritten_object_is_not_asked_for_again() -> None:
     host = host_of(THREE_CHUNKS)
-    host.took_stock(Inventory())
+    host.inventory_taken(Inventory())
     changed = ObjectChangedError("changed")
 
     host.handle(failed(0, changed), now=1.0)
@@ -209,7 +209,7 @@ def suspect(index: int) -> ObjectFailed:
 
 def test_an_object_with_a_bad_whole_is_read_once_more_and_then_given_up() -> None:
     host = host_of({"a": 2 * MIB, "b": 2 * MIB})
-    host.took_stock(Inventory())
+    host.inventory_taken(Inventory())
     for chunk in range(4):
         host.handle(held(chunk), now=1.0)
     bad = (ChunkIndex(2), ChunkIndex(3))
@@ -227,7 +227,7 @@ def test_an_object_with_a_bad_whole_is_read_once_more_and_then_given_up() -> Non
 
 def test_neighbours_in_a_bad_pack_land_again() -> None:
     host = host_of({"a": 10, "b": 20})
-    host.took_stock(Inventory())
+    host.inventory_taken(Inventory())
     host.handle(held(0), now=1.0)
     host.handle(landed(0), now=1.0)
 
@@ -246,23 +246,23 @@ def test_neighbours_in_a_bad_pack_land_again() -> None:
 def test_an_object_that_another_process_writes_is_waited_for() -> None:
     host = host_of({"a": 3 * MIB, "b": 2 * MIB})
 
-    orders = host.took_stock(Inventory(elsewhere=((ObjectIndex(0), None),)))
+    orders = host.inventory_taken(Inventory(elsewhere=((ObjectIndex(0), None),)))
     assert ranges(orders) == [(3, 2)]
     assert host.busy == {0}
 
-    assert host.took_stock(Inventory(elsewhere=((ObjectIndex(0), None),))) == []
+    assert host.inventory_taken(Inventory(elsewhere=((ObjectIndex(0), None),))) == []
     host.handle(landed(1), now=1.0)
     assert not host.done
 
-    assert host.took_stock(Inventory(landed=(ObjectIndex(0), ObjectIndex(1)))) == []
+    assert host.inventory_taken(Inventory(landed=(ObjectIndex(0), ObjectIndex(1)))) == []
     assert host.done
     assert not host.busy
 
 
 def test_an_object_that_its_writer_gave_up_is_taken_over() -> None:
     host = host_of({"a": 3 * MIB, "b": 2 * MIB})
-    host.took_stock(Inventory(elsewhere=((ObjectIndex(0), None),)))
+    host.inventory_taken(Inventory(elsewhere=((ObjectIndex(0), None),)))
 
-    orders = host.took_stock(Inventory(held=(HeldRun(ChunkIndex(0), (None,)),)))
+    orders = host.inventory_taken(Inventory(held=(HeldRun(ChunkIndex(0), (None,)),)))
 
     assert ranges(orders) == [(1, 2)]

@@ -1,7 +1,8 @@
-"""`xfd-get SOURCE -`: the object's bytes on standard output, in order, each chunk once verified.
+"""`xfd-get SOURCE -`: writes an object's bytes to standard output, in order, once verified.
 
-The object goes through a file below the root, `tmp/xfd-*/object`, so memory stays bounded and
-chunks are fetched at once however slow the reader is; the root's disk needs room for the object.
+The object passes through a file below the root, `tmp/xfd-*/object`. So memory stays bounded, and
+chunks are fetched in parallel even if the reader is slow. The root's disk needs room for the
+object.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ PIECE_BYTES = 2**20
 
 
 @contextlib.contextmanager
-def passing_place() -> Iterator[Path]:
-    """A file's place in a folder of our own, which is removed with all that is in it.
+def temporary_place() -> Iterator[Path]:
+    """The path for a file in a temporary folder below the root, which the block's end removes.
 
     Raises:
-        DestinationNotWritableError: there can be no folder below the root.
+        DestinationNotWritableError: the folder cannot be made.
     """
     above = paths.root() / "tmp"
     try:
@@ -36,18 +37,18 @@ def passing_place() -> Iterator[Path]:
         raise DestinationNotWritableError(
             f"The object cannot be kept on its way to standard output: {error.strerror}",
             path=str(above),
-            remedy="Name a folder with room for it in XFD_ROOT",
+            remedy="Set XFD_ROOT to a writable folder with room for the object",
         ) from error
     with folder as name:
         yield Path(name) / "object"
 
 
-class InOrder:
-    """Writes an object to a descriptor as its chunks come; call it with each event of its swarm.
+class OrderedWriter:
+    """Writes an object to a descriptor as its chunks arrive; call it with each event of its swarm.
 
     Raises:
-        XfdError: the object failed. What was written cannot be taken back, so nothing is tried
-            again, and what follows is not written.
+        XfdError: the object failed. Written bytes cannot be taken back, so the object is not tried
+            again, and nothing more is written.
         BrokenPipeError: the reader has gone.
     """
 
@@ -68,16 +69,16 @@ class InOrder:
         self._file: int | None = None
 
     def check_done(self) -> None:
-        """Raises where not all has been written though the object has landed.
+        """Checks that the whole object was written.
 
         Raises:
-            InternalError: a bug.
+            InternalError: the object landed without an event for each chunk: a bug.
         """
         if self._left:
-            raise InternalError("An object landed, and not all of its chunks were told of")
+            raise InternalError("An object landed, and not all of its chunks were reported")
 
     def __call__(self, event: NodeEvent) -> None:
-        """Takes in what happened."""
+        """Writes the chunks that are next, if this event makes them available."""
         if isinstance(event, ObjectFailed):
             raise event.error
         if not isinstance(event, ChunkHeld):
@@ -88,7 +89,7 @@ class InOrder:
             self._copy(offset, length)
 
     def close(self) -> None:
-        """Closes the file that it reads."""
+        """Closes the file that the bytes pass through."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -105,7 +106,7 @@ class InOrder:
                 piece = piece[os.write(self._to, piece) :]
 
     def _opened(self) -> int:
-        """The file while it has no name yet, or once it has landed; it is the same one."""
+        """Opens the part file, or the object if it has landed; both are the same file."""
         try:
             return os.open(self._place.with_name(f".{self._place.name}.xfd-part"), os.O_RDONLY)
         except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""The data plane's log events in Python's `logging`, as the logger `xfd_dataplane`.
+"""Forwards the data plane's log events to Python's `logging`, as the logger `xfd_dataplane`.
 
-Nothing is shown before the program sets `logging` up. The logger's level is the level from which on
-events are kept at all, so `debug` costs nothing while nobody asks for it.
+Nothing is shown before the program configures `logging`. Events below the logger's level are not
+even kept, so `debug` costs nothing unless it is switched on.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ LEVELS: Final = {
 
 
 def level_of(lowest: int) -> str | None:
-    """The name of the data plane's level for one of `logging`'s; None if that keeps no event."""
+    """The data plane's level for a level of `logging`; None for a level that keeps no event."""
     kept = [name for name, level in LEVELS.items() if level >= lowest]
     return min(kept, key=LEVELS.__getitem__, default=None)
 
 
-def listen(node: Node) -> None:
-    """Has the data plane keep what the logger would take."""
+def subscribe(node: Node) -> None:
+    """Makes the data plane keep the events that the logger accepts."""
     node.log_from(level_of(LOGGER.getEffectiveLevel()))
 
 
-def pass_on(node: Node) -> None:
-    """Logs what has happened since the last call."""
+def forward_log(node: Node) -> None:
+    """Logs the events since the last call."""
     for event in node.drain_log():
         LOGGER.log(LEVELS[event.level], "%s", text_of(event))
 
 
 def text_of(event: LogEvent) -> str:
-    """One line. Texts are quoted as Python does it: they may be a server's."""
+    """The event on one line. Values are quoted, because they may come from a server."""
     return " ".join([event.name, *(f"{name}={value!r}" for name, value in event.fields.items())])

@@ -1,9 +1,10 @@
-"""What one host orders, and when it is done: everything that is missing, from the origin.
+"""The state of a download to one host: which chunks to order from the origin, and when it is done.
 
-Pure: time is an argument and a seed goes through the constructor. `downloading.py` carries it out.
+Pure: time is an argument, and the seed of all randomness goes through the constructor.
+`downloading.py` carries out what it decides.
 
-Every chunk is in one of four places: not needed, ordered, resting after a failure, or held. An
-object is landed, or it is *busy*: another process of this host is writing it, and is waited for.
+Every chunk is not needed, ordered, resting after a failure, or held. An object is missing, landed,
+or *busy*: another process of this host is writing it, and the download waits for that.
 """
 
 from __future__ import annotations
@@ -19,24 +20,28 @@ from xfd_api.orders import Discard, Fetch, Order
 from xfd_api.reports import ChunkHeld, Inventory, NodeEvent, ObjectFailed, ObjectLanded, OrderFailed
 
 ORDER_ATTEMPTS = 4
+"""Failures of one chunk's orders after which the download fails."""
+
 SILENT_ORDERS = 2
-"""An origin that sends nothing has kept each order waiting for its time-outs, more than once."""
+"""Time-outs of one chunk's orders after which it fails; each took several of the origin's."""
+
 FIRST_REST_S = 1.0
 LONGEST_REST_S = 30.0
+"""Rest after a chunk's first failure, doubled up to the longest; in seconds."""
 
 
-class OneHost:
+class DownloadState:
     """The state of a download to one host.
 
     Attributes:
-        failure: the first error that cannot be mended; the download is over then.
-        landed: objects whole at their destinations.
+        failure: the first error that retries did not cure; it ends the download.
+        landed: objects that are whole at their destinations.
         busy: objects that another process is writing.
         cached: objects that were whole before anything was fetched.
-        cached_bytes: of these objects.
-        held_at_start: bytes of the chunks that an earlier run left, verified.
+        cached_bytes: bytes of these objects.
+        held_at_start: bytes of verified chunks that an earlier run left.
         fetched: bytes fetched for each object.
-        left_out: names and number of entries that archives have and their trees have not.
+        left_out: names and number of archive entries that the unpacked trees lack.
     """
 
     def __init__(self, catalog: Catalog, *, seed: int) -> None:
@@ -68,16 +73,16 @@ class OneHost:
 
     @property
     def outstanding(self) -> int:
-        """Chunks that are ordered and not held yet; those that rest after a failure among them."""
+        """Chunks that are ordered and not held yet, including those that rest after a failure."""
         return len(self._outstanding)
 
     @property
     def retried(self) -> int:
-        """Orders that were given again after a failure."""
+        """Orders that were repeated after a failure."""
         return sum(self._failures.values())
 
-    def took_stock(self, inventory: Inventory) -> list[Fetch]:
-        """Orders for what the disk lacks; called again while objects are busy elsewhere."""
+    def inventory_taken(self, inventory: Inventory) -> list[Fetch]:
+        """Orders for the chunks that the disk lacks. Call it again while objects are busy."""
         first_time = not self._ordered and not self.landed
         self.landed.update(inventory.landed)
         self.busy = frozenset(index for index, _ in inventory.elsewhere)
@@ -100,7 +105,7 @@ class OneHost:
         return self._fetch(missing)
 
     def handle(self, event: NodeEvent, now: float) -> None:
-        """Takes in what happened at the time `now`, in seconds of a clock that only grows."""
+        """Handles an event at the time `now`, in seconds of a monotonic clock."""
         match event:
             case ChunkHeld():
                 self._held.add(event.chunk)
@@ -116,9 +121,9 @@ class OneHost:
                 self._order_failed(event, now)
 
     def due(self, now: float) -> list[Order]:
-        """Orders for chunks that turned out bad, and for those that have rested long enough.
+        """Discards for bad chunks, and orders for chunks that have rested long enough.
 
-        After a failure, what has to be said before the swarm is left.
+        After a failure there are discards only, to submit before the swarm is left.
         """
         discards: list[Order] = []
         if self._suspects:
@@ -132,7 +137,7 @@ class OneHost:
         return [*discards, *self._fetch(sorted(ready, key=lambda chunk: chunk.index))]
 
     def next_wakeup(self) -> float | None:
-        """When `due` has something to say next, if nothing happens before."""
+        """When `due` returns the next order, if no event comes before; None if it has none."""
         return self._resting[0][0] if self._resting else None
 
     def _order_failed(self, event: OrderFailed, now: float) -> None:
@@ -151,10 +156,10 @@ class OneHost:
         heapq.heappush(self._resting, (now + max(rest, event.asked_rest_s or 0.0), event.chunk))
 
     def _object_failed(self, event: ObjectFailed, now: float) -> None:
-        """An object whose whole is wrong though its chunks were right is read once more.
+        """Reads an object once more if its checksum is wrong although each chunk's was right.
 
-        Some chunk was bad from its first reader on, and nobody knows which; kept for a later run,
-        it would fail that run as well.
+        A chunk was bad when it was first read, and it is unknown which one. If it were kept, the
+        next run would fail as well.
         """
         if not event.chunks_suspect or event.object in self._suspected:
             self._fail(event.error)
@@ -181,7 +186,7 @@ class OneHost:
             self.fetched[span.object] = self.fetched.get(span.object, 0) + span.length
 
     def _fetch(self, chunks: Iterable[Chunk]) -> list[Fetch]:
-        """Neighbours of one priority are one order each run."""
+        """Orders for the chunks; one order covers neighbours of one priority."""
         orders: list[Fetch] = []
         for chunk in chunks:
             self._ordered.add(chunk.index)

@@ -1,4 +1,4 @@
-"""Reads what has landed again, byte by byte, and compares it with its records and its store."""
+"""Verifies landed files: reads every byte again, and compares with records and the store."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from xfd_api.request_forms import Requests, as_requests
 from xfd_api.requests import DownloadRequest, PrefixDownloadRequest
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_dataplane._native import checksums, owner_doubted, record_path
+from xfd_dataplane.cancellation import CallLimits, Cancellation
 from xfd_dataplane.downloading import open_node
-from xfd_dataplane.records import Record, TreeEntry, doubted, read_manifest, read_record
-from xfd_dataplane.watch import Cancellation, Watch
+from xfd_dataplane.records import Record, TreeEntry, read_manifest, read_record, record_distrust
 
 Problem = Literal["missing", "unknown", "size", "bytes", "checksum", "outdated", "tree"]
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """Something that is not as it should be.
+    """A file or an entry of a tree that differs.
 
     Attributes:
         path: the file, or the entry of an unpacked tree.
-        problem: `missing`: no such file. `unknown`: there is nothing to compare it with, or nothing
-            that is believed, as the file or its record belongs to another user. `size`,
-            `bytes` (against the record's checksums), `checksum` (against the store's): it differs.
-            `outdated`: the store has another object now. `tree`: an entry was changed.
-        detail: in words, with what was expected and what was found.
-        key: of the object, where the store was asked.
+        problem: `missing`: no such file. `unknown`: there is no trusted record or checksum to
+            compare it with; a record of another user is not trusted. `size`: another size.
+            `bytes`: other bytes than the record's checksums. `checksum`: another checksum than the
+            store's. `outdated`: the store has another version now. `tree`: a changed entry.
+        detail: what was expected and what was found, in words.
+        key: the object's key, if the store was asked.
     """
 
     path: str
@@ -45,7 +45,14 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What `verify` found. `files` and `bytes` were read again; tree entries were looked at."""
+    """What `verify` found.
+
+    Attributes:
+        files: files that were read.
+        bytes: bytes that were read.
+        entries: entries of unpacked trees whose kind, size and time were compared.
+        mismatches: what differs.
+    """
 
     files: int
     bytes: int
@@ -54,13 +61,13 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """Whether everything is as it should be."""
+        """Whether nothing differs."""
         return not self.mismatches
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One file to verify, with what is known of it."""
+    """One file to verify, with its record and the store's description."""
 
     path: Path
     record: Record | None
@@ -73,32 +80,44 @@ def verify(
     *,
     cancel: Cancellation | None = None,
 ) -> VerifyReport:
-    """Reads again what the requests have landed on this host.
+    """Reads the files that the requests have landed on this host, and compares them.
 
-    Bytes are compared with the CRCs in their record and, where a configuration is given, size and
-    checksum with the store's. Of an unpacked tree, each entry's kind, size and time are compared.
+    Bytes are compared with the CRCs in their record. If a configuration is given, size and checksum
+    are compared with the store's. Of an unpacked tree, each entry's kind, size and time are
+    compared.
 
     Args:
         download_requests: as they were given to `download`.
-        object_store_config: to compare with the store as well; None compares with records alone.
-        cancel: a `threading.Event`, say; once set, the call ends within a second.
+        object_store_config: the store to compare with; None compares with records alone.
+        cancel: for example a `threading.Event`; once set, the call ends within a second.
+
+    Returns:
+        What was read, and what differs.
 
     Raises:
         XfdError: the store could not be asked, or a file could not be read.
+
+    Example:
+        >>> from xfd_api import ObjectStoreConfig
+        >>> from xfd_dataplane import download, verify
+        >>> store = ObjectStoreConfig.make_for_local("/tmp/xfd-example/store")
+        >>> report = download("models/config.json", store)
+        >>> verify("models/config.json", store).ok
+        True
     """
-    watch = Watch(None, cancel)
+    limits = CallLimits(None, cancel)
     requests = as_requests(download_requests)
     if object_store_config is None:
         items = list(_recorded(requests))
     else:
-        items = list(_catalogued(requests, by_profile(object_store_config), watch))
-    return _report(items, watch)
+        items = list(_catalogued(requests, by_profile(object_store_config), limits))
+    return _report(items, limits)
 
 
 def verify_paths(paths: Iterable[Path], *, cancel: Cancellation | None = None) -> VerifyReport:
-    """The same for files and folders of this host, by their records alone."""
+    """Verifies files and folders of this host, by their records alone."""
     items = [item for path in paths for item in _below(path.absolute())]
-    return _report(items, Watch(None, cancel))
+    return _report(items, CallLimits(None, cancel))
 
 
 def _recorded(requests: Sequence[DownloadRequest]) -> Iterator[_Item]:
@@ -111,8 +130,9 @@ def _recorded(requests: Sequence[DownloadRequest]) -> Iterator[_Item]:
 
 
 def _below(path: Path) -> Iterator[_Item]:
-    """What has landed at a path: the files of its manifest, or the one file; else what a folder
-    that nobody asked for as a whole has in it, if anything.
+    """The files that landed at a path: those of its manifest, or the one file.
+
+    For a folder that was not downloaded as a whole, the files that landed below it.
     """
     landed = list(_landed_at(path))
     if not landed and path.is_dir():
@@ -137,16 +157,16 @@ def _landed_at(path: Path) -> Iterator[_Item]:
 
 
 def _named_by(record: Path) -> Path:
-    """Whose record it is; of a name that was too long for one, what was kept of it."""
+    """The destination of a record; for a shortened record, the rest of the destination's name."""
     return record.with_name(record.name.removeprefix(".").removesuffix(".xfd"))
 
 
 def _catalogued(
-    requests: Sequence[DownloadRequest], stores: ObjectStoreConfigByProfile, watch: Watch
+    requests: Sequence[DownloadRequest], stores: ObjectStoreConfigByProfile, limits: CallLimits
 ) -> Iterator[_Item]:
     lookups = plan_lookups(requests, stores)
     with open_node() as node:
-        found = watch.run(lambda: node.find_objects(lookups, stores))
+        found = limits.run(lambda: node.find_objects(lookups, stores))
     manifests: dict[str, dict[Path, Record]] = {}
     for item in build_catalog(lookups, found).objects:
         if item.is_directory:
@@ -161,12 +181,12 @@ def _catalogued(
         yield _Item(path, record, item.found)
 
 
-def _report(items: Sequence[_Item], watch: Watch) -> VerifyReport:
+def _report(items: Sequence[_Item], limits: CallLimits) -> VerifyReport:
     files = size = entries = 0
     mismatches: list[Mismatch] = []
     for item in items:
-        watch.check()
-        read, wrong = _file(item, watch)
+        limits.check()
+        read, wrong = _file(item, limits)
         files += read is not None
         size += read or 0
         mismatches += wrong
@@ -176,8 +196,8 @@ def _report(items: Sequence[_Item], watch: Watch) -> VerifyReport:
     return VerifyReport(files, size, entries, tuple(mismatches))
 
 
-def _file(item: _Item, watch: Watch) -> tuple[int | None, list[Mismatch]]:
-    """Bytes read, if the file was, and what is wrong with it."""
+def _file(item: _Item, limits: CallLimits) -> tuple[int | None, list[Mismatch]]:
+    """The bytes read, or None if the file was not read, and what differs."""
     record, found = item.record, item.found
     wrong: list[Mismatch] = []
 
@@ -196,17 +216,17 @@ def _file(item: _Item, watch: Watch) -> tuple[int | None, list[Mismatch]]:
         differs("missing", "there is no such file")
         return None, wrong
     if (doubt := owner_doubted(item.path)) is not None:
-        differs("unknown", f"the file is not believed: {doubt}")
+        differs("unknown", f"the file is not trusted: {doubt}")
         return None, wrong
     checksum = None if found is None else found.checksum
     if checksum is None and (record is None or not (record.chunks or record.size == 0)):
-        why = doubted(item.path)
-        note = "" if why is None else f"; its record is not believed: {why}"
+        why = record_distrust(item.path)
+        note = "" if why is None else f"; its record is not trusted: {why}"
         differs("unknown", f"neither a record nor the store has a checksum of it{note}")
         return None, wrong
     chunks = () if record is None else record.chunks
     algorithms: tuple[ChecksumAlgorithm, ...] = () if checksum is None else (checksum.algorithm,)
-    size, crcs, sums = watch.run(
+    size, crcs, sums = limits.run(
         lambda: checksums(str(item.path), [length for length, _ in chunks], algorithms)
     )
     expected = found.size if found is not None else record.size if record is not None else size
@@ -232,7 +252,7 @@ def _is_same(record: Record, found: FoundObject) -> bool:
 
 
 def _tree(tree: Path, entries: Iterable[TreeEntry]) -> Iterator[Mismatch]:
-    """Entries that are gone or changed: by kind, and for files by size and time."""
+    """Entries that are gone, or have another kind; for files also another size or time."""
     kinds = {"d": stat.S_ISDIR, "l": stat.S_ISLNK}
     for entry in entries:
         path = tree / entry.path

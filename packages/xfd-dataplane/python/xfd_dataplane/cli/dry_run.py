@@ -1,4 +1,4 @@
-"""What a dry run says: what would be fetched, and what is here already."""
+"""The output of a dry run: what would be fetched, and what is on disk already."""
 
 from __future__ import annotations
 
@@ -9,28 +9,33 @@ from typing import Any
 from xfd_api.chunks import Catalog, CatalogObject
 from xfd_api.ids import ObjectIndex
 from xfd_api.paths import local_path
-from xfd_dataplane.progress import human
+from xfd_dataplane.progress_lines import human
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A catalog, and of each object the bytes that are here and whether it has landed."""
+class DryRun:
+    """What a download of a catalog would fetch.
+
+    Attributes:
+        catalog: the objects to download.
+        present: for each object the bytes that are on disk, and whether it has landed.
+    """
 
     catalog: Catalog
-    here: Mapping[ObjectIndex, tuple[int, bool]]
+    present: Mapping[ObjectIndex, tuple[int, bool]]
 
     @property
     def cached_bytes(self) -> int:
         """Bytes that need not be fetched."""
-        return sum(here for here, _ in self.here.values())
+        return sum(size for size, _ in self.present.values())
 
     @property
     def cached_objects(self) -> int:
-        """Objects for which nothing is left to do."""
-        return sum(landed for _, landed in self.here.values())
+        """Objects that have landed."""
+        return sum(landed for _, landed in self.present.values())
 
     def document(self) -> dict[str, Any]:
-        """For a program."""
+        """The plan for a program; sizes in bytes."""
         return {
             "ok": True,
             "dry_run": True,
@@ -53,7 +58,7 @@ class Plan:
         }
 
     def lines(self) -> list[str]:
-        """For a person."""
+        """The plan for a person."""
         lines = [
             f"{human(item.size):>10}  {item.found.key} -> {local_path(item.destination)}"
             f"{self._note(item)}"
@@ -68,7 +73,7 @@ class Plan:
         ]
 
     def _note(self, item: CatalogObject) -> str:
-        here, landed = self.here.get(item.index, (0, False))
+        size, landed = self.present.get(item.index, (0, False))
         if landed:
             return " (here already)"
-        return f" ({human(here)} of it here already)" if here else ""
+        return f" ({human(size)} of it here already)" if size else ""

@@ -1,7 +1,7 @@
-"""Progress as lines, for where no bar can be drawn: logs, notebooks, jobs.
+"""Prints progress as lines, for logs, notebooks and jobs, where no bar can be drawn.
 
-A line at each phase (finding, fetching, landing, done), and one at least every ten seconds, also
-while nothing moves. What a line says is pure; `ProgressLines` keeps the time and writes.
+There is a line at each phase (finding, fetching, landing, done), and at least one every ten
+seconds, also while nothing moves. The text of a line is pure; `ProgressLines` keeps the time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def human(size: float) -> str:
 
 
 def phase_of(now: Progress | None) -> str:
-    """What is going on: `finding`, `fetching`, `landing` (synced, renamed, unpacked) or `done`."""
+    """The phase: `finding`, `fetching`, `landing` (sync, rename, unpack) or `done`."""
     if now is None:
         return "finding"
     if now.objects_done >= now.objects and now.nodes_done >= now.nodes:
@@ -38,7 +38,7 @@ def phase_of(now: Progress | None) -> str:
 
 
 def line_of(now: Progress | None, rate: float | None) -> str:
-    """One line for a person; `rate` in bytes per second, None where it is not known."""
+    """The text of one line; `rate` is in bytes per second, None if it is not known."""
     phase = phase_of(now)
     if now is None:
         return "looking for objects"
@@ -59,9 +59,9 @@ class ProgressLines:
     """A context manager; call it with each `Progress`.
 
     Args:
-        write: takes a line; None writes it to standard error.
-        every_s: longest time without a line.
-        silent_s: time at the start without any, so that short runs say nothing.
+        write: called with each line; None writes it to standard error.
+        every_s: longest time without a line, in seconds.
+        silent_s: seconds at the start without lines, so that short runs print none.
     """
 
     def __init__(
@@ -77,15 +77,15 @@ class ProgressLines:
         self._lock = threading.Lock()
         self._now: Progress | None = None
         self._phase = ""
-        self._said_at = time.monotonic()
-        self._bytes_then = 0
-        self._over = threading.Event()
-        self._ticking = threading.Thread(target=self._tick, name="xfd-progress", daemon=True)
+        self._printed_at = time.monotonic()
+        self._bytes_at_last_line = 0
+        self._ended = threading.Event()
+        self._timer = threading.Thread(target=self._print_on_time, name="xfd-progress", daemon=True)
 
     def __enter__(self) -> ProgressLines:
         with self._lock:
-            self._say(None)
-        self._ticking.start()
+            self._print(None)
+        self._timer.start()
         return self
 
     def __exit__(
@@ -94,45 +94,37 @@ class ProgressLines:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._over.set()
-        self._ticking.join()
+        self._ended.set()
+        self._timer.join()
 
     def __call__(self, now: Progress) -> None:
-        """Takes in how far it is."""
+        """Prints a line if the phase has changed."""
         with self._lock:
             self._now = now
             if phase_of(now) != self._phase:
-                self._say(now)
+                self._print(now)
 
-    def _tick(self) -> None:
-        while not self._over.wait(max(self._said_at + self._every_s - time.monotonic(), 0.05)):
+    def _print_on_time(self) -> None:
+        while not self._ended.wait(max(self._printed_at + self._every_s - time.monotonic(), 0.05)):
             with self._lock:
-                if time.monotonic() - self._said_at >= self._every_s:
-                    self._say(self._now)
+                if time.monotonic() - self._printed_at >= self._every_s:
+                    self._print(self._now)
 
-    def _say(self, now: Progress | None) -> None:
+    def _print(self, now: Progress | None) -> None:
         at, done = time.monotonic(), 0 if now is None else now.done_bytes
         rate = None
-        if self._phase == phase_of(now) and at > self._said_at:
-            rate = max(done - self._bytes_then, 0) / (at - self._said_at)
-        self._phase, self._said_at, self._bytes_then = phase_of(now), at, done
+        if self._phase == phase_of(now) and at > self._printed_at:
+            rate = max(done - self._bytes_at_last_line, 0) / (at - self._printed_at)
+        self._phase, self._printed_at, self._bytes_at_last_line = phase_of(now), at, done
         if at >= self._silent_until:
             self._write(f"xfd: {line_of(now, rate)}")
 
 
 def to_stderr(line: str) -> None:
-    """Writes a line where it can be seen; who closed standard error sees nothing."""
+    """Writes a line to standard error, unless that is closed."""
     if sys.stderr is not None:
         try:
             sys.stderr.write(sanitized(line) + "\n")
             sys.stderr.flush()
         except (OSError, ValueError):
             return
-
-
-def can_draw() -> bool:
-    """Whether standard error is a terminal, where a bar can move; a notebook's is none."""
-    try:
-        return sys.stderr is not None and sys.stderr.isatty()
-    except ValueError:  # It was closed.
-        return False

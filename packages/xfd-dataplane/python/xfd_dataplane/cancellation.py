@@ -1,4 +1,4 @@
-"""Waiting for blocking work while a deadline, a cancellation and Ctrl-C are heeded."""
+"""Ends a blocking call at its deadline, by cancellation, or by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,18 +13,24 @@ from xfd_api.errors import DeadlineExceededError, DownloadCancelledError
 T = TypeVar("T")
 
 SLICE_S = 0.1
+"""Longest wait in seconds between two checks."""
 
 
 class Cancellation(Protocol):
-    """What stops a download from another thread; a `threading.Event` is one."""
+    """Stops a download from another thread, for example a `threading.Event`."""
 
     def is_set(self) -> bool:
         """Whether to stop."""
         ...
 
 
-class Watch:
-    """When one call has to end, by itself or because it was told to."""
+class CallLimits:
+    """The deadline and the cancellation of one call.
+
+    Args:
+        deadline_s: longest time for the call, in seconds; None for no limit.
+        cancel: ends the call once it is set.
+    """
 
     def __init__(self, deadline_s: float | None, cancel: Cancellation | None) -> None:
         self.started = time.monotonic()
@@ -36,11 +42,11 @@ class Watch:
         return time.monotonic() - self.started
 
     def check(self) -> None:
-        """Raises where the call has to end.
+        """Raises an error if the call has to end.
 
         Raises:
-            DownloadCancelledError: the caller said so.
-            DeadlineExceededError: the time is over.
+            DownloadCancelledError: the caller cancelled it.
+            DeadlineExceededError: the deadline is over.
         """
         if self._cancel is not None and self._cancel.is_set():
             raise DownloadCancelledError("The download was stopped")
@@ -48,9 +54,9 @@ class Watch:
             raise DeadlineExceededError(f"The download was not over within {self._deadline_s:g} s")
 
     def run(self, work: Callable[[], T]) -> T:
-        """The result of blocking work, or an exception of `check` as soon as there is one.
+        """Runs blocking work in a thread, and returns its result.
 
-        The work is left to end by itself in its thread then.
+        When `check` raises, the work is left to end in its thread.
         """
         self.check()
         results: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()

@@ -1,0 +1,124 @@
+"""`xfd-get get`: fetches to disk or to standard output, or says what it would fetch."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+
+from xfd_api.errors import InvalidRequestError
+from xfd_api.settings import Durability, NodeSettings, UnpackCaps
+from xfd_api.stores import by_profile
+from xfd_dataplane.cancellation import CallLimits
+from xfd_dataplane.cli import codes, output
+from xfd_dataplane.cli.catalog import catalog_for
+from xfd_dataplane.cli.dry_run import DryRun
+from xfd_dataplane.cli.options import STDOUT
+from xfd_dataplane.cli.sources import named_source
+from xfd_dataplane.cli.stdout_writer import OrderedWriter, temporary_place
+from xfd_dataplane.downloading import fetch, node_settings, open_node, survey
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carries out `get`, and returns the exit code."""
+    if options.dry_run:
+        return _dry_run(options)
+    if options.destination == STDOUT:
+        return _to_stdout(options)
+    return _to_disk(options)
+
+
+def _to_disk(options: argparse.Namespace) -> int:
+    limits = CallLimits(options.deadline, None)
+    stores = by_profile(named_source(options).config)
+    settings = settings_of(options)
+    with (
+        open_node(settings) as node,
+        output.progress(shown=not (options.quiet or options.json)) as on_progress,
+    ):
+        catalog = catalog_for(options, node, stores, limits, options.destination)
+        report = fetch(
+            node,
+            catalog,
+            stores,
+            settings=settings,
+            durability=Durability(options.durability),
+            limits=limits,
+            on_progress=on_progress,
+        )
+    if options.json:
+        output.as_json(output.report_document(report))
+    elif not options.quiet:
+        output.say(output.report_line(report))
+    for line in output.left_out_lines(report):
+        output.complain(line)
+    return codes.OK
+
+
+def _dry_run(options: argparse.Namespace) -> int:
+    limits = CallLimits(options.deadline, None)
+    stores = by_profile(named_source(options).config)
+    with open_node(settings_of(options)) as node:
+        catalog = catalog_for(options, node, stores, limits, options.destination)
+        present = limits.run(lambda: survey(node, catalog))
+    plan = DryRun(catalog, present)
+    if options.json:
+        output.as_json(plan.document())
+    else:
+        for line in plan.lines():
+            output.say(line)
+    return codes.OK
+
+
+def _to_stdout(options: argparse.Namespace) -> int:
+    """Writes one object to standard output, and nothing else."""
+    if not options.stdout_is_open:
+        raise InvalidRequestError(
+            "Standard output is closed",
+            object=options.source,
+            remedy="Redirect it, or name a destination on disk",
+        )
+    limits = CallLimits(options.deadline, None)
+    stores = by_profile(named_source(options).config)
+    settings = settings_of(options)
+    with (
+        temporary_place() as place,
+        open_node(settings) as node,
+        output.progress(shown=not options.quiet) as on_progress,
+    ):
+        catalog = catalog_for(options, node, stores, limits, str(place))
+        with contextlib.closing(OrderedWriter(catalog, place, sys.stdout.fileno())) as writer:
+            try:
+                fetch(
+                    node,
+                    catalog,
+                    stores,
+                    settings=settings,
+                    durability=Durability.NONE,
+                    limits=limits,
+                    on_progress=on_progress,
+                    on_event=writer,
+                )
+                writer.check_done()
+            except BrokenPipeError:
+                return codes.BROKEN_PIPE
+    return codes.OK
+
+
+def settings_of(options: argparse.Namespace) -> NodeSettings:
+    """The settings of the data plane that the options of `get` ask for."""
+    caps = {
+        "max_entries": options.max_entries,
+        "max_bytes": options.max_unpacked,
+        "max_ratio": options.max_ratio,
+    }
+    return node_settings(
+        node_parallelism=options.parallel,
+        memory_budget_bytes=options.memory_budget,
+        download_bytes_per_s=options.limit_rate,
+        connect_timeout_s=options.connect_timeout,
+        read_timeout_s=options.read_timeout,
+        attempts=options.attempts,
+        unpack_caps=UnpackCaps(**{name: cap for name, cap in caps.items() if cap is not None}),
+        verify_whole=options.verify_whole,
+    )
