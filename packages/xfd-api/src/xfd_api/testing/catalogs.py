@@ -1,4 +1,4 @@
-"""Catalogs for tests, cut by the real cutter."""
+"""Catalogs for tests, cut by `build_catalog`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xfd_api.lookups import Lookup
 
 
 def found_object(key: str, size: int, *, version: int = 1) -> FoundObject:
-    """An origin's answer; another `version` has another ETag and another time."""
+    """Makes an origin's answer; another `version` has another ETag and another time."""
     return FoundObject(
         key=key,
         size=size,
@@ -26,7 +26,7 @@ def catalog_of(
     first_object: int = 0,
     first_chunk: int = 0,
 ) -> Catalog:
-    """One object per key, of so many bytes, which lands at `out/KEY`."""
+    """Makes a catalog of objects with these keys and sizes, in bytes; each lands at `out/KEY`."""
     lookups = [Lookup(None, None, key, is_prefix=False, destination=f"out/{key}") for key in sizes]
     found = [[found_object(key, size)] for key, size in sizes.items()]
     return build_catalog(

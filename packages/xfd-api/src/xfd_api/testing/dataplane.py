@@ -1,57 +1,75 @@
-"""A `DataPlane` in memory: orders are carried out as they are submitted, without any bytes."""
+"""A `DataPlane` in memory: it carries out orders when they are submitted, without any bytes."""
 
 from __future__ import annotations
 
 import contextlib
 import queue
 import threading
-import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from xfd_api.chunks import Catalog, CatalogObject, Chunk, FoundObject
 from xfd_api.errors import InternalError, InvalidRequestError, PeerError, XfdError
-from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId, SwarmId
+from xfd_api.ids import ChunkIndex, NodeId, SwarmId
 from xfd_api.lookups import Lookup
-from xfd_api.orders import Cancel, Discard, Fetch, Order, Release
+from xfd_api.orders import Order
 from xfd_api.reports import (
     ChunkHeld,
-    HeldRun,
+    Fault,
     Inventory,
     LogEvent,
     NodeCounters,
     NodeEvent,
-    ObjectFailed,
     ObjectLanded,
     OrderFailed,
 )
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
+from xfd_api.testing.fake_swarm import FakeOrder, FakeSwarm
 from xfd_api.testing.origin import FakeOrigin
-from xfd_api.testing.state import FakeFault, FakeSwarm
 
-LOOK_S = 0.002
-"""How often an order that waits for its source looks again."""
+RETRY_S = 0.002
+"""How often a poll retries the orders that wait for their source."""
+
+ATTEMPTS = 2000
+"""How often an order looks for its source before it fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class FakeFault:
+    """How the next orders for one chunk fail.
+
+    Attributes:
+        error: the error that is reported.
+        fault: what is at fault.
+        final: no retry can help.
+        times: how many orders fail.
+    """
+
+    error: XfdError
+    fault: Fault = "origin"
+    final: bool = False
+    times: int = 1
 
 
 class FakeDataPlane:
-    """One node's hands, and an `ObjectFinder` as well.
+    """The data plane of one node; also an `ObjectFinder`.
 
-    An order whose source has neither the chunk nor an order for it waits, while somebody polls. A
-    peer that is not in `neighbours` is taken to hold whatever it is asked for, so that nodes of
-    several processes can play together.
+    An order waits, while the node is polled, if its source neither has the chunk nor an order for
+    it. A peer that is not in `neighbours` counts as having every chunk, so that the nodes of a test
+    may be in several processes.
 
     Attributes:
-        paused: while True, fetches wait; `resume` carries them out.
-        busy: destinations that another writer of this disk has, and whose it is.
+        paused: if True, fetches wait until `resume`.
+        busy: the writers of destinations that are locked on this disk, by destination.
         extend_error: raised by the next `extend`.
         faults: by chunk.
-        landing_errors: by key: objects that cannot land.
-        counted: what `counters` answers.
-        logs_from: the level that was last asked for.
-        logged: what the next `drain_log` answers.
-        settings: those of the last `reconfigure`, or what a test says that it was started with.
-        relay_looks: how often an order looks for its source before it fails.
+        counted: the answer of `counters`.
+        submitted: all orders so far.
+        logs_from: the level of the last `log_from`.
+        logged: the answer of the next `drain_log`.
+        settings: those of the last `reconfigure`, or those that a test sets for the start.
+        left: the swarms that were left.
     """
 
     def __init__(
@@ -67,7 +85,6 @@ class FakeDataPlane:
         self.busy: dict[str, NodeId | None] = {}
         self.extend_error: XfdError | None = None
         self.faults: dict[ChunkIndex, FakeFault] = {}
-        self.landing_errors: dict[str, XfdError] = {}
         self.counted = NodeCounters()
         self.submitted: list[Order] = []
         self.logs_from: str | None = None
@@ -75,8 +92,7 @@ class FakeDataPlane:
         self.settings: NodeSettings | None = None
         self.left: list[SwarmId] = []
         self.closed = False
-        self.relay_looks = 2000
-        self._turn = threading.RLock()
+        self._lock = threading.RLock()
         self._cache: dict[str, FoundObject] = {}
         self._swarms: dict[SwarmId, FakeSwarm] = {}
 
@@ -87,14 +103,14 @@ class FakeDataPlane:
         return self.origin.find_objects(lookups, stores)
 
     def serve(self, host: str, ports: tuple[int, int] | None) -> str:
-        """An address that nobody listens on."""
+        """Returns an address on which nothing listens."""
         return f"{host}:{ports[0] if ports else 1}"
 
     def reconfigure(self, settings: NodeSettings) -> None:
         """See `DataPlane`.
 
         Raises:
-            InvalidRequestError: something else differs from the settings that it was given first.
+            InvalidRequestError: the settings differ from the present ones in a fixed field.
         """
         fixed = (self.settings or settings).fixed_that_differ(settings)
         if fixed:
@@ -119,89 +135,49 @@ class FakeDataPlane:
         if self.extend_error is not None:
             error, self.extend_error = self.extend_error, None
             raise error
-        here = self._swarm(swarm)
-        here.objects.update((item.index, item) for item in catalog.objects)
-        here.chunks.update((chunk.index, chunk) for chunk in catalog.chunks)
+        cached = [item for item in catalog.objects if self._is_cached(item)]
         elsewhere = tuple(
             (item.index, self.busy[item.destination])
             for item in catalog.objects
             if item.destination in self.busy
         )
-        cached = [item for item in catalog.objects if self._is_cached(item)]
-        here.landed.update(item.index for item in cached)
-        for chunk in catalog.chunks:
-            if all(span.object in here.landed for span in chunk.spans):
-                here.held[chunk.index] = self.crc_of(here.objects, chunk)
-        empty = [item.index for item in catalog.objects if item.is_directory]
-        here.landed.update(empty)
-        return Inventory(
-            held=tuple(
-                HeldRun(chunk.index, (here.held[chunk.index],))
-                for chunk in catalog.chunks
-                if chunk.index in here.held
-            ),
-            landed=tuple(item.index for item in catalog.objects if item.index in here.landed),
-            elsewhere=elsewhere,
-            cached_bytes=sum(item.found.size for item in cached),
-        )
+        return replace(self._swarm(swarm).extend(catalog, cached), elsewhere=elsewhere)
 
     def submit(self, swarm: SwarmId, orders: Sequence[Order]) -> None:
         """See `DataPlane`."""
-        with self._turn:
-            self._submit(self._swarm(swarm), orders)
-
-    def _submit(self, here: FakeSwarm, orders: Sequence[Order]) -> None:
-        self.submitted.extend(orders)
-        for order in orders:
-            if isinstance(order, Fetch):
-                here.waiting.extend(
-                    (
-                        OrderId(order.first_order + k),
-                        ChunkIndex(order.first_chunk + k),
-                        order.source,
-                    )
-                    for k in range(order.count)
-                )
-            elif isinstance(order, Cancel):
-                cancelled = range(order.first_order, order.first_order + order.count)
-                here.waiting = [entry for entry in here.waiting if entry[0] not in cancelled]
-            elif isinstance(order, Discard):
-                for chunk in order.chunks:
-                    here.held.pop(chunk, None)
-            elif isinstance(order, Release):
-                for item in order.objects:
-                    here.objects.pop(item, None)
-        if not self.paused:
-            self._work(here)
+        with self._lock:
+            self.submitted.extend(orders)
+            here = self._swarm(swarm)
+            here.submit(orders)
+            self._carry_out(here)
 
     def resume(self) -> None:
-        """Carries out what waited."""
+        """Carries out the fetches that waited."""
         self.paused = False
         for here in self._swarms.values():
-            self._work(here)
+            self._carry_out(here)
 
     def destinations(self) -> set[str]:
-        """Of all objects that it was told of, in the swarms that it is in."""
+        """The destinations of all objects in the catalogs of its swarms."""
         return {
             item.destination for here in self._swarms.values() for item in here.objects.values()
         }
 
     def forget(self, destination: str) -> None:
-        """Somebody removed the file there."""
+        """Removes the file at a destination from its cache."""
         self._cache.pop(destination, None)
 
     def poll(self, swarm: SwarmId, timeout_s: float) -> list[NodeEvent]:
         """See `DataPlane`."""
         here = self._swarm(swarm)
         events: list[NodeEvent] = []
-        for _ in range(max(1, round(timeout_s / LOOK_S))):
+        for _ in range(max(1, round(timeout_s / RETRY_S))):
             if events or swarm not in self._swarms:
                 break
-            with self._turn:
-                if here.waiting and not self.paused:
-                    self._work(here)
+            with self._lock:
+                self._carry_out(here)
             with contextlib.suppress(queue.Empty):
-                events.append(here.events.get(timeout=LOOK_S))
+                events.append(here.events.get(timeout=RETRY_S))
                 while True:
                     events.append(here.events.get_nowait())
         return events
@@ -212,7 +188,7 @@ class FakeDataPlane:
         self.left.append(swarm)
 
     def counters(self, swarm: SwarmId | None = None) -> NodeCounters:  # noqa: ARG002
-        """Totals over all swarms, whichever is asked for."""
+        """Returns the totals over all swarms, for each swarm too."""
         return self.counted
 
     def log_from(self, level: str | None) -> None:
@@ -230,18 +206,9 @@ class FakeDataPlane:
             self.leave(swarm)
         self.closed = True
 
-    def holds(self, chunk: ChunkIndex) -> bool:
-        """Whether some swarm of this node has the chunk, or has been told to fetch it."""
-        return any(
-            chunk in here.held or any(entry[1] == chunk for entry in here.waiting)
-            for here in self._swarms.values()
-        )
-
-    @staticmethod
-    def crc_of(objects: Mapping[ObjectIndex, CatalogObject], chunk: Chunk) -> int:
-        """A stand-in for the chunk's checksum: the same on every node, another per version."""
-        told = [(objects[s.object].found.etag, s.offset, s.length) for s in chunk.spans]
-        return zlib.crc32(repr(told).encode())
+    def has_or_expects(self, chunk: ChunkIndex) -> bool:
+        """Whether some swarm of this node holds the chunk, or has an order for it."""
+        return any(here.has_or_expects(chunk) for here in self._swarms.values())
 
     def _swarm(self, swarm: SwarmId) -> FakeSwarm:
         if swarm not in self._swarms:
@@ -251,47 +218,55 @@ class FakeDataPlane:
     def _is_cached(self, item: CatalogObject) -> bool:
         return item.cache and self._cache.get(item.destination) == item.found
 
-    def _work(self, here: FakeSwarm) -> None:
+    def _carry_out(self, here: FakeSwarm) -> None:
+        if self.paused:
+            return
         waiting, here.waiting = here.waiting, []
-        for order, index, source in waiting:
-            chunk = here.chunks[index]
-            if self._is_to_wait(here, order, index, source):
-                here.waiting.append((order, index, source))
-                continue
-            failure = self._failure(order, chunk, source)
-            if failure is not None:
+        for order in waiting:
+            chunk = here.chunks[order.chunk]
+            if self._has_to_wait(here, order):
+                here.waiting.append(order)
+            elif (failure := self._failure(order)) is not None:
                 here.events.put(failure)
-                continue
-            self._count(chunk, source)
-            crc = here.held[index] = self.crc_of(here.objects, chunk)
-            here.events.put(ChunkHeld(order, index, crc, source, chunk.size, 0.001, 0.001))
-            for span in chunk.spans:
-                self._land_if_whole(here, span.object)
+            else:
+                self._fetch(here, order, chunk)
 
-    def _is_to_wait(
-        self, here: FakeSwarm, order: OrderId, chunk: ChunkIndex, source: NodeId | None
-    ) -> bool:
-        peer = None if source is None else self.neighbours.get(source)
-        if peer is None or peer.closed or peer.holds(chunk):
+    def _fetch(self, here: FakeSwarm, order: FakeOrder, chunk: Chunk) -> None:
+        self._count(chunk, order.source)
+        landed = here.hold(chunk)
+        checksum = here.held[chunk.index]
+        here.events.put(
+            ChunkHeld(order.order, chunk.index, checksum, order.source, chunk.size, 0.001, 0.001)
+        )
+        for item in landed:
+            self._cache[item.destination] = item.found
+            here.events.put(ObjectLanded(item.index))
+
+    def _has_to_wait(self, here: FakeSwarm, order: FakeOrder) -> bool:
+        peer = self._peer(order)
+        if peer is None or peer.closed or peer.has_or_expects(order.chunk):
             return False
-        here.looks[order] = here.looks.get(order, 0) + 1
-        return here.looks[order] < self.relay_looks
+        here.attempts[order.order] = here.attempts.get(order.order, 0) + 1
+        return here.attempts[order.order] < ATTEMPTS
 
-    def _failure(self, order: OrderId, chunk: Chunk, source: NodeId | None) -> OrderFailed | None:
-        fault = self.faults.get(chunk.index)
+    def _failure(self, order: FakeOrder) -> OrderFailed | None:
+        fault = self.faults.get(order.chunk)
         if fault is not None:
             if fault.times > 1:
-                self.faults[chunk.index] = replace(fault, times=fault.times - 1)
+                self.faults[order.chunk] = replace(fault, times=fault.times - 1)
             else:
-                del self.faults[chunk.index]
+                del self.faults[order.chunk]
             return OrderFailed(
-                order, chunk.index, source, fault.error, fault.fault, final=fault.final
+                order.order, order.chunk, order.source, fault.error, fault.fault, final=fault.final
             )
-        peer = None if source is None else self.neighbours.get(source)
-        if peer is not None and (peer.closed or not peer.holds(chunk.index)):
+        peer = self._peer(order)
+        if peer is not None and (peer.closed or not peer.has_or_expects(order.chunk)):
             error = PeerError("The peer has no such chunk", node=self.node)
-            return OrderFailed(order, chunk.index, source, error, "peer")
+            return OrderFailed(order.order, order.chunk, order.source, error, "peer")
         return None
+
+    def _peer(self, order: FakeOrder) -> FakeDataPlane | None:
+        return None if order.source is None else self.neighbours.get(order.source)
 
     def _count(self, chunk: Chunk, source: NodeId | None) -> None:
         before = self.counted
@@ -308,22 +283,3 @@ class FakeDataPlane:
                 peer_bytes=before.peer_bytes + chunk.size,
                 chunks_from_peers=before.chunks_from_peers + 1,
             )
-
-    def _land_if_whole(self, here: FakeSwarm, index: ObjectIndex) -> None:
-        item = here.objects.get(index)
-        if item is None or index in here.landed:
-            return
-        needed = {
-            chunk.index
-            for chunk in here.chunks.values()
-            if any(span.object == index for span in chunk.spans)
-        }
-        if any(chunk not in here.held for chunk in needed):
-            return
-        error = self.landing_errors.get(item.found.key)
-        if error is not None:
-            here.events.put(ObjectFailed(index, error))
-            return
-        here.landed.add(index)
-        self._cache[item.destination] = item.found
-        here.events.put(ObjectLanded(index))

@@ -1,4 +1,4 @@
-"""An origin that knows sizes and counts what is read of it."""
+"""An origin in memory, which has sizes and counts reads."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from xfd_api.testing.catalogs import found_object
 
 
 class FakeOrigin:
-    """An `ObjectFinder` over a table of keys and sizes, shared by the nodes of one test.
+    """An `ObjectFinder` over keys and sizes; the nodes of one test share it.
 
     Attributes:
-        versions: raise a key's number to overwrite the object.
-        finds: lookups answered so far.
-        reads: how often each chunk was read.
+        sizes: in bytes, by key.
+        versions: by key; another number is an overwritten object.
+        finds: number of lookups so far.
+        reads: number of reads of each chunk.
         read_bytes: bytes of all reads.
     """
 
@@ -36,7 +37,7 @@ class FakeOrigin:
         """See `ObjectFinder`.
 
         Raises:
-            ObjectNotFoundError: a single object is not there.
+            ObjectNotFoundError: a lookup names an object that is missing.
         """
         for lookup in lookups:
             stores.of(lookup.profile_name)
@@ -44,7 +45,7 @@ class FakeOrigin:
         return [self._answer(lookup) for lookup in lookups]
 
     def count_read(self, chunk: ChunkIndex, size: int) -> None:
-        """A node read this chunk."""
+        """Counts one read of a chunk of `size` bytes."""
         self.reads[chunk] += 1
         self.read_bytes += size
 
