@@ -1,4 +1,4 @@
-"""A cluster in this process: real workers and a real coordinator, data planes in memory."""
+"""A cluster in one process: real workers and a real coordinator, with data planes in memory."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ STORES = by_profile(ObjectStoreConfig.make_for_s3("bucket"))
 
 
 class LocalWorker:
-    """A `WorkerClient` whose worker can be cut off, or die.
+    """A `WorkerClient` whose worker can be slow, lose answers or die.
 
     Attributes:
-        calls: names of the methods called so far.
-        slow: seconds by which a method's calls are delayed, by its name.
-        drop_answers: so many exchanges happen, and their answers get lost.
-        follows: whether it was told to end with its coordinator.
+        calls: the names of the methods called so far.
+        delays_s: by method name, the seconds by which calls are delayed.
+        drop_answers: the number of exchanges whose answers get lost.
+        follows: whether it ends with its coordinator.
     """
 
     def __init__(self, worker: NodeWorker, node: NodeId) -> None:
@@ -43,7 +43,7 @@ class LocalWorker:
         self.dead = asyncio.Event()
         self.calls: list[str] = []
         self.drop_answers = 0
-        self.slow: dict[str, float] = {}
+        self.delays_s: dict[str, float] = {}
         self.follows = False
 
     async def follow(self) -> None:
@@ -52,7 +52,7 @@ class LocalWorker:
     async def call(self, method: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         name = method.__name__
         self.calls.append(name)
-        await asyncio.sleep(self.slow.get(name, 0.0))
+        await asyncio.sleep(self.delays_s.get(name, 0.0))
         work = asyncio.ensure_future(getattr(self.worker, name)(*args))
         dead = asyncio.ensure_future(self.dead.wait())
         await asyncio.wait({work, dead}, return_when=asyncio.FIRST_COMPLETED)
@@ -72,14 +72,15 @@ class LocalCluster:
 
     Attributes:
         live: the nodes that are listed as alive.
-        planes: each node's data plane; made when its worker starts, and kept over its death.
+        planes: each node's data plane; made when its worker starts, and kept when that dies.
         workers: all that were ever started.
-        refuse: errors of nodes where no worker starts.
-        asked: how often a worker was to start, by node.
-        settings: of the node's last worker, as the call gave them.
-        environment: of the node's last worker.
-        plane_per_worker: what a worker's end closes is no other worker's.
-        listing: cleared, nobody learns which nodes are alive.
+        start_errors: by node, the error of a worker's start.
+        starts: by node, the number of workers that were to start.
+        settings: by node, those of its last worker.
+        environment: by node, that of its last worker.
+        plane_per_worker: each worker has a data plane of its own.
+        listing: while it is cleared, a call of `live_nodes` does not return.
+        prepare: sets a new data plane up.
     """
 
     def __init__(self, nodes: int, sizes: dict[str, int]) -> None:
@@ -87,8 +88,8 @@ class LocalCluster:
         self.planes: dict[NodeId, FakeDataPlane] = {}
         self.live: list[NodeInfo] = []
         self.workers: list[LocalWorker] = []
-        self.refuse: dict[NodeId, Exception] = {}
-        self.asked: Counter[str] = Counter()
+        self.start_errors: dict[NodeId, Exception] = {}
+        self.starts: Counter[str] = Counter()
         self.settings: dict[NodeId, NodeSettings] = {}
         self.environment: dict[NodeId, Environment] = {}
         self.plane_per_worker = False
@@ -106,7 +107,7 @@ class LocalCluster:
         return node
 
     def remove_node(self, node: str) -> None:
-        """The node dies, and is not listed as alive any more."""
+        """Kills a node, and lists it no longer."""
         self.live = [info for info in self.live if info.id != node]
         self.kill_worker(node)
 
@@ -124,9 +125,9 @@ class LocalCluster:
         return tuple(self.live)
 
     async def start_worker(self, node: NodeInfo, terms: WorkerTerms) -> LocalWorker:
-        self.asked[node.id] += 1
-        if node.id in self.refuse:
-            raise self.refuse[node.id]
+        self.starts[node.id] += 1
+        if node.id in self.start_errors:
+            raise self.start_errors[node.id]
         self.settings[node.id] = terms.settings
         self.environment[node.id] = terms.environment
         worker = NodeWorker(node.id, node.host, settings=terms.settings, data_plane=self._plane)
@@ -152,7 +153,7 @@ class LocalCluster:
         return plane
 
 
-def wants(*keys: str) -> list[DownloadRequest]:
+def requests(*keys: str) -> list[DownloadRequest]:
     return [DownloadRequest(ObjectDownloadRequest(key, Path(f"out/{key}"))) for key in keys]
 
 
@@ -160,7 +161,7 @@ def lease(name: str, *keys: str, nodes: Any = None, **options: Any) -> LeaseRequ
     options.setdefault("chunk_size_bytes", 2**20)
     return LeaseRequest(
         id=name,
-        lookups=plan_lookups(wants(*keys), STORES),
+        lookups=plan_lookups(requests(*keys), STORES),
         stores=STORES,
         selector=as_selector(nodes),
         **options,
@@ -168,7 +169,7 @@ def lease(name: str, *keys: str, nodes: Any = None, **options: Any) -> LeaseRequ
 
 
 async def over(coordinator: Coordinator, name: str, timeout_s: float = 20.0) -> LeaseStatus:
-    """The status of a lease that is over."""
+    """Waits until a lease is over, and returns its status."""
     for _ in range(int(timeout_s)):
         status = await coordinator.watch(name, 1.0)
         if status.state is not LeaseState.RUNNING:
@@ -176,10 +177,10 @@ async def over(coordinator: Coordinator, name: str, timeout_s: float = 20.0) -> 
     raise TimeoutError(f"lease {name} is not over: {status}")
 
 
-async def until(true: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    """Waits for what has no event of its own."""
+async def until(holds: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    """Waits for a condition that no event signals."""
     for _ in range(int(timeout_s * 100)):
-        if true():
+        if holds():
             return
         await asyncio.sleep(0.01)
     raise TimeoutError
@@ -196,7 +197,7 @@ def run_async(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
 
 
 def scrape(address: str) -> list[str]:
-    """The lines that a metrics endpoint answers with; blocks."""
+    """Returns the lines of a metrics endpoint's answer; blocks."""
     with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
         lines: list[str] = answer.read().decode().splitlines()
     return lines

@@ -75,7 +75,7 @@ async def test_what_a_node_lost_comes_from_a_peer_that_looks_at_the_same_time():
     await coordinator.detach("first")
     cluster.planes["n1"].forget("out/big")
     for node in ("n0", "n2"):
-        cluster.worker_of(node).slow["extend"] = 0.05
+        cluster.worker_of(node).delays_s["extend"] = 0.05
     await coordinator.attach(lease("second", "big"))
     report = (await over(coordinator, "second")).report
     assert report is not None
@@ -135,7 +135,7 @@ async def test_limits_are_those_of_who_came_first_and_that_is_said():
         await coordinator.attach(lease("task", "other", terms=None))
         for name in ("a", "b", "c", "task"):
             assert (await over(coordinator, name)).report is not None
-    assert cluster.asked == {"n0": 1}
+    assert cluster.starts == {"n0": 1}
     told = [entry for entry in logged if entry["event"] == LIMITS_DIFFER.name]
     assert [(entry["lease"], entry["log_level"]) for entry in told] == [("c", "warning")]
 
@@ -221,8 +221,8 @@ async def test_a_worker_that_falls_silent_is_replaced():
         await coordinator.attach(lease("l", "big"))
         await until(lambda: "n1" in cluster.planes and bool(cluster.planes["n1"].submitted))
         cluster.planes["n1"].paused = False
-        cluster.worker_of("n1").slow["exchange"] = 3600
-        await until(lambda: cluster.asked["n1"] == 2)
+        cluster.worker_of("n1").delays_s["exchange"] = 3600
+        await until(lambda: cluster.starts["n1"] == 2)
     report = (await over(coordinator, "l")).report
     assert report is not None
     assert [node.state for node in report.nodes] == ["done", "done"]
@@ -286,7 +286,7 @@ async def test_an_origins_final_refusal_fails_with_its_own_type():
 @run_async
 async def test_a_node_of_other_versions_is_refused_by_name():
     cluster = LocalCluster(2, SIZES)
-    cluster.refuse[cluster.live[1].id] = VersionMismatchError("xfd_ray is missing", node="n1")
+    cluster.start_errors[cluster.live[1].id] = VersionMismatchError("xfd_ray is missing", node="n1")
     coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big"))
     error = (await over(coordinator, "l")).error
@@ -298,23 +298,23 @@ async def test_a_node_of_other_versions_is_refused_by_name():
 async def test_a_worker_that_cannot_start_is_not_tried_again_and_the_others_finish():
     cluster = LocalCluster(2, SIZES)
     broken = InternalError("A process of xfd could not start: ValueError: bad", node="n1")
-    cluster.refuse[cluster.live[1].id] = broken
+    cluster.start_errors[cluster.live[1].id] = broken
     coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big"))
     status = await over(coordinator, "l")
     assert isinstance(status.error, InternalError)
-    assert cluster.asked == {"n0": 1, "n1": 1}
+    assert cluster.starts == {"n0": 1, "n1": 1}
     assert cluster.planes["n0"].counted.origin_bytes == 8 * MIB
 
 
 @run_async
 async def test_a_node_that_was_refused_is_tried_again_for_a_later_lease():
     cluster = LocalCluster(2, SIZES)
-    cluster.refuse[cluster.live[1].id] = PeerPortError("no port is free", node="n1")
+    cluster.start_errors[cluster.live[1].id] = PeerPortError("no port is free", node="n1")
     coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("held", "big"))
     assert isinstance((await over(coordinator, "held")).error, PeerPortError)
-    cluster.refuse.clear()
+    cluster.start_errors.clear()
     await coordinator.attach(lease("later", "big"))
     report = (await over(coordinator, "later")).report
     assert report is not None
@@ -381,7 +381,7 @@ async def test_what_is_given_back_while_a_node_looks_is_not_fetched():
     coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("keeps", "small"))
     await over(coordinator, "keeps")
-    cluster.worker_of("n0").slow["extend"] = 0.2
+    cluster.worker_of("n0").delays_s["extend"] = 0.2
     await coordinator.attach(lease("goes", "big"))
     await until(lambda: cluster.worker_of("n0").calls.count("extend") == 2)
     await coordinator.detach("goes")

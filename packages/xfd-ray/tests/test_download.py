@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from inprocess import STORES, wants
+from inprocess import STORES, requests
 
 import xfd_ray
 from xfd_api.errors import InvalidRequestError
@@ -82,7 +82,7 @@ def test_every_argument_is_explained():
 def test_what_makes_no_sense_is_refused_by_name_before_ray_is_started(options: dict[str, Any]):
     [name] = options
     with pytest.raises(InvalidRequestError, match=name if name != "peer_tls" else "TLS") as told:
-        xfd_ray.download_distributed(wants("big"), STORES, **options)
+        xfd_ray.download_distributed(requests("big"), STORES, **options)
     assert told.value.remedy
 
 

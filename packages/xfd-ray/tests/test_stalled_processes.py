@@ -203,7 +203,7 @@ async def test_a_worker_that_is_killed_is_not_called_cached_when_it_comes_back()
     await until(lambda: bool(told.cluster.planes.get("n1") and told.cluster.planes["n1"].submitted))
     await until(lambda: told.cluster.planes["n0"].counted.origin_bytes > 0)
     told.cluster.kill_worker("n0")
-    await until(lambda: told.cluster.asked["n0"] == 2)
+    await until(lambda: told.cluster.starts["n0"] == 2)
     told.resume()
     found = await report
     assert found.cached_bytes == 0

@@ -18,7 +18,7 @@ DRAINED = NodeUnavailableError("Ray starts no process there")
 
 
 def refusing(cluster: LocalCluster, *nodes: str) -> Coordinator:
-    cluster.refuse.update({NodeId(node): DRAINED.at_node(node) for node in nodes})
+    cluster.start_errors.update({NodeId(node): DRAINED.at_node(node) for node in nodes})
     return Coordinator(cluster, tick_s=0.05)
 
 
@@ -82,20 +82,20 @@ async def test_a_late_node_that_takes_no_worker_harms_no_held_lease():
     assert (await over(coordinator, "l")).report is not None
     cluster.add_node("n9")
     await coordinator.watch("l", 0.0)
-    await until(lambda: cluster.asked["n9"] == 3)
+    await until(lambda: cluster.starts["n9"] == 3)
     late = cluster.add_node("n10")
     await coordinator.watch("l", 0.0)
     await until(lambda: late in cluster.planes)
-    assert cluster.asked["n9"] == 3
+    assert cluster.starts["n9"] == 3
 
 
 @run_async
 async def test_a_node_that_dies_while_its_worker_is_created_is_lost():
     cluster = LocalCluster(2, SIZES)
-    cluster.refuse[NodeId("n1")] = NodeLostError("Its worker is gone", node="n1")
+    cluster.start_errors[NodeId("n1")] = NodeLostError("Its worker is gone", node="n1")
     coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("l", "big"))
-    await until(lambda: cluster.asked["n1"] > 0)
+    await until(lambda: cluster.starts["n1"] > 0)
     cluster.live = cluster.live[:1]
     report = (await over(coordinator, "l")).report
     assert report is not None
@@ -107,8 +107,8 @@ async def test_a_node_that_refused_and_takes_one_after_all_gets_its_files():
     cluster = LocalCluster(2, SIZES)
     coordinator = refusing(cluster, "n1")
     await coordinator.attach(lease("l", "big"))
-    await until(lambda: cluster.asked["n1"] == 1)
-    cluster.refuse.clear()
+    await until(lambda: cluster.starts["n1"] == 1)
+    cluster.start_errors.clear()
     report = (await over(coordinator, "l")).report
     assert report is not None
     assert report.nodes_lost == ()

@@ -67,7 +67,7 @@ async def test_a_worker_that_a_driver_started_is_the_nodes_worker():
     pool.take_on(node, TERMS, started)
     assert (await pool.worker(node, TERMS))[0] is started
     assert started.follows
-    assert cluster.asked[node.id] == 1
+    assert cluster.starts[node.id] == 1
     await pool.close()
     assert started.dead.is_set()
 
@@ -96,7 +96,7 @@ async def test_a_worker_that_a_driver_started_in_vain_is_replaced():
     status = await over(coordinator, "a")
     assert status.report is not None, status.error
     assert [node.state for node in status.report.nodes] == ["done"]
-    assert cluster.asked["n0"] == 2
+    assert cluster.starts["n0"] == 2
     await coordinator.detach("a")
 
 
