@@ -11,7 +11,11 @@ from xfd_api.stores import ObjectStoreConfigByProfile
 
 @dataclass(frozen=True, slots=True)
 class CatalogPart:
-    """What a catalog grew by at one time, with the stores that it is read from."""
+    """What a catalog grew by at one time, with the stores that it is read from.
+
+    Example:
+        `part.only((index,))` is what is shipped to a node that wants one of its objects.
+    """
 
     catalog: Catalog
     stores: ObjectStoreConfigByProfile = field(repr=False)
@@ -20,9 +24,9 @@ class CatalogPart:
     )
 
     def only(self, objects: tuple[ObjectIndex, ...]) -> CatalogPart:
-        """The part for a node that wants these of its objects; indexes stay, so there are gaps.
+        """The part for a node that wants only these objects; they keep their indexes.
 
-        An object that shares a pack with a wanted one is in it too. The same objects give the same
+        It also has the objects that share a pack with one of these. The same objects give the same
         part, so that it is shipped once for all nodes that want them.
         """
         if len(objects) == len(self.catalog.objects):

@@ -1,10 +1,9 @@
-"""What of a driver's environment its files depend on: where they land, and with which keys.
+"""The variables of a driver on which its files depend: where they land, and with which keys.
 
-A driver gives its tasks variables by the `env_vars` of its `runtime_env`. Those that say where
-files lie, who reads the store and by which way are its environment, and a part of its terms:
-workers have the environment of the drivers that they work for, and no others. What a driver sets
-in its own process alone (`os.environ`) its tasks do not see, and neither do workers: they have what
-their node was started with.
+A driver gives its tasks variables by the `env_vars` of its `runtime_env`. Some of them say where
+files lie, with which keys the store is read, and over which proxies. They are part of the driver's
+terms: a worker has those of the drivers that it works for, and no others. Variables that a driver
+sets only in its own process (`os.environ`) reach neither its tasks nor workers.
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ _UNKNOWN = re.compile(r"\$\{[A-Z0-9_]+\}")
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Variables by name, sorted; there may be keys among the values, so none is shown."""
+    """Variables by name, sorted. Values may be keys, so no repr shows them."""
 
     variables: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @staticmethod
     def of(env_vars: Mapping[str, str] | None) -> Environment:
-        """Those of a `runtime_env`'s variables that matter.
+        """The variables of a `runtime_env` that affect files.
 
         Raises:
             InvalidRequestError: `XFD_ROOT` is relative.
@@ -55,7 +54,7 @@ class Environment:
 
 
 NODE_ENVIRONMENT = Environment()
-"""Of a driver without `env_vars`: workers have what their nodes were started with."""
+"""Of a driver without `env_vars`: its workers keep the variables of their nodes."""
 
 
 def affects_files(name: str) -> bool:
@@ -64,10 +63,10 @@ def affects_files(name: str) -> bool:
 
 
 def blanked(inherited: Iterable[str]) -> dict[str, str]:
-    """Variables that a new process is started with, so that it has nobody's environment.
+    """Variables to start a process with, so that it inherits no driver's environment.
 
-    Ray gives an actor the variables of whoever starts it, and keeps what an actor is started with.
-    A variable can be overridden and not removed: see `overrides` for what follows.
+    Ray gives an actor the variables of the process that starts it. They can be overridden there but
+    not removed: these are empty, and `overrides` says what follows once the process runs.
     """
     return {name: "" for name in inherited if affects_files(name) and name not in _NEEDED_TO_START}
 
@@ -75,12 +74,12 @@ def blanked(inherited: Iterable[str]) -> dict[str, str]:
 def overrides(
     inherited: Iterable[str], environment: Environment, own: Mapping[str, str]
 ) -> dict[str, str | None]:
-    """What a worker's process has to set, and (None) to remove, to have these environment.
+    """What a worker's process sets, or removes (None), to have this environment.
 
     Args:
-        inherited: names of variables that came with whoever started the process.
-        environment: those to have.
-        own: what the node was started with.
+        inherited: names of the variables that the process was started with.
+        environment: the one to have.
+        own: the variables that the node was started with.
     """
     wanted: dict[str, str | None] = {
         name: own.get(name) for name in inherited if affects_files(name)
@@ -90,13 +89,13 @@ def overrides(
 
 
 def _expanded(value: str, own: Mapping[str, str]) -> str:
-    """As Ray does it for tasks: `${NAME}` is the node's own variable, or nothing."""
+    """Expands `${NAME}` to the node's own variable, or to nothing, as Ray does for tasks."""
     known = _VARIABLE.sub(lambda found: own.get(found[1] or found[2], found[0]), value)
     return _UNKNOWN.sub("", known)
 
 
 def apply(environment: Environment, inherited: Iterable[str], own: Mapping[str, str]) -> None:
-    """Gives this process these environment; to be called before anything reads them."""
+    """Gives this process an environment. Call it before anything reads the variables."""
     for name, value in overrides(inherited, environment, own).items():
         if value is None:
             os.environ.pop(name, None)

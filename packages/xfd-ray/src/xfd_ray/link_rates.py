@@ -33,10 +33,10 @@ class LinkRates:
 
     @staticmethod
     def from_environment(environ: Mapping[str, str] = os.environ) -> LinkRates | None:
-        """`XFD_ORIGIN_BYTES_PER_S` and the same with DOWN, UP, WRITE; None where none is set.
+        """Reads `XFD_ORIGIN_BYTES_PER_S` and the same with DOWN, UP, WRITE; None if none is set.
 
         Raises:
-            InvalidRequestError: one of them is no number.
+            InvalidRequestError: one of them is not a number.
         """
         rates: dict[str, float] = {}
         for name in ("origin", "down", "up", "write"):

@@ -1,4 +1,4 @@
-"""What a driver and the coordinator say to each other, and what workers are started with."""
+"""What a driver and the coordinator send each other, and what workers are started with."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ from xfd_ray.link_rates import LinkRates
 from xfd_ray.placement import NodeSelector
 
 LEASE_TTL_S = 6.0
-"""A lease that was not renewed for so long has lost its driver."""
+"""A lease that was not renewed for this long has lost its driver."""
 
 RENEW_EVERY_S = 2.0
 
 LATE_NODE_POLL_S = 1.0
+"""How often the coordinator looks for nodes that have joined the cluster."""
 
 OnNodeFailure = Literal["continue", "fail"]
 
 OnVersionConflict = Literal["fail", "wait", "pinned"]
 """What to do if an object was overwritten at its store, and an open lease has the older version at
-the same place: raise an error, wait until that lease is over, or take that lease's version. "wait"
-also waits if an open lease has another object there; with the others that is an error."""
+the same destination: raise an error, wait for the end of that lease, or take its version. If an
+open lease has another object there, "wait" waits as well, and the others are an error."""
 
 OriginPolicy = Literal["once-per-cluster", "once-per-zone"] | int
-"""How often a chunk is read from the origin; a number is a budget of so many times."""
+"""How often a chunk is read from the origin; a number is how many times at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Conditions that a swarm keeps for all who share it; calls with others get another swarm.
+    """What all calls that share a swarm have in common; a call with other terms has another swarm.
 
     `node_settings` are kept without their `node_parallelism`, which is one of the `Limits`.
     """
@@ -55,13 +56,13 @@ class Terms:
 
     @property
     def origin_copies(self) -> int:
-        """How often a swarm that does not read once per zone reads a chunk."""
+        """How often a chunk is read from the origin, unless it is read once per zone."""
         return self.origin_policy if isinstance(self.origin_policy, int) else 1
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How hard a swarm may work; who comes first to a swarm decides.
+    """How much a swarm does at once. The first call of a swarm decides.
 
     Attributes:
         node_parallelism: chunks that one node fetches at once.
@@ -74,13 +75,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class WorkerTerms:
-    """What a worker works by; see `WorkerPool` for when one takes the place of another."""
+    """What a worker is started with. `WorkerPool` says when one worker takes another's place."""
 
     settings: NodeSettings = field(default_factory=NodeSettings)
     peer_ports: tuple[int, int] | None = None
     environment: Environment = NODE_ENVIRONMENT
 
-    def may_become(self, other: WorkerTerms) -> bool:
+    def can_become(self, other: WorkerTerms) -> bool:
         """Whether a running worker can change to these terms."""
         return (self.peer_ports, self.environment) == (
             other.peer_ports,
@@ -88,15 +89,15 @@ class WorkerTerms:
         ) and not self.settings.fixed_that_differ(other.settings)
 
     def shares_ports(self, other: WorkerTerms) -> bool:
-        """Whether a port that one takes may be missing for the other."""
+        """Whether one worker may take a port that the other needs."""
         if self.peer_ports is None or other.peer_ports is None:
             return False
         return self.peer_ports[0] <= other.peer_ports[1] and (
             other.peer_ports[0] <= self.peer_ports[1]
         )
 
-    def stands_in_the_way(self, other: WorkerTerms) -> bool:
-        """Whether an idle worker of these terms is to end before one of the others starts."""
+    def blocks(self, other: WorkerTerms) -> bool:
+        """Whether an idle worker of these terms has to end before one of the others starts."""
         return self.environment == other.environment or self.shares_ports(other)
 
 
@@ -111,13 +112,13 @@ class LeaseRequest:
     """What a driver wants, and for how long.
 
     Attributes:
-        id: chosen by the driver; asking again with the same id attaches to the same lease.
-        terms: None joins the oldest swarm of the same environment, else one of default terms.
-        environment: of the driver; those in `terms` are not looked at.
-        keep_s: how long coordinator and workers stay after the last lease.
+        id: chosen by the driver. A request with a known id attaches to that lease.
+        terms: None joins the oldest swarm of the same environment, or starts one of default terms.
+        environment: of the driver; the one in `terms` is ignored.
+        keep_s: how long coordinator and workers stay after the last lease, in seconds.
         versions: of the driver's xfd packages.
-        on_version_conflict: what to do where another lease has another version of an object.
-        running_s: how long the lease was known to another coordinator, which is lost.
+        on_version_conflict: what to do if another lease has another version of an object.
+        running_s: how long a coordinator that is lost had known the lease, in seconds.
     """
 
     id: str
@@ -138,12 +139,12 @@ class LeaseRequest:
 
     @property
     def own_terms(self) -> Terms:
-        """Those of a swarm that is begun for this request."""
+        """The terms of a swarm that is started for this request."""
         return replace(self.terms or Terms(), environment=self.environment)
 
 
 class LeaseState(enum.Enum):
-    """`UNKNOWN`: the coordinator has no such lease (any more); attach again."""
+    """Where a lease stands. `UNKNOWN`: the coordinator has no such lease; attach again."""
 
     RUNNING = "running"
     DONE = "done"
@@ -153,8 +154,13 @@ class LeaseState(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class LeaseStatus:
-    """How a lease is doing; `report` and `error` are set by the end, `waits_for` says what
-    keeps it from going on.
+    """How far a lease is.
+
+    Attributes:
+        progress: once its objects are found.
+        report: once it is done.
+        error: once it has failed.
+        waits_for: what outside the lease keeps it from going on, if something does.
     """
 
     state: LeaseState

@@ -19,7 +19,7 @@ ZONE_LABELS = ("ray.io/availability-zone", "topology.kubernetes.io/zone")
 
 @dataclass(frozen=True, slots=True)
 class NodeInfo:
-    """A live node of the cluster, as Ray tells of it."""
+    """A live node of the cluster, as Ray lists it."""
 
     id: NodeId
     host: str
@@ -33,7 +33,7 @@ class NodeInfo:
 
     @property
     def zone(self) -> str:
-        """Its availability zone, where a label tells it."""
+        """Its availability zone by its labels; empty if they name none."""
         return next((self.labels[name] for name in ZONE_LABELS if name in self.labels), "")
 
 
@@ -44,7 +44,7 @@ class NodeSelector:
     Attributes:
         ids: only these nodes; None for any.
         labels: each of these node labels has this value.
-        resources: the node has at least so much of each of these resources in total.
+        resources: the node has at least this much of each of these resources in total.
         exclude_head: leave the head node out.
     """
 
@@ -54,7 +54,7 @@ class NodeSelector:
     exclude_head: bool = False
 
     def __post_init__(self) -> None:
-        """Refuses conditions of the wrong type, which would match nothing, or one letter each."""
+        """Refuses conditions of the wrong type, which would match nothing, or single letters."""
         ids = self.ids
         if ids is not None and (
             isinstance(ids, str)
@@ -95,10 +95,10 @@ Nodes = NodeSelector | Sequence[str] | Mapping[str, str] | None
 
 
 def as_selector(nodes: Nodes) -> NodeSelector:
-    """The selector that a value of `nodes=` stands for.
+    """Turns a value of `nodes=` into a selector.
 
     Raises:
-        InvalidRequestError: it is none of the forms above, or an empty list.
+        InvalidRequestError: the value has none of these forms, or is an empty list.
 
     Example:
         >>> as_selector({"market": "spot"})
@@ -121,7 +121,7 @@ def select(live: Sequence[NodeInfo], selector: NodeSelector) -> tuple[NodeInfo, 
     """The live nodes that the selector matches, in the order of their ids.
 
     Raises:
-        NoNodesError: none does, or an id that is asked for is not of a live node.
+        NoNodesError: it matches none, or an id that it names is not of a live node.
     """
     chosen = tuple(sorted((n for n in live if selector.matches(n)), key=lambda n: n.id))
     missing = set(selector.ids or ()) - {node.id for node in live}
@@ -136,7 +136,7 @@ def select(live: Sequence[NodeInfo], selector: NodeSelector) -> tuple[NodeInfo, 
 
 
 def _in_words(selector: NodeSelector, live: Sequence[NodeInfo]) -> str:
-    """The conditions; for each label, the values that there are instead."""
+    """Describes the conditions; for each label, with the values that nodes have instead."""
     words = []
     for name, value in selector.labels.items():
         values = ", ".join(sorted({node.labels[name] for node in live if name in node.labels}))
@@ -147,7 +147,7 @@ def _in_words(selector: NodeSelector, live: Sequence[NodeInfo]) -> str:
 
 
 def nodes_of_ray(listed: Sequence[Mapping[str, Any]]) -> tuple[NodeInfo, ...]:
-    """The live ones of what `ray.nodes()` lists."""
+    """Picks the live nodes out of what `ray.nodes()` lists."""
     return tuple(
         NodeInfo(
             id=NodeId(str(entry["NodeID"])),

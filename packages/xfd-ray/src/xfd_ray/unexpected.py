@@ -1,4 +1,4 @@
-"""What an exception that nobody expected is told as."""
+"""How an unexpected exception is reported."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from xfd_api.errors import InternalError, XfdError
 
 
 def as_xfd_error(error: BaseException, node: str | None = None) -> XfdError:
-    """An error of xfd as it is, with the node filled in; any other as a bug, in its own words."""
+    """Fills the node into an error of xfd; turns any other exception into an `InternalError`."""
     if isinstance(error, XfdError):
         return error if node is None else error.at_node(node)
-    told = InternalError(f"{type(error).__name__}: {error}", node=node)
-    told.__cause__ = error
-    return told
+    unexpected = InternalError(f"{type(error).__name__}: {error}", node=node)
+    unexpected.__cause__ = error
+    return unexpected

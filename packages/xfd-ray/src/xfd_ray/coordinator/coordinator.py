@@ -202,7 +202,7 @@ class Coordinator:
         while closing := [
             task
             for task, of in self._closing.items()
-            if worker_terms(of, request.limits).stands_in_the_way(own)
+            if worker_terms(of, request.limits).blocks(own)
         ]:
             await asyncio.wait(closing)
         if request.id in self._leases:  # The driver asked twice, and this is the slower call.

@@ -214,7 +214,7 @@ class SwarmController:
             self.leases.refuse(node, None, error, now)
         self._settle(now)
 
-    def broke(self, error: XfdError) -> None:
+    def stopped(self, error: XfdError) -> None:
         """See `LoopObserver`. Who comes later needs another session."""
         self._log.emit(log_events.INTERNAL_ERROR, error=str(error), exc_info=error.__cause__)
         self.is_broken = True
@@ -290,7 +290,7 @@ class SwarmController:
                     node.id, assignment.known, assignment.inventory, self._clock()
                 )
             if assignment.new:
-                self._loop.want(node.id, assignment.part, assignment.new)
+                self._loop.assign(node.id, assignment.part, assignment.new)
 
     def _roots_of(self, nodes: Iterable[NodeId]) -> Mapping[NodeId, str | None]:
         return {node: self._swarm.roots.get(node) for node in nodes}

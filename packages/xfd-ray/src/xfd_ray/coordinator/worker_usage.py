@@ -54,15 +54,11 @@ class Usage:
 
     def changeable(self, wanted: Key) -> list[Key]:
         """Idle workers of the node that can change to these terms."""
-        return [key for key in self._idle(wanted[0]) if key[1].may_become(wanted[1])]
+        return [key for key in self._idle(wanted[0]) if key[1].can_become(wanted[1])]
 
     def in_the_way(self, wanted: Key) -> list[Key]:
         """Idle workers of the node that are to end before this one starts."""
-        return [
-            key
-            for key in self._idle(wanted[0])
-            if key != wanted and key[1].stands_in_the_way(wanted[1])
-        ]
+        return [key for key in self._idle(wanted[0]) if key != wanted and key[1].blocks(wanted[1])]
 
     def has_no_port(self, wanted: Key) -> bool:
         """Whether workers that are in use have all ports that this one may have."""

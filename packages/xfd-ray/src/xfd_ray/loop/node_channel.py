@@ -1,4 +1,4 @@
-"""The long polls with one node: orders out, reports in, at most two calls at a time."""
+"""The long polls of one node: orders out, reports in, at most two calls at a time."""
 
 from __future__ import annotations
 
@@ -14,36 +14,47 @@ from xfd_api.orders import Order
 from xfd_ray.loop.running_clock import within
 from xfd_ray.worker_api import Exchange, Unavailable
 
-RETRY_S = 0.5
-CALLS_AT_ONCE = 2
-IDLE_INTERVALS = 4
+CONCURRENT_CALLS = 2
+
+REPEAT_AFTER_S = 0.5
+"""How long after a call without an answer its repetition is sent."""
+
 POLL_S = 2.0
 LONGEST_POLL_S = 20.0
-"""News and orders end a poll at once. Each one that ends without is followed by one that waits
-twice as long: an idle node is left asleep, and an answer that was lost is missed soon."""
+"""Events and orders end a poll at once. After a poll without any, the next one waits twice as long,
+up to this limit: an idle node sleeps, and a lost answer is noticed soon after the last event."""
+
+IDLE_INTERVALS = 4
+"""A poll waits for at least this many of the channel's intervals."""
 
 SILENCE_S = 40.0
-"""A worker that answers so much later than it was asked to is taken for lost: frozen, say."""
+"""A worker that answers this much later than it was asked to counts as lost; it may be frozen."""
 
 
 class NodeChannel:
-    """Talks to one node until it is cancelled or the node is lost.
+    """Polls one node until it is cancelled or the node is lost.
 
-    Invariant: `_calls` are the unanswered calls in the order of their numbers; the reports of all
-    before them have been taken.
+    Invariant: `_calls` are the unanswered calls in the order of their numbers. The reports of all
+    calls before them have been passed on.
+
+    Args:
+        node: the node.
+        exchange: makes one call; see `SwarmTransport.exchange`.
+        on_report: takes each report once, in order.
+        interval_s: the least time between two polls, in seconds.
     """
 
     def __init__(
         self,
         node: NodeId,
         exchange: Callable[[Exchange], Awaitable[NodeReport]],
-        take: Callable[[NodeReport], None],
+        on_report: Callable[[NodeReport], None],
         *,
         interval_s: Callable[[], float],
     ) -> None:
         self._node = node
-        self._send_exchange = exchange
-        self._take = take
+        self._exchange = exchange
+        self._on_report = on_report
         self._interval_s = interval_s
         self._poll_s = POLL_S
         self._orders: list[Order] = []
@@ -52,14 +63,14 @@ class NodeChannel:
         self._number = 0
         self._ack = 0
 
-    def give(self, orders: Sequence[Order]) -> None:
-        """Orders to go out with the next call, which is soon."""
+    def send(self, orders: Sequence[Order]) -> None:
+        """Queues orders for the next call, which follows soon."""
         self._orders.extend(orders)
         self._poll_s = POLL_S
         self._has_orders.set()
 
     async def run(self) -> None:
-        """The conversation itself.
+        """Polls the node, without end.
 
         Raises:
             NodeLostError: the node is gone.
@@ -69,14 +80,15 @@ class NodeChannel:
         try:
             while True:
                 wait_s = next_call_at - loop.time()
-                has_reason = not self._calls or (self._orders and len(self._calls) < CALLS_AT_ONCE)
+                has_room = len(self._calls) < CONCURRENT_CALLS
+                has_reason = not self._calls or (self._orders and has_room)
                 if has_reason and wait_s <= 0:
                     next_call_at = loop.time() + self._interval_s()
                     self._call()
                 elif has_reason:
-                    await self._something(wait_s)
+                    await self._wait(wait_s)
                 else:
-                    await self._something(None)
+                    await self._wait(None)
                 while self._calls and self._calls[0][1].done():
                     await self._take_answer()
         finally:
@@ -89,16 +101,16 @@ class NodeChannel:
         self._has_orders.clear()
         # Idle polls of many nodes must not use up the calls that Ray can carry.
         max_wait_s = max(self._poll_s, IDLE_INTERVALS * self._interval_s())
-        self._send(Exchange(self._number, orders, self._ack, max_wait_s=max_wait_s))
+        self._start_call(Exchange(self._number, orders, self._ack, max_wait_s=max_wait_s))
 
-    def _send(self, call: Exchange) -> None:
-        self._calls.append((call, asyncio.ensure_future(self._exchange(call))))
+    def _start_call(self, call: Exchange) -> None:
+        self._calls.append((call, asyncio.ensure_future(self._answer_in_time(call))))
 
-    async def _exchange(self, call: Exchange) -> NodeReport:
-        answer = self._send_exchange(call)
+    async def _answer_in_time(self, call: Exchange) -> NodeReport:
+        answer = self._exchange(call)
         try:
             return await within(answer, call.max_wait_s + SILENCE_S)
-        except XfdError:  # Some of ours are a TimeoutError as well.
+        except XfdError:  # Some errors of xfd are a TimeoutError as well.
             raise
         except asyncio.TimeoutError:
             raise NodeLostError(
@@ -106,13 +118,13 @@ class NodeChannel:
                 node=self._node,
             ) from None
 
-    async def _something(self, timeout_s: float | None) -> None:
-        """Waits for the oldest answer, for orders if another call is allowed, or for the time."""
+    async def _wait(self, timeout_s: float | None) -> None:
+        """Waits for the oldest answer, for orders if a call may be added, or until time is up."""
         waits: list[asyncio.Future[object]] = []
         if self._calls:
             waits.append(self._calls[0][1])  # type: ignore[arg-type]
         orders = None
-        if not self._orders and len(self._calls) < CALLS_AT_ONCE:
+        if not self._orders and len(self._calls) < CONCURRENT_CALLS:
             orders = asyncio.ensure_future(self._has_orders.wait())
             waits.append(orders)  # type: ignore[arg-type]
         try:
@@ -129,7 +141,7 @@ class NodeChannel:
         try:
             report = task.result()
         except Unavailable:
-            await self._ask_again()
+            await self._repeat_calls()
             return
         self._calls.popleft()
         if report.seq != self._ack + 1 and not call.again:
@@ -138,13 +150,13 @@ class NodeChannel:
             )
         self._ack = report.seq
         self._poll_s = POLL_S if report.events else min(2 * self._poll_s, LONGEST_POLL_S)
-        self._take(report)
+        self._on_report(report)
 
-    async def _ask_again(self) -> None:
-        """Every unanswered call once more, in order; the first asks for what was lost."""
+    async def _repeat_calls(self) -> None:
+        """Repeats all unanswered calls in order; the first of them asks for the lost reports."""
         unanswered = [call for call, _ in self._calls]
         await asyncio.gather(*(task for _, task in self._calls), return_exceptions=True)
         self._calls.clear()
-        await asyncio.sleep(RETRY_S)
+        await asyncio.sleep(REPEAT_AFTER_S)
         for place, call in enumerate(unanswered):
-            self._send(replace(call, ack=self._ack, again=place == 0))
+            self._start_call(replace(call, ack=self._ack, again=place == 0))

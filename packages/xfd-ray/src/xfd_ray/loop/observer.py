@@ -1,4 +1,4 @@
-"""What a scheduling loop tells of."""
+"""What a scheduling loop reports."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from xfd_api.reports import Inventory
 
 
 class LoopObserver(Protocol):
-    """Who wants to know what goes on in the loop. Called in the loop's thread; must not block."""
+    """Hears what happens in the loop. It is called in the loop's thread, and must not block."""
 
     def joined(self, node: NodeId) -> None:
-        """The node is a member."""
+        """The node has become a member."""
         ...
 
     def took_inventory(
         self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory, *, again: bool
     ) -> None:
-        """The node looked for these objects; `again`: it had been asked before."""
+        """The node inspected these objects; `again`: not for the first time."""
         ...
 
     def reported(self, node: NodeId, report: NodeReport) -> None:
-        """The node said what happened."""
+        """The node reported what happened."""
         ...
 
     def failed(self, node: NodeId, objects: Sequence[ObjectIndex], error: XfdError) -> None:
@@ -36,6 +36,6 @@ class LoopObserver(Protocol):
         """The node is gone."""
         ...
 
-    def broke(self, error: XfdError) -> None:
-        """The loop has stopped for good, by a bug. Told once."""
+    def stopped(self, error: XfdError) -> None:
+        """The loop has stopped for good, because of a bug. Called once."""
         ...

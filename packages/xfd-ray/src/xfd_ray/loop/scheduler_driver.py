@@ -1,4 +1,4 @@
-"""Drives a scheduler in an event loop: tells it events, asks it for orders, wakes it in time."""
+"""Drives a scheduler in an event loop: passes events in and orders out, and wakes it in time."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from xfd_scheduler.trace import Recorder
 
 
 class SchedulerDriver:
-    """Events that come at the same time are planned for together, once.
+    """Plans once for all events that come at the same time.
 
-    An exception out of the scheduler is a bug, after which what it knows cannot be trusted: no
-    event is taken any more, and `broke` is called, once.
+    An exception out of the scheduler is a bug, after which its state cannot be trusted. The driver
+    then takes no more events, and calls `on_bug` once.
 
     Args:
         scheduler: decides.
         clock: seconds that never go back.
-        give: takes the orders of a node.
-        broke: takes the scheduler's exception.
+        send: takes the orders for a node.
+        on_bug: takes the scheduler's exception.
     """
 
     def __init__(
         self,
         scheduler: Scheduler | Recorder,
         clock: Callable[[], float],
-        give: Callable[[NodeId, Sequence[Order]], None],
-        broke: Callable[[XfdError], None],
+        send: Callable[[NodeId, Sequence[Order]], None],
+        on_bug: Callable[[XfdError], None],
     ) -> None:
         self._scheduler = scheduler
         self._clock = clock
-        self._give = give
-        self._broke = broke
+        self._send = send
+        self._on_bug = on_bug
         self._loop = asyncio.get_running_loop()
-        self._planning: asyncio.Handle | None = None
+        self._pending_plan: asyncio.Handle | None = None
         self._wakeup: asyncio.TimerHandle | None = None
         self.is_closed = False
 
-    def tell(self, event: Event) -> None:
-        """Something happened; orders follow soon."""
+    def handle(self, event: Event) -> None:
+        """Passes an event to the scheduler; orders follow soon."""
         if self.is_closed:
             return
         try:
@@ -52,24 +52,24 @@ class SchedulerDriver:
         except Exception as error:
             self.fail(error)
             return
-        if self._planning is None:
-            self._planning = self._loop.call_soon(self._plan)
+        if self._pending_plan is None:
+            self._pending_plan = self._loop.call_soon(self._plan)
 
     def fail(self, error: Exception) -> None:
-        """Ends the planning over a bug, unless it has ended already."""
+        """Ends the planning because of a bug, unless it has ended already."""
         if not self.is_closed:
             self.close()
-            self._broke(as_xfd_error(error))
+            self._on_bug(as_xfd_error(error))
 
     def close(self) -> None:
-        """Takes no events and gives no orders any more."""
+        """Takes no more events, and sends no more orders."""
         self.is_closed = True
-        for handle in (self._planning, self._wakeup):
+        for handle in (self._pending_plan, self._wakeup):
             if handle is not None:
                 handle.cancel()
 
     def _plan(self) -> None:
-        self._planning = None
+        self._pending_plan = None
         try:
             planned = self._scheduler.plan(self._clock())
             at = self._scheduler.next_wakeup()
@@ -77,10 +77,10 @@ class SchedulerDriver:
             self.fail(error)
             return
         for node, orders in planned.items():
-            self._give(node, orders)
+            self._send(node, orders)
         if self._wakeup is not None:
             self._wakeup.cancel()
             self._wakeup = None
         if at is not None:
             delay = max(0.0, at - self._clock())
-            self._wakeup = self._loop.call_later(delay, self.tell, Tick())
+            self._wakeup = self._loop.call_later(delay, self.handle, Tick())

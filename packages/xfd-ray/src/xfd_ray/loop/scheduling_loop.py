@@ -1,7 +1,7 @@
 """The scheduling loop: carries events to the scheduler and orders to the nodes. Knows no Ray.
 
 A `Scheduler` decides, and a `SwarmTransport` reaches the nodes. Each node has a channel of its own:
-it joins, is extended by the parts of the catalog that it wants, and is then polled. Orders that
+it joins, gets the parts of the catalog that are assigned to it, and is then polled. Orders that
 come up during a poll go out with a second poll, at which the node answers the first. So there are
 at most two at a time, and reports are taken in the order in which they were asked for. Polls of a
 node start no closer together than the loop's interval, which grows with the number of nodes.
@@ -45,12 +45,15 @@ from xfd_scheduler.links.windows import report_interval
 from xfd_scheduler.scheduler import Scheduler
 from xfd_scheduler.trace import Recorder
 
-LOOK_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
-LOOK_TOGETHER_S = 0.25
+INSPECT_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
+"""How long after each inventory a node inspects objects again that another process was writing."""
+
+INSPECT_TOGETHER_S = 0.25
+"""How long a node that lacks objects waits for the inventories of others at most."""
 
 
 class SwarmTransport(Protocol):
-    """How the loop reaches nodes. Each method raises `NodeLostError` where the node is gone."""
+    """How the loop reaches nodes. Each method raises `NodeLostError` if the node is gone."""
 
     async def join(self, node: NodeId) -> str:
         """Makes the node a member; returns its peer address."""
@@ -72,46 +75,46 @@ class SwarmTransport(Protocol):
 
 @dataclass(slots=True)
 class _Member:
-    """A node of the loop; `wants` wakes its extender."""
+    """A node of the loop. `assigned` queues objects to inspect, with their earlier attempts."""
 
     id: NodeId
     traits: NodeTraits
-    wants: asyncio.Queue[tuple[CatalogPart, tuple[ObjectIndex, ...], int]]
-    talk: NodeChannel
+    assigned: asyncio.Queue[tuple[CatalogPart, tuple[ObjectIndex, ...], int]]
+    channel: NodeChannel
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     joined: bool = False
 
 
 class SchedulingLoop:
-    """See the module. To be used in one event loop; `close` ends all its tasks.
+    """See the module. It lives in one event loop; `close` ends all its tasks.
 
     Args:
         transport: reaches the nodes.
         scheduler: decides.
-        watcher: is told.
-        clock: seconds that never go back; the event loop's where None.
+        observer: hears what happens.
+        clock: seconds that never go back; None for the event loop's.
     """
 
     def __init__(
         self,
         transport: SwarmTransport,
         scheduler: Scheduler | Recorder,
-        watcher: LoopObserver,
+        observer: LoopObserver,
         *,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._transport = transport
         self._scheduler = scheduler
-        self._watcher = watcher
+        self._observer = observer
         self._loop = asyncio.get_running_loop()
         self._clock = clock or self._loop.time
         self._members: dict[NodeId, _Member] = {}
-        self._failures_told: set[tuple[NodeId, ObjectIndex]] = set()
-        self._planning = SchedulerDriver(scheduler, self._clock, self._give, self._broke)
-        self._tell = self._planning.tell
+        self._reported_failures: set[tuple[NodeId, ObjectIndex]] = set()
+        self._driver = SchedulerDriver(scheduler, self._clock, self._send, self._stop_for_bug)
+        self._handle = self._driver.handle
         self._released: set[ObjectIndex] = set()
-        self._looking = 0
-        self._looked = asyncio.Event()
+        self._inspecting = 0
+        self._all_inspected = asyncio.Event()
 
     @property
     def nodes(self) -> tuple[NodeId, ...]:
@@ -119,27 +122,27 @@ class SchedulingLoop:
         return tuple(self._members)
 
     def is_joined(self, node: NodeId) -> bool:
-        """Whether the node is a member by now."""
+        """Whether the node is a member."""
         member = self._members.get(node)
         return member is not None and member.joined
 
     def add_node(self, node: NodeId, traits: NodeTraits | None = None) -> None:
-        """Lets a node join, if it is not there already."""
-        if node in self._members or self._planning.is_closed:
+        """Lets a node join, unless it is in the loop already."""
+        if node in self._members or self._driver.is_closed:
             return
-        talk = NodeChannel(
+        channel = NodeChannel(
             node,
             partial(self._transport.exchange, node),
             lambda report: self._take_report(node, report),
             interval_s=lambda: report_interval(len(self._members)),
         )
-        member = _Member(node, traits or NodeTraits(), asyncio.Queue(), talk)
+        member = _Member(node, traits or NodeTraits(), asyncio.Queue(), channel)
         self._members[node] = member
-        self._tell(NodeStarting(node))
+        self._handle(NodeStarting(node))
         self._start(member, partial(self._join, member))
 
     def remove_node(self, node: NodeId, error: XfdError) -> None:
-        """Takes a node that is known to be gone out of the loop."""
+        """Takes a node out of the loop that is known to be gone."""
         member = self._members.pop(node, None)
         if member is None:
             return
@@ -147,31 +150,27 @@ class SchedulingLoop:
         for task in member.tasks:
             if task is not current:
                 task.cancel()
-        self._tell(NodeLost(node))
-        self._watcher.lost(node, error)
+        self._handle(NodeLost(node))
+        self._observer.lost(node, error)
 
     def grow(self, catalog: Catalog) -> None:
-        """The swarm's catalog has a new part; `want` says who wants what of it."""
-        self._tell(CatalogGrew(catalog))
+        """Adds a part to the swarm's catalog; `assign` gives its objects to nodes."""
+        self._handle(CatalogGrew(catalog))
 
-    def want(self, node: NodeId, part: CatalogPart, objects: Sequence[ObjectIndex]) -> None:
-        """The node is to have these objects of the part."""
+    def assign(self, node: NodeId, part: CatalogPart, objects: Sequence[ObjectIndex]) -> None:
+        """Assigns objects of a part to a node."""
         member = self._members.get(node)
         if member is not None:
-            self._failures_told -= {(node, index) for index in objects}
-            member.wants.put_nowait((part, tuple(objects), 0))
+            self._reported_failures -= {(node, index) for index in objects}
+            member.assigned.put_nowait((part, tuple(objects), 0))
 
     def release(self, objects: Sequence[ObjectIndex]) -> None:
-        """Nobody wants these objects any more. Their indexes are never used again."""
+        """Gives up objects that no lease wants any more. Their indexes are never used again."""
         self._released.update(objects)
-        self._tell(Released(tuple(objects)))
-
-    def landed(self, node: NodeId) -> int:
-        """See `Scheduler.landed`."""
-        return self._scheduler.landed(node)
+        self._handle(Released(tuple(objects)))
 
     async def close(self) -> None:
-        """Ends all conversations."""
+        """Ends all tasks of all nodes."""
         self._stop()
         tasks = [task for member in self._members.values() for task in member.tasks]
         self._members.clear()
@@ -180,93 +179,94 @@ class SchedulingLoop:
     async def _join(self, member: _Member) -> None:
         address = await self._transport.join(member.id)
         member.joined = True
-        self._tell(NodeJoined(member.id, address, member.traits))
-        self._watcher.joined(member.id)
-        self._start(member, member.talk.run)
+        self._handle(NodeJoined(member.id, address, member.traits))
+        self._observer.joined(member.id)
+        self._start(member, member.channel.run)
         self._start(member, partial(self._extend, member))
 
     async def _extend(self, member: _Member) -> None:
         while True:
-            part, objects, looks = await member.wants.get()
+            part, objects, attempts = await member.assigned.get()
             objects = self._still_wanted(objects)
             if not objects:
                 continue
             part = part.only(objects)
             try:
-                whole = await self._look(member.id, part)
+                whole = await self._inspect(member.id, part)
             except NodeLostError:
                 raise
             except XfdError as error:
-                self._watcher.failed(member.id, objects, error.at_node(member.id))
+                self._observer.failed(member.id, objects, error.at_node(member.id))
                 continue
             if gone := tuple(index for index in objects if index in self._released):
-                # Given back while the node looked, and claimed by that.
-                member.talk.give((Release(gone),))
+                # Released after the call went out: the node has locked their destinations by now.
+                member.channel.send((Release(gone),))
                 objects = self._still_wanted(objects)
             inventory = inventory_of(part.catalog, whole, objects)
             if len(inventory.landed) < len(objects):
-                await self._others_have_looked()
-            self._tell(InventoryTaken(member.id, objects, inventory))
-            self._watcher.took_inventory(member.id, objects, inventory, again=looks > 0)
+                await self._others_have_inspected()
+            self._handle(InventoryTaken(member.id, objects, inventory))
+            self._observer.took_inventory(member.id, objects, inventory, again=attempts > 0)
             busy = tuple(index for index, _ in inventory.elsewhere)
             if busy:
-                delay = LOOK_AGAIN_S[min(looks, len(LOOK_AGAIN_S) - 1)]
-                self._loop.call_later(delay, self._look_again, member, part, busy, looks + 1)
+                delay = INSPECT_AGAIN_S[min(attempts, len(INSPECT_AGAIN_S) - 1)]
+                self._loop.call_later(delay, self._inspect_again, member, part, busy, attempts + 1)
 
     def _still_wanted(self, objects: tuple[ObjectIndex, ...]) -> tuple[ObjectIndex, ...]:
         return tuple(index for index in objects if index not in self._released)
 
-    async def _look(self, node: NodeId, part: CatalogPart) -> Inventory:
-        self._looking += 1
-        self._looked.clear()
+    async def _inspect(self, node: NodeId, part: CatalogPart) -> Inventory:
+        self._inspecting += 1
+        self._all_inspected.clear()
         try:
             return await self._transport.extend(node, part)
         finally:
-            self._looking -= 1
-            if self._looking == 0:
-                self._looked.set()
+            self._inspecting -= 1
+            if self._inspecting == 0:
+                self._all_inspected.set()
 
-    async def _others_have_looked(self) -> None:
-        """What a node lacks, another that looks at the same moment may have: no need to ask the
-        origin for it. A node that looks for long, or is not up yet, is not waited for.
+    async def _others_have_inspected(self) -> None:
+        """Waits for inventories that other nodes are taking at this moment, but not for long.
+
+        A chunk that one node lacks need not leave the origin if another node turns out to have it.
         """
-        if self._looking:
+        if self._inspecting:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._looked.wait(), LOOK_TOGETHER_S)
+                await asyncio.wait_for(self._all_inspected.wait(), INSPECT_TOGETHER_S)
 
-    def _look_again(
-        self, member: _Member, part: CatalogPart, objects: tuple[ObjectIndex, ...], looks: int
+    def _inspect_again(
+        self, member: _Member, part: CatalogPart, objects: tuple[ObjectIndex, ...], attempts: int
     ) -> None:
         if self._members.get(member.id) is member:
-            member.wants.put_nowait((part, objects, looks))
+            member.assigned.put_nowait((part, objects, attempts))
 
     def _take_report(self, node: NodeId, report: NodeReport) -> None:
-        if self._planning.is_closed:
+        if self._driver.is_closed:
             return
         if report.events or report.full is not None:
-            self._tell(Reported(node, report))
-        self._watcher.reported(node, report)
+            self._handle(Reported(node, report))
+        self._observer.reported(node, report)
         for (where, index), error in self._scheduler.failures().items():
-            if (where, index) not in self._failures_told:
-                self._failures_told.add((where, index))
-                self._watcher.failed(where, (index,), error.at_node(where))
+            if (where, index) not in self._reported_failures:
+                self._reported_failures.add((where, index))
+                self._observer.failed(where, (index,), error.at_node(where))
 
-    def _broke(self, error: XfdError) -> None:
+    def _stop_for_bug(self, error: XfdError) -> None:
         self._stop()
-        self._watcher.broke(error)
+        self._observer.stopped(error)
 
     def _stop(self) -> None:
-        self._planning.close()
+        self._driver.close()
         current = asyncio.current_task()
         for member in self._members.values():
             for task in member.tasks:
                 if task is not current:
                     task.cancel()
 
-    def _give(self, node: NodeId, orders: Sequence[Order]) -> None:
+    def _send(self, node: NodeId, orders: Sequence[Order]) -> None:
         member = self._members.get(node)
         if member is not None:
-            member.talk.give(orders)
+            member.channel.send(orders)
 
     def _start(self, member: _Member, work: Callable[[], Coroutine[None, None, None]]) -> None:
         task = self._loop.create_task(self._guard(member, work))
@@ -275,7 +275,7 @@ class SchedulingLoop:
     async def _guard(
         self, member: _Member, work: Callable[[], Coroutine[None, None, None]]
     ) -> None:
-        """Whatever ends a node's task ends the node, and no more than the node."""
+        """Runs a task of a node. An error out of it loses this node, and no other."""
         try:
             await work()
         except asyncio.CancelledError:
@@ -284,11 +284,11 @@ class SchedulingLoop:
             try:
                 self.remove_node(member.id, as_xfd_error(error, member.id))
             except Exception as another:
-                self._planning.fail(another)
+                self._driver.fail(another)
 
 
 def inventory_of(catalog: Catalog, whole: Inventory, objects: Sequence[ObjectIndex]) -> Inventory:
-    """The inventory of a part, cut down to some of its objects; held chunks stay, to be served."""
+    """Cuts the inventory of a part down to some of its objects; held chunks stay, to be served."""
     wanted = set(objects)
     if len(wanted) == len(catalog.objects):
         return whole
