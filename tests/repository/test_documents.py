@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,14 @@ def test_each_decision_has_a_number_of_its_own_and_a_line_in_the_index() -> None
     assert [each.name for each in DECISIONS if each.name not in index] == []
     for decision in DECISIONS:
         assert decision.read_text().startswith(f"# {decision.name[:4]} ")
+
+
+def test_the_map_names_each_import_contract() -> None:
+    contract = r'\[\[tool\.importlinter\.contracts\]\]\nname = "(.+)"'
+    names = re.findall(contract, (ROOT / "pyproject.toml").read_text())
+    assert names
+    architecture = " ".join((ROOT / "docs" / "ARCHITECTURE.md").read_text().split())
+    assert [name for name in names if f"- {name}." not in architecture] == []
 
 
 def test_the_constants_of_the_scheduler_are_those_of_its_module() -> None:
