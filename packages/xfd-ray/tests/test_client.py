@@ -35,7 +35,7 @@ class Clock:
         self.now += seconds
 
 
-class ScriptedDoor:
+class ScriptedCoordinator:
     """Answers with what `attached` and `watched` say; a watch takes the time that it may wait.
 
     `SILENT` takes all the time that the call has.
@@ -74,17 +74,21 @@ class ScriptedDoor:
         return answer
 
 
-def client(attached, watched=lambda n: DONE) -> tuple[LeaseClient, ScriptedDoor, Clock]:
+def client(attached, watched=lambda n: DONE) -> tuple[LeaseClient, ScriptedCoordinator, Clock]:
     clock = Clock()
-    door = ScriptedDoor(clock, attached, watched)
-    return LeaseClient(lease("l", "big"), door, clock=clock, sleep=clock.sleep), door, clock
+    coordinator = ScriptedCoordinator(clock, attached, watched)
+    return (
+        LeaseClient(lease("l", "big"), coordinator, clock=clock, sleep=clock.sleep),
+        coordinator,
+        clock,
+    )
 
 
 def test_a_coordinator_that_takes_its_time_to_end_is_waited_for():
-    lease_client, door, clock = client(lambda n: UNKNOWN if n <= 20 else RUNNING)
+    lease_client, coordinator, clock = client(lambda n: UNKNOWN if n <= 20 else RUNNING)
     began = clock()
     assert lease_client.run() is REPORT
-    assert door.attaches == 21
+    assert coordinator.attaches == 21
     assert clock() - began >= 20 * 0.5
 
 
@@ -97,12 +101,12 @@ def test_a_coordinator_that_never_ends_is_an_error():
 
 
 def test_losses_that_lie_far_apart_do_not_add_up():
-    lease_client, door, _ = client(
+    lease_client, coordinator, _ = client(
         lambda n: RUNNING,
         lambda n: DONE if n == 2000 else LOST if n % 100 == 0 else RUNNING,
     )
     assert lease_client.run() is REPORT
-    assert door.attaches == 20
+    assert coordinator.attaches == 20
 
 
 def test_a_coordinator_that_is_lost_as_soon_as_it_is_there_is_an_error():
@@ -112,26 +116,26 @@ def test_a_coordinator_that_is_lost_as_soon_as_it_is_there_is_an_error():
 
 
 def test_a_lease_that_is_attached_again_says_for_how_long_it_has_been_running():
-    lease_client, door, clock = client(
+    lease_client, coordinator, clock = client(
         lambda n: RUNNING, lambda n: DONE if n == 20 else LOST if n == 10 else RUNNING
     )
     began = clock()
     lease_client.run()
-    first, second = door.requests
+    first, second = coordinator.requests
     assert first.running_s == 0.0
     assert second.running_s == pytest.approx(20.0)
     assert clock() - began > 18.0
 
 
 def test_what_the_coordinator_refuses_is_not_asked_again():
-    lease_client, door, _ = client(lambda n: VersionMismatchError("xfd_ray is 0.0.1"))
+    lease_client, coordinator, _ = client(lambda n: VersionMismatchError("xfd_ray is 0.0.1"))
     with pytest.raises(VersionMismatchError):
         lease_client.run()
-    assert door.attaches == 1
+    assert coordinator.attaches == 1
 
 
 @pytest.mark.parametrize(
-    ("attached", "watched", "told"),
+    ("attached", "watched", "text"),
     [
         (lambda n: SILENT, lambda n: DONE, "the coordinator had not answered"),
         (lambda n: UNKNOWN, lambda n: DONE, "the coordinator had not answered"),
@@ -150,14 +154,14 @@ def test_what_the_coordinator_refuses_is_not_asked_again():
         ),
     ],
 )
-def test_a_deadline_bounds_every_call_and_says_how_far_it_got(attached, watched, told):
-    lease_client, door, clock = client(attached, watched)
+def test_a_deadline_bounds_every_call_and_says_how_far_it_got(attached, watched, text):
+    lease_client, coordinator, clock = client(attached, watched)
     began = clock()
-    with pytest.raises(DeadlineExceededError, match=told):
+    with pytest.raises(DeadlineExceededError, match=text):
         lease_client.run(deadline_s=2.0)
     assert clock() - began == pytest.approx(2.0)
     lease_client.close()
-    assert door.detach_timeouts == [1.0]
+    assert coordinator.detach_timeouts == [1.0]
 
 
 @pytest.mark.parametrize(("polls", "logged"), [(2, 0), (20, 1)])
@@ -170,27 +174,27 @@ def test_a_driver_logs_what_it_waits_for_once(polls, logged, caplog):
 
 
 def test_without_a_deadline_giving_back_has_its_own_time():
-    lease_client, door, _ = client(lambda n: DONE)
+    lease_client, coordinator, _ = client(lambda n: DONE)
     assert lease_client.run() is REPORT
     lease_client.close()
-    assert door.detach_timeouts == [DETACH_TIMEOUT_S]
+    assert coordinator.detach_timeouts == [DETACH_TIMEOUT_S]
     assert DETACH_TIMEOUT_S < CALL_TIMEOUT_S
 
 
 def test_a_lease_that_outlives_its_deadline_is_given_back_without_haste():
-    lease_client, door, clock = client(lambda n: DONE)
+    lease_client, coordinator, clock = client(lambda n: DONE)
     lease_client.run(deadline_s=2.0)
     lease_client.hold()
     clock.now += 100
     lease_client.close()
-    assert door.detach_timeouts == [DETACH_TIMEOUT_S]
+    assert coordinator.detach_timeouts == [DETACH_TIMEOUT_S]
 
 
 def test_a_lease_is_renewed_while_the_caller_takes_its_time_over_progress():
     renewed = threading.Event()
-    lease_client, door, _ = client(
+    lease_client, coordinator, _ = client(
         lambda n: LeaseStatus(LeaseState.RUNNING, PROGRESS), lambda n: renewed.set() or DONE
     )
     assert lease_client.run(on_progress=lambda progress: renewed.wait(20)) is REPORT
-    assert door.watches >= 2  # One of them while `on_progress` waited for it.
+    assert coordinator.watches >= 2  # One of them while `on_progress` waited for it.
     lease_client.close()

@@ -1,4 +1,4 @@
-"""Leases, from the coordinator's door to the data planes and back. No Ray anywhere."""
+"""Leases, from the coordinator to the data planes and back. No Ray anywhere."""
 
 from __future__ import annotations
 

@@ -69,9 +69,9 @@ class Cluster:
         self.running.add(name)
         return name
 
-    def call(self, door: CoordinatorClient, method: str, timeout_s: float, *args: Any) -> Any:
-        self.log.append(f"{method} {door._handle}")
-        answer = self.answers[door._handle]
+    def call(self, client: CoordinatorClient, method: str, timeout_s: float, *args: Any) -> Any:
+        self.log.append(f"{method} {client._handle}")
+        answer = self.answers[client._handle]
         if method == "detach":
             return None
         if isinstance(answer, Exception):
@@ -93,7 +93,7 @@ def through(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setattr(coordinator_client, "start_coordinator", cluster.start)
         monkeypatch.setattr(coordinator_client, "start_workers", lambda request: [])
         monkeypatch.setattr(
-            CoordinatorClient, "_call", lambda door, *args: cluster.call(door, *args)
+            CoordinatorClient, "_call", lambda client, *args: cluster.call(client, *args)
         )
         client = LeaseClient(lease("l", "big"), CoordinatorClient(), sleep=lambda s: None)
         try:
@@ -136,11 +136,11 @@ def test_a_lost_coordinator_of_ones_own_is_followed_by_one_of_its_own(through) -
     calls = iter([CoordinatorLostError("gone")])
     true_call = cluster.call
 
-    def call(door: CoordinatorClient, method: str, *args: Any) -> Any:
+    def call(client: CoordinatorClient, method: str, *args: Any) -> Any:
         if method == "watch" and (lost := next(calls, None)) is not None:
             cluster.running.discard("own")
             raise lost
-        return true_call(door, method, *args)
+        return true_call(client, method, *args)
 
     cluster.call = call  # type: ignore[method-assign]
     assert through(cluster) is DONE.report

@@ -28,8 +28,8 @@ TTL_S = 0.4
 TICK_S = 0.05
 
 
-class Door:
-    """A driver's door to a coordinator in another thread's event loop."""
+class ThreadSafeCoordinator:
+    """A coordinator, as a driver in another thread calls it."""
 
     def __init__(self, coordinator: Coordinator, loop: asyncio.AbstractEventLoop) -> None:
         self._coordinator, self._loop = coordinator, loop
@@ -52,15 +52,15 @@ class Door:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
 
 
-class Story:
+class Scenario:
     """Two nodes that wait with their fetches, a coordinator, and a driver that waits for them."""
 
     def __init__(self, **options: Any) -> None:
         self.cluster = LocalCluster(2, SIZES)
         self.cluster.prepare = lambda plane: setattr(plane, "paused", True)
         self.coordinator = Coordinator(self.cluster, lease_ttl_s=TTL_S, tick_s=TICK_S, **options)
-        self.door = Door(self.coordinator, asyncio.get_running_loop())
-        self.client = LeaseClient(lease("l", "big", "small"), self.door)
+        self.api = ThreadSafeCoordinator(self.coordinator, asyncio.get_running_loop())
+        self.client = LeaseClient(lease("l", "big", "small"), self.api)
 
     def drive(self) -> asyncio.Task[DistributionReport]:
         return asyncio.create_task(asyncio.to_thread(self.client.run))
@@ -78,13 +78,13 @@ class Story:
 def test_a_coordinator_that_stands_still_costs_no_lease(pause_s: float) -> None:
     @run_async
     async def tell() -> None:
-        told = Story()
-        report = told.drive()
-        await told.begun()
+        scenario = Scenario()
+        report = scenario.drive()
+        await scenario.begun()
         time.sleep(pause_s)
-        told.resume()
+        scenario.resume()
         found = await report
-        assert told.door.attaches == 1
+        assert scenario.api.attaches == 1
         assert (found.origin_bytes, found.cached_bytes) == (8 * MIB + 100, 0)
         assert found.elapsed_s >= pause_s
 
@@ -93,39 +93,39 @@ def test_a_coordinator_that_stands_still_costs_no_lease(pause_s: float) -> None:
 
 @run_async
 async def test_a_held_lease_outlives_a_coordinator_that_stands_still():
-    told = Story()
-    told.cluster.prepare = lambda plane: None
-    await told.drive()
+    scenario = Scenario()
+    scenario.cluster.prepare = lambda plane: None
+    await scenario.drive()
     time.sleep(4 * TTL_S)
-    assert (await told.coordinator.watch("l", 0.0)).state is LeaseState.DONE
+    assert (await scenario.coordinator.watch("l", 0.0)).state is LeaseState.DONE
     await asyncio.sleep(2 * TICK_S)
-    assert await told.coordinator.lease_ids() == ["l"]
+    assert await scenario.coordinator.lease_ids() == ["l"]
 
 
 @run_async
 async def test_a_coordinator_that_stood_still_still_notices_that_a_driver_is_gone():
-    told = Story()
-    await told.coordinator.attach(lease("l", "big", keep_s=0.1))
+    scenario = Scenario()
+    await scenario.coordinator.attach(lease("l", "big", keep_s=0.1))
     time.sleep(2 * TTL_S)
-    assert await told.coordinator.lease_ids() == ["l"]
-    await until(lambda: told.cluster.ended.is_set())
+    assert await scenario.coordinator.lease_ids() == ["l"]
+    await until(lambda: scenario.cluster.ended.is_set())
 
 
 @run_async
 async def test_a_driver_that_stood_still_is_told_all_that_was_moved():
     """Its lease expires in the middle; it attaches again, and some of the chunks are there."""
-    told = Story()
+    scenario = Scenario()
     request = lease("l", "big", "small", keep_s=0)
-    await told.coordinator.attach(request)
-    await told.begun()
-    told.resume()
-    first = (await over(told.coordinator, "l")).report
+    await scenario.coordinator.attach(request)
+    await scenario.begun()
+    scenario.resume()
+    first = (await over(scenario.coordinator, "l")).report
     assert first is not None
-    await until(lambda: not told.coordinator._leases)
-    status = await told.coordinator.watch("l", 0.0)
+    await until(lambda: not scenario.coordinator._leases)
+    status = await scenario.coordinator.watch("l", 0.0)
     assert status.state is LeaseState.UNKNOWN
-    assert (await told.coordinator.attach(request)).state is not LeaseState.UNKNOWN
-    again = (await over(told.coordinator, "l")).report
+    assert (await scenario.coordinator.attach(request)).state is not LeaseState.UNKNOWN
+    again = (await over(scenario.coordinator, "l")).report
     assert again is not None
     total = 8 * MIB + 100
     assert (again.origin_bytes, again.peer_bytes, again.cached_bytes) == (total, total, 0)
@@ -134,28 +134,28 @@ async def test_a_driver_that_stood_still_is_told_all_that_was_moved():
     assert again.elapsed_s == first.elapsed_s  # to the last file, though the driver slept on
     assert [item.origin_bytes for item in again.objects] == [8 * MIB, 100]
     assert again.traffic.origin_bytes == total
-    assert told.cluster.origin.read_bytes == total
+    assert scenario.cluster.origin.read_bytes == total
     sums_agree(again)
 
 
 @run_async
 async def test_a_driver_that_stood_still_in_the_middle_goes_on_from_what_there_is():
-    told = Story()
-    await told.coordinator.attach(lease("l", "big", "small"))
-    await told.begun()
-    await until(lambda: all(plane.left for plane in told.cluster.planes.values()))
-    told.resume()
-    report = await told.drive()
+    scenario = Scenario()
+    await scenario.coordinator.attach(lease("l", "big", "small"))
+    await scenario.begun()
+    await until(lambda: all(plane.left for plane in scenario.cluster.planes.values()))
+    scenario.resume()
+    report = await scenario.drive()
     assert (report.origin_bytes, report.peer_bytes) == (8 * MIB + 100, 8 * MIB + 100)
     sums_agree(report)
 
 
 @run_async
 async def test_a_report_says_what_a_lost_coordinator_had_counted_alone():
-    told = Story()
-    told.cluster.prepare = lambda plane: None
-    await told.coordinator.attach(lease("l", "big", running_s=12.5))
-    report = (await over(told.coordinator, "l")).report
+    scenario = Scenario()
+    scenario.cluster.prepare = lambda plane: None
+    await scenario.coordinator.attach(lease("l", "big", running_s=12.5))
+    report = (await over(scenario.coordinator, "l")).report
     assert report is not None
     assert report.uncounted_s == 12.5
     assert report.elapsed_s > 12.5
@@ -164,47 +164,49 @@ async def test_a_report_says_what_a_lost_coordinator_had_counted_alone():
 
 @run_async
 async def test_what_a_lease_found_is_kept_for_a_driver_that_comes_back():
-    told = Story()
+    scenario = Scenario()
     request = lease("l", "big")
-    await told.coordinator.attach(request)
-    told.cluster.prepare = lambda plane: None
-    await told.begun()
-    told.resume()
-    assert (await over(told.coordinator, "l")).report is not None
-    await until(lambda: not told.coordinator._leases)
-    told.cluster.origin.versions["big"] += 1
-    await told.coordinator.attach(request)
-    report = (await over(told.coordinator, "l")).report
+    await scenario.coordinator.attach(request)
+    scenario.cluster.prepare = lambda plane: None
+    await scenario.begun()
+    scenario.resume()
+    assert (await over(scenario.coordinator, "l")).report is not None
+    await until(lambda: not scenario.coordinator._leases)
+    scenario.cluster.origin.versions["big"] += 1
+    await scenario.coordinator.attach(request)
+    report = (await over(scenario.coordinator, "l")).report
     assert report is not None
-    assert told.cluster.origin.finds == 1
-    assert told.cluster.origin.read_bytes == 8 * MIB
+    assert scenario.cluster.origin.finds == 1
+    assert scenario.cluster.origin.read_bytes == 8 * MIB
 
 
 @run_async
 async def test_a_driver_whose_lease_expires_while_it_waits_attaches_again():
-    told = Story()
-    report = told.drive()
-    await told.begun()
-    known = told.coordinator._leases["l"]
+    scenario = Scenario()
+    report = scenario.drive()
+    await scenario.begun()
+    known = scenario.coordinator._leases["l"]
     known[0].renewed = -1e9  # As if nothing had been heard of it.
-    await told.coordinator.tick()
-    told.resume()
+    await scenario.coordinator.tick()
+    scenario.resume()
     found = await report
-    assert told.door.attaches == 2
+    assert scenario.api.attaches == 2
     assert found.origin_bytes == 8 * MIB + 100
     sums_agree(found)
 
 
 @run_async
 async def test_a_worker_that_is_killed_is_not_called_cached_when_it_comes_back():
-    told = Story()
-    told.cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
-    report = told.drive()
-    await until(lambda: bool(told.cluster.planes.get("n1") and told.cluster.planes["n1"].submitted))
-    await until(lambda: told.cluster.planes["n0"].counted.origin_bytes > 0)
-    told.cluster.kill_worker("n0")
-    await until(lambda: told.cluster.starts["n0"] == 2)
-    told.resume()
+    scenario = Scenario()
+    scenario.cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
+    report = scenario.drive()
+    await until(
+        lambda: bool(scenario.cluster.planes.get("n1") and scenario.cluster.planes["n1"].submitted)
+    )
+    await until(lambda: scenario.cluster.planes["n0"].counted.origin_bytes > 0)
+    scenario.cluster.kill_worker("n0")
+    await until(lambda: scenario.cluster.starts["n0"] == 2)
+    scenario.resume()
     found = await report
     assert found.cached_bytes == 0
     sums_agree(found)
@@ -286,21 +288,21 @@ async def test_what_is_waited_for_may_fail():
 
 @run_async
 async def test_a_driver_that_comes_back_takes_the_newer_version_that_another_brought_meanwhile():
-    told = Story()
-    told.cluster.prepare = lambda plane: None
+    scenario = Scenario()
+    scenario.cluster.prepare = lambda plane: None
     request = lease("l", "big")
-    await told.coordinator.attach(request)
-    assert (await over(told.coordinator, "l")).report is not None
-    await until(lambda: not told.coordinator._leases)
-    told.cluster.origin.versions["big"] += 1
-    held = asyncio.create_task(over_and_over(told.coordinator))
-    await told.coordinator.attach(lease("other", "big"))
-    assert (await over(told.coordinator, "other")).report is not None
-    await told.coordinator.attach(request)
-    status = await over(told.coordinator, "l")
+    await scenario.coordinator.attach(request)
+    assert (await over(scenario.coordinator, "l")).report is not None
+    await until(lambda: not scenario.coordinator._leases)
+    scenario.cluster.origin.versions["big"] += 1
+    held = asyncio.create_task(over_and_over(scenario.coordinator))
+    await scenario.coordinator.attach(lease("other", "big"))
+    assert (await over(scenario.coordinator, "other")).report is not None
+    await scenario.coordinator.attach(request)
+    status = await over(scenario.coordinator, "l")
     held.cancel()
     assert status.report is not None, status.error
-    assert told.cluster.origin.finds == 3
+    assert scenario.cluster.origin.finds == 3
 
 
 async def over_and_over(coordinator: Coordinator) -> None:

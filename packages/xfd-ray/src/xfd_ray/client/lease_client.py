@@ -1,4 +1,4 @@
-"""A driver's side of a lease: attaches, renews, starts a lost coordinator again, gives back."""
+"""A driver's side of a lease: attach, renew, restart a lost coordinator, give back."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from xfd_api.errors import CoordinatorLostError, DeadlineExceededError, XfdError
 from xfd_api.results import DistributionReport, Progress
 from xfd_ray.messages import RENEW_EVERY_S, LeaseRequest, LeaseState, LeaseStatus
 
-LOSSES = 5
-"""So many losses of the coordinator are got over; a steady minute makes them forgotten."""
+MAX_LOSSES = 5
+"""How many losses of the coordinator a call survives, unless `STEADY_S` lies between two."""
 
 STEADY_S = 60.0
-ENDINGS = 60
-"""So often a coordinator that is about to end is asked again: it ends its workers first."""
+MAX_ENDINGS = 60
+"""How often a coordinator that is ending is asked again: it ends its workers first."""
 
 START_AGAIN_S = 0.5
 PROGRESS_EVERY_S = 0.25
 CALL_TIMEOUT_S = 120.0
 DETACH_TIMEOUT_S = 30.0
 LOG_WAIT_S = 5.0
-"""A lease that has waited for another call for this long says so in the driver's log."""
+"""How long a lease waits for another call before the driver's log says so."""
 
 LAST_CALL_S = 1.0
-"""What a lease may still take to be given back when its deadline is over."""
+"""The time to give a lease back once its deadline is over, in seconds."""
 
 
 class CoordinatorApi(Protocol):
-    """The coordinator as a driver sees it.
+    """The coordinator as a driver calls it.
 
-    A call raises `CoordinatorLostError` where the coordinator is gone or did not answer in time,
-    and otherwise what the coordinator raised.
+    A call raises `CoordinatorLostError` if the coordinator is gone or did not answer in time, and
+    otherwise what the coordinator raised.
     """
 
     def connect(self, request: LeaseRequest) -> None:
-        """Finds the coordinator, or starts one for this request; the calls below are its."""
+        """Finds the coordinator, or starts one for this request. The other calls go to it."""
         ...
 
     def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:
@@ -61,7 +61,7 @@ class LeaseClient:
 
     Args:
         request: what is wanted.
-        door: where it is asked for.
+        coordinator: grants it.
         clock: seconds that never go back.
         sleep: waits so many seconds.
     """
@@ -69,18 +69,18 @@ class LeaseClient:
     def __init__(
         self,
         request: LeaseRequest,
-        door: CoordinatorApi,
+        coordinator: CoordinatorApi,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._request = request
-        self._door = door
+        self._coordinator = coordinator
         self._clock = clock
         self._sleep = sleep
         self._began = clock()
         self._deadline_s: float | None = None
-        self._asked = False
+        self._has_asked = False
         self._attached_at: float | None = None
         self._is_held = False
         self._losses = 0
@@ -107,9 +107,9 @@ class LeaseClient:
         """
         self._began = self._clock()
         self._deadline_s = deadline_s
-        status = self._reach()
+        status = self._attach()
         if on_progress is not None:
-            # It is the caller's, and may take longer than a lease lives without being renewed.
+            # The caller's function may take longer than a lease lives without being renewed.
             self._renew_meanwhile()
         while True:
             self._status = status
@@ -120,12 +120,12 @@ class LeaseClient:
                 return status.report
             if status.error is not None:
                 raise status.error
-            self._heed_deadline()
+            self._check_deadline()
             wait_s = RENEW_EVERY_S if on_progress is None else PROGRESS_EVERY_S
             status = self._watch(self._at_most(wait_s))
 
     def hold(self) -> None:
-        """Renews the lease from a thread, until it is closed. The deadline is met by now."""
+        """Renews the lease from a thread until it is closed. Its deadline is met by now."""
         self._deadline_s = None
         self._is_held = True
         self._renew_meanwhile()
@@ -136,9 +136,9 @@ class LeaseClient:
         timeout_s = max(self._at_most(DETACH_TIMEOUT_S), LAST_CALL_S)
         if self._renewing is not None:
             self._renewing.join(timeout_s)
-        if self._asked:
+        if self._has_asked:
             with contextlib.suppress(XfdError):
-                self._door.detach(self._request.id, timeout_s)
+                self._coordinator.detach(self._request.id, timeout_s)
 
     def _log_wait(self, waits_for: str | None) -> None:
         """Logs once that the lease waits, and what for, when it has waited for some time."""
@@ -162,94 +162,95 @@ class LeaseClient:
             try:
                 if self._is_held:
                     self._watch(0.0)
-                else:  # Whoever is in `run` sees to losses.
-                    self._door.watch(self._request.id, 0.0, self._at_most(CALL_TIMEOUT_S))
+                else:  # `run` handles losses.
+                    self._coordinator.watch(self._request.id, 0.0, self._at_most(CALL_TIMEOUT_S))
             except XfdError:
                 if self._is_held:
-                    # Nobody can be told here; what has landed stays, and late nodes go without.
+                    # Nothing can be raised here. Landed files stay; late nodes get none.
                     return
 
     def _watch(self, wait_s: float) -> LeaseStatus:
         try:
             timeout_s = self._at_most(CALL_TIMEOUT_S)
-            status = self._door.watch(self._request.id, wait_s, timeout_s)
+            status = self._coordinator.watch(self._request.id, wait_s, timeout_s)
         except CoordinatorLostError as error:
-            self._note_loss(error)
-            return self._reach()
+            self._count_loss(error)
+            return self._attach()
         if status.state is LeaseState.UNKNOWN and not self._closed.is_set():
-            return self._reach()
-        return self._good(status)
+            return self._attach()
+        return self._accept(status)
 
-    def _reach(self) -> LeaseStatus:
-        """Attaches; a coordinator that is gone, or about to go, is started again."""
+    def _attach(self) -> LeaseStatus:
+        """Attaches; starts the coordinator again if it is gone or ending."""
         while True:
             try:
-                self._door.connect(self._request)
-                self._asked = True
+                self._coordinator.connect(self._request)
+                self._has_asked = True
                 running_s = 0.0 if self._attached_at is None else self._clock() - self._attached_at
                 request = replace(self._request, running_s=running_s)
-                status = self._door.attach(request, self._at_most(CALL_TIMEOUT_S))
+                status = self._coordinator.attach(request, self._at_most(CALL_TIMEOUT_S))
             except CoordinatorLostError as error:
-                self._note_loss(error)
+                self._count_loss(error)
             else:
                 if status.state is not LeaseState.UNKNOWN:
                     if self._attached_at is None:
                         self._attached_at = self._clock()
-                    return self._good(status)
-                self._note_ending()
+                    return self._accept(status)
+                self._count_ending()
             self._sleep(self._at_most(START_AGAIN_S))
 
-    def _good(self, status: LeaseStatus) -> LeaseStatus:
+    def _accept(self, status: LeaseStatus) -> LeaseStatus:
         self._endings = 0
         if self._clock() - self._lost_at >= STEADY_S:
             self._losses = 0
         return status
 
-    def _note_loss(self, error: CoordinatorLostError) -> None:
+    def _count_loss(self, error: CoordinatorLostError) -> None:
         """Counts a loss of the coordinator.
 
         Raises:
             DeadlineExceededError: the call had no more time.
             CoordinatorLostError: this loss is one too many, or the lease was closed meanwhile.
         """
-        self._heed_deadline()
+        self._check_deadline()
         self._losses += 1
         self._lost_at = self._clock()
-        if self._losses > LOSSES:
+        if self._losses > MAX_LOSSES:
             raise CoordinatorLostError(
-                f"The coordinator was lost {self._losses} times. At last: {error.what}"
+                f"The coordinator was lost {self._losses} times. Last: {error.what}"
             ) from error
         if self._closed.is_set():
             raise error
 
-    def _note_ending(self) -> None:
+    def _count_ending(self) -> None:
         """Counts an answer of a coordinator that is ending.
 
         Raises:
             DeadlineExceededError, CoordinatorLostError: as for a loss.
         """
-        self._heed_deadline()
+        self._check_deadline()
         self._endings += 1
-        if self._endings > ENDINGS or self._closed.is_set():
+        if self._endings > MAX_ENDINGS or self._closed.is_set():
             raise CoordinatorLostError(
                 f"The coordinator is ending, and was still there after {self._endings} tries"
             )
 
-    def _heed_deadline(self) -> None:
+    def _check_deadline(self) -> None:
         if self._deadline_s is None or self._clock() - self._began < self._deadline_s:
             return
         raise DeadlineExceededError(
-            f"The distribution was not over after {self._deadline_s:g} s: {_how_far(self._status)}"
+            f"The distribution was not over after {self._deadline_s:g} s: "
+            f"{_progress_text(self._status)}"
         )
 
     def _at_most(self, seconds: float) -> float:
-        """So many seconds, or what is left until the deadline."""
+        """These seconds, or what is left until the deadline."""
         if self._deadline_s is None:
             return seconds
         return min(seconds, max(0.0, self._deadline_s - (self._clock() - self._began)))
 
 
-def _how_far(status: LeaseStatus | None) -> str:
+def _progress_text(status: LeaseStatus | None) -> str:
     if status is None:
         return "the coordinator had not answered"
     now = status.progress

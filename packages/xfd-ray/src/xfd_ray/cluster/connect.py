@@ -1,4 +1,4 @@
-"""How this process gets its connection to Ray, if it has none, and what is said if it gets none."""
+"""Connects this process to Ray, if it is not connected, and explains why that failed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from xfd_api.errors import ClusterConnectionError
 from xfd_ray.cluster.errors import last_words
 from xfd_ray.cluster.forks import check_not_forked
 
-PLACES = "RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token"
+AUTH_SOURCES = "RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token"
 
 
 def connect_to_ray() -> None:
-    """Connects as `ray.init()` does, unless that was done already.
+    """Connects as `ray.init()` does, unless this process is connected.
 
     Raises:
-        ClusterConnectionError: there is no cluster where it should be, or it lets nobody in who has
-            not its token.
+        ClusterConnectionError: there is no cluster at Ray's address, or it asks for a token that
+            this process does not have.
         InvalidRequestError: this process was forked from one that is connected.
     """
     check_not_forked()
@@ -33,22 +33,22 @@ def connect_to_ray() -> None:
 
 
 def connection_error(error: BaseException, environ: Mapping[str, str]) -> ClusterConnectionError:
-    """What Ray's refusal to connect amounts to. Pure.
+    """Turns Ray's refusal to connect into an error of xfd. Pure.
 
-    A cluster that asks for a token does not answer who has none: Ray tells that only on standard
-    error, and raises what it raises for a cluster that is not there.
+    A cluster that asks for a token does not answer a process without one. Ray says so only on
+    standard error, and raises the same error as for a cluster that is not there.
     """
     has_mode = environ.get("RAY_AUTH_MODE", "").lower() == "token"
     if has_mode and "token" in type(error).__name__.lower() + str(error).lower():
         return ClusterConnectionError(
             "Ray asks for a token (RAY_AUTH_MODE is token), and this process has none",
-            remedy=f"Give it the cluster's token in {PLACES}",
+            remedy=f"Give it the cluster's token in {AUTH_SOURCES}",
         )
     token = (
-        f"compare the token in {PLACES} with the cluster's"
+        f"compare the token in {AUTH_SOURCES} with the cluster's"
         if has_mode
         else "if the cluster asks for a token, set RAY_AUTH_MODE=token and give its token in "
-        + PLACES
+        + AUTH_SOURCES
     )
     return ClusterConnectionError(
         f"No connection to the Ray cluster: {last_words(error)}",

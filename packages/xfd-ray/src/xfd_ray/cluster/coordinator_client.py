@@ -1,4 +1,4 @@
-"""A driver's way to the coordinator; the first driver starts it, and the workers with it."""
+"""A driver's connection to the coordinator. The first driver starts it, and the workers too."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from xfd_ray.placement import NodeInfo, nodes_of_ray, select
 def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, RayWorkerClient]]:
     """Starts a worker on each node that the request selects; returns their clients.
 
-    Where no node is selected, none is started: the coordinator says what is wrong.
+    If it selects none, nothing is started: the coordinator then explains what is wrong.
     """
     terms = worker_terms(request.own_terms, request.limits)
     try:
@@ -38,26 +38,26 @@ def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, RayWorkerClient
 
 
 class CoordinatorClient:
-    """A `CoordinatorApi` to the cluster's coordinator.
+    """The `CoordinatorApi` of the cluster's coordinator.
 
-    It may have been started by a driver that runs other packages of xfd. If these are not ours, we
-    go to one of our own, once.
+    Another driver with other packages of xfd may have started that. If they do not fit, this driver
+    turns to a coordinator of its own, once.
     """
 
     def __init__(self) -> None:
         self._handle: Any = None
         self._is_own = False
-        self._is_strangers = False
-        self._is_refused_here = False
+        self._is_shared = False
+        self._is_node_refused = False
         self._started: list[tuple[NodeInfo, RayWorkerClient]] = []
 
     def connect(self, request: LeaseRequest) -> None:
         """Finds the coordinator, or starts one.
 
-        With a new one the workers are started that it would start for this request: while it comes
-        up, so do they.
+        The workers for this request start together with a new coordinator, so that both come up at
+        the same time.
         """
-        # Without Ray there is no cluster any more; a call would quietly start another one.
+        # A call after ray.shutdown would silently start another cluster.
         if not ray.is_initialized():
             raise InvalidRequestError("Ray was shut down", remedy="Keep it up until the end")
         try:
@@ -68,39 +68,39 @@ class CoordinatorClient:
                 else interpreter_of(runtime_env)
             )
             self._handle = find_coordinator(packages)
-            self._is_strangers = self._handle is not None and not self._is_own
+            self._is_shared = self._handle is not None and not self._is_own
             if self._handle is None:
-                self._handle = start_coordinator(packages, or_elsewhere=self._is_refused_here)
+                self._handle = start_coordinator(packages, or_elsewhere=self._is_node_refused)
                 self._started = start_workers(request)
         except ray_errors.RayError as error:
             raise coordinator_error(error, 0.0) from error
 
     def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:
-        """See `Coordinator`, as for all that follow."""
+        """See `Coordinator.attach`."""
         started, self._started = self._started, []
         try:
             status: LeaseStatus = self._call("attach", timeout_s, request, started)
         except VersionMismatchError:
-            if not self._is_strangers:
+            if not self._is_shared:
                 raise
-            return self._turn_to_own()
+            return self._switch_to_own()
         return status
 
     def watch(self, lease_id: str, wait_s: float, timeout_s: float) -> LeaseStatus:
-        """Renews, and waits for news."""
+        """See `Coordinator.watch`."""
         status: LeaseStatus = self._call("watch", timeout_s, lease_id, wait_s)
-        if isinstance(status.error, VersionMismatchError) and self._is_strangers:
+        if isinstance(status.error, VersionMismatchError) and self._is_shared:
             self.detach(lease_id, timeout_s)
-            return self._turn_to_own()
+            return self._switch_to_own()
         return status
 
     def detach(self, lease_id: str, timeout_s: float) -> None:
-        """Gives back."""
+        """See `Coordinator.detach`."""
         self._call("detach", timeout_s, lease_id)
 
-    def _turn_to_own(self) -> LeaseStatus:
-        """The next `connect` goes to a coordinator of our packages; for now there is no lease."""
-        self._is_own, self._is_strangers = True, False
+    def _switch_to_own(self) -> LeaseStatus:
+        """Lets the next `connect` go to a coordinator of these packages; until then, no lease."""
+        self._is_own, self._is_shared = True, False
         return LeaseStatus(LeaseState.UNKNOWN)
 
     def _call(self, method: str, timeout_s: float, *args: Any) -> Any:
@@ -110,5 +110,5 @@ class CoordinatorClient:
             return ray.get(self._handle.call.remote(method, *args), timeout=timeout_s)
         except (ray_errors.RayError, XfdError) as error:
             if isinstance(error, ray_errors.ActorUnschedulableError):
-                self._is_refused_here = True
+                self._is_node_refused = True
             raise coordinator_error(error, timeout_s) from error

@@ -17,7 +17,7 @@ COORDINATOR_NAME = "coordinator"
 
 
 def find_coordinator(packages: str = "") -> Any:
-    """The cluster's coordinator of these packages (see `package_identity`), or None."""
+    """The cluster's coordinator for these packages (see `package_identity`), or None."""
     try:
         return ray.get_actor(_name(packages), namespace=NAMESPACE)
     except ValueError:
@@ -25,7 +25,7 @@ def find_coordinator(packages: str = "") -> Any:
 
 
 def find_coordinators() -> list[Any]:
-    """The cluster's coordinators, of whatever packages."""
+    """The cluster's coordinators, for any packages."""
     listed = ray.util.list_named_actors(all_namespaces=True)
     names = [actor["name"] for actor in listed if actor["namespace"] == NAMESPACE]
     found = [find_coordinator(name.partition("-")[2]) for name in names]
@@ -37,13 +37,13 @@ def _name(packages: str) -> str:
 
 
 def start_coordinator(packages: str = "", *, or_elsewhere: bool = False) -> Any:
-    """A coordinator on this node, or the one that another driver started meanwhile.
+    """Starts a coordinator on this node, or finds the one that another driver started meanwhile.
 
-    On this node, since its packages are what the nodes are compared with.
+    It has to be this node, because the packages of all nodes are compared with those here.
 
     Args:
         packages: see `xfd_ray.cluster.package_identity`.
-        or_elsewhere: Ray starts nothing on this node any more, because it is being drained.
+        or_elsewhere: any node will do, because Ray starts no more processes on this one.
     """
     actor = ray.remote(CoordinatorActor).options(
         **placed_on(ray.get_runtime_context().get_node_id(), or_elsewhere=or_elsewhere),

@@ -1,7 +1,7 @@
-"""What Ray's errors mean here. Pure.
+"""Turns Ray's errors into errors of xfd. Pure.
 
-Ray flattens much into text. Of that, the last words are kept: the exception itself where one was
-raised, and what became of the process where that died.
+Ray puts much into text. The last words of that are kept: the exception itself if one was raised, or
+what happened to a process that died.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _EXCEPTION = re.compile(r"[\w.]*(Error|Exception|Exit|Interrupt|Warning)\b(:|$)"
 
 
 def worker_error(error: BaseException, node: str) -> BaseException:
-    """The error of xfd that a call of a worker amounts to.
+    """The error of xfd for a failed call of a worker.
 
-    A worker that may come up at the next try is a `NodeLostError`. One whose constructor raised
-    would raise again: that is no loss, but an error that says what was raised.
+    A worker that may come up at the next attempt gives a `NodeLostError`. A constructor that raised
+    would raise again, so that gives an error with what it raised.
     """
-    told = _told(error, node)
-    if told is not None:
-        return told
+    raised = _raised_by_actor(error, node)
+    if raised is not None:
+        return raised
     if isinstance(error, ray_errors.ActorUnavailableError):
         return Unavailable(str(error))
     if isinstance(error, ray_errors.ActorUnschedulableError):
@@ -50,13 +50,13 @@ def worker_error(error: BaseException, node: str) -> BaseException:
 
 
 def coordinator_error(error: BaseException, timeout_s: float) -> BaseException:
-    """The error of xfd that a call of the coordinator amounts to.
+    """The error of xfd for a failed call of the coordinator.
 
-    `CoordinatorLostError` where another try may reach it, or a new one.
+    It is a `CoordinatorLostError` if another attempt may reach this coordinator, or a new one.
     """
-    told = _told(error, None)
-    if told is not None:
-        return told
+    raised = _raised_by_actor(error, None)
+    if raised is not None:
+        return raised
     if isinstance(error, ray_errors.GetTimeoutError):
         return CoordinatorLostError(f"The coordinator did not answer within {timeout_s:.3g} s")
     if isinstance(error, ray_errors.RayError):
@@ -67,7 +67,7 @@ def coordinator_error(error: BaseException, timeout_s: float) -> BaseException:
 
 
 def last_words(error: BaseException) -> str:
-    """The exception that the text of Ray's error ends with, or else its last line; not too long."""
+    """The exception that the text of Ray's error ends with, else its last line; shortened."""
     lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines()]
     lines = [line for line in lines if line]
     starts = [place for place, line in enumerate(lines) if _EXCEPTION.match(line)]
@@ -75,8 +75,8 @@ def last_words(error: BaseException) -> str:
     return said if len(said) <= LONGEST_TEXT else f"{said[:LONGEST_TEXT]}..."
 
 
-def _told(error: BaseException, node: str | None) -> XfdError | None:
-    """What the actor itself said, in a method or in its constructor; None where it said nothing."""
+def _raised_by_actor(error: BaseException, node: str | None) -> XfdError | None:
+    """The error that the actor's own code raised, if it did, in a method or its constructor."""
     if isinstance(error, ray_errors.RayTaskError):
         cause = error.cause
         if isinstance(cause, ray_errors.RayError):

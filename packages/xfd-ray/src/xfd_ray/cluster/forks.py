@@ -1,6 +1,6 @@
 """Refuses Ray calls in a process that was forked from one that was connected to Ray.
 
-Such a process has none of Ray's threads: each call would wait for ever, whatever its deadline.
+Such a process has none of Ray's threads, so each call would wait for ever, whatever its deadline.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _connected_at_fork = False
 
 
 def check_not_forked() -> None:
-    """Refuses to go on in such a process.
+    """Refuses to continue in such a process.
 
     Raises:
         InvalidRequestError: Ray was connected when this process was forked.

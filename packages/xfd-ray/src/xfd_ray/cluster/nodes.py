@@ -22,15 +22,15 @@ class RayCluster:
     """The coordinator's `Cluster`."""
 
     async def live_nodes(self) -> tuple[NodeInfo, ...]:
-        """What `ray.nodes()` lists as alive."""
+        """Lists what `ray.nodes()` has as alive."""
         return nodes_of_ray(await asyncio.to_thread(ray.nodes))
 
     async def start_worker(self, node: NodeInfo, terms: WorkerTerms) -> WorkerClient:
-        """On this node or nowhere."""
+        """Starts a worker on this node, or nowhere."""
         return RayWorkerClient(node.id, start_worker(node, terms))
 
     async def end_worker(self, worker: WorkerClient) -> None:
-        """Lets the worker close, and then ends its process."""
+        """Lets the worker close, then ends its process."""
         if not isinstance(worker, RayWorkerClient):
             return
         with contextlib.suppress(asyncio.TimeoutError, XfdError):
@@ -38,5 +38,5 @@ class RayCluster:
         ray.kill(worker.handle, no_restart=True)
 
     async def end_coordinator(self) -> None:
-        """Ends this process; workers that are left see it, and follow."""
+        """Ends this process; workers that are left notice that, and end too."""
         end_this_actor()

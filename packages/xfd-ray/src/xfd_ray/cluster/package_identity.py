@@ -1,14 +1,13 @@
-"""Which coordinator a driver goes to: one whose processes run what the driver's tasks run. Pure.
+"""Which coordinator a driver uses: one whose processes run what the driver's tasks run. Pure.
 
 A coordinator and its workers have the packages of the `runtime_env` of the driver that started
-them. What only adds folders of code (`working_dir`, `py_modules`) does another driver no harm, so
-drivers that differ in that share a coordinator and what it brings. Whatever makes another
-interpreter or another place of it (`pip`, `uv`, `conda`, a container, a hook, `PYTHONPATH`) may
-fail on a node, take minutes, or see other files: drivers share a coordinator only if they agree in
-all of that.
+them. Drivers may differ in folders of code (`working_dir`, `py_modules`), which do other drivers no
+harm, and still share a coordinator. Anything that makes another interpreter, or puts it elsewhere
+(`pip`, `uv`, `conda`, a container, a hook, `PYTHONPATH`), may fail on a node, take minutes, or see
+other files. Drivers share a coordinator only if they agree in all of that.
 
-If folders of code bring another version of xfd itself, the coordinator refuses the driver, who then
-starts one of its own.
+If folders of code bring another version of xfd itself, the coordinator refuses the driver. The
+driver then starts a coordinator of its own.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ _READ_AT_START = frozenset({"PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LD_P
 
 
 def interpreter_of(runtime_env: Mapping[str, Any]) -> str:
-    """Names what drivers that share a coordinator agree in; empty for Ray's own interpreter."""
+    """A name for what drivers that share a coordinator agree in; empty for Ray's interpreter."""
     return _digest(_interpreter(runtime_env))
 
 
 def packages_of(runtime_env: Mapping[str, Any], versions: Mapping[str, str | None]) -> str:
-    """Names all that a driver's processes run."""
+    """A name for all that a driver's processes run."""
     code = {name: runtime_env[name] for name in _CODE if runtime_env.get(name)}
     return _digest({**_interpreter(runtime_env), **code, "versions": dict(versions)})
 

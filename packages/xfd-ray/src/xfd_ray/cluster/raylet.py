@@ -1,4 +1,4 @@
-"""What a process of Ray has from its node, and what from whoever started it."""
+"""What a process of Ray has from its node, and what from the process that started it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def current_runtime_env() -> dict[str, Any]:
 
 
 def environment_of_raylet(proc: Path = Path("/proc")) -> dict[str, str]:
-    """The variables that this process's node was started with; empty if it cannot be seen.
+    """The variables that this process's node was started with; empty if its raylet is not visible.
 
-    A worker's own environment does not tell them: `env_vars` have taken their places. The raylet is
-    not to be seen from a container of the job's own, where nothing of the node's holds anyway.
+    A worker's own environment lacks them, because `env_vars` have replaced some. From a container
+    of the job's own the raylet is not visible, but there the node's variables do not count anyway.
     """
     for process in _ancestors(proc, os.getpid()):
         try:

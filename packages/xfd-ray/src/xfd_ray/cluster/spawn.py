@@ -14,32 +14,32 @@ from xfd_ray.environment import blanked
 from xfd_ray.messages import WorkerTerms
 from xfd_ray.placement import NodeInfo
 
-CALLS_AT_ONCE = 10_000
+CONCURRENT_CALLS = 10_000
 
 
 def start_worker(node: NodeInfo, terms: WorkerTerms) -> Any:
-    """The handle of a new worker; does not wait for it."""
+    """Starts a worker, without waiting for it; returns its handle."""
     actor = _worker_actor().options(**placed_on(node.id))
     return actor.remote(node.id, node.host, settings=terms.settings, peer_ports=terms.peer_ports)
 
 
 @functools.cache
 def _worker_actor() -> Any:
-    """Made once: each time Ray looks through the class and publishes it anew, for 20 ms."""
+    """Makes the actor class once: Ray inspects and publishes it each time, which takes 20 ms."""
     return ray.remote(NodeWorkerActor)
 
 
 def placed_on(node: str, *, or_elsewhere: bool = False) -> dict[str, Any]:
-    """An actor for this node, that takes no CPU, and that nobody owns.
+    """Options for an actor on this node that takes no CPU and outlives the process that starts it.
 
-    Nor has it the environment of whoever starts it: a worker is given its own by `hello`.
+    It does not inherit that process's environment: a worker gets its own by `hello`.
     """
     variables = blanked(inherited_variables())
     return {
         **({"runtime_env": {"env_vars": variables}} if variables else {}),
         "lifetime": "detached",
         "num_cpus": 0,
-        "max_concurrency": CALLS_AT_ONCE,
+        "max_concurrency": CONCURRENT_CALLS,
         "max_restarts": 0,
         "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=or_elsewhere),
     }

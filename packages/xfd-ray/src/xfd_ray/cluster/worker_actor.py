@@ -1,4 +1,4 @@
-"""A worker as a Ray actor, and when that ends. Every node imports this: it is to load little."""
+"""A worker as a Ray actor, and when that ends. Every node loads this: it imports little."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from xfd_ray.worker_api import WorkerApi
 
 ALONE_S = 60.0
-"""How long a worker waits for a coordinator to take it on."""
+"""How long a worker without a coordinator lives, in seconds."""
 
-ASK_AGAIN_S = 1.0
+CALL_AGAIN_S = 1.0
 
 
 class NodeWorkerActor(NodeWorker):
-    """A worker that ends with its coordinator, or where none takes it on within `alone_s`.
+    """A worker that ends with its coordinator, or if it gets none within `alone_s` seconds.
 
-    It is detached, since it may have been started by a driver, beside the coordinator: what a
-    driver owns would end with the driver. All other arguments are those of `NodeWorker`.
+    It is a detached actor, because a driver may have started it along with the coordinator, and
+    what a driver owns ends with the driver. All other arguments are those of `NodeWorker`.
     """
 
     def __init__(self, *args: Any, alone_s: float = ALONE_S, **options: Any) -> None:
@@ -33,7 +33,7 @@ class NodeWorkerActor(NodeWorker):
         self._ending = asyncio.create_task(_end_after(alone_s))
 
     async def follow(self, coordinator: Any) -> None:
-        """Ends from now on with this actor, which has a method `until_end` that never returns."""
+        """Ends with this actor from now on. Its method `until_end` must never return."""
         self._ending.cancel()
         self._ending = asyncio.create_task(_end_with(coordinator))
 
@@ -58,12 +58,12 @@ async def _end_with(coordinator: Any) -> None:
         try:
             await coordinator.until_end.remote()
         except ray_errors.ActorUnavailableError:
-            await asyncio.sleep(ASK_AGAIN_S)
+            await asyncio.sleep(CALL_AGAIN_S)
         except ray_errors.RayError:
             end_this_actor()
             return
 
 
 def end_this_actor() -> None:
-    """Ends the process of the actor that this is called in."""
+    """Ends the process of the actor that calls this."""
     ray.kill(ray.get_runtime_context().current_actor, no_restart=True)

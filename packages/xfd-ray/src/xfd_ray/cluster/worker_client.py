@@ -54,7 +54,7 @@ _SHIPMENTS_KEPT = 8
 
 
 def _shipped(catalog: Catalog) -> Any:
-    """The catalog in Ray's object store, put there once for all nodes."""
+    """A reference to the catalog in Ray's object store, put there once for all nodes."""
     known = _shipments.get(id(catalog))
     if known is not None and known[0] is catalog:
         return known[1]
