@@ -1,4 +1,4 @@
-"""Log events of the data plane reach the worker's log and its trace."""
+"""Levels of the log, and the way of the data plane's events into it and into the trace."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from inprocess import run_async
 
+from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.reports import LogEvent
 from xfd_api.settings import SwarmTicket
@@ -40,7 +41,7 @@ asyncio.run(run())
 
 
 @run_async
-async def test_a_worker_writes_what_its_data_plane_logged_with_each_exchange() -> None:
+async def test_a_worker_logs_the_events_of_its_data_plane() -> None:
     plane = FakeDataPlane(NodeId("n0"), FakeOrigin({}))
     worker = NodeWorker(NodeId("n0"), "127.0.0.1", data_plane=lambda node, settings: plane)
     await worker.hello(NODE_ENVIRONMENT)
@@ -73,7 +74,7 @@ async def test_a_worker_writes_what_its_data_plane_logged_with_each_exchange() -
         ({"XFD_TRACE": "trace", "XFD_LOG": "debug"}, True),
     ],
 )
-def test_levels_hold_for_the_data_plane_too_and_its_events_are_in_the_trace(
+def test_levels_apply_to_the_data_plane_and_the_trace_has_all_its_events(
     tmp_path: Path, environment: dict[str, str], shown: bool
 ) -> None:
     ran = subprocess.run(
@@ -90,3 +91,9 @@ def test_levels_hold_for_the_data_plane_too_and_its_events_are_in_the_trace(
     trace = "".join(path.read_text() for path in tmp_path.glob("trace/worker-*.jsonl"))
     assert ("xfd.dataplane.swarm_joined" in trace) is ("XFD_TRACE" in environment)
     assert "5eed5eed" not in trace + ran.stderr
+
+
+def test_an_unknown_level_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XFD_LOG", "loud")
+    with pytest.raises(InvalidRequestError, match=r"'loud'.*debug, info, warning, error"):
+        log.log_to_stderr()

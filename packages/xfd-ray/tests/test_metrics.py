@@ -40,10 +40,10 @@ def metrics():
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_transfers_are_told_as_a_histogram(metrics: NodeMetrics, host: str):
+def test_transfer_times_are_exported_as_a_histogram(metrics: NodeMetrics, host: str):
     address = metrics.serve(host)
     metrics.observe([held(0.004, "a"), held(0.25, "b"), held(70.0, "a"), held(1.5, None)])
-    told = scrape(address)
+    lines = scrape(address)
     for line in (
         'xfd_transfer_seconds_bucket{le="0.005",source="peer"} 1.0',
         'xfd_transfer_seconds_bucket{le="0.1",source="peer"} 1.0',
@@ -54,17 +54,17 @@ def test_transfers_are_told_as_a_histogram(metrics: NodeMetrics, host: str):
         'xfd_transfer_seconds_sum{source="origin"} 1.5',
         "xfd_retries_total 0.0",
     ):
-        assert line in told
+        assert line in lines
 
 
-def test_a_second_scrape_tells_what_came_since(metrics: NodeMetrics):
+def test_a_second_scrape_has_what_was_counted_since(metrics: NodeMetrics):
     address = metrics.serve("127.0.0.1")
     assert not any("xfd_transfer_seconds_count" in line for line in scrape(address))
     metrics.observe([held(0.5, None)])
     assert 'xfd_transfer_seconds_count{source="origin"} 1.0' in scrape(address)
 
 
-def test_an_endpoint_that_nobody_scraped_ends_at_once(metrics: NodeMetrics):
+def test_an_endpoint_that_was_never_scraped_ends_at_once(metrics: NodeMetrics):
     address = metrics.serve("127.0.0.1")
     metrics.close()
     with pytest.raises(OSError, match="refused"):
@@ -87,13 +87,13 @@ def test_every_counter_of_the_data_plane_changes_what_is_exported(name: str):
 
 
 def test_the_values_of_a_label_never_overlap():
-    told = samples(
+    exported = samples(
         NodeCounters(objects_landed=3, objects_cached=4, origin_answers=8, origin_failures=2)
     )
-    assert told["xfd_objects_total", "landed"] == 3
-    assert told["xfd_objects_total", "cache"] == 4
-    assert told["xfd_origin_requests_total", "answered"] == 8
-    assert told["xfd_origin_requests_total", "failed"] == 2
+    assert exported["xfd_objects_total", "landed"] == 3
+    assert exported["xfd_objects_total", "cache"] == 4
+    assert exported["xfd_origin_requests_total", "answered"] == 8
+    assert exported["xfd_origin_requests_total", "failed"] == 2
 
 
 def test_each_counter_of_the_data_plane_has_one_series_of_the_table():
@@ -150,43 +150,43 @@ def connected(address: str) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=10)
 
 
-STRANGERS = {
+BAD_CLIENTS = {
     "idle": b"",
     "half a request": b"GET /metr",
     "no HTTP": b"\x16\x03\x01\r\n\r\n",
     "a body that never comes": b"POST / HTTP/1.1\r\nContent-Length: 9999\r\n\r\n",
     "a head without end": b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 10_000,
-    "an answer that nobody reads": b"GET /metrics HTTP/1.1\r\n\r\n",
+    "an answer that is never read": b"GET /metrics HTTP/1.1\r\n\r\n",
 }
 
 
-@pytest.mark.parametrize("said", STRANGERS.values(), ids=STRANGERS.keys())
-def test_no_number_of_connections_makes_threads_or_keeps_a_scrape_waiting(
-    metrics: NodeMetrics, said: bytes
+@pytest.mark.parametrize("sent", BAD_CLIENTS.values(), ids=BAD_CLIENTS.keys())
+def test_no_number_of_connections_makes_threads_or_delays_a_scrape(
+    metrics: NodeMetrics, sent: bytes
 ):
     address = metrics.serve("127.0.0.1")
     scrape(address)
     before = threading.active_count()
     with contextlib.ExitStack() as held:
         for _ in range(3 * metrics_server.CONNECTIONS):
-            stranger = held.enter_context(connected(address))
+            client = held.enter_context(connected(address))
             with contextlib.suppress(OSError):
-                stranger.sendall(said)
-        began = time.monotonic()
+                client.sendall(sent)
+        start = time.monotonic()
         assert "xfd_retries_total 0.0" in scrape(address)
-        assert time.monotonic() - began < 2
-        assert threading.active_count() <= before  # Those of earlier tests may end meanwhile.
+        assert time.monotonic() - start < 2
+        assert threading.active_count() <= before  # Threads of earlier tests may end meanwhile.
 
 
-def test_a_connection_that_says_nothing_is_closed(metrics: NodeMetrics):
+def test_a_connection_without_a_request_is_closed(metrics: NodeMetrics):
     with connected(metrics.serve("127.0.0.1")) as idle:
-        began = time.monotonic()
+        start = time.monotonic()
         with contextlib.suppress(ConnectionError):
             assert idle.recv(1) == b""
-        assert time.monotonic() - began < 2 * metrics_server.HEAD_S
+        assert time.monotonic() - start < 2 * metrics_server.HEAD_S
 
 
-def test_what_clients_ask_for_is_understood(metrics: NodeMetrics):
+def test_paths_methods_and_formats_of_requests_are_honoured(metrics: NodeMetrics):
     address = metrics.serve("127.0.0.1")
 
     def ask(path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:

@@ -1,4 +1,4 @@
-"""The handshake."""
+"""Nodes whose package versions differ are refused."""
 
 import pytest
 
@@ -16,9 +16,9 @@ def test_the_packages_here_agree_with_themselves():
 def test_another_version_is_refused_by_name():
     with pytest.raises(
         VersionMismatchError, match=r"xfd_dataplane is 0\.9 instead of 1\.0"
-    ) as told:
+    ) as raised:
         check_versions(OURS, {**OURS, "xfd_dataplane": "0.9"}, node="n1")
-    assert told.value.node == "n1"
+    assert raised.value.node == "n1"
 
 
 def test_a_missing_package_is_refused_by_name():

@@ -1,8 +1,8 @@
-"""One node's side of the control channel: a data plane behind asynchronous calls.
+"""One node's side of the control channel: asynchronous calls to a data plane.
 
-A plain class; `worker_actor` makes a Ray actor of it. Calls of the data plane block, so they run in
-threads. One task per swarm moves the data plane's events into an outbox; `exchange` is the long
-poll that hands orders in and reports out.
+`NodeWorker` is a plain class; `worker_actor` makes a Ray actor of it. Calls of the data plane
+block, so they run in threads. One task for each swarm moves the data plane's events into the
+swarm's report buffer. `exchange` is the long poll that takes orders and returns reports.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from xfd_api.errors import InternalError, XfdError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.node_report import NodeReport
-from xfd_api.orders import Discard, Fetch, Order
+from xfd_api.orders import Discard, Order
 from xfd_api.ports import DataPlane, ObjectFinder
-from xfd_api.reports import ChunkHeld, Inventory, NodeEvent, ObjectLanded
+from xfd_api.reports import Inventory
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray.environment import Environment
@@ -30,32 +30,41 @@ from xfd_ray.telemetry.log import Log, log_to_stderr, lowest_level, process_age_
 from xfd_ray.telemetry.versions import installed_versions
 from xfd_ray.unexpected import as_xfd_error
 from xfd_ray.worker.metrics import NodeMetrics
-from xfd_ray.worker.swarm_state import Desk
+from xfd_ray.worker.swarm_state import SwarmState
+from xfd_ray.worker.worker_log import log_data_plane, log_node_events, log_orders
 from xfd_ray.worker_api import Exchange, Hello
 
 T = TypeVar("T")
 
 POLL_S = 20.0
-"""What happens, and the end of a swarm, end a poll at once; an idle node is to stay asleep."""
-MISSING_EXCHANGE_S = 5.0
+"""How long a poll of the data plane lasts: long, so that an idle node sleeps. An event and the end
+of a swarm end it at once."""
 
 
 class NodePlane(DataPlane, ObjectFinder, Protocol):
-    """What a worker needs: `xfd_dataplane.Node`, or a stand-in for it."""
+    """The data plane of a worker: `xfd_dataplane.Node`, or a test's."""
 
 
 DataPlaneFactory = Callable[[NodeId, NodeSettings], NodePlane]
 
 
 def real_data_plane(node: NodeId, settings: NodeSettings) -> NodePlane:
-    """The data plane in Rust; imported where it runs, so that drivers need not load it."""
+    """Makes the data plane in Rust; imports it here, because drivers do not need it."""
     from xfd_dataplane import Node
 
     return Node(node, settings)
 
 
 class NodeWorker:
-    """See the module. Every method raises the data plane's errors with the node filled in."""
+    """The worker of one node; a `WorkerApi`. Errors of its methods name the node.
+
+    Args:
+        node: the node that it runs on.
+        host: the address that its servers listen on.
+        settings: those of the data plane; their root may depend on the environment.
+        peer_ports: first and last port that the peer server may use; any free port if None.
+        data_plane: makes the data plane.
+    """
 
     def __init__(
         self,
@@ -77,16 +86,16 @@ class NodeWorker:
         self._plane: NodePlane | None = None
         self._hello: Hello | None = None
         self._metrics: NodeMetrics | None = None
-        self._desks: dict[SwarmId, Desk] = {}
+        self._swarms: dict[SwarmId, SwarmState] = {}
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="xfd")
         self._lock: asyncio.Lock | None = None
 
     async def versions(self) -> dict[str, str | None]:
-        """Of the xfd packages on this node; asked before anything else is used."""
+        """Returns the versions of the xfd packages here; a coordinator calls this first."""
         return installed_versions()
 
     async def hello(self, environment: Environment) -> Hello:
-        """Starts the data plane and its servers at the first call, with these environment.
+        """Starts the data plane and its servers in this environment, at the first call.
 
         Raises:
             PeerPortError: no port of the range is free.
@@ -103,176 +112,141 @@ class NodeWorker:
     async def reconfigure(self, settings: NodeSettings) -> None:
         """See `DataPlane.reconfigure`; the root stays."""
         settings = replace(settings, root=self._settings.root)
-        await self._call(lambda: self._running().reconfigure(settings))
+        await self._in_thread(lambda: self._running_plane().reconfigure(settings))
         self._settings = settings
 
     async def find_objects(
         self, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
     ) -> list[list[FoundObject]]:
         """See `ObjectFinder`."""
-        found = await self._call(lambda: self._running().find_objects(lookups, stores))
+        found = await self._in_thread(lambda: self._running_plane().find_objects(lookups, stores))
         self._log.emit(log_events.OBJECTS_FOUND, objects=sum(map(len, found)))
         return found
 
     async def join(self, ticket: SwarmTicket) -> None:
         """Enters a swarm, with an empty catalog."""
-        desk = self._desks[ticket.swarm] = Desk()
-        async with desk.door:
+        state = self._swarms[ticket.swarm] = SwarmState()
+        async with state.membership:
             try:
-                await self._call(lambda: self._running().join(ticket))
+                await self._in_thread(lambda: self._running_plane().join(ticket))
             except BaseException:
-                self._desks.pop(ticket.swarm, None)
+                self._swarms.pop(ticket.swarm, None)
                 raise
-        desk.pump = asyncio.create_task(self._pump(ticket.swarm, desk))
+        state.collector = asyncio.create_task(self._collect_events(ticket.swarm, state))
         self._log.emit(log_events.WORKER_JOINED, swarm=ticket.swarm)
 
     async def extend(
         self, swarm: SwarmId, catalog: Catalog, stores: ObjectStoreConfigByProfile
     ) -> Inventory:
         """See `DataPlane.extend`."""
-        desk = self._desk(swarm)
-        inventory = await self._call(lambda: self._running().extend(swarm, catalog, stores))
-        desk.outbox.take_stock(inventory)
+        state = self._state(swarm)
+        inventory = await self._in_thread(
+            lambda: self._running_plane().extend(swarm, catalog, stores)
+        )
+        state.reports.add_inventory(inventory)
         self._log.emit(log_events.WORKER_EXTENDED, swarm=swarm, landed=len(inventory.landed))
         return inventory
 
     async def exchange(self, swarm: SwarmId, call: Exchange) -> NodeReport:
-        """Takes orders; answers once something happened, a later call came, or time is up.
+        """Takes orders, and answers after an event, after a later call or when time is up.
 
-        Orders of a call that came before are not taken twice, and calls are taken in the order of
-        their numbers.
+        Calls are taken in the sequence of their numbers, and the orders of a repeated call once.
         """
-        desk = self._desk(swarm)
-        desk.latest_caller = max(desk.latest_caller, call.number)
-        await self._in_turn(swarm, desk, call)
-        # One news wakes every call that waits; the lock lets in who came first, so that reports
-        # are numbered in the order of the calls that they answer.
-        async with desk.answering:
-            await desk.until(
-                lambda: desk.outbox.has_news or desk.latest_caller > call.number or call.again,
-                call.max_wait_s,
-            )
-            if desk.failure is not None:
-                raise desk.failure
-            counters = self._running().counters(swarm)
-            self._pass_log_on()
-            return desk.outbox.report(call.ack, counters, again=call.again)
+        state = self._state(swarm)
+        if await state.is_first_arrival(call):
+            self._submit(swarm, state, call.orders)
+            await state.notify()
+        # An event wakes all calls that wait. The lock admits them in the sequence of their arrival,
+        # so that reports have the sequence of their calls.
+        async with state.answering:
+            await state.wait_for_report(call)
+            counters = self._running_plane().counters(swarm)
+            self._forward_log()
+            return state.reports.next_report(call.ack, counters, again=call.again)
 
     async def leave(self, swarm: SwarmId) -> None:
-        """Ends the swarm here; see `DataPlane.leave`."""
-        desk = self._desks.pop(swarm, None)
-        if desk is None:
+        """Ends the swarm on this node; see `DataPlane.leave`."""
+        state = self._swarms.pop(swarm, None)
+        if state is None:
             return
-        desk.ended = True
-        await desk.tell()
-        # A coordinator that gave the swarm up while the node joined does not wait for that.
-        async with desk.door:
-            await self._call(lambda: self._running().leave(swarm))
+        state.ended = True
+        await state.notify()
+        # The node may still be joining, if the coordinator gave the swarm up meanwhile.
+        async with state.membership:
+            await self._in_thread(lambda: self._running_plane().leave(swarm))
         self._log.emit(log_events.WORKER_LEFT, swarm=swarm)
 
     async def close(self) -> None:
         """Leaves every swarm and stops the servers."""
-        for swarm in list(self._desks):
+        for swarm in list(self._swarms):
             await self.leave(swarm)
         if self._plane is not None:
-            await self._call(self._plane.close)
-            self._pass_log_on()
+            await self._in_thread(self._plane.close)
+            self._forward_log()
         if self._metrics is not None:
-            await self._call(self._metrics.close)
+            await self._in_thread(self._metrics.close)
 
     def _apply_environment(self, environment: Environment) -> None:
-        """Gives the worker its environment; only a process of its own can have some."""
+        """Sets the environment of the process; does nothing if the worker shares its process."""
 
     async def _start(self) -> Hello:
-        plane = await self._call(lambda: self._make_plane(self._node, self._settings))
+        plane = await self._in_thread(lambda: self._make_plane(self._node, self._settings))
         self._plane = plane
         plane.log_from(lowest_level())
-        address = await self._call(lambda: plane.serve(self._host, self._ports))
+        address = await self._in_thread(lambda: plane.serve(self._host, self._ports))
         self._metrics = NodeMetrics(plane.counters)
         metrics_address = self._metrics.serve(self._host)
         self._log.emit(log_events.WORKER_SERVING)
         return Hello(self._node, address, metrics_address, self._settings.root, os.getpid())
 
-    async def _in_turn(self, swarm: SwarmId, desk: Desk, call: Exchange) -> None:
-        await desk.until(lambda: desk.next_number >= call.number, MISSING_EXCHANGE_S)
-        if call.number < desk.next_number and call.number not in desk.skipped:
+    def _submit(self, swarm: SwarmId, state: SwarmState, orders: Sequence[Order]) -> None:
+        if not orders:
             return
-        # A call that broke on its way comes once more, after those behind it gave up waiting.
-        desk.skipped.discard(call.number)
-        desk.skipped.update(range(desk.next_number, call.number))
-        desk.next_number = max(desk.next_number, call.number + 1)
-        if call.orders:
-            for order in call.orders:
-                if isinstance(order, Discard):
-                    desk.outbox.forget(order.chunks)
-            self._tell_of_orders(swarm, call.orders)
-            # Orders are queued by the data plane at once; no thread is worth it, and without one
-            # they cannot overtake each other.
-            try:
-                self._running().submit(swarm, call.orders)
-            except XfdError as error:
-                raise error.at_node(self._node) from error
-        await desk.tell()
+        for order in orders:
+            if isinstance(order, Discard):
+                state.reports.discard(order.chunks)
+        log_orders(self._log, swarm, orders)
+        # The data plane only queues orders, which takes no time. In threads they could overtake
+        # each other.
+        try:
+            self._running_plane().submit(swarm, orders)
+        except XfdError as error:
+            raise error.at_node(self._node) from error
 
-    async def _pump(self, swarm: SwarmId, desk: Desk) -> None:
-        while not desk.ended:
+    async def _collect_events(self, swarm: SwarmId, state: SwarmState) -> None:
+        while not state.ended:
             try:
-                events = await self._call(lambda: self._running().poll(swarm, POLL_S))
-                self._pass_log_on()
+                events = await self._in_thread(lambda: self._running_plane().poll(swarm, POLL_S))
+                self._forward_log()
                 if events:
-                    self._count(swarm, events)
-                    desk.outbox.add(events)
-                    await desk.tell()
+                    if self._metrics is not None:
+                        self._metrics.observe(events)
+                    log_node_events(self._log, swarm, events)
+                    state.reports.add(events)
+                    await state.notify()
             except Exception as error:
-                # Nobody waits for this task: what ends it must reach the coordinator.
-                if not desk.ended:
-                    desk.failure = as_xfd_error(error, self._node)
-                    await desk.tell()
+                # Nothing awaits this task, so `exchange` raises its error.
+                if not state.ended:
+                    state.failure = as_xfd_error(error, self._node)
+                    await state.notify()
                 return
 
-    def _count(self, swarm: SwarmId, events: Sequence[NodeEvent]) -> None:
-        if self._metrics is not None:
-            self._metrics.observe(events)
-        for event in events:
-            if isinstance(event, ChunkHeld):
-                self._log.emit(
-                    log_events.CHUNK_HELD,
-                    swarm=swarm,
-                    order=event.order,
-                    chunk=event.chunk,
-                    source=event.source,
-                    size=event.size,
-                    seconds=event.seconds,
-                    transfer_seconds=event.transfer_seconds,
-                )
-            elif isinstance(event, ObjectLanded):
-                self._log.emit(log_events.OBJECT_LANDED, swarm=swarm, object=event.object)
+    def _forward_log(self) -> None:
+        """Logs what the data plane has logged since the last call."""
+        if self._plane is not None:
+            log_data_plane(self._log, self._plane.drain_log())
 
-    def _pass_log_on(self) -> None:
-        """Writes what the data plane has logged since the last call."""
-        if self._plane is None:
-            return
-        for event in self._plane.drain_log():
-            logged = log_events.data_plane_event(event.name, event.level)
-            self._log.emit(logged, at_s=event.at_s, **event.fields)
-
-    def _tell_of_orders(self, swarm: SwarmId, orders: Sequence[Order]) -> None:
-        fetches = [order for order in orders if isinstance(order, Fetch)]
-        if fetches:
-            runs = [(order.first_order, order.count) for order in fetches]
-            self._log.emit(log_events.ORDERS_TAKEN, swarm=swarm, runs=runs)
-
-    def _running(self) -> NodePlane:
+    def _running_plane(self) -> NodePlane:
         if self._plane is None:
             raise InternalError("The node's data plane is not running", node=self._node)
         return self._plane
 
-    def _desk(self, swarm: SwarmId) -> Desk:
-        if swarm not in self._desks:
+    def _state(self, swarm: SwarmId) -> SwarmState:
+        if swarm not in self._swarms:
             raise InternalError(f"The node is not in swarm {swarm}", node=self._node)
-        return self._desks[swarm]
+        return self._swarms[swarm]
 
-    async def _call(self, function: Callable[[], T]) -> T:
+    async def _in_thread(self, function: Callable[[], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, function)
         except XfdError as error:

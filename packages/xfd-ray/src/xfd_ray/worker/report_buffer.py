@@ -1,9 +1,8 @@
-"""What a node has to report, until the coordinator has acknowledged it. Pure.
+"""Keeps a node's events until the coordinator has acknowledged them. Pure.
 
-Each report has the next number; `ack` is the number of the last report that arrived. After a call
-that failed on its way the coordinator asks to have sent again what it did not acknowledge: the next
-report then begins with those events. Where that is not known any more there is a gap, and the
-report carries all that the node holds.
+Reports are numbered; `ack` is the number of the last report that arrived. After a lost answer the
+coordinator asks for everything after `ack` again, and the next report starts with those events. If
+the buffer has dropped some of them, there is a gap, and the report carries all that the node holds.
 """
 
 from __future__ import annotations
@@ -26,8 +25,12 @@ from xfd_api.reports import (
 UNACKNOWLEDGED_REPORTS = 64
 
 
-class Outbox:
-    """Invariant: `_sent` ends with report `_seq` and holds what is not acknowledged, at most 64."""
+class ReportBuffer:
+    """Makes the reports of one node in one swarm.
+
+    Invariant: `_sent` ends with report `_seq`, and has the reports that are not acknowledged, of
+    these the last 64.
+    """
 
     def __init__(self) -> None:
         self._seq = 0
@@ -37,24 +40,24 @@ class Outbox:
         self._landed: set[ObjectIndex] = set()
 
     @property
-    def has_news(self) -> bool:
-        """Whether something happened since the last report."""
+    def has_events(self) -> bool:
+        """Whether there are events since the last report."""
         return bool(self._new)
 
-    def take_stock(self, inventory: Inventory) -> None:
-        """Remembers what the node found when it was extended."""
+    def add_inventory(self, inventory: Inventory) -> None:
+        """Adds chunks and objects that the node has without an event: those of an `extend`."""
         for run in inventory.held:
-            for place, crc in enumerate(run.crcs):
-                self._held[ChunkIndex(run.first_chunk + place)] = crc
+            for offset, crc in enumerate(run.crcs):
+                self._held[ChunkIndex(run.first_chunk + offset)] = crc
         self._landed.update(inventory.landed)
 
-    def forget(self, chunks: Sequence[ChunkIndex]) -> None:
-        """These chunks are not held any more."""
+    def discard(self, chunks: Sequence[ChunkIndex]) -> None:
+        """Removes chunks that the node was ordered to discard."""
         for chunk in chunks:
             self._held.pop(chunk, None)
 
     def add(self, events: Sequence[NodeEvent]) -> None:
-        """Things that happened, in order."""
+        """Adds events, in the sequence in which they happened."""
         self._new.extend(events)
         for event in events:
             if isinstance(event, ChunkHeld):
@@ -64,13 +67,13 @@ class Outbox:
             elif isinstance(event, ObjectLanded):
                 self._landed.add(event.object)
 
-    def report(self, ack: int, counters: NodeCounters, *, again: bool = False) -> NodeReport:
-        """The next report.
+    def next_report(self, ack: int, counters: NodeCounters, *, again: bool = False) -> NodeReport:
+        """Makes the next report, of all events since the last one.
 
         Args:
-            ack: the last report that arrived at the coordinator.
-            counters: as they are now.
-            again: the reports after `ack` were lost; send their events once more.
+            ack: the number of the last report that arrived at the coordinator.
+            counters: their present values.
+            again: the reports after `ack` were lost; their events are repeated.
         """
         while self._sent and self._sent[0].seq <= ack:
             self._sent.popleft()

@@ -1,4 +1,4 @@
-"""One swarm's part of a worker: what waits to be told, who waits for it, and in which order."""
+"""One swarm's share of a worker: its report buffer, and the sequence of its long polls."""
 
 from __future__ import annotations
 
@@ -6,49 +6,77 @@ import asyncio
 from collections.abc import Callable
 
 from xfd_api.errors import XfdError
-from xfd_ray.worker.report_buffer import Outbox
+from xfd_ray.worker.report_buffer import ReportBuffer
+from xfd_ray.worker_api import Exchange
+
+MISSING_CALL_S = 5.0
+"""How long a call waits for an earlier one that has not arrived."""
 
 
-class Desk:
-    """State only; `NodeWorker` says what happens at it.
+class SwarmState:
+    """State and waiting; `NodeWorker` calls the data plane.
 
     Attributes:
-        door: held by who joins or leaves.
-        outbox: what happened and was not acknowledged.
-        changed: notified when a poll may have something to answer.
-        answering: held by the poll that is answered; the others are in line.
-        next_number: of the call whose orders are taken next.
-        latest_caller: the highest number of a call that has come.
-        skipped: numbers of calls that were given up, and may come yet.
-        pump: moves the data plane's events here.
-        failure: what ended the pump.
+        membership: held while the node joins or leaves.
+        reports: the events that the coordinator has not acknowledged.
+        answering: held by the call that is answered next, so that reports keep the calls' sequence.
+        collector: the task that moves the data plane's events into `reports`.
+        failure: the error that ended the collector.
         ended: the swarm was left.
     """
 
     def __init__(self) -> None:
-        self.door = asyncio.Lock()
-        self.outbox = Outbox()
-        self.changed = asyncio.Condition()
+        self.membership = asyncio.Lock()
+        self.reports = ReportBuffer()
         self.answering = asyncio.Lock()
-        self.next_number = 1
-        self.latest_caller = 0
-        self.skipped: set[int] = set()
-        self.pump: asyncio.Task[None] | None = None
+        self.collector: asyncio.Task[None] | None = None
         self.failure: XfdError | None = None
         self.ended = False
+        self._changed = asyncio.Condition()
+        self._next_number = 1
+        self._latest_number = 0
+        self._skipped: set[int] = set()
 
-    async def tell(self) -> None:
-        """Has those who wait look whether what they wait for happened."""
-        async with self.changed:
-            self.changed.notify_all()
+    async def notify(self) -> None:
+        """Wakes the calls that wait, so that each looks at the state again."""
+        async with self._changed:
+            self._changed.notify_all()
 
-    async def until(self, happened: Callable[[], bool], timeout_s: float) -> None:
-        """Waits until it happened, the swarm failed or ended, or time is up."""
+    async def is_first_arrival(self, call: Exchange) -> bool:
+        """Waits for the calls before this one; whether its orders have not been taken yet.
+
+        A call that is missing for `MISSING_CALL_S` is skipped. If it was lost on its way and is
+        sent again, its orders are taken then.
+        """
+        self._latest_number = max(self._latest_number, call.number)
+        await self._wait_until(lambda: self._next_number >= call.number, MISSING_CALL_S)
+        if call.number < self._next_number and call.number not in self._skipped:
+            return False
+        self._skipped.discard(call.number)
+        self._skipped.update(range(self._next_number, call.number))
+        self._next_number = max(self._next_number, call.number + 1)
+        return True
+
+    async def wait_for_report(self, call: Exchange) -> None:
+        """Waits until there is something to report, a later call has come, or time is up.
+
+        Raises:
+            XfdError: the collector failed.
+        """
+        await self._wait_until(
+            lambda: self.reports.has_events or self._latest_number > call.number or call.again,
+            call.max_wait_s,
+        )
+        if self.failure is not None:
+            raise self.failure
+
+    async def _wait_until(self, condition: Callable[[], bool], timeout_s: float) -> None:
+        """Waits for the condition, the swarm's end or failure, or the time."""
 
         async def wait() -> None:
-            async with self.changed:
-                await self.changed.wait_for(
-                    lambda: happened() or self.ended or self.failure is not None
+            async with self._changed:
+                await self._changed.wait_for(
+                    lambda: condition() or self.ended or self.failure is not None
                 )
 
         try:

@@ -1,4 +1,4 @@
-"""A node's side of the control channel, over a data plane in memory."""
+"""A worker's calls, with a data plane in memory."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def scraped(hello: Hello) -> list[str]:
 
 
 @run_async
-async def test_orders_go_in_and_what_happened_comes_out():
+async def test_an_exchange_takes_orders_and_returns_events():
     worker, _ = await joined()
     report = await worker.exchange(SWARM, Exchange(1, FETCH_ALL, ack=0))
     assert [type(event) for event in report.events] == [ChunkHeld, ChunkHeld, ObjectLanded]
@@ -50,7 +50,7 @@ async def test_orders_go_in_and_what_happened_comes_out():
 
 
 @run_async
-async def test_a_poll_is_answered_when_time_is_up_or_a_later_one_comes():
+async def test_a_call_is_answered_when_time_is_up_or_a_later_call_comes():
     worker, plane = await joined()
     plane.paused = True
     idle = await worker.exchange(SWARM, Exchange(1, (), ack=0, max_wait_s=0.01))
@@ -67,7 +67,7 @@ async def test_a_poll_is_answered_when_time_is_up_or_a_later_one_comes():
 
 
 @run_async
-async def test_orders_that_come_twice_are_taken_once_and_in_their_order():
+async def test_orders_of_a_repeated_call_are_taken_once_and_in_sequence():
     worker, plane = await joined()
     second = asyncio.create_task(worker.exchange(SWARM, Exchange(2, FETCH_ALL[:1], ack=0)))
     await asyncio.sleep(0.01)
@@ -83,10 +83,10 @@ async def test_orders_that_come_twice_are_taken_once_and_in_their_order():
 
 
 @run_async
-async def test_orders_of_a_call_that_broke_on_its_way_are_taken_when_it_comes_again():
+async def test_orders_of_a_lost_call_are_taken_when_it_is_sent_again():
     worker, plane = await joined()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xfd_ray.worker.node_worker.MISSING_EXCHANGE_S", 0.01)
+        patch.setattr("xfd_ray.worker.swarm_state.MISSING_CALL_S", 0.01)
         await worker.exchange(SWARM, Exchange(2, (), ack=0, max_wait_s=0.01))
     again = Exchange(1, FETCH_ALL, ack=0, again=True, max_wait_s=0.01)
     for _ in range(2):
@@ -96,7 +96,7 @@ async def test_orders_of_a_call_that_broke_on_its_way_are_taken_when_it_comes_ag
 
 
 @run_async
-async def test_two_polls_that_one_event_wakes_are_answered_in_their_order():
+async def test_two_calls_that_one_event_wakes_are_answered_in_sequence():
     worker, plane = await joined()
     plane.paused = True
     polls = [
@@ -104,8 +104,8 @@ async def test_two_polls_that_one_event_wakes_are_answered_in_their_order():
     ]
     await asyncio.sleep(0.01)
     held = ChunkHeld(OrderId(1), ChunkIndex(0), 7, None, MIB, 0.1, 0.1)
-    # What the pump does at the moment in which the second poll arrives.
-    worker._desk(SWARM).outbox.add([held])
+    # What the collector does at the moment in which the second poll arrives.
+    worker._state(SWARM).reports.add([held])
     polls.append(
         asyncio.create_task(worker.exchange(SWARM, Exchange(2, (), ack=0, max_wait_s=0.05)))
     )
@@ -114,32 +114,32 @@ async def test_two_polls_that_one_event_wakes_are_answered_in_their_order():
 
 
 @run_async
-async def test_errors_say_which_node_they_come_from():
+async def test_errors_name_the_node():
     worker, plane = await joined()
     plane.extend_error = DiskFullError("no room", path="/data")
-    with pytest.raises(DiskFullError) as told:
+    with pytest.raises(DiskFullError) as raised:
         await worker.extend(SWARM, CATALOG, STORES)
-    assert (told.value.node, told.value.path) == ("n0", "/data")
+    assert (raised.value.node, raised.value.path) == ("n0", "/data")
     with pytest.raises(InternalError):
         await worker.exchange(SwarmId("another"), Exchange(1, (), 0))
     await worker.close()
 
 
 @run_async
-async def test_a_bug_in_the_data_plane_is_told_to_who_asks_for_news():
+async def test_a_bug_in_the_data_plane_is_raised_by_the_next_exchange():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("xfd_ray.worker.node_worker.POLL_S", 0.1)
         worker, plane = await joined()
         waiting = asyncio.create_task(worker.exchange(SWARM, Exchange(1, (), 0, max_wait_s=30)))
         plane.poll = lambda swarm, timeout_s: [][0]
-        with pytest.raises(InternalError, match="IndexError: list index out of range") as told:
+        with pytest.raises(InternalError, match="IndexError: list index out of range") as raised:
             await asyncio.wait_for(waiting, 10)
-    assert told.value.node == "n0"
+    assert raised.value.node == "n0"
     await worker.close()
 
 
 @run_async
-async def test_leaving_answers_the_poll_that_waits():
+async def test_leaving_answers_the_call_that_waits():
     worker, plane = await joined()
     waiting = asyncio.create_task(worker.exchange(SWARM, Exchange(1, (), 0, max_wait_s=30)))
     await asyncio.sleep(0.01)
@@ -150,7 +150,7 @@ async def test_leaving_answers_the_poll_that_waits():
 
 
 @run_async
-async def test_a_swarm_that_is_left_while_it_is_joined_is_left_for_good():
+async def test_a_swarm_that_is_left_during_its_join_stays_left():
     worker, plane = await joined()
     another = SwarmId("another")
     may_join = threading.Event()
@@ -171,11 +171,11 @@ async def test_a_swarm_that_is_left_while_it_is_joined_is_left_for_good():
 
 
 @run_async
-async def test_metrics_tell_what_the_data_plane_counted():
+async def test_metrics_export_the_counters_of_the_data_plane():
     worker, plane = await joined()
     plane.counted = NodeCounters(origin_bytes=5, peer_bytes=6, cached_bytes=7, active_served=2)
     hello = await worker.hello(NODE_ENVIRONMENT)
-    told = await scraped(hello)
+    lines = await scraped(hello)
     for line in (
         'xfd_bytes_total{source="origin"} 5.0',
         'xfd_bytes_total{source="peer"} 6.0',
@@ -183,12 +183,12 @@ async def test_metrics_tell_what_the_data_plane_counted():
         'xfd_active_transfers{kind="served"} 2.0',
         "xfd_retries_total 0.0",
     ):
-        assert line in told
+        assert line in lines
     await worker.close()
 
 
 @run_async
-async def test_a_slow_name_server_delays_no_start():
+async def test_a_start_asks_no_name_server():
     asked: list[object] = []
     with pytest.MonkeyPatch.context() as patch:
         for name in ("getfqdn", "gethostbyaddr", "getnameinfo"):
@@ -200,7 +200,7 @@ async def test_a_slow_name_server_delays_no_start():
 
 
 @run_async
-async def test_the_end_of_the_metrics_endpoint_is_not_waited_for_in_the_event_loop():
+async def test_closing_the_metrics_endpoint_does_not_block_the_event_loop():
     worker, _ = await joined()
     ended_in: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -214,7 +214,7 @@ async def test_the_end_of_the_metrics_endpoint_is_not_waited_for_in_the_event_lo
 
 
 @pytest.mark.parametrize(
-    ("role", "needless"),
+    ("role", "unneeded"),
     [
         ("cluster.nodes", ("numpy", "pandas", "pyarrow", "rich.progress")),
         ("cluster.worker_actor", ("numpy", "pandas", "pyarrow", "structlog", "prometheus_client")),
@@ -228,13 +228,13 @@ async def test_the_end_of_the_metrics_endpoint_is_not_waited_for_in_the_event_lo
         ),
     ],
 )
-def test_what_starts_everywhere_at_once_loads_little(role: str, needless: tuple[str, ...]):
-    script = f"import sys, xfd_ray.{role}; print([m for m in {needless} if m in sys.modules])"
+def test_processes_that_start_on_all_nodes_import_little(role: str, unneeded: tuple[str, ...]):
+    script = f"import sys, xfd_ray.{role}; print([m for m in {unneeded} if m in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
 
 
-def test_a_call_reaches_the_node_as_it_was_made():
+def test_a_call_survives_pickling():
     orders = (Fetch(OrderId(1), ChunkIndex(2), 3, None, 4), Cancel(OrderId(5), 6))
     call = Exchange(7, orders, 8, again=True, max_wait_s=0.5)
     assert pickle.loads(pickle.dumps(call)) == call
