@@ -296,4 +296,4 @@ def test_a_relay_that_passes_a_break_on_is_not_rested_for_all(told: Told) -> Non
     below = [n for n, mine in story.errands.items() if mine and mine[0].source == relay]
     for node in below:
         story.fails(node, 0, "peer", error=BROKE.error)
-    assert not story.scheduler._swarm.peers_resting
+    assert not story.scheduler._swarm.resting_peers

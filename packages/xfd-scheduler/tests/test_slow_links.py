@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from xfd_api.ids import NodeId
-from xfd_scheduler.policy.tree_layout import least_promised
+from xfd_scheduler.policy.tree_layout import least_promised_parents
 from xfd_scheduler.scheduler import SchedulerSettings
 from xfd_scheduler.testing.script import Story
 
@@ -78,7 +78,7 @@ def test_what_waits_for_a_slow_node_moves_to_a_quick_one_once_the_links_are_know
 def test_slow_nodes_send_to_each_other_as_much_as_their_links_carry() -> None:
     clocks = dict.fromkeys(range(10), 0.0)
     seconds = {0: 1.0, 1: 1.0} | dict.fromkeys(range(2, 10), 4.0)
-    given = least_promised([0, 1], range(2, 10), clocks, seconds.__getitem__, lambda _: 1)
+    given = least_promised_parents([0, 1], range(2, 10), clocks, seconds.__getitem__, lambda _: 1)
     assert given[0] == 0
     assert any(source >= 2 for source in given)
     assert all(source < node for node, source in enumerate(given, 2))

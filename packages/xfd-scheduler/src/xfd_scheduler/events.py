@@ -1,4 +1,4 @@
-"""What the scheduler is told."""
+"""What happened: the input of the scheduler."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class NodeTraits:
     """What is known of a node before it has moved a byte.
 
     Attributes:
-        zone: its availability zone or rack; empty where zones play no part.
-        down_bytes_per_s: what it can receive; None to be measured.
-        up_bytes_per_s: what it can send; None to be measured.
+        zone: its availability zone or rack; empty if the swarm has none.
+        down_bytes_per_s: what it can receive; None to estimate it.
+        up_bytes_per_s: what it can send; None to estimate it.
     """
 
     zone: str = ""
@@ -27,21 +27,21 @@ class NodeTraits:
 
 @dataclass(frozen=True, slots=True)
 class CatalogGrew:
-    """The swarm knows more objects and chunks; nobody wants them yet."""
+    """The swarm knows more objects and chunks, which no node wants yet."""
 
     catalog: Catalog
 
 
 @dataclass(frozen=True, slots=True)
 class NodeStarting:
-    """A node was asked to join. What it wants is known with its first inventory."""
+    """A node was asked to join. Its first inventory says what it wants."""
 
     node: NodeId
 
 
 @dataclass(frozen=True, slots=True)
 class NodeJoined:
-    """A node is there, reachable for its peers at `address` (`host:port`), and holds nothing."""
+    """A node joined that peers reach at `address` (`host:port`); it holds nothing so far."""
 
     node: NodeId
     address: str
@@ -50,7 +50,7 @@ class NodeJoined:
 
 @dataclass(frozen=True, slots=True)
 class InventoryTaken:
-    """A node has taken stock of `objects` and wants what is missing of them from now on."""
+    """A node examined `objects` and wants what is missing of them from now on."""
 
     node: NodeId
     objects: tuple[ObjectIndex, ...]
@@ -81,7 +81,7 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has passed; sent at `next_wakeup()`."""
+    """Time has passed; to be sent at `Scheduler.next_wakeup()`."""
 
 
 Event = (

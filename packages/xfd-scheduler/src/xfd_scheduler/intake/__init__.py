@@ -1,1 +1,1 @@
-"""What reported events change in the state."""
+"""Applies events to the state: inventories, reports, failures, lost nodes, releases."""

@@ -7,115 +7,133 @@ from collections.abc import Sequence
 
 from xfd_api.ids import ChunkIndex, NodeId, OrderId
 from xfd_api.orders import Fetch
+from xfd_scheduler.state import origin_budget
 from xfd_scheduler.state.bitset import positions
+from xfd_scheduler.state.keys import CHUNK_BITS, NO_SOURCE, ORIGIN, key_of
 from xfd_scheduler.state.node import Member
-from xfd_scheduler.state.swarm_state import NOBODY, ORIGIN, key_of
-from xfd_scheduler.state.transitions import Swarm
+from xfd_scheduler.state.swarm_state import SwarmState
+from xfd_scheduler.state.transitions import add_fetch
 from xfd_scheduler.tuning import URGENCY_SLOTS_DIVISOR
 
 
-def launch_tree(
-    swarm: Swarm,
+def commit_tree(
+    swarm: SwarmState,
     first: int,
     count: int,
-    takers: int,
+    receivers: int,
     readers: Sequence[int],
-    order: Sequence[int],
-    seats: Sequence[int],
+    nodes: Sequence[int],
+    parents: Sequence[int],
 ) -> None:
-    """The readers fetch `count` chunks from the origin, each node of `order` from its seat.
+    """Orders `count` chunks from `first` on, which share a tree, on all its nodes.
 
-    `takers` are all of them, as a bit set.
+    `commit_queues` books the nodes' own queues, once for all trees of a wave. This loop runs for
+    every node and tree, and is most of the cost of a plan.
 
-    The nodes' own queues are booked by `book_queues`, once for all trees of a wave: this loop runs
-    for every node and tree, and is most of what a plan costs.
+    Args:
+        swarm: the swarm.
+        first: the first chunk.
+        count: how many chunks follow each other.
+        receivers: readers and nodes, as a bit set.
+        readers: they read the chunks from the origin.
+        nodes: all other nodes, each after its parent.
+        parents: the source of each of them.
     """
     members = swarm.members
     chunks = range(first, first + count)
     for chunk in chunks:
-        for node in positions(swarm.pending[chunk]):  # a banned node's own fetching
-            swarm.extra[key_of(node, chunk)] = swarm.source_of(node, chunk)
+        for node in positions(swarm.pending[chunk]):  # What a banned node fetches for itself.
+            swarm.single_sources[key_of(node, chunk)] = swarm.source_of(node, chunk)
     size = sum(swarm.catalog.sizes[first : first + count])
-    wave = array("i", [NOBODY]) * swarm.next_index
-    swarm.launched += count
-    ahead, leaf = _urgencies(swarm, first, readers, order, seats)
+    sources = array("i", [NO_SOURCE]) * swarm.next_index
+    swarm.launch_count += count
+    inner, leaf = _priorities(swarm, first, readers, nodes, parents)
     for reader in readers:
-        wave[reader] = ORIGIN
+        sources[reader] = ORIGIN
         member = members[reader]
-        member.reads += count
-        swarm.add_origin_orders(member, count)
-        _tell(swarm, member, chunks, None, ahead[reader])
+        member.origin_reads += count
+        origin_budget.add_orders(swarm, member, count)
+        _add_fetches(swarm, member, chunks, None, inner[reader])
     index = ChunkIndex(first)
-    is_plain = not swarm.generations and all(swarm.crcs[chunk] is None for chunk in chunks)
-    last = NOBODY
-    for node, source in zip(order, seats, strict=True):
-        if source != last:
-            last = source
-            peer = members[source]
+    is_plain = not swarm.generations and all(swarm.pinned_crcs[chunk] is None for chunk in chunks)
+    last = NO_SOURCE
+    for node, parent in zip(nodes, parents, strict=True):
+        if parent != last:
+            last = parent
+            peer = members[parent]
             name, bit, seconds = peer.id, peer.bit, size / peer.up_share
-        wave[node] = source
+        sources[node] = parent
         member = members[node]
         peer.promised += count
-        peer.clock += seconds
-        if not member.known & bit:
-            member.known |= bit
-            member.meet[source] = (name, peer.address)
+        peer.promised_s += seconds
+        if not member.known_peers & bit:
+            member.known_peers |= bit
+            member.pending_addresses[parent] = (name, peer.address)
+        priority = inner.get(node, leaf)
         if is_plain:
-            key = OrderId(node << 32 | first)
-            member.outbox.append(Fetch(key, index, count, name, ahead.get(node, leaf)))
+            order = OrderId(node << CHUNK_BITS | first)
+            member.pending_orders.append(Fetch(order, index, count, name, priority))
         else:
-            _tell(swarm, member, chunks, name, ahead.get(node, leaf))
+            _add_fetches(swarm, member, chunks, name, priority)
     for chunk in chunks:
-        swarm.waves[chunk] = wave
-        swarm.launches[chunk] = swarm.launched
-        swarm.pending[chunk] |= takers
-        swarm.coming |= 1 << chunk
+        swarm.tree_sources[chunk] = sources
+        swarm.launch_number[chunk] = swarm.launch_count
+        swarm.pending[chunk] |= receivers
+        swarm.pending_chunks |= 1 << chunk
         swarm.last_reader[chunk] = readers[0]
-        left = swarm.open_on[chunk] & ~takers
+        left = swarm.open_on[chunk] & ~receivers
         swarm.open_on[chunk] = left
         if not left:
-            swarm.wanted &= ~(1 << chunk)
+            swarm.open_chunks &= ~(1 << chunk)
         swarm.update_rarity(chunk)
 
 
-def book_queues(swarm: Swarm, first: int, count: int, takers: Sequence[int]) -> None:
-    """The chunks of a wave are launched: the takers have them queued, and not open any more."""
+def commit_queues(swarm: SwarmState, first: int, count: int, receivers: Sequence[int]) -> None:
+    """Moves the chunks of a wave from open to queued on the nodes that receive it."""
     run = ((1 << count) - 1) << first
     size = sum(swarm.catalog.sizes[first : first + count])
-    for node in takers:
+    for node in receivers:
         member = swarm.members[node]
         member.open ^= run
         if not member.open:
-            swarm.hungry &= ~member.bit
+            swarm.has_open_chunks &= ~member.bit
         member.queued += count
         member.queued_bytes += size
-        swarm.update_room(member)
+        swarm.update_queue_flags(member)
 
 
-def _tell(swarm: Swarm, member: Member, chunks: range, source: NodeId | None, urgency: int) -> None:
-    """An order of a later generation has an id of its own, so each chunk is told by itself."""
+def _add_fetches(
+    swarm: SwarmState, member: Member, chunks: range, source: NodeId | None, priority: int
+) -> None:
+    """Adds each chunk by itself, because an order of a later generation has an id of its own."""
     for chunk in chunks:
-        swarm.tell(member, chunk, 1, source, urgency)
+        add_fetch(swarm, member, chunk, 1, source, priority)
 
 
-def _urgencies(
-    swarm: Swarm, first: int, readers: Sequence[int], order: Sequence[int], seats: Sequence[int]
+def _priorities(
+    swarm: SwarmState,
+    first: int,
+    readers: Sequence[int],
+    nodes: Sequence[int],
+    parents: Sequence[int],
 ) -> tuple[dict[int, int], int]:
-    """Priorities of the readers and of those that others get the chunk from, and of all the rest.
+    """Priorities of the readers and of all parents, and the priority of all leaves.
 
-    The higher a node stands in the tree, the sooner it takes the chunk up.
+    The higher a node stands in the tree, the sooner it fetches the chunk.
     """
-    inside = set(seats)
+    inside = set(parents)
     levels = dict.fromkeys(readers, 0)
     deepest = 0
-    for node, source in zip(order, seats, strict=True):
+    for node, parent in zip(nodes, parents, strict=True):
         if node in inside:
-            levels[node] = deepest = levels[source] + 1
-    deepest = max(deepest, max(levels.values())) + bool(order)
+            levels[node] = deepest = levels[parent] + 1
+    deepest = max(deepest, max(levels.values())) + bool(nodes)
     ahead = swarm.settings.download_slots // URGENCY_SLOTS_DIVISOR
     by_level = [
-        swarm.urgency(first, swarm.launched - ahead * (deepest - level) // max(deepest, 1))
+        swarm.order_priority(
+            first, swarm.launch_count - ahead * (deepest - level) // max(deepest, 1)
+        )
         for level in range(deepest + 1)
     ]
-    by_level[0] = swarm.urgency(first, swarm.launched - ahead)
+    by_level[0] = swarm.order_priority(first, swarm.launch_count - ahead)
     return {node: by_level[level] for node, level in levels.items()}, by_level[-1]

@@ -1,72 +1,72 @@
 """What to order next.
 
-Two rules hand out all work: `waves` launch chunks that nobody has, and spread them; `filling` gives
-single nodes what others hold already. Nodes that run dry are filled before a wave starts, the
-others after it.
+Two rules give out all work: `spread` launches chunks that no node has, and `backfill` gives single
+nodes what others hold. Starving nodes are filled before a wave starts, the others after it. Three
+more move running orders: `reparent`, `end_game` and `stragglers`.
 """
 
 from __future__ import annotations
 
 from itertools import islice
 
-from xfd_scheduler.intake.failures import Faults
 from xfd_scheduler.links import windows
-from xfd_scheduler.policy.backfill import Filling
-from xfd_scheduler.policy.reparent import Reseating
-from xfd_scheduler.policy.spread import Waves
-from xfd_scheduler.policy.stragglers import SlowOrders
-from xfd_scheduler.state.transitions import Swarm
+from xfd_scheduler.policy.backfill import Backfill
+from xfd_scheduler.policy.end_game import EndGame
+from xfd_scheduler.policy.limits import waits_for_nodes
+from xfd_scheduler.policy.reparent import Reparent
+from xfd_scheduler.policy.sources import Sources
+from xfd_scheduler.policy.spread import Spread
+from xfd_scheduler.policy.stragglers import Stragglers
+from xfd_scheduler.state import resting
+from xfd_scheduler.state.keys import split_key
+from xfd_scheduler.state.swarm_state import SwarmState
+from xfd_scheduler.state.transitions import open_chunk
 from xfd_scheduler.tuning import RESTING_PAIRS_LIMIT, WANT_SET_SAMPLE
 
 
 class Planner:
-    """Orders for a swarm. `seed` decides where the search for a source starts."""
+    """Plans orders. `seed` decides where the search for a source starts."""
 
-    def __init__(self, swarm: Swarm, faults: Faults, seed: int) -> None:
+    def __init__(self, swarm: SwarmState, seed: int) -> None:
         self.swarm = swarm
-        self._waves = Waves(swarm)
-        self._filling = Filling(swarm, seed)
-        self._reseating = Reseating(swarm, self._filling)
-        self.slow = SlowOrders(swarm, faults, self._filling)
+        sources = Sources(swarm, seed)
+        self._spread = Spread(swarm)
+        self._backfill = Backfill(swarm, sources)
+        self._reparent = Reparent(swarm, sources)
+        self._end_game = EndGame(swarm, sources)
+        self.stragglers = Stragglers(swarm, sources)
 
     def plan(self, now: float) -> bool:
-        """Fills the outboxes. True: all was planned that can be; False: call again."""
+        """Fills the nodes' pending orders; False if the limit of one plan left some out."""
         swarm = self.swarm
-        swarm.origin_window = windows.swarm_window(
-            swarm.speeds,
-            swarm.settings,
-            len(swarm.members),
-            len(swarm.zones),
-            self._want_sets(),
-            swarm.catalog.mean_size,
-        )
+        swarm.origin_window = windows.swarm_window(swarm, self._want_sets())
         self._wake(now)
         left = swarm.settings.assignments_per_plan
-        left = self._filling.fill(left, now, only_dry=True)
-        if now >= swarm.origin_rest_until and not swarm.waits_for_nodes(now):
-            left = self._waves.launch(left)
-        left = self._filling.fill(left, now, only_dry=False)
-        self._reseating.look(now)
-        self._filling.end_game(now)
-        self.slow.look(now)
+        left = self._backfill.fill(left, now, only_starving=True)
+        if now >= swarm.origin_rest_until and not waits_for_nodes(swarm, now):
+            left = self._spread.launch(left)
+        left = self._backfill.fill(left, now, only_starving=False)
+        self._reparent.look(now)
+        self._end_game.look(now)
+        self.stragglers.look(now)
         return left > 0
 
     def _want_sets(self) -> int:
-        """How many sets of chunks are wanted, about: 1 where all nodes want the same."""
+        """How many different sets of chunks nodes want, about: 1 if all want the same."""
         members = self.swarm.members
         sets = {member.wants for member in islice(members.values(), WANT_SET_SAMPLE)}
         return max(1, len(sets)) if len(sets) < WANT_SET_SAMPLE else len(members)
 
     def _wake(self, now: float) -> None:
+        """Ends the rest of chunks, nodes and pairs that is over."""
         swarm = self.swarm
-        for key in swarm.resting.pop_due(now):
-            member = swarm.members.get(key >> 32)
+        for key in swarm.resting_chunks.pop_due(now):
+            node, chunk = split_key(key)
+            member = swarm.members.get(node)
             if member is not None:
-                swarm.open(member, key & 0xFFFFFFFF)
-        for index in swarm.peers_resting.pop_due(now):
-            if index in swarm.members and not (swarm.banned >> index) & 1:
-                swarm.offering |= 1 << index
-        if len(swarm.pairs_resting) > RESTING_PAIRS_LIMIT:
-            swarm.pairs_resting = {
-                pair: due for pair, due in swarm.pairs_resting.items() if due > now
+                open_chunk(swarm, member, chunk)
+        resting.wake(swarm, now)
+        if len(swarm.resting_pairs) > RESTING_PAIRS_LIMIT:
+            swarm.resting_pairs = {
+                pair: due for pair, due in swarm.resting_pairs.items() if due > now
             }

@@ -1,6 +1,6 @@
-"""Who gets a wave from whom: trees below its readers, zone by zone.
+"""The trees of a wave below its readers, zone by zone.
 
-A node that is not offered as a source (it is banned, or rests) stands below others only.
+A node that is not available as a source (it is banned, or rests) only stands below others.
 """
 
 from __future__ import annotations
@@ -8,84 +8,98 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xfd_scheduler.policy import tree_layout
-from xfd_scheduler.policy.origin_readers import by_zone
-from xfd_scheduler.state.transitions import Swarm
+from xfd_scheduler.policy.tree_layout import FanOut
+from xfd_scheduler.policy.tree_shape import by_zone
+from xfd_scheduler.state.swarm_state import SwarmState
 
 
-def reached(swarm: Swarm, readers: Sequence[int], order: Sequence[int]) -> list[int]:
-    """The nodes that can have what these read: all, but by the policy and for lack of sources.
+def reachable(swarm: SwarmState, readers: Sequence[int], order: Sequence[int]) -> list[int]:
+    """The nodes of `order` that can receive what these nodes read.
 
-    A zone whose reader has to wait comes later.
+    All of them, except that a zone that reads for itself waits for its reader, and that nobody
+    receives from readers that are not available.
     """
-    able = [node for node in readers if swarm.offering >> node & 1]
+    sources = [node for node in readers if swarm.available >> node & 1]
     if swarm.settings.origin_policy == "once-per-zone":
-        read_in = {swarm.members[node].zone for node in able}
+        read_in = {swarm.members[node].zone for node in sources}
         return [node for node in order if swarm.members[node].zone in read_in or node in readers]
-    return list(order if able else readers)
+    return list(order if sources else readers)
 
 
-def seated(
-    swarm: Swarm, readers: Sequence[int], order: Sequence[int], room: tree_layout.FanOut
+def lay_out(
+    swarm: SwarmState, readers: Sequence[int], order: Sequence[int], fan_out: FanOut
 ) -> tuple[list[int], list[int]]:
-    """The nodes of `order`, which `readers` are not among, each after its source; their sources."""
+    """Places the nodes of `order`, which has no reader, below the readers.
+
+    In several zones a chunk enters each zone without a reader through one node, its gateway.
+
+    Returns:
+        The nodes, each after its parent, and their parents.
+    """
     if not order:
         return [], []
-    able = [node for node in readers if swarm.offering >> node & 1]
+    sources = [node for node in readers if swarm.available >> node & 1]
     groups = by_zone(swarm, order)
     if len(groups) == 1:
-        return list(order), _below(swarm, able, order, room)
+        return list(order), _parents(swarm, sources, order, fan_out)
     roots: dict[str, list[int]] = {}
-    for node in able:
+    for node in sources:
         roots.setdefault(swarm.members[node].zone, []).append(node)
-    gates: list[int] = []
+    gateways: list[int] = []
     for group in groups:
         zone = swarm.members[group[0]].zone
         if zone not in roots:
-            gate = [node for node in group if swarm.offering >> node & 1][:1]
-            gates.extend(gate or group)
-            roots[zone] = gate
-    nodes = list(gates)
-    sources = _below(swarm, able, gates, room)
+            gateway = [node for node in group if swarm.available >> node & 1][:1]
+            gateways.extend(gateway or group)
+            roots[zone] = gateway
+    nodes = list(gateways)
+    parents = _parents(swarm, sources, gateways, fan_out)
     for group in groups:
         mine = roots[swarm.members[group[0]].zone]
         inside = [node for node in group if node not in mine] if mine else []
         nodes.extend(inside)
-        sources.extend(_below(swarm, mine, inside, room))
-    return nodes, sources
+        parents.extend(_parents(swarm, mine, inside, fan_out))
+    return nodes, parents
 
 
-def _below(
-    swarm: Swarm, roots: Sequence[int], order: Sequence[int], room: tree_layout.FanOut
+def _parents(
+    swarm: SwarmState, roots: Sequence[int], order: Sequence[int], fan_out: FanOut
 ) -> list[int]:
     if swarm.settings.relay:
-        return _relayed(swarm, roots, order, room)
-    return tree_layout.doubled(roots, order, lambda node: bool(swarm.offering >> node & 1))
+        return _relay_parents(swarm, roots, order, fan_out)
+    return tree_layout.doubling_parents(
+        roots, order, lambda node: bool(swarm.available >> node & 1)
+    )
 
 
-def _relayed(
-    swarm: Swarm, roots: Sequence[int], order: Sequence[int], room: tree_layout.FanOut
+def _relay_parents(
+    swarm: SwarmState, roots: Sequence[int], order: Sequence[int], fan_out: FanOut
 ) -> list[int]:
-    """Quick nodes below each other; slow ones, and those that catch up, below whoever promised
-    least, others of their kind included.
+    """Places fast nodes level by level, and the others below the node that promised least.
+
+    The others are slow or catch up, and are the last of `order`.
     """
     members = swarm.members
-    trusted = swarm.speeds.fast_ones_suffice
-    quick = len(order)
-    while quick and (
-        (trusted and members[order[quick - 1]].speed_class) or swarm.behind >> order[quick - 1] & 1
+    classes_count = swarm.links.classes_count
+    fast = len(order)
+    while fast and (
+        (classes_count and members[order[fast - 1]].speed_class)
+        or swarm.catching_up >> order[fast - 1] & 1
     ):
-        quick -= 1
-    sources = tree_layout.seats(roots, order[:quick], room)
-    if quick == len(order):
-        return sources
+        fast -= 1
+    parents = tree_layout.breadth_first_parents(roots, order[:fast], fan_out)
+    if fast == len(order):
+        return parents
     size = swarm.catalog.mean_size
-    clocks = {node: members[node].clock for node in (*roots, *order)}
-    for source in sources:
-        clocks[source] += size / members[source].up_share
-    above = [*roots, *(node for node in order[:quick] if room(node))]
-    sources.extend(
-        tree_layout.least_promised(
-            above, order[quick:], clocks, lambda node: size / members[node].up_share, room
-        )
+
+    def chunk_s(node: int) -> float:
+        return size / members[node].up_share
+
+    promised_s = {node: members[node].promised_s for node in (*roots, *order)}
+    for parent in parents:
+        promised_s[parent] += chunk_s(parent)
+    above = [*roots, *(node for node in order[:fast] if fan_out(node))]
+    parents.extend(
+        tree_layout.least_promised_parents(above, order[fast:], promised_s, chunk_s, fan_out)
     )
-    return sources
+    return parents

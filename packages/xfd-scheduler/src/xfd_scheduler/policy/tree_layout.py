@@ -1,12 +1,11 @@
-"""Who sends a chunk on to whom, once it is known who gets it: a tree with bounded fan-out.
+"""Which node sends a chunk to which, once the receivers are known: trees with bounded fan-out.
 
-Every node passes a chunk on to at most `fan_out` others, and nodes that have promised least (in
-seconds of their uplink; in narrow trees, of what is under way) stand at the top. Over `fan_out`
-waves each node has been inside one tree and a leaf in the others, so that all uplinks carry the
-same: the rotation that SplitStream sets up by hand (Castro et al. 2003) follows from the sorting. A
-node with a quarter of the uplink is inside a tree a quarter as often, has fewer children there, and
-stands below the fast ones, so that nobody fast waits behind it; what it can send goes to other slow
-ones.
+Every node passes a chunk on to a few others, and nodes that have promised least stand at the top.
+Over a few waves each node has been inside one tree and a leaf in the others, so that all uplinks
+carry the same. SplitStream (Castro et al., 2003) sets this rotation up explicitly; here it follows
+from the order. A node with a quarter of the uplink is inside a tree a quarter as often, has fewer
+children there, and stands below the fast nodes, so that no fast node waits for it. What it can send
+goes to other slow nodes.
 """
 
 from __future__ import annotations
@@ -17,72 +16,83 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from xfd_scheduler.tuning import LEVEL_COST
 
 FanOut = Callable[[int], int]
-"""How many nodes a node may send one chunk on to."""
+"""How many nodes a node may send one chunk to."""
 
 
-def doubled(roots: Sequence[int], order: Sequence[int], sends: Callable[[int], bool]) -> list[int]:
-    """The source of each node of `order`, where whoever has the chunk sends it to one more node in
-    each round: N nodes below one root take ceil(log2 (N + 1)) rounds.
+def doubling_parents(
+    roots: Sequence[int], order: Sequence[int], may_send: Callable[[int], bool]
+) -> list[int]:
+    """The parent of each node of `order`, without relays.
+
+    Each node that has the chunk sends it to one more node in each round. N nodes below one root
+    take ceil(log2 (N + 1)) rounds.
     """
     senders = list(roots)
-    chosen: list[int] = []
+    parents: list[int] = []
     turn: Iterator[int] = iter(())
     for node in order:
-        source = next(turn, None)
-        if source is None:
+        parent = next(turn, None)
+        if parent is None:
             turn = iter(list(senders))
-            source = next(turn)
-        chosen.append(source)
-        if sends(node):
+            parent = next(turn)
+        parents.append(parent)
+        if may_send(node):
             senders.append(node)
-    return chosen
+    return parents
 
 
-def seats(roots: Sequence[int], order: Sequence[int], fan_out: FanOut) -> list[int]:
-    """The source of each node of `order`, given who holds (or will hold) the bytes already.
+def breadth_first_parents(roots: Sequence[int], order: Sequence[int], fan_out: FanOut) -> list[int]:
+    """The parent of each node of `order`, below at least one root, level by level.
 
-    The k-th node sits below a root (there is at least one) or a node before it. Where the fan-outs
-    leave no seat, the last source that has one takes another.
+    The parent is a root or a node that comes before. If the fan-outs are not enough, the last
+    parent that had room has one more child.
     """
-    chosen: list[int] = []
-    need = len(order)
+    parents: list[int] = []
+    needed = len(order)
     for root in roots:
-        chosen.extend([root] * max(1, fan_out(root)))
-        if len(chosen) >= need:
-            return chosen[:need]
+        parents.extend([root] * max(1, fan_out(root)))
+        if len(parents) >= needed:
+            return parents[:needed]
     for place, node in enumerate(order):
-        if len(chosen) >= need:
+        if len(parents) >= needed:
             break
-        if len(chosen) <= place:
-            chosen.append(chosen[-1])
-        chosen.extend([node] * fan_out(node))
-    while len(chosen) < need:
-        chosen.append(chosen[-1])
-    return chosen[:need]
+        if len(parents) <= place:
+            parents.append(parents[-1])
+        parents.extend([node] * fan_out(node))
+    while len(parents) < needed:
+        parents.append(parents[-1])
+    return parents[:needed]
 
 
-def least_promised(
+def least_promised_parents(
     above: Sequence[int],
     order: Sequence[int],
-    clock: Mapping[int, float],
-    seconds: Callable[[int], float],
+    promised_s: Mapping[int, float],
+    chunk_s: Callable[[int], float],
     fan_out: FanOut,
 ) -> list[int]:
-    """The source of each node of `order`: of those in `above` (there is at least one) and of the
-    nodes before it that have a fan-out, the one that has promised least.
+    """The parent of each node of `order`: the one that has promised least.
 
-    Seats that are given from the top would leave all sending to those above: there is a seat for
-    everyone before the first node of `order` has its turn. `seconds` are what one more takes of a
-    node's uplink; a level further down counts as a part of that, so that no long chains are made.
+    Parents are the nodes of `above`, of which there is at least one, and nodes of `order` that come
+    before and have a fan-out. Level by level, all slow nodes would send to the nodes above, because
+    there is room for all of them before the first one is placed.
+
+    Args:
+        above: nodes that have the chunk before these.
+        order: nodes to place.
+        promised_s: what each node has promised, in seconds of its uplink.
+        chunk_s: what one more chunk takes of a node's uplink. A level counts as a part of that, so
+            that no long chains arise.
+        fan_out: 0 for a node that sends to none.
     """
-    chosen: list[int] = []
-    free = [(clock[node], 0, node) for node in above]
+    parents: list[int] = []
+    free = [(promised_s[node], 0, node) for node in above]
     heapq.heapify(free)
     for node in order:
-        promised, depth, source = free[0]
-        chosen.append(source)
-        heapq.heapreplace(free, (promised + seconds(source), depth, source))
+        promised, depth, parent = free[0]
+        parents.append(parent)
+        heapq.heapreplace(free, (promised + chunk_s(parent), depth, parent))
         if fan_out(node):
-            below = clock[node] + (depth + 1) * LEVEL_COST * seconds(node)
+            below = promised_s[node] + (depth + 1) * LEVEL_COST * chunk_s(node)
             heapq.heappush(free, (below, depth + 1, node))
-    return chosen
+    return parents

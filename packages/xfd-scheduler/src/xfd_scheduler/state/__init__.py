@@ -1,1 +1,1 @@
-"""What is true of a swarm: nodes, chunks, who holds and fetches what."""
+"""The state of a swarm: nodes, chunks, who holds and fetches what, and its moves."""

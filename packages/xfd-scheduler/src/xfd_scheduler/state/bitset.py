@@ -1,10 +1,10 @@
-"""Sets of small integers as Python integers: one AND looks at thousands of members at once."""
+"""Sets of small integers as Python integers: a single AND compares thousands of members."""
 
 from __future__ import annotations
 
 
 def lowest(mask: int) -> int:
-    """The smallest member; -1 where there is none."""
+    """The smallest member; -1 if there is none."""
     return (mask & -mask).bit_length() - 1
 
 
@@ -22,6 +22,16 @@ def positions(mask: int) -> list[int]:
     return [place for place, digit in enumerate(bin(mask)[:1:-1]) if digit == "1"]
 
 
+def mask_of(members: list[int]) -> int:
+    """The bit set of these members, made in one pass however many there are."""
+    if not members:
+        return 0
+    cells = bytearray(max(members) // 8 + 1)
+    for member in members:
+        cells[member >> 3] |= 1 << (member & 7)
+    return int.from_bytes(cells, "little")
+
+
 def run_length(mask: int, first: int, limit: int) -> int:
     """How many of `first`, `first + 1` ... are members without a gap, at most `limit`."""
     window = (mask >> first) & ((1 << limit) - 1)
@@ -29,13 +39,13 @@ def run_length(mask: int, first: int, limit: int) -> int:
 
 
 def sample(mask: int, start: int, count: int) -> list[int]:
-    """Up to `count` members, taken from `start` upwards and around."""
+    """Up to `count` members: those from `start` upwards, then the smallest."""
     if mask.bit_count() <= count:
         return positions(mask)
     found: list[int] = []
-    rest = (mask >> start) << start
-    wrapped = mask ^ rest
-    for part in (rest, wrapped):
+    upper = (mask >> start) << start
+    lower = mask ^ upper
+    for part in (upper, lower):
         while part and len(found) < count:
             low = part & -part
             found.append(low.bit_length() - 1)

@@ -1,20 +1,24 @@
-"""The scheduler's index of a growing catalog: which chunks make up which object."""
+"""An index of a growing catalog: the chunks of each object, and the objects of each chunk."""
 
 from __future__ import annotations
 
 from xfd_api.chunks import Catalog
 from xfd_api.ids import ObjectIndex
+from xfd_scheduler.state.bitset import mask_of
+
+CACHED_MASKS = 64
+"""Sets of objects whose chunks are remembered; nodes usually want one of a few sets."""
 
 
-class ChunkIndexer:
-    """Looks up chunks by object and objects by chunk.
+class CatalogIndex:
+    """Finds chunks by object and objects by chunk.
 
     Attributes:
         sizes: bytes of each chunk.
-        priorities: of each chunk; smaller is needed sooner.
-        objects_of: objects that each chunk holds bytes of.
-        chunks_of: chunks of each object, in order; empty for a directory marker.
-        by_priority: for each priority, its chunks as a bit set.
+        priorities: of each chunk; smaller is more urgent.
+        objects_of: objects that each chunk has bytes of.
+        chunks_of: chunks of each object, in order; none for a directory marker.
+        by_priority: for each priority, smallest first, its chunks as a bit set.
     """
 
     def __init__(self) -> None:
@@ -23,14 +27,14 @@ class ChunkIndexer:
         self.objects_of: list[tuple[ObjectIndex, ...]] = []
         self.chunks_of: list[list[int]] = []
         self.by_priority: dict[int, int] = {}
-        self._total = 0
+        self._total_bytes = 0
         self._masks: dict[tuple[ObjectIndex, ...], int] = {}
 
     def grow(self, catalog: Catalog) -> None:
-        """Adds what `catalog` has beyond what is known.
+        """Adds objects and chunks.
 
         Raises:
-            ValueError: it does not carry on where the known one stops.
+            ValueError: the catalog does not follow the known one.
         """
         if catalog.first_chunk != len(self.sizes) or catalog.first_object != len(self.chunks_of):
             raise ValueError(
@@ -42,7 +46,7 @@ class ChunkIndexer:
         for chunk in catalog.chunks:
             index = len(self.sizes)
             self.sizes.append(chunk.size)
-            self._total += chunk.size
+            self._total_bytes += chunk.size
             self.priorities.append(chunk.priority)
             self.objects_of.append(tuple(span.object for span in chunk.spans))
             for span in chunk.spans:
@@ -56,24 +60,14 @@ class ChunkIndexer:
     @property
     def mean_size(self) -> float:
         """Bytes of a chunk on average; 1 before there is any."""
-        return max(1.0, self._total / len(self.sizes)) if self.sizes else 1.0
+        return max(1.0, self._total_bytes / len(self.sizes)) if self.sizes else 1.0
 
     def chunks_mask(self, objects: tuple[ObjectIndex, ...]) -> int:
         """The chunks of all these objects, as a bit set."""
         mask = self._masks.get(objects)
         if mask is None:
             mask = mask_of([chunk for item in objects for chunk in self.chunks_of[item]])
-            if len(self._masks) >= 64:
+            if len(self._masks) >= CACHED_MASKS:
                 self._masks.clear()
             self._masks[objects] = mask
         return mask
-
-
-def mask_of(members: list[int]) -> int:
-    """A bit set of these members, made in one pass whatever their number."""
-    if not members:
-        return 0
-    cells = bytearray(max(members) // 8 + 1)
-    for member in members:
-        cells[member >> 3] |= 1 << (member & 7)
-    return int.from_bytes(cells, "little")

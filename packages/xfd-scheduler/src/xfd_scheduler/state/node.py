@@ -11,52 +11,79 @@ from xfd_scheduler.tuning import REMEMBERED_TRANSFERS
 
 
 class Member:
-    """One node of the swarm. Bit sets are over chunks where nothing else is said.
+    """One node of the swarm. Bit sets are over chunks unless something else is said.
+
+    Identity:
 
     Attributes:
-        index: its number in this swarm, never used again after it is lost.
+        index: its number in this swarm, which no other node has later; bit: `1 << index`.
+        id, address, traits, zone: as it joined.
+
+    Chunks and objects:
+
+    Attributes:
         wants: chunks of objects that should land here.
-        open: chunks it wants and neither holds, nor is ordered to fetch, nor waits to retry.
+        open: wanted chunks that are not held, ordered or resting.
+        missed: wanted chunks that others had, or were to fetch, when this node joined, and that it
+            still lacks.
         inventoried, landed, failed: bit sets over objects.
-        elsewhere: objects that another node writes on this node's disk, and who.
-        queued, queued_bytes: chunks it is ordered to fetch and has not reported.
-        origin_orders: of these, from the origin.
-        origin_window: how many it may have of these, see `rates.node_window`.
-        origin_pace: of its quickest stream from the origin lately, seconds per byte; 0 at first.
-        worked_s: since its first report, silences left out.
-        promised: orders of other nodes that name it as their source.
-        clock: seconds of its uplink that all orders naming it took so far.
-        missed: chunks that others had, or were ordered to fetch, when it was found to lack them,
-            and that it still lacks; bit set.
-        end_game_at: when its last orders are looked at again.
-        end_game_since: since when nothing is left to be ordered for it; None where something is.
-        known: nodes whose address it was told, as a bit set.
-        strikes: nodes that it failed in a row; rests: how often it was rested for all.
-        reads: chunks it was ever ordered to read from the origin.
-        depth_bytes: how much work it should have.
-        supplied_as: the speed class that its room was derived for; a new one counts from its next
-            order or report on.
-        down: bytes per second that it receives in all, as far as is known.
-        has_rate: whether `down` was taken over a time that is long enough.
-        received_bytes, longest_s: bytes since `measured_from`, and the longest of their transfers.
-        arrived_bytes: of all chunks that it reported.
-        recent: its latest transfers: when each was reported, seconds, bytes.
-        burst: the most that it received in all over one of them, lately; bytes per second.
-        pace: of its quick streams, see `speeds`; of so many `samples`.
-        usual_pace: the median seconds per byte from a request to its end; 0 until one ended.
-        up_share: its uplink, compared with the swarm's best (1.0).
-        speed_class: 0 for the fast ones; each further class has half the rate.
+        locked_by_other: objects that another writer of this node's disk writes, and that writer.
+
+    Orders that it has:
+
+    Attributes:
+        queued, queued_bytes: chunks that it is ordered to fetch and did not report.
+        origin_orders: of these, from the origin; origin_window: the most of them at a time.
+        origin_reads: chunks that it was ever ordered to read from the origin.
+        depth_bytes: bytes that its queue should have.
+        depth_class: the speed class for which its queue flags were derived. A new class counts from
+            its next order or report on.
+        end_game_at: when its last orders are examined again.
+        end_game_since: since when it has no open chunk; None while it has some.
+
+    Orders that name it as their source:
+
+    Attributes:
+        promised: pending orders of other nodes.
+        promised_s: seconds of its uplink that all orders so far took, up to a common factor.
+        strikes: nodes that it failed in a row; rest_count: how often it rested for all.
+
+    To be sent with its next orders:
+
+    Attributes:
+        pending_orders, pending_pins, pending_addresses: orders, checksums and addresses of peers.
+        known_peers: nodes whose address it has, as a bit set.
+
+    Reports:
+
+    Attributes:
+        last_seq, last_report: number and time of its last report; None before.
+        interval_s: the shortest time between two reports; None before there are two.
+        worked_s: time since its first report, without long silences.
+        received_bytes: of all chunks that it reported.
+
+    Its link (`links`):
+
+    Attributes:
+        rate: bytes per second that it receives in total; None while unknown.
+        has_rate: whether `rate` was taken over a time that is long enough.
+        measured_from, measured_bytes: when the present measurement began, and the bytes since.
+        longest_s: the longest transfer since then.
+        recent_transfers: when each was reported, its seconds, its bytes.
+        burst_rate: the highest total rate over one of these, which fades; bytes per second.
+        pace: log2 of the seconds per byte of its fast streams, over `samples` transfers.
+        typical_pace: the median seconds per byte from a request to its end; 0 while unknown.
+        origin_pace: of its fastest recent stream from the origin, seconds per byte; 0 at first.
+        up_share: its uplink as a share of the swarm's best (1.0).
+        speed_class: 0 for fast nodes; each class above has half the rate of the one before.
     """
 
     __slots__ = (
         "address",
-        "arrived_bytes",
         "bit",
-        "burst",
-        "clock",
+        "burst_rate",
         "depth_bytes",
-        "down",
-        "elsewhere",
+        "depth_class",
         "end_game_at",
         "end_game_since",
         "failed",
@@ -65,36 +92,38 @@ class Member:
         "index",
         "interval_s",
         "inventoried",
-        "known",
+        "known_peers",
         "landed",
         "last_report",
         "last_seq",
+        "locked_by_other",
         "longest_s",
+        "measured_bytes",
         "measured_from",
-        "meet",
         "missed",
         "open",
         "origin_orders",
         "origin_pace",
+        "origin_reads",
         "origin_window",
-        "outbox",
         "pace",
-        "pins",
+        "pending_addresses",
+        "pending_orders",
+        "pending_pins",
         "promised",
+        "promised_s",
         "queued",
         "queued_bytes",
-        "reads",
+        "rate",
         "received_bytes",
-        "recent",
-        "rests",
+        "recent_transfers",
+        "rest_count",
         "samples",
-        "served_bytes",
         "speed_class",
         "strikes",
-        "supplied_as",
         "traits",
+        "typical_pace",
         "up_share",
-        "usual_pace",
         "wants",
         "worked_s",
         "zone",
@@ -107,46 +136,53 @@ class Member:
         self.address = address
         self.traits = traits
         self.zone = traits.zone
+
         self.wants = 0
         self.open = 0
+        self.missed = 0
         self.inventoried = 0
         self.landed = 0
         self.failed = 0
-        self.elsewhere: dict[ObjectIndex, NodeId | None] = {}
+        self.locked_by_other: dict[ObjectIndex, NodeId | None] = {}
+
         self.queued = 0
         self.queued_bytes = 0
         self.origin_orders = 0
         self.origin_window = 0
-        self.origin_pace = 0.0
-        self.promised = 0
-        self.clock = 0.0
-        self.known = 0
-        self.missed = 0
+        self.origin_reads = 0
+        self.depth_bytes = 0.0
+        self.depth_class = 0
         self.end_game_at = 0.0
         self.end_game_since: float | None = None
-        self.depth_bytes = 0.0
-        self.supplied_as = 0
-        self.down = traits.down_bytes_per_s
-        self.has_rate = False
-        self.recent: deque[tuple[float, float, float]] = deque(maxlen=REMEMBERED_TRANSFERS)
-        self.burst = 0.0
-        self.pace = 0.0
-        self.samples = 0
-        self.usual_pace = 0.0
-        self.up_share = 1.0
-        self.speed_class = 0
-        self.received_bytes = 0
-        self.arrived_bytes = 0
-        self.measured_from: float | None = None
-        self.longest_s = 0.0
-        self.served_bytes = 0
+
+        self.promised = 0
+        self.promised_s = 0.0
+        self.strikes: set[int] = set()
+        self.rest_count = 0
+
+        self.pending_orders: list[Order] = []
+        self.pending_pins: dict[int, int] = {}
+        self.pending_addresses: dict[int, tuple[NodeId, str]] = {}
+        self.known_peers = 0
+
+        self.last_seq: int | None = None
+        self.last_report: float | None = None
         self.interval_s: float | None = None
         self.worked_s = 0.0
-        self.last_report: float | None = None
-        self.last_seq: int | None = None
-        self.strikes: set[int] = set()
-        self.rests = 0
-        self.reads = 0
-        self.outbox: list[Order] = []
-        self.pins: dict[int, int] = {}
-        self.meet: dict[int, tuple[NodeId, str]] = {}
+        self.received_bytes = 0
+
+        self.rate = traits.down_bytes_per_s
+        self.has_rate = False
+        self.measured_from: float | None = None
+        self.measured_bytes = 0
+        self.longest_s = 0.0
+        self.recent_transfers: deque[tuple[float, float, float]] = deque(
+            maxlen=REMEMBERED_TRANSFERS
+        )
+        self.burst_rate = 0.0
+        self.pace = 0.0
+        self.samples = 0
+        self.typical_pace = 0.0
+        self.origin_pace = 0.0
+        self.up_share = 1.0
+        self.speed_class = 0

@@ -1,4 +1,4 @@
-"""How long to leave a failing part alone, and who is left alone until when."""
+"""Timers by number, and how long a failing part rests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ def delay(failures: int, base_s: float, ceiling_s: float) -> float:
     return min(ceiling_s, base_s * float(2 ** min(max(failures, 1) - 1, 30)))
 
 
-class Alarms:
-    """Keys that wake up at a time. A key set again wakes at its later time only."""
+class Timers:
+    """Keys that are due at a time. If a key is set again, only the later call counts."""
 
     def __init__(self) -> None:
         self._due: dict[int, float] = {}
@@ -23,31 +23,31 @@ class Alarms:
     def __len__(self) -> int:
         return len(self._due)
 
-    def asleep(self) -> list[int]:
-        """Keys that are still asleep, in order."""
+    def pending(self) -> list[int]:
+        """Keys that are not due yet, in order."""
         return sorted(self._due)
 
     def set(self, key: int, due: float) -> None:
-        """Wakes `key` at `due`."""
+        """Makes `key` due at that time."""
         self._due[key] = due
         heapq.heappush(self._heap, (due, key))
 
-    def forget(self, key: int) -> bool:
-        """Never wakes `key`; says whether it was asleep."""
-        return self._due.pop(key, None) is not None
+    def cancel(self, key: int) -> None:
+        """Removes `key`, if it is there."""
+        self._due.pop(key, None)
 
     def pop_due(self, now: float) -> list[int]:
-        """Keys whose time has come, soonest first."""
-        woken = []
+        """Removes the keys that are due and returns them, earliest first."""
+        found = []
         while self._heap and self._heap[0][0] <= now:
             due, key = heapq.heappop(self._heap)
             if self._due.get(key) == due:
                 del self._due[key]
-                woken.append(key)
-        return woken
+                found.append(key)
+        return found
 
-    def next(self) -> float | None:
-        """When the next key wakes."""
+    def next_due(self) -> float | None:
+        """When the next key is due; None if there is none."""
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None

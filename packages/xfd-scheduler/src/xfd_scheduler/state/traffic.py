@@ -1,4 +1,4 @@
-"""Adds up what is moved within and across zones."""
+"""Adds up bytes moved within and across zones."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class TrafficMeter:
         self.zone_of: dict[NodeId, str] = {}
 
     def from_origin(self) -> int:
-        """Bytes read from the origin, by all nodes."""
+        """Bytes that all nodes read from the origin."""
         return sum(size for (source, _), size in self.moved.items() if source is None)
 
     def add(self, node: NodeId, events: EventColumns) -> None:
-        """A node has these chunks; nothing was moved for those that were there already."""
+        """Adds the chunks of a report; those that took no time were there already."""
         by_source = [0] * len(events.sources)
         for source, size in zip(events.source_of, events.sizes, strict=True):
             by_source[source] += size
