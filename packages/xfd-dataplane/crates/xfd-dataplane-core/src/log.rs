@@ -1,11 +1,12 @@
-//! The data plane's log events, kept until somebody takes them.
+//! Keeps the data plane's log events until Python takes them.
 //!
-//! Who logs pays for a short lock and some copies, waits for nobody, and calls nothing of Python's:
-//! events go into a ring, and [`drain`] takes them out. A full ring forgets its oldest event and
-//! counts it. Events below the level that [`keep_from`] sets cost a look at an atomic; at first
-//! none is kept, since nobody takes them.
+//! A thread that logs holds a short lock and copies the fields. It never waits for Python, and calls
+//! nothing of it: events go into a ring, and [`drain`] takes them out. A full ring drops its oldest
+//! event and counts it. An event below the level that [`keep_from`] sets costs one read of an
+//! atomic. No event is kept before that is called.
 //!
-//! There is one ring for the process, as there is one default subscriber in `tracing`.
+//! A process has one ring, as `tracing` has one default subscriber. All events with their levels and
+//! fields are listed in `xfd_ray.telemetry.log_events`; a test compares that table with the macros.
 
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write as _};
@@ -18,31 +19,31 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Events that wait to be taken.
-const MOST: usize = 4096;
+/// The most events in the ring.
+const CAPACITY: usize = 4096;
 
-/// Bytes of one field's text; error texts may quote what a server said.
+/// The most bytes of one field's text; error texts may quote a server's answer.
 const TEXT_BYTES: usize = 2048;
 
-/// The name of the event that says how many were forgotten.
+/// The name of the event that counts the dropped ones.
 pub const DROPPED: &str = "log_events_dropped";
 
-/// One thing that happened.
+/// One log event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogEvent {
-    /// How bad it is: error, warning, info or debug.
+    /// Its level: error, warning, info or debug.
     pub level: &'static str,
-    /// What it is; one of a fixed list.
+    /// Its name; one of a fixed list.
     pub name: String,
-    /// When, in seconds since 1970.
+    /// Its time, in seconds since 1970.
     pub at: f64,
-    /// What is known about it.
+    /// Names and values of its fields.
     pub fields: Vec<(&'static str, Value)>,
 }
 
 /// A field's value.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs, reason = "each is what it is called")]
+#[expect(missing_docs, reason = "the names say it all")]
 pub enum Value {
     Bool(bool),
     Int(i64),
@@ -61,17 +62,17 @@ static RING: Mutex<Ring> = Mutex::new(Ring {
     dropped: 0,
 });
 
-/// 0 for nothing, 1 for errors alone ... 4 for everything down to debug.
+/// 0 keeps nothing, 1 errors, 2 warnings too, 3 infos too, 4 debug events too.
 static KEPT: AtomicU8 = AtomicU8::new(0);
 
 static SUBSCRIBED: Once = Once::new();
 
-/// Keeps events of this level and worse ones: `error`, `warning`, `info` or `debug`; any other name
-/// keeps none.
+/// Keeps events of this level and more severe ones: `error`, `warning`, `info` or `debug`. Any
+/// other name keeps none.
 pub fn keep_from(level: &str) {
     SUBSCRIBED.call_once(|| {
-        // Fails only where a program in Rust has a subscriber of its own.
-        tracing::subscriber::set_global_default(Keeper).ok();
+        // Fails only if a program in Rust has set a subscriber of its own.
+        tracing::subscriber::set_global_default(RingSubscriber).ok();
     });
     let kept = match level {
         "error" => 1,
@@ -85,7 +86,7 @@ pub fn keep_from(level: &str) {
     }
 }
 
-/// The events since the last call, oldest first; one that says so where some were forgotten.
+/// Takes the events since the last call, oldest first; the last one counts dropped events, if any.
 #[must_use]
 pub fn drain() -> Vec<LogEvent> {
     let (events, dropped) = {
@@ -116,9 +117,9 @@ fn now() -> f64 {
     since.map_or(0.0, |since| since.as_secs_f64())
 }
 
-struct Keeper;
+struct RingSubscriber;
 
-impl Subscriber for Keeper {
+impl Subscriber for RingSubscriber {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let level = rank(*metadata.level());
         metadata.is_event()
@@ -137,8 +138,8 @@ impl Subscriber for Keeper {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut seen = Seen::default();
-        event.record(&mut seen);
+        let mut visited = Visited::default();
+        event.record(&mut visited);
         let event = LogEvent {
             level: match *event.metadata().level() {
                 Level::ERROR => "error",
@@ -146,12 +147,12 @@ impl Subscriber for Keeper {
                 Level::INFO => "info",
                 _ => "debug",
             },
-            name: seen.name,
+            name: visited.name,
             at: now(),
-            fields: seen.fields,
+            fields: visited.fields,
         };
         let mut ring = ring();
-        if ring.events.len() >= MOST {
+        if ring.events.len() >= CAPACITY {
             ring.events.pop_front();
             ring.dropped += 1;
         }
@@ -168,7 +169,7 @@ impl Subscriber for Keeper {
     fn exit(&self, _: &Id) {}
 }
 
-/// Traces are below all that is kept.
+/// The least value of `KEPT` that keeps the level; trace events are never kept.
 fn rank(level: Level) -> u8 {
     match level {
         Level::ERROR => 1,
@@ -180,12 +181,12 @@ fn rank(level: Level) -> u8 {
 }
 
 #[derive(Default)]
-struct Seen {
+struct Visited {
     name: String,
     fields: Vec<(&'static str, Value)>,
 }
 
-impl Seen {
+impl Visited {
     fn text(&mut self, field: &Field, mut text: String) {
         if text.len() > TEXT_BYTES {
             let end = (0..=TEXT_BYTES).rev().find(|at| text.is_char_boundary(*at));
@@ -199,7 +200,7 @@ impl Seen {
     }
 }
 
-impl Visit for Seen {
+impl Visit for Visited {
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.fields.push((field.name(), Value::Bool(value)));
     }
@@ -229,51 +230,54 @@ impl Visit for Seen {
 
 #[cfg(test)]
 mod tests {
-    use super::{DROPPED, LogEvent, MOST, TEXT_BYTES, Value, drain, keep_from};
+    use super::{CAPACITY, DROPPED, LogEvent, TEXT_BYTES, Value, drain, keep_from};
 
     fn names(events: &[LogEvent]) -> Vec<&str> {
         events.iter().map(|event| event.name.as_str()).collect()
     }
 
-    /// One test, because the ring is the process's; others may log meanwhile.
+    /// One test, because the process has one ring; other tests may log meanwhile.
     #[test]
-    fn events_are_kept_from_their_level_on_until_they_are_taken_or_pushed_out() {
+    fn events_from_the_level_on_are_kept_until_they_are_taken_or_dropped() {
         tracing::error!("log_test_before");
         keep_from("info");
         let _earlier = drain();
         tracing::warn!(count = 3_u64, is_so = true, error = %"bad\n", "log_test_warned");
         tracing::debug!("log_test_detail");
         tracing::info!(target: "hyper", "log_test_foreign");
-        let mut told = drain();
-        told.retain(|event| event.name.starts_with("log_test"));
-        assert_eq!(names(&told), ["log_test_warned"]);
-        assert_eq!(told[0].level, "warning");
-        assert!(told[0].at > 1.7e9);
+        let mut events = drain();
+        events.retain(|event| event.name.starts_with("log_test"));
+        assert_eq!(names(&events), ["log_test_warned"]);
+        assert_eq!(events[0].level, "warning");
+        assert!(events[0].at > 1.7e9);
         let fields = [
             ("count", Value::Unsigned(3)),
             ("is_so", Value::Bool(true)),
             ("error", Value::Text("bad\n".into())),
         ];
-        assert_eq!(told[0].fields, fields);
+        assert_eq!(events[0].fields, fields);
 
         keep_from("debug");
         tracing::debug!(long = "ü".repeat(TEXT_BYTES), "log_test_long");
         tracing::trace!("log_test_trace");
-        let told = drain();
-        let long = told.iter().find(|event| event.name == "log_test_long");
+        let events = drain();
+        let long = events.iter().find(|event| event.name == "log_test_long");
         let Some(Value::Text(text)) = long.map(|event| &event.fields[0].1) else {
-            panic!("{told:?}");
+            panic!("{events:?}");
         };
         assert!(text.len() <= TEXT_BYTES + 3 && text.ends_with('…'));
-        assert!(!names(&told).contains(&"log_test_trace"));
+        assert!(!names(&events).contains(&"log_test_trace"));
 
-        for _ in 0..MOST + 10 {
+        for _ in 0..CAPACITY + 10 {
             tracing::info!("log_test_many");
         }
-        let told = drain();
-        assert_eq!(told.len(), MOST + 1);
-        assert_eq!(told[MOST].name, DROPPED);
-        assert!(matches!(told[MOST].fields[0].1, Value::Unsigned(10..)));
+        let events = drain();
+        assert_eq!(events.len(), CAPACITY + 1);
+        assert_eq!(events[CAPACITY].name, DROPPED);
+        assert!(matches!(
+            events[CAPACITY].fields[0].1,
+            Value::Unsigned(10..)
+        ));
         assert!(drain().iter().all(|event| event.name != DROPPED));
 
         keep_from("none");

@@ -1,4 +1,7 @@
-//! Counters of a node and of each swarm: relaxed atomics, read as one `Counters` value.
+//! The counters of a node and of each swarm: relaxed atomics, read as one `Counters` value.
+//!
+//! `xfd_api.reports.NodeCounters` has the same fields, and `xfd_api.metrics` the names under which
+//! they are exported. Tests compare all three.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +23,7 @@ macro_rules! counters {
         }
 
         impl Stats {
-            /// The values now; each is right, their sum may be torn.
+            /// The present values; other threads may count between two of them.
             #[must_use]
             pub fn read(&self) -> Counters {
                 Counters { $($name: self.$name.get(),)+ }
@@ -62,13 +65,13 @@ counters! {
     chunks_from_origin,
     /// Chunks fetched from peers.
     chunks_from_peers,
-    /// Chunks served to peers, whole.
+    /// Chunks sent whole to peers.
     chunks_served,
-    /// Objects landed.
+    /// Objects that were fetched and have landed.
     objects_landed,
     /// Objects found valid in the cache.
     objects_cached,
-    /// Requests tried again.
+    /// Requests that were sent again.
     retries,
     /// Chunks or objects that differed from their checksum.
     verification_failures,
@@ -102,7 +105,7 @@ impl Counter {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Counts one more for as long as the guard lives.
+    /// Counts one more while the guard lives.
     #[must_use]
     pub fn active(&self) -> Active<'_> {
         self.add(1);
@@ -110,7 +113,7 @@ impl Counter {
     }
 }
 
-/// Takes one off a counter when it is dropped.
+/// Subtracts one from a counter when it is dropped.
 #[derive(Debug)]
 pub struct Active<'a>(&'a Counter);
 
@@ -120,7 +123,7 @@ impl Drop for Active<'_> {
     }
 }
 
-/// Counts one more upload for as long as it lives.
+/// Counts one more upload while it lives.
 #[derive(Debug)]
 pub struct Uploading(Arc<Stats>);
 
@@ -133,7 +136,7 @@ impl Stats {
         }
     }
 
-    /// One more upload.
+    /// Counts one more upload.
     #[must_use]
     pub fn uploading(self: &Arc<Self>) -> Uploading {
         self.active_served.add(1);

@@ -1,1 +1,1 @@
-"""Logs, traces and versions: what the processes say of themselves."""
+"""Logs, traces and package versions of a process."""

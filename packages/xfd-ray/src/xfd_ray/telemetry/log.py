@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, MutableMapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, TextIO, get_args
 
 from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId
@@ -85,7 +85,7 @@ def log_to_stderr(role: str = "xfd", node: NodeId | None = None) -> None:
     _set_up = partial(_configure, shown, trace)
 
 
-def _configure(shown: str, trace: Any) -> None:
+def _configure(shown: str, trace: TextIO | None) -> None:
     import structlog
 
     processors: list[Any] = [
@@ -95,7 +95,7 @@ def _configure(shown: str, trace: Any) -> None:
         structlog.processors.format_exc_info,
     ]
     if trace is not None:
-        processors += [_writer(trace), _shown_from(shown)]
+        processors += [_writer(trace), _drop_below(shown)]
     structlog.configure(
         processors=[*processors, structlog.processors.JSONRenderer(default=repr)],
         wrapper_class=structlog.make_filtering_bound_logger("debug" if trace else shown),
@@ -123,7 +123,7 @@ def process_age_s() -> float | None:
     return None
 
 
-def _trace_file(name: str) -> Any:
+def _trace_file(name: str) -> TextIO | None:
     folder = trace_folder()
     if folder is None:
         return None
@@ -136,7 +136,7 @@ def _trace_file(name: str) -> Any:
         return None
 
 
-def _writer(file: Any) -> Callable[[Any, str, _Line], _Line]:
+def _writer(file: TextIO) -> Callable[[Any, str, _Line], _Line]:
     def write(_: Any, __: str, line: _Line) -> _Line:
         file.write(json.dumps(line, default=repr) + "\n")
         return line
@@ -144,7 +144,7 @@ def _writer(file: Any) -> Callable[[Any, str, _Line], _Line]:
     return write
 
 
-def _shown_from(level: str) -> Callable[[Any, str, _Line], _Line]:
+def _drop_below(level: str) -> Callable[[Any, str, _Line], _Line]:
     import structlog
 
     lowest = logging.getLevelName(level.upper())

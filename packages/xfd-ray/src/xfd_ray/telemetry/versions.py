@@ -11,7 +11,7 @@ PACKAGES = ("xfd_api", "xfd_scheduler", "xfd_dataplane", "xfd_ray")
 
 
 def installed_versions() -> dict[str, str | None]:
-    """Version of each xfd package in this process; None where it cannot be imported."""
+    """Returns the version of each xfd package in this process; None if it cannot be imported."""
     versions: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
@@ -24,10 +24,10 @@ def installed_versions() -> dict[str, str | None]:
 def check_versions(
     ours: Mapping[str, str | None], theirs: Mapping[str, str | None], *, node: str
 ) -> None:
-    """Compares what a node has with what the coordinator has.
+    """Compares the versions of a node with those of the coordinator.
 
     Raises:
-        VersionMismatchError: naming the node, and each package that is missing or differs.
+        VersionMismatchError: a package is missing or differs; names the node and each such package.
     """
     differences = [
         f"{package} is {theirs[package]} instead of {wanted or 'missing at the coordinator'}"
