@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::decides::retry::patience_of;
+use crate::decides::retry::retry_after_of;
 use crate::error::{Error, Kind, Result};
 use crate::model::{ChunkIndex, NodeSettings, Secret, SwarmId};
 use crate::wire::{self, CHECK_HEADER, CLIENT_IDLE, CRC_HEADER, UPLOAD_QUEUE_WAIT};
@@ -173,7 +173,8 @@ impl Peers {
                 StatusCode::SERVICE_UNAVAILABLE => "The peer serves too many already".to_owned(),
                 other => format!("The peer answered {other}"),
             });
-            let patience = header(RETRY_AFTER).and_then(|value| patience_of(value.to_str().ok()?));
+            let patience =
+                header(RETRY_AFTER).and_then(|value| retry_after_of(value.to_str().ok()?));
             return Err(match patience {
                 Some(wait) => error.with_retry_after(wait),
                 None => error,

@@ -24,7 +24,7 @@ pub fn record_path(destination: PathBuf) -> PathBuf {
     xfd_dataplane_core::store::record_path(&destination)
 }
 
-/// The content of a file's record, None without one; and why one is not believed.
+/// The content of a file's record; None with the reason if there is one that is not believed.
 #[pyfunction]
 pub fn record_text(
     py: Python<'_>,
@@ -34,14 +34,14 @@ pub fn record_text(
     found.map_err(|error| errors::raised(py, &error, None))
 }
 
-/// The content of the manifests of a prefix's folder; later ones count more.
+/// The contents of the manifests of a prefix's folder. Later ones take precedence.
 #[pyfunction]
 pub fn manifest_texts(py: Python<'_>, folder: PathBuf) -> PyResult<Vec<Vec<u8>>> {
     let found = py.detach(|| xfd_dataplane_core::store::manifest_texts(&folder));
     found.map_err(|error| errors::raised(py, &error, None))
 }
 
-/// Whose file it is, in words, where it is neither this user's nor root's.
+/// The owner of a file, in words, if it belongs to neither this user nor root.
 #[pyfunction]
 pub fn owner_doubted(py: Python<'_>, path: PathBuf) -> PyResult<Option<String>> {
     let found = py.detach(|| xfd_dataplane_core::beside::owner_doubted(&path));
@@ -85,10 +85,10 @@ impl Running {
     }
 }
 
-/// What one reading of a file gave.
+/// Size, CRC-64/NVME of each part, and checksums of the whole.
 type Sums = (u64, Vec<u64>, Vec<String>);
 
-/// Reads a file once. What lies behind the last part counts for the size and the whole alone.
+/// Reads a file once. Bytes after the last part count for the size and the whole only.
 fn sums(path: &Path, parts: &[u64], algorithms: &[ChecksumAlgorithm]) -> Result<Sums> {
     let failed = |error: std::io::Error| {
         Error::new(Kind::Destination, format!("Could not read: {error}")).with_path(path)
@@ -123,8 +123,8 @@ fn sums(path: &Path, parts: &[u64], algorithms: &[ChecksumAlgorithm]) -> Result<
     Ok((size, crcs, whole))
 }
 
-/// Reads a file once, from its first byte to its last: its size, the CRC-64/NVME of each of its
-/// `parts` (lengths in bytes, one behind the other), and checksums of the whole in hexadecimal.
+/// Reads a file once: its size, the CRC-64/NVME of each of its `parts` (lengths in bytes, in their
+/// order), and checksums of the whole in hexadecimal.
 #[pyfunction]
 pub fn checksums(
     py: Python<'_>,

@@ -1,21 +1,23 @@
-//! The thin pyo3 skin of the data plane: `xfd_dataplane._native`.
+//! The pyo3 skin of the data plane: `xfd_dataplane._native`.
 //!
-//! Nothing is decided here. [`convert`] turns the dataclasses of `xfd_api` into the core's structs
-//! and back, [`errors`] turns the core's errors into `xfd_api.errors`, [`node`] is the class that
-//! Python calls, [`files`] reads files that have landed.
+//! It decides nothing. [`node`] is the class that Python calls, and [`files`] reads files that have
+//! landed. [`from_python`] and [`to_python`] convert between dataclasses of `xfd_api` and structs of
+//! the core, and [`errors`] turns the core's errors into those of `xfd_api.errors`.
 
-mod convert;
 mod errors;
+mod fields;
 mod files;
+mod from_python;
 mod node;
 mod read;
+mod to_python;
 mod wait;
 mod write;
 
 use pyo3::prelude::*;
 
-/// Requests and their answers are many small values of several threads: where objects are small the
-/// system's allocator takes a sixth of the time, and the buffers of large ones come from fresh pages.
+/// Requests and answers are many small values of several threads. With small objects the system's
+/// allocator took a sixth of the time, and it gives the buffers of large ones from fresh pages.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -29,9 +31,9 @@ mod _native {
     #[pymodule_export]
     use crate::node::Node;
 
-    /// `FIELDS` says which fields of which dataclass cross the border, so that a test can compare.
+    /// `FIELDS` has the fields of each dataclass that crosses the border, for a test.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("FIELDS", crate::convert::fields(module.py())?)
+        module.add("FIELDS", crate::fields::fields(module.py())?)
     }
 }

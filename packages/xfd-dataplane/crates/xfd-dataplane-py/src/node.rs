@@ -15,24 +15,24 @@ use xfd_dataplane_core::node::Node as Core;
 
 use crate::read::Read;
 use crate::wait::{interruptible, slice};
-use crate::{convert, errors};
+use crate::{errors, from_python, to_python};
 
 const FORK_REMEDY: &str = "Start the process with multiprocessing.get_context(\"spawn\"), or open the \
                            data plane after the fork";
 
-/// One node's data plane. Blocking methods let other threads run; those that wait long act on
-/// signals within a tenth of a second.
+/// One node's data plane. Blocking methods release the interpreter; those that wait long act on
+/// signals within 100 ms.
 #[pyclass(module = "xfd_dataplane._native", frozen)]
 pub struct Node {
     core: Arc<Core>,
     id: String,
     root: PathBuf,
-    /// The process that it works in; a fork of it has none of its threads.
+    /// The process that made it. A fork of that process has none of its threads.
     pid: u32,
 }
 
 impl Node {
-    /// The core, in the process that made it.
+    /// The core; an error in a fork of the process that made it.
     fn core(&self, py: Python<'_>) -> PyResult<&Arc<Core>> {
         if self.is_forked() {
             let error = Error::new(
@@ -86,10 +86,10 @@ impl Node {
         stores: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyList>> {
         let lookups = Vec::<Lookup>::read(lookups)?;
-        let stores = convert::stores(stores)?;
+        let stores = from_python::stores(stores)?;
         let core = Arc::clone(self.core(py)?);
         let answers = interruptible(py, move || core.find_objects(&lookups, &stores))?;
-        convert::found(py, &self.raised(py, answers)?, Some(&self.id))
+        to_python::found(py, &self.raised(py, answers)?, Some(&self.id))
     }
 
     /// See `xfd_api.ports.DataPlane.serve`.
@@ -128,22 +128,22 @@ impl Node {
         catalog: &Bound<'py, PyAny>,
         stores: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let catalog = convert::catalog(catalog, &self.root)?;
-        let stores = convert::stores(stores)?;
+        let catalog = from_python::catalog(catalog, &self.root)?;
+        let stores = from_python::stores(stores)?;
         let core = Arc::clone(self.core(py)?);
         let inventory = interruptible(py, move || core.extend(&swarm, catalog, &stores))?;
-        convert::inventory(py, &self.raised(py, inventory)?)
+        to_python::inventory(py, &self.raised(py, inventory)?)
     }
 
-    /// Index, bytes that are here, and whether it is landed, of each object of a catalog; changes
-    /// nothing on the disk.
+    /// Of each object of a catalog its index, its bytes on the disk, and whether it has landed.
+    /// Changes nothing on the disk.
     fn survey(
         &self,
         py: Python<'_>,
         swarm: String,
         catalog: &Bound<'_, PyAny>,
     ) -> PyResult<Vec<(u32, u64, bool)>> {
-        let catalog = convert::catalog(catalog, &self.root)?;
+        let catalog = from_python::catalog(catalog, &self.root)?;
         let core = Arc::clone(&self.core);
         let here = interruptible(py, move || core.survey(&swarm, &catalog))?;
         let here = self.raised(py, here)?;
@@ -179,7 +179,7 @@ impl Node {
             if !events.is_empty() || left <= slice {
                 let events = events
                     .iter()
-                    .map(|event| convert::event(py, event, &self.id));
+                    .map(|event| to_python::event(py, event, &self.id));
                 return PyList::new(py, events.collect::<PyResult<Vec<_>>>()?);
             }
             py.check_signals()?;
@@ -198,7 +198,7 @@ impl Node {
     fn counters<'py>(&self, py: Python<'py>, swarm: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         let core = self.core(py)?;
         let counters = py.detach(|| core.counters(swarm));
-        convert::counters(py, &counters)
+        to_python::counters(py, &counters)
     }
 
     /// See `xfd_api.ports.DataPlane.log_from`.
@@ -211,7 +211,7 @@ impl Node {
     #[staticmethod]
     fn drain_log(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
         let events = py.detach(log::drain);
-        let events = events.iter().map(|event| convert::log_event(py, event));
+        let events = events.iter().map(|event| to_python::log_event(py, event));
         PyList::new(py, events.collect::<PyResult<Vec<_>>>()?)
     }
 

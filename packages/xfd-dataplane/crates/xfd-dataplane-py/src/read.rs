@@ -1,4 +1,4 @@
-//! How a Python value becomes a value of the core.
+//! How one Python value becomes a value of the core.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use xfd_dataplane_core::error::Error;
 use xfd_dataplane_core::model::{Secret, Source};
 
-/// Built from a Python value; for dataclasses see the tables in `convert.rs`.
+/// Built from a Python value. The tables of `from_python.rs` implement it for dataclasses.
 pub trait Read: Sized {
     /// Reads it.
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self>;
@@ -39,7 +39,7 @@ impl Read for Secret {
     }
 }
 
-/// What a list refuses is told to Python, and never comes back in a catalog.
+/// Objects that a list refuses go to Python, and never come back in a catalog.
 impl Read for Box<Error> {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         Err(PyValueError::new_err(format!("This is no object: {value}")))
@@ -89,7 +89,7 @@ impl<A: Read, B: Read> Read for (A, B) {
     }
 }
 
-/// The name of a field in Python: the core's own, unless another one is given.
+/// The name of a field in Python: that of the core, unless another one is given.
 macro_rules! python_name {
     ($rust:ident) => {
         stringify!($rust)
@@ -113,16 +113,16 @@ macro_rules! read_fields {
     };
 }
 
-/// Structs of the core, each read from one dataclass. `unread` names the fields that the core has
-/// no use for, or that are read elsewhere.
+/// Structs of the core, each read from one dataclass. `unread` names the fields that the core does
+/// not need, or that another function reads.
 macro_rules! read_dataclasses {
     (
-        const $table:ident;
+        $visibility:vis const $table:ident;
         $($built:ident = $class:literal {
             $($rust:ident $(= $python:literal)?),* $(,)?
         } $(unread { $($unread:literal),+ })?;)+
     ) => {
-        const $table: &[(&str, &[&str])] = &[
+        $visibility const $table: &[(&str, &[&str])] = &[
             $(($class, &[
                 $(crate::read::python_name!($rust $($python)?),)*
                 $($($unread,)+)?
@@ -139,12 +139,12 @@ macro_rules! read_dataclasses {
 /// Variants of an enum of the core, each read from one dataclass.
 macro_rules! read_variants {
     (
-        const $table:ident;
+        $visibility:vis const $table:ident;
         $kind:ident in $module:literal {
             $($variant:ident = $class:literal { $($rust:ident $(= $python:literal)?),* $(,)? })+
         }
     ) => {
-        const $table: &[(&str, &[&str])] = &[
+        $visibility const $table: &[(&str, &[&str])] = &[
             $((
                 concat!($module, ".", $class),
                 &[$(crate::read::python_name!($rust $($python)?),)*],
@@ -171,11 +171,11 @@ macro_rules! read_variants {
 /// Enums of the core, each read from the values of a string enum (or literal) of Python.
 macro_rules! read_enums {
     (
-        const $table:ident;
+        $visibility:vis const $table:ident;
         $($kind:ident = $class:literal { $($value:literal => $variant:ident),+ $(,)? }
             $(unread { $($unread:literal),+ })?;)+
     ) => {
-        const $table: &[(&str, &[&str])] = &[
+        $visibility const $table: &[(&str, &[&str])] = &[
             $(($class, &[$($value,)+ $($($unread,)+)?]),)+
         ];
         $(impl crate::read::Read for $kind {

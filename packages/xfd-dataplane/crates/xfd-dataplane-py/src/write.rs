@@ -1,15 +1,15 @@
-//! How a value of the core becomes a dataclass of Python.
+//! How one value of the core becomes a dataclass of Python.
 
-/// Functions that each build one dataclass by its keyword arguments, so that a field too many or
-/// too few is an error of the first call.
+/// Functions that each build one dataclass by its keyword arguments. A field too many or too few is
+/// an error at the first call.
 macro_rules! write_dataclasses {
     (
-        const $table:ident;
+        $visibility:vis const $table:ident;
         $(fn $function:ident = $module:literal . $class:literal (
             $($argument:ident $(= $python:literal)? : $kind:ty),+ $(,)?
         );)+
     ) => {
-        const $table: &[(&str, &[&str])] = &[
+        $visibility const $table: &[(&str, &[&str])] = &[
             $((
                 concat!($module, ".", $class),
                 &[$(crate::read::python_name!($argument $($python)?),)+],

@@ -1,24 +1,24 @@
 //! Which entry of an archive may become part of a tree, and where.
 //!
-//! Names, links and sizes of an archive are untrusted. A [`Filter`] keeps what was placed so far
-//! and answers for each entry with its place or a refusal:
+//! Names, links and sizes of an archive are untrusted. A [`Filter`] keeps what was placed so far, and
+//! gives each entry its place or refuses it:
 //!
-//! - no absolute path, no `..`, no NUL in an entry's path; `./` and doubled slashes are nothing;
-//! - an entry below a symbolic link of the archive goes where the link leads inside the tree. That
-//!   is worked out here, from what was placed: a place has no link in its path, and the kernel is
-//!   never asked to follow one;
-//! - a symbolic link's target is relative and ends inside the tree. `..` at its start is counted
-//!   against the link's folder, which is made of real folders only. `..` after a name could climb
-//!   from wherever another link leads; such links are resolved once more when all is placed;
-//! - a hard link names a file or a link of this archive;
-//! - a path that comes again replaces what was there, as GNU tar does, but a folder with something
-//!   in it is not replaced;
-//! - entries, bytes of files, decoded bytes for each archived byte above 100 MiB, and the memory
-//!   that names take are bounded ([`caps`]).
+//! - A path is not absolute and has no `..` and no NUL. `./` and doubled slashes are dropped.
+//! - An entry below a symbolic link of the archive goes to the link's target inside the tree. The
+//!   filter resolves it from what was placed, so that a place has no link in its path and the kernel
+//!   never follows one.
+//! - A symbolic link's target is relative and ends inside the tree. Each `..` at its start is counted
+//!   against the link's folder, which has real folders only in its path. `..` after a name could climb
+//!   from the target of another link, so such links are resolved again when all is placed.
+//! - A hard link names a file or a link of this archive.
+//! - A path that comes again replaces the earlier entry, as with GNU tar. A folder that is not empty
+//!   is not replaced.
+//! - Entries, bytes of files, the ratio of decoded to archived bytes above 100 MiB, and the memory for
+//!   names are bounded ([`caps`]).
 //!
-//! An archive that one trusts (`Links::Keep`) may have links to anywhere: they are made as they are.
-//! An entry below one goes where it would lead if the tree were the whole file system, so still
-//! nothing is written outside of it. Devices, pipes and sockets are left out, and named.
+//! A trusted archive (`Links::Keep`) may have links to any path; they are made as they are. An entry
+//! below one goes where the link would lead if the tree were the whole file system, so nothing is
+//! written outside of the tree. Devices, pipes and sockets are left out, and named in the report.
 
 pub mod caps;
 mod links;
@@ -51,7 +51,7 @@ pub enum What<'a> {
     Unknown(u8),
 }
 
-/// What an accepted entry finds at its path.
+/// What is at the path of an accepted entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
     /// Nothing.
@@ -62,7 +62,7 @@ pub enum Before {
     EmptyFolder,
     /// A file or a link, to be unlinked first.
     Other,
-    /// The very entry that a hard link names: nothing to be done.
+    /// The entry that the hard link names: nothing is to be done.
     Itself,
 }
 
@@ -72,11 +72,11 @@ pub struct Place {
     /// Path relative to the tree, without `.`, links, doubled or trailing slashes; empty for the
     /// tree.
     pub path: Arc<[u8]>,
-    /// What has to make way.
+    /// What has to be removed first.
     pub before: Before,
     /// Folders above it that no entry named, outermost first; to be made first.
     pub folders: Vec<Arc<[u8]>>,
-    /// For a hard link, the path that it names, clean like `path`.
+    /// For a hard link, the path that it names, in the same form as `path`.
     pub names: Option<Vec<u8>>,
     /// Whether it is a symbolic link, which a hard link to one is.
     pub is_link: bool,
@@ -90,7 +90,7 @@ enum Placed {
     LeftOut,
 }
 
-/// Keeps what was placed of one archive.
+/// The entries that were placed of one archive, and its limits.
 #[derive(Debug)]
 pub struct Filter {
     caps: UnpackCaps,
@@ -122,7 +122,7 @@ impl Filter {
         }
     }
 
-    /// Bytes of files let through so far.
+    /// Bytes of files so far.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -208,7 +208,7 @@ impl Filter {
         }))
     }
 
-    /// Lets `bytes` more of a file through.
+    /// Counts `bytes` more of a file.
     ///
     /// # Errors
     /// `ArchiveTooLarge`.
@@ -217,8 +217,8 @@ impl Filter {
         self.ratio.grow(bytes)
     }
 
-    /// Lets a file have a hole of `bytes`, which takes no room on the disk and came out of no
-    /// decoder: it counts as bytes of files only.
+    /// Counts a hole of `bytes` in a file. It takes no room on the disk and no decoder made it, so it
+    /// does not count for the ratio.
     ///
     /// # Errors
     /// `ArchiveTooLarge`.
@@ -232,7 +232,7 @@ impl Filter {
         }
     }
 
-    /// Looks once more at links that could not be judged before all was placed.
+    /// Checks the links that could not be judged before all was placed.
     ///
     /// # Errors
     /// `ArchiveUnsafe`.
@@ -248,7 +248,7 @@ impl Filter {
         Ok(())
     }
 
-    /// Keeps the name, so that a hard link to it is known for what it is.
+    /// Keeps the name, so that a hard link to it is left out too.
     fn leave_out(&mut self, clean: &[u8]) -> Result<()> {
         self.left_out.add(clean);
         if !self.placed.contains_key(clean) {
@@ -258,7 +258,7 @@ impl Filter {
         Ok(())
     }
 
-    /// Folders above `clean`, which is resolved, that are not there.
+    /// Folders above the resolved path `clean` that were not placed.
     fn missing_folders(&self, clean: &[u8]) -> Vec<Arc<[u8]>> {
         let mut missing: Vec<Arc<[u8]>> = Vec::new();
         let mut above = parent(clean);

@@ -1,15 +1,17 @@
-//! A token bucket that lends: taking is always granted, and says how long to wait afterwards.
+//! A token bucket that lends: a take is always granted, and returns how long to wait after it.
 //!
-//! Level rises by `rate` a second up to `burst`; a take lowers it, below zero if need be, and the
-//! wait is what it needs to come back to zero. Takers that wait in turn thus share the rate, and
-//! no take is larger than what it can ever be granted.
+//! The level rises by `rate` a second, up to the burst. A take lowers it, below zero if need be, and
+//! the wait is the time until it is zero again. So takers share the rate in their order, and a take
+//! may be larger than the burst.
+//!
+//! Invariant: level ≤ rate × [`BURST_S`].
 
 use std::time::Duration;
 
 /// Seconds of its rate that a bucket holds when it is full.
 const BURST_S: f64 = 0.1;
 
-/// Bytes (or anything countable) for each second.
+/// Tokens for each second: bytes, or anything that is counted.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     rate: f64,
@@ -30,7 +32,7 @@ impl Bucket {
         }
     }
 
-    /// Takes `amount` and says how long the taker waits before its next one.
+    /// Takes `amount`; how long the taker waits before its next take.
     #[expect(clippy::cast_precision_loss, reason = "a piece needs no 53 bits")]
     pub fn take(&mut self, amount: u64, now: Duration) -> Duration {
         let passed = now.saturating_sub(self.at).as_secs_f64();
@@ -50,7 +52,7 @@ mod tests {
     use super::Bucket;
 
     #[test]
-    fn a_taker_that_waits_as_told_gets_the_rate() {
+    fn a_taker_that_waits_gets_the_rate() {
         let mut bucket = Bucket::new(1000, Duration::ZERO);
         let mut now = Duration::ZERO;
         for _ in 0..100 {
@@ -61,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn rest_is_not_saved_up_beyond_the_burst() {
+    fn idle_time_is_not_saved_up_beyond_the_burst() {
         let mut bucket = Bucket::new(1000, Duration::ZERO);
         let later = Duration::from_secs(3600);
         assert_eq!(bucket.take(100, later), Duration::ZERO);

@@ -1,18 +1,23 @@
-//! Whether what lies at a destination is what the origin has.
+//! Whether the file or tree at a destination is what the origin has.
 //!
-//! The four steps: the destination exists; size, time and ETag in its record equal the store's; it
-//! is as we left it on the disk; else it is fetched again.
+//! It is if all of these hold; if not, it is fetched again:
 //!
-//! *As we left it* is size and modification time in nanoseconds. Writing into a file or touching it
-//! changes that time. Another user can set it at will, so a file that belongs to neither this user
-//! nor root is never as we left it. The change time would also notice an edit whose time was set back, but it
-//! changes with `chmod`, `chown` and a hard link too, and each would cost a whole download; the
-//! inode would forbid to copy a cache to another disk with its times. Bytes that rot in place are
-//! found by the checksums when the file is served or verified.
+//! 1. The destination exists.
+//! 2. Size, time and ETag in its record equal the store's.
+//! 3. It is on the disk as xfd left it.
+//!
+//! *As xfd left it* means the same size and modification time in nanoseconds. Writing into a file or
+//! touching it changes that time. Another user can set it at will, so a file that belongs to neither
+//! this user nor root never counts.
+//!
+//! Two other marks were considered. The change time would notice an edit whose time was set back, but
+//! `chmod`, `chown` and a hard link change it too, and each would cost a whole download. The inode
+//! would make it impossible to copy a cache to another disk with its times. Bytes that go bad in
+//! place are found by their checksums when the file is served or verified.
 
 use crate::model::{FoundObject, TreeEntry};
 
-/// What a path is, without following a link.
+/// The kind of a path, without following a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum FileKind {
@@ -25,17 +30,17 @@ pub enum FileKind {
 /// What `lstat` says of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnDisk {
-    /// What it is.
+    /// Its kind.
     pub kind: FileKind,
     /// In bytes.
     pub size: u64,
     /// In nanoseconds since the epoch.
     pub mtime_ns: i64,
-    /// It belongs to this user, or to root and this user may read it.
+    /// It belongs to this user, or it belongs to root and this user may read it.
     pub is_ours: bool,
 }
 
-/// The object at its store when it was fetched; what a record, a journal and a GET are pinned to.
+/// The version of an object at its store. Records, journals and GETs are pinned to one.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Pin {
     /// In bytes.
@@ -47,8 +52,8 @@ pub struct Pin {
 }
 
 impl Pin {
-    /// Whether another object of the same size would have another pin. Some web servers tell
-    /// neither ETag nor time; what they have cannot be known to be what was fetched.
+    /// Whether the pin identifies a version, so that another object of the same size has another pin.
+    /// Some web servers send neither ETag nor time.
     #[must_use]
     pub fn identifies(&self) -> bool {
         self.etag.is_some() || self.last_modified_ns.is_some()
@@ -70,37 +75,37 @@ impl From<&FoundObject> for Pin {
 pub struct Recorded<'a> {
     /// The object at its store.
     pub pin: &'a Pin,
-    /// Size and modification time of the file we left; None where no file was kept.
+    /// Size and modification time of the file that xfd left; None if no file was kept.
     pub file: Option<(u64, i64)>,
-    /// The entries of the tree we left, if it was unpacked to the place that is wanted now.
+    /// The entries of the tree that xfd left, if it was unpacked to the place that is wanted now.
     pub tree: Option<&'a [TreeEntry]>,
 }
 
-/// What lies on the disk.
+/// What is on the disk.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seen<'a> {
     /// The destination.
     pub file: Option<OnDisk>,
-    /// The tree's folder, where a tree is wanted.
+    /// The tree's folder, if a tree is wanted.
     pub folder: Option<OnDisk>,
     /// One for each recorded entry, in the record's order.
     pub entries: &'a [Option<OnDisk>],
 }
 
-/// What is asked for.
+/// What the request wants.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     /// The object at its store now.
     pub pin: &'a Pin,
-    /// False is never satisfied by a cache.
+    /// Whether a cached file may be used.
     pub cache: bool,
-    /// None: no tree. Else whether the archive is wanted beside it.
+    /// None for an object without a tree; else whether the archive is wanted beside the tree.
     pub keep_archive: Option<bool>,
 }
 
-/// Why a cached object is not valid.
+/// Why a cached object is outdated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum StaleReason {
     /// The request refuses the cache.
     Refused,
     /// The store has another object now.
@@ -112,15 +117,15 @@ pub enum Why {
 /// What to do about an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing: it is all here.
+    /// Nothing to do: all of it is here.
     Valid,
     /// Unpack it again: the archive is here, its tree is not.
     Unpack,
     /// Fetch it: nothing is here.
     Absent,
-    /// Fetch it: what is here is ours, and outdated.
-    Stale(Why),
-    /// Fetch it, and replace whole a file that we did not write.
+    /// Fetch it: what is here is xfd's, and outdated.
+    Stale(StaleReason),
+    /// Fetch it, and replace a file that xfd did not write.
     Foreign,
 }
 
@@ -137,17 +142,17 @@ pub fn verdict(wanted: Wanted<'_>, recorded: Option<Recorded<'_>>, seen: Seen<'_
         return Verdict::Absent;
     }
     if !wanted.cache {
-        return Verdict::Stale(Why::Refused);
+        return Verdict::Stale(StaleReason::Refused);
     }
     if recorded.pin != wanted.pin || !wanted.pin.identifies() {
-        return Verdict::Stale(Why::ChangedAtOrigin);
+        return Verdict::Stale(StaleReason::ChangedAtOrigin);
     }
     let file = is_as_left(recorded.file, seen.file);
     let Some(keep_archive) = wanted.keep_archive else {
         return match (seen.file, file) {
             (_, true) => Verdict::Valid,
             (None, false) => Verdict::Absent,
-            (Some(_), false) => Verdict::Stale(Why::ChangedOnDisk),
+            (Some(_), false) => Verdict::Stale(StaleReason::ChangedOnDisk),
         };
     };
     let tree = recorded
@@ -156,7 +161,7 @@ pub fn verdict(wanted: Wanted<'_>, recorded: Option<Recorded<'_>>, seen: Seen<'_
     match (tree, file, keep_archive) {
         (true, true, _) | (true, _, false) => Verdict::Valid,
         (false, true, _) => Verdict::Unpack,
-        (_, false, _) => Verdict::Stale(Why::ChangedOnDisk),
+        (_, false, _) => Verdict::Stale(StaleReason::ChangedOnDisk),
     }
 }
 
@@ -172,8 +177,8 @@ fn is_as_left(recorded: Option<(u64, i64)>, seen: Option<OnDisk>) -> bool {
     }
 }
 
-/// Folders count by their kind alone: their time changes when a program leaves a file of its own
-/// in them (`__pycache__`), which takes nothing from what was unpacked.
+/// Of folders only the kind counts. Their time changes when a program adds a file of its own, such as
+/// `__pycache__`, which does no harm to what was unpacked.
 fn is_tree_as_left(entries: &[TreeEntry], seen: Seen<'_>) -> bool {
     let same = |(entry, on_disk): (&TreeEntry, &Option<OnDisk>)| {
         on_disk.is_some_and(|on_disk| match entry.kind {

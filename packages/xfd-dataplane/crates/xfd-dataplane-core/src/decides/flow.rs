@@ -1,34 +1,34 @@
-//! Whether a body flows, or drips: a server that sends a byte a second is never silent, and would
-//! hold an order for ever.
+//! Whether a body is too slow to wait for. A server that sends one byte a second never times out, and
+//! would keep an order for ever.
 //!
-//! The floor is one of the whole node, shared by the bodies that it has open: what all of them get
-//! together over a slow link is judged, and not how the link is shared. A node that gets less than
-//! [`NODE_LEAST`] bytes a second is not on a slow link; nobody distributes files over such a one.
-//! Only time in which the other side is waited for counts, so that a full disk queue or a rate of
-//! our own never makes a body slow. A stream that is slow beside others is no case of this one, see
-//! [`super::crawl`].
+//! The lower limit is one of the whole node, divided among its open bodies: they are judged by what
+//! the link carries in all, and not by how it is shared. Below [`MIN_NODE_BYTES_PER_S`] the cause is
+//! not a slow link, since files are not distributed over such links.
+//!
+//! Time counts only while the node waits for the other side, so that a full disk queue or the node's
+//! own rate limit never makes a body slow. [`super::stalled`] compares a stream with the others.
 
 use std::time::Duration;
 
-/// What all bodies of a node have to bring together, in bytes a second.
-pub const NODE_LEAST: u64 = 2048;
+/// What all bodies of a node have to bring together.
+pub const MIN_NODE_BYTES_PER_S: u64 = 2048;
 
-/// What one body has to bring however many there are, in bytes a second.
-pub const BODY_LEAST: u64 = 64;
+/// What one body has to bring, however many there are.
+pub const MIN_BODY_BYTES_PER_S: u64 = 64;
 
-/// What one of so many bodies has to bring, in bytes a second.
+/// What each of `bodies` has to bring, in bytes/s.
 #[must_use]
-pub fn least_of(bodies: u64) -> u64 {
-    (NODE_LEAST / bodies.max(1)).max(BODY_LEAST)
+pub fn min_bytes_per_s(bodies: u64) -> u64 {
+    (MIN_NODE_BYTES_PER_S / bodies.max(1)).max(MIN_BODY_BYTES_PER_S)
 }
 
-/// Whether a try that brought so many bytes in so long, one of so many bodies, has brought the
-/// download on. One that has not is a failure like one that brought nothing.
+/// Whether a try is progress that brought `bytes` in this time, as one of `bodies`. A try that is not
+/// counts as if it had brought nothing.
 #[must_use]
 pub fn is_progress(bytes: u64, took: Duration, bodies: u64) -> bool {
-    // A connection that breaks after some bytes at once is none.
+    // A second at least, so that a few bytes before a broken connection are not progress.
     let seconds = took.as_secs_f64().max(1.0);
-    bytes as f64 >= least_of(bodies) as f64 * seconds
+    bytes as f64 >= min_bytes_per_s(bodies) as f64 * seconds
 }
 
 /// What a body brought in a window that was too slow.
@@ -38,18 +38,18 @@ pub struct Drip {
     pub bytes: u64,
     /// How long they took.
     pub took: Duration,
-    /// What it would have had to be, in bytes a second.
-    pub least: u64,
+    /// What was needed.
+    pub min_bytes_per_s: u64,
 }
 
 impl std::fmt::Display for Drip {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "sent {} bytes in {:.1} s, where {} bytes a second are the least",
+            "sent {} bytes in {:.1} s, and {} bytes a second are the least",
             self.bytes,
             self.took.as_secs_f64(),
-            self.least
+            self.min_bytes_per_s
         )
     }
 }
@@ -63,13 +63,13 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// The length of a window for bodies that may be silent for so long.
+    /// The length of a window for bodies that may be silent for this time.
     #[must_use]
     pub fn window_of(silence: Duration) -> Duration {
         silence.mul_f64(1.5)
     }
 
-    /// A body that begins now. A window has to be longer than the longest silence.
+    /// A body that starts now. A window has to be longer than the longest silence.
     #[must_use]
     pub fn new(window: Duration) -> Self {
         Self {
@@ -79,24 +79,24 @@ impl Flow {
         }
     }
 
-    /// Takes in that bytes came which were waited for so long.
+    /// Bytes came after the node had waited for them.
     ///
     /// # Errors
-    /// At the end of a window in which too little came.
+    /// At the end of a window in which too few came.
     pub fn came(&mut self, bytes: u64, waited: Duration, bodies: u64) -> Result<(), Drip> {
         self.bytes += bytes;
         self.waited += waited;
         if self.waited < self.window {
             return Ok(());
         }
-        let least = least_of(bodies);
+        let min_bytes_per_s = min_bytes_per_s(bodies);
         let drip = Drip {
             bytes: self.bytes,
             took: self.waited,
-            least,
+            min_bytes_per_s,
         };
         *self = Self::new(self.window);
-        match (drip.bytes as f64) < least as f64 * drip.took.as_secs_f64() {
+        match (drip.bytes as f64) < min_bytes_per_s as f64 * drip.took.as_secs_f64() {
             true => Err(drip),
             false => Ok(()),
         }
@@ -109,7 +109,7 @@ mod tests {
 
     const WINDOW: Duration = Duration::from_secs(30);
 
-    /// Whether a body of so many that brings so much each so often is ended within ten minutes.
+    /// Whether one of `bodies` that brings `bytes` each interval is ended within ten minutes.
     fn ends(bytes: u64, each: Duration, bodies: u64) -> bool {
         let mut flow = Flow::new(WINDOW);
         let pieces = 600_000 / each.as_millis().max(1);
@@ -148,7 +148,7 @@ mod tests {
         flow.came(100_000_000, Duration::from_secs(1), 1).unwrap();
         let drips = (0..60).find_map(|_| flow.came(1, Duration::from_secs(1), 1).err());
         let drip = drips.unwrap();
-        assert_eq!((drip.bytes, drip.least), (30, 2048));
+        assert_eq!((drip.bytes, drip.min_bytes_per_s), (30, 2048));
         let text = drip.to_string();
         assert!(text.contains("sent 30 bytes in 30.0 s"), "{text}");
     }

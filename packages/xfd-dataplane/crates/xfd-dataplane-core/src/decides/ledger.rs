@@ -1,4 +1,4 @@
-//! Which chunks are missing, leased or held, and which objects that makes whole.
+//! Which chunks are missing, leased or held, and which objects are whole.
 //!
 //! ```text
 //!              lease                 commit
@@ -13,7 +13,7 @@
 //! 1. A chunk and its objects name each other.
 //! 2. `missing` of an object is the number of its chunks that are not held.
 //! 3. A held chunk with a known checksum agrees with the pinned one, if both are known.
-//! 4. A landed object has all of its chunks held, or none of them: a tree without its archive.
+//! 4. Of a landed object all chunks are held, or none (a tree without its archive).
 //! 5. A held chunk is not expected.
 
 mod check;
@@ -48,7 +48,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Adds an object, open and without chunks. A known one is left as it is.
+    /// Adds an object, open and without chunks. A known one stays as it is.
     pub fn add_object(&mut self, object: ObjectIndex) {
         self.objects.entry(object).or_insert(ObjectEntry {
             state: ObjectState::Open,
@@ -57,7 +57,7 @@ impl Ledger {
         });
     }
 
-    /// Adds a missing chunk of known objects. A known one is left as it is.
+    /// Adds a missing chunk of known objects. A known one stays as it is.
     pub fn add_chunk(&mut self, chunk: ChunkIndex, objects: impl IntoIterator<Item = ObjectIndex>) {
         if self.chunks.contains_key(&chunk) {
             return;
@@ -82,13 +82,13 @@ impl Ledger {
         );
     }
 
-    /// What became of an object; None for one that is not in the catalog.
+    /// The state of an object; None for one that is not in the catalog.
     #[must_use]
     pub fn object(&self, object: ObjectIndex) -> Option<ObjectState> {
         self.objects.get(&object).map(|entry| entry.state)
     }
 
-    /// Says what became of an object.
+    /// Sets the state of an object.
     pub fn set_object(&mut self, object: ObjectIndex, state: ObjectState) {
         if let Some(entry) = self.objects.get_mut(&object) {
             entry.state = state;
@@ -111,7 +111,7 @@ impl Ledger {
             .is_some_and(|entry| entry.missing == 0)
     }
 
-    /// Open objects all of whose chunks are held.
+    /// Open objects of which all chunks are held.
     #[must_use]
     pub fn whole_and_open(&self) -> Vec<ObjectIndex> {
         self.objects
@@ -121,7 +121,7 @@ impl Ledger {
             .collect()
     }
 
-    /// Chunks of an object that an earlier run wrote and nobody has read again yet.
+    /// Chunks of an object that an earlier run wrote and this run has not read again.
     #[must_use]
     pub fn unverified(&self, object: ObjectIndex) -> Vec<ChunkIndex> {
         let unread = |chunk: &ChunkIndex| {
@@ -137,13 +137,13 @@ impl Ledger {
         chunks.filter(unread).collect()
     }
 
-    /// What is known of a chunk; None for one that is not in the catalog.
+    /// The state of a chunk; None for one that is not in the catalog.
     #[must_use]
     pub fn chunk(&self, chunk: ChunkIndex) -> Option<ChunkState> {
         self.chunks.get(&chunk).map(|entry| entry.state)
     }
 
-    /// The checksum of a held chunk, where it is known.
+    /// The checksum of a held chunk, if it is known.
     #[must_use]
     pub fn crc(&self, chunk: ChunkIndex) -> Option<u64> {
         match self.chunk(chunk) {
@@ -179,7 +179,7 @@ impl Ledger {
         }
     }
 
-    /// Makes a leased chunk held; the open objects that are whole by it.
+    /// Makes a leased chunk held; the open objects that it makes whole.
     ///
     /// # Errors
     /// Why it is not; the chunk is leased as before.
@@ -197,8 +197,8 @@ impl Ledger {
         }
     }
 
-    /// Makes a chunk held that is on the disk already; the open objects that are whole by it.
-    /// One that is known to differ from its pin stays missing.
+    /// Makes a chunk held that is on the disk already; the open objects that it makes whole. A chunk
+    /// that differs from its pin stays missing.
     pub fn hold(
         &mut self,
         chunk: ChunkIndex,
@@ -226,7 +226,7 @@ impl Ledger {
         whole
     }
 
-    /// Holds a chunk to a checksum. True if it is held already with another one.
+    /// Pins a chunk to a checksum. True, and nothing changes, if it is held with another one.
     pub fn pin(&mut self, chunk: ChunkIndex, crc: u64) -> bool {
         let Some(entry) = self.chunks.get_mut(&chunk) else {
             return false;
@@ -240,27 +240,27 @@ impl Ledger {
         }
     }
 
-    /// Forgets what a chunk is held to.
+    /// Removes the pin of a chunk.
     pub fn unpin(&mut self, chunk: ChunkIndex) {
         if let Some(entry) = self.chunks.get_mut(&chunk) {
             entry.pinned = None;
         }
     }
 
-    /// The checksum that a chunk is held to.
+    /// The checksum that a chunk is pinned to.
     #[must_use]
     pub fn pinned(&self, chunk: ChunkIndex) -> Option<u64> {
         self.chunks.get(&chunk).and_then(|entry| entry.pinned)
     }
 
-    /// An order for the chunk was accepted, or is gone.
+    /// An order for the chunk was accepted, or has ended.
     pub fn set_expected(&mut self, chunk: ChunkIndex, expected: bool) {
         if let Some(entry) = self.chunks.get_mut(&chunk) {
             entry.expected = expected && !matches!(entry.state, ChunkState::Held { .. });
         }
     }
 
-    /// Whether an order for the chunk was accepted and is not carried out yet.
+    /// Whether an order for the chunk was accepted and has not ended.
     #[must_use]
     pub fn is_expected(&self, chunk: ChunkIndex) -> bool {
         self.chunks.get(&chunk).is_some_and(|entry| entry.expected)
@@ -283,7 +283,7 @@ impl Ledger {
         })
     }
 
-    /// Objects and what became of them, by index.
+    /// Objects and their states, by index.
     pub fn objects(&self) -> impl Iterator<Item = (ObjectIndex, ObjectState)> {
         self.objects
             .iter()

@@ -2,45 +2,46 @@
 //!
 //! The wait before try n+1 is drawn evenly from zero to `min(longest, first * 2^(n-1))`: the "full
 //! jitter" of the AWS Architecture Blog, "Exponential Backoff And Jitter" (2015), which spreads
-//! many clients that failed together. What the other side asks for is added to that, so that they
-//! do not all come back at the moment it named.
+//! clients that failed together. A wait that the other side asks for is added, so that they do not
+//! all return at the moment that it named.
 //!
-//! A try that brought bytes at the least rate or more is progress: the count starts over, since a
-//! large body over a poor network may break often and still arrive.
+//! A try that is progress (see [`super::flow::is_progress`]) starts the count over: a large body over
+//! a poor network may break often and still arrive.
 
 use std::time::Duration;
 
 use crate::error::{Error, Kind};
 
-/// Longest patience that the other side may ask for; as `xfd_api.reports.LONGEST_ASKED_REST_S`. One
-/// that asks for more may be wrong, or say so to everybody who comes.
-pub const LONGEST_ASKED: Duration = Duration::from_secs(30);
+/// Longest wait that is granted when the other side asks for one, as in
+/// `xfd_api.reports.LONGEST_ASKED_REST_S`. A request for more may be a mistake, or be sent to all.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// The patience that a header of whole seconds asks for (RFC 9110, 10.2.3), within reason.
+/// The wait that a Retry-After header of whole seconds asks for (RFC 9110, 10.2.3), at most
+/// [`MAX_RETRY_AFTER`].
 #[must_use]
-pub fn patience_of(seconds: &str) -> Option<Duration> {
+pub fn retry_after_of(seconds: &str) -> Option<Duration> {
     let seconds = seconds.trim();
     let is_number = !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit());
     // A number of more digits than fit is a long time as well.
     let asked = || Duration::from_secs(seconds.parse().unwrap_or(u64::MAX));
-    is_number.then(|| asked().min(LONGEST_ASKED))
+    is_number.then(|| asked().min(MAX_RETRY_AFTER))
 }
 
-/// How often and how patiently.
+/// How often a request is tried, and how long the waits are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Tries without progress before giving up, the first one included.
     pub attempts: u32,
-    /// Of these, tries that end in silence: each has lasted as long as the time-outs allow.
+    /// Of these, tries that time out. Each has lasted as long as the time-outs allow.
     pub silences: u32,
     /// Longest wait after the first failure.
     pub first: Duration,
-    /// Longest wait of all.
+    /// Longest wait.
     pub longest: Duration,
 }
 
 impl RetryPolicy {
-    /// Sensible waits for so many tries.
+    /// The usual waits, for `attempts` tries.
     #[must_use]
     pub fn new(attempts: u32) -> Self {
         Self {
@@ -77,10 +78,9 @@ impl Retry {
         self.failures
     }
 
-    /// Takes in that a try failed; tells how long to wait before the next one, or None to give up.
+    /// A try failed: how long to wait before the next one, or None to give up.
     ///
-    /// `is_progress` says whether this try has brought the download on (see
-    /// [`super::flow::is_progress`]); `random` is drawn evenly from 0 to 1.
+    /// `is_progress` says whether the failed try was progress. `random` is drawn evenly from 0 to 1.
     pub fn after(&mut self, error: &Error, is_progress: bool, random: f64) -> Option<Duration> {
         if is_progress {
             self.failures = 0;
@@ -99,13 +99,13 @@ impl Retry {
             .saturating_mul(1 << (self.failures - 1).min(16))
             .min(self.policy.longest);
         let asked = error.retry_after.unwrap_or_default();
-        let asked = asked.min(LONGEST_ASKED);
+        let asked = asked.min(MAX_RETRY_AFTER);
         Some(asked + cap.mul_f64(random.clamp(0.0, 1.0)))
     }
 }
 
-/// Whether the same request may succeed: transient errors, and bytes that differ from their
-/// checksum, which may have been spoilt on the way.
+/// Whether the same request may succeed. Besides transient errors these are bytes that differ from
+/// their checksum: the network may have changed them.
 fn is_worth_retrying(error: &Error) -> bool {
     error.is_transient() || error.kind == Kind::ChecksumMismatch
 }
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_borne_less_often_than_a_refusal() {
+    fn time_outs_are_retried_less_often_than_refusals() {
         let silence = Error::new(Kind::OriginTimeout, "silent");
         let mut retry = Retry::new(POLICY);
         assert!(retry.after(&silence, false, 1.0).is_some());
@@ -167,18 +167,18 @@ mod tests {
     }
 
     #[test]
-    fn patience_asked_for_is_given_within_reason() {
+    fn a_wait_that_is_asked_for_is_granted_within_reason() {
         let ask = |seconds| {
             let error = Error::new(Kind::OriginThrottled, "slow down");
             let error = error.with_retry_after(Duration::from_secs(seconds));
             Retry::new(POLICY).after(&error, false, 0.0)
         };
         assert_eq!(ask(7), Some(Duration::from_secs(7)));
-        assert_eq!(ask(86_400), Some(LONGEST_ASKED));
+        assert_eq!(ask(86_400), Some(MAX_RETRY_AFTER));
     }
 
     #[test]
-    fn patience_is_a_number_of_seconds_and_has_an_end() {
+    fn a_retry_after_header_is_a_number_of_seconds_and_has_a_limit() {
         for (header, seconds) in [
             ("7", Some(7)),
             (" 0 ", Some(0)),
@@ -191,7 +191,7 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(
-                patience_of(header),
+                retry_after_of(header),
                 seconds.map(Duration::from_secs),
                 "{header:?}"
             );

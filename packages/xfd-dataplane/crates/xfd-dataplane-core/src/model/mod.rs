@@ -1,7 +1,7 @@
 //! Plain structs for what crosses the border to Python, one for each dataclass of `xfd_api`.
 //!
 //! Each has the fields of its dataclass, whose docstrings say what they mean. The pyo3 crate builds
-//! them from Python's attributes, in its `convert` modules.
+//! them from Python's attributes, in `from_python.rs`.
 
 mod catalog;
 mod ids;

@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
-use crate::decides::retry::{LONGEST_ASKED, patience_of};
+use crate::decides::retry::{MAX_RETRY_AFTER, retry_after_of};
 use crate::error::{Error, Kind};
 
 /// An answer that is not a success.
@@ -111,13 +111,13 @@ impl<'a> Refusal<'a> {
 /// Seconds, or the time until a date (RFC 9110, 10.2.3), within reason.
 fn parse_retry_after(value: &str) -> Option<Duration> {
     let value = value.trim();
-    if let Some(patience) = patience_of(value) {
+    if let Some(patience) = retry_after_of(value) {
         return Some(patience);
     }
     let date = DateTime::from_str(value, Format::HttpDate).ok()?;
     let date = SystemTime::try_from(date).ok()?;
     let until = date.duration_since(SystemTime::now()).unwrap_or_default();
-    Some(until.min(LONGEST_ASKED))
+    Some(until.min(MAX_RETRY_AFTER))
 }
 
 #[cfg(test)]
@@ -176,8 +176,8 @@ mod tests {
         let past = parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT");
         assert_eq!(past, Some(Duration::ZERO));
         let far = parse_retry_after("Wed, 21 Oct 2099 07:28:00 GMT");
-        assert_eq!(far, Some(LONGEST_ASKED));
-        assert_eq!(parse_retry_after("99999999"), Some(LONGEST_ASKED));
+        assert_eq!(far, Some(MAX_RETRY_AFTER));
+        assert_eq!(parse_retry_after("99999999"), Some(MAX_RETRY_AFTER));
         for garbage in ["soon", "-5", "", "Wed, 99 Oct 2099 07:28:00 GMT"] {
             assert_eq!(parse_retry_after(garbage), None, "{garbage:?}");
         }

@@ -1,35 +1,36 @@
-//! How much one archive may become.
+//! Limits on the size of one unpacked archive.
 //!
-//! Whatever comes out of a decoder counts: headers, long names, PAX records and maps of sparse files
-//! as well as the bytes of files. What is kept in memory of the entries is bounded by itself, since
-//! names cost memory where bytes of files cost disk.
+//! All output of a decoder counts: headers, long names, PAX records and maps of sparse files as well
+//! as the bytes of files. Names have a limit of their own, because they take memory and not disk.
 
 use crate::error::{Error, Kind, Result};
 use crate::model::UnpackCaps;
 
-/// Decoded bytes up to which their ratio to the archive's is not looked at: text of one line
-/// repeated compresses a thousand times, and a hundred mebibytes do no harm.
+/// Decoded bytes up to which the ratio is not limited. Repeated text compresses a thousand times, and
+/// 100 MiB do no harm.
 pub const RATIO_FREE_BYTES: u64 = 100 << 20;
 
-/// Memory for names that every archive may have.
+/// Bytes of memory for names that every archive may use.
 const NAMES_FREE_BYTES: u64 = 32 << 20;
 
-/// Memory for names that no archive may have more of.
+/// Bytes of memory for names that no archive may exceed.
 const MAX_NAMES_BYTES: u64 = 1 << 30;
 
-/// Of the ratio that decoded bytes may have, names in memory may have this part: eight times the
-/// archive's bytes by default. An empty file takes some 40 bytes of a tar.gz.
-const NAMES_PART: f64 = 1.0 / 30.0;
+/// Names may take this fraction of the ratio for decoded bytes: by default memory of eight times the
+/// archive's size. An empty file takes some 40 bytes of a tar.gz.
+const NAMES_FRACTION: f64 = 1.0 / 30.0;
 
-/// Bytes of names and targets that every archive may have, and those that one may have for each of
-/// its entries: names of 4 KB are no honest archive's.
+/// Bytes of names and link targets that every archive may have.
 const LONG_NAMES_FREE_BYTES: u64 = 16 << 20;
-const LONG_NAME_BYTES: u64 = 512;
 
-/// Memory of an entry beside its path and target: the filter's node, the summary's line.
+/// Bytes of names and link targets that an archive may have in addition for each entry. Honest
+/// archives do not have names of 4 KB throughout.
+const MAX_MEAN_NAME_BYTES: u64 = 512;
+
+/// Memory of an entry besides its path and target: in the filter and in the summary.
 const ENTRY_BYTES: u64 = 240;
 
-/// Decoded bytes against the archive's.
+/// Limits decoded bytes by the size of the archive.
 #[derive(Clone, Copy, Debug)]
 pub struct Ratio {
     archive_bytes: u64,
@@ -48,7 +49,7 @@ impl Ratio {
         }
     }
 
-    /// Lets `bytes` more come out.
+    /// Counts `bytes` more of a decoder's output.
     ///
     /// # Errors
     /// `ArchiveTooLarge`.
@@ -64,7 +65,7 @@ impl Ratio {
     }
 }
 
-/// Memory that the names of entries take.
+/// Limits the memory for the names of entries.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Names {
     max: u64,
@@ -74,7 +75,7 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(caps: UnpackCaps, archive_bytes: u64) -> Self {
-        let max = times(archive_bytes, caps.max_ratio * NAMES_PART);
+        let max = times(archive_bytes, caps.max_ratio * NAMES_FRACTION);
         Self {
             max: max.saturating_add(NAMES_FREE_BYTES).min(MAX_NAMES_BYTES),
             entries: 0,
@@ -82,12 +83,12 @@ impl Names {
         }
     }
 
-    /// Lets an entry with this path and target into memory.
+    /// Counts an entry with this path and target.
     pub(super) fn keep(&mut self, path: &[u8], target: &[u8]) -> Result<()> {
         self.entries += 1;
         self.bytes += path.len() as u64 + target.len() as u64;
         let in_memory = self.bytes + self.entries * ENTRY_BYTES;
-        let most = LONG_NAMES_FREE_BYTES + self.entries * LONG_NAME_BYTES;
+        let most = LONG_NAMES_FREE_BYTES + self.entries * MAX_MEAN_NAME_BYTES;
         if in_memory > self.max || self.bytes > most {
             return Err(too_large(format!(
                 "The names of the archive's first {} entries take {in_memory} bytes of memory, \

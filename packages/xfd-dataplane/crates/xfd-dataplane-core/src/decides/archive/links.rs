@@ -1,25 +1,25 @@
-//! Where an archive's links lead.
+//! Resolves an archive's links.
 
 use std::borrow::Cow;
 
 use super::paths::{
-    PATH_MAX, clean, components, contradiction, join, parent, refused, refused_unless_trusted,
-    split, too_long,
+    MAX_PATH_BYTES, clean, components, contradiction, join, parent, refused,
+    refused_unless_trusted, split, too_long,
 };
 use super::{Filter, Placed};
 use crate::error::Result;
 use crate::model::Links;
 
-/// Links followed while resolving one path; more is a loop, as for the kernel.
+/// Links followed for one path at most, as in the kernel. More count as a loop.
 const MAX_LINKS: usize = 40;
 
 impl Filter {
-    /// The path of an entry without links in it: folders above it that are links of this archive
-    /// are followed inside the tree, as if the tree were the whole file system. So an absolute
-    /// link starts at the tree, and nothing is above that.
+    /// The path of an entry without links in it. Links of this archive above the entry are followed as
+    /// if the tree were the whole file system: an absolute link starts at the tree's root, and `..`
+    /// there stays there.
     pub(super) fn resolved<'p>(&self, clean: &'p [u8], path: &[u8]) -> Result<Cow<'p, [u8]>> {
         let (folder, name) = split(clean);
-        // All above a folder that was placed are folders.
+        // Everything above a placed folder is a folder.
         if matches!(self.placed.get(folder), Some(Placed::Folder { .. })) {
             return Ok(Cow::Borrowed(clean));
         }
@@ -52,14 +52,14 @@ impl Filter {
                 Some(Placed::File | Placed::LeftOut) => return Err(contradiction(&next)),
                 Some(Placed::Folder { .. }) | None => at = next,
             }
-            if at.len() > PATH_MAX {
+            if at.len() > MAX_PATH_BYTES {
                 return Err(too_long(path));
             }
         }
         Ok(Cow::Owned(join(&at, name)))
     }
 
-    /// The entry that a hard link names; None if that was left out.
+    /// The entry that a hard link names; None if it was left out.
     pub(super) fn named(&self, at: &[u8], path: &[u8], target: &[u8]) -> Result<Option<Vec<u8>>> {
         let target = clean(target, self.links)
             .map_err(|_| refused(path, "is a hard link to something outside of the tree"))?;
@@ -80,7 +80,7 @@ impl Filter {
         if target.is_empty() || target.contains(&0) {
             return Err(refused(path, "is a symbolic link without a target"));
         }
-        if target.len() > PATH_MAX {
+        if target.len() > MAX_PATH_BYTES {
             return Err(too_long(path));
         }
         if self.links == Links::Keep {
@@ -105,8 +105,8 @@ impl Filter {
         Ok(())
     }
 
-    /// Whether following `target` from the link at `path` leaves the tree, with all that was
-    /// placed. What is not there counts as a folder, so that nothing made later changes the answer.
+    /// Whether following `target` from the link at `path` leaves the tree, given all that was placed.
+    /// A missing entry counts as a folder, so that entries made later do not change the answer.
     pub(super) fn leaves(&self, path: &[u8], target: &[u8]) -> bool {
         let mut at = parent(path).to_vec();
         let mut ahead: Vec<&[u8]> = components(target).rev().collect();

@@ -1,23 +1,27 @@
-//! The names of entries and the targets of links, taken apart.
+//! Paths of entries and targets of links: cleaning, splitting, and the errors that name them.
 
 use crate::error::{Error, Kind, Result};
 use crate::model::Links;
 
 /// Longest path that Linux takes, in bytes.
-pub(super) const PATH_MAX: usize = 4095;
+pub(super) const MAX_PATH_BYTES: usize = 4095;
 
-/// What to do about a refusal that only an archive of a stranger deserves.
-const TRUST: &str = "If you trust the archive, unpack it with UnpackOptions(links=\"keep\") \
+/// Remedy for a refusal that does not apply to a trusted archive.
+const TRUST_REMEDY: &str = "If you trust the archive, unpack it with UnpackOptions(links=\"keep\") \
                      (xfd-get: --links keep)";
 
-/// The path without `.`, doubled and trailing slashes; an error for one that is not below here.
-/// Where the archive is trusted, a slash at its start is nothing, as for GNU tar.
+/// The path without `.`, doubled and trailing slashes. In a trusted archive a slash at its start is
+/// dropped, as with GNU tar.
+///
+/// # Errors
+/// `ArchiveUnsafe` for a path that is not below the tree; `ArchiveUnsupported` for one that is too
+/// long.
 pub(super) fn clean(path: &[u8], links: Links) -> Result<Vec<u8>> {
     if path.is_empty() || path.contains(&0) {
         return Err(refused(path, "has no proper path"));
     }
     if path.first() == Some(&b'/') && links == Links::Safe {
-        return Err(refused(path, "has an absolute path").with_remedy(TRUST));
+        return Err(refused(path, "has an absolute path").with_remedy(TRUST_REMEDY));
     }
     let mut clean = Vec::with_capacity(path.len());
     for part in components(path) {
@@ -29,7 +33,7 @@ pub(super) fn clean(path: &[u8], links: Links) -> Result<Vec<u8>> {
         }
         clean.extend_from_slice(part);
     }
-    if clean.len() > PATH_MAX {
+    if clean.len() > MAX_PATH_BYTES {
         return Err(too_long(path));
     }
     Ok(clean)
@@ -72,18 +76,19 @@ pub(super) fn refused(path: &[u8], why: &str) -> Error {
     Error::new(Kind::ArchiveUnsafe, about(path, why))
 }
 
-/// One that could, and is taken from an archive that one trusts.
+/// An entry that could do harm, and is accepted from a trusted archive.
 pub(super) fn refused_unless_trusted(path: &[u8], why: &str) -> Error {
-    refused(path, why).with_remedy(TRUST)
+    refused(path, why).with_remedy(TRUST_REMEDY)
 }
 
 pub(super) fn unsupported(path: &[u8], flag: u8) -> Error {
     let why = format!("is of the kind '{}'", flag.escape_ascii());
-    Error::new(Kind::ArchiveUnsupported, about(path, &why)).with_remedy(TRUST)
+    Error::new(Kind::ArchiveUnsupported, about(path, &why)).with_remedy(TRUST_REMEDY)
 }
 
 pub(super) fn too_long(path: &[u8]) -> Error {
-    let why = format!("has a name or a target of more than {PATH_MAX} bytes, which Linux does not");
+    let why =
+        format!("has a name or a target of more than {MAX_PATH_BYTES} bytes, which Linux does not");
     Error::new(Kind::ArchiveUnsupported, about(path, &why))
 }
 
@@ -101,7 +106,7 @@ fn about(path: &[u8], why: &str) -> String {
     format!("The archive's entry '{}' {why}", shown(path))
 }
 
-/// A path as an error shows it: bounded, and with nothing that a terminal obeys.
+/// A path for an error message: bounded, and without control characters.
 fn shown(path: &[u8]) -> String {
     const MAX_BYTES: usize = 256;
     let start = &path[..path.len().min(MAX_BYTES)];

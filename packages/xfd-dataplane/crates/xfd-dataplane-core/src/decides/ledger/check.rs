@@ -1,4 +1,4 @@
-//! The ledger's invariants, derived again from all that it keeps.
+//! Derives the ledger's invariants again from all that it keeps.
 
 use super::{ChunkState, Ledger, ObjectState};
 use crate::model::ChunkIndex;

@@ -1,10 +1,10 @@
-//! Held chunks that are read again, and what follows where they are not as they should be.
+//! Held chunks that are read again, and what follows if one of them is bad.
 
 use super::{ChunkState, Ledger, ObjectState};
 use crate::model::ChunkIndex;
 
 impl Ledger {
-    /// A held chunk was read again and has this checksum. False if it should have another one.
+    /// A held chunk was read again, and `read` is its checksum. False if it should have another one.
     pub fn confirm(&mut self, chunk: ChunkIndex, read: u64) -> bool {
         let Some(entry) = self.chunks.get_mut(&chunk) else {
             return false;
@@ -22,9 +22,8 @@ impl Ledger {
         true
     }
 
-    /// A held chunk is bad: missing again. An object that had landed with it is open again and
-    /// loses all of its chunks, because its bytes are written anew from the first. All chunks that
-    /// are missing now, and were held.
+    /// A held chunk is bad: it is missing again. An object that had landed with it is open again and
+    /// loses all of its chunks, because its file is written anew. Returns all chunks that are lost.
     pub fn lose(&mut self, chunk: ChunkIndex) -> Vec<ChunkIndex> {
         let Some(ChunkState::Held { .. }) = self.chunk(chunk) else {
             return Vec::new();
@@ -42,7 +41,7 @@ impl Ledger {
         lost
     }
 
-    /// Makes a held chunk missing and leaves its objects as they are. False if it was not held.
+    /// Makes a held chunk missing; its objects keep their states. False if it was not held.
     pub fn forget(&mut self, chunk: ChunkIndex) -> bool {
         let Some(entry) = self.chunks.get_mut(&chunk) else {
             return false;

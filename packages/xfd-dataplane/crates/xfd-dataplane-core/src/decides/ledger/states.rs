@@ -1,11 +1,11 @@
-//! What a chunk and an object can be, and why something is refused.
+//! States of chunks and objects, and reasons of refusals.
 
 /// Why a chunk cannot be leased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is here already, with this checksum if it is known.
+    /// It is held, with this checksum if it is known.
     Held(Option<u64>),
-    /// Another order is writing it.
+    /// Another lease writes it.
     Leased,
     /// Its object was released, has failed, or is not in the catalog.
     Unwanted,
@@ -16,27 +16,27 @@ pub enum Refusal {
 pub enum CommitRefusal {
     /// It is pinned to this other checksum.
     Pinned(u64),
-    /// No object wants it any more.
+    /// No open object wants it.
     Unwanted,
 }
 
-/// What is known of one chunk.
+/// The state of one chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChunkState {
-    /// Nobody writes it.
+    /// Neither on the disk nor being written.
     Missing,
     /// One lease writes it.
     Leased,
     /// It is on the disk.
     Held {
-        /// CRC-64/NVME, where it is known.
+        /// CRC-64/NVME, if it is known.
         crc: Option<u64>,
-        /// False for a chunk of an earlier run that was not read again yet.
+        /// False for a chunk of an earlier run that this run has not read again.
         verified: bool,
     },
 }
 
-/// What became of an object.
+/// The state of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectState {
     /// Wanted, and not at its destination yet.

@@ -1,88 +1,22 @@
-//! The one place where dataclasses of `xfd_api` become structs of the core, and back.
+//! Builds dataclasses of `xfd_api` from structs of the core.
 //!
-//! What is read and written is listed in tables; [`fields`] exports them, and a test compares them
-//! with `dataclasses.fields` of each class, so that a field added on one side is noticed.
+//! The table lists every field that is written; see [`crate::from_python`].
 
-use std::path::{Path, PathBuf};
-
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use xfd_dataplane_core::log::{LogEvent, Value};
 use xfd_dataplane_core::model::{
-    AddressingStyle, Catalog, CatalogObject, Checksum, ChecksumAlgorithm, Chunk, Durability, Fault,
-    FoundObject, Inventory, Links, Lookup, NodeEvent, NodeSettings, Order, S3Config, Source, Span,
-    StoreConfig, Stores, SwarmTicket, Unpack, UnpackCaps, UnpackMethod,
+    ChecksumAlgorithm, Fault, FoundObject, Inventory, NodeEvent, Source,
 };
 use xfd_dataplane_core::stats::Counters;
 
 use crate::errors;
-use crate::read::{Read, read_dataclasses, read_enums, read_fields, read_variants};
 use crate::write::write_dataclasses;
 
-read_enums! {
-    const READ_ENUMS;
-    AddressingStyle = "xfd_api.stores.AddressingStyle" {
-        "auto" => Auto, "path" => Path, "virtual" => Virtual,
-    };
-    UnpackMethod = "xfd_api.requests.UnpackMethod" {
-        "tar" => Tar, "tar.gz" => TarGz, "tar.zst" => TarZst, "gz" => Gz, "zip" => Zip,
-    } unread { "auto" };
-    Links = "xfd_api.requests.Links" { "safe" => Safe, "keep" => Keep };
-    Durability = "xfd_api.settings.Durability" { "object" => Object, "none" => None };
-    ChecksumAlgorithm = "xfd_api.chunks.ChecksumAlgorithm" {
-        "crc64nvme" => Crc64Nvme, "crc32c" => Crc32c, "crc32" => Crc32,
-        "sha256" => Sha256, "md5" => Md5,
-    };
-}
-
-read_dataclasses! {
-    const READ_CLASSES;
-    Checksum = "xfd_api.chunks.Checksum" { algorithm, value };
-    FoundObject = "xfd_api.chunks.FoundObject" {
-        key, size, etag, last_modified_ns, checksum, refused,
-    };
-    Unpack = "xfd_api.chunks.Unpack" { destination, method, keep_archive, links };
-    CatalogObject = "xfd_api.chunks.CatalogObject" {
-        index, profile_name, bucket, found, destination, group, is_directory, cache, unpack,
-        priority,
-    };
-    Span = "xfd_api.chunks.Span" { object, offset, length };
-    Chunk = "xfd_api.chunks.Chunk" { index, spans, size } unread { "priority" };
-    Catalog = "xfd_api.chunks.Catalog" { objects, chunks, first_object, first_chunk }
-        unread { "excluded" };
-    Lookup = "xfd_api.lookups.Lookup" { profile_name, bucket, key, is_prefix }
-        unread { "destination", "cache", "unpack", "priority", "include", "exclude" };
-    S3Config = "xfd_api.stores.ObjectStoreConfig" {
-        bucket, endpoint, access_key_id, secret_access_key, session_token, region,
-        addressing_style, anonymous, request_payer,
-    } unread { "kind", "directory", "base_url" };
-    UnpackCaps = "xfd_api.settings.UnpackCaps" { max_entries, max_bytes, max_ratio };
-    NodeSettings = "xfd_api.settings.NodeSettings" {
-        node_parallelism, max_uploads, memory_budget_bytes, origin_bytes_per_s,
-        download_bytes_per_s, upload_bytes_per_s, connect_timeout = "connect_timeout_s",
-        read_timeout = "read_timeout_s", attempts, relay_wait = "relay_wait_s", unpack_caps,
-        verify_whole,
-    } unread { "root" };
-    SwarmTicket = "xfd_api.settings.SwarmTicket" { swarm, token, durability };
-}
-
-read_variants! {
-    const READ_ORDERS;
-    Order in "xfd_api.orders" {
-        Fetch = "Fetch" { first_order, first_chunk, count, source, priority }
-        Cancel = "Cancel" { first_order, count }
-        Pin = "Pin" { crcs }
-        MeetPeers = "MeetPeers" { addresses }
-        Discard = "Discard" { chunks }
-        Release = "Release" { objects }
-    }
-}
-
 write_dataclasses! {
-    const WRITTEN_CLASSES;
+    pub(crate) const WRITTEN_CLASSES;
     fn new_checksum = "xfd_api.chunks"."Checksum" (algorithm: &str, value: &str);
     fn new_found_object = "xfd_api.chunks"."FoundObject" (
         key: &str, size: u64, etag: Option<&str>, last_modified_ns: Option<i64>,
@@ -113,55 +47,6 @@ write_dataclasses! {
     fn new_object_failed = "xfd_api.reports"."ObjectFailed" (
         object: u32, error: Bound<'py, PyAny>, chunks_suspect: bool,
     );
-}
-
-/// Every class that crosses the border, by its full name, with the fields (or an enum's values)
-/// that are known here.
-pub fn fields(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let known = PyDict::new(py);
-    for table in [READ_ENUMS, READ_CLASSES, READ_ORDERS, WRITTEN_CLASSES] {
-        for (class, fields) in table {
-            known.set_item(class, PyTuple::new(py, *fields)?)?;
-        }
-    }
-    let counters = Counters::default().entries();
-    let names = counters.iter().map(|(name, _)| *name);
-    let names = PyTuple::new(py, names.collect::<Vec<_>>())?;
-    known.set_item("xfd_api.reports.NodeCounters", names)?;
-    Ok(known)
-}
-
-impl Read for StoreConfig {
-    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let kind: String = value.getattr("kind")?.extract()?;
-        match kind.as_str() {
-            "s3" => S3Config::read(value).map(Self::S3),
-            "local" => Ok(read_fields!(value, StoreConfig::Local { directory })),
-            "http" => Ok(read_fields!(value, StoreConfig::Http { base_url })),
-            other => Err(PyValueError::new_err(format!("no store of kind {other:?}"))),
-        }
-    }
-}
-
-/// `xfd_api.stores.ObjectStoreConfigByProfile`.
-pub fn stores(value: &Bound<'_, PyAny>) -> PyResult<Stores> {
-    Read::read(&value.getattr("profiles")?.call_method0("items")?)
-}
-
-/// A catalog whose relative destinations lie under `root`.
-pub fn catalog(value: &Bound<'_, PyAny>, root: &Path) -> PyResult<Catalog> {
-    let mut catalog = Catalog::read(value)?;
-    let rooted = |path: &mut PathBuf| *path = root.join(&*path);
-    for object in &mut catalog.objects {
-        rooted(&mut object.destination);
-        if let Some(group) = &mut object.group {
-            rooted(group);
-        }
-        if let Some(unpack) = &mut object.unpack {
-            rooted(&mut unpack.destination);
-        }
-    }
-    Ok(catalog)
 }
 
 const fn algorithm_name(algorithm: ChecksumAlgorithm) -> &'static str {
