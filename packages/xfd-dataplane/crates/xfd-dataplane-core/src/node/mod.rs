@@ -40,6 +40,7 @@ mod pack;
 mod panics;
 mod registry;
 mod report;
+mod runtime;
 mod self_repair;
 mod slots;
 mod submit;
@@ -71,13 +72,6 @@ use crate::server;
 use crate::source::ConnectOptions;
 use crate::stats::Counters;
 use crate::store::{Disk, StatVfs};
-
-/// Runtime threads at most. Blocking work has threads of its own.
-///
-/// There is one thread for two cores: the kernel's part of a transfer (interrupts, page cache) takes
-/// the others, and one thread moves more than 2 GiB/s. On two cores a second thread waits for the
-/// first one's writes to the same file, and costs 7 % more processor time.
-const MAX_RUNTIME_THREADS: usize = 4;
 
 /// How long leaving a swarm waits for tasks that cannot be cancelled.
 const LEAVE_WAIT: Duration = Duration::from_millis(750);
@@ -113,13 +107,7 @@ impl Node {
         connect: Arc<dyn Connect>,
     ) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads((cores / 2).clamp(1, MAX_RUNTIME_THREADS))
-            .thread_name("xfd")
-            .enable_all()
-            .on_thread_start(block_sigpipe)
-            .build()
-            .map_err(|error| Error::new(Kind::Internal, format!("No threads: {error}")))?;
+        let runtime = runtime::start(cores)?;
         let origins = Origins::new(connect, &settings);
         let handle = runtime.handle().clone();
         let swarms = Arc::new(SwarmRegistry::default());
@@ -338,18 +326,4 @@ impl Drop for Node {
 
 fn closed() -> Error {
     Error::new(Kind::Cancelled, "The node is closed")
-}
-
-/// Keeps sendfile to a peer that is gone from ending the process.
-///
-/// Unlike send, sendfile has no flag for that, and whether the process ignores the signal is the
-/// process's own choice. The signal stays pending on the thread; the call fails with EPIPE anyway.
-fn block_sigpipe() {
-    // SAFETY: the set is initialised by the first call, and only this thread's mask is changed.
-    unsafe {
-        let mut set = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        libc::sigaddset(&raw mut set, libc::SIGPIPE);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
-    }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::checks::{Summing, Sums, combine, compare_combined};
+use super::checks::compare_combined;
 use super::chunk_progress::{ChunkProgress, Outcome};
 use super::inner::Inner;
 use super::resumable::Resumable;
 use super::slot::Slot;
+use super::span_sums::SpanSums;
 use super::target::{Target, Written};
 use super::write_behind;
 use crate::decides::ledger::{CommitRefusal, Refusal};
@@ -26,10 +27,7 @@ pub struct Lease {
     target: Target,
     /// In the chunk.
     position: u64,
-    /// Sums of the spans that are complete.
-    sums: Vec<Sums>,
-    /// Of the span that is being written.
-    summing: Summing,
+    sums: SpanSums,
     committed: bool,
     is_resumable: bool,
     /// The position at which this lease started.
@@ -81,7 +79,7 @@ pub(crate) fn lease(
             Ok(target) => Resumable {
                 target,
                 position: 0,
-                summing: Summing::new(slots.first().and_then(|slot| slot.second_algorithm())),
+                summing: SpanSums::new(&slots).take_current(),
             },
             Err(error) => {
                 let mut state = inner.state();
@@ -99,8 +97,7 @@ pub(crate) fn lease(
         slots,
         target: resumable.target,
         position: resumable.position,
-        sums: Vec::new(),
-        summing: resumable.summing,
+        sums: SpanSums::resume(resumable.summing),
         committed: false,
         is_resumable: false,
         resumed_at: resumable.position,
@@ -144,13 +141,13 @@ impl Lease {
             ));
         }
         while !bytes.is_empty() {
-            self.pass_finished_spans()?;
-            let within = self.sums.len();
+            self.pass_complete_spans()?;
+            let within = self.sums.span();
             let span = self.chunk.spans[within];
-            let done = self.written_of_span();
+            let done = self.sums.written();
             if done == 0 && self.slots[within].learned_checksum.get().is_some() {
                 // The head of the answer that brings these bytes had the checksum.
-                self.summing = Summing::new(self.slots[within].second_algorithm());
+                self.sums.restart_span(&self.slots[within]);
             }
             let left = usize::try_from(span.length - done).unwrap_or(usize::MAX);
             let (now, later) = bytes.split_at(left.min(bytes.len()));
@@ -160,7 +157,7 @@ impl Lease {
             if let Target::Shared(part) = &self.target {
                 write_behind::wrote(&self.inner, &part.file, at, at + now.len() as u64);
             }
-            self.summing.update(now);
+            self.sums.update(now);
             self.position += now.len() as u64;
             self.inner.options.stats.written_bytes.add(now.len() as u64);
             bytes = later;
@@ -169,20 +166,14 @@ impl Lease {
         Ok(())
     }
 
-    fn written_of_span(&self) -> u64 {
-        self.summing.length()
-    }
-
     /// Goes on to the first span that is not complete.
-    fn pass_finished_spans(&mut self) -> Result<()> {
-        while let Some(span) = self.chunk.spans.get(self.sums.len())
-            && self.summing.length() == span.length
+    fn pass_complete_spans(&mut self) -> Result<()> {
+        while let Some(span) = self.chunk.spans.get(self.sums.span())
+            && self.sums.written() == span.length
         {
-            let ended = self.sums.len();
+            let ended = self.sums.span();
             self.target.end_span(&self.slots[ended], ended)?;
-            self.sums.push(self.summing.sums());
-            let next = self.slots.get(self.sums.len());
-            self.summing = Summing::new(next.and_then(|slot| slot.second_algorithm()));
+            self.sums.end_span(&self.slots);
         }
         Ok(())
     }
@@ -195,18 +186,14 @@ impl Lease {
         drop(state);
         self.position = 0;
         self.resumed_at = 0;
-        self.sums.clear();
-        let first = self.slots.first();
-        self.summing = Summing::new(first.and_then(|slot| slot.second_algorithm()));
+        self.sums = SpanSums::new(&self.slots);
         self.target.rewind();
     }
 
     /// CRC-64/NVME of the bytes written so far.
     #[must_use]
     pub fn crc(&self) -> u64 {
-        let of_span = (self.sums.len() < self.chunk.spans.len()).then(|| self.summing.sums());
-        let all = self.sums.iter().copied().chain(of_span);
-        combine(all.map(|part| (part.crc, part.length)))
+        self.sums.crc(self.chunk.spans.len())
     }
 
     /// Checks length and checksum, writes the journal and makes the chunk held. The checksum has to
@@ -221,7 +208,7 @@ impl Lease {
     pub fn commit(mut self, expected: Option<u64>) -> Result<Committed> {
         // A chunk that is wrong starts over.
         self.is_resumable = false;
-        self.pass_finished_spans()?;
+        self.pass_complete_spans()?;
         if self.position != self.chunk.size {
             return Err(Error::new(
                 Kind::Internal,
@@ -247,7 +234,8 @@ impl Lease {
         {
             return Err(replaced());
         }
-        self.target.journal(&self.chunk, &self.slots, &self.sums)?;
+        let sums = self.sums.complete();
+        self.target.journal(&self.chunk, &self.slots, sums)?;
         let mut state = self.inner.state();
         if self.target.was_replaced(&state.ledger, &self.slots) {
             drop(state);
@@ -256,8 +244,7 @@ impl Lease {
         }
         match state.ledger.commit(self.chunk.index, crc) {
             Ok(whole) => {
-                for ((span, slot), sums) in self.chunk.spans.iter().zip(&self.slots).zip(&self.sums)
-                {
+                for ((span, slot), sums) in self.chunk.spans.iter().zip(&self.slots).zip(sums) {
                     slot.facts().sums.insert(span.offset, *sums);
                 }
                 state.progress.remove(&self.chunk.index);
@@ -280,7 +267,7 @@ impl Lease {
 
     /// Compares the objects that this chunk has whole with the checksums of their answers.
     fn compare_learned(&self) -> Result<()> {
-        for (slot, sums) in self.slots.iter().zip(&self.sums) {
+        for (slot, sums) in self.slots.iter().zip(self.sums.complete()) {
             if let Some(checksum) = slot.learned_checksum.get()
                 && sums.length == slot.object.found.size
             {
@@ -301,7 +288,7 @@ impl Lease {
         (self.is_resumable && is_within).then(|| Resumable {
             target: Target::Shared(part.clone()),
             position: self.position,
-            summing: std::mem::replace(&mut self.summing, Summing::new(None)),
+            summing: self.sums.take_current(),
         })
     }
 

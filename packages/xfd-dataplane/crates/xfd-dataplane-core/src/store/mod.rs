@@ -53,11 +53,13 @@ mod paths;
 mod plan;
 mod reader;
 mod record;
+mod recorded_texts;
 mod recording;
 mod resumable;
 mod resume;
 mod room;
 mod slot;
+mod span_sums;
 mod state;
 mod take_inventory;
 mod target;
@@ -66,7 +68,7 @@ mod whole_object;
 mod write_behind;
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use crate::decides::ledger::Refusal;
@@ -76,6 +78,7 @@ pub use in_order::InOrderReader;
 pub use lease::{Committed, Lease};
 pub use options::StoreOptions;
 pub use reader::{ChunkReader, Follow};
+pub use recorded_texts::{manifest_texts, record_path, record_text};
 pub use write_behind::Unsynced;
 
 use crate::error::Result;
@@ -85,37 +88,6 @@ use crate::model::{
     ObjectIndex,
 };
 use inner::Inner;
-
-/// Where the record of a file, or the manifest of a prefix's folder, is.
-#[must_use]
-pub fn record_path(destination: &Path) -> PathBuf {
-    paths::beside(destination, paths::RECORD)
-}
-
-/// The content of a file's record; None with the reason if there is one that is not believed.
-///
-/// # Errors
-/// What the disk said.
-pub fn record_text(destination: &Path) -> Result<(Option<Vec<u8>>, Option<String>)> {
-    match crate::beside::folder_of(destination)? {
-        Some(dir) => dir.read_or_why(&record_path(destination), record::MAX_RECORD_BYTES),
-        None => Ok((None, None)),
-    }
-}
-
-/// The contents of the manifests of a prefix's folder that are believed. Later ones take precedence.
-///
-/// # Errors
-/// What the disk said.
-pub fn manifest_texts(folder: &Path) -> Result<Vec<Vec<u8>>> {
-    let homes = home::homes(&crate::beside::Opened::new(), folder)?;
-    let texts = homes.iter().map(|home| {
-        home.dir()?
-            .read(&home.manifest, manifest::MAX_MANIFEST_BYTES)
-    });
-    let texts: Vec<_> = texts.collect::<Result<_>>()?;
-    Ok(texts.into_iter().flatten().collect())
-}
 
 /// What one swarm has on one node's disk. Cheap to clone.
 #[derive(Clone)]
