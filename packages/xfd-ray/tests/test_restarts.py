@@ -7,9 +7,9 @@ import pytest
 from xfd_api.errors import InternalError, NodeLostError, NodeUnavailableError
 from xfd_api.ids import NodeId
 from xfd_ray.coordinator.restarts import (
-    LONG_S,
+    LONG_REFUSAL_S,
+    PAUSES_IF_REFUSED_S,
     PAUSES_S,
-    PAUSES_WHERE_REFUSED_S,
     STEADY_S,
     Restarts,
 )
@@ -51,17 +51,17 @@ def test_what_does_not_pass_by_itself_is_a_refusal_at_once():
 
 @pytest.mark.parametrize(
     ("took_s", "tries"),
-    [(0.0, 1 + len(PAUSES_WHERE_REFUSED_S)), (LONG_S, 1)],
+    [(0.0, 1 + len(PAUSES_IF_REFUSED_S)), (LONG_REFUSAL_S, 1)],
 )
 def test_a_node_on_which_ray_starts_nothing_is_given_up_within_seconds(took_s, tries):
     restarts, now, tried = Restarts(), 0.0, 0
     refused = NodeUnavailableError("draining")
     while restarts.refusal(N) is None:
         assert restarts.may_start(N, now)
-        restarts.asked(N, now)
+        restarts.starting(N, now)
         tried += 1
         if restarts.lost(N, refused, now + took_s):
-            now += took_s + PAUSES_WHERE_REFUSED_S[tried - 1]
+            now += took_s + PAUSES_IF_REFUSED_S[tried - 1]
     assert tried == tries
     assert now <= 5.0
     assert restarts.refusal(N) is refused

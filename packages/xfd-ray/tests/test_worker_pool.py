@@ -64,7 +64,7 @@ async def test_a_worker_that_a_driver_started_is_the_nodes_worker():
     pool = WorkerPool(cluster)
     [node] = cluster.live
     started = await cluster.start_worker(node, TERMS)
-    pool.take_on(node, TERMS, started)
+    pool.adopt(node, TERMS, started)
     assert (await pool.worker(node, TERMS))[0] is started
     assert started.follows
     assert cluster.starts[node.id] == 1
@@ -79,7 +79,7 @@ async def test_a_worker_that_a_driver_started_beside_the_nodes_own_is_ended():
     [node] = cluster.live
     own, _ = await pool.worker(node, TERMS)
     started = await cluster.start_worker(node, TERMS)
-    pool.take_on(node, TERMS, started)
+    pool.adopt(node, TERMS, started)
     await until(started.dead.is_set)
     assert (await pool.worker(node, TERMS))[0] is own
     assert not own.dead.is_set()

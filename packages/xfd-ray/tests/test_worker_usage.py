@@ -12,7 +12,7 @@ from xfd_api.ids import NodeId
 from xfd_api.settings import NodeSettings, UnpackCaps
 from xfd_ray.coordinator import worker_usage
 from xfd_ray.coordinator.coordinator import Coordinator
-from xfd_ray.coordinator.worker_usage import Usage
+from xfd_ray.coordinator.worker_usage import WorkerUsage
 from xfd_ray.environment import Environment
 from xfd_ray.messages import Limits, Terms, WorkerTerms
 
@@ -39,26 +39,26 @@ NOW = WorkerTerms()
     ],
 )
 def test_an_idle_worker_changes_or_ends_for_one_of_other_terms(wanted, changes, ends):
-    workers = Usage()
+    workers = WorkerUsage()
     workers.add((NODE, NOW), 0.0)
     workers.add((NodeId("n1"), NOW), 0.0)
-    assert workers.changeable((NODE, wanted)) == [(NODE, NOW)] * changes
-    assert workers.in_the_way((NODE, wanted)) == [(NODE, NOW)] * ends
+    assert workers.reconfigurable((NODE, wanted)) == [(NODE, NOW)] * changes
+    assert workers.blocking((NODE, wanted)) == [(NODE, NOW)] * ends
     workers.begin((NODE, NOW), 0.0)
-    assert workers.changeable((NODE, wanted)) == []
-    assert workers.in_the_way((NODE, wanted)) == []
+    assert workers.reconfigurable((NODE, wanted)) == []
+    assert workers.blocking((NODE, wanted)) == []
 
 
 def test_of_other_drivers_workers_only_those_with_the_port_are_in_the_way():
-    workers = Usage()
+    workers = WorkerUsage()
     for ports in (None, (7000, 7005), (7006, 7010)):
         workers.add((NODE, WorkerTerms(peer_ports=ports, environment=MINE)), 0.0)
     wanted = WorkerTerms(peer_ports=(7004, 7005), environment=THEIRS)
-    assert [key[1].peer_ports for key in workers.in_the_way((NODE, wanted))] == [(7000, 7005)]
+    assert [key[1].peer_ports for key in workers.blocking((NODE, wanted))] == [(7000, 7005)]
 
 
 def test_the_worker_that_was_used_last_stays_and_the_others_end_soon():
-    workers = Usage()
+    workers = WorkerUsage()
     first, second = (NODE, NOW), (NODE, WorkerTerms(environment=MINE))
     workers.add(first, 0.0)
     workers.begin(first, 1.0)

@@ -1,1 +1,1 @@
-"""Which leases and swarms there are. Plain Python: it reaches the cluster through protocols."""
+"""The coordinator: leases and their swarms. It reaches the cluster through protocols alone."""

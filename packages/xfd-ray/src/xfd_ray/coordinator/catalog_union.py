@@ -1,10 +1,10 @@
-"""The union of what several leases want: one growing catalog, each object in it once.
+"""The union of what several leases want: one growing catalog with each object once. Pure.
 
-Pure. An object is the same as another if store, key, version, destination and unpacking are the
-same. A store is its whole configuration: place and credentials. What one driver's keys read is not
-passed on to a driver that has other keys, who may not be allowed to read it. (Keys that a node
-finds by itself follow from its environment, which is one of the terms: a swarm has one.) Profiles
-of different drivers may share a name, so each store gets a name of its own in the catalog.
+Two objects are the same if store, key, version, destination and unpacking are equal. A store is its
+whole configuration, place and credentials: bytes that one driver's keys have read do not go to a
+driver with other keys, which may not be allowed to read them. (Keys that a node finds by itself
+follow from its environment, of which a swarm has one.) Profiles of different drivers may share a
+name, so each store gets a name of its own in the catalog.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class LeaseObjects:
     """What one lease wants.
 
     Attributes:
-        objects: by part; those of one part in the catalog's order.
-        grown: the part that is new with this lease, if one is.
-        excluded: objects that the lease's `include` and `exclude` left out.
+        objects: by part, in the catalog's order.
+        grown: the part that this lease added, if it added one.
+        excluded: how many objects the lease's `include` and `exclude` left out.
     """
 
     objects: tuple[tuple[CatalogPart, tuple[ObjectIndex, ...]], ...]
@@ -52,7 +52,7 @@ class LeaseObjects:
 
 
 class CatalogUnion:
-    """Invariant: `_index_of` holds exactly the objects that somebody wants."""
+    """See the module. Invariant: `_index_of` holds exactly the objects that a lease wants."""
 
     def __init__(self) -> None:
         self._index_of: dict[Version, ObjectIndex] = {}
@@ -157,7 +157,7 @@ class CatalogUnion:
     def pinned(
         self, lookup: Lookup, stores: ObjectStoreConfigByProfile
     ) -> list[FoundObject] | None:
-        """The version in which some lease wants the object that a lookup asks for, if one does."""
+        """The version in which a lease has the object that a lookup asks for, if one has it."""
         if lookup.is_prefix:
             return None
         store = stores.of(lookup.profile_name)
@@ -170,7 +170,7 @@ class CatalogUnion:
         return None
 
     def drop(self, wanted: LeaseObjects) -> tuple[ObjectIndex, ...]:
-        """A lease ended; returns the objects that nobody wants any more."""
+        """Takes a lease out; returns the objects that no lease wants any more."""
         released = []
         for _, indexes in wanted.objects:
             for index in indexes:
@@ -207,14 +207,14 @@ class CatalogUnion:
         return part
 
     def _live_chunks(self) -> int:
-        """Chunks of the parts that somebody wants something of."""
+        """The number of chunks of all parts with wanted objects."""
         parts = {part.catalog.first_chunk: part for _, part in self._live.values()}
         return sum(len(part.catalog.chunks) for part in parts.values())
 
     def _refuse_other_owners(
         self, live: Iterable[CatalogObject], new: Iterable[CatalogObject]
     ) -> None:
-        """Names what is at a destination, and the reason if the names of the objects are equal."""
+        """Refuses objects at destinations of others, with the reason if only credentials differ."""
         owners = {item.destination: item for item in live}
         for item in new:
             owner = owners.get(item.destination)

@@ -1,14 +1,13 @@
-"""Who holds leases, and which swarms there are for them. Knows no Ray.
+"""Opens, renews and ends leases, and keeps a swarm for each set of terms. Knows no Ray.
 
-A coordinator ends itself, and the workers with it, `keep_s` after its last lease was given back or
-expired (where leases asked for different times, at the latest of these ends), and also if no lease
-is ever opened: it is a detached actor, and nobody else would. What
-it knows is all in memory: after a loss the drivers attach to a new one, which finds the state of
-the nodes in their inventories.
+A coordinator is a detached actor, so it ends itself, and the workers with it: `keep_s` after its
+last lease was given back or expired, or if no lease is ever opened. If leases ask for different
+times, the latest of these ends counts. All its state is in memory. After a loss the drivers attach
+to a new coordinator, which learns the state of the nodes from their inventories.
 
-A lease expires by the time in which the coordinator ran: while it stands still it hears nobody,
-and that is not the drivers' fault. A driver that stood still itself finds its lease UNKNOWN and
-attaches again; what the expired lease had found and moved is kept for that.
+A lease expires by the time for which the coordinator ran, because a coordinator that is stopped
+hears of no renewal. A driver that was stopped finds its lease UNKNOWN and attaches again. What the
+expired lease had found and moved is kept for that.
 """
 
 from __future__ import annotations
@@ -42,30 +41,31 @@ from xfd_ray.telemetry.versions import check_versions, installed_versions
 from xfd_ray.worker_api import WorkerClient
 
 FIRST_LEASE_S = 30.0
+"""How long a coordinator waits for its first lease."""
 
-ABSENT_TICKS = 3
-"""A tick that comes so many times later than it should was kept from coming."""
+PAUSED_TICKS = 3
+"""A tick that is this many times later than it should be means that the process was stopped."""
 
-COMES_BACK_TERMS = 2.5
-"""A coordinator stays for so many terms of a lease after one has expired, in case its driver only
-stood still: a driver that finds another coordinator cannot be told what was moved before."""
+EXPIRED_KEPT_TTLS = 2.5
+"""After a lease has expired, the coordinator stays for this many lease lifetimes. Its driver may
+only have been stopped, and another coordinator would not know what was moved before."""
 
-EXPIRED_KEPT = 16
-"""So many expired leases wait for their drivers to come back."""
+MAX_EXPIRED_KEPT = 16
+"""How many expired leases are kept for drivers that attach again."""
 
 
 class Coordinator:
-    """See the module. Everything happens in one event loop, which runs already.
+    """See the module. It lives in one event loop, which is running already.
 
-    Invariant: `_idle_since` is None only while there are leases, or the last one is taken off.
-    While a lease is being opened (`_opening` counts these), the end is put off.
+    Invariant: `_idle_since` is None only while there are leases, or the last one is being closed.
+    The coordinator does not end while a lease is being opened (`_opening` counts these).
 
     Args:
         cluster: reaches the nodes.
-        lease_ttl_s: how long a lease lives without being renewed.
-        tick_s: how often expired leases and new nodes are looked for.
-        first_lease_s: how long to wait for the first lease.
-        clock: seconds that never go back; the event loop's where None.
+        lease_ttl_s: how long a lease lives without being renewed, in seconds.
+        tick_s: how often to look for expired leases and new nodes, in seconds.
+        first_lease_s: how long to wait for the first lease, in seconds.
+        clock: seconds that never go back; None for the event loop's.
     """
 
     def __init__(
@@ -78,19 +78,19 @@ class Coordinator:
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._clock = clock or asyncio.get_running_loop().time
-        self._awake = RunningClock(self._clock, ABSENT_TICKS * tick_s)
+        self._running_clock = RunningClock(self._clock, PAUSED_TICKS * tick_s)
         self._cluster = cluster
         self._lease_ttl_s = lease_ttl_s
         self._tick_s = tick_s
         self._pool = WorkerPool(cluster)
         self._versions = installed_versions()
-        self._sessions: dict[Terms, SwarmController] = {}
+        self._swarms: dict[Terms, SwarmController] = {}
         self._leases: dict[str, tuple[Lease, SwarmController]] = {}
         self._expired: dict[str, Lease] = {}
         self._closing: dict[asyncio.Task[None], Terms] = {}
         self._lease_ends = LeaseEnds()
         self._opening = 0
-        self._idle_since: float | None = self._awake()
+        self._idle_since: float | None = self._running_clock()
         self._keep_until = self._idle_since + first_lease_s
         self._had_leases = False
         self._ended = False
@@ -105,11 +105,11 @@ class Coordinator:
 
         Args:
             request: what is wanted.
-            workers: those that the driver started for it. Where they are not taken on, they end by
+            workers: workers that the driver has started for it. Those that are not adopted end by
                 themselves.
 
         Raises:
-            VersionMismatchError: the driver's packages are not ours.
+            VersionMismatchError: the driver has other packages than the coordinator.
         """
         if self._ended:
             return LeaseStatus(LeaseState.UNKNOWN)
@@ -118,37 +118,37 @@ class Coordinator:
                 check_versions(self._versions, request.versions, node="driver")
             terms = worker_terms(self._terms_for(request), request.limits)
             for node, worker in workers:
-                self._pool.take_on(node, terms, worker)
+                self._pool.adopt(node, terms, worker)
             self._opening += 1
             try:
                 await self._open(request)
             finally:
                 self._opening -= 1
         lease, _ = self._leases[request.id]
-        lease.renewed = self._awake()
+        lease.renewed = self._running_clock()
         return lease.status(self._clock())
 
     async def watch(self, lease_id: str, timeout_s: float) -> LeaseStatus:
-        """Renews the lease, and waits until it is over or time is up."""
+        """Renews the lease; returns its status when it is over, or after `timeout_s`."""
         known = self._leases.get(lease_id)
         if known is None:
             return LeaseStatus(LeaseState.UNKNOWN)
         lease, _ = known
-        lease.renewed = self._awake()
+        lease.renewed = self._running_clock()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(lease.over.wait(), timeout_s)
-        if self._leases.get(lease_id) is not known:  # Its end says nothing of what is wanted.
+        if self._leases.get(lease_id) is not known:  # It ended while this waited.
             return LeaseStatus(LeaseState.UNKNOWN)
-        lease.renewed = self._awake()
+        lease.renewed = self._running_clock()
         return lease.status(self._clock())
 
     async def detach(self, lease_id: str) -> None:
-        """Gives a lease back; when this returns, what only it wanted is released on the nodes."""
+        """Gives a lease back. When this returns, the nodes have released what only it wanted."""
         self._expired.pop(lease_id, None)
         known = self._leases.pop(lease_id, None)
         if known is not None:
             self._log.emit(log_events.LEASE_CLOSED, lease=lease_id)
-            await self._take_off(*known)
+            await self._close_lease(*known)
 
     async def metrics_addresses(self) -> dict[NodeId, list[str]]:
         """The Prometheus endpoints of the workers that are up, by node."""
@@ -158,34 +158,32 @@ class Coordinator:
         }
 
     async def lease_ids(self) -> list[str]:
-        """The leases there are."""
+        """The ids of all open leases."""
         return list(self._leases)
 
     async def tick(self) -> None:
-        """What is to be done from time to time: look for expired leases, new nodes, idle
-        workers and the end.
-        """
-        now = self._awake()
+        """Ends expired leases and idle workers, admits new nodes, and ends an idle coordinator."""
+        now = self._running_clock()
         for lease_id, known in list(self._leases.items()):
             if now - known[0].renewed > self._lease_ttl_s:
                 if self._leases.pop(lease_id, None) is None:
-                    continue  # It was given back while another one was taken off.
+                    continue  # It was given back while another one was closed.
                 self._log.emit(log_events.LEASE_EXPIRED, lease=lease_id)
                 self._keep_expired(known[0])
-                await self._take_off(*known)
+                await self._close_lease(*known)
         self._pool.end_idle()
         if self._leases:
             live = await self._cluster.live_nodes()
-            for session in list(self._sessions.values()):
-                session.see_nodes(live)
-        elif self._is_forsaken(now):
+            for swarm in list(self._swarms.values()):
+                swarm.see_nodes(live)
+        elif self._is_abandoned(now):
             await self._end()
 
     def _keep_expired(self, lease: Lease) -> None:
-        """Its driver may come back."""
-        comes_back_s = COMES_BACK_TERMS * self._lease_ttl_s
-        self._keep_until = max(self._keep_until, self._awake() + comes_back_s)
-        while len(self._expired) >= EXPIRED_KEPT:
+        """Keeps an expired lease, because its driver may attach again."""
+        kept_s = EXPIRED_KEPT_TTLS * self._lease_ttl_s
+        self._keep_until = max(self._keep_until, self._running_clock() + kept_s)
+        while len(self._expired) >= MAX_EXPIRED_KEPT:
             del self._expired[next(iter(self._expired))]
         self._expired[lease.request.id] = lease
 
@@ -193,11 +191,11 @@ class Coordinator:
         now = self._clock()
         terms = self._terms_for(request)
         live = await self._cluster.live_nodes()
-        broken = self._sessions.get(terms)
+        broken = self._swarms.get(terms)
         if broken is not None and broken.is_broken:
-            self._close(broken)
-        # Two swarms would keep each other from the same destinations, and from a worker that this
-        # one may have when it is idle.
+            self._close_swarm(broken)
+        # A swarm that is closing still locks its destinations, and uses a worker that this one may
+        # take over once it is idle.
         own = worker_terms(terms, request.limits)
         while closing := [
             task
@@ -205,71 +203,71 @@ class Coordinator:
             if worker_terms(of, request.limits).blocks(own)
         ]:
             await asyncio.wait(closing)
-        if request.id in self._leases:  # The driver asked twice, and this is the slower call.
+        if request.id in self._leases:  # Another call of the driver was faster.
             return
-        session = self._sessions.get(terms)
-        if session is None:
-            session = self._sessions[terms] = SwarmController(
+        swarm = self._swarms.get(terms)
+        if swarm is None:
+            swarm = self._swarms[terms] = SwarmController(
                 self._pool,
                 terms,
                 request.limits,
                 ends=self._lease_ends,
                 others=partial(self._claims_of_others, terms),
                 clock=self._clock,
-                awake=self._awake,
+                running_clock=self._running_clock,
             )
-        elif request.terms is not None and request.limits != session.limits:
-            # A swarm of its own would fetch again what this one brings.
+        elif request.terms is not None and request.limits != swarm.limits:
+            # A swarm of its own would fetch the same objects again.
             self._log.emit(
                 log_events.LIMITS_DIFFER,
                 lease=request.id,
                 asked=repr(request.limits),
-                used=repr(session.limits),
+                used=repr(swarm.limits),
             )
         earlier = self._expired.pop(request.id, None)
-        lease = Lease(request, now, self._awake(), earlier)
-        self._leases[request.id] = (lease, session)
+        lease = Lease(request, now, self._running_clock(), earlier)
+        self._leases[request.id] = (lease, swarm)
         self._idle_since = None
         if not self._had_leases:
-            self._had_leases, self._keep_until = True, self._awake()
-        session.open(lease, live)
+            self._had_leases, self._keep_until = True, self._running_clock()
+        swarm.open(lease, live)
         self._log.emit(log_events.LEASE_OPENED, lease=request.id, lookups=len(request.lookups))
 
     def _claims_of_others(self, terms: Terms) -> Iterator[Claim]:
-        """What leases of other swarms have, to one of these terms."""
-        for other, session in self._sessions.items():
+        """What leases of swarms of other terms have."""
+        for other, swarm in self._swarms.items():
             if other != terms:
-                yield from session.claims()
+                yield from swarm.claims()
 
-    def _is_forsaken(self, now: float) -> bool:
-        """Whether nobody wants anything, nor is about to, and no `keep_s` lasts any longer."""
+    def _is_abandoned(self, now: float) -> bool:
+        """Whether there is no lease, none is being opened, and every `keep_s` is over."""
         return self._idle_since is not None and not self._opening and now >= self._keep_until
 
-    async def _take_off(self, lease: Lease, session: SwarmController) -> None:
+    async def _close_lease(self, lease: Lease, swarm: SwarmController) -> None:
         try:
-            await session.close_lease(lease)
-            if not session.leases and self._sessions.get(session.terms) is session:
-                await asyncio.shield(self._close(session))
+            await swarm.close_lease(lease)
+            if not swarm.leases and self._swarms.get(swarm.terms) is swarm:
+                await asyncio.shield(self._close_swarm(swarm))
         finally:
-            now = self._awake()
+            now = self._running_clock()
             self._keep_until = max(self._keep_until, now + lease.request.keep_s)
             if not self._leases:
                 self._idle_since = now
 
-    def _close(self, session: SwarmController) -> asyncio.Task[None]:
-        """Ends a session for good, whoever waits for it."""
-        del self._sessions[session.terms]
-        closing = asyncio.create_task(session.close())
-        self._closing[closing] = session.terms
+    def _close_swarm(self, swarm: SwarmController) -> asyncio.Task[None]:
+        """Starts to end a swarm; it ends even if no task waits for that."""
+        del self._swarms[swarm.terms]
+        closing = asyncio.create_task(swarm.close())
+        self._closing[closing] = swarm.terms
         closing.add_done_callback(self._closing.pop)
         return closing
 
     def _terms_for(self, request: LeaseRequest) -> Terms:
-        """Who names no terms joins the oldest swarm of the same environment."""
+        """The request's terms; without any, those of the oldest swarm of the same environment."""
         own = request.own_terms
         if request.terms is not None:
             return own
-        same = (terms for terms in self._sessions if terms.environment == own.environment)
+        same = (terms for terms in self._swarms if terms.environment == own.environment)
         return next(same, own)
 
     async def _tick_forever(self) -> None:
@@ -278,7 +276,7 @@ class Coordinator:
             try:
                 await self.tick()
             except Exception as error:
-                # One bad second must not end the coordinator, whose leases then never expire.
+                # Without further ticks no lease would ever expire.
                 self._log.emit(log_events.INTERNAL_ERROR, error=repr(error))
 
     async def _end(self) -> None:
@@ -287,5 +285,5 @@ class Coordinator:
         try:
             await self._pool.close()
         finally:
-            # Nobody else would end a coordinator that takes no leases any more.
+            # No other process ends a coordinator that takes no more leases.
             await self._cluster.end_coordinator()

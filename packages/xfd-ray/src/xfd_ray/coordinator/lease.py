@@ -1,4 +1,4 @@
-"""One lease as the coordinator holds it: what is wanted, how far it is, when it was renewed."""
+"""One lease in the coordinator: what it wants, how far it is, when it was renewed."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
 
 
 class Lease:
-    """A lease is over when it is done or has failed; it still holds its nodes and objects until
-    it is given back or expires.
+    """A lease is over when it is done or has failed. It still holds its nodes and objects until it
+    is given back or expires.
 
     Attributes:
         began: when its driver asked for it first.
-        uncounted_s: how long after that nothing was counted, since the coordinator was lost.
-        renewed: when its driver was heard of last, in time that the coordinator ran.
-        found: what the origin said; `found`, `wanted` and `progress` are set once that is known.
-        waits_for: what keeps it from taking up its objects.
-        earlier: the expired lease that this one carries on.
+        uncounted_s: how long after that nothing was counted, because the coordinator was lost.
+        renewed: when its driver was last heard of, by the coordinator's running clock.
+        found: what the lookups found. `found`, `wanted` and `progress` are None until then.
+        lookup: the task that finds the objects.
+        waits_for: what keeps the lookup from ending, if something does.
+        earlier: the expired lease that this one continues.
     """
 
     def __init__(
-        self, request: LeaseRequest, now: float, awake: float, earlier: Lease | None = None
+        self, request: LeaseRequest, now: float, running_now: float, earlier: Lease | None = None
     ) -> None:
         self.request = request
         self.began: float = now - request.running_s if earlier is None else earlier.began
         self.uncounted_s: float = request.running_s if earlier is None else earlier.uncounted_s
-        self.renewed = awake
+        self.renewed = running_now
         self.earlier = earlier
         self.found: list[list[FoundObject]] | None = None if earlier is None else earlier.found
         self.wanted: LeaseObjects | None = None
@@ -49,7 +50,7 @@ class Lease:
         self.error: XfdError | None = None
         self.over = asyncio.Event()
         self.waits_for: str | None = None
-        self.finding: asyncio.Task[None] | None = None
+        self.lookup: asyncio.Task[None] | None = None
 
     @property
     def state(self) -> LeaseState:
@@ -59,7 +60,7 @@ class Lease:
         return LeaseState.RUNNING if self.report is None else LeaseState.DONE
 
     def status(self, now: float) -> LeaseStatus:
-        """What the driver is told."""
+        """The lease's status, for its driver."""
         progress = None if self.progress is None else summary_of(self.progress, now)
         return LeaseStatus(self.state, progress, self.report, self.error, self._waits_for())
 
@@ -74,10 +75,15 @@ class Lease:
         return None
 
     def start(self, wanted: LeaseObjects, retries: int, traffic: Traffic) -> LeaseProgress:
-        """The objects are found; the swarm had retried and moved so much before that.
+        """Starts to count, once the objects are found.
+
+        Args:
+            wanted: the lease's objects.
+            retries: of the swarm so far.
+            traffic: of the swarm so far.
 
         Returns:
-            The lease's books, which go on where those of the lease before it ended.
+            The lease's progress; it continues that of an earlier lease.
         """
         self.wanted = wanted
         self._retries_before = retries
@@ -89,20 +95,20 @@ class Lease:
         return self.progress
 
     def count(self, retries: int, traffic: Traffic) -> None:
-        """Adds up what the swarm retried and moved for this lease, until now."""
+        """Adds what the swarm has retried and moved since the last call to the lease's totals."""
         if self.progress is not None:
             self.retries += max(0, retries - self._retries_before)
             self.traffic = self.traffic.plus(traffic.since(self._traffic_before))
             self._retries_before, self._traffic_before = retries, traffic
 
     def fail(self, error: XfdError) -> None:
-        """The lease cannot get what it wants."""
+        """Ends the lease with an error, unless it is over."""
         if not self.over.is_set():
             self.error = error
             self.over.set()
 
     def lose(self, node: NodeId, error: XfdError, now: float) -> None:
-        """A node that may be one of the lease's is gone."""
+        """A node is gone, which may be one of the lease's."""
         if self.progress is None:
             return
         progress = self.progress.nodes.get(node)
@@ -115,7 +121,7 @@ class Lease:
     def refuse(
         self, node: NodeId, objects: tuple[ObjectIndex, ...] | None, error: XfdError, now: float
     ) -> None:
-        """Objects (None: all) cannot land on a node that lives."""
+        """Objects (None: all) cannot land on a node, although the node is alive."""
         if self.progress is None or node not in self.progress.nodes:
             return
         asked = tuple(self.progress.objects) if objects is None else objects
@@ -134,7 +140,7 @@ class Lease:
         traffic: Callable[[], Traffic],
         roots: Mapping[NodeId, str],
     ) -> bool:
-        """Ends the lease if every node is done; returns whether it is over by that."""
+        """Ends the lease if every node is done; returns whether it did."""
         if self.over.is_set() or self.progress is None or not self.progress.is_done:
             return False
         failed = [node.error for node in self.progress.live if node.failed and node.error]

@@ -1,13 +1,13 @@
-"""What one lease has got so far, node by node: the source of its progress and of its report.
+"""What one lease has on each node so far: the source of its progress and of its report. Pure.
 
-Pure: told of inventories, reports, failures and losses, with the time as an argument. A node is
-done when each object of the lease has landed there or has failed there.
+It takes inventories, reports, failures and losses, each with the time. A node is done when each
+object of the lease has landed there or has failed there.
 
-Bytes are those of the lease's objects, also where a chunk is a pack that brings others with them.
-A node that is done read them from the origin, received them from peers, found them in its cache,
-had kept them from an interrupted run (`resumed`), or another node of its disk wrote them
-(`shared`). What it found is booked when it first looks: a node whose worker was lost looks again,
-and finds what it received for this very lease.
+Only bytes of the lease's objects count, even if a pack brings others along. A node read them from
+the origin, received them from peers, or found them: whole in its cache, in an unfinished file
+(`resumed`), or written by another node of its disk (`shared`). What it found is counted at its
+first inventory. A node whose worker was lost takes another one, and then finds what it had received
+for this very lease.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from xfd_ray.coordinator.lower_bound import RateMeter
 class NodeProgress:
     """One node's part.
 
-    `landed`, `failed`, `cached` and `looked` are bit sets over object indexes; `looked` has those
-    that it has looked for. `missing`, `received` and `resumed` are bit sets over chunk indexes:
-    what the node lacked when it first looked, what it then said that it got, and what it had of
-    objects that were not whole, or has got without being able to say so.
+    `landed`, `failed`, `cached` and `inspected` are bit sets of object indexes; `inspected` has the
+    objects of inventories. `missing`, `received` and `resumed` are bit sets of chunk indexes: what
+    was missing at the first inventory, what the node reported as received, and what it had of
+    unfinished objects, or received without being able to report it.
 
-    `ended_before` is when it was done for the lease that this one carries on.
+    `locked_by` has objects that another process is writing, with its node (None: no node of the
+    swarm). `ended_before` is when the node was done for the lease that this one continues.
     """
 
     since: float
@@ -61,7 +62,7 @@ class NodeProgress:
 
     @property
     def present_bytes(self) -> int:
-        """What is on its disk by now, found or fetched."""
+        """Bytes on its disk by now, found or fetched."""
         found = self.cached_bytes + self.resumed_bytes + self.shared_bytes
         return found + self.origin_bytes + self.peer_bytes
 
@@ -71,9 +72,9 @@ class LeaseProgress:
 
     Attributes:
         began: when the lease was asked for.
-        nodes: everyone who takes part, the lost included.
-        lacked: chunks that some node lacked when it looked.
-        had: chunks that some node had when it looked.
+        nodes: all nodes that take part, lost ones included.
+        missing_anywhere: chunks that some node lacked at its first inventory.
+        held_anywhere: chunks that some node had at its first inventory.
         excluded: objects that `include` and `exclude` left out.
     """
 
@@ -113,7 +114,7 @@ class LeaseProgress:
         return all(state.done_at is not None for state in self.live)
 
     def add_node(self, node: NodeId, now: float, *, late: bool = False) -> None:
-        """The node is to have the objects; one that was lost goes on with what it has."""
+        """Adds a node; one that was lost continues with what it has."""
         before = self.nodes.get(node)
         if before is None:
             self.nodes[node] = NodeProgress(now, joined_late=late)
@@ -123,7 +124,7 @@ class LeaseProgress:
             self.start_over(node)
 
     def start_over(self, node: NodeId) -> None:
-        """The node's worker died and comes back: what it has, its next inventory tells."""
+        """The node's worker died, and another follows; its next inventory says what is there."""
         state = self.nodes.get(node)
         if state is not None:
             state.landed = state.failed = 0
@@ -140,7 +141,7 @@ class LeaseProgress:
     def took_inventory(
         self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory, now: float
     ) -> None:
-        """The node looked for these objects."""
+        """The node took an inventory of these objects."""
         state = self.nodes.get(node)
         if state is None:
             return
@@ -166,13 +167,13 @@ class LeaseProgress:
         self._settle_sharers(node, here, now)
 
     def held(self, node: NodeId, event: ChunkHeld, now: float) -> None:
-        """A chunk arrived."""
+        """The node reports that it holds a chunk."""
         chunk = self.chunks.get(event.chunk)
         state = self.nodes.get(node)
         if chunk is None or state is None:
             return
         if not event.transfer_seconds:
-            return  # It was here already: an order that was moved to another source, for example.
+            return  # Nothing moved: the order had another source before, say.
         size = self.bytes_of[chunk.index]
         state.received |= 1 << chunk.index
         state.down.add(now, event.transfer_seconds, size)
@@ -203,7 +204,7 @@ class LeaseProgress:
     def failed(
         self, node: NodeId, objects: Sequence[ObjectIndex], error: XfdError, now: float
     ) -> bool:
-        """These objects cannot land on the node; returns whether any is of this lease."""
+        """These objects cannot land on the node; returns whether the lease has any of them."""
         state = self.nodes.get(node)
         mine = [index for index in objects if index in self.objects]
         if state is None or not mine:
@@ -216,7 +217,7 @@ class LeaseProgress:
         return True
 
     def failed_everywhere(self) -> XfdError | None:
-        """Why an object cannot land on any node, if there is such an object."""
+        """The error of an object that failed on all nodes; None if there is no such object."""
         common = self.mask
         for state in self.live:
             common &= state.failed
@@ -254,7 +255,7 @@ class LeaseProgress:
         return sum(span.length for span in chunk.spans if span.object in self.objects)
 
     def _settle_sharers(self, node: NodeId, landed: Iterable[ObjectIndex], now: float) -> None:
-        """Nodes on the same disk have what this one has landed."""
+        """Nodes of the same disk have what this node has landed."""
         indexes = set(landed)
         for other, theirs in self.nodes.items():
             waits_for = theirs.locked_by.items()
@@ -263,7 +264,7 @@ class LeaseProgress:
                 self._settle(other, now)
 
     def _settle_locked(self, node: NodeId) -> None:
-        """Objects that another node of this disk landed are here as well."""
+        """The node has what another node of its disk has landed."""
         state = self.nodes[node]
         for index, owner in list(state.locked_by.items()):
             theirs = None if owner is None else self.nodes.get(owner)
@@ -280,7 +281,7 @@ class LeaseProgress:
 
 
 def new_progress(wanted: LeaseObjects, *, began: float) -> LeaseProgress:
-    """The empty books of a lease that wants this."""
+    """The progress of a lease that has nothing yet."""
     objects: list[CatalogObject] = []
     chunks: list[Chunk] = []
     for part, indexes in wanted.objects:

@@ -1,4 +1,4 @@
-"""Progress and reports out of a progress. Pure."""
+"""Makes summaries and reports of a lease's progress. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xfd_ray.link_rates import LinkRates
 
 
 def summary_of(progress: LeaseProgress, now: float) -> Progress:
-    """How far the lease is."""
+    """How far the lease is, for its driver."""
     live = progress.live
     everywhere = progress.mask
     for node in live:
@@ -47,7 +47,7 @@ def report_of(
     uncounted_s: float = 0.0,
     roots: Mapping[NodeId, str] = MappingProxyType({}),
 ) -> DistributionReport:
-    """The lease's report, with the nodes' `roots`. The time ends with the last node's last file."""
+    """The lease's report, with the nodes' `roots`. Its time ends with the last node's last file."""
     nodes = sorted(progress.nodes.items())
     ends = [node.done_at for node in progress.live if node.done_at is not None]
     elapsed_s = max(ends, default=now) - progress.began

@@ -1,4 +1,4 @@
-"""The leases of one swarm: what happens on a node is told to each that it concerns."""
+"""The open leases of one swarm; passes what happens on nodes on to them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xfd_ray.telemetry import log_events
 
 
 class Leases:
-    """Those that were not given back, by id. A lease that is over hears on, for its late nodes."""
+    """Leases that were not given back, by id. One that is over still counts, for late nodes."""
 
     def __init__(self, log: Any) -> None:
         self._leases: dict[str, Lease] = {}
@@ -29,26 +29,26 @@ class Leases:
         return iter(list(self._leases.values()))
 
     def add(self, lease: Lease) -> None:
-        """A lease was opened."""
+        """Adds a lease that was opened."""
         self._leases[lease.request.id] = lease
 
     def remove(self, lease: Lease) -> None:
-        """A lease was given back, or expired."""
+        """Removes a lease that was given back or has expired."""
         self._leases.pop(lease.request.id, None)
 
     def running(self) -> Iterator[tuple[Lease, LeaseProgress]]:
-        """Those whose objects are found."""
+        """The leases whose objects are found, with their progress."""
         return ((lease, lease.progress) for lease in self if lease.progress is not None)
 
     def took_inventory(
         self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory, now: float
     ) -> None:
-        """A node looked for these objects."""
+        """A node took an inventory of these objects."""
         for _, progress in self.running():
             progress.took_inventory(node, objects, inventory, now)
 
     def reported(self, node: NodeId, report: NodeReport, now: float) -> None:
-        """A node said what it has, and what happened."""
+        """A node reported what it has, and what happened."""
         if report.full is not None:
             self.took_inventory(node, report.full.landed, report.full, now)
         for event in report.events:
@@ -60,7 +60,7 @@ class Leases:
                     progress.landed(node, event, now)
 
     def start_over(self, node: NodeId, error: XfdError, now: float) -> None:
-        """A node's worker was lost, and another will follow."""
+        """A node's worker was lost, and another one follows."""
         for lease, progress in self.running():
             progress.start_over(node)
             if lease.request.on_node_failure == "fail":
@@ -69,7 +69,7 @@ class Leases:
     def refuse(
         self, node: NodeId, objects: tuple[ObjectIndex, ...] | None, error: XfdError, now: float
     ) -> None:
-        """Objects (None: all) cannot land on a node that lives."""
+        """Objects (None: all) cannot land on a node, although the node is alive."""
         for lease in self:
             lease.refuse(node, objects, error, now)
 
@@ -79,7 +79,7 @@ class Leases:
             lease.lose(node, error, now)
 
     def fail(self, error: XfdError) -> None:
-        """No lease that is not over can get what it wants."""
+        """Fails all leases that are not over."""
         for lease in self:
             lease.fail(error)
 

@@ -21,24 +21,24 @@ Found = list[list[FoundObject]]
 
 
 class LeaseEnds:
-    """Says when the next lease of any swarm ends. Waiters do not take each other's news."""
+    """Announces the end of each lease, of all swarms, to all that wait for one."""
 
     def __init__(self) -> None:
         self._next = asyncio.Event()
 
     @property
     def next(self) -> asyncio.Event:
-        """Set when the next lease has ended, from now on."""
+        """An event that is set when the next lease has ended."""
         return self._next
 
-    def note(self) -> None:
-        """A lease ended, and what only it wanted is wanted no more."""
+    def announce(self) -> None:
+        """A lease has ended; what only it wanted has been given up."""
         self._next.set()
         self._next = asyncio.Event()
 
 
 class LeaseLookup:
-    """Of one swarm, with the union of what its leases want.
+    """The lookups of one swarm's leases.
 
     Args:
         union: the swarm's catalog.
@@ -70,11 +70,13 @@ class LeaseLookup:
     ) -> LeaseObjects:
         """Finds a lease's objects and adds them to the union; sets the lease's `found`.
 
+        A lease that continues after it had expired keeps the versions of its objects, whatever the
+        store has by now, unless another lease has brought newer ones meanwhile.
+
         Args:
-            lease: one that goes on after it had expired keeps its objects' versions, whatever the
-                store has by now, unless another lease has brought newer ones meanwhile.
-            ask: calls `answers` with some worker, and says of which node.
-            roots: of the lease's nodes; None for one that is not up yet.
+            lease: the lease.
+            ask: calls `answers` with a worker, and returns the answers with the worker's node.
+            roots: returns the roots of the lease's nodes; None for a node that is not up yet.
 
         Raises:
             DestinationConflictError: an open lease has another version or another object at a
@@ -105,7 +107,7 @@ class LeaseLookup:
                 return wanted
 
     async def answers(self, lease: Lease, worker: WorkerClient) -> Found:
-        """What the lookups find; for a lease that joins others, first what these have pinned."""
+        """What the lookups find. A lease with "pinned" gets what open leases have pinned first."""
         lookups, stores = lease.request.lookups, lease.request.stores
         known: list[list[FoundObject] | None] = [None] * len(lookups)
         if lease.request.on_version_conflict == "pinned":
@@ -151,7 +153,7 @@ class LeaseLookup:
 
 
 class _OpenLeaseConflict(Exception):
-    """A destination is taken until an open lease ends."""
+    """A destination is occupied until an open lease ends."""
 
     def __init__(self, error: DestinationConflictError) -> None:
         super().__init__(str(error))

@@ -1,10 +1,9 @@
-"""One version in a lease: what open leases have pinned, as answers for those that join them. Pure.
+"""What open leases have pinned, as answers for leases that join them. Pure.
 
-An object may be overwritten or deleted at its store, and keys may come below a prefix, while a
-lease is open. Whoever joins it (a task, a late node, a driver that asks for that) gets what the
-lease pinned, from the nodes that have it. A question that an open lease has asked in the same words
-is not asked again; of anything else, what the store says is compared with what is pinned
-(`CatalogUnion.add`).
+While a lease is open, an object may be overwritten or deleted at its store, and keys may appear
+below a prefix. A task, a late node, or a driver that asks for "pinned" gets what the lease pinned,
+from the nodes that have it. A lookup that an open lease has made in the same words is not repeated.
+Any other answer of the store is compared with what is pinned (`CatalogUnion.add`).
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ Question = tuple[Lookup, object]
 
 
 def question(lookup: Lookup, stores: ObjectStoreConfigByProfile) -> Question:
-    """What is asked, whatever a driver calls the store and however urgent it is."""
+    """What a lookup asks, whatever the store's profile is called and whatever its priority."""
     words = replace(lookup, profile_name=None, cache=True, priority=0)
     return words, stores.of(lookup.profile_name)
 
@@ -32,7 +31,7 @@ def pinned_answers(
         tuple[Sequence[Lookup], ObjectStoreConfigByProfile, Sequence[list[FoundObject]]]
     ],
 ) -> list[list[FoundObject] | None]:
-    """For each lookup what an open lease found for it; None where none has asked.
+    """For each lookup what an open lease found for it; None if none has asked.
 
     Args:
         lookups: of the lease that joins.

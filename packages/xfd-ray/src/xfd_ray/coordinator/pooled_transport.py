@@ -1,4 +1,4 @@
-"""One swarm's way to its nodes: the workers of a pool, while they are members."""
+"""How one swarm reaches its nodes: by workers of a pool."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from xfd_ray.worker_api import Exchange, WorkerApi, WorkerClient
 
 
 class PooledTransport:
-    """A swarm's `SwarmTransport` for the scheduling loop: the workers of a pool.
+    """The `SwarmTransport` of a swarm whose workers come from a pool.
 
-    Invariant: `_workers` has each node's worker from the moment the pool gave it; of these,
-    `_joined` are in the swarm.
+    Invariant: `_workers` has the worker of each node as soon as the pool returns it. The nodes in
+    `_joined` have entered the swarm.
 
     Attributes:
         roots: the folders of relative destinations, of nodes that have joined.
@@ -36,7 +36,7 @@ class PooledTransport:
         self.roots: dict[NodeId, str] = {}
 
     def know(self, node: NodeInfo) -> None:
-        """The node may be asked to join."""
+        """Takes a node that may be asked to join."""
         self._nodes[node.id] = node
 
     def member(self, node: NodeId) -> WorkerClient | None:
@@ -50,7 +50,7 @@ class PooledTransport:
 
     async def join(self, node: NodeId) -> str:
         """See `SwarmTransport.join`."""
-        if node in self._workers:  # From a join that failed on its way.
+        if node in self._workers:  # From a join that failed.
             self._pool.release(node, self._terms, self._workers.pop(node))
         worker, hello = await self._pool.worker(self._nodes[node], self._terms)
         self._workers[node] = worker
@@ -69,7 +69,7 @@ class PooledTransport:
         return await self._worker(node).call(WorkerApi.exchange, self._ticket.swarm, call)
 
     async def leave(self, timeout_s: float) -> None:
-        """Every worker leaves, also one that was about to join; those too slow are left behind."""
+        """Every worker leaves, even one that is just joining; slow ones are not waited for."""
         workers, self._workers = self._workers, {}
         self._joined.clear()
         leaving = [

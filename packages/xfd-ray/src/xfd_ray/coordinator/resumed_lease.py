@@ -1,4 +1,4 @@
-"""The books of a lease whose driver came back after it had expired. Pure."""
+"""Continues an expired lease whose driver has attached again. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _Index = TypeVar("_Index", ObjectIndex, ChunkIndex)
 
 
 def carry_over(before: LeaseProgress, progress: LeaseProgress) -> None:
-    """Books of a lease that goes on where an expired one of the same driver stopped.
+    """Adds the progress of an expired lease to the one that continues it.
 
-    Objects and chunks have other indexes by now; what is the same is told by what it is. Nodes have
-    to look again before anything counts as landed.
+    Objects and chunks have other indexes by now, so they are compared by identity and place. Nodes
+    take new inventories before anything counts as landed.
     """
     new_index = {_version(item): item.index for item in progress.objects.values()}
     objects = {
@@ -62,7 +62,7 @@ def _version(item: CatalogObject) -> Hashable:
 
 
 def _place(chunk: Chunk, objects: Mapping[ObjectIndex, ObjectIndex]) -> object:
-    """What of the lease's objects is in a chunk."""
+    """The ranges of the lease's objects in a chunk."""
     return tuple(
         (objects[span.object], span.offset, span.length)
         for span in chunk.spans

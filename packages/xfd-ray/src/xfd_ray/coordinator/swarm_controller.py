@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from xfd_api.errors import (
     NodeLostError,
@@ -20,10 +20,10 @@ from xfd_ray.coordinator.catalog_union import CatalogUnion
 from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.leases import Leases
-from xfd_ray.coordinator.lookup import Found, LeaseEnds, LeaseLookup
+from xfd_ray.coordinator.lookup import LeaseEnds, LeaseLookup
 from xfd_ray.coordinator.pooled_transport import PooledTransport
-from xfd_ray.coordinator.restarts import Restarts
 from xfd_ray.coordinator.scheduler_settings import scheduler_settings
+from xfd_ray.coordinator.swarm_nodes import SwarmNodes, dead
 from xfd_ray.coordinator.worker_pool import WorkerPool
 from xfd_ray.loop.scheduling_loop import SchedulingLoop
 from xfd_ray.messages import Limits, Terms, worker_terms
@@ -32,14 +32,28 @@ from xfd_ray.telemetry import log_events
 from xfd_ray.telemetry.log import Log
 from xfd_ray.telemetry.tracing import scheduler_of
 from xfd_ray.unexpected import as_xfd_error
-from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.trace import Recorder
 
 LEAVE_TIMEOUT_S = 20.0
 
 
 class SwarmController:
-    """Lives while a lease is on it. As the loop's observer it passes news on to its leases."""
+    """Lives while a lease is on it. As the loop's observer it passes events on to its leases.
+
+    Args:
+        pool: has the workers.
+        terms: of all leases of the swarm.
+        limits: how much the swarm does at once.
+        ends: announces the ends of leases of all swarms.
+        others: what open leases of other swarms have.
+        clock: seconds that never go back; None for the event loop's.
+        running_clock: seconds for which this process ran. Decisions are taken in these: to a
+            scheduler that was stopped all orders would seem slow, and all pauses over.
+
+    Attributes:
+        leases: those that were not given back.
+        is_broken: a bug has stopped the swarm; later leases need another one.
+    """
 
     def __init__(
         self,
@@ -50,61 +64,52 @@ class SwarmController:
         ends: LeaseEnds | None = None,
         others: Callable[[], Iterable[Claim]] = tuple,
         clock: Callable[[], float] | None = None,
-        awake: Callable[[], float] | None = None,
+        running_clock: Callable[[], float] | None = None,
     ) -> None:
         self.terms = terms
         self.limits = limits
         self.id = SwarmId(secrets.token_hex(8))
         self.is_broken = False
         self._clock = clock or asyncio.get_running_loop().time
-        # Decisions are taken in time that this process ran: to a scheduler that was absent all
-        # orders seem slow, and to the pauses between restarts all is over.
-        self._awake = awake or self._clock
-        self._ticket = SwarmTicket(self.id, secrets.token_hex(32), terms.durability)
-        self._swarm = PooledTransport(pool, self._ticket, worker_terms(terms, limits))
+        now = running_clock or self._clock
+        ticket = SwarmTicket(self.id, secrets.token_hex(32), terms.durability)
+        self._transport = PooledTransport(pool, ticket, worker_terms(terms, limits))
         self._scheduler = scheduler_of(self.id, scheduler_settings(terms, limits))
-        self._loop = SchedulingLoop(
-            self._swarm,
-            self._scheduler,
-            self,
-            clock=self._awake,
-        )
+        self._loop = SchedulingLoop(self._transport, self._scheduler, self, clock=now)
+        self._nodes = SwarmNodes(self._loop, self._transport, now)
         self._union = CatalogUnion()
-        self._live: dict[NodeId, NodeInfo] = {}
         self._assignments = Assignments()
-        self._restarts = Restarts()
-        self._retries: dict[NodeId, int] = {}
-        self._retried = 0
-        self._joined = asyncio.Event()
+        self._retries_of: dict[NodeId, int] = {}
+        self._retries = 0
         self._log = Log(swarm=self.id)
         self.leases = Leases(self._log)
         self._ends = ends or LeaseEnds()
         self._lookup = LeaseLookup(self._union, self.leases, self._ends, others, self._log)
-        self._log.emit(log_events.SWARM_STARTED, clock=self._awake())
+        self._log.emit(log_events.SWARM_STARTED, clock=now())
 
     def open(self, lease: Lease, live: Sequence[NodeInfo]) -> None:
-        """Puts a lease on the swarm. What goes wrong from here on is told by its status."""
+        """Puts a lease on the swarm. Its status reports whatever goes wrong from here on."""
         self.leases.add(lease)
         try:
             chosen = select(live, lease.request.selector)
         except XfdError as error:
             lease.fail(error)
             return
-        self._live = {node.id: node for node in live}
-        self._restarts.forgive(node.id for node in chosen)
-        lease.finding = asyncio.create_task(self._find(lease, chosen))
-        lease.finding.add_done_callback(lambda task: _fail_with(lease, task))
+        self._nodes.alive = {node.id: node for node in live}
+        self._nodes.forgive(chosen)
+        lease.lookup = asyncio.create_task(self._look_up(lease, chosen))
+        lease.lookup.add_done_callback(lambda task: _fail_with(lease, task))
 
     async def close_lease(self, lease: Lease) -> None:
-        """Takes a lease off; what only it wanted is released."""
+        """Takes a lease off the swarm, and releases what no other lease wants."""
         self.leases.remove(lease)
-        if lease.finding is not None:
-            lease.finding.cancel()
-        lease.count(self._retried, self._scheduler.traffic())
+        if lease.lookup is not None:
+            lease.lookup.cancel()
+        lease.count(self._retries, self._scheduler.traffic())
         lease.fail(NodeLostError("The lease was given back"))
         if lease.wanted is not None:
             released = self._union.drop(lease.wanted)
-            self._ends.note()
+            self._ends.announce()
             if released and self.leases:
                 self._loop.release(released)
 
@@ -113,27 +118,26 @@ class SwarmController:
         await self._loop.close()
         if isinstance(self._scheduler, Recorder):
             self._scheduler.close()
-        await self._swarm.leave(LEAVE_TIMEOUT_S)
+        await self._transport.leave(LEAVE_TIMEOUT_S)
         self._log.emit(log_events.SWARM_ENDED)
 
     def see_nodes(self, live: Sequence[NodeInfo]) -> None:
-        """The cluster's live nodes as of now: some may be new, some gone, some back."""
+        """Takes the cluster's live nodes: some may be new, some gone, some due for a worker."""
         now = self._clock()
-        self._live = {node.id: node for node in live}
-        for node in sorted({*self._assignments, *self._restarts.pausing} - self._live.keys()):
-            self._forget(node, NodeLostError("Ray lists the node as dead", node=node), now)
-        self._joined.set()
-        for lease in self.leases:
-            if lease.progress is None or lease.error is not None:
+        for gone in self._nodes.see(live, self._assignments):
+            self._assignments.forget(gone)
+            self.leases.lose(gone, dead(gone), now)
+        for lease, progress in self.leases.running():
+            if lease.error is not None:
                 continue
-            for info in live:
-                progress = lease.progress.nodes.get(info.id)
-                is_new = progress is None and lease.request.selector.takes_late_nodes
-                if is_new and lease.request.selector.matches(info):
-                    lease.progress.add_node(info.id, now, late=True)
-                    self._bring(lease, info)
-                elif progress is not None and not progress.is_lost and self._may_start(info.id):
-                    self._bring(lease, info)
+            selector = lease.request.selector
+            for node in live:
+                state = progress.nodes.get(node.id)
+                if state is None and selector.takes_late_nodes and selector.matches(node):
+                    progress.add_node(node.id, now, late=True)
+                    self._assign(lease, node)
+                elif state is not None and not state.is_lost and self._nodes.is_due(node.id):
+                    self._assign(lease, node)
         self._settle(now)
 
     def claims(self) -> Iterator[Claim]:
@@ -143,17 +147,16 @@ class SwarmController:
             yield Claim(
                 progress.objects.values(),
                 self._union.stores,
-                self._roots_of(nodes),
+                self._nodes.roots(nodes),
                 lease.request.environment,
             )
 
-    # What the loop tells.
+    # The methods of a LoopObserver.
 
     def joined(self, node: NodeId) -> None:
         """See `LoopObserver`."""
         self._log.emit(log_events.NODE_JOINED, node=node)
-        self._restarts.came_up(node, self._awake())
-        self._joined.set()
+        self._nodes.joined(node)
 
     def took_inventory(
         self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory, *, again: bool
@@ -199,14 +202,12 @@ class SwarmController:
         self._settle(now)
 
     def lost(self, node: NodeId, error: XfdError) -> None:
-        """See `LoopObserver`. A worker that dies on a living node is started again, some times."""
+        """See `LoopObserver`. A worker that died on a living node is started again, a few times."""
         now = self._clock()
         self._log.emit(log_events.NODE_LOST, node=node, error=str(error))
-        self._swarm.forget(node)
         self._assignments.forget(node)
-        self._joined.set()
-        self._retries.pop(node, None)
-        if self._restarts.lost(node, error, self._awake()):
+        self._retries_of.pop(node, None)
+        if self._nodes.lost(node, error):
             self.leases.start_over(node, error, now)
         elif isinstance(error, NodeUnavailableError):
             self.leases.lose(node, error, now)
@@ -215,25 +216,25 @@ class SwarmController:
         self._settle(now)
 
     def stopped(self, error: XfdError) -> None:
-        """See `LoopObserver`. Who comes later needs another session."""
+        """See `LoopObserver`."""
         self._log.emit(log_events.INTERNAL_ERROR, error=str(error), exc_info=error.__cause__)
         self.is_broken = True
         self.leases.fail(error)
 
-    async def _find(self, lease: Lease, chosen: Sequence[NodeInfo]) -> None:
+    async def _look_up(self, lease: Lease, chosen: Sequence[NodeInfo]) -> None:
         try:
-            for node in chosen:
-                if self._may_start(node.id):
-                    self._admit(node)
+            self._nodes.admit_due(chosen)
             wanted = await self._lookup.look_up(
                 lease,
-                lambda: self._ask_first_up(lease, chosen),
-                lambda: self._roots_of(node.id for node in chosen),
+                lambda: self._nodes.ask_first(
+                    chosen, lambda worker: self._lookup.answers(lease, worker)
+                ),
+                lambda: self._nodes.roots(node.id for node in chosen),
             )
         except XfdError as error:
             lease.fail(error)
             return
-        progress = lease.start(wanted, self._retried, self._scheduler.traffic())
+        progress = lease.start(wanted, self._retries, self._scheduler.traffic())
         if wanted.grown is not None:
             catalog = wanted.grown.catalog
             self._log.emit(
@@ -241,49 +242,26 @@ class SwarmController:
             )
             self._loop.grow(catalog)
         now = self._clock()
+        # All nodes are added before any is lost: only then it shows whether that was the last one.
         for node in chosen:
             progress.add_node(node.id, now)
-        for gone in progress.nodes.keys() - self._live.keys():
-            lease.lose(gone, NodeLostError("Ray lists the node as dead", node=gone), now)
-        # All of them first: whether a lost node was the last one shows only then.
+        for gone in progress.nodes.keys() - self._nodes.alive.keys():
+            lease.lose(gone, dead(gone), now)
         for node in chosen:
-            refusal = self._restarts.refusal(node.id)
+            refusal = self._nodes.refusal(node.id)
             if isinstance(refusal, NodeUnavailableError):
                 lease.lose(node.id, refusal, now)
             elif refusal is not None:
                 lease.refuse(node.id, None, refusal, now)
-            elif node.id in self._loop.nodes:
-                self._bring(lease, node)
+            elif self._nodes.has_worker(node.id):
+                self._assign(lease, node)
         self._settle(now)
 
-    async def _ask_first_up(self, lease: Lease, chosen: Sequence[NodeInfo]) -> tuple[NodeId, Found]:
-        """Has the first node that is up find the objects; another one if that is lost."""
-        while True:
-            self._joined.clear()
-            up = [node.id for node in chosen if self._loop.is_joined(node.id)]
-            worker = self._swarm.member(up[0]) if up else None
-            if worker is not None:
-                try:
-                    return up[0], await self._lookup.answers(lease, worker)
-                except NodeLostError as error:
-                    if self._swarm.member(up[0]) is worker:  # Another one may be there by now.
-                        self._loop.remove_node(up[0], error)
-                    continue
-            refusals = {node.id: self._restarts.refusal(node.id) for node in chosen}
-            hopeful = [n for n in chosen if n.id in self._live and refusals[n.id] is None]
-            if not hopeful:
-                told = [refusal for refusal in refusals.values() if refusal is not None]
-                raise _why_nobody_starts(told)
-            for node in hopeful:
-                if self._may_start(node.id):
-                    self._admit(node)
-            await self._joined.wait()
-
-    def _bring(self, lease: Lease, node: NodeInfo) -> None:
-        """The node is to have what the lease wants."""
+    def _assign(self, lease: Lease, node: NodeInfo) -> None:
+        """Assigns what the lease wants to a node, and starts a worker there if it has none."""
         if lease.wanted is None or lease.progress is None:
             return
-        self._admit(node)
+        self._nodes.admit(node)
         for assignment in self._assignments.assign(node.id, lease.wanted):
             if assignment.known:
                 lease.progress.took_inventory(
@@ -292,48 +270,17 @@ class SwarmController:
             if assignment.new:
                 self._loop.assign(node.id, assignment.part, assignment.new)
 
-    def _roots_of(self, nodes: Iterable[NodeId]) -> Mapping[NodeId, str | None]:
-        return {node: self._swarm.roots.get(node) for node in nodes}
-
-    def _may_start(self, node: NodeId) -> bool:
-        """Whether the node has no worker, and it is time to start one."""
-        return node not in self._loop.nodes and self._restarts.may_start(node, self._awake())
-
-    def _admit(self, node: NodeInfo) -> None:
-        if node.id not in self._loop.nodes:
-            self._restarts.asked(node.id, self._awake())
-        self._swarm.know(node)
-        self._loop.add_node(node.id, NodeTraits(zone=node.zone))
-
-    def _forget(self, node: NodeId, error: XfdError, now: float) -> None:
-        self._loop.remove_node(node, error)
-        self._assignments.forget(node)
-        self._restarts.forget(node)
-        self.leases.lose(node, error, now)
-
     def _count_retries(self, node: NodeId, retries: int) -> None:
-        """A worker counts from its start on."""
-        self._retried += max(0, retries - self._retries.get(node, 0))
-        self._retries[node] = retries
+        """Adds what a worker has counted since its last report."""
+        self._retries += max(0, retries - self._retries_of.get(node, 0))
+        self._retries_of[node] = retries
 
     def _settle(self, now: float) -> None:
-        self.leases.settle(now, self._retried, self._scheduler.traffic, self._swarm.roots)
-
-
-def _why_nobody_starts(refusals: Sequence[XfdError]) -> XfdError:
-    """Of all selected nodes, which are not alive any more but for those that refuse."""
-    if not refusals:
-        return NodeLostError("No selected node is left")
-    first = refusals[0]
-    if len(refusals) == 1 or not all(isinstance(each, NodeUnavailableError) for each in refusals):
-        return first
-    return NodeUnavailableError(
-        f"None of the {len(refusals)} selected nodes takes a worker. {first.what}", node=first.node
-    )
+        self.leases.settle(now, self._retries, self._scheduler.traffic, self._transport.roots)
 
 
 def _fail_with(lease: Lease, task: asyncio.Task[None]) -> None:
-    """A bug that ends the search for a lease's objects ends the lease, with its words."""
+    """Fails the lease with the exception of a bug in its lookup."""
     error = None if task.cancelled() else task.exception()
     if error is not None:
         lease.fail(as_xfd_error(error))

@@ -1,4 +1,4 @@
-"""The workers of a coordinator, one per node and terms, shared by swarms; `usage` ends them."""
+"""The workers of a coordinator, one per node and terms, shared by swarms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from xfd_api.errors import NodeLostError, NodeUnavailableError, PeerPortError, XfdError
 from xfd_api.ids import NodeId
 from xfd_ray.coordinator.cluster_api import Cluster
-from xfd_ray.coordinator.worker_usage import Key, Usage
+from xfd_ray.coordinator.worker_usage import WorkerKey, WorkerUsage
 from xfd_ray.loop.running_clock import within
 from xfd_ray.messages import WorkerTerms
 from xfd_ray.placement import NodeInfo
@@ -28,82 +28,82 @@ def _is_up(start: _Start) -> bool:
 
 
 class WorkerPool:
-    """Starts workers when they are asked for, and checks who they are."""
+    """Starts workers when swarms need them, checks their versions, and ends idle ones."""
 
     def __init__(self, cluster: Cluster, *, start_timeout_s: float = START_TIMEOUT_S) -> None:
         self._cluster = cluster
         self._start_timeout_s = start_timeout_s
         self._versions = installed_versions()
-        self._starting: dict[Key, _Start] = {}
-        self._usage = Usage()
+        self._starts: dict[WorkerKey, _Start] = {}
+        self._usage = WorkerUsage()
         self._endings: set[asyncio.Future[None]] = set()
         self._log = Log()
 
     async def worker(self, node: NodeInfo, terms: WorkerTerms) -> tuple[WorkerClient, Hello]:
-        """The node's worker, up and checked; in use until it is released or dropped.
+        """The node's worker, up and checked. It is in use until it is released or dropped.
 
-        An idle worker of other terms is changed to these, if it can be.
+        An idle worker of other terms is changed to these terms, if that is possible.
 
         Raises:
             NodeLostError: it did not come up, or was dropped meanwhile.
-            VersionMismatchError: it is not of our versions.
+            VersionMismatchError: it has other versions than the coordinator.
             PeerPortError: it found no port.
         """
         key = (node.id, terms)
-        if key not in self._starting:
-            if self._usage.has_no_port(key):
+        if key not in self._starts:
+            if self._usage.lacks_port(key):
                 raise PeerPortError(
                     f"A call with other settings uses the ports {terms.peer_ports} at the moment",
                     node=node.id,
                     remedy="Give peer_ports more ports, or call again when the other is over",
                 )
             self._add(key, self._change(node, terms) or self._begin(node, terms, None))
-        task = self._starting[key]
+        task = self._starts[key]
         self._usage.begin(key, self._now())
-        # Others wait for the same start: who stops waiting must not stop it, and a start that was
-        # stopped must not look to those who wait as if they had been.
+        # Other tasks wait for the same start. A cancelled waiter must not cancel it, and to the
+        # others a cancelled start must not look like their own cancellation.
         try:
             await asyncio.wait({task})
             if task.cancelled():
                 raise NodeLostError("Its worker was given up while it started", node=node.id)
             return task.result()
         except BaseException:
-            if self._starting.get(key) is task:
+            if self._starts.get(key) is task:
                 self._usage.end(key, self._now())
                 if task.done() and not _is_up(task):
                     self._remove(key)
             raise
 
     def release(self, node: NodeId, terms: WorkerTerms, worker: WorkerClient) -> None:
-        """One who asked for this worker does not use it any more."""
-        task = self._starting.get((node, terms))
+        """One swarm less uses this worker."""
+        task = self._starts.get((node, terms))
         if task is not None and _is_up(task) and task.result()[0] is worker:
             self._usage.end((node, terms), self._now())
 
     def end_idle(self) -> None:
-        """Ends workers that nobody has used for long, while others are."""
+        """Ends workers that have been idle for too long."""
         for key in self._usage.idle_too_long(self._now()):
-            if self._starting[key].done():
+            if self._starts[key].done():
                 self._retire(key)
 
-    def take_on(self, node: NodeInfo, terms: WorkerTerms, worker: WorkerClient) -> None:
-        """A worker that somebody else has started, as if it had been asked for here.
+    def adopt(self, node: NodeInfo, terms: WorkerTerms, worker: WorkerClient) -> None:
+        """Takes over a worker that a driver has started.
 
-        Where the node has one of these terms already, this one is ended.
+        If the node has a worker of these terms already, the new one is ended.
         """
         key = (node.id, terms)
-        if key in self._starting:
+        if key in self._starts:
             self._end(worker)
         else:
             self._add(key, self._begin(node, terms, worker))
 
     def drop(self, node: NodeId, terms: WorkerTerms, lost: WorkerClient | None) -> None:
-        """The node's worker of these terms is gone: the next call starts a new one.
+        """Removes a lost worker, so that the next call starts a new one.
 
-        `lost` is the worker that is gone; one that was started after it is left alone. It is None
-        where nobody has seen one yet, which gives up the start that is under way.
+        `lost` is the worker that is gone; one that was started after it stays. With None, the start
+        that is under way is given up.
         """
-        task = self._starting.get((node, terms))
+        task = self._starts.get((node, terms))
         if task is None or (lost is not None and not (_is_up(task) and task.result()[0] is lost)):
             return
         self._remove((node, terms))
@@ -111,16 +111,16 @@ class WorkerPool:
         task.cancel()
 
     def hellos(self) -> dict[NodeId, list[Hello]]:
-        """How the workers that are up introduced themselves."""
-        told: dict[NodeId, list[Hello]] = {}
-        for (node, _), task in self._starting.items():
+        """The hellos of the workers that are up, by node."""
+        hellos: dict[NodeId, list[Hello]] = {}
+        for (node, _), task in self._starts.items():
             if _is_up(task):
-                told.setdefault(node, []).append(task.result()[1])
-        return told
+                hellos.setdefault(node, []).append(task.result()[1])
+        return hellos
 
     async def close(self) -> None:
         """Ends every worker."""
-        tasks, self._starting = list(self._starting.values()), {}
+        tasks, self._starts = list(self._starts.values()), {}
         up = [task for task in tasks if _is_up(task)]
         for task in tasks:
             task.cancel()
@@ -129,30 +129,30 @@ class WorkerPool:
             *(self._cluster.end_worker(task.result()[0]) for task in up), return_exceptions=True
         )
 
-    def _add(self, key: Key, start: _Start) -> None:
-        self._starting[key] = start
+    def _add(self, key: WorkerKey, start: _Start) -> None:
+        self._starts[key] = start
         self._usage.add(key, self._now())
 
-    def _remove(self, key: Key) -> _Start:
+    def _remove(self, key: WorkerKey) -> _Start:
         self._usage.forget(key)
-        return self._starting.pop(key)
+        return self._starts.pop(key)
 
-    def _retire(self, key: Key) -> asyncio.Future[None] | None:
+    def _retire(self, key: WorkerKey) -> asyncio.Future[None] | None:
         """Ends an idle worker, if it is up."""
         task = self._remove(key)
         return self._end(task.result()[0]) if _is_up(task) else None
 
     def _begin(self, node: NodeInfo, terms: WorkerTerms, worker: WorkerClient | None) -> _Start:
-        in_the_way = [
-            key for key in self._usage.in_the_way((node.id, terms)) if self._starting[key].done()
+        blocking = [
+            key for key in self._usage.blocking((node.id, terms)) if self._starts[key].done()
         ]
-        ending = [end for end in map(self._retire, in_the_way) if end is not None]
+        ending = [end for end in map(self._retire, blocking) if end is not None]
         return asyncio.create_task(self._start_in_time(node, terms, worker, ending))
 
     def _change(self, node: NodeInfo, terms: WorkerTerms) -> _Start | None:
-        """Makes an idle worker one of these terms; None if none can be."""
-        for key in self._usage.changeable((node.id, terms)):
-            if _is_up(self._starting[key]):
+        """Changes an idle worker to these terms; None if there is none that can change."""
+        for key in self._usage.reconfigurable((node.id, terms)):
+            if _is_up(self._starts[key]):
                 worker, hello = self._remove(key).result()
                 return asyncio.create_task(self._reconfigure(node, terms, worker, hello))
         return None
@@ -166,7 +166,7 @@ class WorkerPool:
             await self._cluster.end_worker(worker)
             if not isinstance(error, XfdError):
                 raise
-            # It has died while nobody looked.
+            # It died while it was idle.
             return await self._start_in_time(node, terms, None, ())
         return worker, hello
 
@@ -177,12 +177,12 @@ class WorkerPool:
         worker: WorkerClient | None,
         ending: Sequence[asyncio.Future[None]],
     ) -> tuple[WorkerClient, Hello]:
-        """Ray tries for ever where it cannot start a process, and says so only in its logs."""
+        """Bounds the start: Ray tries for ever to start a process, and says so only in its logs."""
         try:
-            if ending:  # What they have, a port for one, is free then.
+            if ending:  # They free a port, for example.
                 await asyncio.wait(ending)
             return await within(self._start(node, terms, worker), self._start_timeout_s)
-        except XfdError:  # Some of ours are a TimeoutError as well.
+        except XfdError:  # Some errors of xfd are a TimeoutError as well.
             raise
         except asyncio.TimeoutError:
             raise NodeUnavailableError(
