@@ -17,6 +17,7 @@ from ray import cloudpickle
 
 from xfd_api.errors import InvalidRequestError
 from xfd_pipelines import pipelines, specs, v1
+from xfd_testing.docstrings import run_examples
 
 pytestmark = pytest.mark.needs_ray
 
@@ -195,6 +196,10 @@ def test_ray_client_is_refused_before_anything_runs(monkeypatch: pytest.MonkeyPa
     with pytest.raises(InvalidRequestError, match="ray://") as caught:
         results_of([1], Add())
     assert "ray job submit" in caught.value.remedy
+
+
+def test_the_example_in_the_docstring_does_what_it_shows() -> None:
+    run_examples(pipelines.run_pipeline, {})
 
 
 def test_settings_are_given_once() -> None:

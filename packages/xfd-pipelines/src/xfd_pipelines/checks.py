@@ -1,6 +1,6 @@
-"""What of a pipeline is refused before a file moves, by the names of stage and attribute.
+"""Refuses pipelines that make no sense, before a file moves. Errors name stage and attribute.
 
-Nothing here asks Ray; what depends on the cluster is in `cluster_checks.py`.
+Nothing here asks the cluster; `cluster_checks.py` does.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ FOREIGN = {
     "destroy": "Leave it out: a worker's process ends with the pipeline",
     "env_info": "Give Ray a runtime_env in ray.init(), which all workers get",
 }
-"""Names of a cosmos-xenna stage that a stage here does not have, and what to do instead."""
+"""Attributes of cosmos-xenna's stages that have no meaning here, and what to do instead."""
 
 ATTRIBUTES = ("name", "download_requests", "required_resources", "batch_size", "workers")
-"""What a stage may give as a property."""
+"""The values of a stage, which it may give as attributes or as properties."""
 
 _RAY_OWN = {"CPU": "cpus", "GPU": "gpus", "memory": "memory_bytes", "object_store_memory": None}
-"""Names that Ray refuses among custom resources, and where to say that amount instead."""
+"""Names that Ray refuses among custom resources, and the field of `Resources` for each."""
 
-_FINEST = 10_000
-"""Ray counts resources in parts of so many to one."""
+_PARTS_OF_ONE = 10_000
+"""Ray counts resources in parts of this size."""
 
 
 def check_pipeline(spec: Any, config: Any) -> None:
@@ -40,7 +40,7 @@ def check_pipeline(spec: Any, config: Any) -> None:
 
     Raises:
         InvalidRequestError: it names the stage and the attribute.
-        Exception: what a property of a stage raised, as itself; its cause is a `StageError`.
+        Exception: any exception of a stage's property, as itself; its cause is a `StageError`.
     """
     _expect(spec, PipelineSpec, "pipeline_spec", "Give a specs.PipelineSpec")
     _expect(spec.config, PipelineConfig, "PipelineSpec.config", "Give a specs.PipelineConfig")
@@ -93,20 +93,20 @@ def _check_stage(stage: Any) -> None:
 
 
 def _read(stage: Stage, name: str) -> None:
-    """Raises what the property raises, as exceptions of stages come from workers too."""
+    """Raises a property's exception in the form of a worker's: with a `StageError` as cause."""
     try:
         getattr(stage, name)
-    except Exception as error:  # Any exception of the user's.
+    except Exception as error:  # Any exception of the user's code.
         raise error from StageError(
             f"Its {name} raised {type(error).__name__}: {error}", stage=type(stage).__name__
         )
 
 
 def workers_of(stage: Stage) -> tuple[int, int | None]:
-    """The least and the most workers of a stage.
+    """The least and the most workers of a stage; None for as many as fit.
 
     Raises:
-        InvalidRequestError: they make no sense.
+        InvalidRequestError: the stage's `workers` makes no sense.
     """
     workers = stage.workers
     if not isinstance(workers, tuple | list):
@@ -167,7 +167,7 @@ def _check_resources(stage: Stage) -> None:
 
 
 def _remedy_for(name: str, amount: Any) -> str | None:
-    """What to give in place of an amount that Ray would refuse; None for one that it takes."""
+    """What to give in place of an amount that Ray refuses; None if Ray accepts it."""
     if isinstance(amount, bool) or not isinstance(amount, int | float):
         return "Give a number from 0 up"
     if not 0 <= amount < math.inf:
@@ -176,24 +176,24 @@ def _remedy_for(name: str, amount: Any) -> str | None:
         return None
     if name == "gpus" and amount > 1:
         return "Give a whole number, or a fraction below 1: Ray shares only single GPUs"
-    if not math.isclose(amount * _FINEST, round(amount * _FINEST), abs_tol=1e-6):
-        return "Give at most four decimals, as finely as Ray counts"
+    if not math.isclose(amount * _PARTS_OF_ONE, round(amount * _PARTS_OF_ONE), abs_tol=1e-6):
+        return "Give at most four decimals: Ray counts no finer"
     return None
 
 
 def pickled_stage(stage: Stage) -> bytes:
-    """The stage as its workers get it.
+    """The stage, pickled for its workers.
 
     Raises:
-        InvalidRequestError: it cannot be pickled; names the attribute that is to blame.
+        InvalidRequestError: it cannot be pickled; names the attribute that cannot.
     """
     try:
         pickled: bytes = cloudpickle.dumps(stage)
         return pickled
-    except Exception as error:  # Whatever a foreign class raises in its reduction.
-        culprit = _unpicklable_attribute(stage)
+    except Exception as error:  # A class may raise anything when it is pickled.
+        attribute = _unpicklable_attribute(stage)
         raise InvalidRequestError(
-            f"Stage {stage.name} cannot be pickled: {culprit or error}",
+            f"Stage {stage.name} cannot be pickled: {attribute or error}",
             remedy="Make it in setup(), which runs in the worker",
         ) from error
 
@@ -211,10 +211,10 @@ def _unpicklable_attribute(stage: Stage) -> str | None:
 
 
 def pickled_items(items: Iterable[Any]) -> list[bytes]:
-    """Each item as it travels.
+    """The items, each pickled.
 
     Raises:
-        InvalidRequestError: one cannot be pickled; says which.
+        InvalidRequestError: an item cannot be pickled; says which.
     """
     pickled = []
     for index, item in enumerate(items):
@@ -223,7 +223,7 @@ def pickled_items(items: Iterable[Any]) -> list[bytes]:
         except Exception as error:  # As above.
             raise InvalidRequestError(
                 f"Item {index} of input_data (a {type(item).__name__}) cannot be pickled: {error}",
-                remedy="Give what can be pickled, and open files and connections in setup()",
+                remedy="Give items that can be pickled; open files and connections in setup()",
             ) from error
     return pickled
 

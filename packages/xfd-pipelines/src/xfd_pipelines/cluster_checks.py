@@ -1,4 +1,4 @@
-"""What of a pipeline the cluster cannot run, found out before a file moves."""
+"""Refuses pipelines that the cluster cannot run, before a file moves."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ Amounts = Mapping[str, float]
 
 
 def check_cluster(stages: Sequence[Stage], pickled: Sequence[bytes], *, may_grow: bool) -> None:
-    """Refuses stages that no node can run, and stages whose code the workers cannot import.
+    """Refuses stages that no node can run, and stages that the workers cannot import.
 
     Args:
-        stages: of the pipeline.
-        pickled: one per stage.
-        may_grow: nodes may join that have what the present ones lack; leaves the check of
-            resources out.
+        stages: the stages of the pipeline.
+        pickled: the same stages, pickled.
+        may_grow: nodes may join that have what the present nodes lack: resources are not checked.
 
     Raises:
-        InvalidRequestError: naming the stage.
+        InvalidRequestError: it names the stage.
     """
     if not may_grow:
         check_room(stages, nodes_of_ray(ray.nodes()))
@@ -40,8 +39,8 @@ def connect() -> None:
 
     Raises:
         ClusterConnectionError: see `connect_to_ray`.
-        InvalidRequestError: this process is connected through Ray Client, over which Ray Data
-            does not run; or it was forked from one that is connected.
+        InvalidRequestError: this process is connected through Ray Client, over which Ray Data does
+            not run; or it was forked from a connected process.
     """
     connect_to_ray()
     if ray.util.client.ray.is_connected():
@@ -52,16 +51,14 @@ def connect() -> None:
 
 
 def check_room(stages: Sequence[Stage], nodes: Sequence[NodeInfo]) -> None:
-    """Refuses a stage whose worker fits on no node, and workers that do not fit side by side.
+    """Refuses a stage whose worker fits on no node, and least workers that do not fit together.
 
     Raises:
-        InvalidRequestError: naming the stage, the resource, and what there is of it.
+        InvalidRequestError: it names the stage, the resource, and how much there is of it.
     """
     for stage in stages:
         needs = resources_of(stage)
-        if any(
-            all(node.resources.get(n, 0.0) >= need for n, need in needs.items()) for node in nodes
-        ):
+        if any(_fits(needs, node) for node in nodes):
             continue
         short = [n for n, need in needs.items() if _most(nodes, n) < need] or sorted(needs)
         there = ", ".join(
@@ -86,7 +83,7 @@ def check_room(stages: Sequence[Stage], nodes: Sequence[NodeInfo]) -> None:
 
 
 def resources_of(stage: Stage) -> Amounts:
-    """What one worker needs, by Ray's names; without what it needs nothing of."""
+    """The resources that one worker needs, by Ray's names, without zeros."""
     needs = stage.required_resources
     amounts = {
         "CPU": needs.cpus,
@@ -117,7 +114,7 @@ def _check_imports(stages: Sequence[Stage], pickled: Sequence[bytes]) -> None:
     unpickle: Any = ray.remote(num_cpus=0, max_retries=1)(_unpickle)
     try:
         failures = ray.get(unpickle.remote([data for _, data in imported]))
-    except RayError as error:  # What runs at import may end the process; its worker will say so.
+    except RayError as error:  # Code at import may end the process; the worker reports that later.
         failures = [str(error)] if len(imported) == 1 else []
     for (stage, _), failure in zip(imported, failures, strict=False):
         if failure is not None:
@@ -134,6 +131,6 @@ def _unpickle(pickled: list[bytes]) -> list[str | None]:
         try:
             pickle.loads(data)  # noqa: S301 (pickled by our driver)
             failures.append(None)
-        except Exception as error:  # Whatever a module raises when it is imported.
+        except Exception as error:  # A module may raise anything when it is imported.
             failures.append(f"{type(error).__name__}: {error}")
     return failures

@@ -1,7 +1,7 @@
-"""The download requests of all stages as one list: each thing once, contradictions refused.
+"""Collects the download requests of all stages: each once, and contradictions refused. Pure.
 
-Pure. Finer contradictions, between the files of a prefix and other destinations, show when the
-store has been listed; the catalog refuses those.
+Conflicts between the files of a prefix and other destinations show only when the store is listed;
+the catalog refuses those.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from xfd_pipelines.v1 import Stage
 
 @dataclass(frozen=True, slots=True)
 class CollectedRequests:
-    """What a pipeline needs.
+    """The requests of all stages of a pipeline.
 
     Attributes:
-        requests: each thing once.
-        priorities: one per request: the number of the first stage that needs it.
+        requests: each request once.
+        priorities: for each request the number of the first stage that needs it.
     """
 
     requests: tuple[DownloadRequest, ...] = ()
@@ -35,31 +35,31 @@ def collect_requests(
     stages: Sequence[Stage],
     object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None,
 ) -> CollectedRequests:
-    """The requests of all stages.
+    """Collects the requests of all stages.
 
-    What two stages ask for alike is fetched once, as soon as the first of them needs it, and past
-    the cache if one of them says `cache=False`.
+    A request that two stages share is fetched once, for the first of them, and with `cache=False`
+    if either says so.
 
     Raises:
-        InvalidRequestError: a stage asks for files and there is no store to get them from.
-        DestinationConflictError: two different things want one destination.
+        InvalidRequestError: a stage has requests, and there is no store.
+        DestinationConflictError: two different requests have one destination.
         UnknownProfileError, UnsafePathError, UnknownArchiveError: see `plan_lookups`.
     """
-    asked = [
+    requested = [
         (request, number) for number, stage in enumerate(stages) for request in _requests_of(stage)
     ]
-    if not asked:
+    if not requested:
         return CollectedRequests()
     if object_store_config is None:
         raise InvalidRequestError(
-            f"{len(asked)} download requests, and no store to get them from",
+            f"There are {len(requested)} download requests, and no store",
             remedy="Give run_pipeline a DistributedDownloadConfig",
         )
     stores = by_profile(object_store_config)
-    lookups = plan_lookups([request for request, _ in asked], stores)
+    lookups = plan_lookups([request for request, _ in requested], stores)
     kept: dict[Hashable, tuple[DownloadRequest, int]] = {}
     owners: dict[str, Lookup] = {}
-    for (request, number), lookup in zip(asked, lookups, strict=True):
+    for (request, number), lookup in zip(requested, lookups, strict=True):
         identity = request_identity(lookup, stores.of(lookup.profile_name))
         if identity in kept:
             before, sooner = kept[identity]
@@ -78,7 +78,7 @@ def _requests_of(stage: Stage) -> list[DownloadRequest]:
 
 
 def _claim(lookup: Lookup, owners: dict[str, Lookup]) -> None:
-    """Takes the destinations of a lookup. Several prefixes may share a folder."""
+    """Reserves the destinations of a lookup. Several prefixes may share a folder."""
     places = [lookup.destination]
     if lookup.unpack is not None:
         places.append(lookup.unpack.destination)
@@ -89,7 +89,7 @@ def _claim(lookup: Lookup, owners: dict[str, Lookup]) -> None:
         if owner is not lookup and owner.is_prefix and lookup.is_prefix:
             continue
         raise DestinationConflictError(
-            f"{owner.key!r} and {lookup.key!r} both want to land there",
+            f"{owner.key!r} and {lookup.key!r} cannot both land there",
             object=lookup.key,
             path=place,
         )

@@ -1,8 +1,8 @@
-"""How an exception in a stage comes back to the caller of the pipeline: as itself.
+"""Brings an exception of a stage back to the caller of the pipeline, as itself.
 
-The worker packs the exception (pickled), the stage's name and the traceback's text into a
-`PackedFailure`, which passes through Ray and Ray Data whatever they wrap around it. The driver
-unpacks it and raises the very exception, with a `StageError` as its cause that says where.
+The worker packs the pickled exception, the stage's name and the traceback's text into a
+`PackedFailure`. That survives Ray and Ray Data, which wrap it into their own. The driver unpacks it
+and raises the original exception, with a `StageError` as its cause.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ E = TypeVar("E", bound=BaseException)
 
 
 class StageError(XfdError, RuntimeError):
-    """A stage raised an exception; this says which, and where.
+    """A stage failed; says which stage, in which method, and on which node.
 
-    It is the `__cause__` of that exception. It stands for it where it cannot be pickled, where it
-    would end the caller's process (`SystemExit`), and where the worker's process died.
+    It is the `__cause__` of the exception that the stage raised. It is raised itself if that cannot
+    be pickled, is a `SystemExit`, or if the worker's process died.
 
     Attributes:
-        stage: name of the stage.
+        stage: the stage's name.
     """
 
     def __init__(self, what: str, *, stage: str, **fields: Any) -> None:
@@ -43,9 +43,9 @@ class StageError(XfdError, RuntimeError):
 
 
 class PackedFailure(UserCodeException):
-    """An exception on its way from a worker to the driver.
+    """A packed exception on its way from a worker to the driver.
 
-    Ray Data logs exceptions of users' code briefly, and others as bugs of its own.
+    Ray Data logs a `UserCodeException` briefly, and others as its own bugs.
     """
 
     def __init__(self, stage: str, method: str, node: str, text: str, pickled: bytes | None):
@@ -61,7 +61,7 @@ class PackedFailure(UserCodeException):
 
 
 def pack(error: BaseException, *, stage: str, method: str, node: str) -> PackedFailure:
-    """Packs an exception that `method` of a stage raised."""
+    """Packs an exception that a stage raised in `method`."""
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     try:
         pickled: bytes | None = cloudpickle.dumps(error)
@@ -72,7 +72,7 @@ def pack(error: BaseException, *, stage: str, method: str, node: str) -> PackedF
 
 
 def unpack(failure: PackedFailure) -> BaseException:
-    """The exception that was packed, its cause set to a `StageError`."""
+    """The packed exception, with a `StageError` as its cause."""
     where = StageError(
         f"It failed in {failure.method}:\n{failure.text}", stage=failure.stage, node=failure.node
     )
@@ -84,19 +84,19 @@ def unpack(failure: PackedFailure) -> BaseException:
         return where
     if isinstance(error, StageError):
         return error
-    if not isinstance(error, Exception):  # `SystemExit` would end the caller without a word.
+    if not isinstance(error, Exception):  # A `SystemExit` would end the caller silently.
         return where
     error.__cause__ = where
     return error
 
 
 def find(error: BaseException, kind: type[E]) -> E | None:
-    """The first exception of this kind somewhere below what Ray raised, if there is one."""
+    """The first exception of this kind among all that led to the error, if there is one."""
     return next((each for each in _below(error) if isinstance(each, kind)), None)
 
 
 def _below(error: BaseException) -> Iterator[BaseException]:
-    """An exception and all that it came from, by Python's links and by Ray's `cause`."""
+    """An exception and all that led to it, by Python's links and Ray's `cause`."""
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:

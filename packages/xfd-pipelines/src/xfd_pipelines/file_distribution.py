@@ -1,4 +1,4 @@
-"""The words of xfd, under the name that pipelines import them by.
+"""The data model of xfd, under the name that pipelines import it by.
 
 from xfd_pipelines import file_distribution
 """

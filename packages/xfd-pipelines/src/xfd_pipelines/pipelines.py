@@ -25,25 +25,35 @@ def run_pipeline(
     *,
     distibuted_download_config: DistributedDownloadConfig | None = None,
 ) -> list[Any]:
-    """Fetches what the stages ask for to every node, then runs the input through the stages.
+    """Brings the stages' files to every node, then runs the input through the stages.
 
-    Connects to Ray as `ray.init()` does, unless that was done already.
+    Connects to Ray as `ray.init()` does, unless this process is connected.
 
     Args:
-        pipeline_spec: input and stages.
-        distributed_download_config: needed where a stage has download requests.
-        distibuted_download_config: the same, in the specification's spelling.
+        pipeline_spec: the input and the stages.
+        distributed_download_config: the store and the options of the distribution; needed if a
+            stage has download requests.
+        distibuted_download_config: the same argument in the specification's spelling.
 
     Returns:
-        What the last stage gave, in the order of the input where it has one.
+        The items of the last stage, in the order of the input unless that is a set.
 
     Raises:
-        InvalidRequestError: before anything moves: a stage or a setting makes no sense, cannot be
-            pickled or imported, fits on no node, or there is no store.
+        InvalidRequestError: before anything moves. A stage or an option makes no sense, a stage
+            cannot be pickled or imported or fits on no node, or there is no store.
         XfdError: a file cannot be brought to a node.
-        StageError: a stage called `sys.exit`, its process died again and again, or it returned
-            no list of items.
-        Exception: whatever a stage raised, as itself; its `__cause__` is a `StageError`.
+        StageError: a stage called `sys.exit`, its process died three times, or it did not return a
+            list of items.
+        Exception: any exception of a stage, as itself; its `__cause__` is a `StageError`.
+
+    Example:
+        >>> from xfd_pipelines import pipelines, specs
+        >>> from xfd_pipelines import v1 as pipelines_v1
+        >>> class Double(pipelines_v1.Stage):
+        ...     def process_data(self, items):
+        ...         return [2 * item for item in items]
+        >>> pipelines.run_pipeline(specs.PipelineSpec(input_data=range(4), stages=[Double()]))
+        [0, 2, 4, 6]
     """
     if distributed_download_config is not None and distibuted_download_config is not None:
         raise InvalidRequestError(

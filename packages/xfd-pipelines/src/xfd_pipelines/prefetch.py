@@ -52,9 +52,9 @@ class DistributedDownloadConfig(DistributionOptions):
 def prefetched(
     collected: CollectedRequests, config: DistributedDownloadConfig | None
 ) -> Iterator[None]:
-    """Every node has the files when the block starts; the swarm lives as long as the block.
+    """Brings the files to every node, and keeps the swarm for the length of the block.
 
-    Meanwhile a node that joins is filled too, and its peers are there to fill it.
+    A node that joins during the block gets the files from its peers.
 
     Raises:
         XfdError: as `xfd_ray.download_distributed` does.
@@ -77,5 +77,5 @@ def make_local(
     requests: Sequence[DownloadRequest],
     object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile,
 ) -> None:
-    """Returns when this node has the files; where it has them already, soon."""
+    """Returns when this node has the files."""
     xfd_ray.ensure_local(list(requests), object_store_config)

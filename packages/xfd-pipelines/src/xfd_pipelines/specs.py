@@ -1,4 +1,4 @@
-"""What a pipeline is: its input, and the stages that it goes through."""
+"""The specification of a pipeline: its input, its stages, and how it runs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ class PipelineConfig:
 
     Attributes:
         verbose: show Ray Data's progress bars and messages.
-        cluster_may_grow: nodes may join that have what the present ones lack, as with an
-            autoscaler; a stage that fits on no present node then waits and is not refused.
+        cluster_may_grow: nodes may join that have what the present nodes lack, as with an
+            autoscaler. A stage that fits on no present node then waits and is not refused.
+
+    Example:
+        >>> PipelineConfig(cluster_may_grow=True).verbose
+        False
     """
 
     verbose: bool = False
@@ -28,10 +32,13 @@ class PipelineSpec:
     """A pipeline.
 
     Attributes:
-        input_data: items of any kind that can be pickled. Results come back in its order, unless
-            it is a set, which has none.
-        stages: in the order that the items go through.
+        input_data: items that can be pickled. Results are in its order, unless it is a set.
+        stages: the stages, in the order that the items pass them.
         config: how it runs.
+
+    Example:
+        >>> len(PipelineSpec(input_data=range(100), stages=[Stage(), Stage()]).stages)
+        2
     """
 
     input_data: Iterable[Any] = field(repr=False)

@@ -24,6 +24,7 @@ class DistributionOptions:
         InvalidRequestError: an option cannot have the value that it is given.
 
     Example:
+        >>> from xfd_ray import DistributionOptions
         >>> DistributionOptions(deadline_s=600.0).keep_s
         60.0
     """

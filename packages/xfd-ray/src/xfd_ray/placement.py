@@ -46,6 +46,14 @@ class NodeSelector:
         labels: each of these node labels has this value.
         resources: the node has at least this much of each of these resources in total.
         exclude_head: leave the head node out.
+
+    Raises:
+        InvalidRequestError: a condition has the wrong type.
+
+    Example:
+        >>> from xfd_ray import NodeSelector
+        >>> NodeSelector(labels={"market": "spot"}, exclude_head=True).takes_late_nodes
+        True
     """
 
     ids: tuple[str, ...] | None = None

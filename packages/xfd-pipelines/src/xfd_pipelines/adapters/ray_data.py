@@ -1,8 +1,7 @@
-"""Runs a pipeline on Ray Data: a pool of actors per stage, items streaming through.
+"""Runs a pipeline on Ray Data: one pool of actors per stage, through which the items stream.
 
-Ray Data's blocks are Arrow tables, which would turn tuples into lists, drop types it does not know
-and refuse some values. So an item is pickled once by whoever made it, and a block has one column
-of opaque bytes.
+Ray Data's blocks are Arrow tables, which turn tuples into lists, lose types that Arrow does not
+know, and refuse some values. So each item is pickled once, and a block has one column of bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from ray.exceptions import RayActorError
 from xfd_api import ObjectStoreConfig, ObjectStoreConfigByProfile
 from xfd_api.request_forms import as_requests
 from xfd_pipelines import failures
-from xfd_pipelines.adapters.lives import MOST_DEATHS, Lives, begin
+from xfd_pipelines.adapters.worker_starts import MOST_DEATHS, WorkerStarts, next_start
 from xfd_pipelines.checks import pickled_items, pickled_stage, workers_of
 from xfd_pipelines.prefetch import make_local
 from xfd_pipelines.specs import PipelineSpec
@@ -33,18 +32,19 @@ SCHEMA = pa.schema([(COLUMN, pa.large_binary())])
 
 BLOCKS_PER_CPU = 4
 LEAST_BLOCKS = 16
+"""Enough blocks of input to keep all workers busy, also if some batches take longer."""
 
 StoreConfig = ObjectStoreConfig | ObjectStoreConfigByProfile | None
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A pipeline of which all is pickled that will travel.
+    """A pipeline with its stages and its input pickled.
 
     Attributes:
         spec: the pipeline.
-        stages: one per stage of it.
-        items: one per item of its input.
+        stages: its stages, pickled.
+        items: the items of its input, pickled.
     """
 
     spec: PipelineSpec
@@ -63,17 +63,17 @@ def prepare(spec: PipelineSpec) -> Prepared:
 
 
 def run(prepared: Prepared, object_store_config: StoreConfig) -> list[Any]:
-    """The items that come out of the last stage.
+    """Runs a pipeline, and returns the items of its last stage.
 
     Raises:
-        StageError: a worker's process died again and again, or its stage returned no items.
+        StageError: a worker's process died too often, or a stage did not return a list of items.
         Exception: what a stage raised.
     """
     spec, items = prepared.spec, prepared.items
     if not items or not spec.stages:
         return [pickle.loads(item) for item in items]  # noqa: S301 (pickled by this process)
     run_id = uuid.uuid4().hex
-    lives = Lives(run_id)
+    starts = WorkerStarts(run_id)
     has_order = not isinstance(spec.input_data, set | frozenset)
     with ray.data.DataContext.current(_context(has_order, spec.config.verbose)):
         cpus = int(ray.cluster_resources().get("CPU", 1))
@@ -84,41 +84,43 @@ def run(prepared: Prepared, object_store_config: StoreConfig) -> list[Any]:
         try:
             return [item for batch in _batches(data) for item in _items(batch)]
         except Exception as error:
-            original = _original(error, lives)
+            original = _original(error, starts)
             if original is error:
                 raise
             raise original from original.__cause__
         finally:
-            lives.forget()
+            starts.remove()
 
 
-def _original(error: Exception, lives: Lives) -> BaseException:
-    """What a stage raised, or what its process died of; the error itself where neither is known."""
+def _original(error: Exception, starts: WorkerStarts) -> BaseException:
+    """The exception of a stage, or of its process's death; `error` if it is neither."""
     failure = failures.find(error, failures.PackedFailure)
     if failure is not None:
         return failures.unpack(failure)
     death = failures.find(error, RayActorError)
-    life = lives.read(death.actor_id) if death is not None and death.actor_id else None
-    if life is None:
+    start = starts.read(death.actor_id) if death is not None and death.actor_id else None
+    if start is None:
         return error
     return failures.StageError(
-        f"The process of a worker ended in {life.method}: {death}", stage=life.stage, node=life.node
+        f"The process of a worker ended in {start.method}: {death}",
+        stage=start.stage,
+        node=start.node,
     )
 
 
 def _context(has_order: bool, verbose: bool) -> ray.data.DataContext:
-    """A copy of the caller's context: theirs stays as it is."""
+    """A changed copy of the caller's context."""
     context = ray.data.DataContext.get_current().copy()
     context.execution_options.preserve_order = has_order
     context.enable_progress_bars = verbose
     context.print_on_execution_start = verbose
-    # Else Ray Data wraps what a worker raises, and the exception below does not survive the way.
+    # Otherwise Ray Data wraps a worker's exception, and the original is lost on the way.
     context.raise_original_map_exception = True
     return context
 
 
 def _blocks(items: Sequence[bytes], batch_size: int, cpus: int) -> list[pa.Table]:
-    """The input in blocks of whole batches: enough of them to keep every worker busy."""
+    """The input in blocks of whole batches, enough to keep all workers busy."""
     wanted = max(LEAST_BLOCKS, BLOCKS_PER_CPU * cpus)
     batches = -(-len(items) // batch_size)
     rows = -(-batches // wanted) * batch_size
@@ -157,8 +159,8 @@ def _mapped(data: ray.data.Dataset, stage: Stage, worker_args: tuple[Any, ...]) 
 class StageWorker:
     """One actor of a stage's pool.
 
-    What goes wrong while it starts is kept and raised with the first batch: Ray Data would start
-    an actor whose constructor raises again and again, and would hide the exception.
+    An exception in its constructor is kept, and raised with the first batch. Ray Data would restart
+    an actor whose constructor raises for ever, and hide the exception.
     """
 
     def __init__(
@@ -169,20 +171,20 @@ class StageWorker:
         self._stage_name = stage_name
         self._failure: failures.PackedFailure | None = None
         worker_id = context.get_actor_id() or context.get_worker_id()
-        lives = Lives(run_id)
-        life = begin(
-            lives.read(worker_id), stage=stage_name, node=self._node, node_lives=_node_lives
+        starts = WorkerStarts(run_id)
+        start = next_start(
+            starts.read(worker_id), stage=stage_name, node=self._node, node_lives=_node_lives
         )
-        if life.deaths >= MOST_DEATHS:
+        if start.deaths >= MOST_DEATHS:
             self._failure = failures.PackedFailure(
                 stage_name,
-                life.method,
-                life.node,
-                f"The process of a worker ended {life.deaths} times",
+                start.method,
+                start.node,
+                f"The process of a worker ended {start.deaths} times",
                 None,
             )
             return
-        lives.write(worker_id, life := life.at("setup"))
+        starts.write(worker_id, start := start.in_method("setup"))
         method = "unpickling"
         try:
             self._stage: Stage = pickle.loads(pickled_stage)  # noqa: S301 (pickled by our driver)
@@ -195,14 +197,14 @@ class StageWorker:
                 stage_name, worker_id, self._node, self._stage.required_resources
             )
             self._stage.setup(metadata)
-        except KeyboardInterrupt:  # Ray's way to cancel.
+        except KeyboardInterrupt:  # Ray cancels by it.
             raise
-        except BaseException as error:  # Any exception of the user's, `SystemExit` as well.
+        except BaseException as error:  # Any exception of the user's code, also `SystemExit`.
             self._failure = self._packed(error, method)
-        lives.write(worker_id, life.at("process_data"))
+        starts.write(worker_id, start.in_method("process_data"))
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """The stage's answer to one batch."""
+        """Runs the stage on one batch."""
         if self._failure is not None:
             raise self._failure
         try:
@@ -214,7 +216,11 @@ class StageWorker:
             raise self._packed(error, "process_data") from None
 
     def _checked(self, made: Any) -> Iterable[Any]:
-        """What `process_data` returned, if it can be meant as a list of items."""
+        """The items that `process_data` returned.
+
+        Raises:
+            StageError: it returned something else.
+        """
         if made is None:
             return ()
         if isinstance(made, str | bytes | Mapping) or not isinstance(made, Iterable):
