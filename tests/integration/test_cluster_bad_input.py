@@ -1,4 +1,4 @@
-"""Bad input: the same named exception through Ray as on one host, and nothing left behind."""
+"""Bad input: the same named exception through Ray as on one host, and no leftovers."""
 
 from __future__ import annotations
 

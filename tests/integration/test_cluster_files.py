@@ -232,7 +232,7 @@ def test_a_prefix_without_what_is_excluded_is_shared_with_the_whole_one(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """The patterns travel with the call; what another call brought is neither moved nor removed.
-    Without a terminal, `verbose=True` tells each phase.
+    Without a terminal, `verbose=True` prints each phase.
     """
     bodies = {key: BIG[: 3 * MIB + n] for n, key in enumerate(("a.bin", "b.txt", "d/c.bin"))}
     for key, body in bodies.items():

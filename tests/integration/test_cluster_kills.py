@@ -1,6 +1,6 @@
 """Processes that are killed in the middle of a distribution, one at a time, as an OOM killer would.
 
-Nodes that die are another story (`test_cluster_losses`): here every node lives on.
+Every node stays alive here; `test_cluster_losses` has nodes that die.
 """
 
 from __future__ import annotations
@@ -212,11 +212,11 @@ def test_a_full_disk_is_named_with_its_node_and_the_other_nodes_finish(
         pytest.skip("only root can mount a small file system")
     try:
         node = three.add_node(root=small)
-        with pytest.raises(DiskFullError) as told:
+        with pytest.raises(DiskFullError) as raised:
             xfd_ray.download_distributed(big_object(big), ObjectStoreConfig.make_for_s3(big))
-        assert told.value.node == node.id
-        assert str(small) in str(told.value)
-        assert told.value.remedy
+        assert raised.value.node == node.id
+        assert str(small) in str(raised.value)
+        assert raised.value.remedy
         for root in three.roots[:3]:
             assert (root / big / "big").stat().st_size == SIZE
     finally:

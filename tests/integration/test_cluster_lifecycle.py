@@ -158,9 +158,9 @@ def test_a_drained_node_is_left_out_and_named(
     assert {node.node: node.state for node in report.nodes}[drained.id] == "lost"
     assert [(root / big / "again").exists() for root in three.roots] == [True, True, False]
 
-    with pytest.raises(NodeUnavailableError) as told:
+    with pytest.raises(NodeUnavailableError) as raised:
         xfd_ray.download_distributed(again, store, on_node_failure="fail")
-    assert told.value.node == drained.id
+    assert raised.value.node == drained.id
     with pytest.raises(NodeUnavailableError, match="drained"):
         xfd_ray.download_distributed(again, store, nodes=[drained.id])
     assert ray.is_initialized()

@@ -1,4 +1,4 @@
-"""Nodes, drivers and coordinators that are lost on the way; and nothing stays behind.
+"""Nodes, drivers and coordinators that are lost during a call leave nothing over.
 
 Has a cluster of its own, whose nodes die. The order of the tests matters only for their time: each
 works with the nodes that are alive when it begins.
@@ -114,7 +114,7 @@ def test_a_node_that_dies_ends_a_distribution_that_is_to_fail(
     killing = Once(lambda: five.kill_node(victim))
     with (
         slow_link(s3_server.endpoint, SLOW_BYTES_PER_S) as endpoint,
-        pytest.raises(NodeLostError) as told,
+        pytest.raises(NodeLostError) as raised,
     ):
         xfd_ray.download_distributed(
             big_object(big),
@@ -122,7 +122,7 @@ def test_a_node_that_dies_ends_a_distribution_that_is_to_fail(
             on_node_failure="fail",
             on_progress=killing,
         )
-    assert told.value.node == five.nodes[victim].id
+    assert raised.value.node == five.nodes[victim].id
     five.wait_dead(victim)
 
 
@@ -188,20 +188,20 @@ def test_an_interrupted_driver_gives_its_lease_back(
 
 
 @pytest.mark.parametrize(
-    ("package", "source", "told"),
+    ("package", "source", "message"),
     [
         ("xfd_dataplane", "__version__ = '0.0.1'", "xfd_dataplane is 0.0.1 instead of"),
         ("xfd_ray", "raise ModuleNotFoundError(\"No module named 'xfd_ray'\")", "lacks packages"),
     ],
 )
 def test_a_node_of_other_packages_is_refused_by_name(
-    package: str, source: str, told: str, five: RayCluster, big: str, tmp_path: Path
+    package: str, source: str, message: str, five: RayCluster, big: str, tmp_path: Path
 ) -> None:
     (tmp_path / package).mkdir()
     (tmp_path / package / "__init__.py").write_text(source)
     other = five.add_node(env={"PYTHONPATH": str(tmp_path)})
     try:
-        with pytest.raises(VersionMismatchError, match=told) as error:
+        with pytest.raises(VersionMismatchError, match=message) as error:
             xfd_ray.download_distributed(big_object(big), ObjectStoreConfig.make_for_s3(big))
         assert error.value.node == other.id
     finally:

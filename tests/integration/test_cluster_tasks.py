@@ -112,13 +112,13 @@ def test_two_calls_that_want_the_same_fetch_it_once(
 
 
 def test_progress_is_told_and_ends_complete(bucket: str, place: str) -> None:
-    told: list[Progress] = []
+    seen: list[Progress] = []
     xfd_ray.download_distributed(
-        request(place), ObjectStoreConfig.make_for_s3(bucket), on_progress=told.append
+        request(place), ObjectStoreConfig.make_for_s3(bucket), on_progress=seen.append
     )
-    assert told[-1].done_bytes == told[-1].total_bytes == 3 * SIZE
-    assert (told[-1].nodes_done, told[-1].objects_done) == (3, 1)
-    done = [progress.done_bytes for progress in told]
+    assert seen[-1].done_bytes == seen[-1].total_bytes == 3 * SIZE
+    assert (seen[-1].nodes_done, seen[-1].objects_done) == (3, 1)
+    done = [progress.done_bytes for progress in seen]
     assert done == sorted(done)
 
 
@@ -171,9 +171,9 @@ def test_peers_listen_in_the_range_of_ports_that_is_given(
 
     # All nodes of this cluster have one address, so one port is not enough for them.
     (only,) = free_ports(1)
-    with pytest.raises(PeerPortError) as told:
+    with pytest.raises(PeerPortError) as raised:
         xfd_ray.download_distributed(request(place, "other"), store, peer_ports=(only, only))
-    assert told.value.node in {node.id for node in driver.nodes}
+    assert raised.value.node in {node.id for node in driver.nodes}
 
 
 def scraped() -> dict[str, dict[str, float]]:

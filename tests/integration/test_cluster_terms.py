@@ -63,8 +63,8 @@ def drive(
     cluster: RayCluster, runtime_env: Mapping[str, Any], *calls: tuple[str, str, dict[str, Any]]
 ) -> list[list[Any]]:
     """What each call of a driver with this `runtime_env` came to."""
-    told = json.dumps([cluster.address, runtime_env, calls])
-    command = [sys.executable, "-c", DRIVER, told]
+    plan = json.dumps([cluster.address, runtime_env, calls])
+    command = [sys.executable, "-c", DRIVER, plan]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr
     answers: list[list[Any]] = json.loads(ran.stdout.splitlines()[-1])

@@ -1,4 +1,4 @@
-"""Nodes in two zones, told apart by a label of Ray's, and what a call may set on its nodes."""
+"""Nodes in two zones, which a label of Ray's distinguishes, and settings of a call's nodes."""
 
 from __future__ import annotations
 

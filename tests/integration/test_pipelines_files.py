@@ -1,4 +1,4 @@
-"""Pipelines on a real cluster: stages find their files on their node, wherever that is."""
+"""Pipelines on a real cluster: stages find their files on whichever node they run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Drive = Callable[[RayCluster], AbstractContextManager[None]]
 
 
 class Reads(v1.Stage):
-    """Reads weights that another stage asks for too; tells where, and what it got."""
+    """Reads weights that another stage asks for too; returns its node, and what it read."""
 
     batch_size = 4
     required_resources = v1.Resources(cpus=0.2)

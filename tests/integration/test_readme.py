@@ -70,16 +70,16 @@ def test_a_driver_brings_weights_to_every_node(
     store: S3Server, nodes: RayCluster, tmp_path: Path
 ) -> None:
     before = store.sent_bytes("my-models")
-    told = script(PYTHON[0], store, nodes, tmp_path)
+    printed = script(PYTHON[0], store, nodes, tmp_path)
     for root in nodes.roots:
         assert (root / "llama/weights.safetensors").read_bytes() == WEIGHTS
     assert store.sent_bytes("my-models") - before == len(WEIGHTS)
-    assert "amplification 1.000" in told
+    assert "amplification 1.000" in printed
 
 
 def test_a_stage_finds_its_files(store: S3Server, nodes: RayCluster, tmp_path: Path) -> None:
-    told = script(PYTHON[1], store, nodes, tmp_path)
-    assert str(99 * len(PIECES)) in told.splitlines()  # Ray may have said something after it.
+    printed = script(PYTHON[1], store, nodes, tmp_path)
+    assert str(99 * len(PIECES)) in printed.splitlines()  # Ray may have printed more after it.
     for root in nodes.roots:
         assert artifacts.tree_of(root / "tokenizer") == PIECES
 

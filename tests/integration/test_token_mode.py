@@ -1,7 +1,7 @@
-"""A cluster that asks for a token (`RAY_AUTH_MODE=token`), and who gets in.
+"""A cluster that asks for a token (`RAY_AUTH_MODE=token`), and the drivers that it admits.
 
-Ray reads its mode once, when it is imported: so the story is told by a process of its own, which
-has a home folder of its own, with the token in it. Older versions of Ray know no tokens.
+Ray reads its mode once, when it is imported. So the test runs in a process of its own, with a home
+folder that has the token. Older versions of Ray know no tokens.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ def test_a_cluster_in_token_mode_lets_in_who_has_the_token(tmp_path: Path) -> No
     ended = subprocess.run(
         [sys.executable, "-c", STORY], env=env, capture_output=True, text=True, timeout=240
     )
-    told = dict(line.split(": ", 1) for line in ended.stdout.splitlines() if ": " in line)
-    assert told.get("first") == "['done', 'done'] 3000000", ended.stderr[-2000:]
-    assert told["task"] == "3000000"
-    assert told["variable"] == "landed on 2"
-    assert told["none"].startswith("ClusterConnectionError Ray asks for a token")
-    assert told["disabled"].startswith("ClusterConnectionError No connection to the Ray cluster")
-    assert "set RAY_AUTH_MODE=token" in told["disabled"]
+    printed = dict(line.split(": ", 1) for line in ended.stdout.splitlines() if ": " in line)
+    assert printed.get("first") == "['done', 'done'] 3000000", ended.stderr[-2000:]
+    assert printed["task"] == "3000000"
+    assert printed["variable"] == "landed on 2"
+    assert printed["none"].startswith("ClusterConnectionError Ray asks for a token")
+    assert printed["disabled"].startswith("ClusterConnectionError No connection to the Ray cluster")
+    assert "set RAY_AUTH_MODE=token" in printed["disabled"]

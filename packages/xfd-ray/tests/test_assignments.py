@@ -170,7 +170,7 @@ def test_a_driver_that_joins_a_swarm_under_way_reports_all_its_bytes(
     """The first driver was killed, say: its lease lasts on until it expires."""
 
     @run_async
-    async def tell() -> None:
+    async def check() -> None:
         cluster = LocalCluster(2, {"big": 8 * MIB, "small": 100})
         cluster.prepare = lambda plane: setattr(plane, "paused", plane.node in paused)
         coordinator = Coordinator(cluster, tick_s=0.05)
@@ -192,7 +192,7 @@ def test_a_driver_that_joins_a_swarm_under_way_reports_all_its_bytes(
         assert made.missing_bytes >= (8 * MIB + 100 if paused else 100)
         assert cluster.origin.read_bytes == 8 * MIB + 100
 
-    tell()
+    check()
 
 
 @run_async

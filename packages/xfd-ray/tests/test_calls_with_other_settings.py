@@ -89,7 +89,7 @@ def test_other_content_at_a_destination_is_refused_by_name(
     words: tuple[str, ...] | None,
 ) -> None:
     @run_async
-    async def tell() -> None:
+    async def check() -> None:
         cluster = LocalCluster(2, SIZES)
         coordinator = Coordinator(cluster, tick_s=0.05)
         await coordinator.attach(request("first", held, nodes=["n0"]))
@@ -108,14 +108,14 @@ def test_other_content_at_a_destination_is_refused_by_name(
         await coordinator.attach(request("third", asked, **choices))
         assert (await over(coordinator, "third")).report is not None
 
-    tell()
+    check()
 
 
 @pytest.mark.parametrize("choice", ["fail", "pinned", "wait"])
 @pytest.mark.parametrize("terms", [OTHER_SETTINGS, Terms()], ids=["other settings", "same"])
 def test_another_version_is_a_choice_with_any_settings(choice: str, terms: Terms) -> None:
     @run_async
-    async def tell() -> None:
+    async def check() -> None:
         cluster = LocalCluster(2, SIZES)
         coordinator = Coordinator(cluster, tick_s=0.05)
         await coordinator.attach(request("first", one("a.bin")))
@@ -141,13 +141,13 @@ def test_another_version_is_a_choice_with_any_settings(choice: str, terms: Terms
         assert status.report.origin_bytes == read
         assert status.report.cached_bytes == (0 if read else 2 * 4 * MIB)
 
-    tell()
+    check()
 
 
 @pytest.mark.parametrize("terms", [OTHER_SETTINGS, Terms()], ids=["other settings", "same"])
 def test_a_call_may_wait_for_another_object_to_go(terms: Terms) -> None:
     @run_async
-    async def tell() -> None:
+    async def check() -> None:
         cluster = LocalCluster(1, SIZES)
         coordinator = Coordinator(cluster, tick_s=0.05)
         await coordinator.attach(request("first", one("a.bin")))
@@ -164,7 +164,7 @@ def test_a_call_may_wait_for_another_object_to_go(terms: Terms) -> None:
         for name in ("second", "third"):
             assert (await over(coordinator, name)).report is not None
 
-    tell()
+    check()
 
 
 @run_async

@@ -159,7 +159,7 @@ def test_a_part_can_be_cut_down_to_what_a_node_wants(origin):
 
 
 def test_leases_that_share_a_swarm_share_the_bound_on_its_chunks(monkeypatch):
-    """What runs already counts once, whoever wants it; what was given back counts no more."""
+    """Objects that are under way count once for all leases; released objects count no longer."""
     monkeypatch.setattr(chunking, "CHUNKS_AT_MOST", 10)
     origin = FakeOrigin({"a": 24 * MIB, "b": 24 * MIB})
     union = CatalogUnion()

@@ -1,4 +1,4 @@
-"""What Ray's errors are told as; their texts are those that Ray 2.60 was seen to raise."""
+"""The errors that Ray's become; their texts are those of Ray 2.60."""
 
 from __future__ import annotations
 
@@ -42,49 +42,51 @@ def constructor_raised(words: str) -> ActorDiedError:
 
 
 def test_an_error_of_ours_keeps_its_type_and_gets_its_node():
-    told = worker_error(raised(DiskFullError("no room", path="/data")), "n1")
-    assert isinstance(told, DiskFullError)
-    assert (told.node, told.path) == ("n1", "/data")
+    mapped = worker_error(raised(DiskFullError("no room", path="/data")), "n1")
+    assert isinstance(mapped, DiskFullError)
+    assert (mapped.node, mapped.path) == ("n1", "/data")
 
 
 def test_a_node_that_ray_starts_nothing_on_is_told_as_such():
-    told = worker_error(ActorUnschedulableError("The node ... is infeasible"), "n1")
-    assert isinstance(told, NodeUnavailableError)
-    assert isinstance(told, NodeLostError)  # Whoever catches that goes on doing so.
-    assert told.node == "n1"
-    assert "drained" in str(told)
+    mapped = worker_error(ActorUnschedulableError("The node ... is infeasible"), "n1")
+    assert isinstance(mapped, NodeUnavailableError)
+    assert isinstance(mapped, NodeLostError)  # Code that catches this keeps working.
+    assert mapped.node == "n1"
+    assert "drained" in str(mapped)
 
 
 def test_a_bug_in_a_method_is_told_in_its_words():
-    told = worker_error(raised(KeyError(5)), "n1")
-    assert isinstance(told, InternalError)
-    assert told.what == "KeyError: 5"
+    mapped = worker_error(raised(KeyError(5)), "n1")
+    assert isinstance(mapped, InternalError)
+    assert mapped.what == "KeyError: 5"
 
 
 def test_what_a_constructor_raised_is_told_and_is_no_loss_that_may_pass():
-    told = worker_error(constructor_raised("ValueError: XFD_ROOT is 'here'\nand relative"), "n1")
-    assert isinstance(told, InternalError)
-    assert not isinstance(told, NodeLostError)
-    assert told.what.endswith("could not start: ValueError: XFD_ROOT is 'here' and relative")
-    assert told.node == "n1"
-    assert "report it" not in str(told)
+    mapped = worker_error(constructor_raised("ValueError: XFD_ROOT is 'here'\nand relative"), "n1")
+    assert isinstance(mapped, InternalError)
+    assert not isinstance(mapped, NodeLostError)
+    assert mapped.what.endswith("could not start: ValueError: XFD_ROOT is 'here' and relative")
+    assert mapped.node == "n1"
+    assert "report it" not in str(mapped)
 
 
 def test_a_package_that_a_node_lacks_is_named():
-    told = worker_error(constructor_raised("ModuleNotFoundError: No module named 'xfd_ray'"), "n1")
-    assert isinstance(told, VersionMismatchError)
-    assert "xfd_ray" in told.what
+    mapped = worker_error(
+        constructor_raised("ModuleNotFoundError: No module named 'xfd_ray'"), "n1"
+    )
+    assert isinstance(mapped, VersionMismatchError)
+    assert "xfd_ray" in mapped.what
 
 
 def test_a_process_that_died_is_a_loss_and_says_what_of():
     error = RayActorError(error_msg=KILLED)
-    told = worker_error(error, "n1")
-    assert isinstance(told, NodeLostError)
-    assert last_words(error) in told.what
-    assert type(error).__name__ in told.what
-    told = coordinator_error(error, 1.0)
-    assert isinstance(told, CoordinatorLostError)
-    assert last_words(error) in told.what
+    mapped = worker_error(error, "n1")
+    assert isinstance(mapped, NodeLostError)
+    assert last_words(error) in mapped.what
+    assert type(error).__name__ in mapped.what
+    mapped = coordinator_error(error, 1.0)
+    assert isinstance(mapped, CoordinatorLostError)
+    assert last_words(error) in mapped.what
 
 
 def test_a_worker_that_is_out_of_reach_may_be_well():
@@ -92,15 +94,15 @@ def test_a_worker_that_is_out_of_reach_may_be_well():
 
 
 def test_a_coordinator_that_does_not_answer_is_a_loss():
-    told = coordinator_error(GetTimeoutError("Get timed out"), 2.5)
-    assert isinstance(told, CoordinatorLostError)
-    assert "within 2.5 s" in told.what
+    mapped = coordinator_error(GetTimeoutError("Get timed out"), 2.5)
+    assert isinstance(mapped, CoordinatorLostError)
+    assert "within 2.5 s" in mapped.what
 
 
 def test_a_coordinator_whose_constructor_raised_is_no_loss():
-    told = coordinator_error(constructor_raised("KeyError: 'loud'"), 1.0)
-    assert isinstance(told, InternalError)
-    assert "KeyError: 'loud'" in told.what
+    mapped = coordinator_error(constructor_raised("KeyError: 'loud'"), 1.0)
+    assert isinstance(mapped, InternalError)
+    assert "KeyError: 'loud'" in mapped.what
 
 
 def test_the_last_words_are_the_last_line_where_no_exception_is_named_and_are_not_too_long():

@@ -31,8 +31,8 @@ NO_TOKEN = AuthenticationError(
     ],
 )
 def test_a_refused_driver_is_told_what_to_set(error, environ, words):
-    told = connection_error(error, environ)
-    assert isinstance(told, ClusterConnectionError)
-    assert isinstance(told, ConnectionError)
+    mapped = connection_error(error, environ)
+    assert isinstance(mapped, ClusterConnectionError)
+    assert isinstance(mapped, ConnectionError)
     for each in words:
-        assert each in str(told)
+        assert each in str(mapped)

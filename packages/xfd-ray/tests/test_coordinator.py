@@ -136,8 +136,8 @@ async def test_limits_are_those_of_who_came_first_and_that_is_said():
         for name in ("a", "b", "c", "task"):
             assert (await over(coordinator, name)).report is not None
     assert cluster.starts == {"n0": 1}
-    told = [entry for entry in logged if entry["event"] == LIMITS_DIFFER.name]
-    assert [(entry["lease"], entry["log_level"]) for entry in told] == [("c", "warning")]
+    warnings = [entry for entry in logged if entry["event"] == LIMITS_DIFFER.name]
+    assert [(entry["lease"], entry["log_level"]) for entry in warnings] == [("c", "warning")]
 
 
 @run_async

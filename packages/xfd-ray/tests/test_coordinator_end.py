@@ -74,7 +74,7 @@ async def test_a_coordinator_does_not_end_while_a_lease_is_being_opened():
 )
 def test_the_latest_of_all_ends_that_calls_asked_for_is_the_end(keeps, lasts):
     @run_async
-    async def tell():
+    async def check():
         cluster = LocalCluster(1, SIZES)
         coordinator = coordinator_of(cluster)
         for k, keep_s in enumerate(keeps):
@@ -85,7 +85,7 @@ def test_the_latest_of_all_ends_that_calls_asked_for_is_the_end(keeps, lasts):
         assert cluster.ended.is_set() is not lasts
         await asyncio.wait_for(cluster.ended.wait(), SOON_S)
 
-    tell()
+    check()
 
 
 @run_async

@@ -35,10 +35,10 @@ def test_the_options_are_the_arguments_of_the_calls_by_name_type_and_default():
 
 
 def test_every_argument_is_explained():
-    told = inspect.getdoc(xfd_ray.download_distributed)
-    assert told is not None
+    doc = inspect.getdoc(xfd_ray.download_distributed)
+    assert doc is not None
     for name in inspect.signature(xfd_ray.download_distributed).parameters:
-        assert f"    {name}: " in told
+        assert f"    {name}: " in doc
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_every_argument_is_explained():
 )
 def test_what_makes_no_sense_is_refused_by_name_before_ray_is_started(options: dict[str, Any]):
     [name] = options
-    with pytest.raises(InvalidRequestError, match=name if name != "peer_tls" else "TLS") as told:
+    with pytest.raises(InvalidRequestError, match=name if name != "peer_tls" else "TLS") as raised:
         xfd_ray.download_distributed(requests("big"), STORES, **options)
-    assert told.value.remedy
+    assert raised.value.remedy
 
 
 def test_nothing_to_download_is_refused():

@@ -27,7 +27,7 @@ NODE = {"AWS_PROFILE": "nodes", "XFD_ROOT": "/node", "HOME": "/root", "PATH": "/
 @pytest.mark.parametrize(
     ("inherited", "own", "expected"),
     [
-        # of whoever started it, of the driver it works for; what it is to have
+        # inherited from the process that started it, set by its driver, and the result
         ({}, {}, {"AWS_PROFILE": "nodes", "XFD_ROOT": "/node"}),
         ({"AWS_PROFILE": "a"}, {}, {"AWS_PROFILE": "nodes"}),
         ({"AWS_PROFILE": "a"}, {"AWS_PROFILE": "b"}, {"AWS_PROFILE": "b"}),

@@ -1,4 +1,4 @@
-"""A process that was forked from one that uses Ray or a data plane is told so, at once."""
+"""A process that was forked from one that uses Ray or a data plane gets an error at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lease's books: who has what, what was missing, and what the report says of it."""
+"""A lease's accounts: what each node has and lacked, and the report of it."""
 
 from __future__ import annotations
 

@@ -79,8 +79,8 @@ def test_a_run_of_a_moment_is_never_better_than_its_bound():
 
 def test_rates_come_from_the_environment():
     assert LinkRates.from_environment({}) is None
-    told = LinkRates.from_environment({"XFD_DOWN_BYTES_PER_S": "5e6"})
-    assert told == LinkRates(down=5e6)
+    rates = LinkRates.from_environment({"XFD_DOWN_BYTES_PER_S": "5e6"})
+    assert rates == LinkRates(down=5e6)
     with pytest.raises(InvalidRequestError, match="XFD_UP_BYTES_PER_S"):
         LinkRates.from_environment({"XFD_UP_BYTES_PER_S": "fast"})
 

@@ -88,7 +88,7 @@ def test_a_late_task_gets_the_version_that_is_pinned(
     """On a node that has nothing yet: what the store does not have any more comes from peers."""
 
     @run_async
-    async def tell() -> None:
+    async def check() -> None:
         cluster, coordinator, _ = await cluster_with(wants("pipeline", held, nodes=["n0"]))
         read, finds = cluster.origin.read_bytes, cluster.origin.finds
         change(cluster.origin)
@@ -100,7 +100,7 @@ def test_a_late_task_gets_the_version_that_is_pinned(
         assert cluster.origin.read_bytes == read
         assert cluster.origin.finds == finds
 
-    tell()
+    check()
 
 
 @run_async

@@ -18,5 +18,5 @@ def test_a_worker_does_not_load_what_only_drivers_and_the_coordinator_use():
         "print([name for name in sys.modules if name.startswith('xfd_scheduler')],"
         " 'xfd_ray.coordinator.coordinator' in sys.modules)"
     )
-    told = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[] False"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[] False"

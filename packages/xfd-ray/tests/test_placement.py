@@ -28,7 +28,7 @@ def test_each_form_of_nodes_selects(nodes, chosen):
 
 
 @pytest.mark.parametrize(
-    ("nodes", "told"),
+    ("nodes", "message"),
     [
         ({"pool": "none"}, "None of the 3 live nodes .* pool=none .there is serve, train"),
         ({"zone": "a"}, "zone=a .there is no such label"),
@@ -36,8 +36,8 @@ def test_each_form_of_nodes_selects(nodes, chosen):
         (NodeSelector(labels={"pool": "none"}, exclude_head=True), "and not the head"),
     ],
 )
-def test_a_selection_without_nodes_says_what_there_is_instead(nodes, told):
-    with pytest.raises(NoNodesError, match=told):
+def test_a_selection_without_nodes_says_what_there_is_instead(nodes, message):
+    with pytest.raises(NoNodesError, match=message):
         select(LIVE, as_selector(nodes))
 
 

@@ -44,12 +44,12 @@ def read_with(policy: OriginPolicy) -> DistributionReport:
     reports = []
 
     @run_async
-    async def tell():
+    async def check():
         cluster = two_zones()
         reports.append(await distributed(cluster, Terms(origin_policy=policy)))
         assert reports[0].origin_bytes <= cluster.origin.read_bytes
 
-    tell()
+    check()
     return reports[0]
 
 

@@ -1,4 +1,4 @@
-"""`verbose=True` shows something wherever it is called."""
+"""`verbose=True` shows progress in terminals, notebooks and files."""
 
 from __future__ import annotations
 

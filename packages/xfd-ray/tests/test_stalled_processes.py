@@ -65,7 +65,7 @@ class Scenario:
     def drive(self) -> asyncio.Task[DistributionReport]:
         return asyncio.create_task(asyncio.to_thread(self.client.run))
 
-    async def begun(self) -> None:
+    async def started(self) -> None:
         await until(lambda: any(plane.submitted for plane in self.cluster.planes.values()))
 
     def resume(self) -> None:
@@ -77,10 +77,10 @@ class Scenario:
 @pytest.mark.parametrize("pause_s", [2 * TTL_S, 6 * TTL_S])
 def test_a_coordinator_that_stands_still_costs_no_lease(pause_s: float) -> None:
     @run_async
-    async def tell() -> None:
+    async def check() -> None:
         scenario = Scenario()
         report = scenario.drive()
-        await scenario.begun()
+        await scenario.started()
         time.sleep(pause_s)
         scenario.resume()
         found = await report
@@ -88,7 +88,7 @@ def test_a_coordinator_that_stands_still_costs_no_lease(pause_s: float) -> None:
         assert (found.origin_bytes, found.cached_bytes) == (8 * MIB + 100, 0)
         assert found.elapsed_s >= pause_s
 
-    tell()
+    check()
 
 
 @run_async
@@ -117,7 +117,7 @@ async def test_a_driver_that_stood_still_is_told_all_that_was_moved():
     scenario = Scenario()
     request = lease("l", "big", "small", keep_s=0)
     await scenario.coordinator.attach(request)
-    await scenario.begun()
+    await scenario.started()
     scenario.resume()
     first = (await over(scenario.coordinator, "l")).report
     assert first is not None
@@ -142,7 +142,7 @@ async def test_a_driver_that_stood_still_is_told_all_that_was_moved():
 async def test_a_driver_that_stood_still_in_the_middle_goes_on_from_what_there_is():
     scenario = Scenario()
     await scenario.coordinator.attach(lease("l", "big", "small"))
-    await scenario.begun()
+    await scenario.started()
     await until(lambda: all(plane.left for plane in scenario.cluster.planes.values()))
     scenario.resume()
     report = await scenario.drive()
@@ -168,7 +168,7 @@ async def test_what_a_lease_found_is_kept_for_a_driver_that_comes_back():
     request = lease("l", "big")
     await scenario.coordinator.attach(request)
     scenario.cluster.prepare = lambda plane: None
-    await scenario.begun()
+    await scenario.started()
     scenario.resume()
     assert (await over(scenario.coordinator, "l")).report is not None
     await until(lambda: not scenario.coordinator._leases)
@@ -184,7 +184,7 @@ async def test_what_a_lease_found_is_kept_for_a_driver_that_comes_back():
 async def test_a_driver_whose_lease_expires_while_it_waits_attaches_again():
     scenario = Scenario()
     report = scenario.drive()
-    await scenario.begun()
+    await scenario.started()
     known = scenario.coordinator._leases["l"]
     known[0].renewed = -1e9  # As if nothing had been heard of it.
     await scenario.coordinator.tick()
@@ -251,7 +251,7 @@ def test_a_time_out_is_not_used_up_by_standing_still(
     """The answer lies there when the process goes on, and so does the end of the time-out."""
 
     @run_async
-    async def tell() -> None:
+    async def check() -> None:
         loop = asyncio.get_running_loop()
         answer = loop.create_future()
 
@@ -270,7 +270,7 @@ def test_a_time_out_is_not_used_up_by_standing_still(
                 await waiting
             assert answer.cancelled()
 
-    tell()
+    check()
 
 
 def raising(error: Exception) -> Callable[[], Coroutine[Any, Any, None]]:

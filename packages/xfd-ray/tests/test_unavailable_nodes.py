@@ -25,7 +25,7 @@ def refusing(cluster: LocalCluster, *nodes: str) -> Coordinator:
 @pytest.mark.parametrize("refused", [["n0"], ["n2"], ["n0", "n1"]])
 def test_a_node_that_takes_no_worker_is_left_out_and_named(refused: list[str]) -> None:
     @run_async
-    async def tell() -> None:
+    async def check() -> None:
         cluster = LocalCluster(3, SIZES)
         coordinator = refusing(cluster, *refused)
         began = time.monotonic()
@@ -43,7 +43,7 @@ def test_a_node_that_takes_no_worker_is_left_out_and_named(refused: list[str]) -
         assert report.elapsed_s < 2.0
         assert {item.nodes_landed for item in report.objects} == {3 - len(refused)}
 
-    tell()
+    check()
 
 
 @run_async
@@ -59,7 +59,7 @@ async def test_a_node_that_takes_no_worker_ends_a_distribution_that_is_to_fail()
 @pytest.mark.parametrize("nodes", [1, 3])
 def test_where_no_node_takes_a_worker_the_error_says_so(nodes: int) -> None:
     @run_async
-    async def tell() -> None:
+    async def check() -> None:
         cluster = LocalCluster(nodes, SIZES)
         coordinator = refusing(cluster, *(f"n{k}" for k in range(nodes)))
         began = time.monotonic()
@@ -71,7 +71,7 @@ def test_where_no_node_takes_a_worker_the_error_says_so(nodes: int) -> None:
         if nodes > 1:
             assert "None of the 3 selected nodes takes a worker" in str(error)
 
-    tell()
+    check()
 
 
 @run_async

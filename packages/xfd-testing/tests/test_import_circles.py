@@ -23,7 +23,7 @@ def modules_of(source: Path) -> dict[str, Path]:
 
 
 def imported_by(file: Path, modules: dict[str, Path]) -> Iterator[str]:
-    """The modules that a module imports, wherever the import stands."""
+    """The modules that a module imports, at its top or in a function."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules)

@@ -135,25 +135,25 @@ def tree_of(folder: Path) -> dict[str, bytes]:
 
 def tree_differences(folder: Path, entries: list[Entry]) -> list[str]:
     """What in `folder` is not as the entries say, a line each."""
-    told: list[str] = []
+    differences: list[str] = []
     wanted = {entry.path: entry for entry in entries}
     found = {
         str(path.relative_to(folder))
         for path in folder.rglob("*")
         if path.is_symlink() or not path.is_dir()
     }
-    told += [f"missing: {path}" for path in sorted(wanted.keys() - found)]
-    told += [f"extra: {path}" for path in sorted(found - wanted.keys())]
+    differences += [f"missing: {path}" for path in sorted(wanted.keys() - found)]
+    differences += [f"extra: {path}" for path in sorted(found - wanted.keys())]
     for path in sorted(wanted.keys() & found):
         entry, file = wanted[path], folder / path
         if entry.target is not None:
             if not file.is_symlink() or str(file.readlink()) != entry.target:
-                told.append(f"link: {path}")
+                differences.append(f"link: {path}")
             continue
         if file.is_symlink() or file.read_bytes() != entry.content:
-            told.append(f"content: {path}")
+            differences.append(f"content: {path}")
         elif file.stat().st_mode & 0o777 != entry.mode:
-            told.append(f"mode: {path} is {file.stat().st_mode & 0o777:o}")
+            differences.append(f"mode: {path} is {file.stat().st_mode & 0o777:o}")
         elif int(file.stat().st_mtime) != MTIME:
-            told.append(f"mtime: {path}")
-    return told
+            differences.append(f"mtime: {path}")
+    return differences

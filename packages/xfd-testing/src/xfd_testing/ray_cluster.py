@@ -20,7 +20,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-# Ray asks for a token wherever a user's home happens to hold one, and this process must agree with
+# Ray asks for a token if the user's home happens to have one, and this process must agree with
 # the nodes. Set before Ray is imported, which reads it once.
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 

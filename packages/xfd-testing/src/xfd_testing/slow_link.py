@@ -13,7 +13,7 @@ PIECE_BYTES = 64 * 1024
 
 @contextmanager
 def slow_link(endpoint: str, bytes_per_s: float) -> Iterator[str]:
-    """The endpoint behind the link; all of its connections share the rate."""
+    """An endpoint whose connections share the rate of one link."""
     server = urllib.parse.urlsplit(endpoint)
     loop = asyncio.new_event_loop()
     link = _Link(server.hostname or "", server.port or 80, bytes_per_s)

@@ -1,10 +1,10 @@
-"""Runs a command and makes sure that none of its descendants outlives the one who asked.
+"""Runs a command and makes sure that none of its descendants outlives the caller.
 
 Started by `processes.Supervised`, never imported. It adopts what its descendants orphan
 (PR_SET_CHILD_SUBREAPER), so the whole family can be found below it, whatever process groups and
 sessions they opened. It ends all of them at once, and then itself, when
 - its standard input closes: the parent closed it, or is gone;
-- it is told to with SIGTERM;
+- it receives SIGTERM;
 - the command ends by itself; the command's exit code is then its own.
 """
 
