@@ -146,17 +146,21 @@ class ObjectFailed:
 NodeEvent = ChunkHeld | OrderFailed | ChunkLost | ObjectLanded | ObjectFailed
 
 
+LogLevel = Literal["debug", "info", "warning", "error"]
+"""debug: a step of a distribution. info: worth knowing about a run that goes well. warning: a fault
+that the run survives. error: a fault that ends something, or a bug."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogEvent:
     """A log event of the data plane. It never contains tokens, keys or credentials.
 
     Attributes:
-        level: "error", "warning", "info" or "debug".
-        name: one name of a fixed list.
+        name: one name of a fixed list; docs/telemetry.md has all of them.
         at_s: the time, in seconds since 1970.
     """
 
-    level: Literal["error", "warning", "info", "debug"]
+    level: LogLevel
     name: str
     at_s: float
     fields: dict[str, bool | int | float | str]

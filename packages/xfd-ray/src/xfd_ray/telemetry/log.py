@@ -27,9 +27,10 @@ from typing import Any, Final, TextIO, get_args
 
 from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId
-from xfd_ray.telemetry.log_events import Event, Level
+from xfd_api.reports import LogLevel
+from xfd_ray.telemetry.log_events import Event
 
-LEVELS: Final[tuple[str, ...]] = get_args(Level)
+LEVELS: Final[tuple[str, ...]] = get_args(LogLevel)
 _Line = MutableMapping[str, Any]
 
 _lowest = logging.NOTSET

@@ -9,11 +9,9 @@ collects them and adds `at_s`, the moment in seconds since 1970 at which each on
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-Level = Literal["debug", "info", "warning", "error"]
-"""debug: a step of a distribution. info: worth knowing about a run that goes well. warning: a fault
-that the run survives. error: a fault that ends something, or a bug."""
+from xfd_api.reports import LogLevel
 
 DATA_PLANE_PREFIX: Final = "xfd.dataplane."
 """Stands before the names that the data plane gives to its events."""
@@ -30,7 +28,7 @@ class Event:
     """
 
     name: str
-    level: Level
+    level: LogLevel
     meaning: str
     fields: tuple[str, ...] = ()
 
@@ -157,7 +155,7 @@ EVENTS: Final = tuple(row for row in list(globals().values()) if isinstance(row,
 """The events of the coordinator and the workers."""
 
 
-def data_plane_event(name: str, level: Level, meaning: str = "", *fields: str) -> Event:
+def data_plane_event(name: str, level: LogLevel, meaning: str = "", *fields: str) -> Event:
     """The event that the data plane logs under this name."""
     return Event(DATA_PLANE_PREFIX + name, level, meaning, ("at_s", *fields))
 
