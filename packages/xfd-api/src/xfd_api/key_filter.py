@@ -7,7 +7,6 @@ none of its patterns is left out; then a key that matches a pattern of `exclude`
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Sequence
 from fnmatch import translate
@@ -48,7 +47,7 @@ def checked_patterns(given: object, name: str) -> tuple[str, ...]:
 
 def pattern_for(below: str) -> str:
     """The pattern that matches this key alone, also if it ends in a slash."""
-    literal = glob.escape(below)
+    literal = "".join(f"[{each}]" if each in "*?[" else each for each in below)
     return f"{literal[:-1]}[/]" if literal.endswith("/") else literal
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +28,8 @@ def temporary_place() -> Iterator[Path]:
     Raises:
         DestinationNotWritableError: the folder cannot be made.
     """
+    import tempfile  # Of all commands, this one alone needs it.
+
     above = paths.root() / "tmp"
     try:
         above.mkdir(parents=True, exist_ok=True)

@@ -26,10 +26,16 @@ const MAX_NAME_BYTES: usize = 255;
 /// Bytes for the dot, the longest suffix, and `.new` of a file that replaces another.
 const ADDED_BYTES: usize = 1 + JOURNAL.len() + 4;
 
-/// The dot file of a kind beside a path. A name too long for one is cut and ends in its checksum.
+/// The dot file of a kind beside a path.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().as_bytes();
-    let mut hidden = OsString::from(".");
+    path.with_file_name(dot_name(path.file_name().unwrap_or_default(), suffix))
+}
+
+/// Its name. A name too long for one is cut and ends in its checksum.
+pub(crate) fn dot_name(name: &OsStr, suffix: &str) -> OsString {
+    let name = name.as_bytes();
+    let mut hidden = OsString::with_capacity(1 + name.len() + suffix.len());
+    hidden.push(".");
     if name.len() + ADDED_BYTES <= MAX_NAME_BYTES {
         hidden.push(OsStr::from_bytes(name));
     } else {
@@ -38,7 +44,7 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
         hidden.push(format!("~{:016x}", crc64(name)));
     }
     hidden.push(suffix);
-    path.with_file_name(hidden)
+    hidden
 }
 
 /// Folders that were made or checked while one inventory is taken.

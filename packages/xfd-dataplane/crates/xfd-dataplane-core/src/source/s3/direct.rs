@@ -2,8 +2,8 @@
 //! much as all the rest that a small object takes.
 //!
 //! The first GET of a bucket goes through the SDK, and its address is the pattern of those that
-//! follow: the SDK's own signer signs them, and the same connector sends them. What such a request
-//! cannot deal with (another region, keys that are refused) is left to the SDK.
+//! follow ([`super::shortcuts`]): the SDK's own signer signs them, and the same connector sends
+//! them. What such a request cannot deal with (another region, refused keys) is left to the SDK.
 
 use std::time::{Duration, SystemTime};
 
@@ -73,7 +73,7 @@ impl Pattern {
     }
 }
 
-/// Sends the GET. None where the SDK is to be asked instead, now and from now on.
+/// Sends the GET. None if the SDK is to be asked instead.
 ///
 /// # Errors
 /// Those of [`super::super::Origin::get`].

@@ -51,37 +51,18 @@ impl S3Origin {
         get: &Get<'_>,
         object: String,
     ) -> Result<Body> {
-        let known = self.pattern(bucket);
-        if let Some(Some(pattern)) = &known {
+        if let Some(pattern) = self.shortcuts.of(bucket) {
             let read_timeout = self.options.read_timeout;
-            match direct::get(&self.connection, pattern, get, read_timeout).await? {
+            match direct::get(&self.connection, &pattern, get, read_timeout).await? {
                 Some(mut response) => {
                     let body = response.take_body();
                     let status = response.status().as_u16();
                     return self.body_of(get, object, status, response.headers(), body);
                 }
-                None => self.keep_pattern(bucket, None),
+                None => self.shortcuts.refuse(bucket, &pattern),
             }
         }
-        self.get_by_sdk(bucket, get, object, known.is_none()).await
-    }
-
-    /// None for a bucket that nothing was read from yet.
-    #[expect(
-        clippy::option_option,
-        reason = "not known, and known to have none, differ"
-    )]
-    fn pattern(&self, bucket: &str) -> Option<Option<Arc<Pattern>>> {
-        let patterns = self.patterns.read().unwrap_or_else(PoisonError::into_inner);
-        patterns.get(bucket).cloned()
-    }
-
-    pub(super) fn keep_pattern(&self, bucket: &str, pattern: Option<Pattern>) {
-        let mut patterns = self
-            .patterns
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        patterns.insert(bucket.to_owned(), pattern.map(Arc::new));
+        self.get_by_sdk(bucket, get, object).await
     }
 
     /// The bytes that were asked for, out of an answer.
@@ -106,14 +87,8 @@ impl S3Origin {
         Ok(Body::new(body).with_checksum(checksum))
     }
 
-    /// Learns the pattern on the way, if `learns`.
-    async fn get_by_sdk(
-        &self,
-        bucket: &str,
-        get: &Get<'_>,
-        object: String,
-        learns: bool,
-    ) -> Result<Body> {
+    /// The pattern of the request becomes that of the GETs that follow.
+    async fn get_by_sdk(&self, bucket: &str, get: &Get<'_>, object: String) -> Result<Body> {
         let address = Arc::new(Mutex::new(String::new()));
         let seen = Seen::default();
         let mut answer = self
@@ -129,24 +104,27 @@ impl S3Origin {
                             .map(|(_, etag)| etag.to_owned()),
                     );
                 let is_all = get.range.is_none();
-                let address = Arc::clone(&address);
+                let (address, shortcuts) = (Arc::clone(&address), Arc::clone(&self.shortcuts));
+                let (bucket, key) = (bucket.to_owned(), get.key.to_owned());
+                let region = client.config().region().map(ToString::to_string);
                 let look = move |request: &mut HttpRequest| {
                     if is_all {
                         ask_for_checksum(request);
                     }
+                    let uri = request.uri();
+                    let pattern = || Pattern::of(uri, &bucket, &key, region.as_deref()?);
+                    shortcuts.try_out(&bucket, pattern);
                     let mut address = address.lock().unwrap_or_else(PoisonError::into_inner);
-                    request.uri().clone_into(&mut address);
+                    uri.clone_into(&mut address);
                 };
                 let request = request.customize().mutate_request(look);
                 request.interceptor(seen.clone()).send()
             })
             .await?;
-        // Not from a redirect, which need not hold for other keys.
-        let learns = learns && self.pattern(bucket).is_none();
-        if learns && let Some(region) = self.region_of(bucket) {
+        self.shortcuts.prove(bucket, || {
             let address = address.lock().unwrap_or_else(PoisonError::into_inner);
-            self.keep_pattern(bucket, Pattern::of(&address, bucket, get.key, &region));
-        }
+            Pattern::of(&address, bucket, get.key, &self.region_of(bucket)?)
+        });
         let body = std::mem::replace(&mut answer.body, SdkBody::empty().into());
         let (status, headers) = {
             let mut seen = seen.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,6 +11,7 @@ mod keys;
 mod listing;
 mod page;
 mod pages;
+mod shortcuts;
 mod success;
 mod xml;
 
@@ -30,8 +31,8 @@ use url::Url;
 use self::additions::{Additions, split_version};
 use self::checksum::find_checksum;
 use self::connect::{Connection, connect};
-use self::direct::Pattern;
 use self::errors::{NO_REASON, error_of};
+use self::shortcuts::Shortcuts;
 use self::success::Success;
 use super::client::ConnectOptions;
 use super::pin::canonical;
@@ -48,8 +49,7 @@ pub struct S3Origin {
     connection: Connection,
     /// By bucket, because each may lie in a region of its own.
     clients: RwLock<HashMap<String, Client>>,
-    /// By bucket; None for one whose GETs all go through the SDK.
-    patterns: RwLock<HashMap<String, Option<Arc<Pattern>>>>,
+    shortcuts: Arc<Shortcuts>,
     /// Buckets whose store cannot hold a GET to an ETag.
     unconditional: RwLock<HashSet<String>>,
 }
@@ -65,7 +65,7 @@ impl S3Origin {
             options: *options,
             connection: connect(config, options).await?,
             clients: RwLock::default(),
-            patterns: RwLock::default(),
+            shortcuts: Arc::default(),
             unconditional: RwLock::default(),
         })
     }
@@ -136,7 +136,7 @@ impl S3Origin {
         let Some(location) = error.raw_response().and_then(location_of) else {
             return Err(error_of(&error, pinned));
         };
-        self.keep_pattern(bucket, None);
+        self.shortcuts.give_up(bucket);
         // A client of this one request: only the address differs, and what is signed for it.
         let additions = Additions {
             payer: self.connection.payer.clone(),
