@@ -8,6 +8,7 @@ use super::inner::Inner;
 use super::inspect::{Inspection, inspect, refuse_unfit_tree};
 use super::listing::Listing;
 use super::lock::{DiskLock, LockAttempt, try_lock};
+use super::own_names;
 use super::paths::Folders;
 use super::plan::{Inspected, Plan, plan};
 use super::slot::{Slot, base};
@@ -98,8 +99,8 @@ impl<'a> Claims<'a> {
         if one.inspection.file_is_there {
             slot.dir()?.check_replaceable(&slot.object.destination)?;
         }
-        if !self.listing.lacks_all(&slot) {
-            slot.check_own_names()?;
+        if !self.listing.lacks_all(&slot) || own_names::is_dot_file(&slot.object.destination) {
+            own_names::check(&slot)?;
         }
         match self.lock(&slot)? {
             Claim::Held => {}

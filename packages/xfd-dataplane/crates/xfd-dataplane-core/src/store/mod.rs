@@ -48,6 +48,7 @@ mod manifest_line;
 mod naming;
 mod opening;
 mod options;
+mod own_names;
 mod part;
 mod paths;
 mod plan;

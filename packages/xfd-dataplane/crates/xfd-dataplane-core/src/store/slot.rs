@@ -9,7 +9,7 @@ use crc_fast::CrcAlgorithm;
 use super::checks::{Sums, second_algorithm};
 use super::manifest::Manifest;
 use super::part::Part;
-use super::paths::{JOURNAL, LOCK, PART, RECORD, beside};
+use super::paths::{JOURNAL, LOCK, PART, beside};
 use crate::beside::{Anchor, Dir};
 use crate::decides::cache::Pin;
 use crate::error::{Error, Kind, Result};
@@ -144,21 +144,6 @@ impl Slot {
             Some(home) => home.dir(),
             None => self.dir(),
         }
-    }
-
-    /// Checks that the files beside the destination may be written.
-    ///
-    /// # Errors
-    /// `DestinationNotWritable` if one of them may not.
-    pub(crate) fn check_own_names(&self) -> Result<()> {
-        let dir = self.dir()?;
-        let kinds = match self.manifest {
-            Some(_) => &[PART, JOURNAL][..],
-            None => &[PART, JOURNAL, RECORD][..],
-        };
-        kinds
-            .iter()
-            .try_for_each(|kind| dir.check_replaceable(&beside(&self.object.destination, kind)))
     }
 
     pub(crate) fn set_anchor(&self, anchor: Option<Arc<Anchor>>) {

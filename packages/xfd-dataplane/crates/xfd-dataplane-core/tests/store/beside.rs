@@ -96,6 +96,41 @@ fn what_is_no_file_of_ours_is_not_believed_at_any_name_beside() {
 }
 
 #[test]
+fn no_object_lands_where_another_run_keeps_a_file_beside_another_object() {
+    let kinds = [
+        ".b.xfd",
+        ".b.xfd.new",
+        ".b.xfd-part",
+        ".b.xfd-journal",
+        ".b.xfd-lock",
+    ];
+    for dot_file in kinds {
+        let place = Place::new();
+        let alone = |name: &str| cut(vec![object(0, place.path(name), 4)], 4);
+        assert_eq!(run(alone("b"), b"1234").unwrap(), 0);
+        let error = run(alone(dot_file), b"5678").unwrap_err();
+        assert_eq!(error.kind, Kind::DestinationConflict, "{dot_file}");
+        assert_eq!(error.path, Some(place.path(dot_file)));
+        // The record of b is what it was, so b is here.
+        assert_eq!(run(alone("b"), b"1234").unwrap(), 1, "{dot_file}");
+    }
+    for dot_file in [".b.xfd", ".b.xfd-part", ".b.xfd-journal"] {
+        let place = Place::new();
+        let alone = |name: &str| cut(vec![object(0, place.path(name), 4)], 4);
+        assert_eq!(run(alone(dot_file), b"5678").unwrap(), 0);
+        let error = run(alone("b"), b"1234").unwrap_err();
+        assert_eq!(error.kind, Kind::DestinationConflict, "{dot_file}");
+        assert_eq!(std::fs::read(place.path(dot_file)).unwrap(), b"5678");
+        assert_eq!(run(alone(dot_file), b"5678").unwrap(), 1, "{dot_file}");
+    }
+    let place = Place::new();
+    let in_prefix = |name: &str| pack(vec![small(&place, 0, name)]);
+    assert_eq!(run(in_prefix("b"), b"12").unwrap(), 0);
+    let error = run(in_prefix(".b.xfd-part"), b"34").unwrap_err();
+    assert_eq!(error.kind, Kind::DestinationConflict);
+}
+
+#[test]
 fn a_destination_that_is_no_file_is_refused_before_the_first_byte() {
     for in_prefix in [false, true] {
         for odd in ODD {
