@@ -16,7 +16,9 @@ use futures_util::{FutureExt, stream};
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
-use super::{Body, Get, Origin, check_pin, check_size};
+use super::answer::check_size;
+use super::pin::check_pin;
+use super::{Body, Get, Origin};
 use crate::error::{Error, Kind, Result};
 use crate::model::FoundObject;
 

@@ -17,10 +17,8 @@ mod body;
 mod bypass;
 mod client;
 mod document;
-mod faulty;
 mod file;
 mod http;
-mod memory;
 mod pin;
 mod plain;
 mod redirect;
@@ -38,13 +36,9 @@ use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 
-use self::answer::check_size;
 pub use self::client::ConnectOptions;
-pub use self::faulty::{Asked, Fault, FaultyOrigin};
 pub use self::file::FileOrigin;
 pub use self::http::HttpOrigin;
-pub use self::memory::MemoryOrigin;
-use self::pin::check_pin;
 pub use self::s3::S3Origin;
 use crate::error::Result;
 use crate::model::{Checksum, FoundObject, StoreConfig};
@@ -146,14 +140,6 @@ pub async fn connect(config: &StoreConfig, options: &ConnectOptions) -> Result<A
         StoreConfig::Local { directory } => Arc::new(FileOrigin::new(directory)),
         StoreConfig::Http { base_url } => Arc::new(HttpOrigin::new(&base_url.0, options)?),
     })
-}
-
-/// Whether a key lies under a prefix of whole segments.
-fn is_under(key: &str, prefix: &str) -> bool {
-    prefix.is_empty()
-        || key
-            .strip_prefix(prefix)
-            .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// An error and what caused it, in one sentence.

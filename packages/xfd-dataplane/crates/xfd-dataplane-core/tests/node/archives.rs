@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use crate::memory::MemoryOrigin;
 use xfd_dataplane_core::model::{FoundObject, Order, Source, UnpackMethod};
-use xfd_dataplane_core::source::MemoryOrigin;
 
 use crate::gate::Gate;
 use crate::support::{Host, MIB, SWARM, archive, eventually, fetch, random_bytes, settings};

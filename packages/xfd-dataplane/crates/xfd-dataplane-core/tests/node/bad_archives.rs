@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::memory::MemoryOrigin;
 use tempfile::TempDir;
 use xfd_dataplane_core::error::Kind;
 use xfd_dataplane_core::model::{
     FoundObject, NodeEvent, NodeSettings, Source, UnpackCaps, UnpackMethod,
 };
-use xfd_dataplane_core::source::MemoryOrigin;
 
 use crate::archives::{gz, put, tar, zip};
 use crate::support::{Host, MIB, SWARM, archive, fetch, file_names, held, random_bytes, settings};

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::memory::MemoryOrigin;
 use xfd_dataplane_core::model::{
     Catalog, CatalogObject, Chunk, FoundObject, Links, ObjectIndex, Span, Unpack, UnpackMethod,
 };
-use xfd_dataplane_core::source::MemoryOrigin;
 
 pub fn random_bytes(length: usize, seed: u64) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(seed);

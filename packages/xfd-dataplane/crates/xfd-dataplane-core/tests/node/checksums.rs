@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::faulty::{Fault as Script, FaultyOrigin};
+use crate::memory::MemoryOrigin;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
@@ -10,7 +12,7 @@ use xfd_dataplane_core::error::{Kind, Result};
 use xfd_dataplane_core::model::{
     Checksum, ChecksumAlgorithm, Fault, FoundObject, NodeEvent, Order, Source,
 };
-use xfd_dataplane_core::source::{Body, Fault as Script, FaultyOrigin, Get, MemoryOrigin, Origin};
+use xfd_dataplane_core::source::{Body, Get, Origin};
 
 use crate::support::{
     Host, MIB, Refused, SWARM, catalog, each, failed, fetch, held, landed, one_object, pack,

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::memory::MemoryOrigin;
 use tokio::runtime::Runtime;
 use xfd_dataplane_core::error::{Error, Kind};
 use xfd_dataplane_core::model::{Catalog, Fault, FoundObject, NodeSettings, Order, Source};
-use xfd_dataplane_core::source::{ConnectOptions, HttpOrigin, MemoryOrigin};
+use xfd_dataplane_core::source::{ConnectOptions, HttpOrigin};
 
 use crate::raw::{Answer, RawServer, Step};
 use crate::support::{Host, Refused, catalog, failed, fetch, pack, refused, settings};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::faulty::{Fault as Script, FaultyOrigin};
 use xfd_dataplane_core::crc::crc64;
 use xfd_dataplane_core::model::{NodeSettings, Order, Source};
-use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin};
 
 use crate::support::{Host, MIB, catalog, failed, fetch, held, one_object, settings};
 

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::faulty::{Fault as Script, FaultyOrigin};
+use crate::memory::MemoryOrigin;
 use xfd_dataplane_core::error::{Error, Kind};
 use xfd_dataplane_core::model::{Order, Source};
-use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, MemoryOrigin};
 use xfd_dataplane_core::store::{Disk, Room, StatVfs};
 
 use crate::gate::Gate;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::faulty::{Fault as Script, FaultyOrigin};
+use crate::memory::MemoryOrigin;
 use xfd_dataplane_core::limits::{BODY_BYTES, PIECE_BYTES};
 use xfd_dataplane_core::model::Source;
-use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, MemoryOrigin};
 
 use crate::gate::Gate;
 use crate::support::{Host, MIB, SWARM, catalog, eventually, fetch, held, one_object, settings};

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::faulty::{Fault, FaultyOrigin};
+use crate::memory::MemoryOrigin;
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use xfd_dataplane_core::error::{Error, Kind, Result};
@@ -10,7 +12,7 @@ use xfd_dataplane_core::model::{
     Durability, FoundObject, Lookup, NodeEvent, Secret, Source, StoreConfig, Stores, SwarmTicket,
 };
 use xfd_dataplane_core::node::{Connect, Node};
-use xfd_dataplane_core::source::{Fault, FaultyOrigin, FileOrigin, MemoryOrigin, Origin};
+use xfd_dataplane_core::source::{FileOrigin, Origin};
 
 use crate::support::{MIB, SWARM, TOKEN, catalog, fetch, random_bytes, settings};
 

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use crate::faulty::{Fault as Script, FaultyOrigin};
 use xfd_dataplane_core::crc::crc64;
 use xfd_dataplane_core::error::{Error, Kind};
 use xfd_dataplane_core::model::{FoundObject, NodeEvent, Order, Source};
-use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, Origin};
+use xfd_dataplane_core::source::Origin;
 
 use crate::checksums::Telling;
 use crate::support::{Host, MIB, catalog, fetch, held, one_object};

@@ -13,12 +13,18 @@ mod catalogs;
 mod checksums;
 mod drips;
 mod events;
+#[path = "../support/faulty.rs"]
+#[allow(dead_code, reason = "other suites use the rest")]
+mod faulty;
 mod gate;
 mod lanes;
 mod lifecycle;
 mod limits;
 mod lookups;
 mod lost;
+#[path = "../support/memory.rs"]
+#[allow(dead_code, reason = "other suites use the rest")]
+mod memory;
 mod moved;
 mod origin;
 mod proxies;

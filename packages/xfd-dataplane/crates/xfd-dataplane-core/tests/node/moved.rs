@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::faulty::{Fault as Script, FaultyOrigin};
+use crate::memory::MemoryOrigin;
 use xfd_dataplane_core::crc::crc64;
 use xfd_dataplane_core::model::{Fault, NodeEvent, Order, Source};
-use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, MemoryOrigin};
 
 use crate::gate::Gate;
 use crate::support::{

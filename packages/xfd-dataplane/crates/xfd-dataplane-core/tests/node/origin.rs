@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::faulty::{Fault as Script, FaultyOrigin};
+use crate::memory::MemoryOrigin;
 use xfd_dataplane_core::crc::crc64;
 use xfd_dataplane_core::error::{Error, Kind};
 use xfd_dataplane_core::model::{NodeEvent, Order, Source};
-use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, MemoryOrigin};
 
 use crate::support::{
     Host, MIB, SWARM, catalog, failed, fetch, held, one_object, pack, random_bytes,

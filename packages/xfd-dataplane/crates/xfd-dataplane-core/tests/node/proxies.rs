@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::sync::Arc;
 
+use crate::memory::MemoryOrigin;
 use xfd_dataplane_core::model::Source;
-use xfd_dataplane_core::source::MemoryOrigin;
 
 use crate::support::{Host, MIB, fetch, one_object, wanted};
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::memory::MemoryOrigin;
 use xfd_dataplane_core::error::Kind;
 use xfd_dataplane_core::limits::{BODY_BYTES, PIECE_BYTES};
 use xfd_dataplane_core::model::{NodeSettings, Source};
-use xfd_dataplane_core::source::MemoryOrigin;
 
 use crate::gate::Gate;
 use crate::support::{

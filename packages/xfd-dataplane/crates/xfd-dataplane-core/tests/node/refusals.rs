@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::faulty::{Fault as Script, FaultyOrigin};
 use xfd_dataplane_core::crc::crc64;
 use xfd_dataplane_core::error::{Error, Kind};
 use xfd_dataplane_core::model::{Fault, NodeEvent, Order, Source};
-use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin};
 
 use crate::support::{
     Host, MIB, Refused, SWARM, catalog, failed, fetch, held, one_object, random_bytes, refused,

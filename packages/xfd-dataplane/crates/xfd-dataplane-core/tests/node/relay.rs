@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::faulty::{Fault as Script, FaultyOrigin};
+use crate::memory::MemoryOrigin;
 use xfd_dataplane_core::crc::crc64;
 use xfd_dataplane_core::error::Kind;
 use xfd_dataplane_core::model::{Fault, FoundObject, NodeEvent, Order, Source};
-use xfd_dataplane_core::source::{Fault as Script, FaultyOrigin, MemoryOrigin, Origin};
+use xfd_dataplane_core::source::Origin;
 
 use crate::gate::Gate;
 use crate::support::{

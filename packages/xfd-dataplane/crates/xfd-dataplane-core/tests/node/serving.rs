@@ -5,11 +5,11 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::memory::MemoryOrigin;
 use xfd_dataplane_core::crc::crc64;
 use xfd_dataplane_core::error::Kind;
 use xfd_dataplane_core::model::{NodeEvent, Order, Source};
 use xfd_dataplane_core::node::Node;
-use xfd_dataplane_core::source::MemoryOrigin;
 
 use crate::support::{
     Host, MIB, SWARM, TOKEN, catalog, failed, fetch, held, one_object, refused, settings, wanted,

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::memory::MemoryOrigin;
 use xfd_dataplane_core::model::Source;
-use xfd_dataplane_core::source::MemoryOrigin;
 
 use crate::support::{Host, MIB, SWARM, TOKEN, failed, fetch, one_object, wanted};
 

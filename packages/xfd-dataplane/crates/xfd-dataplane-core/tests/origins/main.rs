@@ -11,7 +11,7 @@ mod credentials;
 mod direct;
 mod documents;
 mod environment;
-mod faulty;
+mod faults;
 mod http;
 mod local;
 mod places;

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::support::faulty::FaultyOrigin;
+use crate::support::memory::MemoryOrigin;
 use aws_sdk_s3::Client;
 use futures_util::TryStreamExt;
 use tempfile::TempDir;
 use xfd_dataplane_core::error::Result;
 use xfd_dataplane_core::model::{AddressingStyle, S3Config, Secret, StoreConfig};
-use xfd_dataplane_core::source::{
-    Body, ConnectOptions, FaultyOrigin, Get, MemoryOrigin, Origin, connect,
-};
+use xfd_dataplane_core::source::{Body, ConnectOptions, Get, Origin, connect};
 
 use crate::support::web::{Abilities, WebServer};
 use crate::support::{rclone, s3, s3s, weed};

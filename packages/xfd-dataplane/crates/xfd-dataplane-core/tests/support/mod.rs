@@ -3,6 +3,8 @@
 //! Use it with `#[path = "../support/mod.rs"] mod support;` (or `mod support;` from a single file).
 #![allow(dead_code, reason = "no test binary uses all of it")]
 
+pub mod faulty;
+pub mod memory;
 pub mod ports;
 pub mod process;
 pub mod raw;

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use crate::support::faulty::{Asked, Fault, FaultyOrigin};
+use crate::support::memory::MemoryOrigin;
 use futures_util::StreamExt;
 use xfd_dataplane_core::error::{Error, Kind};
-use xfd_dataplane_core::source::{Asked, Fault, FaultyOrigin, MemoryOrigin, Origin};
+use xfd_dataplane_core::source::Origin;
 
 use crate::places::{bytes_of, get, pattern};
 

@@ -1,4 +1,4 @@
-//! Objects in memory, for tests and for callers that have the bytes already.
+//! An origin that keeps objects in memory.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,10 +8,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, future, stream};
 
-use super::{Body, Get, Origin, check_pin, check_size, is_under};
-use crate::crc::crc64;
-use crate::error::{Error, Kind, Result};
-use crate::model::{Checksum, ChecksumAlgorithm, FoundObject};
+use xfd_dataplane_core::crc::crc64;
+use xfd_dataplane_core::error::{Error, Kind, Result};
+use xfd_dataplane_core::model::{Checksum, ChecksumAlgorithm, FoundObject};
+use xfd_dataplane_core::source::{Body, Get, Origin};
 
 /// Largest piece of a body, about what a socket delivers at once.
 const PIECE: usize = 64 * 1024;
@@ -77,13 +77,21 @@ impl MemoryOrigin {
 
     fn read(&self, get: &Get<'_>) -> Result<Body> {
         let (found, bytes) = self.find(get.bucket, get.key)?;
-        check_pin(get.etag, found.etag.as_deref()).map_err(|error| error.with_object(get.key))?;
-        check_size(Some(found.size), get.size).map_err(|error| error.with_object(get.key))?;
+        let refused = |kind, what: String| Err(Error::new(kind, what).with_object(get.key));
+        if get.etag.is_some() && get.etag != found.etag.as_deref() {
+            return refused(
+                Kind::ObjectChanged,
+                "The object has another ETag".to_owned(),
+            );
+        }
+        if get.size.is_some_and(|size| size != found.size) {
+            return refused(Kind::OriginAnswer, format!("It has {} bytes", found.size));
+        }
         let is_all = get.range.is_none();
         let range = get.range.clone().unwrap_or(0..found.size);
         if range.end > found.size {
             let what = format!("The object ends before byte {}", range.end);
-            return Err(Error::new(Kind::OriginAnswer, what).with_object(get.key));
+            return refused(Kind::OriginAnswer, what);
         }
         let bytes = bytes.slice(range.start as usize..range.end as usize);
         let pieces = (0..bytes.len())
@@ -120,6 +128,12 @@ impl Origin for MemoryOrigin {
     fn get<'a>(&'a self, get: Get<'a>) -> BoxFuture<'a, Result<Body>> {
         future::ready(self.read(&get)).boxed()
     }
+}
+
+/// Whether a key lies under a prefix of whole segments.
+fn is_under(key: &str, prefix: &str) -> bool {
+    let rest = key.strip_prefix(prefix);
+    prefix.is_empty() || rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn name(bucket: Option<&str>, key: &str) -> Name {

@@ -1,4 +1,4 @@
-//! An origin that misbehaves by a script, in front of one that does not; for tests.
+//! An origin that misbehaves by a script, in front of one that does not.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,9 +9,9 @@ use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 
-use super::{Body, Get, Origin};
-use crate::error::{Error, Kind, Result};
-use crate::model::FoundObject;
+use xfd_dataplane_core::error::{Error, Kind, Result};
+use xfd_dataplane_core::model::FoundObject;
+use xfd_dataplane_core::source::{Body, Get, Origin};
 
 /// What goes wrong with one call. Faults of a body do nothing to `head` and `list`.
 #[derive(Clone, Debug, PartialEq, Eq)]
