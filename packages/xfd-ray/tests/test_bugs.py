@@ -33,7 +33,7 @@ async def test_a_bug_in_planning_fails_every_lease_once_and_the_next_lease_works
     assert (await over(coordinator, "c")).report is not None
     for name in ("a", "b", "c"):
         await coordinator.detach(name)
-    assert all(not worker.worker._desks for worker in cluster.workers)
+    assert all(not worker.worker._swarms for worker in cluster.workers)
 
 
 @run_async
@@ -51,7 +51,7 @@ async def test_a_bug_that_a_report_brings_to_light_fails_the_lease():
     assert isinstance(error, InternalError)
     assert "KeyError: 'chunk 7'" in str(error)
     await coordinator.detach("a")
-    assert all(not worker.worker._desks for worker in cluster.workers)
+    assert all(not worker.worker._swarms for worker in cluster.workers)
 
 
 @run_async
