@@ -1,4 +1,4 @@
-"""What the integration tests share: one S3 server, one Ray cluster of three nodes, drivers.
+"""Fixtures of the integration tests: one S3 server, one Ray cluster of three nodes, drivers.
 
 Both are started once for a whole run. A test that kills nodes, changes the cluster, or looks at
 what it starts and leaves, starts its own with `xfd_testing.ray_cluster.RayCluster.start`.
@@ -22,7 +22,7 @@ DATASETS_READER = Identity("datasets-reader", "datasets-reader-secret", ("profil
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what the fixtures of a test start, so that a run can leave it out by marker."""
+    """Marks each test with the servers that its fixtures start, so that a run can leave it out."""
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
         if names & {"s3_server", "bucket", "cluster"}:
@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
-    """Lets in its owner, `MODELS_READER` and `DATASETS_READER`, each of these to its bucket."""
+    """Admits its owner, `MODELS_READER` and `DATASETS_READER`, each of these to its bucket."""
     with s3.running([MODELS_READER, DATASETS_READER]) as server:
         yield server
 
@@ -48,7 +48,7 @@ def bucket(s3_server: S3Server) -> str:
 
 @pytest.fixture(scope="session")
 def cluster(s3_server: S3Server) -> Iterator[RayCluster]:
-    """Three nodes that find the S3 server, and its owner's keys, in their environment."""
+    """Three nodes whose environment has the S3 server and its owner's keys."""
     with ray_cluster.running(3, env=s3_server.environment()) as running:
         yield running
 

@@ -26,7 +26,7 @@ from xfd_testing.s3 import S3Server
 
 @dataclass(frozen=True)
 class Setting:
-    """Where one test works: its bucket, its folder below each root, a directory for stores."""
+    """The places of one test: its bucket, its folder below each root, a directory for stores."""
 
     server: S3Server
     bucket: str

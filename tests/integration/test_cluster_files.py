@@ -77,7 +77,7 @@ def test_each_byte_leaves_the_store_once_and_then_the_cache_serves(
     assert again.missing_bytes == 0
 
 
-def test_what_changed_in_the_store_or_on_a_disk_is_fetched_again(
+def test_objects_that_changed_in_the_store_or_on_a_disk_are_fetched_again(
     s3_server: S3Server, bucket: str, place: str, driver: RayCluster
 ) -> None:
     s3_server.put(bucket, "a", b"first" * 1000)
@@ -224,14 +224,14 @@ def test_nodes_that_share_a_disk_write_a_file_once(
     assert s3_server.sent_bytes(bucket) <= 1.001 * len(BIG)
 
 
-def test_a_prefix_without_what_is_excluded_is_shared_with_the_whole_one(
+def test_a_prefix_with_exclusions_shares_objects_with_the_whole_prefix(
     s3_server: S3Server,
     bucket: str,
     place: str,
     driver: RayCluster,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """The patterns travel with the call; what another call brought is neither moved nor removed.
+    """Patterns are part of the call. Files of another call are neither fetched again nor removed.
     Without a terminal, `verbose=True` prints each phase.
     """
     bodies = {key: BIG[: 3 * MIB + n] for n, key in enumerate(("a.bin", "b.txt", "d/c.bin"))}

@@ -37,7 +37,7 @@ SLOW_BYTES_PER_S = 16 * MIB
 
 @pytest.fixture(scope="module")
 def three(s3_server: S3Server) -> Iterator[RayCluster]:
-    """Three nodes of which every process but those of xfd lives on."""
+    """Three nodes; only processes of xfd are killed."""
     with ray_cluster.connected(3, env=s3_server.environment()) as running:
         yield running
 
@@ -73,7 +73,7 @@ def assert_whole(cluster: RayCluster, bucket: str, name: str = "big") -> None:
         assert not list((root / bucket).glob(".*.xfd-part"))
 
 
-def test_a_worker_that_is_killed_is_started_again_and_keeps_what_it_had(
+def test_a_killed_worker_is_started_again_and_keeps_its_chunks(
     three: RayCluster, big: str, slow: str, s3_server: S3Server
 ) -> None:
     killed: list[int] = []
@@ -94,7 +94,7 @@ def test_a_worker_that_is_killed_is_started_again_and_keeps_what_it_had(
     assert s3_server.sent_bytes(big) <= 1.5 * SIZE
 
 
-def test_a_coordinator_that_is_killed_is_started_again(
+def test_a_killed_coordinator_is_started_again(
     three: RayCluster, big: str, slow: str, s3_server: S3Server
 ) -> None:
     """Its workers die with it, and the chunks that were on their way are lost: twenty at most were
@@ -119,8 +119,8 @@ def test_a_coordinator_that_is_killed_is_started_again(
     until(lambda: len(workers(three)) == 3, 10, "workers of the killed coordinator are left")
 
 
-def test_a_worker_that_no_coordinator_takes_on_ends_by_itself(three: RayCluster) -> None:
-    """As after a driver that was killed between starting the workers and its first call."""
+def test_a_worker_without_a_coordinator_ends_by_itself(three: RayCluster) -> None:
+    """As if its driver was killed between the start of the workers and the first call."""
     here = three.nodes[0].id
     actor = ray.remote(NodeWorkerActor).options(lifetime="detached", num_cpus=0)
     worker = actor.remote(here, "127.0.0.1", alone_s=0.5)
@@ -146,7 +146,7 @@ def test_workers_end_with_the_coordinator_that_they_follow(
         until(lambda: not before & set(workers(three)), 10, "workers outlive their coordinator")
 
 
-def test_a_driver_that_is_killed_leaves_no_process_and_what_it_got_is_not_fetched_again(
+def test_a_killed_driver_leaves_no_process_and_its_chunks_are_not_fetched_again(
     three: RayCluster, big: str, slow: str, s3_server: S3Server
 ) -> None:
     with driver_process(three, s3_server, big, "big", "--endpoint", slow) as first:
@@ -164,7 +164,7 @@ def test_a_driver_that_is_killed_leaves_no_process_and_what_it_got_is_not_fetche
     assert s3_server.sent_bytes(big) - sent < SIZE
 
 
-def test_a_driver_that_comes_right_after_a_killed_one_reports_what_it_found(
+def test_a_driver_right_after_a_killed_one_reports_the_chunks_that_it_found(
     three: RayCluster, big: str, slow: str, s3_server: S3Server
 ) -> None:
     """The killed driver's lease still holds the swarm, so the second driver joins that."""

@@ -1,4 +1,4 @@
-"""Processes that stand still, nodes that are drained, objects that change while a lease is open.
+"""Processes that stall, nodes that are drained, objects that change while a lease is open.
 
 Has a cluster of its own: one of its nodes is drained, by the last test.
 """
@@ -48,7 +48,7 @@ def big(bucket: str, s3_server: S3Server) -> str:
 
 
 @pytest.mark.parametrize("actor", [COORDINATOR, NODE_WORKER])
-def test_a_process_that_is_stopped_costs_a_waiting_driver_nothing(
+def test_a_stopped_process_costs_a_waiting_driver_nothing(
     actor: str, three: RayCluster, big: str, s3_server: S3Server
 ) -> None:
     def stop() -> None:
@@ -71,7 +71,7 @@ def test_a_process_that_is_stopped_costs_a_waiting_driver_nothing(
     assert len({artifacts.sha256(root / big / "big") for root in three.roots}) == 1
 
 
-def test_a_driver_that_is_stopped_reports_all_that_was_moved(
+def test_a_stopped_driver_reports_all_transfers(
     three: RayCluster, big: str, s3_server: S3Server
 ) -> None:
     with (
@@ -143,7 +143,7 @@ def test_a_drained_node_is_left_out_and_named(
             return True
 
     drained = three.nodes[2]
-    # A worker that runs already would go on, until the node is gone; it ends with its coordinator.
+    # A worker that runs already would go on until the node is gone; its coordinator's end ends it.
     end_coordinator()
     strategy = NodeAffinitySchedulingStrategy(drained.id, soft=False)
     busy = ray.remote(num_cpus=1, scheduling_strategy=strategy)(Busy).remote()

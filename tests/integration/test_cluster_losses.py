@@ -67,7 +67,7 @@ def test_five_nodes_read_each_byte_once(five: RayCluster, big: str, s3_server: S
     assert report.peer_bytes == 4 * SIZE
 
 
-def test_a_node_that_joins_late_is_filled_while_the_lease_is_held(
+def test_a_late_node_gets_the_files_while_the_lease_is_open(
     five: RayCluster, big: str, s3_server: S3Server
 ) -> None:
     store = ObjectStoreConfig.make_for_s3(big)
@@ -107,7 +107,7 @@ def test_the_survivors_finish_when_a_node_dies(
     assert s3_server.sent_bytes(big) <= 2 * SIZE
 
 
-def test_a_node_that_dies_ends_a_distribution_that_is_to_fail(
+def test_a_node_that_dies_ends_a_call_with_on_node_failure_fail(
     five: RayCluster, big: str, s3_server: S3Server
 ) -> None:
     victim = len(alive(five)) - 1
@@ -141,7 +141,7 @@ def scraped_at() -> list[str]:
     return [address for of_node in xfd_ray.metrics_addresses().values() for address in of_node]
 
 
-def test_nothing_is_left_of_a_driver_that_was_killed(
+def test_a_killed_driver_leaves_nothing_over(
     five: RayCluster, big: str, s3_server: S3Server
 ) -> None:
     with holding(five, s3_server, big) as driver:
@@ -156,7 +156,7 @@ def test_nothing_is_left_of_a_driver_that_was_killed(
         assert names == {"held", ".held.xfd"}
 
 
-def test_a_killed_driver_takes_nothing_from_another(
+def test_a_killed_driver_does_not_disturb_another(
     five: RayCluster, big: str, s3_server: S3Server
 ) -> None:
     with holding(five, s3_server, big) as first:
@@ -183,7 +183,7 @@ def test_an_interrupted_driver_gives_its_lease_back(
         driver.send_signal(signal.SIGINT)
         driver.wait(30)
         until(lambda: not has_coordinator(), 30, "the coordinator is still there")
-        # The lease did not have to expire: its keep_s of one second began at once.
+        # The lease did not have to expire: its keep_s of one second started at once.
         assert time.monotonic() - began < LEASE_TTL_S
 
 
@@ -194,7 +194,7 @@ def test_an_interrupted_driver_gives_its_lease_back(
         ("xfd_ray", "raise ModuleNotFoundError(\"No module named 'xfd_ray'\")", "lacks packages"),
     ],
 )
-def test_a_node_of_other_packages_is_refused_by_name(
+def test_a_node_with_other_packages_is_refused_by_name(
     package: str, source: str, message: str, five: RayCluster, big: str, tmp_path: Path
 ) -> None:
     (tmp_path / package).mkdir()

@@ -1,4 +1,4 @@
-"""Who gets the files: selected nodes, tasks, drivers at the same time. And what can be scraped."""
+"""Files for selected nodes, for tasks and for several drivers at once; metrics; ports."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_only_selected_nodes_get_the_files(bucket: str, place: str, driver: RayC
         xfd_ray.download_distributed(request(place), store, nodes={"pool": "none"})
 
 
-def test_a_node_learns_nothing_of_what_only_another_one_wants(
+def test_a_node_is_not_sent_the_objects_of_another_node(
     bucket: str, place: str, driver: RayCluster, s3_server: S3Server
 ) -> None:
     store = ObjectStoreConfig.make_for_s3(bucket)
@@ -67,7 +67,7 @@ def test_a_node_learns_nothing_of_what_only_another_one_wants(
         names = {path.name for path in (driver.roots[1] / place).iterdir()}
         assert {name for name in names if "big" in name} == set()
         assert (driver.roots[1] / place / "copy").read_bytes() == BODY
-        # The rest comes later, from a catalog with the first part's gap in it.
+        # The rest follows, from a catalog with a gap for the first part.
         report = xfd_ray.download_distributed(one, store, nodes=[second.id])
         assert (report.origin_bytes, report.peer_bytes) == (0, SIZE)
 
@@ -94,7 +94,7 @@ def test_a_task_finds_its_files_on_its_node(
     assert s3_server.sent_bytes(bucket) <= 1.001 * SIZE
 
 
-def test_two_calls_that_want_the_same_fetch_it_once(
+def test_two_calls_for_one_object_fetch_it_once(
     bucket: str, place: str, driver: RayCluster, s3_server: S3Server
 ) -> None:
     store = ObjectStoreConfig.make_for_s3(bucket)
@@ -111,7 +111,7 @@ def test_two_calls_that_want_the_same_fetch_it_once(
     assert s3_server.sent_bytes(bucket) <= 1.001 * 3 * SIZE
 
 
-def test_progress_is_told_and_ends_complete(bucket: str, place: str) -> None:
+def test_progress_is_reported_and_ends_complete(bucket: str, place: str) -> None:
     seen: list[Progress] = []
     xfd_ray.download_distributed(
         request(place), ObjectStoreConfig.make_for_s3(bucket), on_progress=seen.append
@@ -149,7 +149,7 @@ def test_metrics_are_scraped_during_a_run_and_after_it(
 
     assert report.origin_bytes + report.peer_bytes == 3 * SIZE
     assert more("xfd_chunks_total") == 3 * len(list(chunk_ranges(SIZE, None)))
-    # A chunk that is moved to a better source on its way begins again, and comes in twice in part.
+    # A chunk that moves to a better source during its transfer is received twice in part.
     assert 3 * SIZE <= more("xfd_bytes_total") < 4 * SIZE
     served = sum(values["xfd_served_bytes_total"] for values in after.values())
     assert served >= 2 * SIZE
@@ -160,7 +160,7 @@ def test_metrics_are_scraped_during_a_run_and_after_it(
         assert "xfd_retries_total" in values
 
 
-def test_peers_listen_in_the_range_of_ports_that_is_given(
+def test_peers_listen_in_the_given_range_of_ports(
     bucket: str, place: str, driver: RayCluster
 ) -> None:
     store = ObjectStoreConfig.make_for_s3(bucket)

@@ -1,4 +1,4 @@
-"""Drivers of other surroundings on one cluster: each has its own keys, its own root, its own code.
+"""Drivers with other environments on one cluster: each has keys, a root and code of its own.
 
 Each driver is a process, with a `runtime_env` of its own. They follow each other, so that each
 finds the coordinator and the workers of the one before it.
@@ -62,7 +62,7 @@ print(json.dumps(answers))
 def drive(
     cluster: RayCluster, runtime_env: Mapping[str, Any], *calls: tuple[str, str, dict[str, Any]]
 ) -> list[list[Any]]:
-    """What each call of a driver with this `runtime_env` came to."""
+    """Runs a driver with this `runtime_env`; returns the result of each of its calls."""
     plan = json.dumps([cluster.address, runtime_env, calls])
     command = [sys.executable, "-c", DRIVER, plan]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -119,7 +119,7 @@ def test_each_driver_reads_with_its_own_keys_into_its_own_root(
     assert [answer[0] for answer in second[:2]] == ["denied"] * 2
     assert second[2] == [len(datasets), str(theirs / "t/3"), datasets]
 
-    # Who has no variables has what the nodes were started with: the owner's keys, and their roots.
+    # Without variables a driver has the nodes' environment: the owner's keys, and their roots.
     third = drive(cluster, {}, (models, "t/1", {}), (datasets, "t/2", {"local": True}))
     assert [answer[2] for answer in third] == [models, datasets]
     assert Path(third[0][1]) in [root / "t/1" for root in cluster.roots]
@@ -143,14 +143,14 @@ def test_calls_with_other_settings_leave_one_worker_and_one_port_is_enough(
             wanted, store, nodes=[node], peer_ports=(port, port), **options
         )
         assert [Path(each.root) for each in report.nodes] == [driver.nodes[1].root]
-        # The worker before may take a moment to end.
+        # The earlier worker may take a moment to end.
         until(lambda: len(xfd_ray.metrics_addresses()[node]) == 1, 10, "the worker before is left")
 
 
-def test_a_drivers_folder_of_code_is_nobodys_but_its_own(
+def test_a_driver_has_its_folder_of_code_alone(
     cluster: RayCluster, buckets: tuple[str, str], tmp_path: Path
 ) -> None:
-    """Also a root that no process could agree on, and settings with one, are refused by name."""
+    """A package that is broken on one driver's `PYTHONPATH` fails that driver only."""
     models, _ = buckets
     code = tmp_path / "code"
     code.mkdir()

@@ -32,7 +32,7 @@ Drive = Callable[[RayCluster], AbstractContextManager[None]]
 
 
 class Reads(v1.Stage):
-    """Reads weights that another stage asks for too; returns its node, and what it read."""
+    """Reads weights that another stage requests too; returns its node and the weights."""
 
     batch_size = 4
     required_resources = v1.Resources(cpus=0.2)
@@ -76,7 +76,7 @@ class ReadsTree(Reads):
 
 @pytest.fixture
 def catalog_bytes(s3_server: S3Server, bucket: str, tmp_path: Path) -> int:
-    """Fills the test's bucket; how many bytes are in it."""
+    """Fills the test's bucket; returns its bytes."""
     packed = artifacts.tar_gz(tmp_path / "tree.tar.gz", TREE)
     s3_server.put(bucket, "weights.bin", WEIGHTS)
     s3_server.upload(bucket, "tree.tar.gz", packed)
@@ -135,7 +135,7 @@ def test_a_node_that_joins_later_has_the_files_before_setup(
         assert s3_server.sent_bytes(bucket) == catalog_bytes
 
 
-def test_a_missing_object_is_told_before_any_stage_starts(
+def test_a_missing_object_is_reported_before_any_stage_starts(
     s3_server: S3Server, bucket: str, driver: RayCluster
 ) -> None:
     class NeverRuns(Reads):

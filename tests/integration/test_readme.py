@@ -29,7 +29,7 @@ PIECES = {f"piece_{place}.txt": b"x" * place for place in range(1, 8)}
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[S3Server]:
-    """A server with the bucket that the page reads."""
+    """A server with the bucket of the page."""
     server = S3Server.start()
     try:
         server.make_bucket("my-models")
@@ -55,7 +55,7 @@ def test_no_block_goes_untested() -> None:
 
 
 def script(block: Block, server: S3Server, cluster: RayCluster, folder: Path) -> str:
-    """Runs a block as a script of a user's; what it printed."""
+    """Runs a block as a script; returns its output."""
     file = folder / "script.py"
     file.write_text(block.text)
     env = {**os.environ, **server.environment(), "RAY_ADDRESS": cluster.address}

@@ -55,7 +55,7 @@ PLACES = [
 """The destinations that the specification names."""
 
 EARLIER: dict[str, Any] = {"file_distribution": file_distribution, "pathlib": pathlib}
-"""What the later blocks have from the import lines of the first."""
+"""Names that the later blocks have from the import lines of the first."""
 
 
 def test_the_page_has_the_blocks_that_are_run_here() -> None:
@@ -102,7 +102,7 @@ def nodes(store: S3Server) -> Iterator[RayCluster]:
 
 @pytest.fixture
 def places() -> Iterator[None]:
-    """The specification's destinations, cleared away afterwards where they were not there before.
+    """The specification's destinations, removed afterwards if they were not there before.
 
     Workers of the cluster may keep what they serve open; that harms nobody.
     """
@@ -117,7 +117,7 @@ def places() -> Iterator[None]:
 
 
 class Keys(ast.NodeTransformer):
-    """Gives the keyword arguments that a block writes as "..." their values."""
+    """Replaces keyword arguments that a block writes as "..." with values."""
 
     values: ClassVar = {
         "access_key_id": READER.access_key_id,
@@ -132,7 +132,7 @@ class Keys(ast.NodeTransformer):
 
 
 def run(block: Block, names: dict[str, Any]) -> Any:
-    """Runs a block in a namespace; the value of its last line, where that is an expression."""
+    """Runs a block in a namespace; returns the value of its last line, if that is an expression."""
     lines = [
         IMPORTS[line] if line.startswith(("import ", "from ")) else line
         for line in block.text.splitlines()

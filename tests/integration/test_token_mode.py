@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import ray
 
-STORY = """
+SCRIPT = """
 import os, subprocess, sys
 from pathlib import Path
 
@@ -70,12 +70,12 @@ with ray_cluster.connected(2) as cluster:
 @pytest.mark.skipif(
     not hasattr(ray.exceptions, "AuthenticationError"), reason="this Ray knows no tokens"
 )
-def test_a_cluster_in_token_mode_lets_in_who_has_the_token(tmp_path: Path) -> None:
+def test_a_cluster_in_token_mode_admits_drivers_with_the_token(tmp_path: Path) -> None:
     (tmp_path / ".ray").mkdir()
     (tmp_path / ".ray" / "auth_token").write_text("a" * 64)
     env = {**os.environ, "HOME": str(tmp_path), "RAY_AUTH_MODE": "token"}
     ended = subprocess.run(
-        [sys.executable, "-c", STORY], env=env, capture_output=True, text=True, timeout=240
+        [sys.executable, "-c", SCRIPT], env=env, capture_output=True, text=True, timeout=240
     )
     printed = dict(line.split(": ", 1) for line in ended.stdout.splitlines() if ": " in line)
     assert printed.get("first") == "['done', 'done'] 3000000", ended.stderr[-2000:]
