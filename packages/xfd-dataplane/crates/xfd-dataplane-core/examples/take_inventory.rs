@@ -45,9 +45,9 @@ fn store() -> Store {
 }
 
 fn timed<T>(what: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
-    let begun = Instant::now();
+    let started = Instant::now();
     let result = run();
-    println!("{what}: {:.3} s", begun.elapsed().as_secs_f64());
+    println!("{what}: {:.3} s", started.elapsed().as_secs_f64());
     result
 }
 

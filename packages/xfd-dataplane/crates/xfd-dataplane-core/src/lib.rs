@@ -1,17 +1,18 @@
 //! The data plane of xfd: fetches chunks from origins and peers, verifies them, writes each byte
 //! once, serves them to peers, and unpacks archives.
 //!
-//! No Python in here: `cargo test` needs none. What is *decided* (which bytes are missing, whether
-//! a cached file is valid, when to try again, which archive entry is safe) lives in [`decides`],
-//! free of tokio, file systems and clocks; everything else carries decisions out.
+//! It has no Python: `cargo test` needs none. [`decides`] has the decisions (which bytes are
+//! missing, whether a cached file is valid, when to try again, which archive entry is safe),
+//! without tokio, file systems and clocks. The other modules carry them out, and [`node`] uses them
+//! all.
 //!
 //! ```text
-//!   node ── orders in, events out; budgets and limits
-//!    ├─ source ── origins: S3, directory, HTTP, memory, faulty
-//!    ├─ peer / server ── chunks between nodes
-//!    ├─ store ── part files, journal, records, chunk leases and readers
+//!   node ── orders in, events out, within limits
+//!    ├─ source ── origins: S3, directory, HTTP
+//!    ├─ peer, server ── chunks between nodes
+//!    ├─ store ── part files, journals, records, leases of chunks and their readers
 //!    │    └─ decides::ledger, decides::cache
-//!    └─ unpack ── tar, zip, gz behind the in-order prefix
+//!    └─ unpack ── tar, zip, gz, while the bytes arrive
 //! ```
 
 #[cfg(not(target_os = "linux"))]

@@ -1,7 +1,8 @@
 //! Builds structs of the core from dataclasses of `xfd_api`.
 //!
-//! The tables list every field that is read. [`crate::fields`] exports them, and a test compares them
-//! with `dataclasses.fields` of each class, so that a field that is added on one side is noticed.
+//! The tables list every field that is read. [`crate::fields`] exports them, and a test compares
+//! them with `dataclasses.fields` of each class, so that a field that is added on one side is
+//! noticed.
 
 use std::path::{Path, PathBuf};
 

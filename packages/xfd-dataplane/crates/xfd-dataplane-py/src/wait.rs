@@ -19,8 +19,8 @@ pub fn slice(py: Python<'_>, longest: Duration) -> PyResult<Duration> {
     Ok(if is_main { SLICE } else { longest })
 }
 
-/// Does blocking work in a thread of its own and returns its result. If a signal handler raises, the
-/// exception is passed on at once and the work is left to end by itself.
+/// Does blocking work in a thread of its own and returns its result. If a signal handler raises,
+/// the exception is passed on at once and the work is left to end by itself.
 pub fn interruptible<T: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce() -> T + Send + 'static,

@@ -1,24 +1,26 @@
 //! Which entry of an archive may become part of a tree, and where.
 //!
-//! Names, links and sizes of an archive are untrusted. A [`Filter`] keeps what was placed so far, and
-//! gives each entry its place or refuses it:
+//! Names, links and sizes of an archive are untrusted. A [`Filter`] keeps what was placed so far,
+//! and gives each entry its place or refuses it:
 //!
 //! - A path is not absolute and has no `..` and no NUL. `./` and doubled slashes are dropped.
 //! - An entry below a symbolic link of the archive goes to the link's target inside the tree. The
-//!   filter resolves it from what was placed, so that a place has no link in its path and the kernel
-//!   never follows one.
-//! - A symbolic link's target is relative and ends inside the tree. Each `..` at its start is counted
-//!   against the link's folder, which has real folders only in its path. `..` after a name could climb
-//!   from the target of another link, so such links are resolved again when all is placed.
+//!   filter resolves it from what was placed, so that a place has no link in its path and the
+//!   kernel never follows one.
+//! - A symbolic link's target is relative and ends inside the tree. Each `..` at its start is
+//!   counted against the link's folder, which has real folders only in its path. `..` after a name
+//!   could climb from the target of another link, so such links are resolved again when all is
+//!   placed.
 //! - A hard link names a file or a link of this archive.
-//! - A path that comes again replaces the earlier entry, as with GNU tar. A folder that is not empty
-//!   is not replaced.
-//! - Entries, bytes of files, the ratio of decoded to archived bytes above 100 MiB, and the memory for
-//!   names are bounded ([`caps`]).
+//! - A path that comes again replaces the earlier entry, as with GNU tar. A folder that is not
+//!   empty is not replaced.
+//! - Entries, bytes of files, the ratio of decoded to archived bytes above 100 MiB, and the memory
+//!   for names are bounded ([`caps`]).
 //!
-//! A trusted archive (`Links::Keep`) may have links to any path; they are made as they are. An entry
-//! below one goes where the link would lead if the tree were the whole file system, so nothing is
-//! written outside of the tree. Devices, pipes and sockets are left out, and named in the report.
+//! A trusted archive (`Links::Keep`) may have links to any path; they are made as they are. An
+//! entry below one goes where the link would lead if the tree were the whole file system, so
+//! nothing is written outside of the tree. Devices, pipes and sockets are left out, and named in
+//! the report.
 
 pub mod caps;
 mod links;
@@ -217,8 +219,8 @@ impl Filter {
         self.ratio.grow(bytes)
     }
 
-    /// Counts a hole of `bytes` in a file. It takes no room on the disk and no decoder made it, so it
-    /// does not count for the ratio.
+    /// Counts a hole of `bytes` in a file. It takes no room on the disk and no decoder made it, so
+    /// it does not count for the ratio.
     ///
     /// # Errors
     /// `ArchiveTooLarge`.

@@ -1,8 +1,8 @@
 //! A token bucket that lends: a take is always granted, and returns how long to wait after it.
 //!
-//! The level rises by `rate` a second, up to the burst. A take lowers it, below zero if need be, and
-//! the wait is the time until it is zero again. So takers share the rate in their order, and a take
-//! may be larger than the burst.
+//! The level rises by `rate` a second, up to the burst. A take lowers it, below zero if need be,
+//! and the wait is the time until it is zero again. So takers share the rate in their order, and a
+//! take may be larger than the burst.
 //!
 //! Invariant: level ≤ rate × [`BURST_S`].
 

@@ -6,14 +6,14 @@
 //! 2. Size, time and ETag in its record equal the store's.
 //! 3. It is on the disk as xfd left it.
 //!
-//! *As xfd left it* means the same size and modification time in nanoseconds. Writing into a file or
-//! touching it changes that time. Another user can set it at will, so a file that belongs to neither
-//! this user nor root never counts.
+//! *As xfd left it* means the same size and modification time in nanoseconds. Writing into a file
+//! or touching it changes that time. Another user can set it at will, so a file that belongs to
+//! neither this user nor root never counts.
 //!
-//! Two other marks were considered. The change time would notice an edit whose time was set back, but
-//! `chmod`, `chown` and a hard link change it too, and each would cost a whole download. The inode
-//! would make it impossible to copy a cache to another disk with its times. Bytes that go bad in
-//! place are found by their checksums when the file is served or verified.
+//! Two other marks were considered. The change time would notice an edit whose time was set back,
+//! but `chmod`, `chown` and a hard link change it too, and each would cost a whole download. The
+//! inode would make it impossible to copy a cache to another disk with its times. Bytes that go bad
+//! in place are found by their checksums when the file is served or verified.
 
 use crate::model::{FoundObject, TreeEntry};
 
@@ -52,8 +52,8 @@ pub struct Pin {
 }
 
 impl Pin {
-    /// Whether the pin identifies a version, so that another object of the same size has another pin.
-    /// Some web servers send neither ETag nor time.
+    /// Whether the pin identifies a version, so that another object of the same size has another
+    /// pin. Some web servers send neither ETag nor time.
     #[must_use]
     pub fn identifies(&self) -> bool {
         self.etag.is_some() || self.last_modified_ns.is_some()
@@ -177,8 +177,8 @@ fn is_as_left(recorded: Option<(u64, i64)>, seen: Option<OnDisk>) -> bool {
     }
 }
 
-/// Of folders only the kind counts. Their time changes when a program adds a file of its own, such as
-/// `__pycache__`, which does no harm to what was unpacked.
+/// Of folders only the kind counts. Their time changes when a program adds a file of its own, such
+/// as `__pycache__`, which does no harm to what was unpacked.
 fn is_tree_as_left(entries: &[TreeEntry], seen: Seen<'_>) -> bool {
     let same = |(entry, on_disk): (&TreeEntry, &Option<OnDisk>)| {
         on_disk.is_some_and(|on_disk| match entry.kind {

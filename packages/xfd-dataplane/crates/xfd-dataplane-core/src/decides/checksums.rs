@@ -2,8 +2,8 @@
 //!
 //! The answer to a GET of a whole object carries the checksum; answers to ranged GETs do not. So a
 //! node asks once, by a HEAD, for each object of which it reads a range from the origin. Until the
-//! answer is here the object does not land. A node that has an object from peers alone does not ask:
-//! its peers have compared what they hold.
+//! answer is here the object does not land. A node that has an object from peers alone does not
+//! ask: its peers have compared what they hold.
 //!
 //! ```text
 //!               peer bytes                    ask               answer
@@ -42,12 +42,14 @@ impl Checksums {
         self.states.entry(object).or_insert(State::FromPeers);
     }
 
-    /// The body of a GET brings all of an object; the answer's head had the checksum, if there is one.
+    /// The body of a GET brings all of an object; the answer's head had the checksum, if there is
+    /// one.
     pub fn on_whole_body(&mut self, object: ObjectIndex) {
         self.states.entry(object).or_insert(State::Answered);
     }
 
-    /// True if the caller is to ask the origin. `is_whole` says that the object waits for the answer.
+    /// True if the caller is to ask the origin. `is_whole` says that the object waits for the
+    /// answer.
     pub fn ask(&mut self, object: ObjectIndex, is_whole: bool) -> bool {
         let state = self.states.entry(object).or_insert(State::FromPeers);
         if *state != State::FromPeers {

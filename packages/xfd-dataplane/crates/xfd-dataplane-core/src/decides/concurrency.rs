@@ -1,9 +1,9 @@
 //! How many requests an origin gets at once: more while it answers, half when it throttles.
 //!
 //! Additive increase, multiplicative decrease, as TCP does it (RFC 5681, 3.1): the limit grows by
-//! one for each limit's worth of answers, and a request to slow down halves it. Requests sent before
-//! the halving may still be refused after it. Those refusals say nothing new, so one refusal counts
-//! in each round trip.
+//! one for each limit's worth of answers, and a request to slow down halves it. Requests sent
+//! before the halving may still be refused after it. Those refusals say nothing new, so one refusal
+//! counts in each round trip.
 //!
 //! Invariant: 1 ≤ limit ≤ most.
 
@@ -12,8 +12,8 @@ use std::time::Duration;
 /// Weight of a new round trip in the smoothed one (RFC 6298, 2.3).
 const NEW_ROUND_TRIP_WEIGHT: f64 = 0.125;
 
-/// Shortest time between two cuts. Shorter round trips come from a cache, and say little of how many
-/// requests the origin bears.
+/// Shortest time between two cuts. Shorter round trips come from a cache, and say little of how
+/// many requests the origin bears.
 const MIN_CUT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The limit of one origin. Times may be of any clock that never goes back.

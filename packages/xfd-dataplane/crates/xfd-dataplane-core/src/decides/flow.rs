@@ -1,12 +1,13 @@
-//! Whether a body is too slow to wait for. A server that sends one byte a second never times out, and
-//! would keep an order for ever.
+//! Whether a body is too slow to wait for. A server that sends one byte a second never times out,
+//! and would keep an order for ever.
 //!
 //! The lower limit is one of the whole node, divided among its open bodies: they are judged by what
-//! the link carries in all, and not by how it is shared. Below [`MIN_NODE_BYTES_PER_S`] the cause is
-//! not a slow link, since files are not distributed over such links.
+//! the link carries in all, and not by how it is shared. Below [`MIN_NODE_BYTES_PER_S`] the cause
+//! is not a slow link, since files are not distributed over such links.
 //!
-//! Time counts only while the node waits for the other side, so that a full disk queue or the node's
-//! own rate limit never makes a body slow. [`super::stalled`] compares a stream with the others.
+//! Time counts only while the node waits for the other side, so that a full disk queue or the
+//! node's own rate limit never makes a body slow. [`super::stalled`] compares a stream with the
+//! others.
 
 use std::time::Duration;
 
@@ -22,8 +23,8 @@ pub fn min_bytes_per_s(bodies: u64) -> u64 {
     (MIN_NODE_BYTES_PER_S / bodies.max(1)).max(MIN_BODY_BYTES_PER_S)
 }
 
-/// Whether a try is progress that brought `bytes` in this time, as one of `bodies`. A try that is not
-/// counts as if it had brought nothing.
+/// Whether a try is progress that brought `bytes` in this time, as one of `bodies`. A try that is
+/// not counts as if it had brought nothing.
 #[must_use]
 pub fn is_progress(bytes: u64, took: Duration, bodies: u64) -> bool {
     // A second at least, so that a few bytes before a broken connection are not progress.
@@ -121,7 +122,7 @@ mod tests {
         const S: Duration = Duration::from_secs(1);
         const MS: Duration = Duration::from_millis(1);
         for (bytes, each, bodies, is_ended) in [
-            // A byte a second, and whatever one body alone cannot honestly be.
+            // A byte a second, and rates that are too low for one body alone.
             (1, S, 1, true),
             (1, S, 1000, true),
             (1000, S, 1, true),

@@ -197,8 +197,8 @@ impl Ledger {
         }
     }
 
-    /// Makes a chunk held that is on the disk already; the open objects that it makes whole. A chunk
-    /// that differs from its pin stays missing.
+    /// Makes a chunk held that is on the disk already; the open objects that it makes whole. A
+    /// chunk that differs from its pin stays missing.
     pub fn hold(
         &mut self,
         chunk: ChunkIndex,
@@ -281,12 +281,5 @@ impl Ledger {
             let open = |object| self.object(object) == Some(ObjectState::Open);
             entry.objects.iter().any(|object| open(*object))
         })
-    }
-
-    /// Objects and their states, by index.
-    pub fn objects(&self) -> impl Iterator<Item = (ObjectIndex, ObjectState)> {
-        self.objects
-            .iter()
-            .map(|(object, entry)| (*object, entry.state))
     }
 }

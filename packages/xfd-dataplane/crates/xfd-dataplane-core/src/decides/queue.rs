@@ -225,12 +225,6 @@ impl Queue {
         }
     }
 
-    /// Number of orders that have a slot.
-    #[must_use]
-    pub fn running(&self) -> usize {
-        self.running
-    }
-
     fn may_start(&self, source: &Source) -> bool {
         if *source == Source::Origin {
             return true;

@@ -5,8 +5,8 @@
 //! clients that failed together. A wait that the other side asks for is added, so that they do not
 //! all return at the moment that it named.
 //!
-//! A try that is progress (see [`super::flow::is_progress`]) starts the count over: a large body over
-//! a poor network may break often and still arrive.
+//! A try that is progress (see [`super::flow::is_progress`]) starts the count over: a large body
+//! over a poor network may break often and still arrive.
 
 use std::time::Duration;
 
@@ -80,7 +80,8 @@ impl Retry {
 
     /// A try failed: how long to wait before the next one, or None to give up.
     ///
-    /// `is_progress` says whether the failed try was progress. `random` is drawn evenly from 0 to 1.
+    /// `is_progress` says whether the failed try was progress. `random` is drawn evenly from 0 to
+    /// 1.
     pub fn after(&mut self, error: &Error, is_progress: bool, random: f64) -> Option<Duration> {
         if is_progress {
             self.failures = 0;

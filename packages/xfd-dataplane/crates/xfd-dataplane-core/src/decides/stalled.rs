@@ -2,8 +2,8 @@
 //!
 //! Streams that share a link do not share it equally, and now and then one gets next to nothing for
 //! many seconds. All nodes that are to have its chunk from this one wait for it, while a new
-//! connection would most likely get its part of the link. So the rest of a stalled body is requested
-//! again, from the byte that it has reached.
+//! connection would most likely get its part of the link. So the rest of a stalled body is
+//! requested again, from the byte that it has reached.
 //!
 //! A stream is compared with the typical pace: the median of the seconds per byte of streams that
 //! came to their end. The median is estimated in one number, which moves by a fixed factor up or
@@ -14,8 +14,8 @@ use std::time::Duration;
 /// A stream is not judged before it has run this long.
 pub const EARLIEST_VERDICT: Duration = Duration::from_millis(1500);
 
-/// How often one chunk is requested again. If the origin or the link became slow as a whole, this is
-/// all that the wrong verdict costs.
+/// How often one chunk is requested again. If the origin or the link became slow as a whole, this
+/// is all that the wrong verdict costs.
 pub const MAX_RESTARTS_PER_CHUNK: u32 = 2;
 
 /// A stalled stream is this many times slower than the typical pace.

@@ -6,7 +6,8 @@ use super::ids::{ChunkIndex, ObjectIndex};
 use super::objects::FoundObject;
 use super::trees::Unpack;
 
-/// `xfd_api.chunks.CatalogObject`; paths are absolute here (the skin joins the node's root).
+/// `xfd_api.chunks.CatalogObject`; paths are absolute here, since the pyo3 crate joins the node's
+/// root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "see xfd_api.chunks")]
 pub struct CatalogObject {

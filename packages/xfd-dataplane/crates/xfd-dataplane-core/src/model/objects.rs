@@ -33,7 +33,7 @@ pub struct FoundObject {
     pub refused: Option<Box<Error>>,
 }
 
-/// The part of `xfd_api.lookups.Lookup` that an origin is asked with.
+/// The part of `xfd_api.lookups.Lookup` that an origin needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "see xfd_api.lookups")]
 pub struct Lookup {

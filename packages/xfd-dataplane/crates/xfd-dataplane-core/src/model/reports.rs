@@ -23,14 +23,14 @@ pub struct Inventory {
     pub cached_bytes: u64,
 }
 
-/// What of one object is on the disk before anything is done.
+/// How much of an object is on the disk before anything is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Here {
-    /// Which.
+    /// The object.
     pub object: ObjectIndex,
-    /// Of its bytes, those that need not be fetched.
+    /// Bytes that need not be fetched.
     pub bytes: u64,
-    /// It is whole at its destination, and unpacked where that is asked for.
+    /// It is whole at its destination, and unpacked if that is wanted.
     pub is_landed: bool,
 }
 
@@ -80,7 +80,7 @@ pub enum NodeEvent {
 }
 
 impl NodeEvent {
-    /// An object without a tree, or with one that has all of its archive, is in its place.
+    /// An object has landed. If it has a tree, no entry of the archive was left out.
     #[must_use]
     pub fn landed(object: ObjectIndex) -> Self {
         Self::ObjectLanded {

@@ -41,11 +41,11 @@ pub struct NodeSettings {
 }
 
 impl NodeSettings {
-    /// The names of what differs in the other settings and cannot be changed in a running node; see
+    /// The names of the settings that differ and that a running node cannot change; see
     /// `xfd_api.settings.RECONFIGURABLE`.
     #[must_use]
     pub fn fixed_that_differ(&self, other: &Self) -> Vec<&'static str> {
-        // Every field stands here, so that a new one must be given its place.
+        // Every field is named, so that a new one does not compile until it is sorted in.
         let Self {
             node_parallelism: _,
             max_uploads: _,

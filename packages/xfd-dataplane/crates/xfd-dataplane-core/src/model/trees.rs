@@ -53,13 +53,13 @@ pub struct TreeEntry {
     pub mtime_ns: i64,
 }
 
-/// Names that are kept; of the rest only the number.
+/// Names that are kept. The others are only counted.
 const MAX_NAMES: usize = 100;
 
 /// Longest name that is kept whole, in bytes.
 const MAX_NAME_BYTES: usize = 256;
 
-/// What was left out, to be reported.
+/// Entries of an archive that its tree does not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LeftOut {
     /// The first hundred names, as text.
@@ -69,7 +69,7 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
-    /// Whether nothing was.
+    /// Whether nothing was left out.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0

@@ -1,6 +1,7 @@
 //! What all swarms of a node share: settings, limits, connections, slots.
 //!
-//! It imports nothing that knows of swarms or orders' fates, so that every part of a node may use it.
+//! It imports nothing that knows of swarms or orders' fates, so that every part of a node may use
+//! it.
 
 use std::sync::Arc;
 

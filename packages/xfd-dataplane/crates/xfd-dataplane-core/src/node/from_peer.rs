@@ -27,7 +27,8 @@ pub(crate) struct PeerFetch<'a> {
 }
 
 impl PeerFetch<'_> {
-    /// Fills the lease. Returns the checksum that the peer gave, and whom to blame if it is wrong.
+    /// Fills the lease. Returns the checksum that the peer gave, and the failure that a wrong one
+    /// is.
     pub(crate) async fn fill(
         &self,
         peer: &NodeId,

@@ -93,8 +93,8 @@ fn end(swarm: &Arc<NodeSwarm>, object: ObjectIndex, outcome: Result<()>) {
     }
 }
 
-/// Lands objects together. If that panics, lands each alone, so that only the object that causes the
-/// panic fails.
+/// Lands objects together. If that panics, lands each alone, so that only the object that causes
+/// the panic fails.
 fn land_each(objects: &[ObjectIndex], land: &dyn Fn(&[ObjectIndex]) -> Outcomes) -> Outcomes {
     match panics::catch("Landing", || Ok(land(objects))) {
         Ok(outcomes) => outcomes,

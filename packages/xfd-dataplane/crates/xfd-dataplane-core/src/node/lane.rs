@@ -1,10 +1,11 @@
 //! Neighbouring chunks of one object that one GET brings, one after the other.
 //!
-//! A request costs client and server about as much as some hundred kilobytes of its body, and chunks
-//! are small so that peers can pass them on early. If more chunks wait for the origin than there are
-//! slots, an order takes its successors along: its GET asks for all of them, and each is leased,
-//! verified, committed and reported as if it had been fetched alone. A cancelled order, a broken body
-//! or a more urgent order ends the lane; the orders that are left return to their place in the queue.
+//! A request costs client and server about as much as some hundred kilobytes of its body, and
+//! chunks are small so that peers can pass them on early. If more chunks wait for the origin than
+//! there are slots, an order takes its successors along: its GET asks for all of them, and each is
+//! leased, verified, committed and reported as if it had been fetched alone. A cancelled order, a
+//! broken body or a more urgent order ends the lane; the orders that are left return to their place
+//! in the queue.
 
 use std::collections::VecDeque;
 
@@ -39,7 +40,7 @@ impl Lane {
     /// There is no lane
     /// - for an archive that is unpacked while it arrives: its bytes are needed in order, from many
     ///   connections;
-    /// - under a rate limit: bytes that nobody has verified would fill the sockets, and be lost if
+    /// - under a rate limit: unverified bytes would fill the sockets, and be lost if
     ///   the process is killed;
     /// - with peers in the swarm: a more urgent order ends a lane, and what the origin has sent
     ///   by then was sent for nothing.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::registry::SwarmRegistry;
 use super::swarm::NodeSwarm;
 
-/// Waits for fetches and landings, then ends the store, which wakes the unpackers, and waits for them.
+/// Waits for fetches and landings, then ends the store, which wakes the unpackers, and waits for
+/// them.
 pub(crate) async fn end_swarm(swarms: Arc<SwarmRegistry>, swarm: Arc<NodeSwarm>) {
     swarm.fetching.close().await;
     let left = Arc::clone(&swarm);

@@ -1,4 +1,5 @@
-//! Looks objects up at their origins: many at once, each with retries and within its origin's limit.
+//! Looks objects up at their origins: many at once, each with retries and within its origin's
+//! limit.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 

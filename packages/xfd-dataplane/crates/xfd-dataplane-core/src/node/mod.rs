@@ -1,7 +1,7 @@
 //! One node of a swarm: takes orders, carries them out within its limits, reports what happened.
 //!
 //! ```text
-//!   submit ─► orders (one swarm's) ─► slots (the node's) ─► dispatch: a task for each running order
+//!   submit ─► orders (one swarm's) ─► slots (the node's) ─► dispatch: a task for each order
 //!                                                            ├─ fetch ── from_origin (lane, pack)
 //!                                                            │       └── from_peer
 //!   poll ◄─ events ◄───────── landing, unpacking ◄───────────┴─ report
@@ -260,8 +260,8 @@ impl Node {
 
     /// Leaves a swarm. Does nothing if the node is not in it.
     ///
-    /// A landing that is being synced cannot be cancelled. After 750 ms it is left to end by itself,
-    /// as if the node had been killed; its destinations stay locked until then.
+    /// A landing that is being synced cannot be cancelled. After 750 ms it is left to end by
+    /// itself, as if the node had been killed; its destinations stay locked until then.
     pub fn leave(&self, swarm: &str) {
         let Some(swarm) = self.swarms.remove_id(swarm) else {
             return;

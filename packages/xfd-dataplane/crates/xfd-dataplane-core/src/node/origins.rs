@@ -1,4 +1,5 @@
-//! The origins that a node reads: each connected at its first use, kept, and asked within its limit.
+//! The origins that a node reads: each connected at its first use, kept, and asked within its
+//! limit.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -1,4 +1,4 @@
-//! What an order comes to: a chunk that is held, or a failure with its cause.
+//! The outcome of an order: a chunk that is held, or a failure with its cause.
 
 use std::time::Instant;
 
@@ -56,8 +56,8 @@ impl Failure {
         }
     }
 
-    /// The body broke and a later request resumed it. If the peer fetched the chunk anew in between,
-    /// because its disk had gone bad, the two parts do not match although both were right.
+    /// The body broke and a later request resumed it. If the peer fetched the chunk again in
+    /// between, because its disk had gone bad, the two parts do not match although both were right.
     pub(crate) fn of_resumed_peer(error: Error) -> Self {
         Self {
             bad_bytes: false,

@@ -37,7 +37,8 @@ pub(crate) async fn fill(
         false => REQUESTS_PER_PACK_WITH_PEERS,
     };
     let mut bodies = stream::iter(spans)
-        // Budget is taken in the objects' order, so that the first of them never waits for later ones.
+        // Budget is taken in the objects' order, so that the first of them never waits for later
+        // ones.
         .then(|span| async move { (span, swarm.node.limits.budget.take(span.length).await) })
         .map(|(span, budget)| fetch(swarm, span, budget))
         .buffered(at_once)

@@ -1,4 +1,5 @@
-//! Panics become errors: a bug costs the order or object that it occurs in, and nothing waits for it.
+//! Panics become errors: a bug costs the order or object that it occurs in, and nothing waits for
+//! it.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

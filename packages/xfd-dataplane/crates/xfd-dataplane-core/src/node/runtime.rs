@@ -6,9 +6,9 @@ use crate::error::{Error, Kind, Result};
 
 /// Runtime threads at most. Blocking work has threads of its own.
 ///
-/// There is one thread for two cores: the kernel's part of a transfer (interrupts, page cache) takes
-/// the others, and one thread moves more than 2 GiB/s. On two cores a second thread waits for the
-/// first one's writes to the same file, and costs 7 % more processor time.
+/// There is one thread for two cores: the kernel's part of a transfer (interrupts, page cache)
+/// takes the others, and one thread moves more than 2 GiB/s. On two cores a second thread waits for
+/// the first one's writes to the same file, and costs 7 % more processor time.
 const MAX_THREADS: usize = 4;
 
 /// A runtime for a machine with this number of cores.

@@ -1,9 +1,10 @@
 //! Fetches chunks again that the node has lost, by orders of its own.
 //!
-//! A held chunk is lost if it was damaged on the disk since an earlier run, if it differs from a pin
-//! that came later, or if its object is written anew because of another chunk. The scheduler cannot
-//! know that. So the node reports the loss and orders the chunk before all others: first from a few
-//! peers, so that bytes that the cluster has do not leave the origin again, then from the origin.
+//! A held chunk is lost if it was damaged on the disk since an earlier run, if it differs from a
+//! pin that came later, or if its object is written again because of another chunk. The scheduler
+//! cannot know that. So the node reports the loss and orders the chunk before all others: first
+//! from a few peers, so that bytes that the cluster has do not leave the origin again, then from
+//! the origin.
 
 use std::sync::Arc;
 
@@ -39,8 +40,8 @@ pub(crate) async fn refetch_damaged(swarm: Arc<NodeSwarm>) {
     }
 }
 
-/// An order failed. If it was one of the node's own, orders its chunk from the next source; false if
-/// there is none.
+/// An order failed. If it was one of the node's own, orders its chunk from the next source; false
+/// if there is none.
 pub(crate) fn try_next_source(swarm: &NodeSwarm, order: &QueuedOrder) -> bool {
     let peers = swarm.neighbours.end_repair(order.key.1);
     if order.key.1 < FIRST_REPAIR_ORDER || order.source == Source::Origin {

@@ -114,8 +114,8 @@ impl Slots {
         self.queue().take_following(first, most)
     }
 
-    /// Gives the slot of an order that has ended to the next one of its lane. If a more urgent order
-    /// waits, the next one is queued instead.
+    /// Gives the slot of an order that has ended to the next one of its lane. If a more urgent
+    /// order waits, the next one is queued instead.
     pub(crate) fn follow(&self, ended: OrderKey, next: QueuedOrder) -> Option<QueuedOrder> {
         let mut queue = self.queue();
         if queue.follow(ended, &next) {

@@ -60,7 +60,8 @@ fn cancel(swarm: &NodeSwarm, first: OrderId, count: u32) {
     }
 }
 
-/// Drops a held chunk that is bad, and trees that were made of it; the chunks that are lost by that.
+/// Drops a held chunk that is bad, and trees that were made of it; the chunks that are lost by
+/// that.
 fn discard(swarm: &NodeSwarm, chunk: ChunkIndex) -> Vec<ChunkIndex> {
     let lost = swarm.store.discard(chunk);
     swarm.trees.forget(&swarm.objects_of(chunk));

@@ -1,7 +1,7 @@
 //! The trees of a swarm, from the start of their unpacking to their place.
 //!
-//! A tree is made from its archive's bytes while they arrive, or from the archive's file. It gets its
-//! place when both it and the file are right, by whichever of the two is later.
+//! A tree is made from its archive's bytes while they arrive, or from the archive's file. It gets
+//! its place when both it and the file are right, by whichever of the two is later.
 //!
 //! ```text
 //!              start                end                   end or file_is_right
@@ -67,6 +67,11 @@ impl Tree {
         }
     }
 
+    /// Whether the unpacking that this flag stops is the one that makes the tree.
+    fn is_made_with(&self, stop: &Arc<AtomicBool>) -> bool {
+        matches!(&self.state, TreeState::Working(flag) if Arc::ptr_eq(flag, stop))
+    }
+
     fn stop(&self) {
         if let TreeState::Working(stop) = &self.state {
             stop.store(true, Ordering::Relaxed);
@@ -95,8 +100,8 @@ impl Trees {
         tree.next()
     }
 
-    /// The unpacking that has this flag ended. If the tree was forgotten meanwhile, its outcome does
-    /// not count.
+    /// The unpacking that has this flag ended. If the tree was forgotten meanwhile, its outcome
+    /// does not count.
     pub(crate) fn end(
         &self,
         object: ObjectIndex,
@@ -107,7 +112,7 @@ impl Trees {
         let _forgotten;
         let mut trees = locked(&self.0);
         match trees.get_mut(&object) {
-            Some(tree) if matches!(&tree.state, TreeState::Working(it) if Arc::ptr_eq(it, stop)) => {
+            Some(tree) if tree.is_made_with(stop) => {
                 tree.state = state;
                 tree.next()
             }

@@ -2,7 +2,7 @@
 //!
 //! An object with a tree lands when its file is right and its tree is made. The two go on side by
 //! side, and the later one puts both in their places ([`super::trees`]), so that an archive that
-//! cannot be unpacked leaves nothing behind. An unpacker waits for verified bytes and never for
+//! cannot be unpacked leaves no file. An unpacker waits for verified bytes and never for
 //! another unpacker, so the bound on their number cannot stop them all.
 
 use std::sync::Arc;

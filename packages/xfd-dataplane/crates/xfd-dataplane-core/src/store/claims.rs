@@ -79,9 +79,9 @@ impl<'a> Claims<'a> {
         })
     }
 
-    /// Makes the folders of an object that is to be written, and takes its lock. If the lock is new,
-    /// the object is inspected again: its last writer may have finished since. A directory marker
-    /// becomes a folder.
+    /// Makes the folders of an object that is to be written, and takes its lock. If the lock is
+    /// new, the object is inspected again: its last writer may have finished since. A directory
+    /// marker becomes a folder.
     pub(crate) fn claim(&mut self, one: &mut Inspected) -> Result<()> {
         let slot = one.slot.clone();
         if matches!(one.plan, Plan::Landed { .. }) && !slot.object.is_directory {

@@ -53,7 +53,8 @@ pub(crate) fn lose(inner: &Inner, chunk: ChunkIndex) {
     inner.lost.notify_one();
 }
 
-/// A held chunk is bad: it is missing again, and no longer pinned. The chunks that are lost by that.
+/// A held chunk is bad: it is missing again, and no longer pinned. The chunks that are lost by
+/// that.
 pub(crate) fn discard(inner: &Inner, chunk: ChunkIndex) -> Vec<ChunkIndex> {
     inner.state().ledger.unpin(chunk);
     forget(inner, chunk)
@@ -93,7 +94,7 @@ fn forget(inner: &Inner, chunk: ChunkIndex) -> Vec<ChunkIndex> {
     lost
 }
 
-/// A landed object is written anew: its record goes, and it needs the lock again.
+/// A landed object is written again: its record goes, and it needs the lock again.
 fn reopen(inner: &Inner, slot: &Slot) {
     slot.drop_part();
     if let Err(error) = recording::write(slot, None) {

@@ -30,7 +30,8 @@ pub trait Disk: Send + Sync {
     /// Writes out the bytes of one file.
     ///
     /// # Errors
-    /// What the file system says. It reports a failure once; a later sync of the same file succeeds.
+    /// What the file system says. It reports a failure once; a later sync of the same file
+    /// succeeds.
     fn sync(&self, file: &File) -> io::Result<()> {
         file.sync_data()
     }

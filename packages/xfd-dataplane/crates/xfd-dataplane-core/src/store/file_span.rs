@@ -33,7 +33,8 @@ impl FileSpan {
         self.length
     }
 
-    /// Reads from its start, as much as one call gives. `room` is reused once the bytes are dropped.
+    /// Reads from its start, as much as one call gives. `room` is reused once the bytes are
+    /// dropped.
     ///
     /// # Errors
     /// What the disk said; `Destination` for a file that ends before the span.

@@ -1,9 +1,10 @@
 //! The place of a group's manifest and lock.
 //!
-//! They are beside the group's folder, so that programs that list it do not see them. They are inside
-//! it
+//! They are beside the group's folder, so that programs that list it do not see them. They are
+//! inside it
 //! - if this user may not write beside it, as with a user's volume below a folder of root's;
-//! - if the folder is a mount point, so that a volume keeps its records when it is mounted elsewhere.
+//! - if the folder is a mount point, so that a volume keeps its records when it is mounted
+//!   elsewhere.
 //!
 //! A manifest at the other place is read too.
 

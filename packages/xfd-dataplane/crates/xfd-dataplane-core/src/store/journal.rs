@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Each line is appended with one write and never synced. After a power loss a line may name bytes
-//! that did not reach the disk, so a later run reads every chunk again before it counts as verified.
+//! that did not reach the disk, so a later run reads every chunk again before it counts as
+//! verified.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -8,8 +8,9 @@
 //! ```
 //!
 //! The record comes before the rename. A run that is killed between the two leaves a part file with
-//! its journal, and a record that does not match the destination; the next run resumes. If the record
-//! came after the rename, such a run would leave an unknown file that has to be fetched again.
+//! its journal, and a record that does not match the destination; the next run resumes. If the
+//! record came after the rename, such a run would leave an unknown file that has to be fetched
+//! again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::resume_unwind;
@@ -106,7 +107,7 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
         Err(error) if one.slot.manifest.is_some() => Err(error.clone()),
         _ => record_alone(one),
     });
-    // An archive keeps the name of its part file until its tree is made: see `tree`.
+    // An archive keeps the name of its part file until its tree is made: see [`super::land_tree`].
     ready = keep(ready, &mut |one| match &one.slot.object.unpack {
         Some(_) => Ok(()),
         None => whole_object::check_still_whole(inner, &one.slot)
@@ -180,7 +181,8 @@ fn record(ready: &mut [Ready]) -> Result<()> {
     recording::append_all(grouped.filter_map(|one| Some((one.slot.as_ref(), one.record.take()?))))
 }
 
-/// Writes the record beside an object without a group. If a tree is to come, the record waits for it.
+/// Writes the record beside an object without a group. If a tree is to come, the record waits for
+/// it.
 fn record_alone(one: &mut Ready) -> Result<()> {
     match one.record.take() {
         Some(record) if one.slot.manifest.is_none() && one.slot.object.unpack.is_none() => {

@@ -1,5 +1,5 @@
-//! The names in the folders of a prefix. They show at once which of its thousands of objects are not
-//! on the disk.
+//! The names in the folders of a prefix. They show at once which of its thousands of objects are
+//! not on the disk.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -10,8 +10,8 @@ use super::slot::Slot;
 /// The names in a folder; None if it cannot be listed.
 type Names = Option<HashSet<OsString>>;
 
-/// The folders of each group, listed when they are first needed. Objects without a group are few, and
-/// may be among many other files, so their folders are not listed.
+/// The folders of each group, listed when they are first needed. Objects without a group are few,
+/// and may be among many other files, so their folders are not listed.
 ///
 /// Keys are the bytes of paths: hashing a path by its components takes ten times as long, which
 /// shows with thousands of objects.

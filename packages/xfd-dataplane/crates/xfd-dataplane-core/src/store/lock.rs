@@ -59,8 +59,8 @@ pub(crate) fn try_lock(dir: &Dir, path: &Path, node: &NodeId) -> Result<LockAtte
     loop {
         let mut file = match dir.open(path, OFlags::RDWR, MAX_LOCK_FILE_BYTES) {
             Ok(Some(file)) => file,
-            // Root's lock file, which this user may only read. A holder is believed. Without one the
-            // file is removed.
+            // Root's lock file, which this user may only read. A holder is believed. Without one
+            // the file is removed.
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
                 match dir
                     .open(path, OFlags::RDONLY, MAX_LOCK_FILE_BYTES)

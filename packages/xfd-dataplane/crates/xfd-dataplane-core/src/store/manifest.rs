@@ -7,10 +7,10 @@
 //! {"path":"PATH","record":null}                                 takes the earlier lines back
 //! ```
 //!
-//! Lines are appended, a pack's with one write, and never synced. A file's line is written before the
-//! file gets its name. If a run is killed between the two, the next one finds a part file of the
-//! line's size and time, reads it again, and need not fetch it. The manifest is rewritten when the
-//! group is left and some of its lines do not count any more.
+//! Lines are appended, a pack's with one write, and never synced. A file's line is written before
+//! the file gets its name. If a run is killed between the two, the next one finds a part file of
+//! the line's size and time, reads it again, and need not fetch it. The manifest is rewritten when
+//! the group is left and some of its lines do not count any more.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -167,7 +167,8 @@ impl Manifest {
             .get(destination.strip_prefix(&self.folder).ok()?)
     }
 
-    /// Adds records, or takes them back, with one write. Records that do not change are not written.
+    /// Adds records, or takes them back, with one write. Records that do not change are not
+    /// written.
     pub(crate) fn append(
         &mut self,
         lines: impl IntoIterator<Item = (PathBuf, Option<Record>)>,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::record::{FORMAT, Record};
 use crate::decides::cache::Pin;
 
-/// One line. Paths are relative to the group's folder. A file's line has no field names, to be short.
+/// One line. Paths are relative to the group's folder. A file's line has no field names, to be
+/// short.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Line {

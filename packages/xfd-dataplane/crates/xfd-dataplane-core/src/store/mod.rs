@@ -15,13 +15,13 @@
 //! One mutex guards the ledger ([`crate::decides::ledger`]); no file is touched under it.
 //!
 //! Chunks of an earlier run are read again when the store is extended, or, if they are many, when
-//! they are first served, unpacked or landed. A chunk that has changed on the disk is missing again:
-//! [`Store::take_lost_chunks`].
+//! they are first served, unpacked or landed. A chunk that has changed on the disk is missing
+//! again: [`Store::take_lost_chunks`].
 //!
 //! ```text
 //!   mod (Store) ─► take_inventory ─► claims, resume, inventory ─► plan ─► inspect
 //!               ─► lease ─► target, resumable       reader, in_order ─► damage
-//!               ─► land ─► whole_object, naming     tree
+//!               ─► land ─► whole_object, naming; land_tree
 //!   all of them ─► inner (one mutex) ─► state ─► slot ─► manifest, part
 //!   recording, opening: the record and the files of a slot
 //! ```
@@ -39,6 +39,7 @@ mod inspect;
 mod inventory;
 mod journal;
 mod land;
+mod land_tree;
 mod lease;
 mod leave;
 mod listing;
@@ -64,7 +65,6 @@ mod span_sums;
 mod state;
 mod take_inventory;
 mod target;
-mod tree;
 mod whole_object;
 mod write_behind;
 
@@ -111,12 +111,12 @@ impl Store {
         }
     }
 
-    /// Adds to the catalog and takes an inventory of it: locks, cache verdicts, journals, room on the
-    /// disk. Blocking. On an error the catalog is as before.
+    /// Adds to the catalog and takes an inventory of it: locks, cache verdicts, journals, room on
+    /// the disk. Blocking. On an error the catalog is as before.
     ///
-    /// Known objects that were locked by another writer, released or failed are inspected again. Any
-    /// other known object or chunk stays as it is. [`Store::ready`] then has the objects that are
-    /// whole and have not landed.
+    /// Known objects that were locked by another writer, released or failed are inspected again.
+    /// Any other known object or chunk stays as it is. [`Store::ready`] then has the objects that
+    /// are whole and have not landed.
     ///
     /// # Errors
     /// `DiskFull`, `DestinationNotWritable`, `DestinationNotEmpty`, `Destination`, `UnsafePath`;
@@ -125,8 +125,8 @@ impl Store {
         take_inventory::extend(&self.inner, catalog)
     }
 
-    /// How much of each object is on the disk: valid, or left by an earlier run, whose bytes are not
-    /// read again. Changes nothing, makes no folder and takes no lock. Blocking.
+    /// How much of each object is on the disk: valid, or left by an earlier run, whose bytes are
+    /// not read again. Changes nothing, makes no folder and takes no lock. Blocking.
     ///
     /// # Errors
     /// `Destination` if a folder is at a file's place, or the disk does not answer.
@@ -147,8 +147,9 @@ impl Store {
         self.inner.state().chunks.get(&chunk).cloned()
     }
 
-    /// Open objects of which all chunks are held. After [`Store::extend`] these are objects that are
-    /// empty, that an earlier run nearly finished, or whose archive is here and whose tree is not.
+    /// Open objects of which all chunks are held. After [`Store::extend`] these are objects that
+    /// are empty, that an earlier run nearly finished, or whose archive is here and whose tree is
+    /// not.
     #[must_use]
     pub fn ready(&self) -> Vec<ObjectIndex> {
         self.inner.state().ledger.whole_and_open()
@@ -179,7 +180,8 @@ impl Store {
             && state.ledger.chunks_of(object).len() > 1
     }
 
-    /// The right to write a chunk. The first lease of an object creates and preallocates its part file.
+    /// The right to write a chunk. The first lease of an object creates and preallocates its part
+    /// file.
     ///
     /// # Errors
     /// The outer result says why the chunk cannot be leased. The inner one has what the disk said:
@@ -213,11 +215,11 @@ impl Store {
         ChunkReader::new(&self.inner, chunk)
     }
 
-    /// A blocking reader of an object's verified bytes in their order, for unpacking while it arrives.
-    /// None for an unknown object, or one in a pack.
+    /// A blocking reader of an object's verified bytes in their order, for unpacking while it
+    /// arrives. None for an unknown object, or one in a pack.
     ///
-    /// It ends at the object's end, if the combined checksum is the store's. It fails if that differs,
-    /// if the object fails or is released, or if the store is left.
+    /// It ends at the object's end, if the combined checksum is the store's. It fails if that
+    /// differs, if the object fails or is released, or if the store is left.
     #[must_use]
     pub fn in_order(&self, object: ObjectIndex) -> Option<InOrderReader> {
         InOrderReader::new(&self.inner, object)
@@ -228,7 +230,7 @@ impl Store {
     /// # Errors
     /// `Internal` for an object that is not whole.
     pub fn archive_path(&self, object: ObjectIndex) -> Result<PathBuf> {
-        tree::archive_path(&self.inner, object)
+        land_tree::archive_path(&self.inner, object)
     }
 
     /// Whether xfd made what is at the place of the object's tree.
@@ -249,8 +251,9 @@ impl Store {
         self.inner.state().ledger.pinned(chunk)
     }
 
-    /// Drops a held chunk that is bad, in the journal too, and its pin. An object that had landed with
-    /// it is open again, without any of its chunks. Returns all chunks that are no longer held.
+    /// Drops a held chunk that is bad, in the journal too, and its pin. An object that had landed
+    /// with it is open again, without any of its chunks. Returns all chunks that are no longer
+    /// held.
     pub fn discard(&self, chunk: ChunkIndex) -> Vec<ChunkIndex> {
         damage::discard(&self.inner, chunk)
     }
@@ -274,8 +277,8 @@ impl Store {
         }
     }
 
-    /// Lands an object of which all chunks are held: compares the combined checksum with the store's,
-    /// syncs, records, renames. Does nothing if it has landed. Blocking.
+    /// Lands an object of which all chunks are held: compares the combined checksum with the
+    /// store's, syncs, records, renames. Does nothing if it has landed. Blocking.
     ///
     /// An object with a tree is only compared and synced; [`Store::land_with_tree`] does the rest.
     ///
@@ -299,12 +302,12 @@ impl Store {
     /// Whether [`Store::land`] has taken an object's file and its tree is still to come.
     #[must_use]
     pub fn awaits_tree(&self, object: ObjectIndex) -> bool {
-        tree::ready(&self.inner, object).is_ok()
+        land_tree::ready(&self.inner, object).is_ok()
     }
 
-    /// Lands an object whose tree is made, after [`Store::land`] took its file. `put_in_place` puts the
-    /// tree in its place; then both are recorded and the archive gets its name. If `put_in_place`
-    /// fails, both places and the record are as before. Blocking.
+    /// Lands an object whose tree is made, after [`Store::land`] took its file. `put_in_place` puts
+    /// the tree in its place; then both are recorded and the archive gets its name. If
+    /// `put_in_place` fails, both places and the record are as before. Blocking.
     ///
     /// # Errors
     /// That of `put_in_place`; `Cancelled` if the object is not wanted or lacks chunks again; what
@@ -314,7 +317,7 @@ impl Store {
         object: ObjectIndex,
         put_in_place: impl FnOnce() -> Result<crate::unpack::Summary>,
     ) -> Result<()> {
-        tree::land_with_tree(&self.inner, object, put_in_place)
+        land_tree::land_with_tree(&self.inner, object, put_in_place)
     }
 
     /// Gives an object up: removes its part file and aborts its readers. False if it has landed or

@@ -26,8 +26,8 @@ pub(crate) fn rename(slot: &Slot) -> Result<()> {
     Ok(())
 }
 
-/// Syncs the folder, so that the names survive a power loss. A failure is only logged: the files are
-/// in their places.
+/// Syncs the folder, so that the names survive a power loss. A failure is only logged: the files
+/// are in their places.
 pub(crate) fn sync_folder_of(slot: &Slot) {
     if let Err(error) = slot.dir().and_then(|dir| dir.sync()) {
         tracing::warn!(%error, "folder_not_synced");

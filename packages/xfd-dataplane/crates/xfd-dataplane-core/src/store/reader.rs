@@ -29,9 +29,9 @@ pub enum Follow<T = Bytes> {
 
 /// Reads one chunk, following its writer if it is still being written.
 ///
-/// Files are read on the calling thread, not in a pool of blocking threads: the bytes were written a
-/// moment ago and come from the page cache, and another thread costs more than the read. If a cache
-/// on a slow disk is served, keep `max` small.
+/// Files are read on the calling thread, not in a pool of blocking threads: the bytes were written
+/// a moment ago and come from the page cache, and another thread costs more than the read. If a
+/// cache on a slow disk is served, keep `max` small.
 pub struct ChunkReader {
     inner: Arc<Inner>,
     chunk: Arc<Chunk>,
@@ -92,8 +92,8 @@ impl ChunkReader {
         self.chunk.size
     }
 
-    /// The checksum, if it is known before the first byte is read: the held chunk's own, or the pinned
-    /// one.
+    /// The checksum, if it is known before the first byte is read: the held chunk's own, or the
+    /// pinned one.
     #[must_use]
     pub fn crc(&self) -> Option<u64> {
         self.known
@@ -113,8 +113,8 @@ impl ChunkReader {
         self.progress.is_some() || self.verified_crc().is_some()
     }
 
-    /// The next bytes, at most `max` of them. `wait` bounds each wait for the writer. After `End` or
-    /// `Aborted` nothing follows.
+    /// The next bytes, at most `max` of them. `wait` bounds each wait for the writer. After `End`
+    /// or `Aborted` nothing follows.
     ///
     /// # Errors
     /// What the disk said.
@@ -128,8 +128,8 @@ impl ChunkReader {
 
     /// Where the next bytes are, at most `max` of them, for the kernel to send unread.
     ///
-    /// Their checksum is that of the time when they were written, so that only the receiver notices a
-    /// file that went bad since. Call either this or [`ChunkReader::next`] on one reader.
+    /// Their checksum is that of the time when they were written, so that only the receiver notices
+    /// a file that went bad since. Call either this or [`ChunkReader::next`] on one reader.
     ///
     /// # Errors
     /// What the disk said.
@@ -221,8 +221,8 @@ impl ChunkReader {
         Ok(Follow::Bytes(bytes))
     }
 
-    /// A client that knows the length of a body stops after its last byte. So a held chunk is judged
-    /// before that byte is given out.
+    /// A client that knows the length of a body stops after its last byte. So a held chunk is
+    /// judged before that byte is given out.
     fn is_last_of_held(&self) -> bool {
         self.progress.is_none() && self.position == self.chunk.size
     }
@@ -260,8 +260,8 @@ impl ChunkReader {
         }
     }
 
-    /// The checksum of all bytes, if the chunk is held with it. A held chunk with another checksum is
-    /// lost.
+    /// The checksum of all bytes, if the chunk is held with it. A held chunk with another checksum
+    /// is lost.
     fn verdict(&self) -> Option<u64> {
         let crc = self.crc.value();
         let mut state = self.inner.state();

@@ -72,8 +72,8 @@ impl Record {
         }
     }
 
-    /// The tree that xfd left at the place that `unpack` wants, whatever its links were allowed to be.
-    /// It may be replaced.
+    /// The tree that xfd left at the place that `unpack` wants, whatever its links were allowed to
+    /// be. It may be replaced.
     pub(crate) fn tree_at(&self, unpack: Option<&Unpack>) -> Option<&RecordedTree> {
         let wanted = unpack?;
         let tree = self.tree.as_ref()?;

@@ -26,7 +26,8 @@ pub fn record_text(destination: &Path) -> Result<(Option<Vec<u8>>, Option<String
     }
 }
 
-/// The contents of the manifests of a prefix's folder that are believed. Later ones take precedence.
+/// The contents of the manifests of a prefix's folder that are believed. Later ones take
+/// precedence.
 ///
 /// # Errors
 /// What the disk said.

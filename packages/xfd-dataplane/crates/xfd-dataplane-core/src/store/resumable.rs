@@ -1,8 +1,8 @@
 //! Chunks whose lease ended before their last byte: the next lease goes on there.
 //!
-//! Their bytes are in the part file and are not verified, as with a body that broke and was resumed.
-//! Only the whole chunk is verified. If it turns out wrong it starts over, and no source is blamed,
-//! because several wrote it.
+//! Their bytes are in the part file and are not verified, as with a body that broke and was
+//! resumed. Only the whole chunk is verified. If it turns out wrong it starts over, and no source
+//! is blamed, because several wrote it.
 
 use std::sync::Arc;
 

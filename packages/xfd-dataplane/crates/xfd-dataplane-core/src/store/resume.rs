@@ -16,15 +16,15 @@ use crate::decides::cache::{FileKind, OnDisk};
 use crate::error::Result;
 use crate::locked::locked;
 
-/// Up to this many bytes are verified while the inventory is taken. If there are more, each chunk is
-/// verified when it is first needed.
+/// Up to this many bytes are verified while the inventory is taken. If there are more, each chunk
+/// is verified when it is first needed.
 const MAX_BYTES_VERIFIED: u64 = 256 << 20;
 
 /// Threads that verify.
 const THREADS: usize = 4;
 
-/// The chunks of `layout` (offset, length) that the journal names, or the record of a small file, if
-/// there is a part file.
+/// The chunks of `layout` (offset, length) that the journal names, or the record of a small file,
+/// if there is a part file.
 pub(crate) fn read(slot: &Slot, layout: &[(u64, u64)]) -> Result<Vec<ResumedChunk>> {
     if layout.is_empty() || slot.object.found.size == 0 {
         return Ok(Vec::new());
@@ -64,9 +64,9 @@ fn recorded(slot: &Slot, part: &OnDisk) -> Result<Option<Sums>> {
     if slot.manifest.is_none() || !slot.pin.identifies() {
         return Ok(None);
     }
-    let tells =
+    let matches =
         |record: &Record| record.pin == slot.pin && record.file == Some((part.size, part.mtime_ns));
-    let record = recording::read(slot)?.filter(tells);
+    let record = recording::read(slot)?.filter(matches);
     Ok(
         match record.as_ref().map(|record| record.chunks.as_slice()) {
             Some([(length, crc)]) => Some(Sums {

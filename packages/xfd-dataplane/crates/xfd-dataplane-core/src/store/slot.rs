@@ -31,7 +31,8 @@ pub(crate) struct Facts {
     pub(crate) location: Location,
     /// Sums of its bytes in each chunk, by offset, for the chunks of which they are known.
     pub(crate) sums: BTreeMap<u64, Sums>,
-    /// Its file has passed all checks and is synced. Unless a tree is to come, it is at its destination.
+    /// Its file has passed all checks and is synced. Unless a tree is to come, it is at its
+    /// destination.
     pub(crate) file_done: bool,
     /// The tree at its tree's destination was made by xfd.
     pub(crate) tree_is_ours: bool,
@@ -232,7 +233,7 @@ pub(crate) fn base(object: &CatalogObject) -> &Path {
 
 /// The file at the part file's path is not the one that was written.
 pub(crate) fn replaced(path: &Path) -> Error {
-    let what = "Somebody has put another file in the place of the part file";
+    let what = "Another process has replaced the part file";
     Error::new(Kind::Destination, what)
         .with_path(path)
         .with_remedy("See who else may write to the folder, and run this again")

@@ -1,4 +1,5 @@
-//! What a store knows of its chunks and objects, behind one mutex. Nothing in here touches a file.
+//! What a store knows of its chunks and objects, guarded by one mutex. Nothing in here touches a
+//! file.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

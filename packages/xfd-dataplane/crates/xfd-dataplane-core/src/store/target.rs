@@ -31,8 +31,8 @@ pub(crate) enum Target {
     },
 }
 
-/// Whether the lease writes an object's part file. Objects that are not open (whole already, failed,
-/// locked by another writer) are summed and not written.
+/// Whether the lease writes an object's part file. Objects that are not open (whole already,
+/// failed, locked by another writer) are summed and not written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
     No,
@@ -129,7 +129,8 @@ impl Target {
         }
     }
 
-    /// Records that a chunk is right: in the journal of a large object, in the records of small ones.
+    /// Records that a chunk is right: in the journal of a large object, in the records of small
+    /// ones.
     pub(crate) fn journal(&self, chunk: &Chunk, slots: &[Arc<Slot>], sums: &[Sums]) -> Result<()> {
         let (part, slot) = match (self, slots) {
             (Self::Shared(part), [slot]) => (part, slot),

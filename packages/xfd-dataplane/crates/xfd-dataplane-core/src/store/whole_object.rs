@@ -17,8 +17,8 @@ use crate::model::ObjectIndex;
 /// Checks an object that is to land; None if it has landed.
 ///
 /// # Errors
-/// `Cancelled` if it is not wanted or lacks chunks; `ChecksumMismatch` if it differs from its store's
-/// checksum; what the disk said.
+/// `Cancelled` if it is not wanted or lacks chunks; `ChecksumMismatch` if it differs from its
+/// store's checksum; what the disk said.
 pub(crate) fn check(inner: &Inner, object: ObjectIndex) -> Result<Option<Arc<Slot>>> {
     let (slot, unverified) = {
         let state = inner.state();

@@ -1,4 +1,4 @@
-//! Archives that become trees while they arrive.
+//! Archives that are unpacked while they arrive.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -151,12 +151,12 @@ fn leaving_stops_an_unpacking_that_waits_for_bytes() {
     eventually("it is being unpacked", || {
         host.node.counters(None).active_unpacks == 1
     });
-    let begun = std::time::Instant::now();
+    let started = std::time::Instant::now();
     host.node.leave(SWARM);
     assert!(
-        begun.elapsed() < std::time::Duration::from_secs(1),
+        started.elapsed() < std::time::Duration::from_secs(1),
         "{:?}",
-        begun.elapsed()
+        started.elapsed()
     );
     assert_eq!(host.node.counters(None).active_unpacks, 0);
     assert!(!host.path("tree").exists());

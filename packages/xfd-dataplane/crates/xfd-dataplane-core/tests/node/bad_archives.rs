@@ -1,4 +1,4 @@
-//! Archives that cannot be unpacked: nothing of them stays, and what was there before does.
+//! Archives that cannot be unpacked: nothing of them stays, and what was there before stays.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use xfd_dataplane_core::model::{
 use crate::archives::{gz, put, tar, zip};
 use crate::support::{Host, MIB, SWARM, archive, fetch, file_names, held, random_bytes, settings};
 
-/// Runs into the failure of the object; its kind.
+/// Fetches until the object fails; the kind of its error.
 fn failure(host: &mut Host, found: &FoundObject, method: UnpackMethod) -> Kind {
     let wanted = archive(host.root.path(), found, method, MIB as u64);
     let chunks = wanted.chunks.len() as u32;

@@ -23,7 +23,7 @@ pub fn one_object(length: usize) -> (Arc<MemoryOrigin>, FoundObject, Vec<u8>) {
     (origin, found, bytes)
 }
 
-/// A catalog of objects that lie under `root` by their keys, each cut into chunks of this size.
+/// A catalog of objects with destinations under `root`, by their keys, in chunks of this size.
 pub fn catalog(root: &Path, found: &[FoundObject], chunk: u64) -> Catalog {
     let mut catalog = Catalog::default();
     for (index, found) in (0..).zip(found) {

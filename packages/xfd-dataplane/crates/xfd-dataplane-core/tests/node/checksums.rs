@@ -1,4 +1,5 @@
-//! Objects that were found by a list, which tells no checksum: the store's is learnt on the way.
+//! Objects that were found by a list, which has no checksums: the node learns the store's checksum
+//! while it fetches.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,16 +20,17 @@ use crate::support::{
     random_bytes, refused, settings, wanted,
 };
 
-/// An origin whose HEADs are counted, wait until the test lets them, and tell a given checksum.
+/// An origin that counts HEADs, holds them until the test lets them go, and answers with a given
+/// checksum.
 #[derive(Debug)]
-pub struct Telling {
+pub struct HeadOrigin {
     inner: Arc<dyn Origin>,
     checksum: Option<Checksum>,
     heads: AtomicUsize,
     open: Semaphore,
 }
 
-impl Telling {
+impl HeadOrigin {
     pub fn new(inner: Arc<dyn Origin>, checksum: Option<Checksum>) -> Arc<Self> {
         Arc::new(Self {
             inner,
@@ -43,7 +45,7 @@ impl Telling {
     }
 }
 
-impl Origin for Telling {
+impl Origin for HeadOrigin {
     fn head<'a>(
         &'a self,
         bucket: Option<&'a str>,
@@ -92,7 +94,7 @@ fn suspects(events: &[NodeEvent]) -> usize {
 }
 
 #[test]
-fn a_small_object_is_held_to_what_its_answer_tells_and_needs_no_other_request() {
+fn a_small_object_is_compared_with_the_checksum_of_its_answer_without_another_request() {
     let memory = Arc::new(MemoryOrigin::new());
     let bodies: Vec<_> = (0..5).map(|seed| random_bytes(3000, seed)).collect();
     let found: Vec<_> = (0..)
@@ -126,7 +128,7 @@ fn a_small_object_is_held_to_what_its_answer_tells_and_needs_no_other_request() 
 #[test]
 fn an_object_of_several_chunks_is_asked_for_once_beside_its_bytes() {
     let (memory, found, bytes) = one_object(4 * MIB);
-    let origin = Telling::new(memory, found.checksum.clone());
+    let origin = HeadOrigin::new(memory, found.checksum.clone());
     origin.open.forget_permits(1000);
     let mut host = Host::new("a", origin.clone());
     host.extend(wanted(&host, &listed(&found)));
@@ -140,7 +142,8 @@ fn an_object_of_several_chunks_is_asked_for_once_beside_its_bytes() {
     assert_eq!(origin.heads(), 1);
 }
 
-/// One slot, and so many orders behind the object's two chunks that one request brings both.
+/// One slot, and enough orders after those for the object's two chunks that one request brings
+/// both.
 fn brought_whole(origin: Arc<dyn Origin>, found: &FoundObject, filler: FoundObject) -> Host {
     let mut one = settings();
     one.node_parallelism = 1;
@@ -156,7 +159,7 @@ fn an_object_that_one_request_brings_whole_is_not_asked_for() {
     let (memory, found, bytes) = one_object(2 * MIB);
     let filler = memory.put("filler", random_bytes(4 * MIB, 1));
     let faulty = Arc::new(FaultyOrigin::new(memory));
-    let origin = Telling::new(faulty.clone(), found.checksum.clone());
+    let origin = HeadOrigin::new(faulty.clone(), found.checksum.clone());
     let mut host = brought_whole(origin.clone(), &found, filler);
     host.until_landed(2);
     assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
@@ -192,7 +195,7 @@ fn chunks_of_a_listed_object_that_are_wrong_are_suspects() {
     assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
 }
 
-/// Bit by bit, as RFC 3720 B.4 has it.
+/// CRC-32C bit by bit, as in RFC 3720, B.4.
 fn crc32c(bytes: &[u8]) -> Checksum {
     let mut crc = !0_u32;
     for byte in bytes {
@@ -208,13 +211,13 @@ fn crc32c(bytes: &[u8]) -> Checksum {
 }
 
 #[test]
-fn a_checksum_of_another_kind_that_is_told_late_counts_for_the_chunks_before() {
+fn a_checksum_of_another_kind_that_comes_late_counts_for_the_chunks_before() {
     for is_right in [true, false] {
         let (memory, found, mut bytes) = one_object(2 * MIB + 5);
         if !is_right {
             bytes[7] ^= 1;
         }
-        let origin = Telling::new(memory, Some(crc32c(&bytes)));
+        let origin = HeadOrigin::new(memory, Some(crc32c(&bytes)));
         origin.open.forget_permits(1000);
         let mut host = Host::new("a", origin.clone());
         host.extend(wanted(&host, &listed(&found)));
@@ -230,9 +233,9 @@ fn a_checksum_of_another_kind_that_is_told_late_counts_for_the_chunks_before() {
 }
 
 #[test]
-fn who_has_all_from_peers_does_not_ask() {
+fn a_node_that_has_all_from_peers_does_not_ask() {
     let (memory, found, bytes) = one_object(2 * MIB);
-    let origin = Telling::new(memory, found.checksum.clone());
+    let origin = HeadOrigin::new(memory, found.checksum.clone());
     let mut a = Host::new("a", origin.clone());
     let mut b = Host::new("b", origin.clone());
     for host in [&a, &b] {
@@ -253,7 +256,7 @@ fn who_has_all_from_peers_does_not_ask() {
 #[test]
 fn what_an_earlier_run_left_is_compared_before_it_lands() {
     let (memory, found, bytes) = one_object(2 * MIB);
-    let silent = Telling::new(memory.clone(), None);
+    let silent = HeadOrigin::new(memory.clone(), None);
     silent.open.forget_permits(1000);
     let mut host = Host::new("a", silent);
     host.extend(wanted(&host, &listed(&found)));
@@ -262,8 +265,8 @@ fn what_an_earlier_run_left_is_compared_before_it_lands() {
     host.node.leave(SWARM);
     let mut wrong = found.checksum.clone().unwrap();
     wrong.value = "00".repeat(8);
-    for (told, is_right) in [(wrong, false), (found.checksum.clone().unwrap(), true)] {
-        let origin = Telling::new(memory.clone(), Some(told));
+    for (checksum, is_right) in [(wrong, false), (found.checksum.clone().unwrap(), true)] {
+        let origin = HeadOrigin::new(memory.clone(), Some(checksum));
         let mut again = Host::at("a", origin, settings(), host.root.clone());
         again.extend(wanted(&again, &listed(&found)));
         match is_right {

@@ -1,5 +1,5 @@
-//! Bodies that drip or do not hold what was found, from a web server and from a peer: no order is
-//! held for ever, and nothing of it lands.
+//! Bodies that are too slow, or that are not what was found, from a web server and from a peer:
+//! each order ends, and nothing of such a body lands.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ fn send(text: String) -> Step {
     Step::Send(text)
 }
 
-/// A byte each 30 ms, after as many as a flowing body brings at once.
+/// A byte every 30 ms, after the first bytes of a fast body.
 fn drips(head: &str, burst: u64) -> Answer {
     let burst = "x".repeat(burst as usize);
     vec![
@@ -37,7 +37,7 @@ fn drips(head: &str, burst: u64) -> Answer {
     ]
 }
 
-/// What is asked of the object in one request: a chunk, several chunks, or all of a small one.
+/// What one request asks for: a chunk, several chunks, or all of a small object.
 #[derive(Clone, Copy, Debug)]
 enum Asked {
     Chunk,
@@ -114,7 +114,7 @@ fn a_dripping_body_of_the_origin_ends_its_order() {
 }
 
 #[test]
-fn what_does_not_hold_what_was_found_fails_for_good_and_lands_nowhere() {
+fn a_body_that_is_not_what_was_found_fails_finally_and_does_not_land() {
     let twice = 2 * SIZE;
     let larger = move |request: &str| {
         let head = right(request).replace(&format!("/{SIZE}"), &format!("/{twice}"));

@@ -1,4 +1,4 @@
-//! What a node's events say.
+//! Short ways to read a node's events.
 
 use xfd_dataplane_core::error::Error;
 use xfd_dataplane_core::model::{Fault, NodeEvent, OrderId};
@@ -32,7 +32,7 @@ pub struct Refused<'a> {
     pub is_final: bool,
 }
 
-/// What an event says that is to be a failed order.
+/// The fields of an event that has to be a failed order.
 pub fn refused(event: &NodeEvent) -> Refused<'_> {
     let NodeEvent::OrderFailed {
         error,

@@ -10,7 +10,7 @@ use xfd_dataplane_core::error::Result;
 use xfd_dataplane_core::model::FoundObject;
 use xfd_dataplane_core::source::{Body, Get, Origin};
 
-/// Delivers bytes of each object only up to a place that the test moves on.
+/// Delivers bytes of each object only up to a position that the test moves.
 #[derive(Debug)]
 pub struct Gate {
     inner: Arc<dyn Origin>,
@@ -37,12 +37,12 @@ impl Gate {
         })
     }
 
-    /// Lets the bytes before this place of every object through.
+    /// Lets the bytes before this position of every object through.
     pub fn open_to(&self, place: u64) {
         self.open.send_replace(place);
     }
 
-    /// GETs whose body is not over.
+    /// GETs whose body has not ended.
     pub fn under_way(&self) -> usize {
         self.under_way.load(Ordering::SeqCst)
     }

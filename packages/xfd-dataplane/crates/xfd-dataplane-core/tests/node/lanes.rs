@@ -1,4 +1,4 @@
-//! Neighbouring chunks that one GET brings are orders of their own all the same.
+//! Neighbouring chunks that one GET brings still are orders of their own.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -27,7 +27,7 @@ fn a_cancelled_order_is_never_reported_and_its_chunk_is_free_again() {
     let gate = Gate::new(origin);
     let mut host = Host::new("a", gate.clone());
     host.extend(catalog(host.root.path(), &[found], MIB as u64));
-    // Four run and four are queued.
+    // Four orders run and four are queued.
     host.submit(vec![fetch(0, 0..8, Source::Origin)]);
     eventually("four run", || gate.under_way() == 4);
     host.submit(vec![cancel(0, 8)]);
@@ -107,18 +107,18 @@ fn leaving_takes_less_than_a_second_whatever_stalls() {
     b.submit(vec![fetch(0, 0..8, a.as_source())]);
     gate.open_to(100_000);
     eventually("b relays", || b.node.counters(None).active_peer == 4);
-    let begun = Instant::now();
+    let started = Instant::now();
     std::thread::scope(|scope| {
-        // Whoever polls is woken.
+        // A poll that waits is woken.
         scope.spawn(|| b.node.poll(SWARM, Duration::from_secs(60)));
         eventually("it polls", || gate.under_way() == 4);
         b.node.leave(SWARM);
         a.node.leave(SWARM);
     });
     assert!(
-        begun.elapsed() < Duration::from_secs(1),
+        started.elapsed() < Duration::from_secs(1),
         "{:?}",
-        begun.elapsed()
+        started.elapsed()
     );
     assert_eq!(gate.under_way(), 0);
     for host in [&a, &b] {
@@ -138,10 +138,10 @@ fn a_closed_node_says_so_and_may_be_closed_again() {
     host.extend(catalog(host.root.path(), &[found], MIB as u64));
     host.submit(vec![fetch(0, 0..1, Source::Origin)]);
     eventually("it runs", || gate.under_way() == 1);
-    let begun = Instant::now();
+    let started = Instant::now();
     host.node.close();
     host.node.close();
-    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert!(started.elapsed() < Duration::from_secs(1));
     let error = host.node.find_objects(&[], &stores()).unwrap_err();
     assert_eq!(error.kind, Kind::Cancelled);
     assert!(std::net::TcpStream::connect(&host.address).is_err());
@@ -196,9 +196,9 @@ fn leaving_does_not_wait_for_a_landing_that_hangs() {
     let held = disk.held.lock().unwrap();
     host.submit(vec![fetch(0, 0..1, Source::Origin)]);
     eventually("they are landing", || disk.waiting.load(Ordering::SeqCst));
-    let begun = Instant::now();
+    let started = Instant::now();
     host.node.leave(SWARM);
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(5));
     assert!(host.path(".two.xfd-lock").exists(), "others keep off");
     drop(held);
     eventually("the landing has ended", || {

@@ -56,7 +56,7 @@ fn no_more_chunks_are_served_at_once_than_is_allowed() {
         for (host, next) in all.iter_mut().zip(&mut next) {
             let before = host.events.len();
             host.drain(Duration::from_millis(1));
-            // What was refused is asked for again, as a scheduler would.
+            // A refused chunk is ordered again, as a scheduler does.
             for event in &host.events[before..] {
                 if let xfd_dataplane_core::model::NodeEvent::OrderFailed { chunk, error, .. } =
                     event
@@ -84,14 +84,14 @@ fn a_download_rate_is_kept() {
     slow.download_bytes_per_s = Some(4 * MIB as u64);
     let mut host = Host::with("a", origin, slow);
     host.extend(catalog(host.root.path(), &[found], MIB as u64));
-    let begun = Instant::now();
+    let started = Instant::now();
     host.submit(vec![fetch(0, 0..2, Source::Origin)]);
     host.until_landed(1);
     // Half a second, less the tenth of one that a bucket holds, and the last piece's own wait.
     assert!(
-        begun.elapsed() > Duration::from_millis(350),
+        started.elapsed() > Duration::from_millis(350),
         "{:?}",
-        begun.elapsed()
+        started.elapsed()
     );
 }
 
@@ -106,15 +106,15 @@ fn an_origin_s_rate_is_kept_and_does_not_concern_peers() {
     slow.origin_bytes_per_s = Some(4 * MIB as u64);
     let mut a = Host::with("a", origin, slow);
     a.extend(wanted(&a));
-    let begun = Instant::now();
+    let started = Instant::now();
     a.submit(vec![fetch(0, 0..2, Source::Origin)]);
     a.until_landed(1);
-    assert!(begun.elapsed() > Duration::from_millis(350));
+    assert!(started.elapsed() > Duration::from_millis(350));
 
-    // At this rate it would not be over while the story is patient.
-    let mut crawling = settings();
-    crawling.origin_bytes_per_s = Some(1024);
-    let mut b = Host::with("b", Arc::new(MemoryOrigin::new()), crawling);
+    // At this rate it would take longer than the test waits.
+    let mut slow = settings();
+    slow.origin_bytes_per_s = Some(1024);
+    let mut b = Host::with("b", Arc::new(MemoryOrigin::new()), slow);
     b.extend(wanted(&b));
     b.meet(&a);
     b.submit(vec![fetch(0, 0..2, a.as_source())]);
@@ -137,10 +137,10 @@ fn an_upload_rate_is_kept_and_does_not_concern_downloads() {
     b.meet(&a);
     a.submit(vec![fetch(0, 0..2, Source::Origin)]);
     a.until_landed(1);
-    let begun = Instant::now();
+    let started = Instant::now();
     b.submit(vec![fetch(0, 0..2, a.as_source())]);
     b.until_landed(1);
-    assert!(begun.elapsed() > Duration::from_millis(350));
+    assert!(started.elapsed() > Duration::from_millis(350));
     assert_eq!(std::fs::read(b.path("big")).unwrap(), bytes);
 }
 
@@ -175,7 +175,7 @@ fn an_origin_that_asks_for_fewer_requests_gets_fewer() {
     let mut host = Host::new("a", gate.clone());
     host.extend(crate::support::pack(host.root.path(), &found));
     host.submit(vec![fetch(0, 0..1, Source::Origin)]);
-    // Of the 64 that a pack has under way otherwise.
+    // A pack has 64 requests under way otherwise.
     eventually("half of them are under way", || gate.under_way() >= 32);
     gate.open_to(u64::MAX);
     host.until_landed(300);

@@ -1,4 +1,4 @@
-//! What the node finds at an origin that it connects to by itself.
+//! Lookups at origins that the node connects to by itself.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Chunks that a node held and lost: asked for like any missing chunk, so that what the cluster has
-//! does not leave the origin again.
+//! Chunks that a node has lost: it fetches them again, from peers first, so that bytes that the
+//! cluster has do not leave the origin again.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use xfd_dataplane_core::error::{Error, Kind};
 use xfd_dataplane_core::model::{FoundObject, NodeEvent, Order, Source};
 use xfd_dataplane_core::source::Origin;
 
-use crate::checksums::Telling;
+use crate::checksums::HeadOrigin;
 use crate::support::{Host, MIB, catalog, fetch, held, one_object};
 
 fn host(name: &'static str, origin: Arc<dyn Origin>, found: &FoundObject) -> Host {
@@ -19,7 +19,7 @@ fn host(name: &'static str, origin: Arc<dyn Origin>, found: &FoundObject) -> Hos
     host
 }
 
-/// A node that holds a bad first chunk of two, and its origin; nobody knows yet.
+/// A node that holds a bad first chunk of two and does not know it, and its origin.
 fn with_a_bad_chunk(found: &FoundObject, origin: Arc<dyn Origin>) -> (Host, Arc<FaultyOrigin>) {
     let origin = Arc::new(FaultyOrigin::new(origin).on_get(0, Script::Flip(5)));
     let mut bad = host("bad", origin.clone(), found);
@@ -114,7 +114,7 @@ fn a_chunk_that_rotted_on_the_disk_comes_from_a_peer() {
     damaged[9] ^= 1;
     std::fs::write(&part, damaged).unwrap();
     rotten.meet(&good);
-    // A third node finds out, and gets the chunk from there in the end.
+    // A third node notices, and gets the chunk from the second one in the end.
     let mut third = host("third", asked.clone(), &found);
     third.meet(&rotten);
     third.submit(vec![fetch(0, 0..1, rotten.as_source())]);
@@ -130,7 +130,7 @@ fn a_chunk_that_rotted_on_the_disk_comes_from_a_peer() {
 fn an_object_that_landed_with_a_bad_chunk_is_fetched_anew() {
     let (origin, mut found, bytes) = one_object(2 * MIB);
     found.checksum = None;
-    let (mut bad, _) = with_a_bad_chunk(&found, Telling::new(origin, None));
+    let (mut bad, _) = with_a_bad_chunk(&found, HeadOrigin::new(origin, None));
     bad.submit(vec![fetch(1, 1..2, Source::Origin)]);
     bad.until_landed(1);
     bad.submit(vec![pins(&bytes)]);
@@ -153,7 +153,7 @@ fn an_object_with_a_bad_chunk_is_reported_once() {
     let (mut bad, _) = with_a_bad_chunk(&found, origin);
     bad.submit(vec![fetch(1, 1..2, Source::Origin)]);
     bad.until("it fails", |events| suspects(events) == 1);
-    // What else is wanted later changes nothing about it.
+    // Objects that are wanted later change nothing.
     let mut other = catalog(bad.root.path(), &[found], MIB as u64);
     other.chunks.clear();
     other.objects[0].index = 9;
@@ -166,7 +166,7 @@ fn an_object_with_a_bad_chunk_is_reported_once() {
     let landed = |events: &[NodeEvent], object| events.contains(&NodeEvent::landed(object));
     bad.until("the other one lands", |events| landed(events, 9));
     assert_eq!(suspects(&bad.events), 1);
-    // A chunk that came anew is a reason to look again.
+    // Once a chunk was fetched again, the object is compared again.
     bad.submit(vec![
         Order::Discard { chunks: vec![0] },
         fetch(20, 0..1, Source::Origin),

@@ -1,4 +1,4 @@
-//! Whole nodes over real sockets and real files: what a scheduler sees of them, told as stories.
+//! Whole nodes over real sockets and real files, as a scheduler sees them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -17,7 +17,7 @@ const CANCEL: Order = Order::Cancel {
     count: 1,
 };
 
-/// A host that has a part of a chunk from an origin that stops there, and one that has all of it.
+/// A host with a part of a chunk from an origin that stops there, and one with all of it.
 fn half_fetched(script: Option<Script>) -> (Host, Host, Vec<u8>) {
     let (origin, mut found, bytes) = one_object(MIB);
     found.checksum = None;
@@ -70,7 +70,7 @@ fn those_below_a_moved_order_do_not_notice() {
     eventually("half of it is below", || {
         below.node.counters(Some(SWARM)).written_bytes == MIB as u64 / 2
     });
-    // As a scheduler moves an order: the new one first.
+    // As a scheduler moves an order: the new order comes first.
     host.submit(vec![fetch(1, 0..1, good.as_source()), CANCEL]);
     host.until_landed(1);
     below.until_landed(1);
@@ -80,7 +80,7 @@ fn those_below_a_moved_order_do_not_notice() {
 }
 
 #[test]
-fn those_below_an_order_that_came_to_nothing_are_told() {
+fn orders_that_follow_an_order_that_failed_fail_too() {
     let (host, _good, _) = half_fetched(None);
     let (_, found, _) = one_object(MIB);
     let mut below = Host::new("below", Arc::new(MemoryOrigin::new()));
@@ -91,7 +91,7 @@ fn those_below_an_order_that_came_to_nothing_are_told() {
         below.node.counters(Some(SWARM)).written_bytes == MIB as u64 / 2
     });
     host.submit(vec![CANCEL]);
-    below.until("it is told", |events| failed(events) == [0]);
+    below.until("its order fails", |events| failed(events) == [0]);
     let Refused {
         fault, is_final, ..
     } = refused(&below.events[0]);
@@ -136,7 +136,7 @@ fn a_peer_is_not_to_blame_for_what_was_there_before_it() {
         ..
     } = refused(&host.events[0]);
     assert_eq!((fault, bad_bytes, is_final), (Fault::Peer, false, false));
-    // All of it comes anew.
+    // All of it is fetched again.
     host.submit(vec![fetch(2, 0..1, good.as_source())]);
     host.until_landed(1);
     assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
@@ -149,10 +149,10 @@ fn an_order_that_is_moved_from_a_peer_to_the_origin_goes_on_at_its_byte() {
     good.extend(wanted(&good, &found));
     good.submit(vec![fetch(0, 0..1, Source::Origin)]);
     good.until_landed(1);
-    let mut crawling = crate::support::settings();
-    crawling.download_bytes_per_s = Some(512 * 1024);
+    let mut slow = crate::support::settings();
+    slow.download_bytes_per_s = Some(512 * 1024);
     let origin = Arc::new(FaultyOrigin::new(memory));
-    let mut host = Host::with("host", origin.clone(), crawling);
+    let mut host = Host::with("host", origin.clone(), slow);
     host.extend(wanted(&host, &found));
     host.meet(&good);
     host.submit(vec![fetch(0, 0..1, good.as_source())]);

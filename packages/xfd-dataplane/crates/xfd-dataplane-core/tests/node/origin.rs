@@ -94,10 +94,10 @@ fn a_body_that_is_cut_goes_on_at_its_byte() {
 }
 
 #[test]
-fn a_body_that_others_leave_behind_is_asked_for_again_from_its_byte() {
+fn a_stalled_body_is_requested_again_from_its_byte() {
     let (origin, found, bytes) = one_object(4 * MIB);
-    let crawls = Script::Crawl(Duration::from_millis(20));
-    let origin = Arc::new(FaultyOrigin::new(origin).on_get(1, crawls));
+    let slow = Script::Crawl(Duration::from_millis(20));
+    let origin = Arc::new(FaultyOrigin::new(origin).on_get(1, slow));
     let mut host = Host::new("a", origin.clone());
     host.extend(catalog(host.root.path(), &[found], MIB as u64));
     host.submit(vec![fetch(0, 0..1, Source::Origin)]);
@@ -172,7 +172,7 @@ fn a_held_chunk_that_differs_from_a_later_pin_comes_again_by_itself() {
     host.submit(vec![Order::Pin { crcs }, fetch(1, 1..2, Source::Origin)]);
     host.until_landed(1);
     assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
-    // Nobody gave that order, so nobody is told of it.
+    // The node gave that order itself, so it is not reported.
     assert_eq!(held(&host.events), [0, 1]);
     assert_eq!(origin.asked().len(), 3);
 }

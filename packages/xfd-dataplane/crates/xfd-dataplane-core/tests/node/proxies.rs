@@ -1,4 +1,4 @@
-//! Nodes of a cluster reach each other without whatever proxy the origin is reached through.
+//! Nodes of a cluster reach each other without the proxy that leads to the origin.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use xfd_dataplane_core::model::Source;
 
 use crate::support::{Host, MIB, fetch, one_object, wanted};
 
-/// The part that runs in an environment of its own.
+/// The part that runs in a process with other environment variables.
 #[test]
 #[ignore = "run by the other test of this file"]
 fn one_passes_an_object_on() {
@@ -28,7 +28,7 @@ fn one_passes_an_object_on() {
 
 #[test]
 fn peers_are_never_asked_through_a_proxy() {
-    let nobody = "http://127.0.0.1:1";
+    let dead_proxy = "http://127.0.0.1:1";
     let names = [
         "HTTP_PROXY",
         "http_proxy",
@@ -38,7 +38,7 @@ fn peers_are_never_asked_through_a_proxy() {
     ];
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["proxies::one_passes_an_object_on", "--exact", "--ignored"])
-        .envs(names.map(|name| (name, nobody)))
+        .envs(names.map(|name| (name, dead_proxy)))
         .env_remove("NO_PROXY")
         .env_remove("no_proxy")
         .output()

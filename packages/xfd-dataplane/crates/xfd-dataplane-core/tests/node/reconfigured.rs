@@ -25,7 +25,7 @@ fn more_slots_are_filled_at_once_and_fewer_as_orders_end() {
     let gate = Gate::new(origin);
     let mut host = Host::with("a", gate.clone(), with(|it| it.node_parallelism = 2));
     host.extend(wanted(&host, &found));
-    // In company each chunk has a GET of its own.
+    // With peers, each chunk has a GET of its own.
     host.meet(&Host::new("b", Arc::new(MemoryOrigin::new())));
     host.submit(each(0..12));
     eventually("both slots are taken", || gate.under_way() == 2);
@@ -64,14 +64,14 @@ fn more_memory_lets_more_bodies_begin() {
 
     host.node.reconfigure(&bodies(5)).unwrap();
     eventually("five are", || gate.under_way() == 5);
-    // With less than is in use, what waits is let in when it fits.
+    // If the new limit is below what is in use, a waiting body starts when it fits.
     host.node.reconfigure(&bodies(1)).unwrap();
     gate.open_to(u64::MAX);
     host.until_landed(1);
     assert_eq!(gate.most_at_once(), 5);
 }
 
-/// Each rate first keeps a body waiting for longer than a story is patient.
+/// Each rate first makes a body take longer than the test waits.
 #[test]
 fn a_rate_that_is_raised_or_lifted_concerns_what_waits_for_the_old_one() {
     type Set = fn(&mut NodeSettings, Option<u64>);
@@ -83,8 +83,8 @@ fn a_rate_that_is_raised_or_lifted_concerns_what_waits_for_the_old_one() {
     for (name, set) in rates {
         for raised in [Some(1 << 30), None] {
             let (origin, found, bytes) = one_object(2 * MIB);
-            let crawling = with(|it| set(it, Some(1024)));
-            let mut a = Host::with("a", origin, crawling);
+            let slow = with(|it| set(it, Some(1024)));
+            let mut a = Host::with("a", origin, slow);
             a.extend(wanted(&a, &found));
             a.submit(vec![fetch(0, 0..2, Source::Origin)]);
             let mut b = Host::new("b", Arc::new(MemoryOrigin::new()));
@@ -111,10 +111,10 @@ fn a_rate_may_be_set_where_there_was_none() {
     host.extend(wanted(&host, &found));
     let slow = with(|it| it.download_bytes_per_s = Some(4 * MIB as u64));
     host.node.reconfigure(&slow).unwrap();
-    let begun = Instant::now();
+    let started = Instant::now();
     host.submit(vec![fetch(0, 0..2, Source::Origin)]);
     host.until_landed(1);
-    assert!(begun.elapsed() > Duration::from_millis(350));
+    assert!(started.elapsed() > Duration::from_millis(350));
 }
 
 #[test]

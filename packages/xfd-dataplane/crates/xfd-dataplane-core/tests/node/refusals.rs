@@ -43,10 +43,10 @@ fn an_origin_that_throttles_for_long_is_given_up_with_its_patience() {
     }
     let mut host = Host::new("a", Arc::new(faulty));
     host.extend(catalog(host.root.path(), &[found], MIB as u64));
-    let begun = Instant::now();
+    let started = Instant::now();
     host.submit(vec![fetch(0, 0..1, Source::Origin)]);
     host.until("the order failed", |events| failed(events) == [0]);
-    assert!(begun.elapsed() >= 3 * wait, "between four tries");
+    assert!(started.elapsed() >= 3 * wait, "between four tries");
     let Refused {
         error, is_final, ..
     } = refused(&host.events[0]);

@@ -1,4 +1,4 @@
-//! Chunks from peers who do not have them yet.
+//! Chunks from peers that do not have them yet.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::support::{
     settings, wanted,
 };
 
-/// Nodes a, b, c ... of which only the first one reaches the origin; each knows the one before it.
+/// Nodes a, b, c ...: only the first one reaches the origin, and each knows the one before it.
 fn chain(origin: Arc<dyn Origin>, found: &FoundObject, chunk: usize) -> Vec<Host> {
     let nowhere = Arc::new(MemoryOrigin::new());
     let mut hosts = vec![Host::new("a", origin)];
@@ -72,7 +72,7 @@ fn bytes_pass_through_three_nodes_while_they_arrive() {
 }
 
 #[test]
-fn an_order_may_come_before_its_source_has_begun() {
+fn an_order_may_come_before_its_source_has_started() {
     let (origin, found, bytes) = one_object(2 * MIB);
     let gate = Gate::new(origin);
     let mut one_slot = settings();
@@ -83,7 +83,7 @@ fn an_order_may_come_before_its_source_has_begun() {
     for host in [&a, &b] {
         host.extend(wanted(host, &found));
     }
-    // The second of a's orders has no slot before the first one is over.
+    // The second of a's orders has no slot before the first one ends.
     a.submit(vec![fetch(0, 0..2, Source::Origin)]);
     b.submit(vec![
         fetch(0, 1..2, a.as_source()),
@@ -164,10 +164,10 @@ fn a_wait_for_a_chunk_that_never_comes_is_bounded() {
         host.extend(wanted(host, &found));
     }
     a.submit(vec![fetch(0, 0..1, Source::Origin)]);
-    let begun = Instant::now();
+    let started = Instant::now();
     b.submit(vec![fetch(0, 0..1, a.as_source())]);
     b.until("the wait is over", |events| failed(events) == [0]);
-    assert!(begun.elapsed() >= Duration::from_millis(200));
+    assert!(started.elapsed() >= Duration::from_millis(200));
     let Refused {
         error,
         fault,
@@ -181,7 +181,7 @@ fn a_wait_for_a_chunk_that_never_comes_is_bounded() {
 }
 
 #[test]
-fn a_source_whose_order_is_cancelled_tells_those_behind_it() {
+fn followers_of_a_cancelled_order_fail_at_once() {
     let (origin, found, _) = one_object(MIB);
     let gate = Gate::new(origin);
     let hosts = &mut chain(gate.clone(), &found, MIB);
@@ -194,7 +194,7 @@ fn a_source_whose_order_is_cancelled_tells_those_behind_it() {
         first_order: 0,
         count: 1,
     }]);
-    hosts[1].until("b is told", |events| failed(events) == [0]);
+    hosts[1].until("b's order fails", |events| failed(events) == [0]);
     hosts[0].drain(Duration::from_millis(50));
     assert!(hosts[0].events.is_empty());
 }
@@ -243,7 +243,7 @@ fn four_nodes_that_wait_for_each_other_all_finish() {
         let found = std::slice::from_ref(&found);
         host.extend(catalog(host.root.path(), found, CHUNK as u64));
     }
-    // Everybody is told to relay first, and only then what to read from the origin itself.
+    // Every node gets its relay orders first, and then those for the origin.
     for (me, host) in hosts.iter().enumerate() {
         let owner = |chunk: u32| chunk as usize % hosts.len();
         let (own, others): (Vec<u32>, Vec<u32>) = (0..CHUNKS).partition(|it| owner(*it) == me);

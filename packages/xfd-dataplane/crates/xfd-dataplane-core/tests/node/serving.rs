@@ -1,4 +1,4 @@
-//! What the peer server gives, to whom, and how a receiver copes with a poor connection.
+//! What the peer server serves to which requests, and how a receiver copes with a poor connection.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -66,7 +66,7 @@ fn a_held_chunk_comes_with_its_length_and_checksum() {
 }
 
 #[test]
-fn whoever_lacks_the_token_gets_nothing() {
+fn a_request_without_the_token_gets_nothing() {
     let (host, _) = holder();
     let path = format!("/v1/{SWARM}/chunks/0");
     let status = |path: &str, token: &str| {
@@ -105,7 +105,7 @@ fn an_oversized_head_is_refused() {
     let long = format!("X-Long: {}\r\n", "x".repeat(64 * 1024));
     let request = get(&format!("/v1/{SWARM}/chunks/0"), TOKEN, &long);
     let mut stream = TcpStream::connect(&host.address).unwrap();
-    // The server may close before all of it is sent.
+    // The server may close before the whole request is sent.
     stream.write_all(request.as_bytes()).ok();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok();
@@ -127,7 +127,7 @@ fn a_taken_port_is_passed_over_and_a_foreign_host_refused() {
     }
 }
 
-/// Passes connections on to a node; the first answer is cut after so many bytes.
+/// Passes connections on to a node, and cuts the first answer after this many bytes.
 fn poor_wire(to: String, cut: usize) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -201,8 +201,8 @@ fn a_peer_that_is_not_there_is_at_fault() {
     }
 }
 
-/// Passes connections on to a node; of what comes back, one byte comes out wrong behind each `run`,
-/// so many times.
+/// Passes connections on to a node. Of what comes back it changes one byte after each `run`, up to
+/// this many times.
 fn spoiling_wire(to: String, run: u64, times: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -265,7 +265,7 @@ fn a_peer_that_serves_other_bytes_is_found_out() {
 }
 
 #[test]
-fn bytes_that_came_wrong_once_are_asked_for_again_and_nobody_is_blamed() {
+fn bytes_that_came_wrong_once_are_requested_again_and_no_peer_is_blamed() {
     let (a, mut b, bytes) = giver_and_taker();
     let wire = spoiling_wire(a.address.clone(), 600_000, 1);
     fetch_by(wire, &a, &mut b);
@@ -277,7 +277,7 @@ fn bytes_that_came_wrong_once_are_asked_for_again_and_nobody_is_blamed() {
 }
 
 #[test]
-fn a_peer_whose_file_was_cut_short_finds_it_out() {
+fn a_peer_whose_file_was_cut_short_notices() {
     for left in [0, 300_000] {
         let (mut a, mut b, _) = giver_and_taker();
         b.meet(&a);

@@ -1,4 +1,4 @@
-//! What connections without the swarm's token can do to a node that serves: nothing.
+//! Connections without the swarm's token do not harm a node that serves.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -12,7 +12,7 @@ use xfd_dataplane_core::model::Source;
 
 use crate::support::{Host, MIB, SWARM, TOKEN, failed, fetch, one_object, wanted};
 
-/// Strangers are given three seconds; some more for a busy machine.
+/// The server ends strangers' connections after 3 s; some more for a busy machine.
 const AN_END: Duration = Duration::from_secs(8);
 
 /// A node that holds an object of eight chunks, and one that has none of it.
@@ -33,7 +33,7 @@ fn get(swarm: &str, token: &str) -> String {
     format!("GET /v1/{swarm}/chunks/0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n")
 }
 
-/// One stranger's doings on a connection that was just made.
+/// What one stranger does on a new connection.
 type Stranger = fn(&mut TcpStream) -> std::io::Result<()>;
 
 fn say(stream: &mut TcpStream, text: &str) -> std::io::Result<()> {
@@ -102,11 +102,11 @@ fn a_connection_without_the_token_is_over_soon_whatever_it_does() {
     let over = |act: Stranger| {
         let address = holder.address.clone();
         thread::spawn(move || {
-            let begun = Instant::now();
+            let started = Instant::now();
             let mut stream = TcpStream::connect(address).unwrap();
             stream.set_read_timeout(Some(2 * AN_END)).unwrap();
             let mut reading = stream.try_clone().unwrap();
-            // What ends it is told by either side of the socket.
+            // Either side of the socket may report the end.
             let reader = thread::spawn(move || reading.read_to_end(&mut Vec::new()));
             let acted = act(&mut stream);
             let read = reader.join().unwrap();
@@ -114,7 +114,7 @@ fn a_connection_without_the_token_is_over_soon_whatever_it_does() {
                 .as_ref()
                 .is_err_and(|it| it.kind() == std::io::ErrorKind::WouldBlock);
             assert!(!timed_out, "it stays open: {acted:?}");
-            begun.elapsed()
+            started.elapsed()
         })
     };
     let all: Vec<_> = KINDS.iter().map(|(name, act)| (name, over(*act))).collect();
@@ -125,7 +125,7 @@ fn a_connection_without_the_token_is_over_soon_whatever_it_does() {
     assert_eq!(holder.node.counters(None).served_bytes, 0);
 }
 
-/// Each answer that is no chunk ends its connection, also one to a holder of the token.
+/// Each answer that is not a chunk ends its connection, also if the request has the token.
 #[test]
 fn a_refusal_closes_the_connection() {
     let (holder, ..) = holder_and_peer();
@@ -188,7 +188,7 @@ fn a_peer_s_connection_is_kept_between_its_requests() {
         stream.read_exact(&mut room).unwrap();
     };
     chunk(&mut stream);
-    // For longer than a stranger would be suffered.
+    // For longer than a stranger may stay.
     thread::sleep(Duration::from_secs(4));
     chunk(&mut stream);
 }
@@ -218,10 +218,10 @@ fn a_peer_is_served_beside_700_idle_strangers_and_1000_that_come_and_go() {
             })
         })
         .collect();
-    let begun = Instant::now();
+    let started = Instant::now();
     peer.submit(vec![fetch(0, 0..8, holder.as_source())]);
     peer.until_landed(1);
-    let took = begun.elapsed();
+    let took = started.elapsed();
     stop.store(true, Ordering::SeqCst);
     for thread in churning {
         thread.join().unwrap();

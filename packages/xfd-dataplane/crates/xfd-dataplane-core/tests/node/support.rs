@@ -1,4 +1,4 @@
-//! Nodes, catalogs and patience for the stories.
+//! Nodes, catalogs and waits for the tests.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,7 +59,7 @@ pub fn stores() -> Stores {
     vec![(None, StoreConfig::Local { directory })]
 }
 
-/// One object as the node's swarm wants it, in chunks of a MiB.
+/// A catalog of one object, in chunks of 1 MiB.
 pub fn wanted(host: &Host, found: &FoundObject) -> Catalog {
     catalog(host.root.path(), std::slice::from_ref(found), MIB as u64)
 }
@@ -80,7 +80,7 @@ pub fn fetch(first_order: OrderId, chunks: std::ops::Range<u32>, source: Source)
     }
 }
 
-/// A node with a folder, a peer server and what it has said so far.
+/// A node with a folder, a peer server, and its events so far.
 pub struct Host {
     pub node: Node,
     pub name: &'static str,
@@ -157,7 +157,7 @@ impl Host {
         Source::Peer(self.name.into())
     }
 
-    /// Polls until the events so far satisfy the story.
+    /// Polls until the events so far satisfy a condition.
     pub fn until(&mut self, what: &str, is_so: impl Fn(&[NodeEvent]) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_so(&self.events) {
@@ -186,7 +186,7 @@ impl Host {
         );
     }
 
-    /// Events that came without anybody waiting for them.
+    /// Adds the events that came meanwhile.
     pub fn drain(&mut self, wait: Duration) {
         self.events.extend(self.node.poll(SWARM, wait).unwrap());
     }
@@ -219,7 +219,7 @@ pub fn file_names(root: &Path) -> Vec<String> {
     names
 }
 
-/// Waits for something that no event tells.
+/// Waits for a condition that no event reports.
 pub fn eventually(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {

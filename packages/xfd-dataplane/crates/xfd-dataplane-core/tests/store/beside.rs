@@ -1,4 +1,4 @@
-//! What lies beside a destination, or at it, and is not what we left there.
+//! Files beside a destination, or at it, that xfd did not leave there.
 
 use std::fs::File;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -32,7 +32,7 @@ fn prefix(place: &Place) -> Catalog {
     pack(vec![small(place, 0, "a"), small(place, 1, "sub/b")])
 }
 
-/// Takes stock, fetches what is missing, lands it and leaves.
+/// Takes an inventory, fetches what is missing, lands it and leaves.
 fn run(catalog: Catalog, bytes: &[u8]) -> Result<usize> {
     let store = Store::new(options("node"));
     let objects: Vec<u32> = catalog.objects.iter().map(|object| object.index).collect();
@@ -76,7 +76,7 @@ fn what_is_no_file_of_ours_is_not_believed_at_any_name_beside() {
             };
             let outcome = run(catalog, bytes);
             assert!(is_untouched(odd, &place.path("aside")), "{odd:?} at {name}");
-            // A folder is never removed: it is named, unless there is another place for the file.
+            // A folder is never removed. The error names it, unless the file has another place.
             match outcome {
                 Ok(0) => assert_eq!(
                     std::fs::read(place.path(landed)).unwrap(),
@@ -174,7 +174,7 @@ fn a_destination_that_is_no_file_is_refused_before_the_first_byte() {
 #[test]
 fn a_device_at_a_link_by_its_name_is_refused_too() {
     let place = Place::new();
-    // Where a shell has redirected it, this leads to a regular file.
+    // If a shell has redirected it, this leads to a regular file.
     for target in ["/dev/xfd-nothing", "/proc/self/fd/99"] {
         symlink(target, place.path("a")).unwrap();
         let error = run(alone(&place), b"1234").unwrap_err();
@@ -219,7 +219,7 @@ fn a_file_that_another_user_put_there_is_fetched_again() {
     if !is_root("files of another user") {
         return;
     }
-    /// What the stranger does to a cache of ours, times and sizes unchanged.
+    /// What another user does to a cache, without changing times and sizes.
     type Act = fn(&Place);
     let swap = |path: &Path| {
         let times = path.metadata().unwrap().modified().unwrap();
@@ -337,7 +337,7 @@ fn a_prefix_with_folders_lands_where_a_link_leads() {
     assert_eq!(place.names("big/models"), ["a", "sub"]);
     assert_eq!(run(prefix(&place), b"").unwrap(), 2);
 
-    // A folder of it that lies below a link that is not its own.
+    // One of its folders, below a link that is not its own.
     let mut deeper = object(0, place.path("tree/deep/c"), 2);
     deeper.group = Some(place.path("tree/deep"));
     assert_eq!(run(pack(vec![deeper]), b"cc").unwrap(), 0);
@@ -371,7 +371,7 @@ fn a_prefix_that_is_whole_is_all_here_for_one_who_may_only_read() {
     assert_eq!(as_stranger(|| run(all_kinds(&place), b"")).unwrap(), 3);
     assert_eq!(as_stranger(|| run(alone(&place), b"")).unwrap(), 1);
 
-    // What may not even be read is not here, nor is what is gone.
+    // Files that may not be read are not here, and neither are files that are gone.
     open_to_all(&place.path("tree/a"), 0o600);
     let error = as_stranger(|| run(all_kinds(&place), b"")).unwrap_err();
     assert_eq!(error.kind, Kind::DestinationNotWritable);
@@ -400,7 +400,7 @@ fn a_folder_of_ones_own_below_one_of_roots_keeps_its_records_inside() {
     assert_eq!(place.names(""), ["home", "tree"]);
     assert_eq!(as_stranger(|| run(prefix(&place), b"")).unwrap(), 2);
 
-    // What root has recorded beside it is read, and what is newer inside counts more.
+    // Root's record beside the folder is read; a newer one inside takes precedence.
     let place = Place::new();
     open_to_all(&place.path(""), 0o755);
     run(prefix(&place), b"aabb").unwrap();
@@ -419,7 +419,7 @@ fn a_folder_of_ones_own_below_one_of_roots_keeps_its_records_inside() {
 }
 
 #[test]
-fn in_a_folder_that_all_may_write_to_another_users_file_is_told_before_the_first_byte() {
+fn in_a_folder_that_all_may_write_to_another_users_file_is_reported_before_the_first_byte() {
     if !is_root("another user") {
         return;
     }
@@ -434,16 +434,16 @@ fn in_a_folder_that_all_may_write_to_another_users_file_is_told_before_the_first
         open_to_all(&place.path(""), 0o1777);
         std::fs::write(place.path(name), b"evil").unwrap();
         std::os::unix::fs::chown(place.path(name), Some(1234), None).unwrap();
-        let told = as_stranger(|| {
+        let refused = as_stranger(|| {
             let store = store();
             store.extend(alone(&place)).map(drop)
         });
-        let Error { kind, path, .. } = told.unwrap_err();
+        let Error { kind, path, .. } = refused.unwrap_err();
         assert_eq!(
             (kind, path),
             (Kind::DestinationNotWritable, Some(place.path(name)))
         );
-        // A prefix in a folder of one's own has another place for its records.
+        // A prefix in a folder of this user's has another place for its records.
         std::fs::create_dir(place.path("tree")).unwrap();
         give_to_stranger(&place.path("tree"));
         std::fs::rename(place.path(name), place.path(".tree.xfd")).unwrap();
@@ -453,7 +453,7 @@ fn in_a_folder_that_all_may_write_to_another_users_file_is_told_before_the_first
 }
 
 #[test]
-fn a_lock_that_another_user_holds_is_told() {
+fn a_lock_that_another_user_holds_is_reported() {
     if !is_root("another user") {
         return;
     }

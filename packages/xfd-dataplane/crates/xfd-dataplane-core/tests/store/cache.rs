@@ -1,4 +1,4 @@
-//! The four steps of the cache.
+//! When a cached file is valid.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -31,7 +31,7 @@ fn a_valid_file_is_landed_and_served_with_its_checksums() {
     store.leave();
     assert_eq!(place.names(""), [".a.xfd", "a"], "no lock was needed");
 
-    // Cut in another way, the checksums are found while serving.
+    // If the chunks are cut in another way, their checksums are computed while they are served.
     let other = take_stock(wanted, 2000);
     assert_eq!(other.landed, [0]);
     assert_eq!(other.held[0].crcs, [None, None]);
@@ -172,10 +172,10 @@ fn a_large_cached_prefix_is_looked_through_in_a_moment() {
     first.leave();
     assert_eq!(place.names(""), [".tree.xfd", "tree"]);
 
-    let begun = Instant::now();
+    let started = Instant::now();
     let inventory = store().extend(catalog).unwrap();
     assert_eq!(inventory.landed.len(), 2_000);
     assert_eq!(inventory.held[0].crcs, [Some(crc64(&b"abc".repeat(2_000)))]);
     // Well under a second with optimisation; this build has none, and the machine may be busy.
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < Duration::from_secs(10));
 }

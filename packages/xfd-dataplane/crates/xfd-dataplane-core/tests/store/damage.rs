@@ -1,4 +1,4 @@
-//! Held chunks that the disk does not give back as they were.
+//! Held chunks that are damaged on the disk.
 
 use crate::support::{Place, content, cut, fill, fill_all, object, read, rot, store};
 
@@ -12,15 +12,15 @@ async fn a_held_chunk_that_rots_is_lost_and_fetched_again_alone() {
         .unwrap();
     fill_all(&store, 0, &bytes[..2000], 1000);
     rot(&place.path(".a.xfd-part"), 500);
-    let told = tokio::spawn({
+    let lost = tokio::spawn({
         let store = store.clone();
         async move { store.lost_chunks().await }
     });
-    let behind = store.clone();
-    tokio::task::spawn_blocking(move || assert_eq!(read(&behind, 0).1, None))
+    let other = store.clone();
+    tokio::task::spawn_blocking(move || assert_eq!(read(&other, 0).1, None))
         .await
         .unwrap();
-    assert_eq!(told.await.unwrap(), [0]);
+    assert_eq!(lost.await.unwrap(), [0]);
     assert!(store.reader(0).is_none());
     fill(&store, 0, &bytes[..1000]);
     fill(&store, 2, &bytes[2000..]);

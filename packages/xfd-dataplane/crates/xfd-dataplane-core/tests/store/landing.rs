@@ -189,7 +189,7 @@ impl Disk for Counting {
     }
 }
 
-/// How many files, and how often the file system, are synced to land so many files at once.
+/// How many files, and how often the file system, are synced to land this many files at once.
 fn syncs(files: u32, durability: Durability) -> (u32, u32) {
     let place = Place::new();
     let disk = Arc::new(Counting::default());

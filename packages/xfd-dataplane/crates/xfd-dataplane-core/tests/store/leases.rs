@@ -1,4 +1,4 @@
-//! The right to write a chunk, and what is left where it is given up.
+//! The right to write a chunk, and what is left if it is given up.
 
 use xfd_dataplane_core::crc::crc64;
 use xfd_dataplane_core::error::Kind;
@@ -87,7 +87,7 @@ fn a_chunk_that_differs_from_its_pin_is_missing_again() {
     store.land(0).unwrap();
 }
 
-/// A chunk of ten bytes of which five were written and given up; where its next lease begins.
+/// Writes five of a chunk's ten bytes and gives the lease up; where the next lease starts.
 fn next_begins(given_up: impl FnOnce(&Store, &mut xfd_dataplane_core::store::Lease)) -> u64 {
     let place = Place::new();
     let store = store();
@@ -110,7 +110,7 @@ fn next_begins(given_up: impl FnOnce(&Store, &mut xfd_dataplane_core::store::Lea
 }
 
 #[test]
-fn a_lease_goes_on_where_the_last_one_was_given_up() {
+fn a_lease_resumes_where_the_last_one_was_given_up() {
     assert_eq!(next_begins(|_, lease| lease.set_resumable(true)), 5);
     assert_eq!(next_begins(|_, _| {}), 0);
     let withdrawn = next_begins(|_, lease| {

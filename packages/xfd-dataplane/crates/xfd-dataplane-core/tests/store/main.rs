@@ -1,4 +1,4 @@
-//! Stories of what is on a node's disk.
+//! What is on a node's disk.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(missing_docs)]
 

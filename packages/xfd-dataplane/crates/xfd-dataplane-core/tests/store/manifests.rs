@@ -1,4 +1,4 @@
-//! What is remembered of the files of a prefix.
+//! Records of the files of a prefix.
 
 use crate::packs::{catalog, landed_before};
 use crate::support::{Place, content, fill, object, pack, store};

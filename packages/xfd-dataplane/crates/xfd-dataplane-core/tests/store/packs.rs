@@ -23,7 +23,7 @@ pub fn catalog(place: &Place) -> (Catalog, Vec<u8>) {
     (pack(group_of(place)), content(3000, 7))
 }
 
-/// The same, landed by a run that has ended.
+/// A pack that was landed by a run that has ended.
 pub fn landed_before(place: &Place) -> (Catalog, Vec<u8>) {
     let (catalog, bytes) = catalog(place);
     let store = store();
@@ -257,7 +257,7 @@ fn a_file_that_is_wanted_again_while_its_pack_is_written_is_not_taken_for_writte
 }
 
 #[test]
-fn a_file_that_is_begun_anew_while_its_pack_is_written_is_not_taken_for_written() {
+fn a_file_that_is_started_over_while_its_pack_is_written_does_not_count_as_written() {
     let place = Place::new();
     let (catalog, bytes) = catalog(&place);
     let store = store();

@@ -1,4 +1,4 @@
-//! Places that cannot be written, or must not.
+//! Paths that cannot be written, or must not be.
 
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;

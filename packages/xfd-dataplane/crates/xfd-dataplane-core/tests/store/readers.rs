@@ -1,4 +1,4 @@
-//! Readers behind a writer.
+//! Readers that follow a writer.
 
 use std::io::Read;
 use std::time::Duration;
@@ -16,7 +16,7 @@ async fn a_reader_sees_bytes_as_they_are_written_and_the_verdict_last() {
     store
         .extend(cut(vec![object(0, place.path("a"), 1000)], 1000))
         .unwrap();
-    assert!(store.reader(0).is_none(), "nobody was told to fetch it");
+    assert!(store.reader(0).is_none(), "no order for it was accepted");
     store.expect(0..1);
     let mut reader = store.reader(0).unwrap();
     assert_eq!(reader.size(), 1000);
@@ -30,13 +30,13 @@ async fn a_reader_sees_bytes_as_they_are_written_and_the_verdict_last() {
         };
         assert_eq!(piece, bytes[end - piece.len()..end]);
     }
-    let behind = tokio::spawn(read_all(reader));
+    let following = tokio::spawn(read_all(reader));
     lease.write(&bytes[600..]).unwrap();
     tokio::task::yield_now().await;
-    assert!(!behind.is_finished(), "all bytes, and no verdict yet");
+    assert!(!following.is_finished(), "all bytes, and no verdict yet");
     lease.commit(None).unwrap();
     assert_eq!(
-        behind.await.unwrap(),
+        following.await.unwrap(),
         (bytes[600..].to_vec(), Some(crc64(&bytes)))
     );
 }
@@ -75,18 +75,18 @@ async fn a_bad_chunk_ends_its_readers_without_an_end() {
     let reader = store.reader(0).unwrap();
     let mut lease = store.lease(0).unwrap().unwrap();
     lease.write(b"0123456789").unwrap();
-    let behind = tokio::spawn(read_all(reader));
+    let following = tokio::spawn(read_all(reader));
     assert!(lease.commit(Some(1)).is_err());
-    assert_eq!(behind.await.unwrap().1, None);
+    assert_eq!(following.await.unwrap().1, None);
 
-    // The order is still there: the next reader waits for the next attempt.
+    // The order is alive, so the next reader waits for the next attempt.
     let waiting = tokio::spawn(read_all(store.reader(0).unwrap()));
     fill(&store, 0, b"0123456789");
     assert_eq!(waiting.await.unwrap().1, Some(crc64(b"0123456789")));
 }
 
 #[tokio::test]
-async fn readers_are_told_when_a_writer_starts_over_or_goes_away() {
+async fn readers_are_aborted_when_a_writer_starts_over_or_goes_away() {
     let place = Place::new();
     let store = store();
     store
@@ -105,14 +105,14 @@ async fn readers_are_told_when_a_writer_starts_over_or_goes_away() {
 }
 
 #[tokio::test]
-async fn readers_are_told_when_the_order_is_gone_or_the_swarm_is_left() {
+async fn readers_are_aborted_when_the_order_is_gone_or_the_swarm_is_left() {
     let place = Place::new();
     let store = store();
     store
         .extend(cut(vec![object(0, place.path("a"), 20)], 10))
         .unwrap();
     store.expect(0..2);
-    let behind: Vec<_> = (0..2)
+    let following: Vec<_> = (0..2)
         .map(|chunk| tokio::spawn(read_all(store.reader(chunk).unwrap())))
         .collect();
     tokio::task::yield_now().await;
@@ -120,7 +120,7 @@ async fn readers_are_told_when_the_order_is_gone_or_the_swarm_is_left() {
     assert!(store.reader(0).is_none());
     store.leave();
     assert!(store.reader(1).is_none());
-    for reader in behind {
+    for reader in following {
         assert_eq!(reader.await.unwrap(), (vec![], None));
     }
 }
@@ -139,7 +139,7 @@ async fn a_wait_is_bounded() {
 }
 
 #[test]
-fn the_in_order_reader_goes_behind_chunks_that_come_in_any_order() {
+fn the_in_order_reader_follows_chunks_that_come_in_any_order() {
     let place = Place::new();
     let bytes = content(30_000, 3);
     let store = store();
@@ -147,7 +147,7 @@ fn the_in_order_reader_goes_behind_chunks_that_come_in_any_order() {
         .extend(cut(vec![object(0, place.path("a"), 30_000)], 4000))
         .unwrap();
     let mut reader = store.in_order(0).unwrap();
-    let behind = std::thread::spawn(move || {
+    let following = std::thread::spawn(move || {
         let mut read = Vec::new();
         reader.read_to_end(&mut read).map(|_| read)
     });
@@ -160,7 +160,7 @@ fn the_in_order_reader_goes_behind_chunks_that_come_in_any_order() {
     }
     fill(&store, 7, &bytes[28_000..]);
     store.land(0).unwrap();
-    assert_eq!(behind.join().unwrap().unwrap(), bytes);
+    assert_eq!(following.join().unwrap().unwrap(), bytes);
     assert_eq!(read(&store, 7).0, &bytes[28_000..]);
 }
 
@@ -179,8 +179,8 @@ fn the_in_order_reader_fails_with_its_object() {
             .unwrap();
         fill(&store, 0, b"0123456789");
         let mut reader = store.in_order(0).unwrap();
-        let behind = std::thread::spawn(move || reader.read_to_end(&mut Vec::new()));
+        let following = std::thread::spawn(move || reader.read_to_end(&mut Vec::new()));
         end(&store);
-        assert!(behind.join().unwrap().is_err());
+        assert!(following.join().unwrap().is_err());
     }
 }

@@ -1,5 +1,5 @@
-//! A run that was killed is carried on. A store that is dropped without `leave` leaves on the disk
-//! what a killed process does; its locks go with it.
+//! A run that was killed is resumed. A store that is dropped without `leave` leaves on the disk
+//! what a killed process leaves; its locks end with it.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -58,7 +58,7 @@ fn a_chunk_that_changed_on_the_disk_is_missing() {
     let again = store();
     assert_eq!(held(&again.extend(catalog.clone()).unwrap()), [0, 2]);
     drop(again);
-    // The journal knows by now: without the chunk's own bytes nothing brings it back.
+    // The journal has it by now, so that only the chunk's own bytes bring it back.
     rot(&place.path(".a.xfd-part"), 1999);
     let store = store();
     assert_eq!(held(&store.extend(catalog).unwrap()), [0, 2]);
@@ -88,7 +88,7 @@ fn a_journal_torn_in_its_last_line_keeps_the_others() {
 }
 
 #[test]
-fn another_object_at_the_store_begins_anew() {
+fn another_object_at_the_store_starts_over() {
     let place = Place::new();
     let bytes = content(2000, 1);
     let wanted = object(0, place.path("a"), 2000);

@@ -1,4 +1,4 @@
-//! Whether it fits is known before the first byte.
+//! Room on the disk is checked before the first byte is fetched.
 
 use std::io;
 use std::path::Path;

@@ -37,7 +37,7 @@ fn entry(tree: &Path, path: &str, kind: char) -> TreeEntry {
     }
 }
 
-/// What unpacking would do.
+/// What unpacking does, in short.
 fn make_tree(place: &Place) -> Summary {
     let tree = place.path("tree");
     let _ = std::fs::remove_dir_all(&tree);
@@ -139,7 +139,7 @@ fn an_archive_that_is_not_kept_serves_until_the_end_and_goes_then() {
     assert_eq!(held(&inventory), [0; 0], "there is no archive to serve");
     again.leave();
 
-    // A program's own file beside the tree's takes nothing from it; a changed one does.
+    // A program's own file in the tree does no harm; a changed file does.
     std::fs::write(place.path("tree/sub/cache"), b"").unwrap();
     let look = || {
         let catalog = cut(vec![archive(&place, false)], 10);

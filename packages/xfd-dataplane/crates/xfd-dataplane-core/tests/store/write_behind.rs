@@ -1,4 +1,4 @@
-//! What has arrived is synced while more arrives.
+//! Bytes are synced while more arrive.
 
 use std::fs::File;
 use std::io;
@@ -44,7 +44,7 @@ fn one_sync_at_a_time_is_due_for_every_32_mib_of_an_object() {
 }
 
 #[test]
-fn nothing_is_synced_where_nothing_is_to_be_durable() {
+fn nothing_is_synced_if_nothing_is_to_be_durable() {
     let (_place, store, bytes) = filled(Durability::None);
     for chunk in 0..5 {
         fill(&store, chunk, &bytes);
@@ -55,7 +55,7 @@ fn nothing_is_synced_where_nothing_is_to_be_durable() {
 /// A disk that could not write some pages, and says so once, as the kernel does.
 #[derive(Default)]
 struct Failing {
-    told: AtomicBool,
+    has_failed: AtomicBool,
 }
 
 impl Disk for Failing {
@@ -64,7 +64,7 @@ impl Disk for Failing {
     }
 
     fn sync(&self, _: &File) -> io::Result<()> {
-        match self.told.swap(true, Ordering::SeqCst) {
+        match self.has_failed.swap(true, Ordering::SeqCst) {
             true => Ok(()),
             false => Err(io::Error::from_raw_os_error(5)),
         }

@@ -1,13 +1,14 @@
 //! Limits on the size of one unpacked archive.
 //!
-//! All output of a decoder counts: headers, long names, PAX records and maps of sparse files as well
-//! as the bytes of files. Names have a limit of their own, because they take memory and not disk.
+//! All output of a decoder counts: headers, long names, PAX records and maps of sparse files as
+//! well as the bytes of files. Names have a limit of their own, because they take memory and not
+//! disk.
 
 use crate::error::{Error, Kind, Result};
 use crate::model::UnpackCaps;
 
-/// Decoded bytes up to which the ratio is not limited. Repeated text compresses a thousand times, and
-/// 100 MiB do no harm.
+/// Decoded bytes up to which the ratio is not limited. Repeated text compresses a thousand times,
+/// and 100 MiB do no harm.
 pub const RATIO_FREE_BYTES: u64 = 100 << 20;
 
 /// Bytes of memory for names that every archive may use.
@@ -16,8 +17,8 @@ const NAMES_FREE_BYTES: u64 = 32 << 20;
 /// Bytes of memory for names that no archive may exceed.
 const MAX_NAMES_BYTES: u64 = 1 << 30;
 
-/// Names may take this fraction of the ratio for decoded bytes: by default memory of eight times the
-/// archive's size. An empty file takes some 40 bytes of a tar.gz.
+/// Names may take this fraction of the ratio for decoded bytes: by default memory of eight times
+/// the archive's size. An empty file takes some 40 bytes of a tar.gz.
 const NAMES_FRACTION: f64 = 1.0 / 30.0;
 
 /// Bytes of names and link targets that every archive may have.

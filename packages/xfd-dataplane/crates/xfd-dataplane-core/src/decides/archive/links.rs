@@ -14,9 +14,9 @@ use crate::model::Links;
 const MAX_LINKS: usize = 40;
 
 impl Filter {
-    /// The path of an entry without links in it. Links of this archive above the entry are followed as
-    /// if the tree were the whole file system: an absolute link starts at the tree's root, and `..`
-    /// there stays there.
+    /// The path of an entry without links in it. Links of this archive above the entry are followed
+    /// as if the tree were the whole file system: an absolute link starts at the tree's root, and
+    /// `..` there stays there.
     pub(super) fn resolved<'p>(&self, clean: &'p [u8], path: &[u8]) -> Result<Cow<'p, [u8]>> {
         let (folder, name) = split(clean);
         // Everything above a placed folder is a folder.
@@ -105,8 +105,9 @@ impl Filter {
         Ok(())
     }
 
-    /// Whether following `target` from the link at `path` leaves the tree, given all that was placed.
-    /// A missing entry counts as a folder, so that entries made later do not change the answer.
+    /// Whether following `target` from the link at `path` leaves the tree, given all that was
+    /// placed. A missing entry counts as a folder, so that entries made later do not change the
+    /// answer.
     pub(super) fn leaves(&self, path: &[u8], target: &[u8]) -> bool {
         let mut at = parent(path).to_vec();
         let mut ahead: Vec<&[u8]> = components(target).rev().collect();

@@ -4,7 +4,8 @@ use super::{ChunkState, Ledger, ObjectState};
 use crate::model::ChunkIndex;
 
 impl Ledger {
-    /// A held chunk was read again, and `read` is its checksum. False if it should have another one.
+    /// A held chunk was read again, and `read` is its checksum. False if it should have another
+    /// one.
     pub fn confirm(&mut self, chunk: ChunkIndex, read: u64) -> bool {
         let Some(entry) = self.chunks.get_mut(&chunk) else {
             return false;
@@ -22,8 +23,9 @@ impl Ledger {
         true
     }
 
-    /// A held chunk is bad: it is missing again. An object that had landed with it is open again and
-    /// loses all of its chunks, because its file is written anew. Returns all chunks that are lost.
+    /// A held chunk is bad: it is missing again. An object that had landed with it is open again
+    /// and loses all of its chunks, because its file is written again. Returns all chunks that are
+    /// lost.
     pub fn lose(&mut self, chunk: ChunkIndex) -> Vec<ChunkIndex> {
         let Some(ChunkState::Held { .. }) = self.chunk(chunk) else {
             return Vec::new();

@@ -6,7 +6,8 @@ use super::{OrderKey, Queue, QueuedOrder, Rank, State};
 use crate::model::Source;
 
 impl Queue {
-    /// Takes the queued origin orders for the chunks right after that of `first`, to run in its slot.
+    /// Takes the queued origin orders for the chunks right after that of `first`, to run in its
+    /// slot.
     ///
     /// They are the next in the queue, of the same priority. With `first` they are no more than
     /// `most`, nor than an even share of the queued origin orders for each slot.

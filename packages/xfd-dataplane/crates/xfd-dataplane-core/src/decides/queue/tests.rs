@@ -80,7 +80,7 @@ fn a_waiting_order_gets_its_slot_before_any_new_one() {
     queue.push(order(4, None, 0));
     queue.done(key(2));
     assert_eq!(started(&mut queue), [1001]);
-    assert_eq!(queue.running(), 1);
+    assert_eq!(queue.running, 1);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn what_ends_in_any_state_gives_its_room_back() {
     assert!(!queue.arrives(key(1)));
     queue.done(key(1));
     queue.done(key(2));
-    assert_eq!(queue.running(), 0);
+    assert_eq!(queue.running, 0);
     queue.push(order(3, Some("a"), 0));
     queue.push(order(4, None, 0));
     assert!(queue.cancel(key(3)));
@@ -176,7 +176,7 @@ fn a_slot_is_handed_on_unless_another_order_is_more_urgent() {
     let mut rest = queue.take_following(&first, 100);
     let second = rest.pop_front().unwrap();
     assert!(queue.follow(first.key, &second));
-    assert_eq!((queue.running(), queue.next_step()), (1, None));
+    assert_eq!((queue.running, queue.next_step()), (1, None));
     queue.push(order(50, None, 0));
     let third = chunk(2);
     assert!(!queue.follow(second.key, &third));
