@@ -55,7 +55,7 @@ async def test_a_bug_that_a_report_brings_to_light_fails_the_lease():
 
 
 @run_async
-async def test_a_bug_in_what_is_told_of_a_lost_node_fails_the_lease():
+async def test_a_bug_in_the_handling_of_a_lost_node_fails_the_lease():
     cluster = LocalCluster(2, SIZES)
     cluster.prepare = lambda plane: setattr(plane, "paused", True)
     coordinator = Coordinator(cluster, tick_s=0.05)

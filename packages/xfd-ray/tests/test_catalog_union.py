@@ -177,7 +177,7 @@ def test_leases_that_share_a_swarm_share_the_bound_on_its_chunks(monkeypatch):
     assert add(union, origin, [one("b")]).grown is not None
 
 
-def test_a_lease_is_told_how_many_objects_its_patterns_left_out(origin):
+def test_a_lease_knows_how_many_objects_its_patterns_left_out(origin):
     wanted = PrefixDownloadRequest("dir", Path("out"), exclude=("c",))
 
     mine = add(CatalogUnion(), origin, [DownloadRequest(wanted)])

@@ -127,7 +127,7 @@ def test_a_lease_that_is_attached_again_says_for_how_long_it_has_been_running():
     assert clock() - began > 18.0
 
 
-def test_what_the_coordinator_refuses_is_not_asked_again():
+def test_a_request_that_the_coordinator_refuses_is_not_repeated():
     lease_client, coordinator, _ = client(lambda n: VersionMismatchError("xfd_ray is 0.0.1"))
     with pytest.raises(VersionMismatchError):
         lease_client.run()

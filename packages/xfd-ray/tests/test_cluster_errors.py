@@ -47,7 +47,7 @@ def test_an_error_of_ours_keeps_its_type_and_gets_its_node():
     assert (mapped.node, mapped.path) == ("n1", "/data")
 
 
-def test_a_node_that_ray_starts_nothing_on_is_told_as_such():
+def test_a_node_on_which_ray_starts_nothing_is_unavailable():
     mapped = worker_error(ActorUnschedulableError("The node ... is infeasible"), "n1")
     assert isinstance(mapped, NodeUnavailableError)
     assert isinstance(mapped, NodeLostError)  # Code that catches this keeps working.
@@ -55,13 +55,13 @@ def test_a_node_that_ray_starts_nothing_on_is_told_as_such():
     assert "drained" in str(mapped)
 
 
-def test_a_bug_in_a_method_is_told_in_its_words():
+def test_a_bug_in_a_method_keeps_its_message():
     mapped = worker_error(raised(KeyError(5)), "n1")
     assert isinstance(mapped, InternalError)
     assert mapped.what == "KeyError: 5"
 
 
-def test_what_a_constructor_raised_is_told_and_is_no_loss_that_may_pass():
+def test_an_error_of_a_constructor_is_named_and_not_tried_again():
     mapped = worker_error(constructor_raised("ValueError: XFD_ROOT is 'here'\nand relative"), "n1")
     assert isinstance(mapped, InternalError)
     assert not isinstance(mapped, NodeLostError)

@@ -30,7 +30,7 @@ NO_TOKEN = AuthenticationError(
         (ABSENT, {"RAY_AUTH_MODE": "token"}, ("192.0.2.2:22202", "compare the token")),
     ],
 )
-def test_a_refused_driver_is_told_what_to_set(error, environ, words):
+def test_the_error_of_a_refused_driver_says_what_to_set(error, environ, words):
     mapped = connection_error(error, environ)
     assert isinstance(mapped, ClusterConnectionError)
     assert isinstance(mapped, ConnectionError)

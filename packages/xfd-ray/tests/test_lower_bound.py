@@ -4,12 +4,11 @@ import pytest
 
 from xfd_api.errors import InvalidRequestError
 from xfd_ray.coordinator.lower_bound import (
-    LinkRates,
-    RateMeter,
     bound_s,
     bound_with_source,
-    observed_rates,
 )
+from xfd_ray.coordinator.rate_meter import RateMeter, observed_rates
+from xfd_ray.link_rates import LinkRates
 
 F = 1000
 
@@ -104,7 +103,7 @@ def test_observed_rates_are_the_best_of_any_node():
     assert rates.down == fast.peak()
 
 
-def test_empty_objects_tell_no_rate():
+def test_empty_objects_show_no_rate():
     meter = RateMeter()
     meter.add(1.0, 0.5, 0)
     assert meter.peak() is None

@@ -125,7 +125,7 @@ async def test_a_late_node_gets_the_version_that_is_pinned():
 
 
 @run_async
-async def test_another_driver_is_told_of_both_versions_and_of_its_choices():
+async def test_the_error_of_another_driver_names_both_versions_and_its_choices():
     cluster, coordinator, _ = await cluster_with(wants("first", PREFIX))
     overwritten(cluster.origin)
     error = (await ended(coordinator, wants("second", PREFIX))).error

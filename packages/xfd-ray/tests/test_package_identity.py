@@ -42,7 +42,7 @@ def test_what_makes_another_interpreter(runtime_env: dict[str, Any], is_rays_own
     )
 
 
-def test_packages_of_ones_own_are_told_apart_by_code_and_versions() -> None:
+def test_packages_of_ones_own_differ_by_code_and_versions() -> None:
     versions: dict[str, str | None] = {"xfd_ray": "1"}
     one = packages_of({"working_dir": "gcs://a.zip"}, versions)
     assert one == packages_of({"working_dir": "gcs://a.zip", "env_vars": {"A": "b"}}, versions)
@@ -105,7 +105,7 @@ def through(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("said", [DIFFERS, NODE_LACKS])
-def test_who_is_refused_by_a_strangers_coordinator_starts_one_of_its_own(through, said) -> None:
+def test_a_driver_refused_by_a_shared_coordinator_starts_its_own(through, said) -> None:
     cluster = Cluster(strangers=said, own=DONE)
     assert through(cluster) is DONE.report
     assert "start own" in cluster.log
@@ -115,7 +115,7 @@ def test_who_is_refused_by_a_strangers_coordinator_starts_one_of_its_own(through
 
 
 @pytest.mark.parametrize("said", [DIFFERS, NODE_LACKS])
-def test_who_is_refused_by_its_own_as_well_is_told_why(through, said) -> None:
+def test_a_driver_refused_by_its_own_coordinator_gets_the_error(through, said) -> None:
     cluster = Cluster(strangers=said, own=said)
     with pytest.raises(VersionMismatchError):
         through(cluster)
@@ -123,7 +123,7 @@ def test_who_is_refused_by_its_own_as_well_is_told_why(through, said) -> None:
 
 
 @pytest.mark.parametrize("said", [DIFFERS, NODE_LACKS])
-def test_who_started_the_coordinator_starts_no_other(through, said) -> None:
+def test_a_driver_that_started_the_coordinator_starts_no_other(through, said) -> None:
     cluster = Cluster(strangers=said)
     cluster.running.clear()
     with pytest.raises(VersionMismatchError):

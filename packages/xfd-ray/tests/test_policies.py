@@ -68,7 +68,7 @@ def test_a_budget_is_spent_at_most(copies: int):
 
 
 @run_async
-async def test_the_report_tells_what_was_moved_across_zones_and_its_cost():
+async def test_the_report_has_what_was_moved_across_zones_and_its_cost():
     prices = Prices(origin_per_gb=1.0, across_zones_per_gb=10.0)
     report = await distributed(two_zones(), Terms(), prices)
     traffic = report.traffic
@@ -83,7 +83,7 @@ async def test_the_report_tells_what_was_moved_across_zones_and_its_cost():
 
 
 @run_async
-async def test_a_second_lease_is_told_its_own_traffic_only():
+async def test_a_second_lease_reports_only_its_own_traffic():
     coordinator = Coordinator(two_zones(), tick_s=0.05)
     for name in ("first", "second"):
         await coordinator.attach(lease(name, "big"))

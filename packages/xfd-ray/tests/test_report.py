@@ -24,7 +24,7 @@ def result(node: str, **changed: object) -> NodeResult:
     return NodeResult(**{**given, **changed})  # type: ignore[arg-type]
 
 
-def test_a_report_tells_nodes_bytes_and_bound():
+def test_a_report_has_nodes_bytes_and_bound():
     gone = NodeLostError("gone")
     report = DistributionReport(
         elapsed_s=2.0,

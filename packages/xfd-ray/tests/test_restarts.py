@@ -65,16 +65,16 @@ def test_a_node_on_which_ray_starts_nothing_is_given_up_within_seconds(took_s, t
     assert tried == tries
     assert now <= 5.0
     assert restarts.refusal(N) is refused
-    restarts.forgive([N])
+    restarts.lift_refusals([N])
     assert restarts.may_start(N, now)
 
 
-def test_a_refusal_is_forgiven_where_it_is_asked_for_and_a_pause_is_not():
+def test_a_new_lease_lifts_a_refusal_but_not_a_pause():
     restarts, other, unasked = Restarts(), NodeId("other"), NodeId("unasked")
     for node in (N, unasked):
         restarts.lost(node, InternalError("ValueError"), 0.0)
     restarts.lost(other, LOST, 0.0)
-    restarts.forgive([N, other])
+    restarts.lift_refusals([N, other])
     assert restarts.may_start(N, 0.0)
     assert restarts.refusal(unasked)
     assert not restarts.may_start(other, 0.0)

@@ -45,7 +45,7 @@ async def test_a_lost_worker_takes_no_worker_of_other_terms_with_it():
 
 
 @run_async
-async def test_a_worker_that_is_told_lost_twice_is_replaced_once():
+async def test_a_worker_that_is_reported_lost_twice_is_replaced_once():
     cluster = LocalCluster(1, SIZES)
     pool = WorkerPool(cluster)
     [node] = cluster.live
@@ -101,7 +101,7 @@ async def test_a_worker_that_a_driver_started_in_vain_is_replaced():
 
 
 @run_async
-async def test_a_start_that_is_given_up_is_a_loss_to_those_who_wait_for_it():
+async def test_a_start_that_is_given_up_is_a_loss_to_its_waiters():
     cluster = SlowToStart(1)
     pool = WorkerPool(cluster)
     [node] = cluster.live
@@ -127,7 +127,7 @@ async def test_a_worker_that_does_not_come_up_in_time_is_a_loss():
 
 
 @run_async
-async def test_who_stops_waiting_for_a_start_does_not_stop_it():
+async def test_a_cancelled_waiter_does_not_stop_a_start():
     cluster = SlowToStart(1)
     pool = WorkerPool(cluster)
     [node] = cluster.live

@@ -103,7 +103,7 @@ OTHER_SETTINGS = {
 @pytest.mark.parametrize("kind", OTHER_SETTINGS)
 def test_calls_with_other_settings_leave_one_worker_a_node(kind):
     @run_async
-    async def tell():
+    async def check():
         cluster = LocalCluster(2, SIZES)
         coordinator = Coordinator(cluster, tick_s=0.02)
         for k, options in enumerate(OTHER_SETTINGS[kind]):
@@ -118,7 +118,7 @@ def test_calls_with_other_settings_leave_one_worker_a_node(kind):
         assert settings.attempts == asked.attempts
         assert settings.node_parallelism == last.get("limits", Limits()).node_parallelism
 
-    tell()
+    check()
 
 
 @run_async

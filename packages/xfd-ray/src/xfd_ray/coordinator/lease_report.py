@@ -8,8 +8,10 @@ from types import MappingProxyType
 from xfd_api.ids import NodeId
 from xfd_api.results import DistributionReport, NodeResult, ObjectResult, Progress
 from xfd_api.traffic import Traffic
-from xfd_ray.coordinator.lease_progress import LeaseProgress, NodeProgress
-from xfd_ray.coordinator.lower_bound import bound_with_source, observed_rates
+from xfd_ray.coordinator.lease_progress import LeaseProgress
+from xfd_ray.coordinator.lower_bound import bound_with_source
+from xfd_ray.coordinator.node_progress import NodeProgress
+from xfd_ray.coordinator.rate_meter import observed_rates
 from xfd_ray.link_rates import LinkRates
 
 

@@ -5,9 +5,9 @@ With N nodes, F bytes, origin egress S, node down d_i and up u_i, disk write w_i
     bound = max( F/S , F / min_i min(d_i, w_i) , (N - 1) * F / sum_i u_i )
 
 (Kumar and Ross, "Peer-assisted file distribution: the minimum distribution time", 2006, with the
-disk as a second limit on receiving.) Here in the form for nodes that lack different amounts: what
-no node had must leave the origin, each node must receive what it lacked, and nodes must send what
-did not leave the origin, which may have been asked for more than once (`origin_policy`).
+disk as a second limit on receiving.) The form used here is for nodes that lack different amounts.
+What no node had must leave the origin, and each node must receive what it lacked. Nodes must send
+what did not leave the origin, which may be read more than once (`origin_policy`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def bound_s(
         rates: what limits them.
 
     Returns:
-        None where no rate is known that limits anything, or nothing was missing.
+        None if no limiting rate is known, or nothing was missing.
     """
     most, total = max(missing, default=0), sum(missing)
     if total == 0:
@@ -46,52 +46,8 @@ def bound_s(
     return max(times, default=None)
 
 
-class RateMeter:
-    """The highest rate seen over a window of some length, from transfers that overlap it.
-
-    A transfer's bytes are spread evenly over the time it took, in slots of `slot_s`.
-    """
-
-    def __init__(self, slot_s: float = 0.5, slots_per_window: int = 2) -> None:
-        self._slot_s = slot_s
-        self._slots_per_window = slots_per_window
-        self._slots: dict[int, float] = {}
-
-    def add(self, end: float, seconds: float, size: int) -> None:
-        """`size` bytes moved in the `seconds` before `end`."""
-        first = int((end - seconds) / self._slot_s)
-        last = int(end / self._slot_s)
-        for slot in range(first, last + 1):
-            self._slots[slot] = self._slots.get(slot, 0.0) + size / (last - first + 1)
-
-    def peak(self) -> float | None:
-        """Bytes per second in the fullest window; None before a byte moved."""
-        if not any(self._slots.values()):
-            return None
-        width = self._slots_per_window
-        fullest = max(
-            sum(self._slots.get(slot + k, 0.0) for k in range(width)) for slot in self._slots
-        )
-        return fullest / (width * self._slot_s)
-
-
-def observed_rates(
-    origin: RateMeter, down: Sequence[RateMeter], up: Sequence[RateMeter]
-) -> LinkRates:
-    """The best that was seen of the origin, of any node's receiving and of any node's sending.
-
-    A link that was never busy shows less than it could do, so a bound from these rates may be
-    higher, and the efficiency better, than those from configured rates.
-    """
-    return LinkRates(
-        origin=origin.peak(),
-        down=max((peak for meter in down if (peak := meter.peak())), default=None),
-        up=max((peak for meter in up if (peak := meter.peak())), default=None),
-    )
-
-
-LEAST_RUN_S = 2.0
-"""A run must have lasted two windows of a `RateMeter`: the highest rate of less says nothing."""
+MIN_RUN_S = 2.0
+"""A shorter run than two windows of a `RateMeter` has no observed bound: its peak says nothing."""
 
 
 def bound_with_source(
@@ -102,18 +58,18 @@ def bound_with_source(
     configured: LinkRates | None,
     observed: LinkRates,
 ) -> tuple[float | None, BoundSource | None]:
-    """The bound from configured rates where there are some, else from observed ones.
+    """The bound from configured rates if there are some, else from observed ones.
 
-    It is never above `elapsed_s`: the run moved these bytes in that time, so that its mean rates
-    are observed ones as well, and a configured rate that it exceeded is none that limits. Runs that
-    were too short for a rate to be observed have no bound.
+    It is never above `elapsed_s`. The run moved these bytes in that time, so its mean rates are
+    observed rates too, and a configured rate that it exceeded does not limit it. Runs too short to
+    observe a rate have no bound.
     """
     if (
         configured is not None
         and (bound := bound_s(missing, from_origin, from_peers, configured)) is not None
     ):
         return min(bound, elapsed_s), "configured" if bound <= elapsed_s else "observed"
-    if elapsed_s < LEAST_RUN_S:
+    if elapsed_s < MIN_RUN_S:
         return None, None
     bound = bound_s(missing, from_origin, from_peers, observed)
     return (None, None) if bound is None else (min(bound, elapsed_s), "observed")

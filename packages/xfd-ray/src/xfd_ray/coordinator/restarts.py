@@ -91,7 +91,7 @@ class Restarts:
         ):
             known.pop(node, None)
 
-    def forgive(self, nodes: Iterable[NodeId]) -> None:
+    def lift_refusals(self, nodes: Iterable[NodeId]) -> None:
         """Lifts refusals for a new lease, because their causes may be gone."""
         for node in nodes:
             if self._refusals.pop(node, None) is not None:

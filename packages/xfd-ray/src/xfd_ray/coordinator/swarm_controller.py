@@ -96,7 +96,7 @@ class SwarmController:
             lease.fail(error)
             return
         self._nodes.alive = {node.id: node for node in live}
-        self._nodes.forgive(chosen)
+        self._nodes.lift_refusals(chosen)
         lease.lookup = asyncio.create_task(self._look_up(lease, chosen))
         lease.lookup.add_done_callback(lambda task: _fail_with(lease, task))
 

@@ -55,9 +55,9 @@ class SwarmNodes:
         self._changed.set()
         return gone
 
-    def forgive(self, nodes: Iterable[NodeInfo]) -> None:
+    def lift_refusals(self, nodes: Iterable[NodeInfo]) -> None:
         """Lets refused nodes try again, for a new lease."""
-        self._restarts.forgive(node.id for node in nodes)
+        self._restarts.lift_refusals(node.id for node in nodes)
 
     def refusal(self, node: NodeId) -> XfdError | None:
         """Why the node gets no more workers, if it gets none."""

@@ -17,7 +17,6 @@ import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
 from xfd_api.chunks import Catalog
 from xfd_api.errors import NodeLostError, XfdError
@@ -29,8 +28,8 @@ from xfd_ray.catalog_part import CatalogPart
 from xfd_ray.loop.node_channel import NodeChannel
 from xfd_ray.loop.observer import LoopObserver
 from xfd_ray.loop.scheduler_driver import SchedulerDriver
+from xfd_ray.loop.transport import SwarmTransport
 from xfd_ray.unexpected import as_xfd_error
-from xfd_ray.worker_api import Exchange
 from xfd_scheduler.events import (
     CatalogGrew,
     InventoryTaken,
@@ -50,27 +49,6 @@ INSPECT_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
 
 INSPECT_TOGETHER_S = 0.25
 """How long a node that lacks objects waits for the inventories of others at most."""
-
-
-class SwarmTransport(Protocol):
-    """How the loop reaches nodes. Each method raises `NodeLostError` if the node is gone."""
-
-    async def join(self, node: NodeId) -> str:
-        """Makes the node a member; returns its peer address."""
-        ...
-
-    async def extend(self, node: NodeId, part: CatalogPart) -> Inventory:
-        """Adds a part of the catalog on the node, and asks what of it is there."""
-        ...
-
-    async def exchange(self, node: NodeId, call: Exchange) -> NodeReport:
-        """Makes one call of the long poll; see `NodeWorker.exchange`.
-
-        Raises:
-            NodeLostError: the node is gone.
-            Unavailable: ask again, with the same call.
-        """
-        ...
 
 
 @dataclass(slots=True)
@@ -246,10 +224,10 @@ class SchedulingLoop:
         if report.events or report.full is not None:
             self._handle(Reported(node, report))
         self._observer.reported(node, report)
-        for (where, index), error in self._scheduler.failures().items():
-            if (where, index) not in self._reported_failures:
-                self._reported_failures.add((where, index))
-                self._observer.failed(where, (index,), error.at_node(where))
+        for (failed_on, index), error in self._scheduler.failures().items():
+            if (failed_on, index) not in self._reported_failures:
+                self._reported_failures.add((failed_on, index))
+                self._observer.failed(failed_on, (index,), error.at_node(failed_on))
 
     def _stop_for_bug(self, error: XfdError) -> None:
         self._stop()
