@@ -1,8 +1,8 @@
 """Everything for real on one machine: `nox -s demo`.
 
-Starts an S3 server with artifacts such as models come with, and a Ray cluster of three nodes with a
-folder each, and runs a pipeline of two stages that need the artifacts; then runs it once more.
-Everything is stopped and removed at the end, also after Ctrl-C.
+Starts an S3 server with the artifacts of a model, and a Ray cluster of three nodes, each with a
+folder of its own. Runs a pipeline of two stages that need the artifacts, twice. At the end
+everything is stopped and removed, also after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# Ray Data is used as it is meant to be, but Ray's core complains of how it starts actors.
+# Ray's core warns about the way in which Ray Data starts actors.
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 
 import ray
@@ -101,7 +101,7 @@ class Embed(pipelines_v1.Stage):
 
 
 def make_artifacts(server: S3Server, weights_mib: int, folder: Path) -> None:
-    """Uploads the artifacts, each removed from this disk when the server has it."""
+    """Uploads the artifacts, and removes each from this disk afterwards."""
     server.make_bucket(BUCKET)
     entries = artifacts.environment(files=2000)
     for file in (
@@ -121,20 +121,20 @@ def make_artifacts(server: S3Server, weights_mib: int, folder: Path) -> None:
 
 @contextmanager
 def shown_progress() -> Iterator[Any]:
-    """Shows how far a distribution is: a bar on a terminal, else some lines.
+    """Shows the progress of a distribution: a bar on a terminal, else a line each second.
 
-    Yields what takes in news, and what ends the bar before other things are printed.
+    Yields a function to call with each `Progress`, and one that ends the bar.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(True))
     with Bars(*columns, TransferSpeedColumn(), console=console) as bars:
         task = bars.add_task("looking for objects", total=None)
-        told = [0.0]
+        printed_at = [0.0]
 
         def show(now: file_distribution.Progress) -> None:
             text = f"{now.nodes_done}/{now.nodes} nodes, {now.objects_done}/{now.objects} objects"
             bars.update(task, description=text, total=now.total_bytes, completed=now.done_bytes)
-            if not console.is_terminal and time.monotonic() - told[0] >= 1.0:
-                told[0] = time.monotonic()
+            if not console.is_terminal and time.monotonic() - printed_at[0] >= 1.0:
+                printed_at[0] = time.monotonic()
                 console.print(
                     f"  {text}, {now.done_bytes / MIB:.0f} of {now.total_bytes / MIB:.0f} MiB: "
                     f"{now.origin_bytes / MIB:.0f} from S3, {now.peer_bytes / MIB:.0f} from peers"
@@ -144,12 +144,12 @@ def shown_progress() -> Iterator[Any]:
 
 
 def run_once(server: S3Server) -> None:
-    """Runs the pipeline, and prints its report and what the S3 server counted."""
+    """Runs the pipeline, and prints its report and the bytes that the S3 server counted."""
     before = server.sent_bytes(BUCKET)
     began = time.monotonic()
     with shown_progress() as (show, finish):
 
-        def tell(report: file_distribution.DistributionReport) -> None:
+        def print_report(report: file_distribution.DistributionReport) -> None:
             finish()
             print(xfd_ray.report_text(report, width=console.width))
             sent = server.sent_bytes(BUCKET) - before
@@ -168,7 +168,7 @@ def run_once(server: S3Server) -> None:
                     secret_access_key=server.owner.secret_access_key,
                 ),
                 on_progress=show,
-                on_report=tell,
+                on_report=print_report,
             ),
         )
     took = time.monotonic() - began
@@ -181,7 +181,7 @@ def run_once(server: S3Server) -> None:
 
 
 def demo(weights_mib: int) -> None:
-    """Starts everything, runs the pipeline twice, and leaves nothing behind."""
+    """Starts everything, runs the pipeline twice, and removes everything."""
     server: S3Server | None = None
     cluster: RayCluster | None = None
     try:
@@ -195,12 +195,12 @@ def demo(weights_mib: int) -> None:
                 console.print(f"  {node.name} {node.id[:12]} keeps files in {node.root}")
             logging.getLogger("ray.data").setLevel(logging.ERROR)
             ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
-            console.rule("First run: each byte leaves S3 once, the nodes give it to each other")
+            console.rule("First run: each byte leaves S3 once, and the nodes send it to each other")
             run_once(server)
             console.rule("Second run: everything is in the nodes' caches")
             run_once(server)
     finally:
-        # What is on the way out is not to be stopped half-way by a second Ctrl-C.
+        # A second Ctrl-C must not interrupt the clean-up.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         ray.shutdown()
         if cluster is not None:

@@ -17,6 +17,7 @@ from xfd_api.results import DistributionReport, OnProgress
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
 from xfd_api.traffic import Prices
+from xfd_ray.client.lease_call import LeaseCall
 from xfd_ray.client.lease_client import LeaseClient
 from xfd_ray.cluster.connect import connect_to_ray
 from xfd_ray.cluster.coordinator_client import CoordinatorClient
@@ -34,7 +35,6 @@ from xfd_ray.messages import (
 )
 from xfd_ray.options import DistributionOptions
 from xfd_ray.placement import Nodes, NodeSelector, as_selector
-from xfd_ray.progress import progress_shown
 from xfd_ray.telemetry.versions import installed_versions
 from xfd_ray.validation import check_option
 
@@ -155,14 +155,14 @@ class Distribution(DistributionOptions):
     download_requests: Requests
     object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile = field(repr=False)
     priorities: Sequence[int] | None = field(default=None, kw_only=True)
-    _call: _LeaseCall = field(init=False, repr=False)
+    _call: LeaseCall = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         DistributionOptions.__post_init__(self)
         request = self._lease_request()
         connect_to_ray()
-        call = _LeaseCall(
-            replace(request, environment=Environment.of(inherited_variables())),
+        call = LeaseCall(
+            _lease(replace(request, environment=Environment.of(inherited_variables()))),
             verbose=self.verbose,
             deadline_s=self.deadline_s,
             on_progress=self.on_progress,
@@ -278,7 +278,7 @@ def ensure_local(
         rates=LinkRates.from_environment(),
         versions=installed_versions(),
     )
-    return _LeaseCall(request, deadline_s=deadline_s).once()
+    return LeaseCall(_lease(request), deadline_s=deadline_s).once()
 
 
 def metrics_addresses() -> dict[NodeId, list[str]]:
@@ -296,46 +296,8 @@ def metrics_addresses() -> dict[NodeId, list[str]]:
     return addresses
 
 
-class _LeaseCall:
-    """A lease, its progress as the caller wants it shown, and its report."""
-
-    report: DistributionReport
-
-    def __init__(
-        self,
-        request: LeaseRequest,
-        *,
-        verbose: bool = False,
-        deadline_s: float | None = None,
-        on_progress: OnProgress | None = None,
-    ) -> None:
-        self._lease = LeaseClient(request, CoordinatorClient())
-        self._verbose = verbose
-        self._deadline_s = deadline_s
-        self._on_progress = on_progress
-
-    def hold(self) -> None:
-        """Distributes, and renews the lease until it is closed."""
-        self._run()
-        self._lease.hold()
-
-    def once(self) -> DistributionReport:
-        """Distributes, and gives the lease back."""
-        self._run()
-        self._lease.close()
-        return self.report
-
-    def close(self) -> None:
-        """Gives the lease back."""
-        self._lease.close()
-
-    def _run(self) -> None:
-        try:
-            with progress_shown(shown=self._verbose, then=self._on_progress) as on_progress:
-                self.report = self._lease.run(deadline_s=self._deadline_s, on_progress=on_progress)
-        except BaseException:
-            self._lease.close()
-            raise
+def _lease(request: LeaseRequest) -> LeaseClient:
+    return LeaseClient(request, CoordinatorClient())
 
 
 def _lookups(

@@ -1,4 +1,4 @@
-"""A `DistributionReport` as text."""
+"""Formats a `DistributionReport` as text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from xfd_api.sanitize import sanitized
 
 
 def report_text(report: DistributionReport, *, width: int = 100) -> str:
-    """A table of the nodes and a summary; no colours, no secrets."""
+    """The report as text: a table of the nodes and a summary, without colours or secrets.
+
+    Args:
+        report: what a distribution did.
+        width: width of the table in characters.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -40,7 +45,7 @@ def report_text(report: DistributionReport, *, width: int = 100) -> str:
 def _summary(report: DistributionReport) -> list[str]:
     lines = [
         f"objects {len(report.objects)}, {_mib(report.catalog_bytes)} MiB, "
-        f"of which {_mib(report.missing_bytes)} MiB were missing somewhere",
+        f"of which {_mib(report.missing_bytes)} MiB were missing on some node",
         f"from the origin {_mib(report.origin_bytes)} MiB, "
         f"from peers {_mib(report.peer_bytes)} MiB, cached {_mib(report.cached_bytes)} MiB, "
         f"resumed {_mib(report.resumed_bytes)} MiB",
@@ -55,8 +60,8 @@ def _summary(report: DistributionReport) -> list[str]:
         )
     if report.uncounted_s:
         lines.append(
-            f"the coordinator was lost: what was moved in the first {report.uncounted_s:.1f} s "
-            "counts as found on the nodes"
+            f"the coordinator was lost: bytes moved in the first {report.uncounted_s:.1f} s "
+            "count as found on the nodes"
         )
     traffic = report.traffic
     if len({each.target for each in traffic.moved}) > 1:
