@@ -1,8 +1,8 @@
 //! Python bindings (pyo3) of the data plane: `xfd_dataplane._native`.
 //!
-//! It decides nothing. [`node`] is the class that Python calls, and [`files`] reads files that have
-//! landed. [`from_python`] and [`to_python`] convert between dataclasses of `xfd_api` and structs
-//! of the core, and [`errors`] turns the core's errors into those of `xfd_api.errors`.
+//! It decides nothing. `node` is the class that Python calls, and `files` reads files that have
+//! landed. `from_python` and `to_python` convert between dataclasses of `xfd_api` and structs
+//! of the core, and `errors` turns the core's errors into those of `xfd_api.errors`.
 
 mod errors;
 mod fields;

@@ -38,7 +38,7 @@ use crate::model::{LeftOut, Links, UnpackCaps};
 
 /// What an archive says an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What<'a> {
+pub enum EntryKind<'a> {
     /// A folder.
     Folder,
     /// A regular file.
@@ -142,7 +142,7 @@ impl Filter {
     /// `ArchiveUnsafe`, `ArchiveTooLarge` for too many entries or names, `ArchiveCorrupt` for an
     /// archive that has one path as a folder and as a file, `ArchiveUnsupported` for paths that
     /// Linux does not take.
-    pub fn place(&mut self, path: &[u8], what: What<'_>) -> Result<Option<Place>> {
+    pub fn place(&mut self, path: &[u8], what: EntryKind<'_>) -> Result<Option<Place>> {
         self.entries += 1;
         if self.entries > self.caps.max_entries {
             return Err(too_large(format!(
@@ -151,28 +151,28 @@ impl Filter {
             )));
         }
         let cleaned = clean(path, self.links)?;
-        if cleaned.is_empty() && what != What::Folder {
+        if cleaned.is_empty() && what != EntryKind::Folder {
             return Err(refused(path, "takes the place of the whole tree"));
         }
         let clean = self.resolved(&cleaned, path)?;
         let names = match what {
-            What::Special | What::Unknown(_) if self.links == Links::Keep => {
+            EntryKind::Special | EntryKind::Unknown(_) if self.links == Links::Keep => {
                 return self.leave_out(&clean).map(|()| None);
             }
-            What::Special => {
+            EntryKind::Special => {
                 let why = "is a device, a named pipe or a socket";
                 return Err(refused_unless_trusted(path, why));
             }
-            What::Unknown(flag) => return Err(unsupported(path, flag)),
-            What::HardLink(target) => match self.named(&clean, path, target)? {
+            EntryKind::Unknown(flag) => return Err(unsupported(path, flag)),
+            EntryKind::HardLink(target) => match self.named(&clean, path, target)? {
                 Some(names) => Some(names),
                 None => return self.leave_out(&clean).map(|()| None),
             },
-            What::Link(target) => {
+            EntryKind::Link(target) => {
                 self.check_link(&clean, path, target)?;
                 None
             }
-            What::Folder | What::File => None,
+            EntryKind::Folder | EntryKind::File => None,
         };
         let before = self.before(&clean, what, names.as_deref(), path)?;
         let folders = self.missing_folders(&clean);
@@ -185,8 +185,8 @@ impl Filter {
             Before::Nothing | Before::EmptyFolder | Before::Other
         ) {
             let placed = match what {
-                What::Folder => Placed::Folder { children: 0 },
-                What::Link(target) => Placed::Link(target.into()),
+                EntryKind::Folder => Placed::Folder { children: 0 },
+                EntryKind::Link(target) => Placed::Link(target.into()),
                 // A hard link to a symbolic link is that link once more, in another folder.
                 _ => match names.as_ref().and_then(|names| self.placed.get(&**names)) {
                     Some(Placed::Link(target)) => Placed::Link(target.clone()),
@@ -275,13 +275,13 @@ impl Filter {
     fn before(
         &self,
         clean: &[u8],
-        what: What<'_>,
+        what: EntryKind<'_>,
         names: Option<&[u8]>,
         path: &[u8],
     ) -> Result<Before> {
         match self.placed.get(clean) {
             None | Some(Placed::LeftOut) => Ok(Before::Nothing),
-            Some(Placed::Folder { .. }) if what == What::Folder => Ok(Before::SameFolder),
+            Some(Placed::Folder { .. }) if what == EntryKind::Folder => Ok(Before::SameFolder),
             Some(Placed::Folder { children: 0 }) => Ok(Before::EmptyFolder),
             Some(Placed::Folder { .. }) => Err(contradiction(path)),
             Some(_) if names == Some(clean) => Ok(Before::Itself),

@@ -4,7 +4,7 @@
 //! and the wait is the time until it is zero again. So takers share the rate in their order, and a
 //! take may be larger than the burst.
 //!
-//! Invariant: level ≤ rate × [`BURST_S`].
+//! Invariant: level ≤ rate × `BURST_S`.
 
 use std::time::Duration;
 

@@ -42,7 +42,7 @@ pub struct OnDisk {
 
 /// The version of an object at its store. Records, journals and GETs are pinned to one.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Pin {
+pub struct ObjectVersion {
     /// In bytes.
     pub size: u64,
     /// As the store gave it.
@@ -51,16 +51,16 @@ pub struct Pin {
     pub last_modified_ns: Option<i64>,
 }
 
-impl Pin {
-    /// Whether the pin identifies a version, so that another object of the same size has another
-    /// pin. Some web servers send neither ETag nor time.
+impl ObjectVersion {
+    /// Whether another version of the same size would differ from this one. Some web servers send
+    /// neither ETag nor time.
     #[must_use]
     pub fn identifies(&self) -> bool {
         self.etag.is_some() || self.last_modified_ns.is_some()
     }
 }
 
-impl From<&FoundObject> for Pin {
+impl From<&FoundObject> for ObjectVersion {
     fn from(found: &FoundObject) -> Self {
         Self {
             size: found.size,
@@ -74,7 +74,7 @@ impl From<&FoundObject> for Pin {
 #[derive(Clone, Copy, Debug)]
 pub struct Recorded<'a> {
     /// The object at its store.
-    pub pin: &'a Pin,
+    pub version: &'a ObjectVersion,
     /// Size and modification time of the file that xfd left; None if no file was kept.
     pub file: Option<(u64, i64)>,
     /// The entries of the tree that xfd left, if it was unpacked to the place that is wanted now.
@@ -96,7 +96,7 @@ pub struct Seen<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     /// The object at its store now.
-    pub pin: &'a Pin,
+    pub version: &'a ObjectVersion,
     /// Whether a cached file may be used.
     pub cache: bool,
     /// None for an object without a tree; else whether the archive is wanted beside the tree.
@@ -144,7 +144,7 @@ pub fn verdict(wanted: Wanted<'_>, recorded: Option<Recorded<'_>>, seen: Seen<'_
     if !wanted.cache {
         return Verdict::Stale(StaleReason::Refused);
     }
-    if recorded.pin != wanted.pin || !wanted.pin.identifies() {
+    if recorded.version != wanted.version || !wanted.version.identifies() {
         return Verdict::Stale(StaleReason::ChangedAtOrigin);
     }
     let file = is_as_left(recorded.file, seen.file);

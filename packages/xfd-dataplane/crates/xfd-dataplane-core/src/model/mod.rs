@@ -17,7 +17,7 @@ pub use catalog::{Catalog, CatalogObject, Chunk, Span};
 pub use ids::{ChunkIndex, NodeId, ObjectIndex, OrderId, SwarmId};
 pub use objects::{Checksum, ChecksumAlgorithm, FoundObject, Lookup};
 pub use orders::{Order, Source};
-pub use reports::{Fault, HeldRun, Here, Inventory, NodeEvent};
+pub use reports::{Fault, HeldRun, Inventory, NodeEvent, SurveyedObject};
 pub use secret::Secret;
 pub use settings::{Durability, NodeSettings, SwarmTicket, UnpackCaps};
 pub use stores::{AddressingStyle, S3Config, StoreConfig, Stores};

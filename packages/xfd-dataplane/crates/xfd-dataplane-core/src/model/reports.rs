@@ -25,7 +25,7 @@ pub struct Inventory {
 
 /// How much of an object is on the disk before anything is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Here {
+pub struct SurveyedObject {
     /// The object.
     pub object: ObjectIndex,
     /// Bytes that need not be fetched.

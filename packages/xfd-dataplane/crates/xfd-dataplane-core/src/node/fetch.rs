@@ -13,7 +13,7 @@ use super::unpacking;
 use crate::decides::queue::QueuedOrder;
 use crate::error::{Error, Kind};
 use crate::model::{Chunk, Source, UnpackMethod};
-use crate::store::{Follow, Lease, Refusal};
+use crate::store::{ChunkRead, Lease, Refusal};
 
 /// Wait for a fetch that was just cancelled to give its lease back.
 const LEASE_WAIT: Duration = Duration::from_millis(5);
@@ -165,9 +165,9 @@ impl Fetch<'_> {
             let wait = self.swarm.node.settings.relay_wait;
             match reader.next(READ_BYTES, wait).await {
                 // A held chunk never makes its reader wait, so other tasks get the thread here.
-                Ok(Follow::Bytes(_)) => tokio::task::yield_now().await,
-                Ok(Follow::End(crc)) => return Ok(Some(crc)),
-                Ok(Follow::Aborted) => return Ok(None),
+                Ok(ChunkRead::Bytes(_)) => tokio::task::yield_now().await,
+                Ok(ChunkRead::End(crc)) => return Ok(Some(crc)),
+                Ok(ChunkRead::Aborted) => return Ok(None),
                 Err(error) => return Err(Failure::of_node(error)),
             }
         }

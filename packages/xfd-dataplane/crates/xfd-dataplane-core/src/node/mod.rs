@@ -7,13 +7,13 @@
 //!   poll ◄─ events ◄───────── landing, unpacking ◄───────────┴─ report
 //! ```
 //!
-//! Modules import each other in one direction: [`context`] has what all swarms of the node share,
-//! [`swarm`] adds what belongs to one of them, and the others work on a swarm.
+//! Modules import each other in one direction: `context` has what all swarms of the node share,
+//! `swarm` adds what belongs to one of them, and the others work on a swarm.
 //!
 //! Invariants:
 //!
-//! * An order is reported once or cancelled, never both ([`orders`]).
-//! * An object is reported after its chunks ([`swarm`], `reporting`).
+//! * An order is reported once or cancelled, never both (`orders`).
+//! * An object is reported after its chunks (`swarm`, `reporting`).
 //! * No lock is held across an await, and none but `reporting` while another one is taken.
 //! * A body in flight holds a share of the byte budget only once its first byte has come, so nodes
 //!   that relay to each other never wait in a circle.
@@ -65,8 +65,8 @@ use self::swarm::NodeSwarm;
 use crate::error::{Error, Kind, Result};
 use crate::locked::locked;
 use crate::model::{
-    Catalog, FoundObject, Here, Inventory, Lookup, NodeEvent, NodeId, NodeSettings, Order, Stores,
-    SwarmTicket,
+    Catalog, FoundObject, Inventory, Lookup, NodeEvent, NodeId, NodeSettings, Order, Stores,
+    SurveyedObject, SwarmTicket,
 };
 use crate::server;
 use crate::source::ConnectOptions;
@@ -236,7 +236,7 @@ impl Node {
     ///
     /// # Errors
     /// `InvalidRequest` for a swarm that the node is not in; those of the store.
-    pub fn survey(&self, swarm: &str, catalog: &Catalog) -> Result<Vec<Here>> {
+    pub fn survey(&self, swarm: &str, catalog: &Catalog) -> Result<Vec<SurveyedObject>> {
         self.swarm(swarm)?.store.survey(catalog)
     }
 

@@ -17,7 +17,7 @@ use crate::limits::{Rate, Share};
 use crate::server::connections::Place;
 use crate::server::pieces::Pieces;
 use crate::stats::Uploading;
-use crate::store::Follow;
+use crate::store::ChunkRead;
 use crate::wire::{CRC_HEADER, crc_text};
 
 /// The chunk was taken back: the connection is cut before its body's end.
@@ -73,7 +73,7 @@ impl Drop for Serving {
 /// One chunk on its way to a peer; gives its slot back when it is dropped.
 pub(crate) struct Upload {
     pub(crate) pieces: Pieces,
-    pub(crate) first: Option<Follow>,
+    pub(crate) first: Option<ChunkRead>,
     pub(crate) rate: Rate,
     pub(crate) wait: Duration,
     /// Whether the checksum follows the bytes.
@@ -95,12 +95,12 @@ async fn step(
 ) -> Option<(std::result::Result<Frame<Bytes>, TakenBack>, Option<Upload>)> {
     let mut upload = upload?;
     match upload.follow().await {
-        Ok(Follow::Bytes(bytes)) => {
+        Ok(ChunkRead::Bytes(bytes)) => {
             upload.rate.pass(bytes.len()).await;
             upload.active.stats().served_bytes.add(bytes.len() as u64);
             Some((Ok(Frame::data(bytes)), Some(upload)))
         }
-        Ok(Follow::End(crc)) => {
+        Ok(ChunkRead::End(crc)) => {
             upload.active.stats().chunks_served.add(1);
             drop(upload.slot);
             if !upload.with_trailer {
@@ -110,7 +110,7 @@ async fn step(
             trailers.insert(CRC_HEADER, HeaderValue::from_str(&crc_text(crc)).ok()?);
             Some((Ok(Frame::trailers(trailers)), None))
         }
-        Ok(Follow::Aborted) => Some((Err(TakenBack), None)),
+        Ok(ChunkRead::Aborted) => Some((Err(TakenBack), None)),
         Err(error) => {
             tracing::warn!(%error, "chunk_read_failed");
             Some((Err(TakenBack), None))
@@ -119,12 +119,12 @@ async fn step(
 }
 
 impl Upload {
-    async fn follow(&mut self) -> Result<Follow> {
+    async fn follow(&mut self) -> Result<ChunkRead> {
         if let Some(first) = self.first.take() {
             return Ok(first);
         }
         tokio::select! {
-            () = self.left.cancelled() => Ok(Follow::Aborted),
+            () = self.left.cancelled() => Ok(ChunkRead::Aborted),
             follow = self.pieces.next(self.wait) => follow,
         }
     }

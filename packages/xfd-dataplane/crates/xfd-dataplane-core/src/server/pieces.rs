@@ -7,7 +7,7 @@ use bytes::{Buf, BytesMut};
 use crate::error::Result;
 use crate::limits::PIECE_BYTES;
 use crate::server::socket::Outgoing;
-use crate::store::{ChunkReader, Follow};
+use crate::store::{ChunkRead, ChunkReader};
 
 /// A span that is shorter is copied: that takes no more than telling the kernel where it is, and
 /// packs of small files do not become as many small packets.
@@ -29,34 +29,34 @@ impl Pieces {
     }
 
     /// The next piece as hyper is to be given it. `wait` bounds the wait for the chunk's writer.
-    pub(crate) async fn next(&mut self, wait: Duration) -> Result<Follow> {
+    pub(crate) async fn next(&mut self, wait: Duration) -> Result<ChunkRead> {
         let (reader, outgoing) = match self {
             Self::Read(reader) => return reader.next(PIECE_BYTES, wait).await,
             Self::Unread(reader, outgoing) => (reader, outgoing),
         };
         Ok(match reader.next_span(PIECE_BYTES, wait).await? {
-            Follow::Bytes(span) if span.length() < LEAST_SPAN => {
-                Follow::Bytes(span.read_all(&mut BytesMut::new())?)
+            ChunkRead::Bytes(span) if span.length() < LEAST_SPAN => {
+                ChunkRead::Bytes(span.read_all(&mut BytesMut::new())?)
             }
-            Follow::Bytes(span) => Follow::Bytes(outgoing.push(span)),
-            Follow::End(crc) => Follow::End(crc),
-            Follow::Aborted => Follow::Aborted,
+            ChunkRead::Bytes(span) => ChunkRead::Bytes(outgoing.push(span)),
+            ChunkRead::End(crc) => ChunkRead::End(crc),
+            ChunkRead::Aborted => ChunkRead::Aborted,
         })
     }
 
     /// What comes at byte `from` of the chunk, which only one that is read has other than zero.
-    pub(crate) async fn skip_to(&mut self, from: u64, wait: Duration) -> Result<Follow> {
+    pub(crate) async fn skip_to(&mut self, from: u64, wait: Duration) -> Result<ChunkRead> {
         let mut left = from;
         loop {
             match self.next(wait).await? {
-                Follow::Bytes(bytes) if left > 0 && left >= bytes.len() as u64 => {
+                ChunkRead::Bytes(bytes) if left > 0 && left >= bytes.len() as u64 => {
                     left -= bytes.len() as u64;
                     // Nothing in here waits for a chunk that is held, and others want the thread.
                     tokio::task::yield_now().await;
                 }
-                Follow::Bytes(mut bytes) => {
+                ChunkRead::Bytes(mut bytes) => {
                     bytes.advance(usize::try_from(left).unwrap_or(usize::MAX));
-                    return Ok(Follow::Bytes(bytes));
+                    return Ok(ChunkRead::Bytes(bytes));
                 }
                 other => return Ok(other),
             }

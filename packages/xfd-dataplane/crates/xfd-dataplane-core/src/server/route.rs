@@ -20,7 +20,7 @@ use crate::server::connections::Place;
 use crate::server::pieces::Pieces;
 use crate::server::socket::Outgoing;
 use crate::server::{Served, Server};
-use crate::store::{ChunkReader, Follow};
+use crate::store::{ChunkRead, ChunkReader};
 use crate::wire::{CHECK_HEADER, CRC_HEADER, ORDER_SKEW, UPLOAD_QUEUE_WAIT, crc_text};
 
 type Answer = Response<AnswerBody>;
@@ -101,10 +101,10 @@ async fn upload(
         first = pieces.skip_to(from, server.relay_wait) => first,
     };
     let first = match first {
-        Ok(Follow::Aborted) if asked.elapsed() >= server.relay_wait => {
+        Ok(ChunkRead::Aborted) if asked.elapsed() >= server.relay_wait => {
             return Err(StatusCode::REQUEST_TIMEOUT);
         }
-        Ok(Follow::Aborted) => return Err(StatusCode::NOT_FOUND),
+        Ok(ChunkRead::Aborted) => return Err(StatusCode::NOT_FOUND),
         Ok(first) => first,
         Err(error) => {
             tracing::warn!(chunk, %error, "chunk_read_failed");
@@ -114,7 +114,7 @@ async fn upload(
     let slot = slot(server).await?;
     let mut response = Response::new(body::empty());
     let crc = match &first {
-        Follow::End(crc) => Some(*crc),
+        ChunkRead::End(crc) => Some(*crc),
         _ => known,
     };
     let headers = response.headers_mut();

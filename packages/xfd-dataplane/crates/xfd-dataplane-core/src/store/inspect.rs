@@ -89,7 +89,7 @@ pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Re
         None => Vec::new(),
     };
     let wanted = Wanted {
-        pin: &slot.pin,
+        version: &slot.version,
         cache: object.cache,
         keep_archive: unpack.map(|unpack| unpack.keep_archive),
     };
@@ -102,7 +102,7 @@ pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Re
     let found = verdict(wanted, recorded, seen);
     let tree = record.as_ref().and_then(|record| record.tree_at(unpack));
     let as_left = |record: &Record| {
-        record.pin == slot.pin
+        record.version == slot.version
             && file
                 .is_some_and(|file| file.is_ours && record.file == Some((file.size, file.mtime_ns)))
     };

@@ -19,7 +19,7 @@ use rustix::fs::OFlags;
 
 use super::checks::Sums;
 use crate::beside::Dir;
-use crate::decides::cache::Pin;
+use crate::decides::cache::ObjectVersion;
 use crate::error::{Error, Result};
 
 /// Bytes of a journal at most. A chunk needs about 60.
@@ -35,9 +35,14 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal of a part file for `pin`. With `fresh` it starts a new one; otherwise a
-    /// journal that is there was read before, and has the same pin.
-    pub(crate) fn open(dir: &Dir, path: &Path, pin: &Pin, fresh: bool) -> Result<Self> {
+    /// Opens the journal of a part file for `version`. With `fresh` it starts a new one; otherwise
+    /// a journal that is there was read before, and has the same version.
+    pub(crate) fn open(
+        dir: &Dir,
+        path: &Path,
+        version: &ObjectVersion,
+        fresh: bool,
+    ) -> Result<Self> {
         let failed = |error: std::io::Error| Error::of_path(&error, "open the journal", path);
         let flags = OFlags::WRONLY | OFlags::APPEND;
         let mut file = match fresh {
@@ -48,7 +53,7 @@ impl Journal {
         // A line break ends the torn line that a killed run may have left. Empty lines are ignored.
         let mut first = vec![];
         if is_new {
-            serde_json::to_writer(&mut first, pin).map_err(|error| failed(error.into()))?;
+            serde_json::to_writer(&mut first, version).map_err(|error| failed(error.into()))?;
         }
         first.push(b'\n');
         file.write_all(&first).map_err(failed)?;
@@ -71,15 +76,15 @@ impl Journal {
     }
 }
 
-/// The chunks that a journal names, if it has the same pin.
-pub(crate) fn read(dir: &Dir, path: &Path, pin: &Pin) -> Result<Option<Chunks>> {
+/// The chunks that a journal names, if it has the same version.
+pub(crate) fn read(dir: &Dir, path: &Path, version: &ObjectVersion) -> Result<Option<Chunks>> {
     let Some(text) = dir.read(path, MAX_JOURNAL_BYTES)? else {
         return Ok(None);
     };
     let text = String::from_utf8_lossy(&text);
     let mut lines = text.split_inclusive('\n').filter(|l| l.ends_with('\n'));
-    let pinned: Option<Pin> = lines.next().and_then(|l| serde_json::from_str(l).ok());
-    if pinned.as_ref() != Some(pin) || !pin.identifies() {
+    let pinned: Option<ObjectVersion> = lines.next().and_then(|l| serde_json::from_str(l).ok());
+    if pinned.as_ref() != Some(version) || !version.identifies() {
         return Ok(None);
     }
     let mut chunks = Chunks::new();

@@ -170,7 +170,7 @@ fn measure(one: &mut Ready) -> Result<u64> {
     }
     let parts: Vec<_> = slot.facts().sums.values().copied().collect();
     let at = Some((found.size, found.mtime_ns));
-    one.record = Some(Record::new(slot.pin.clone(), at, &parts));
+    one.record = Some(Record::new(slot.version.clone(), at, &parts));
     slot.facts().part = Some(id);
     Ok(id.0)
 }

@@ -121,7 +121,7 @@ fn record_of(slot: &Slot, unpack: &Unpack, made: Option<Summary>) -> Result<Reco
         Location::Part => slot.dir()?.look(&slot.part_path())?,
     };
     let file = file.map(|found| (found.size, found.mtime_ns));
-    let mut record = Record::new(slot.pin.clone(), file, &parts);
+    let mut record = Record::new(slot.version.clone(), file, &parts);
     let is_made = made.is_some();
     let made = made.unwrap_or_default();
     record.tree = Some(RecordedTree {

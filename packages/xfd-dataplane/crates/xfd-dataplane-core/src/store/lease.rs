@@ -18,7 +18,7 @@ use crate::model::{Chunk, ChunkIndex, ObjectIndex};
 ///
 /// Dropped without [`Lease::commit`], it gives the chunk back as missing. If
 /// [`Lease::set_resumable`] says so, the next lease resumes it. If another order expects the chunk,
-/// its readers wait for that lease; if none does, they get [`super::Follow::Aborted`].
+/// its readers wait for that lease; if none does, they get [`super::ChunkRead::Aborted`].
 pub struct Lease {
     inner: Arc<Inner>,
     chunk: Arc<Chunk>,

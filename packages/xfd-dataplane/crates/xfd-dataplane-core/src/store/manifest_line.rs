@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::record::{FORMAT, Record};
-use crate::decides::cache::Pin;
+use crate::decides::cache::ObjectVersion;
 
 /// One line. Paths are relative to the group's folder. A file's line has no field names, to be
 /// short.
@@ -31,14 +31,19 @@ impl Line {
     pub(crate) fn new(path: PathBuf, record: Option<Record>) -> Self {
         match record {
             Some(Record {
-                pin,
+                version,
                 file: Some((size, mtime_ns)),
                 chunks,
                 tree: None,
                 ..
-            }) if pin.size == size => {
-                Self::File(path, size, pin.etag, pin.last_modified_ns, mtime_ns, chunks)
-            }
+            }) if version.size == size => Self::File(
+                path,
+                size,
+                version.etag,
+                version.last_modified_ns,
+                mtime_ns,
+                chunks,
+            ),
             record => Self::Other { path, record },
         }
     }
@@ -49,7 +54,7 @@ impl Line {
             Self::File(path, size, etag, last_modified_ns, mtime_ns, chunks) => {
                 let record = Record {
                     format: FORMAT,
-                    pin: Pin {
+                    version: ObjectVersion {
                         size,
                         etag,
                         last_modified_ns,

@@ -78,15 +78,15 @@ pub use file_span::FileSpan;
 pub use in_order::InOrderReader;
 pub use lease::{Committed, Lease};
 pub use options::StoreOptions;
-pub use reader::{ChunkReader, Follow};
+pub use reader::{ChunkRead, ChunkReader};
 pub use recorded_texts::{manifest_texts, record_path, record_text};
 pub use write_behind::Unsynced;
 
 use crate::error::Result;
 use crate::locked::locked;
 use crate::model::{
-    Catalog, CatalogObject, Checksum, ChecksumAlgorithm, Chunk, ChunkIndex, Here, Inventory,
-    ObjectIndex,
+    Catalog, CatalogObject, Checksum, ChecksumAlgorithm, Chunk, ChunkIndex, Inventory, ObjectIndex,
+    SurveyedObject,
 };
 use inner::Inner;
 
@@ -130,7 +130,7 @@ impl Store {
     ///
     /// # Errors
     /// `Destination` if a folder is at a file's place, or the disk does not answer.
-    pub fn survey(&self, catalog: &Catalog) -> Result<Vec<Here>> {
+    pub fn survey(&self, catalog: &Catalog) -> Result<Vec<SurveyedObject>> {
         take_inventory::survey(&self.inner, catalog)
     }
 

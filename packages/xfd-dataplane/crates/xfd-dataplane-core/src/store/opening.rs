@@ -41,7 +41,7 @@ pub(crate) fn open_part(slot: &Slot) -> Result<Arc<Part>> {
     let found = found.map_err(|error| Error::of_path(&error, "open the part file", &path))?;
     slot.facts().part = Some((found.dev(), found.ino()));
     slot.facts().has_journal = true;
-    let journal = Journal::open(&dir, &slot.journal_path(), &slot.pin, !has_chunks)?;
+    let journal = Journal::open(&dir, &slot.journal_path(), &slot.version, !has_chunks)?;
     let part = Arc::new(Part::new(file, journal));
     *shared = Arc::downgrade(&part);
     Ok(part)

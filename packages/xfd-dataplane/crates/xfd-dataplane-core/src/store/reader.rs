@@ -18,7 +18,7 @@ use crate::model::{Chunk, ChunkIndex};
 
 /// What a reader gets next: bytes, or where they are.
 #[derive(Debug)]
-pub enum Follow<T = Bytes> {
+pub enum ChunkRead<T = Bytes> {
     /// The next bytes.
     Bytes(T),
     /// The reader has all bytes and the chunk is verified; its checksum.
@@ -118,11 +118,11 @@ impl ChunkReader {
     ///
     /// # Errors
     /// What the disk said.
-    pub async fn next(&mut self, max: usize, wait: Duration) -> Result<Follow> {
+    pub async fn next(&mut self, max: usize, wait: Duration) -> Result<ChunkRead> {
         match self.wait_for_bytes(wait).await {
             Next::BytesTo(available) => self.read(max.max(1), available),
             Next::All => Ok(self.end()),
-            Next::Aborted => Ok(Follow::Aborted),
+            Next::Aborted => Ok(ChunkRead::Aborted),
         }
     }
 
@@ -133,22 +133,26 @@ impl ChunkReader {
     ///
     /// # Errors
     /// What the disk said.
-    pub async fn next_span(&mut self, max: usize, wait: Duration) -> Result<Follow<FileSpan>> {
+    pub async fn next_span(&mut self, max: usize, wait: Duration) -> Result<ChunkRead<FileSpan>> {
         let available = match self.wait_for_bytes(wait).await {
             Next::BytesTo(available) => available,
-            Next::All => return Ok(self.verified_crc().map_or(Follow::Aborted, Follow::End)),
-            Next::Aborted => return Ok(Follow::Aborted),
+            Next::All => {
+                return Ok(self
+                    .verified_crc()
+                    .map_or(ChunkRead::Aborted, ChunkRead::End));
+            }
+            Next::Aborted => return Ok(ChunkRead::Aborted),
         };
         let span = match self.span(max.max(1), available) {
             Ok(Some(span)) => span,
-            Ok(None) => return Ok(Follow::Aborted),
+            Ok(None) => return Ok(ChunkRead::Aborted),
             Err(error) => return self.damaged(error),
         };
         self.position += span.length();
         if self.is_last_of_held() && self.verified_crc().is_none() {
-            return Ok(Follow::Aborted);
+            return Ok(ChunkRead::Aborted);
         }
-        Ok(Follow::Bytes(span))
+        Ok(ChunkRead::Bytes(span))
     }
 
     async fn wait_for_bytes(&self, wait: Duration) -> Next {
@@ -203,10 +207,10 @@ impl ChunkReader {
         Ok(Some(FileSpan::new(handle, span.offset + within, length)))
     }
 
-    fn read(&mut self, max: usize, available: u64) -> Result<Follow> {
+    fn read(&mut self, max: usize, available: u64) -> Result<ChunkRead> {
         let read = match self.span(max, available) {
             Ok(Some(span)) => span.read(&mut self.buffer),
-            Ok(None) => return Ok(Follow::Aborted),
+            Ok(None) => return Ok(ChunkRead::Aborted),
             Err(error) => Err(error),
         };
         let bytes = match read {
@@ -216,9 +220,9 @@ impl ChunkReader {
         self.crc.update(&bytes);
         self.position += bytes.len() as u64;
         if self.is_last_of_held() && self.verdict().is_none() {
-            return Ok(Follow::Aborted);
+            return Ok(ChunkRead::Aborted);
         }
-        Ok(Follow::Bytes(bytes))
+        Ok(ChunkRead::Bytes(bytes))
     }
 
     /// A client that knows the length of a body stops after its last byte. So a held chunk is
@@ -228,14 +232,14 @@ impl ChunkReader {
     }
 
     /// A held chunk whose file cannot be read is lost. For a chunk in flight that is an error.
-    fn damaged<T>(&self, error: Error) -> Result<Follow<T>> {
+    fn damaged<T>(&self, error: Error) -> Result<ChunkRead<T>> {
         if self.progress.is_none() && self.is_held() {
             tracing::warn!(chunk = self.chunk.index, %error, "held_chunk_unreadable");
             damage::lose(&self.inner, self.chunk.index);
-            return Ok(Follow::Aborted);
+            return Ok(ChunkRead::Aborted);
         }
         if self.progress.is_none() {
-            return Ok(Follow::Aborted);
+            return Ok(ChunkRead::Aborted);
         }
         Err(error)
     }
@@ -245,8 +249,8 @@ impl ChunkReader {
         matches!(state, Some(ChunkState::Held { .. }))
     }
 
-    fn end(&self) -> Follow {
-        self.verdict().map_or(Follow::Aborted, Follow::End)
+    fn end(&self) -> ChunkRead {
+        self.verdict().map_or(ChunkRead::Aborted, ChunkRead::End)
     }
 
     /// The checksum of a held chunk that this run has verified.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::checks::Sums;
 use super::paths::{RECORD, beside};
 use crate::beside::Dir;
-use crate::decides::cache::{Pin, Recorded};
+use crate::decides::cache::{ObjectVersion, Recorded};
 use crate::error::{Error, Result};
 use crate::model::{LeftOut, Links, TreeEntry, Unpack};
 
@@ -23,7 +23,7 @@ pub(crate) struct Record {
     pub(crate) format: u32,
     /// The object at its store.
     #[serde(flatten)]
-    pub(crate) pin: Pin,
+    pub(crate) version: ObjectVersion,
     /// Size and modification time on disk; None if the archive was not kept.
     pub(crate) file: Option<(u64, i64)>,
     /// Length and CRC-64/NVME of each chunk, in order, if they are known.
@@ -50,10 +50,10 @@ pub(crate) struct RecordedTree {
 }
 
 impl Record {
-    pub(crate) fn new(pin: Pin, file: Option<(u64, i64)>, parts: &[Sums]) -> Self {
+    pub(crate) fn new(version: ObjectVersion, file: Option<(u64, i64)>, parts: &[Sums]) -> Self {
         Self {
             format: FORMAT,
-            pin,
+            version,
             file,
             chunks: parts.iter().map(|part| (part.length, part.crc)).collect(),
             tree: None,
@@ -63,7 +63,7 @@ impl Record {
     /// The part that the verdict needs, for a tree as `unpack` wants it.
     pub(crate) fn recorded(&self, unpack: Option<&Unpack>) -> Recorded<'_> {
         Recorded {
-            pin: &self.pin,
+            version: &self.version,
             file: self.file,
             tree: self
                 .tree_at(unpack)

@@ -61,7 +61,7 @@ pub(crate) fn take_chunk_back(slot: &Slot, offset: u64, length: u64) {
     }
     let path = slot.journal_path();
     let in_journal = |dir: Dir| match dir.look(&path)? {
-        Some(_) => Journal::open(&dir, &path, &slot.pin, false).and_then(|journal| {
+        Some(_) => Journal::open(&dir, &path, &slot.version, false).and_then(|journal| {
             let failed = |error| Error::of_path(&error, "write the journal", &path);
             journal.remove(offset, length).map_err(failed)
         }),

@@ -44,7 +44,7 @@ pub(crate) fn read(slot: &Slot, layout: &[(u64, u64)]) -> Result<Vec<ResumedChun
     if !matches!(opened, Ok(Some(_))) {
         return Ok(Vec::new());
     }
-    let mut chunks = journal::read(&dir, &slot.journal_path(), &slot.pin)?.unwrap_or_default();
+    let mut chunks = journal::read(&dir, &slot.journal_path(), &slot.version)?.unwrap_or_default();
     if let Some(sums) = recorded(slot, &part)? {
         chunks.entry(0).or_insert(sums);
     }
@@ -61,11 +61,12 @@ pub(crate) fn read(slot: &Slot, layout: &[(u64, u64)]) -> Result<Vec<ResumedChun
 
 /// What the record of a small file says of its part file. A large file has a journal for that.
 fn recorded(slot: &Slot, part: &OnDisk) -> Result<Option<Sums>> {
-    if slot.manifest.is_none() || !slot.pin.identifies() {
+    if slot.manifest.is_none() || !slot.version.identifies() {
         return Ok(None);
     }
-    let matches =
-        |record: &Record| record.pin == slot.pin && record.file == Some((part.size, part.mtime_ns));
+    let matches = |record: &Record| {
+        record.version == slot.version && record.file == Some((part.size, part.mtime_ns))
+    };
     let record = recording::read(slot)?.filter(matches);
     Ok(
         match record.as_ref().map(|record| record.chunks.as_slice()) {

@@ -11,7 +11,7 @@ use super::manifest::Manifest;
 use super::part::Part;
 use super::paths::{JOURNAL, LOCK, PART, beside};
 use crate::beside::{Anchor, Dir};
-use crate::decides::cache::Pin;
+use crate::decides::cache::ObjectVersion;
 use crate::error::{Error, Kind, Result};
 use crate::locked::locked;
 use crate::model::{CatalogObject, Checksum, Unpack};
@@ -54,7 +54,7 @@ pub(crate) struct Facts {
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) object: Arc<CatalogObject>,
-    pub(crate) pin: Pin,
+    pub(crate) version: ObjectVersion,
     pub(crate) manifest: Option<Arc<Mutex<Manifest>>>,
     /// The folder that a user named, once it exists.
     anchor: Mutex<Option<Arc<Anchor>>>,
@@ -75,7 +75,7 @@ impl Slot {
         let relative = folder.strip_prefix(base(&object));
         let relative = relative.map(PathBuf::from).unwrap_or_default();
         Self {
-            pin: Pin::from(&object.found),
+            version: ObjectVersion::from(&object.found),
             anchor: Mutex::default(),
             relative,
             object,

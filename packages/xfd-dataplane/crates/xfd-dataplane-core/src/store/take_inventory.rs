@@ -26,7 +26,7 @@ use super::slot::{Slot, base};
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
 use crate::locked::locked;
-use crate::model::{Catalog, CatalogObject, Here, Inventory, ObjectIndex};
+use crate::model::{Catalog, CatalogObject, Inventory, ObjectIndex, SurveyedObject};
 
 /// See [`super::Store::extend`].
 pub(crate) fn extend(inner: &Inner, catalog: Catalog) -> Result<Inventory> {
@@ -48,7 +48,7 @@ pub(crate) fn extend(inner: &Inner, catalog: Catalog) -> Result<Inventory> {
 }
 
 /// See [`super::Store::survey`].
-pub(crate) fn survey(inner: &Inner, catalog: &Catalog) -> Result<Vec<Here>> {
+pub(crate) fn survey(inner: &Inner, catalog: &Catalog) -> Result<Vec<SurveyedObject>> {
     let slots = slots(inner, &mut HashMap::new(), catalog)?;
     let layouts = layouts(catalog);
     let mut found = Vec::new();
@@ -66,7 +66,7 @@ pub(crate) fn survey(inner: &Inner, catalog: &Catalog) -> Result<Vec<Here>> {
                 chunks.iter().map(|chunk| chunk.sums.length).sum()
             }
         };
-        found.push(Here {
+        found.push(SurveyedObject {
             object: object.index,
             bytes,
             is_landed: matches!(one.plan, Plan::Landed { .. }),

@@ -137,7 +137,7 @@ impl Target {
             (Self::Each { complete, .. }, slots) => {
                 let record = |(span, at): (&usize, &(u64, i64))| {
                     let slot = slots[*span].as_ref();
-                    let record = Record::new(slot.pin.clone(), Some(*at), &sums[*span..=*span]);
+                    let record = Record::new(slot.version.clone(), Some(*at), &sums[*span..=*span]);
                     (slot, record)
                 };
                 return recording::append_all(complete.iter().map(record));

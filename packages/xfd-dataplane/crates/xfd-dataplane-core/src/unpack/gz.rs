@@ -5,7 +5,7 @@ use std::io::{BufRead, Write};
 use super::pump::Piped;
 use super::source::corrupt;
 use super::tree::{Tree, write_failed};
-use crate::decides::archive::What;
+use crate::decides::archive::EntryKind;
 use crate::error::Result;
 
 /// Permission bits before the umask.
@@ -17,7 +17,7 @@ const MODE: u32 = 0o666;
 pub(super) fn unpack(piped: &mut Piped, key: &str, tree: &mut Tree<'_>) -> Result<()> {
     let name = name(key);
     // No file is left out.
-    let Some(place) = tree.place(name.as_bytes(), What::File)? else {
+    let Some(place) = tree.place(name.as_bytes(), EntryKind::File)? else {
         return Ok(());
     };
     let mode = MODE & !tree.maker.umask();

@@ -9,7 +9,7 @@ use super::pump::Piped;
 use super::source::corrupt;
 use super::sparse::Map;
 use super::tree::{Tree, write_failed};
-use crate::decides::archive::What;
+use crate::decides::archive::EntryKind;
 use crate::error::Result;
 
 /// Permission bits that an archive may set; set-id and sticky bits are not among them.
@@ -40,12 +40,12 @@ fn one(
     finisher: &mut Finisher,
 ) -> Result<()> {
     let what = match &member.kind {
-        Kind::Folder => What::Folder,
-        Kind::File(_) => What::File,
-        Kind::Link(target) => What::Link(target),
-        Kind::HardLink(target) => What::HardLink(target),
-        Kind::Special => What::Special,
-        Kind::Unsupported(flag) => What::Unknown(*flag),
+        Kind::Folder => EntryKind::Folder,
+        Kind::File(_) => EntryKind::File,
+        Kind::Link(target) => EntryKind::Link(target),
+        Kind::HardLink(target) => EntryKind::HardLink(target),
+        Kind::Special => EntryKind::Special,
+        Kind::Unsupported(flag) => EntryKind::Unknown(*flag),
     };
     let Some(place) = tree.place(&member.path, what)? else {
         return Ok(());

@@ -10,7 +10,7 @@ use rustix::fs::{Mode, Timespec};
 
 use super::Summary;
 use super::maker::{Maker, timestamps};
-use crate::decides::archive::{Before, Filter, Place, What};
+use crate::decides::archive::{Before, EntryKind, Filter, Place};
 use crate::error::{Error, Result};
 use crate::model::TreeEntry;
 
@@ -46,7 +46,7 @@ impl<'a> Tree<'a> {
 
     /// Asks the filter, makes the folders above and removes what has to make way. None for what is
     /// left out.
-    pub(super) fn place(&mut self, path: &[u8], what: What<'_>) -> Result<Option<Place>> {
+    pub(super) fn place(&mut self, path: &[u8], what: EntryKind<'_>) -> Result<Option<Place>> {
         let Some(place) = self.filter.place(path, what)? else {
             return Ok(None);
         };

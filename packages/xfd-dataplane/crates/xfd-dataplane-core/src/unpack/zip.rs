@@ -28,7 +28,7 @@ use self::reader::At;
 use super::maker::Maker;
 use super::source::{check, corrupt, unreadable};
 use super::tree::{Tree, finish, write_failed};
-use crate::decides::archive::{Filter, Place, What};
+use crate::decides::archive::{EntryKind, Filter, Place};
 use crate::error::{Error, Kind, Result};
 use crate::model::TreeEntry;
 
@@ -93,10 +93,10 @@ fn place(
             _ => Vec::new(),
         };
         let what = match described.kind {
-            Type::Folder => What::Folder,
-            Type::File => What::File,
-            Type::Link => What::Link(&target),
-            Type::Special => What::Special,
+            Type::Folder => EntryKind::Folder,
+            Type::File => EntryKind::File,
+            Type::Link => EntryKind::Link(&target),
+            Type::Special => EntryKind::Special,
         };
         let Some(place) = tree.place(&described.path, what)? else {
             continue;

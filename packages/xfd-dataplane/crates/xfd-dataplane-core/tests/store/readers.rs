@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use xfd_dataplane_core::crc::crc64;
-use xfd_dataplane_core::store::Follow;
+use xfd_dataplane_core::store::ChunkRead;
 
 use crate::support::{PATIENCE, Place, content, cut, fill, object, pack, read, read_all, store};
 
@@ -25,7 +25,7 @@ async fn a_reader_sees_bytes_as_they_are_written_and_the_verdict_last() {
     let mut lease = store.lease(0).unwrap().unwrap();
     lease.write(&bytes[..600]).unwrap();
     for end in [400, 600] {
-        let Follow::Bytes(piece) = reader.next(400, PATIENCE).await.unwrap() else {
+        let ChunkRead::Bytes(piece) = reader.next(400, PATIENCE).await.unwrap() else {
             panic!("bytes are there");
         };
         assert_eq!(piece, bytes[end - piece.len()..end]);
@@ -135,7 +135,7 @@ async fn a_wait_is_bounded() {
     store.expect(0..1);
     let mut reader = store.reader(0).unwrap();
     let next = reader.next(10, Duration::from_millis(1)).await.unwrap();
-    assert!(matches!(next, Follow::Aborted));
+    assert!(matches!(next, ChunkRead::Aborted));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use xfd_dataplane_core::model::{
     Span,
 };
 use xfd_dataplane_core::stats::Stats;
-use xfd_dataplane_core::store::{ChunkReader, Committed, Follow, Store, StoreOptions};
+use xfd_dataplane_core::store::{ChunkRead, ChunkReader, Committed, Store, StoreOptions};
 
 /// Long enough for a busy machine; no test waits for it to pass.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -174,12 +174,12 @@ pub async fn read_all(mut reader: ChunkReader) -> (Vec<u8>, Option<u64>) {
     let mut bytes = Vec::new();
     loop {
         match reader.next(1000, PATIENCE).await.unwrap() {
-            Follow::Bytes(piece) => {
+            ChunkRead::Bytes(piece) => {
                 assert!(!piece.is_empty() && piece.len() <= 1000);
                 bytes.extend_from_slice(&piece);
             }
-            Follow::End(crc) => return (bytes, Some(crc)),
-            Follow::Aborted => return (bytes, None),
+            ChunkRead::End(crc) => return (bytes, Some(crc)),
+            ChunkRead::Aborted => return (bytes, None),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
-use xfd_dataplane_core::decides::archive::{Before, Filter, What};
+use xfd_dataplane_core::decides::archive::{Before, EntryKind, Filter};
 use xfd_dataplane_core::error::Kind;
 use xfd_dataplane_core::model::{Links, UnpackCaps};
 
@@ -126,10 +126,10 @@ proptest! {
         let mut model = Model::default();
         for said in &archive {
             let (path, what) = match said {
-                Said::Folder(path) => (path, What::Folder),
-                Said::File(path) => (path, What::File),
-                Said::Link(path, target) => (path, What::Link(target.as_bytes())),
-                Said::HardLink(path, target) => (path, What::HardLink(target.as_bytes())),
+                Said::Folder(path) => (path, EntryKind::Folder),
+                Said::File(path) => (path, EntryKind::File),
+                Said::Link(path, target) => (path, EntryKind::Link(target.as_bytes())),
+                Said::HardLink(path, target) => (path, EntryKind::HardLink(target.as_bytes())),
             };
             let Ok(place) = filter.place(path.as_bytes(), what) else {
                 continue;
@@ -197,7 +197,7 @@ proptest! {
         let path = [folders, vec!["link".to_owned()]].concat().join("/");
         let target = format!("{}{}", "../".repeat(up), down.join("/"));
         let mut filter = Filter::new(CAPS, Links::Safe, 1000);
-        prop_assert!(filter.place(path.as_bytes(), What::Link(target.as_bytes())).is_ok());
+        prop_assert!(filter.place(path.as_bytes(), EntryKind::Link(target.as_bytes())).is_ok());
         prop_assert!(filter.finish().is_ok());
     }
 }
