@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from inprocess import run_async
 
 from xfd_api.errors import InvalidRequestError
@@ -94,6 +95,7 @@ def test_levels_apply_to_the_data_plane_and_the_trace_has_all_its_events(
 
 
 def test_an_unknown_level_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    structlog.reset_defaults()  # Another test may have configured it.
     monkeypatch.setenv("XFD_LOG", "loud")
     with pytest.raises(InvalidRequestError, match=r"'loud'.*debug, info, warning, error"):
         log.log_to_stderr()
