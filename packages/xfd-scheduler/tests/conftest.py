@@ -1,4 +1,4 @@
-"""Every story ends with its indexes derived anew."""
+"""Every script ends with its indexes derived anew."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from pathlib import Path
 
 import pytest
 
-from xfd_scheduler.testing.script import Story
+from xfd_scheduler.testing.script import Script
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture
-def told() -> Iterator[Callable[[Story], Story]]:
-    """Remembers a story and checks it when the test is over."""
-    stories: list[Story] = []
+def checked() -> Iterator[Callable[[Script], Script]]:
+    """Remembers a script and checks it when the test is over."""
+    scripts: list[Script] = []
 
-    def remember(story: Story) -> Story:
-        stories.append(story)
-        return story
+    def remember(script: Script) -> Script:
+        scripts.append(script)
+        return script
 
     yield remember
-    for story in stories:
-        story.scheduler.check_invariants()
+    for script in scripts:
+        script.scheduler.check_invariants()
 
 
 @pytest.fixture
-def served(told: Callable[[Story], Story]) -> Story:
+def served(checked: Callable[[Script], Script]) -> Script:
     """Node `a` holds chunk 0, `b` and `c` are ordered to fetch it."""
-    story = told(Story())
-    story.grow([1])
-    story.joins("a", held=(0,))
-    story.joins("b")
-    story.joins("c")
-    story.plan()
-    return story
+    script = checked(Script())
+    script.grow([1])
+    script.joins("a", held=(0,))
+    script.joins("b")
+    script.joins("c")
+    script.plan()
+    return script

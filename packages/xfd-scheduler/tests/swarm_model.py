@@ -1,10 +1,11 @@
-"""What a story may lead to: a model of who holds and reads which chunk, and what follows from that.
+"""A model of a swarm: its holders and readers, and which orders may follow.
 
-A chunk is read from the origin only where nobody can give it: no node that may be asked holds it or
-is reading it (in the zone, where each zone reads for itself). Such a node is lost, gave the chunk
-up, or sent bad bytes. The one exception is a node whose orders for the chunk failed half as often
-as is allowed. An order to read is taken back only for a reason: the object was given up, the node
-told something bad about it, or time has passed.
+A chunk is read from the origin only if no node can give it. A node can if it is not banned, and
+holds the chunk or is reading it; with one read per zone, it also has to be in the same zone. The
+one exception is a node whose orders for the chunk failed half as often as allowed.
+
+An order to read is cancelled only for a reason: the object was given up, the node reported
+something bad about it, or time has passed.
 """
 
 from __future__ import annotations
@@ -29,15 +30,16 @@ class Running:
 
 @dataclass(slots=True)
 class Model:
-    """Told what happens to a swarm; `planned` raises AssertionError where orders do not follow.
+    """Follows the events of a swarm; `planned` raises AssertionError if orders are not allowed.
 
     Attributes:
         siblings: all chunks of a chunk's object.
-        holds: the chunks that each node said it holds.
+        holds: the chunks that each node reported.
         running: orders by node and chunk.
         tries: failures by node and chunk.
-        blamed: nodes that somebody may have said sent bad bytes.
-        excused: chunks of which orders to read may be taken back.
+        blamed: nodes that another one may have blamed for bad bytes.
+        excused: chunks of which orders to read may be cancelled.
+        doubted: chunks with copies of different checksums.
     """
 
     settings: SchedulerSettings
@@ -60,7 +62,7 @@ class Model:
             del self.running[key]
 
     def held(self, node: str, chunk: int, *, wrong: bool) -> None:
-        """The node carried out its order; with a wrong checksum nobody can tell who is to blame."""
+        """The node carried out its order; with a wrong checksum any source may be to blame."""
         running = self.running.pop((node, chunk))
         self.holds[node].add(chunk)
         if wrong:
@@ -79,11 +81,11 @@ class Model:
             self.excused.update(self.siblings(chunk))
 
     def gone(self, node: str, chunk: int) -> None:
-        """A node's copy is no more."""
+        """A node lost its copy."""
         self.holds[node].discard(chunk)
 
     def forgotten(self, chunks: list[int]) -> None:
-        """Nobody wants these chunks any more."""
+        """No lease wants these chunks any more."""
         self.excused.update(chunks)
         for mine in self.holds.values():
             mine.difference_update(chunks)
@@ -117,7 +119,7 @@ class Model:
             self.running[node, chunk] = running
             if running.source is None and not self._is_impatient(node, chunk):
                 zone = self._zone(node)
-                assert not self._others(node, chunk, zone, banned, before), "it can be had"
+                assert not self._others(node, chunk, zone, banned, before), "a peer can give it"
                 if node not in banned:
                     reads[chunk, zone] = reads.get((chunk, zone), 0) + 1
         assert max(reads.values(), default=0) <= self.settings.origin_copies
@@ -130,10 +132,10 @@ class Model:
                 excused = key[1] in self.excused or now - running.since >= TAKE_OVER_READ_S
                 waits = sum(other == node for other, _ in self.running)
                 excused |= waits >= UNSTARTED_READ_SLOTS * self.settings.download_slots
-                assert excused or not was_read, "an order to read is taken back for no reason"
+                assert excused or not was_read, "an order to read is cancelled for no reason"
 
     def _zone(self, node: str) -> str:
-        """Where the node's chunks may come from."""
+        """The zone that the node's chunks come from; empty if any will do."""
         return self.zone_of[node] if self.settings.origin_policy == "once-per-zone" else ""
 
     def _is_impatient(self, node: str, chunk: int) -> bool:
@@ -147,7 +149,7 @@ class Model:
         banned: set[str],
         running: dict[tuple[str, int], Running],
     ) -> list[str]:
-        """Who else holds the chunk or was told to read it, by a plan before this one."""
+        """Other nodes that hold the chunk, or that an earlier plan ordered to read it."""
         return [
             other
             for other, mine in self.holds.items()

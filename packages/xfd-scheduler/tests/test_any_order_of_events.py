@@ -26,7 +26,7 @@ from xfd_api.ids import NodeId
 from xfd_api.orders import Order
 from xfd_scheduler.events import Event, NodeTraits
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
-from xfd_scheduler.testing.script import Story
+from xfd_scheduler.testing.script import Script
 
 SETTINGS = st.builds(
     SchedulerSettings,
@@ -44,8 +44,8 @@ SETTINGS = st.builds(
 RATES = st.sampled_from([None, 1e8, 1e9])
 
 
-class Told(Scheduler):
-    """A scheduler that remembers what it was told and what it ordered."""
+class Checked(Scheduler):
+    """A scheduler that remembers what it was checked and what it ordered."""
 
     def __init__(self, settings: SchedulerSettings, *, seed: int) -> None:
         super().__init__(settings, seed=seed)
@@ -65,7 +65,7 @@ class Told(Scheduler):
 class Swarm(RuleBasedStateMachine):
     nodes = Bundle("nodes")
     ends = hashlib.sha256()
-    """Of the orders of all stories so far."""
+    """Of the orders of all scripts so far."""
 
     @initialize(
         chunks=st.lists(st.integers(0, 9), min_size=1, max_size=3),
@@ -83,10 +83,10 @@ class Swarm(RuleBasedStateMachine):
         self.zones = zones
         self.settings = chosen
         self.model = Model(chosen, self.siblings)
-        self.story = Story(chosen, seed=seed)
-        self.scheduler = self.story.scheduler = Told(chosen, seed=seed)
+        self.script = Script(chosen, seed=seed)
+        self.scheduler = self.script.scheduler = Checked(chosen, seed=seed)
         self.count = 0
-        self.story.grow(chunks)
+        self.script.grow(chunks)
 
     def chunks_of(self, item: int) -> list[int]:
         return self.scheduler._swarm.catalog.chunks_of[item]
@@ -101,7 +101,7 @@ class Swarm(RuleBasedStateMachine):
             for member in self.scheduler._swarm.members.values()
             if self.scheduler._swarm.banned & member.bit
         }
-        self.model.planned(self.story.plan(), banned, self.story.now)
+        self.model.planned(self.script.plan(), banned, self.script.now)
 
     @rule(
         target=nodes,
@@ -118,25 +118,25 @@ class Swarm(RuleBasedStateMachine):
         mine = tuple(sorted(chunk for chunk in held if chunk < chunks and rest == 0))
         wants = tuple(range(objects))[rest // 3 :]
         self.model.joined(name, zone, mine)
-        self.story.joins(name, wants=wants, held=mine, traits=NodeTraits(zone, down, up))
+        self.script.joins(name, wants=wants, held=mine, traits=NodeTraits(zone, down, up))
         return name
 
     @rule()
     def is_starting(self) -> None:
         """The next node to join, if one does."""
-        self.story.starts(f"n{self.count}")
+        self.script.starts(f"n{self.count}")
 
     @rule(node=consumes(nodes))
     def is_lost(self, node: str) -> None:
         self.model.lost(node)
-        self.story.is_lost(node)
+        self.script.is_lost(node)
 
     @rule(count=st.integers(0, 4))
     def grows(self, count: int) -> None:
-        self.story.grow([count])
+        self.script.grow([count])
         objects, _ = self.scheduler.catalog_size()
-        for node in self.story.errands:
-            self.story.asks(node, wants=(objects - 1,))
+        for node in self.script.assignments:
+            self.script.takes_inventory(node, wants=(objects - 1,))
 
     @rule()
     def plans(self) -> None:
@@ -144,11 +144,11 @@ class Swarm(RuleBasedStateMachine):
 
     @rule(node=nodes, count=st.integers(1, 6))
     def carries_out(self, node: str, count: int) -> None:
-        mine = list(self.story.errands[node])[:count]
+        mine = list(self.script.assignments[node])[:count]
         for chunk in mine:
             self.model.held(node, chunk, wrong=False)
         if mine:
-            self.story.holds(node, *mine)
+            self.script.holds(node, *mine)
 
     @rule(
         node=nodes,
@@ -158,8 +158,8 @@ class Swarm(RuleBasedStateMachine):
         wait=st.sampled_from([None, 0.1, 3.0]),
     )
     def fails(self, node: str, at_node: bool, final: int, bad: bool, wait: float | None) -> None:
-        for chunk, errand in list(self.story.errands[node].items())[:1]:
-            fault = "node" if at_node else "origin" if errand.source is None else "peer"
+        for chunk, assignment in list(self.script.assignments[node].items())[:1]:
+            fault = "node" if at_node else "origin" if assignment.source is None else "peer"
             bad_bytes = bad and fault == "peer"
             is_final = final == 0 and fault != "peer"
             error = {
@@ -168,7 +168,7 @@ class Swarm(RuleBasedStateMachine):
                 "node": DiskFullError("No room"),
             }[fault]
             self.model.failed(node, chunk, bad_bytes=bad_bytes, final=is_final)
-            self.story.fails(
+            self.script.fails(
                 node,
                 chunk,
                 fault,  # type: ignore[arg-type]
@@ -180,16 +180,16 @@ class Swarm(RuleBasedStateMachine):
 
     @rule(node=nodes)
     def reports_a_wrong_checksum(self, node: str) -> None:
-        for chunk in list(self.story.errands[node])[:1]:
+        for chunk in list(self.script.assignments[node])[:1]:
             self.model.held(node, chunk, wrong=True)
-            self.story.holds(node, chunk, crc=0xBAD)
+            self.script.holds(node, chunk, crc=0xBAD)
 
     @rule(node=nodes, chunk=st.integers(0, 8))
     def loses_a_copy(self, node: str, chunk: int) -> None:
-        if chunk < self.scheduler.catalog_size()[1] and chunk not in self.story.errands[node]:
+        if chunk < self.scheduler.catalog_size()[1] and chunk not in self.script.assignments[node]:
             self.plan()
             self.model.gone(node, chunk)
-            self.story.loses(node, chunk)
+            self.script.loses(node, chunk)
             self.plan()
 
     @rule(node=nodes, suspect=st.booleans(), item=st.integers(0, 4))
@@ -197,26 +197,26 @@ class Swarm(RuleBasedStateMachine):
         if item < self.scheduler.catalog_size()[0]:
             self.model.excused.update(self.chunks_of(item))
             error = ChecksumMismatchError("Whole object")
-            self.story.cannot_land(node, item, error, chunks_suspect=suspect)
+            self.script.cannot_land(node, item, error, chunks_suspect=suspect)
 
     @rule(node=nodes, item=st.integers(0, 4))
     def lands(self, node: str, item: int) -> None:
         if item < self.scheduler.catalog_size()[0]:
-            self.story.lands(node, item)
+            self.script.lands(node, item)
 
     @rule(item=st.integers(0, 4))
     def releases(self, item: int) -> None:
         if item < self.scheduler.catalog_size()[0]:
             self.model.forgotten(self.chunks_of(item))
-            self.story.releases(item)
+            self.script.releases(item)
 
     @rule()
     def time_passes(self) -> None:
-        self.story.waits()
+        self.script.waits()
 
     @rule(seconds=st.sampled_from([0.02, 1.0, 30.0]))
     def nothing_happens(self, seconds: float) -> None:
-        self.story.now += seconds
+        self.script.now += seconds
 
     @invariant()
     def the_books_are_right(self) -> None:
@@ -225,14 +225,14 @@ class Swarm(RuleBasedStateMachine):
     def teardown(self) -> None:
         for _ in range(2000):
             self.plan()
-            busy = [node for node, mine in self.story.errands.items() if mine]
-            if not busy and not self.story.waits():
+            busy = [node for node, mine in self.script.assignments.items() if mine]
+            if not busy and not self.script.waits():
                 break
             for node in busy:
-                for chunk in self.story.errands[node]:
+                for chunk in self.script.assignments[node]:
                     self.model.held(node, chunk, wrong=False)
-                self.story.holds(node)
-            self.story.now += 0.05
+                self.script.holds(node)
+            self.script.now += 0.05
         else:
             raise AssertionError("the swarm is still busy")
         self.scheduler.check_invariants()
@@ -250,28 +250,28 @@ class Swarm(RuleBasedStateMachine):
                 again.handle(event, now)
 
 
-STORIES = settings(
+SCRIPTS = settings(
     max_examples=150,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-Swarm.TestCase.settings = STORIES
+Swarm.TestCase.settings = SCRIPTS
 TestSwarm = Swarm.TestCase
 
 
-def digest_of_stories() -> str:
-    """Of the orders in stories that are the same in every process."""
+def digest_of_scripts() -> str:
+    """Of the orders in scripts that are the same in every process."""
     Swarm.ends = hashlib.sha256()
-    few = settings(STORIES, max_examples=25, derandomize=True, database=None)
+    few = settings(SCRIPTS, max_examples=25, derandomize=True, database=None)
     run_state_machine_as_test(Swarm, settings=few)
     return Swarm.ends.hexdigest()
 
 
 def test_the_same_stories_give_the_same_orders_in_another_process() -> None:
     """Strings hash differently there: no choice may depend on the order of a set of names."""
-    program = "import test_any_order_of_events as stories; print(stories.digest_of_stories())"
-    told = [
+    program = "import test_any_order_of_events as scripts; print(scripts.digest_of_scripts())"
+    checked = [
         subprocess.run(
             [sys.executable, "-c", program],
             cwd=Path(__file__).parent,
@@ -282,4 +282,4 @@ def test_the_same_stories_give_the_same_orders_in_another_process() -> None:
         ).stdout
         for seed in ("1", "2")
     ]
-    assert told[0] == told[1] == f"{digest_of_stories()}\n"
+    assert checked[0] == checked[1] == f"{digest_of_scripts()}\n"

@@ -14,38 +14,38 @@ from xfd_api.orders import Fetch
 from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
 from xfd_scheduler.simulator.engine import Engine
 from xfd_scheduler.simulator.scenario import Scenario
-from xfd_scheduler.testing.script import Story
+from xfd_scheduler.testing.script import Script
 from xfd_scheduler.tuning import FIRST_ORIGIN_READS
 
-Told = Callable[[Story], Story]
+Checked = Callable[[Script], Script]
 CHUNKS = 120
 LINK = 48.4e6
 """Bytes per second of payload on 400 Mbit/s."""
 
 
-def joined_late(told: Told, after: int) -> tuple[Story, int]:
+def joined_late(checked: Checked, after: int) -> tuple[Script, int]:
     """`early` has read so many chunks when `late` joins, and both have their orders; with the last
     chunk that `early` was ordered to read by then.
     """
-    story = told(Story())
-    story.grow([CHUNKS])
-    story.joins("early")
-    story.plan()
+    script = checked(Script())
+    script.grow([CHUNKS])
+    script.joins("early")
+    script.plan()
     for _ in range(after):
-        story.holds("early", min(story.errands["early"]))
-        story.now += 0.05
-        story.plan()
-    known = max(story.errands["early"])
-    story.joins("late")
-    story.plan()
-    return story, known
+        script.holds("early", min(script.assignments["early"]))
+        script.now += 0.05
+        script.plan()
+    known = max(script.assignments["early"])
+    script.joins("late")
+    script.plan()
+    return script, known
 
 
-def sources(story: Story, node: str, after: int) -> list[str | None]:
+def sources(script: Script, node: str, after: int) -> list[str | None]:
     """Whom the node was ordered to ask for the chunks after this one."""
     return [
         order.source
-        for name, order in story.orders
+        for name, order in script.orders
         if name == node and isinstance(order, Fetch) and order.first_chunk > after
     ]
 
@@ -68,63 +68,63 @@ def on_one_link(nodes: int, joins_s: tuple[float, ...], **options: Any) -> Scena
     )
 
 
-def test_nobody_waits_for_a_node_that_catches_up(told: Told) -> None:
-    story, known = joined_late(told, after=4)
+def test_nobody_waits_for_a_node_that_catches_up(checked: Checked) -> None:
+    script, known = joined_late(checked, after=4)
     for _ in range(10):
-        story.holds("early", min(story.errands["early"]))
-        story.now += 0.05
-        story.plan()
-    assert set(sources(story, "early", known)) == {None}
-    assert set(sources(story, "late", known)) == {"early"}
+        script.holds("early", min(script.assignments["early"]))
+        script.now += 0.05
+        script.plan()
+    assert set(sources(script, "early", known)) == {None}
+    assert set(sources(script, "late", known)) == {"early"}
 
 
-def test_a_node_that_has_caught_up_reads_like_the_others(told: Told) -> None:
-    story, _ = joined_late(told, after=20)
-    story.runs_to_the_end()
-    assert sources(story, "late", 40).count(None) >= 10
+def test_a_node_that_has_caught_up_reads_like_the_others(checked: Checked) -> None:
+    script, _ = joined_late(checked, after=20)
+    script.runs_to_the_end()
+    assert sources(script, "late", 40).count(None) >= 10
 
 
-def test_who_joins_a_moment_later_is_no_latecomer(told: Told) -> None:
+def test_who_joins_a_moment_later_is_no_latecomer(checked: Checked) -> None:
     """What the first node was given before the others came says nothing of them."""
-    story = told(Story())
-    story.grow([CHUNKS])
-    story.joins("first")
-    story.plan()
-    assert len(story.errands["first"]) == FIRST_ORIGIN_READS
+    script = checked(Script())
+    script.grow([CHUNKS])
+    script.joins("first")
+    script.plan()
+    assert len(script.assignments["first"]) == FIRST_ORIGIN_READS
     for name in ("second", "third", "fourth"):
-        story.joins(name)
-    story.plan()
-    readers = {story.reader(chunk) for chunk in range(FIRST_ORIGIN_READS, 2 * FIRST_ORIGIN_READS)}
+        script.joins(name)
+    script.plan()
+    readers = {script.reader(chunk) for chunk in range(FIRST_ORIGIN_READS, 2 * FIRST_ORIGIN_READS)}
     assert readers >= {"second", "third", "fourth"}
 
 
-def test_the_first_node_reads_little_while_others_are_starting(told: Told) -> None:
-    story = told(Story())
-    story.grow([CHUNKS])
-    story.starts("first", "second", "third")
-    story.joins("first")
-    story.plan()
-    assert len(story.errands["first"]) == FIRST_ORIGIN_READS
-    story.holds("first")
-    assert story.plan() == {}
-    story.joins("second")
-    story.is_lost("third")  # It could not be started.
-    story.plan()
-    assert len(story.origin_reads) > FIRST_ORIGIN_READS
-    assert story.errands["second"].keys() > set(range(FIRST_ORIGIN_READS))
+def test_the_first_node_reads_little_while_others_are_starting(checked: Checked) -> None:
+    script = checked(Script())
+    script.grow([CHUNKS])
+    script.starts("first", "second", "third")
+    script.joins("first")
+    script.plan()
+    assert len(script.assignments["first"]) == FIRST_ORIGIN_READS
+    script.holds("first")
+    assert script.plan() == {}
+    script.joins("second")
+    script.is_lost("third")  # It could not be started.
+    script.plan()
+    assert len(script.origin_reads) > FIRST_ORIGIN_READS
+    assert script.assignments["second"].keys() > set(range(FIRST_ORIGIN_READS))
 
 
-def test_nodes_that_take_long_to_start_are_not_waited_for(told: Told) -> None:
-    story = told(Story())
-    story.grow([CHUNKS])
-    story.starts("first", "never")
-    story.joins("first")
-    story.plan()
-    story.holds("first")
-    assert story.plan() == {}
-    assert story.waits() == pytest.approx(SchedulerSettings().patience_s)
-    story.plan()
-    assert len(story.origin_reads) > FIRST_ORIGIN_READS
+def test_nodes_that_take_long_to_start_are_not_waited_for(checked: Checked) -> None:
+    script = checked(Script())
+    script.grow([CHUNKS])
+    script.starts("first", "never")
+    script.joins("first")
+    script.plan()
+    script.holds("first")
+    assert script.plan() == {}
+    assert script.waits() == pytest.approx(SchedulerSettings().patience_s)
+    script.plan()
+    assert len(script.origin_reads) > FIRST_ORIGIN_READS
 
 
 def test_the_last_of_nodes_that_are_expected_is_done_when_its_link_is() -> None:

@@ -22,10 +22,10 @@ from xfd_api.errors import (
 )
 from xfd_api.reports import Fault
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.testing.script import Errand, Story
+from xfd_scheduler.testing.script import Assignment, Script
 from xfd_scheduler.tuning import PEER_ATTEMPTS_FACTOR, SHARED_ATTEMPTS_FACTOR
 
-Told = Callable[[Story], Story]
+Checked = Callable[[Script], Script]
 ATTEMPTS = SchedulerSettings().attempts
 
 
@@ -40,47 +40,47 @@ class Failure:
 
 @dataclass
 class Seen:
-    """What a world knows when it decides: the story so far, and how often it was asked before."""
+    """What a world knows when it decides: the script so far, and how often it was asked before."""
 
-    story: Story
+    script: Script
     had: dict[str, set[int]]
     of_node: Counter[tuple[str, int]] = field(default_factory=Counter)
     of_pair: Counter[tuple[str, str | None, int]] = field(default_factory=Counter)
     random: random.Random = field(default_factory=lambda: random.Random(7))
 
-    def is_relay(self, errand: Errand) -> bool:
+    def is_relay(self, assignment: Assignment) -> bool:
         """Whether the order's source has not got the chunk itself."""
-        return errand.source is not None and errand.chunk not in self.had[errand.source]
+        return assignment.source is not None and assignment.chunk not in self.had[assignment.source]
 
 
-World = Callable[[Seen, str, Errand], Failure | None]
+World = Callable[[Seen, str, Assignment], Failure | None]
 
 BROKE = Failure("peer", PeerError("The peer's body broke off"))
 DOWN = Failure("origin", OriginUnreachableError("No answer"))
 
 
 def live(
-    story: Story, world: World, held: dict[str, set[int]] | None = None, steps: int = 3000
+    script: Script, world: World, held: dict[str, set[int]] | None = None, steps: int = 3000
 ) -> Seen:
     """Every order comes to what the world says, until there is none left."""
-    seen = Seen(story, {str(node): set() for node in story.errands})
+    seen = Seen(script, {str(node): set() for node in script.assignments})
     for node, chunks in (held or {}).items():
         seen.had[node] |= chunks
     for _ in range(steps):
-        story.plan()
-        busy = [(node, dict(mine)) for node, mine in story.errands.items() if mine]
+        script.plan()
+        busy = [(node, dict(mine)) for node, mine in script.assignments.items() if mine]
         for node, mine in busy:
-            for chunk, errand in mine.items():
-                if story.errands[node].get(chunk) is not errand:
+            for chunk, assignment in mine.items():
+                if script.assignments[node].get(chunk) is not assignment:
                     continue  # Cancelled by what another report said.
-                failure = world(seen, node, errand)
+                failure = world(seen, node, assignment)
                 seen.of_node[node, chunk] += 1
-                seen.of_pair[node, errand.source, chunk] += 1
+                seen.of_pair[node, assignment.source, chunk] += 1
                 if failure is None:
                     seen.had[node].add(chunk)
-                    story.holds(node, chunk)
+                    script.holds(node, chunk)
                     continue
-                story.fails(
+                script.fails(
                     node,
                     chunk,
                     failure.fault,
@@ -89,42 +89,42 @@ def live(
                     bad_bytes=failure.bad_bytes,
                     retry_after_s=failure.retry_after_s,
                 )
-            story.plan()
-        story.now += 0.05
+            script.plan()
+        script.now += 0.05
         if not busy:
-            if story.scheduler.next_wakeup() is None:
+            if script.scheduler.next_wakeup() is None:
                 return seen
-            story.waits()
-    raise AssertionError(f"the swarm is still busy; {story.scheduler.failures()}")
+            script.waits()
+    raise AssertionError(f"the swarm is still busy; {script.scheduler.failures()}")
 
 
 def of_peers(failure: Failure) -> World:
-    return lambda _, __, errand: failure if errand.source is not None else None
+    return lambda _, __, assignment: failure if assignment.source is not None else None
 
 
-def of_relays(seen: Seen, _: str, errand: Errand) -> Failure | None:
-    return BROKE if seen.is_relay(errand) else None
+def of_relays(seen: Seen, _: str, assignment: Assignment) -> Failure | None:
+    return BROKE if seen.is_relay(assignment) else None
 
 
 def first_of_pair(times: int) -> World:
-    def world(seen: Seen, node: str, errand: Errand) -> Failure | None:
-        is_early = seen.of_pair[node, errand.source, errand.chunk] < times
-        return BROKE if errand.source is not None and is_early else None
+    def world(seen: Seen, node: str, assignment: Assignment) -> Failure | None:
+        is_early = seen.of_pair[node, assignment.source, assignment.chunk] < times
+        return BROKE if assignment.source is not None and is_early else None
 
     return world
 
 
 def first_of_node(times: int) -> World:
-    def world(seen: Seen, node: str, errand: Errand) -> Failure | None:
-        is_early = seen.of_node[node, errand.chunk] < times
-        return BROKE if errand.source is not None and is_early else None
+    def world(seen: Seen, node: str, assignment: Assignment) -> Failure | None:
+        is_early = seen.of_node[node, assignment.chunk] < times
+        return BROKE if assignment.source is not None and is_early else None
 
     return world
 
 
 def at_random(peers: float, origin: float) -> World:
-    def world(seen: Seen, _: str, errand: Errand) -> Failure | None:
-        if errand.source is not None:
+    def world(seen: Seen, _: str, assignment: Assignment) -> Failure | None:
+        if assignment.source is not None:
             return BROKE if seen.random.random() < peers else None
         return DOWN if seen.random.random() < origin else None
 
@@ -134,13 +134,13 @@ def at_random(peers: float, origin: float) -> World:
 def reads_break_below(times: int) -> World:
     """The first reads of each chunk break, whoever reads, and with each all who wait below."""
 
-    def world(seen: Seen, _: str, errand: Errand) -> Failure | None:
-        if errand.source is not None:
-            return BROKE if seen.is_relay(errand) else None
+    def world(seen: Seen, _: str, assignment: Assignment) -> Failure | None:
+        if assignment.source is not None:
+            return BROKE if seen.is_relay(assignment) else None
         reads = sum(
             count
             for (_, source, chunk), count in seen.of_pair.items()
-            if source is None and chunk == errand.chunk
+            if source is None and chunk == assignment.chunk
         )
         return DOWN if reads < times else None
 
@@ -175,60 +175,62 @@ LASTING: dict[str, World] = {
 @pytest.mark.parametrize("nodes", [2, 5, 16])
 @pytest.mark.parametrize("holders", [0, 1, 2])
 def test_while_the_store_answers_every_object_lands(
-    told: Told, world: World, nodes: int, holders: int
+    checked: Checked, world: World, nodes: int, holders: int
 ) -> None:
-    story = told(Story())
-    story.grow([4])
+    script = checked(Script())
+    script.grow([4])
     for index in range(holders):
-        story.joins(f"holder{index}", held=(0, 1, 2, 3))
+        script.joins(f"holder{index}", held=(0, 1, 2, 3))
     for index in range(nodes):
-        story.joins(f"n{index}")
+        script.joins(f"n{index}")
 
     held = {f"holder{index}": {0, 1, 2, 3} for index in range(holders)}
-    seen = live(story, world, held)
+    seen = live(script, world, held)
 
-    assert not story.scheduler.failures()
+    assert not script.scheduler.failures()
     assert all(seen.had[f"n{index}"] == {0, 1, 2, 3} for index in range(nodes))
     # No node reads a chunk that it has, and none gives up before it has read it.
-    assert all(reads <= (nodes + holders) * ATTEMPTS for reads in story.origin_reads.values())
+    assert all(reads <= (nodes + holders) * ATTEMPTS for reads in script.origin_reads.values())
 
 
-def test_a_peer_error_or_two_is_mended_by_peers_alone(told: Told) -> None:
-    story = told(Story())
-    story.grow([4])
-    story.joins("holder", held=(0, 1, 2, 3))
+def test_a_peer_error_or_two_is_mended_by_peers_alone(checked: Checked) -> None:
+    script = checked(Script())
+    script.grow([4])
+    script.joins("holder", held=(0, 1, 2, 3))
     for index in range(6):
-        story.joins(f"n{index}")
-    live(story, first_of_node(2))
-    assert not story.scheduler.failures()
-    assert story.origin_reads == {}
+        script.joins(f"n{index}")
+    live(script, first_of_node(2))
+    assert not script.scheduler.failures()
+    assert script.origin_reads == {}
 
 
 @pytest.mark.parametrize("breaks", [1, ATTEMPTS, 3 * ATTEMPTS])
-def test_with_the_store_out_of_reach_a_holder_serves_in_the_end(told: Told, breaks: int) -> None:
-    def world(seen: Seen, node: str, errand: Errand) -> Failure | None:
-        if errand.source is None:
+def test_with_the_store_out_of_reach_a_holder_serves_in_the_end(
+    checked: Checked, breaks: int
+) -> None:
+    def world(seen: Seen, node: str, assignment: Assignment) -> Failure | None:
+        if assignment.source is None:
             return DOWN
-        return BROKE if seen.of_pair[node, errand.source, errand.chunk] < breaks else None
+        return BROKE if seen.of_pair[node, assignment.source, assignment.chunk] < breaks else None
 
-    story = told(Story())
-    story.grow([2])
-    story.joins("holder", held=(0, 1))
-    story.joins("n0")
-    seen = live(story, world)
-    assert not story.scheduler.failures()
+    script = checked(Script())
+    script.grow([2])
+    script.joins("holder", held=(0, 1))
+    script.joins("n0")
+    seen = live(script, world)
+    assert not script.scheduler.failures()
     assert seen.had["n0"] == {0, 1}
 
 
 def test_with_the_store_out_of_reach_and_holders_that_never_serve_the_store_is_named(
-    told: Told,
+    checked: Checked,
 ) -> None:
-    story = told(Story())
-    story.grow([1])
-    story.joins("holder", held=(0,))
-    story.joins("n0")
-    seen = live(story, lambda _, __, errand: DOWN if errand.source is None else BROKE)
-    [(where, error)] = story.scheduler.failures().items()
+    script = checked(Script())
+    script.grow([1])
+    script.joins("holder", held=(0,))
+    script.joins("n0")
+    seen = live(script, lambda _, __, assignment: DOWN if assignment.source is None else BROKE)
+    [(where, error)] = script.scheduler.failures().items()
     assert where == ("n0", 0)
     assert isinstance(error, OriginUnreachableError)
     # While the holder rests, the store is asked whether it is back.
@@ -237,63 +239,65 @@ def test_with_the_store_out_of_reach_and_holders_that_never_serve_the_store_is_n
 
 @pytest.mark.parametrize("nodes", [1, 2, 16])
 def test_a_store_out_of_reach_fails_the_object_everywhere_by_the_store_s_error(
-    told: Told, nodes: int
+    checked: Checked, nodes: int
 ) -> None:
-    story = told(Story.of_nodes(nodes, chunks=1))
-    seen = live(story, lambda _, __, errand: DOWN if errand.source is None else BROKE)
-    failures = story.scheduler.failures()
+    script = checked(Script.of_nodes(nodes, chunks=1))
+    seen = live(script, lambda _, __, assignment: DOWN if assignment.source is None else BROKE)
+    failures = script.scheduler.failures()
     assert set(failures) == {(f"n{index}", 0) for index in range(nodes)}
     assert all(isinstance(error, OriginUnreachableError) for error in failures.values())
     reads = sum(n for (_, source, __), n in seen.of_pair.items() if source is None)
     assert reads <= SHARED_ATTEMPTS_FACTOR * ATTEMPTS
 
 
-def test_a_store_that_refuses_for_good_fails_it_at_once(told: Told) -> None:
+def test_a_store_that_refuses_for_good_fails_it_at_once(checked: Checked) -> None:
     denied = Failure("origin", AccessDeniedError("No"), final=True)
-    story = told(Story.of_nodes(5, chunks=1))
-    seen = live(story, lambda _, __, errand: denied if errand.source is None else BROKE)
-    failures = story.scheduler.failures()
+    script = checked(Script.of_nodes(5, chunks=1))
+    seen = live(script, lambda _, __, assignment: denied if assignment.source is None else BROKE)
+    failures = script.scheduler.failures()
     assert len(failures) == 5
     assert all(isinstance(error, AccessDeniedError) for error in failures.values())
     assert sum(n for (_, source, __), n in seen.of_pair.items() if source is None) == 1
 
 
-def test_a_node_whose_own_path_to_the_store_is_broken_gets_it_from_others(told: Told) -> None:
-    def world(_: Seen, node: str, errand: Errand) -> Failure | None:
-        return DOWN if errand.source is None and node in ("n0", "n1") else None
+def test_a_node_whose_own_path_to_the_store_is_broken_gets_it_from_others(checked: Checked) -> None:
+    def world(_: Seen, node: str, assignment: Assignment) -> Failure | None:
+        return DOWN if assignment.source is None and node in ("n0", "n1") else None
 
-    story = told(Story.of_nodes(5, chunks=20))
-    live(story, world)
-    assert not story.scheduler.failures()
+    script = checked(Script.of_nodes(5, chunks=20))
+    live(script, world)
+    assert not script.scheduler.failures()
 
 
-def test_a_node_s_own_fault_is_no_peer_s(told: Told) -> None:
+def test_a_node_s_own_fault_is_no_peer_s(checked: Checked) -> None:
     full = Failure("node", DiskFullError("No room"))
-    story = told(Story.of_nodes(3, chunks=1))
-    live(story, lambda _, node, __: full if node == "n2" else None)
-    assert set(story.scheduler.failures()) == {("n2", 0)}
+    script = checked(Script.of_nodes(3, chunks=1))
+    live(script, lambda _, node, __: full if node == "n2" else None)
+    assert set(script.scheduler.failures()) == {("n2", 0)}
 
 
-def test_who_wants_a_failed_object_again_begins_anew(told: Told) -> None:
-    story = told(Story.of_nodes(1, chunks=1))
-    live(story, lambda *_: DOWN)
-    assert story.scheduler.failures()
-    story.asks("n0")
+def test_who_wants_a_failed_object_again_begins_anew(checked: Checked) -> None:
+    script = checked(Script.of_nodes(1, chunks=1))
+    live(script, lambda *_: DOWN)
+    assert script.scheduler.failures()
+    script.takes_inventory("n0")
 
-    def world(seen: Seen, node: str, errand: Errand) -> Failure | None:
-        return DOWN if seen.of_node[node, errand.chunk] < ATTEMPTS - 1 else None
+    def world(seen: Seen, node: str, assignment: Assignment) -> Failure | None:
+        return DOWN if seen.of_node[node, assignment.chunk] < ATTEMPTS - 1 else None
 
-    live(story, world)
-    assert not story.scheduler.failures()
+    live(script, world)
+    assert not script.scheduler.failures()
 
 
-def test_a_relay_that_passes_a_break_on_is_not_rested_for_all(told: Told) -> None:
+def test_a_relay_that_passes_a_break_on_is_not_rested_for_all(checked: Checked) -> None:
     settings = SchedulerSettings(strikes=2)
-    story = told(Story.of_nodes(8, chunks=1, settings=settings))
-    story.plan()
-    relays = Counter(errand.source for mine in story.errands.values() for errand in mine.values())
+    script = checked(Script.of_nodes(8, chunks=1, settings=settings))
+    script.plan()
+    relays = Counter(
+        assignment.source for mine in script.assignments.values() for assignment in mine.values()
+    )
     relay = next(node for node, below in relays.items() if node is not None and below >= 2)
-    below = [n for n, mine in story.errands.items() if mine and mine[0].source == relay]
+    below = [n for n, mine in script.assignments.items() if mine and mine[0].source == relay]
     for node in below:
-        story.fails(node, 0, "peer", error=BROKE.error)
-    assert not story.scheduler._swarm.resting_peers
+        script.fails(node, 0, "peer", error=BROKE.error)
+    assert not script.scheduler._swarm.resting_peers

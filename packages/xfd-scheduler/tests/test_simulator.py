@@ -98,9 +98,9 @@ def test_what_moved_between_zones_is_what_the_scheduler_was_told() -> None:
     assert size == 1e8
     assert outcome.traffic.across_zones_bytes == 2 * size
     assert outcome.traffic.within_zones_bytes == 3 * size
-    told = scheduler.traffic()  # Not told of what came since the last exchanges.
-    assert told.origin_bytes == size
-    assert 0.5 * size < told.across_zones_bytes <= 2 * size
+    checked = scheduler.traffic()  # Not checked of what came since the last exchanges.
+    assert checked.origin_bytes == size
+    assert 0.5 * size < checked.across_zones_bytes <= 2 * size
 
 
 def test_stragglers_hold_up_nobody_else() -> None:
@@ -112,15 +112,15 @@ def test_stragglers_hold_up_nobody_else() -> None:
     assert outcome.amplification == 1.0
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["told", "unknown"])
+@pytest.mark.parametrize("checked", [True, False], ids=["checked", "unknown"])
 @pytest.mark.parametrize(
     "rates", [(10, 2.5), (10, 10, 10, 2.5), (10, 2.5, 2.5, 2.5)], ids=["half", "few", "most"]
 )
 def test_nodes_of_a_quarter_of_the_rate_delay_nobody_and_are_not_delayed(
-    rates: tuple[float, ...], told: bool
+    rates: tuple[float, ...], checked: bool
 ) -> None:
     links = tuple(rate * GBIT for rate in rates)
-    outcome = ran(Scenario(8, 4e9, 8e6, links, links, tell_rates=told, step_s=0.008))
+    outcome = ran(Scenario(8, 4e9, 8e6, links, links, known_rates=checked, step_s=0.008))
     assert outcome.slowest_ratio <= 1.15
     assert outcome.amplification == 1.0
 

@@ -37,7 +37,7 @@ def test_a_recorded_run_simulated_again_takes_as_long(tmp_path: Path, capsys: Ca
 def test_a_trace_keeps_its_settings_and_tells_the_traffic(tmp_path: Path) -> None:
     settings = SchedulerSettings(origin_policy="once-per-zone", download_slots=3)
     trace = tmp_path / "trace.jsonl"
-    recorder = Recorder(Scheduler(settings), trace, settings, seed=3)
+    recorder = Recorder(trace, settings, seed=3)
     assert recorder.traffic().at(Prices(origin_per_gb=2.0)).estimated_cost == 0.0
     recorder.close()
     assert settings_and_seed(trace) == (settings, 3)
@@ -148,7 +148,7 @@ def test_the_idle_time_of_a_node_is_what_it_took_beyond_its_link(step_s: float) 
         down = scenario.rates_of(node.index)[0]
         assert node.finished is not None
         busy = node.finished - idle.seconds[node.index].sum()
-        came = scenario.total_bytes + node.thrown_bytes
+        came = scenario.total_bytes + node.wasted_bytes
         assert busy == pytest.approx(came / down, abs=0.05)
 
 

@@ -12,41 +12,41 @@ from xfd_api.ids import NodeId
 from xfd_api.orders import Fetch, Order
 from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.testing.script import Story
+from xfd_scheduler.testing.script import Script
 from xfd_scheduler.tuning import FIRST_READ_SHARE
 
-Told = Callable[[Story], Story]
+Checked = Callable[[Script], Script]
 
 
-def test_one_plan_names_sources_that_are_themselves_only_ordered(told: Told) -> None:
-    story = told(Story.of_nodes(30, chunks=1))
-    story.plan()
-    assert all(0 in mine for mine in story.errands.values())
-    assert list(story.origin_reads.values()) == [1]
+def test_one_plan_names_sources_that_are_themselves_only_ordered(checked: Checked) -> None:
+    script = checked(Script.of_nodes(30, chunks=1))
+    script.plan()
+    assert all(0 in mine for mine in script.assignments.values())
+    assert list(script.origin_reads.values()) == [1]
 
 
-def test_origin_reads_are_spread_over_the_nodes(told: Told) -> None:
-    story = told(Story.of_nodes(8, chunks=64))
-    story.runs_to_the_end()
+def test_origin_reads_are_spread_over_the_nodes(checked: Checked) -> None:
+    script = checked(Script.of_nodes(8, chunks=64))
+    script.runs_to_the_end()
     reads = Counter(
         {
             node: sum(
                 order.count
-                for name, order in story.orders
+                for name, order in script.orders
                 if name == node and isinstance(order, Fetch) and order.source is None
             )
-            for node in story.errands
+            for node in script.assignments
         }
     )
     assert min(reads.values()) >= 6
     assert max(reads.values()) <= 10
 
 
-def test_all_nodes_send_about_as_much(told: Told) -> None:
-    story = told(Story.of_nodes(9, chunks=90))
-    story.runs_to_the_end()
+def test_all_nodes_send_about_as_much(checked: Checked) -> None:
+    script = checked(Script.of_nodes(9, chunks=90))
+    script.runs_to_the_end()
     sent: Counter[str] = Counter()
-    for _, order in story.orders:
+    for _, order in script.orders:
         if isinstance(order, Fetch) and order.source is not None:
             sent[order.source] += order.count
     assert sum(sent.values()) == 8 * 90
@@ -66,59 +66,59 @@ def most_children(orders: list[tuple[NodeId, Order]]) -> int:
 
 @pytest.mark.parametrize(("nodes", "widest"), [(8, 2), (15, 2), (16, 3), (40, 3), (41, 4)])
 def test_trees_are_narrow_once_all_links_are_known_to_be_alike(
-    told: Told, nodes: int, widest: int
+    checked: Checked, nodes: int, widest: int
 ) -> None:
-    story = told(Story.of_nodes(nodes, chunks=400))
-    story.plan()
-    assert most_children(story.orders) == 4
+    script = checked(Script.of_nodes(nodes, chunks=400))
+    script.plan()
+    assert most_children(script.orders) == 4
     for _ in range(3):
-        story.exchanges()
-    known = len(story.orders)
-    story.runs_to_the_end()
-    assert most_children(story.orders[known:]) == widest
+        script.exchanges()
+    known = len(script.orders)
+    script.runs_to_the_end()
+    assert most_children(script.orders[known:]) == widest
 
 
-def test_a_node_whose_uplink_is_full_is_asked_for_less_of_what_comes_next(told: Told) -> None:
-    story = told(Story.of_nodes(8, chunks=800))
+def test_a_node_whose_uplink_is_full_is_asked_for_less_of_what_comes_next(checked: Checked) -> None:
+    script = checked(Script.of_nodes(8, chunks=800))
     for _ in range(4):
-        story.exchanges()
-    story.plan()
-    known = len(story.orders)
+        script.exchanges()
+    script.plan()
+    known = len(script.orders)
     for _ in range(4):
-        for node, mine in story.errands.items():
+        for node, mine in script.assignments.items():
             done = [each.chunk for each in mine.values() if each.source != "n0"]
             if done:
-                story.holds(node, *done)
-        story.now += 0.05
-        story.plan()
+                script.holds(node, *done)
+        script.now += 0.05
+        script.plan()
     sent = Counter(
         order.source
-        for _, order in story.orders[known:]
+        for _, order in script.orders[known:]
         if isinstance(order, Fetch) and order.source is not None
         for _ in range(order.count)
     )
     assert sent["n0"] < min(sent[f"n{index}"] for index in range(1, 8)) / 2
 
 
-def test_trees_stay_wide_where_a_node_is_slow(told: Told) -> None:
+def test_trees_stay_wide_where_a_node_is_slow(checked: Checked) -> None:
     slow = NodeTraits(up_bytes_per_s=1e6, down_bytes_per_s=1e6)
     quick = NodeTraits(up_bytes_per_s=1e7, down_bytes_per_s=1e7)
-    story = told(Story())
-    story.grow([400])
+    script = checked(Script())
+    script.grow([400])
     for index in range(8):
-        story.joins(f"n{index}", traits=slow if index == 5 else quick)
+        script.joins(f"n{index}", traits=slow if index == 5 else quick)
     for _ in range(3):
-        story.exchanges()
-    known = len(story.orders)
-    story.runs_to_the_end()
-    assert most_children(story.orders[known:]) == 4
+        script.exchanges()
+    known = len(script.orders)
+    script.runs_to_the_end()
+    assert most_children(script.orders[known:]) == 4
 
 
-def sources_of_neighbours(story: Story) -> list[bool]:
+def sources_of_neighbours(script: Script) -> list[bool]:
     """For each node and pair of neighbouring chunks, whether it gets both from one peer."""
     source = {
         (node, order.first_chunk + step): order.source
-        for node, order in story.orders
+        for node, order in script.orders
         if isinstance(order, Fetch)
         for step in range(order.count)
     }
@@ -129,105 +129,107 @@ def sources_of_neighbours(story: Story) -> list[bool]:
     ]
 
 
-def test_neighbouring_chunks_take_different_ways(told: Told) -> None:
+def test_neighbouring_chunks_take_different_ways(checked: Checked) -> None:
     wide = SchedulerSettings(download_slots=32)
-    alike = sources_of_neighbours(planned(told, nodes=40, settings=wide))
+    alike = sources_of_neighbours(planned(checked, nodes=40, settings=wide))
     assert sum(alike) <= len(alike) / 10
 
 
-def test_where_nodes_ask_for_very_much_two_chunks_share_an_order(told: Told) -> None:
+def test_where_nodes_ask_for_very_much_two_chunks_share_an_order(checked: Checked) -> None:
     fast = SchedulerSettings(download_slots=32, assumed_bytes_per_s=1e15)
-    alike = sources_of_neighbours(planned(told, nodes=40, settings=fast))
+    alike = sources_of_neighbours(planned(checked, nodes=40, settings=fast))
     assert sum(alike) >= len(alike) / 3
 
 
-def planned(told: Told, nodes: int, settings: SchedulerSettings) -> Story:
-    story = told(Story.of_nodes(nodes, chunks=200, settings=settings))
-    story.plan()
-    return story
+def planned(checked: Checked, nodes: int, settings: SchedulerSettings) -> Script:
+    script = checked(Script.of_nodes(nodes, chunks=200, settings=settings))
+    script.plan()
+    return script
 
 
 def test_a_node_is_not_always_below_the_same_source() -> None:
     """It lets only so many orders wait for one source, and would go on with others out of turn."""
     settings = SchedulerSettings(download_slots=32, assumed_bytes_per_s=1e13, queue_s=60.0)
-    story = Story.of_nodes(300, chunks=400, settings=settings)
-    story.plan()
+    script = Script.of_nodes(300, chunks=400, settings=settings)
+    script.plan()
     pairs = Counter(
-        (node, errand.source)
-        for node, mine in story.errands.items()
-        for errand in mine.values()
-        if errand.source is not None
+        (node, assignment.source)
+        for node, mine in script.assignments.items()
+        for assignment in mine.values()
+        if assignment.source is not None
     )
     assert sum(pairs.values()) == 299 * 400
     assert max(pairs.values()) <= 32
 
 
-def test_the_one_node_that_reports_is_not_given_all_origin_reads(told: Told) -> None:
-    story = told(Story.of_nodes(4, chunks=400))
+def test_the_one_node_that_reports_is_not_given_all_origin_reads(checked: Checked) -> None:
+    script = checked(Script.of_nodes(4, chunks=400))
     for _ in range(12):
-        story.plan()
-        story.holds("n0")
-        story.now += 0.01
-    story.plan()
-    mine = [one for one in story.errands["n0"].values() if one.source is None]
-    window = story.scheduler._swarm.origin_window
+        script.plan()
+        script.holds("n0")
+        script.now += 0.01
+    script.plan()
+    mine = [one for one in script.assignments["n0"].values() if one.source is None]
+    window = script.scheduler._swarm.origin_window
     assert len(mine) <= max(4, window // 2)
 
 
-def test_a_swarm_reads_fewer_chunks_at_a_time_than_its_nodes_have_slots(told: Told) -> None:
+def test_a_swarm_reads_fewer_chunks_at_a_time_than_its_nodes_have_slots(checked: Checked) -> None:
     """What is read is passed on at the same pace, and needs a slot on every node for as long."""
     slots = SchedulerSettings().download_slots
     first = math.ceil(FIRST_READ_SHARE * slots)
-    story = told(Story.of_nodes(8, chunks=400))
-    story.plan()
-    assert len(story.origin_reads) == first
+    script = checked(Script.of_nodes(8, chunks=400))
+    script.plan()
+    assert len(script.origin_reads) == first
     for _ in range(40):
-        for node, mine in story.errands.items():
-            story.holds(node, *list(mine)[:2], seconds=0.5)
-        story.now += 0.1
-        story.plan()
+        for node, mine in script.assignments.items():
+            script.holds(node, *list(mine)[:2], seconds=0.5)
+        script.now += 0.1
+        script.plan()
     reading = [
         chunk
-        for mine in story.errands.values()
-        for chunk, errand in mine.items()
-        if errand.source is None
+        for mine in script.assignments.values()
+        for chunk, assignment in mine.items()
+        if assignment.source is None
     ]
     assert first < len(reading) <= slots
 
 
-def test_a_node_that_is_alone_reads_with_all_its_slots(told: Told) -> None:
-    story = told(Story.of_nodes(1, chunks=400))
-    story.plan()
-    assert story.scheduler._swarm.origin_window >= SchedulerSettings().download_slots
+def test_a_node_that_is_alone_reads_with_all_its_slots(checked: Checked) -> None:
+    script = checked(Script.of_nodes(1, chunks=400))
+    script.plan()
+    assert script.scheduler._swarm.origin_window >= SchedulerSettings().download_slots
 
 
 @pytest.mark.parametrize("relay", [True, False])
 def test_no_more_orders_name_a_node_than_it_can_send_and_as_many_again(
-    told: Told, relay: bool
+    checked: Checked, relay: bool
 ) -> None:
     settings = SchedulerSettings(download_slots=3, upload_slots=4, relay=relay)
-    story = told(Story(settings))
-    story.grow([40])
-    story.joins("seed", held=tuple(range(40)))
+    script = checked(Script(settings))
+    script.grow([40])
+    script.joins("seed", held=tuple(range(40)))
     for index in range(30):
-        story.joins(f"n{index}")
-    story.plan()
-    errands = [errand for mine in story.errands.values() for errand in mine.values()]
-    assert sum(errand.source == "seed" for errand in errands) == 2 * 4
-    story.runs_to_the_end()
-    assert story.origin_reads == {}
+        script.joins(f"n{index}")
+    script.plan()
+    assignments = [
+        assignment for mine in script.assignments.values() for assignment in mine.values()
+    ]
+    assert sum(assignment.source == "seed" for assignment in assignments) == 2 * 4
+    script.runs_to_the_end()
+    assert script.origin_reads == {}
 
 
 @pytest.mark.parametrize("nodes", [1, 2, 3, 4, 5, 8, 9, 31, 100, 500])
 def test_without_relays_one_chunk_is_everywhere_after_as_many_rounds_as_doubling_takes(
-    told: Told, nodes: int
+    checked: Checked, nodes: int
 ) -> None:
     """In each round whoever has the chunk sends it to one node, in the order of the orders."""
     settings = SchedulerSettings(relay=False, upload_slots=1)
-    story = told(Story.of_nodes(nodes, chunks=1, settings=settings))
-    story.plan()
+    script = checked(Script.of_nodes(nodes, chunks=1, settings=settings))
+    script.plan()
     waiting: dict[str | None, list[str]] = {}
-    for node, mine in story.errands.items():
+    for node, mine in script.assignments.items():
         waiting.setdefault(mine[0].source, []).append(node)
     have: set[str | None] = {None}
     rounds = 0

@@ -14,118 +14,118 @@ from xfd_api.reports import ChunkHeld
 from xfd_api.traffic import Prices
 from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.testing.script import Story, crc_of
+from xfd_scheduler.testing.script import Script, crc_of
 
-Told = Callable[[Story], Story]
+Checked = Callable[[Script], Script]
 CHUNKS = 24
 
 
-def in_zones(settings: SchedulerSettings, nodes: int = 12, zones: int = 3) -> Story:
+def in_zones(settings: SchedulerSettings, nodes: int = 12, zones: int = 3) -> Script:
     """Nodes `0.n0`, `1.n1` ... whose name begins with their zone."""
-    story = Story(settings)
-    story.grow([CHUNKS])
+    script = Script(settings)
+    script.grow([CHUNKS])
     for index in range(nodes):
-        story.joins(f"{index % zones}.n{index}", traits=NodeTraits(str(index % zones)))
-    return story
+        script.joins(f"{index % zones}.n{index}", traits=NodeTraits(str(index % zones)))
+    return script
 
 
-def crossings(story: Story) -> Counter[tuple[int, str]]:
+def crossings(script: Script) -> Counter[tuple[int, str]]:
     """For each chunk and zone, the orders to fetch it there from another zone."""
     return Counter(
         (order.first_chunk + step, node[0])
-        for node, order in story.orders
+        for node, order in script.orders
         if isinstance(order, Fetch) and order.source is not None and order.source[0] != node[0]
         for step in range(order.count)
     )
 
 
-def test_a_chunk_enters_each_other_zone_once(told: Told) -> None:
-    story = told(in_zones(SchedulerSettings()))
-    story.runs_to_the_end()
-    assert story.origin_reads == dict.fromkeys(range(CHUNKS), 1)
-    entered = crossings(story)
+def test_a_chunk_enters_each_other_zone_once(checked: Checked) -> None:
+    script = checked(in_zones(SchedulerSettings()))
+    script.runs_to_the_end()
+    assert script.origin_reads == dict.fromkeys(range(CHUNKS), 1)
+    entered = crossings(script)
     assert set(entered.values()) == {1}
     assert len(entered) == 2 * CHUNKS
 
 
-def test_once_per_zone_reads_a_chunk_in_each_zone_and_nothing_crosses(told: Told) -> None:
-    story = told(in_zones(SchedulerSettings(origin_policy="once-per-zone")))
-    story.runs_to_the_end()
-    assert story.origin_reads == dict.fromkeys(range(CHUNKS), 3)
-    assert not crossings(story)
+def test_once_per_zone_reads_a_chunk_in_each_zone_and_nothing_crosses(checked: Checked) -> None:
+    script = checked(in_zones(SchedulerSettings(origin_policy="once-per-zone")))
+    script.runs_to_the_end()
+    assert script.origin_reads == dict.fromkeys(range(CHUNKS), 3)
+    assert not crossings(script)
 
 
-def test_without_relays_nothing_crosses_where_each_zone_reads_for_itself(told: Told) -> None:
-    story = told(in_zones(SchedulerSettings(origin_policy="once-per-zone", relay=False)))
-    story.runs_to_the_end()
-    assert story.origin_reads == dict.fromkeys(range(CHUNKS), 3)
-    assert not crossings(story)
+def test_without_relays_nothing_crosses_where_each_zone_reads_for_itself(checked: Checked) -> None:
+    script = checked(in_zones(SchedulerSettings(origin_policy="once-per-zone", relay=False)))
+    script.runs_to_the_end()
+    assert script.origin_reads == dict.fromkeys(range(CHUNKS), 3)
+    assert not crossings(script)
 
 
-def test_a_zone_whose_only_source_is_banned_gets_its_chunks_elsewhere(told: Told) -> None:
-    story = told(Story())
-    story.grow([1])
-    story.joins("1.bad", held=(0,), traits=NodeTraits("1"))
-    story.joins("1.victim", traits=NodeTraits("1"))
-    story.plan()
-    story.fails("1.victim", 0, "peer", bad_bytes=True)
-    story.joins("0.good", traits=NodeTraits("0"))
-    story.runs_to_the_end()
-    before = len(story.orders)
-    story.grow([CHUNKS])
-    for node in story.errands:
-        story.asks(node, wants=(1,))
-    story.runs_to_the_end()
-    sources = {order.source for _, order in story.orders[before:] if isinstance(order, Fetch)}
+def test_a_zone_whose_only_source_is_banned_gets_its_chunks_elsewhere(checked: Checked) -> None:
+    script = checked(Script())
+    script.grow([1])
+    script.joins("1.bad", held=(0,), traits=NodeTraits("1"))
+    script.joins("1.victim", traits=NodeTraits("1"))
+    script.plan()
+    script.fails("1.victim", 0, "peer", bad_bytes=True)
+    script.joins("0.good", traits=NodeTraits("0"))
+    script.runs_to_the_end()
+    before = len(script.orders)
+    script.grow([CHUNKS])
+    for node in script.assignments:
+        script.takes_inventory(node, wants=(1,))
+    script.runs_to_the_end()
+    sources = {order.source for _, order in script.orders[before:] if isinstance(order, Fetch)}
     assert "1.bad" not in sources
 
 
 @pytest.mark.parametrize("zones", [1, 3])
-def test_a_budget_of_copies_is_read_by_as_many_nodes(told: Told, zones: int) -> None:
-    story = told(in_zones(SchedulerSettings(origin_copies=2), zones=zones))
-    story.runs_to_the_end()
-    assert story.origin_reads == dict.fromkeys(range(CHUNKS), 2)
-    assert len(crossings(story)) == (CHUNKS if zones == 3 else 0)
+def test_a_budget_of_copies_is_read_by_as_many_nodes(checked: Checked, zones: int) -> None:
+    script = checked(in_zones(SchedulerSettings(origin_copies=2), zones=zones))
+    script.runs_to_the_end()
+    assert script.origin_reads == dict.fromkeys(range(CHUNKS), 2)
+    assert len(crossings(script)) == (CHUNKS if zones == 3 else 0)
 
 
-def test_zones_take_turns_where_the_origin_has_too_few_slots_for_all(told: Told) -> None:
+def test_zones_take_turns_where_the_origin_has_too_few_slots_for_all(checked: Checked) -> None:
     settings = SchedulerSettings(origin_policy="once-per-zone", origin_slots=2)
-    story = told(in_zones(settings))
-    story.plan()
-    assert sum(story.origin_reads.values()) == 2
-    story.runs_to_the_end()
-    assert story.origin_reads == dict.fromkeys(range(CHUNKS), 3)
+    script = checked(in_zones(settings))
+    script.plan()
+    assert sum(script.origin_reads.values()) == 2
+    script.runs_to_the_end()
+    assert script.origin_reads == dict.fromkeys(range(CHUNKS), 3)
 
 
-def test_a_zone_that_comes_late_is_served_although_the_others_are_busy(told: Told) -> None:
+def test_a_zone_that_comes_late_is_served_although_the_others_are_busy(checked: Checked) -> None:
     settings = SchedulerSettings(download_slots=2, upload_slots=2)
-    story = told(Story(settings))
-    story.grow([4])
-    story.joins("0.seed", held=(0, 1, 2, 3), traits=NodeTraits("0"))
+    script = checked(Script(settings))
+    script.grow([4])
+    script.joins("0.seed", held=(0, 1, 2, 3), traits=NodeTraits("0"))
     for index in range(30):
-        story.joins(f"0.n{index}", traits=NodeTraits("0"))
-    story.plan()
-    story.joins("1.late", traits=NodeTraits("1"))
-    story.plan()
-    assert story.errands["1.late"]
-    assert not story.origin_reads
+        script.joins(f"0.n{index}", traits=NodeTraits("0"))
+    script.plan()
+    script.joins("1.late", traits=NodeTraits("1"))
+    script.plan()
+    assert script.assignments["1.late"]
+    assert not script.origin_reads
 
 
-def test_a_late_zone_reads_for_itself_where_each_zone_does(told: Told) -> None:
-    story = told(in_zones(SchedulerSettings(origin_policy="once-per-zone"), zones=1))
-    story.runs_to_the_end()
+def test_a_late_zone_reads_for_itself_where_each_zone_does(checked: Checked) -> None:
+    script = checked(in_zones(SchedulerSettings(origin_policy="once-per-zone"), zones=1))
+    script.runs_to_the_end()
     for index in range(3):
-        story.joins(f"9.n{index}", traits=NodeTraits("9"))
-    story.runs_to_the_end()
-    assert story.origin_reads == dict.fromkeys(range(CHUNKS), 2)
-    assert not crossings(story)
+        script.joins(f"9.n{index}", traits=NodeTraits("9"))
+    script.runs_to_the_end()
+    assert script.origin_reads == dict.fromkeys(range(CHUNKS), 2)
+    assert not crossings(script)
 
 
-def test_traffic_is_told_by_zone_and_priced(told: Told) -> None:
+def test_traffic_is_told_by_zone_and_priced(checked: Checked) -> None:
     prices = Prices(origin_per_gb=1.0, across_zones_per_gb=0.1, within_zone_per_gb=0.01)
-    story = told(in_zones(SchedulerSettings()))
-    story.runs_to_the_end()
-    traffic = story.scheduler.traffic().at(prices)
+    script = checked(in_zones(SchedulerSettings()))
+    script.runs_to_the_end()
+    traffic = script.scheduler.traffic().at(prices)
     size = 8 * MIB * CHUNKS
     assert set(traffic.origin_bytes_by_zone) == {"0", "1", "2"}
     assert traffic.origin_bytes == size
@@ -134,30 +134,32 @@ def test_traffic_is_told_by_zone_and_priced(told: Told) -> None:
     assert traffic.estimated_cost == pytest.approx((1.0 + 0.2 + 0.09) * size / 1e9)
 
 
-def test_a_chunk_that_was_there_already_is_no_traffic(told: Told) -> None:
-    story = told(in_zones(SchedulerSettings(), nodes=2, zones=2))
-    story.plan()
-    chunk, errand = next(iter(story.errands["0.n0"].items()))
+def test_a_chunk_that_was_there_already_is_no_traffic(checked: Checked) -> None:
+    script = checked(in_zones(SchedulerSettings(), nodes=2, zones=2))
+    script.plan()
+    chunk, assignment = next(iter(script.assignments["0.n0"].items()))
     told_held = ChunkHeld(
-        errand.order, ChunkIndex(chunk), crc_of(chunk), errand.source, 8 * MIB, 0.1, 0.0
+        assignment.order, ChunkIndex(chunk), crc_of(chunk), assignment.source, 8 * MIB, 0.1, 0.0
     )
-    del story.errands["0.n0"][chunk]
-    story.reports("0.n0", told_held)
-    assert story.scheduler.traffic().moved == ()
+    del script.assignments["0.n0"][chunk]
+    script.reports("0.n0", told_held)
+    assert script.scheduler.traffic().moved == ()
 
 
-def test_a_source_elsewhere_is_asked_where_the_own_zone_is_overloaded(told: Told) -> None:
-    story = told(Story(SchedulerSettings(download_slots=4, upload_slots=4)))
-    story.grow([40])
+def test_a_source_elsewhere_is_asked_where_the_own_zone_is_overloaded(checked: Checked) -> None:
+    script = checked(Script(SchedulerSettings(download_slots=4, upload_slots=4)))
+    script.grow([40])
     everything = tuple(range(40))
-    story.joins("0.old", held=everything, traits=NodeTraits("0"))
+    script.joins("0.old", held=everything, traits=NodeTraits("0"))
     for index in range(6):
-        story.joins(f"1.old{index}", held=everything, traits=NodeTraits("1"))
+        script.joins(f"1.old{index}", held=everything, traits=NodeTraits("1"))
     for index in range(8):
-        story.joins(f"0.new{index}", traits=NodeTraits("0"))
-    story.plan()
-    asked = Counter(errand.source for mine in story.errands.values() for errand in mine.values())
+        script.joins(f"0.new{index}", traits=NodeTraits("0"))
+    script.plan()
+    asked = Counter(
+        assignment.source for mine in script.assignments.values() for assignment in mine.values()
+    )
     assert asked["0.old"]
     assert any(source.startswith("1.") for source in asked if source is not None)
-    story.runs_to_the_end()
-    assert not story.origin_reads
+    script.runs_to_the_end()
+    assert not script.origin_reads

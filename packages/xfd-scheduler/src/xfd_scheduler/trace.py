@@ -1,8 +1,8 @@
-"""Records what a scheduler was told and what it ordered, and plays it again.
+"""Records the events and orders of a scheduler, and replays them.
 
 A trace is a text file with one JSON value a line: the settings and the seed, then `["event", time,
-event]` and `["plan", time, orders]` in the order they came. Errors keep their class and fields.
-Wrap the scheduler of a real run into a `Recorder`, and its field problem becomes a test.
+event]` and `["plan", time, orders]` in their order. Errors keep their class and fields. Use a
+`Recorder` in place of the scheduler of a real run, and a problem in the field becomes a test.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ import xfd_api.node_report
 import xfd_api.orders
 import xfd_api.reports
 import xfd_api.requests
-from xfd_api.ids import NodeId, ObjectIndex
+from xfd_api.ids import NodeId
 from xfd_api.orders import Order
-from xfd_api.traffic import Traffic
 from xfd_scheduler import events
 from xfd_scheduler.events import Event
-from xfd_scheduler.scheduler import Scheduler
+from xfd_scheduler.scheduler import DEFAULTS, Scheduler
 from xfd_scheduler.settings import SchedulerSettings
 
 KINDS: dict[str, Any] = {
@@ -42,42 +41,30 @@ KINDS: dict[str, Any] = {
 }
 
 
-class Recorder:
-    """A scheduler that writes down what passes through it."""
+class Recorder(Scheduler):
+    """A scheduler that writes its events and orders into a file.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
 
     def __init__(
-        self, scheduler: Scheduler, path: Path, settings: SchedulerSettings, seed: int
+        self, path: Path, settings: SchedulerSettings = DEFAULTS, *, seed: int = 0
     ) -> None:
-        self._scheduler = scheduler
+        super().__init__(settings, seed=seed)
         self._file = path.open("w", encoding="utf-8")
         self._write([dataclasses.asdict(settings), seed])
 
     def handle(self, event: Event, now: float) -> None:
-        """As `Scheduler.handle`."""
+        """As `Scheduler.handle`; the event is written first."""
         self._write(["event", now, plain(event)])
-        self._scheduler.handle(event, now)
+        super().handle(event, now)
 
     def plan(self, now: float) -> dict[NodeId, list[Order]]:
-        """As `Scheduler.plan`."""
-        given = self._scheduler.plan(now)
+        """As `Scheduler.plan`; the orders are written too."""
+        given = super().plan(now)
         self._write(["plan", now, {node: plain(orders) for node, orders in given.items()}])
         return given
-
-    def next_wakeup(self) -> float | None:
-        """As `Scheduler.next_wakeup`."""
-        return self._scheduler.next_wakeup()
-
-    def landed(self, node: NodeId) -> int:
-        """As `Scheduler.landed`."""
-        return self._scheduler.landed(node)
-
-    def failures(self) -> dict[tuple[NodeId, ObjectIndex], xfd_api.errors.XfdError]:
-        """As `Scheduler.failures`."""
-        return self._scheduler.failures()
-
-    def traffic(self) -> Traffic:
-        """As `Scheduler.traffic`."""
-        return self._scheduler.traffic()
 
     def close(self) -> None:
         """Ends the trace."""
@@ -87,42 +74,45 @@ class Recorder:
         self._file.write(json.dumps(value) + "\n")
 
 
-def opened(path: Path) -> IO[str]:
-    """A trace as text; one whose name ends in `.gz` is unpacked."""
+def open_trace(path: Path) -> IO[str]:
+    """Opens a trace as text; a file name that ends in `.gz` is unpacked."""
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8")
     return path.open(encoding="utf-8")
 
 
 def records(path: Path) -> Iterator[tuple[str, float, Any]]:
-    """The lines of a trace after its first: "event" or "plan", the time, and what it was."""
-    with opened(path) as file:
+    """The lines of a trace after its first: "event" or "plan", the time, the event or orders."""
+    with open_trace(path) as file:
         next(file)
         for text in file:
-            what, now, value = json.loads(text)
-            yield what, now, value
+            kind, now, value = json.loads(text)
+            yield kind, now, value
 
 
 def settings_and_seed(path: Path) -> tuple[SchedulerSettings, int]:
-    """What a trace's scheduler was made with."""
-    with opened(path) as file:
+    """The settings and the seed of a trace's scheduler."""
+    with open_trace(path) as file:
         fields, seed = json.loads(next(file))
     return SchedulerSettings(**fields), seed
 
 
 def replay(path: Path) -> str:
-    """Feeds a trace to a new scheduler; says at which plan the orders differ first, if they do.
+    """Feeds a trace to a new scheduler; says at which plan its orders differ first, if they do.
 
-    They do as soon as the scheduler chooses better than the one of the trace. What nodes reported
-    is then still what may happen to a scheduler, and it has to cope: orders are known by node and
-    chunk, and what nobody asked for is held all the same.
+    They differ as soon as the scheduler chooses better than the one of the trace. The reports are
+    still valid input then, because orders are known by node and chunk, and a chunk that was not
+    ordered counts as held all the same.
+
+    Raises:
+        AssertionError: an index of the scheduler is wrong at the end.
     """
     events_seen = plans = 0
     differs = ""
     settings, seed = settings_and_seed(path)
     scheduler = Scheduler(settings, seed=seed)
-    for what, now, value in records(path):
-        if what == "event":
+    for kind, now, value in records(path):
+        if kind == "event":
             events_seen += 1
             scheduler.handle(revived(value), now)
             continue
@@ -135,7 +125,7 @@ def replay(path: Path) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it; dataclasses and errors keep their names."""
+    """A value in terms of JSON; dataclasses and errors keep their names."""
     if isinstance(value, xfd_api.errors.XfdError):
         return {"error": type(value).__name__, "what": value.what, "fields": value.fields()}
     if isinstance(value, xfd_api.requests.UnpackMethod):
@@ -151,15 +141,19 @@ def plain(value: Any) -> Any:
 
 
 def revived(value: Any) -> Any:
-    """The inverse of `plain`; lists become tuples."""
+    """The inverse of `plain`; lists become tuples.
+
+    Fields that a dataclass no longer has are left out, so that older traces can be replayed.
+    """
     if isinstance(value, list):
         return tuple(revived(item) for item in value)
     if not isinstance(value, dict):
         return value
     if "fields" in value:
-        kind = getattr(xfd_api.errors, value["error"])
-        return kind(value["what"], **value["fields"])
+        error = getattr(xfd_api.errors, value["error"])
+        return error(value["what"], **value["fields"])
     if "unpack method" in value:
         return xfd_api.requests.UnpackMethod(value["unpack method"])
-    fields = {name: revived(item) for name, item in value.items() if name != "kind"}
-    return KINDS[value["kind"]](**fields)
+    kind = KINDS[value["kind"]]
+    names = {field.name for field in dataclasses.fields(kind)}
+    return kind(**{name: revived(item) for name, item in value.items() if name in names})

@@ -11,7 +11,6 @@ from xfd_api.orders import Order
 from xfd_ray.unexpected import as_xfd_error
 from xfd_scheduler.events import Event, Tick
 from xfd_scheduler.scheduler import Scheduler
-from xfd_scheduler.trace import Recorder
 
 
 class SchedulerDriver:
@@ -29,7 +28,7 @@ class SchedulerDriver:
 
     def __init__(
         self,
-        scheduler: Scheduler | Recorder,
+        scheduler: Scheduler,
         clock: Callable[[], float],
         send: Callable[[NodeId, Sequence[Order]], None],
         on_bug: Callable[[XfdError], None],

@@ -42,7 +42,6 @@ from xfd_scheduler.events import (
 )
 from xfd_scheduler.links.windows import report_interval
 from xfd_scheduler.scheduler import Scheduler
-from xfd_scheduler.trace import Recorder
 
 INSPECT_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
 """How long after each inventory a node inspects objects again that another process was writing."""
@@ -76,7 +75,7 @@ class SchedulingLoop:
     def __init__(
         self,
         transport: SwarmTransport,
-        scheduler: Scheduler | Recorder,
+        scheduler: Scheduler,
         observer: LoopObserver,
         *,
         clock: Callable[[], float] | None = None,

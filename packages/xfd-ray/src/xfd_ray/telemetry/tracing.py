@@ -10,15 +10,14 @@ from xfd_scheduler.settings import SchedulerSettings
 from xfd_scheduler.trace import Recorder
 
 
-def scheduler_of(swarm: SwarmId, settings: SchedulerSettings) -> Scheduler | Recorder:
+def scheduler_of(swarm: SwarmId, settings: SchedulerSettings) -> Scheduler:
     """Makes a swarm's scheduler: a plain one, or one that records itself and is to be closed."""
-    scheduler = Scheduler(settings)
     folder = trace_folder()
     if folder is None:
-        return scheduler
+        return Scheduler(settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return Recorder(scheduler, folder / f"scheduler-{swarm}.jsonl", settings, seed=0)
+        return Recorder(folder / f"scheduler-{swarm}.jsonl", settings)
     except OSError as error:
         Log(swarm=swarm).emit(TRACE_NOT_WRITTEN, error=str(error))
-        return scheduler
+        return Scheduler(settings)

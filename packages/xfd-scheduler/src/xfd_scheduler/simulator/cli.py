@@ -13,7 +13,7 @@ from xfd_api.traffic import Prices, Traffic
 from xfd_scheduler.scheduler import Scheduler
 from xfd_scheduler.settings import OriginPolicy, SchedulerSettings
 from xfd_scheduler.simulator.comparators import COMPARATORS
-from xfd_scheduler.simulator.engine import Engine, Plans
+from xfd_scheduler.simulator.engine import Engine, SchedulerLike
 from xfd_scheduler.simulator.outcome import Outcome
 from xfd_scheduler.simulator.scenario import GBIT, Scenario, Sharing
 from xfd_scheduler.simulator.validation import ROW_HEAD, from_settings, from_trace, row
@@ -26,7 +26,7 @@ HEAD = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Simulates scenarios and prints what came of them."""
+    """Simulates scenarios and prints their figures."""
     parsed = _parser().parse_args(arguments)
     if parsed.replay:
         print(replay(Path(parsed.replay)))
@@ -73,11 +73,12 @@ def _validate(parsed: argparse.Namespace) -> None:
 
 def run(scenario: Scenario, name: str, trace: str | None = None, *, idle: bool = False) -> Outcome:
     """One run under the named scheduler; `idle` prints why downlinks were not full."""
-    scheduler: Plans
+    scheduler: SchedulerLike
     if name == "xfd":
-        scheduler = Scheduler(scenario.settings, seed=scenario.seed)
         if trace:
-            scheduler = Recorder(scheduler, Path(trace), scenario.settings, scenario.seed)
+            scheduler = Recorder(Path(trace), scenario.settings, seed=scenario.seed)
+        else:
+            scheduler = Scheduler(scenario.settings, seed=scenario.seed)
     else:
         scheduler = COMPARATORS[name](scenario)
     engine = Engine(scenario, scheduler, time.process_time)
@@ -105,7 +106,7 @@ def line(name: str, outcome: Outcome) -> str:
 
 
 def zone_lines(traffic: Traffic) -> str:
-    """What each zone had from the origin, itself and each other zone; the cost, if it is known."""
+    """Bytes that each zone received from the origin and from each zone; the cost, if known."""
     lines = [
         f"  {each.source or 'origin':>12} -> {each.target:12} {each.bytes / 1e9:10.3f} GB"
         for each in traffic.moved
@@ -137,7 +138,7 @@ def scenario_of(parsed: argparse.Namespace, nodes: int) -> Scenario:
         start_spread_s=parsed.start_spread_s,
         zones=parsed.zones,
         zone_link=parsed.zone_gbit * gbit,
-        tell_rates=parsed.tell_rates,
+        known_rates=parsed.known_rates,
         dying=parsed.dying,
         joining=parsed.joining,
         stragglers=parsed.stragglers,
@@ -164,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--nodes", type=int, nargs="+", default=[16], help="one run for each number")
     add("--gigabytes", type=float, default=2.0, help="size of the object, in 10**9 bytes")
     add("--chunk-mb", type=float, default=8.0, help="size of a chunk, in 10**6 bytes")
-    add("--files", type=int, default=0, help="spread the bytes over so many small files")
+    add("--files", type=int, default=0, help="spread the bytes over this many small files")
     add("--slots", type=int, default=32, help="chunks that a node fetches at once")
     add("--gbit", type=float, nargs="+", default=[10.0], help="links of the nodes, repeating")
     add("--origin-gbit", type=float, default=10.0)
@@ -172,35 +173,35 @@ def _parser() -> argparse.ArgumentParser:
     add("--latency-ms", type=float, default=0.5)
     add("--origin-latency-ms", type=float, default=20.0)
     add("--origin-stream-gbit", type=float, default=float("inf"), help="most of one connection")
-    add("--no-relay", action="store_true", help="a chunk is sent on only once it is whole")
-    add("--report-interval-s", type=float, default=None, help="default: as xfd_ray")
+    add("--no-relay", action="store_true", help="nodes send only whole chunks on")
+    add("--report-interval-s", type=float, default=None, help="default: as in xfd_ray")
     add("--start-spread-s", type=float, default=0.0)
     add("--joins-s", type=float, nargs="+", default=[], help="when each of the nodes joins")
-    add("--expected", action="store_true", help="the scheduler knows before that they will join")
+    add("--expected", action="store_true", help="announce the nodes that join later")
     add("--policy", choices=get_args(OriginPolicy), default="once-per-cluster")
     add("--copies", type=int, default=1, help="origin reads of a chunk, once-per-cluster")
     add("--zones", type=int, default=1)
     add("--zone-gbit", type=float, default=float("inf"), help="link between zones, each way")
     three = ("ORIGIN", "ACROSS", "WITHIN")
     add("--prices", type=float, nargs=3, metavar=three, help="of 10**9 bytes, prints the cost")
-    add("--tell-rates", action="store_true", help="the scheduler is told the nodes' rates")
-    add("--dying", type=float, default=0.0, help="share of the nodes that die on the way")
-    add("--joining", type=float, default=0.0, help="share of the nodes that join on the way")
+    add("--known-rates", action="store_true", help="configure the nodes' rates")
+    add("--dying", type=float, default=0.0, help="share of the nodes that die during the run")
+    add("--joining", type=float, default=0.0, help="share of the nodes that join during the run")
     add("--stragglers", type=float, default=0.0, help="share of the nodes that become slow")
     add("--failing", type=float, default=0.0, help="share of the transfers that break")
-    add("--starving", type=float, default=0.0, help="share of the transfers that get nothing")
-    add("--uneven", type=float, default=0.0, help="how differently streams share a link")
-    add("--order-overhead-ms", type=float, default=0.0, help="what each order costs its slot")
+    add("--starving", type=float, default=0.0, help="share of the transfers that stall")
+    add("--uneven", type=float, default=0.0, help="deviation of the streams' shares of a link")
+    add("--order-overhead-ms", type=float, default=0.0, help="time that each order costs its slot")
     add("--sharing", choices=get_args(Sharing), default="auto", help="auto: exact up to 128 nodes")
     add("--step-ms", type=float, default=None, help="length of a step; 0: exact")
     add("--seed", type=int, default=0)
-    add("--seeds", type=int, default=1, help="so many runs; prints the median and the worst")
-    add("--compare", action="store_true", help="the same under other schedulers")
-    add("--idle", action="store_true", help="tell why downlinks were not full, in seconds")
+    add("--seeds", type=int, default=1, help="number of runs; prints the median and the worst")
+    add("--compare", action="store_true", help="run other schedulers too")
+    add("--idle", action="store_true", help="print why downlinks were idle, in seconds")
     add("--plot", metavar="PNG", help="draw the last of --nodes (needs matplotlib)")
     add("--trace", metavar="FILE", help="record the scheduler's events and orders")
     add("--replay", metavar="FILE", help="feed a recorded run to the scheduler, compare orders")
-    add("--measured", metavar="JSON", help="simulate measured settings and compare the times")
+    add("--measured", metavar="JSON", help="simulate measured settings and compare times")
     add("--against", metavar="FILE", nargs="+", default=[], help="the same for recorded runs")
     return parser
 

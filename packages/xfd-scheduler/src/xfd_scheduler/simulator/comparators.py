@@ -1,13 +1,17 @@
 """Other ways to spread the same chunks, for comparison in the same simulator.
 
-`straight`: every node reads everything from the origin. `chain`: each node from the one before it.
-`binary-tree`: each from its parent. `random`: any missing chunk from any holder. `tick-rarest`:
-rarest first on a tick of 100 ms, one destination per chunk and tick. `local-rarest`: as in
-BitTorrent without tit-for-tat: every node for itself, rarest among 40 neighbours, 5 uploads each.
+    straight       every node reads everything from the origin
+    chain          each node fetches from the node before it
+    binary-tree    each node fetches from its parent
+    random         any missing chunk from any holder
+    tick-rarest    rarest first on a tick of 100 ms, one destination per chunk and tick
+    local-rarest   as BitTorrent without tit-for-tat: every node for itself, rarest first among 40
+                   neighbours, 5 uploads each
+
 All but the first read each chunk once from the origin.
 """
 
-# ruff: noqa: ARG002 - every scheduler is told the time, not all look at it
+# ruff: noqa: ARG002 - every scheduler gets the time, and some do not use it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
@@ -26,13 +30,13 @@ UNCHOKED = 5
 
 
 class Fixed:
-    """Everything is ordered at the start, along fixed lines."""
+    """Orders everything at the start, along fixed paths."""
 
     def __init__(self, source_of: Callable[[int], int | None]) -> None:
         self.source_of = source_of
         self.nodes: list[NodeId] = []
         self.chunks = 0
-        self.told = 0
+        self.planned = 0
 
     def handle(self, event: Event, now: float) -> None:
         """Counts chunks and nodes."""
@@ -42,14 +46,14 @@ class Fixed:
             self.nodes.append(event.node)
 
     def plan(self, now: float) -> dict[NodeId, list[Order]]:
-        """All orders of nodes that have none yet."""
+        """All orders, for nodes that have none yet."""
         given: dict[NodeId, list[Order]] = {}
-        for place in range(self.told, len(self.nodes)):
+        for place in range(self.planned, len(self.nodes)):
             above = self.source_of(place)
             source = None if above is None else self.nodes[above]
             first = OrderId(place << 32)
             given[self.nodes[place]] = [Fetch(first, ChunkIndex(0), self.chunks, source)]
-        self.told = len(self.nodes)
+        self.planned = len(self.nodes)
         return given
 
     def next_wakeup(self) -> float | None:
@@ -58,7 +62,7 @@ class Fixed:
 
 
 class Tracker:
-    """Knows who holds what and gives out orders one by one; how, say its subclasses."""
+    """Knows which node holds what, and gives out single orders; subclasses say how."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.rng = np.random.default_rng(scenario.seed)
@@ -111,7 +115,7 @@ class Tracker:
         return given
 
     def next_wakeup(self) -> float | None:
-        """Never; reports are enough."""
+        """Never; reports make it plan."""
         return None
 
     def choose(self, now: float) -> Iterable[tuple[int, int, int | None]]:

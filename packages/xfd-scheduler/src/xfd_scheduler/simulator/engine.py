@@ -1,8 +1,8 @@
 """Runs a scenario: virtual time, simulated transfers, the real scheduler.
 
-Each node exchanges with the scheduler once per report interval: it takes the orders that were
-planned for it since the last time and hands in what happened meanwhile. Nothing else passes between
-them, so what is planned for a report goes out with the next exchange, as in the real loop.
+Each node exchanges with the scheduler once per report interval: it receives the orders that were
+planned since the last exchange, and reports what happened meanwhile. Nothing else passes between
+them. So orders that follow from a report leave with the next exchange, as in the real loop.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ from xfd_scheduler.events import (
 )
 from xfd_scheduler.simulator.flows import Flows
 from xfd_scheduler.simulator.idle import Idle
-from xfd_scheduler.simulator.node import SimNode, name_of
+from xfd_scheduler.simulator.node import SimNode, node_id
 from xfd_scheduler.simulator.outcome import Outcome, zone_name
 from xfd_scheduler.simulator.scenario import SLOWED, Scenario
 from xfd_scheduler.simulator.transfers import Transfers
 
 OBJECT = ObjectIndex(0)
 JITTER = 0.1
-"""How far an interval between two exchanges is from its mean, at most."""
+"""The most by which an interval between two exchanges differs from its mean, as a share."""
 
 
-class Plans(Protocol):
-    """The part of a scheduler that the engine uses; comparators have it too."""
+class SchedulerLike(Protocol):
+    """The part of a scheduler that the engine uses; comparators implement it too."""
 
     def handle(self, event: Event, now: float) -> None:
-        """Something happened."""
+        """Applies an event."""
         ...
 
     def plan(self, now: float) -> dict[NodeId, list[Order]]:
-        """Orders that are due."""
+        """Orders, by node."""
         ...
 
     def next_wakeup(self) -> float | None:
-        """When to ask again."""
+        """When to plan again."""
         ...
 
 
@@ -64,7 +64,7 @@ class Engine:
     def __init__(
         self,
         scenario: Scenario,
-        scheduler: Plans,
+        scheduler: SchedulerLike,
         clock: Callable[[], float] | None = None,
     ) -> None:
         self.scenario = scenario
@@ -100,20 +100,20 @@ class Engine:
         )
 
     def run(self, limit_s: float | None = None) -> Outcome:
-        """Until every node alive holds every chunk.
+        """Runs until every live node holds every chunk.
 
         Raises:
-            TimeoutError: that took longer than `limit_s` (50 times the bound where not given).
+            TimeoutError: that takes longer than `limit_s` (default: 50 times the bound, and 60 s).
         """
         scenario = self.scenario
         bound = scenario.bound_s()
         limit = limit_s if limit_s is not None else 50 * bound + 60
         step = scenario.step
-        self._tell(CatalogGrew(self.catalog))
+        self._send(CatalogGrew(self.catalog))
         for index in range(scenario.nodes):
             if (joins_at := scenario.joins_at(index)) > 0:
                 if scenario.expected:
-                    self._tell(NodeStarting(name_of(index)))
+                    self._send(NodeStarting(node_id(index)))
                 self._at(joins_at, "joins", index)
             else:
                 self._join(index, start=scenario.start_spread_s * index / scenario.nodes)
@@ -131,7 +131,7 @@ class Engine:
         return self.outcome
 
     def watch_idle(self) -> Idle:
-        """From now on books why downlinks are not full."""
+        """Books from now on why downlinks are not full."""
         self.idle = Idle(self.nodes, self.flows, len(self.sizes))
         return self.idle
 
@@ -148,49 +148,49 @@ class Engine:
             self.idle.step(took)
         return over
 
-    def _at(self, time: float, what: str, who: int, generation: int = 0) -> None:
+    def _at(self, time: float, what: str, number: int, generation: int = 0) -> None:
         self._counter += 1
-        heapq.heappush(self.agenda, (time, self._counter, what, who, generation))
+        heapq.heappush(self.agenda, (time, self._counter, what, number, generation))
 
     def _later(self, after_s: float, what: str, flow: int, generation: int) -> None:
-        """From when the present event was due, so that a chain of short delays fits into a step."""
+        """Counts from the present event, so that a chain of short delays fits into a step."""
         self._at(self.transfers.now + after_s, what, flow, generation)
 
     def _due(self) -> None:
-        told = False
+        has_news = False
         while self.agenda and self.agenda[0][0] <= self.now + 1e-12:
-            due, _, what, who, generation = heapq.heappop(self.agenda)
+            due, _, what, number, generation = heapq.heappop(self.agenda)
             self.transfers.now = due
             if what == "starts":
-                if self.flows.generation[who] == generation:
-                    self.transfers.bytes_flow(who)
+                if self.flows.generation[number] == generation:
+                    self.transfers.first_byte_of(number)
             elif what == "yields":
-                if self.flows.generation[who] == generation:
-                    self.transfers.yields(who)
+                if self.flows.generation[number] == generation:
+                    self.transfers.give_up_slot(number)
             elif what == "exchanges":
-                node = self.nodes[who]
+                node = self.nodes[number]
                 if node.alive:
-                    told |= self._hand_in(node)
+                    has_news |= self._hand_in(node)
                     self._deliver(node)
                     interval = self.scenario.interval_s * self.rng.uniform(1 - JITTER, 1 + JITTER)
                     self._at(self.now + interval, "exchanges", node.index)
             elif what == "dies":
-                self.transfers.die(self.nodes[who])
-                self._at(self.now + self.scenario.interval_s, "is missed", who)
+                self.transfers.die(self.nodes[number])
+                self._at(self.now + self.scenario.interval_s, "is missed", number)
             elif what == "is missed":
-                self._tell(NodeLost(self.nodes[who].id))
-                told = True
+                self._send(NodeLost(self.nodes[number].id))
+                has_news = True
             elif what == "joins":
-                self._join(who, start=0.0)
-                told = True
+                self._join(number, start=0.0)
+                has_news = True
             elif what == "slows":
-                self.flows.capacity[[who, self.most_nodes + who]] *= SLOWED
-                self.nodes[who].slowed_at = self.now
+                self.flows.capacity[[number, self.most_nodes + number]] *= SLOWED
+                self.nodes[number].slowed_at = self.now
         wake = self.scheduler.next_wakeup()
         if wake is not None and wake <= self.now:
-            self._tell(Tick())
-            told = True
-        if told:
+            self._send(Tick())
+            has_news = True
+        if has_news:
             self._plan()
 
     def _schedule_troubles(self, bound: float) -> None:
@@ -206,9 +206,9 @@ class Engine:
             when = bound * (0.1 + 0.8 * place / self.outcome.joiners)
             self._at(when, "joins", scenario.nodes + place)
 
-    # The scheduler's side.
+    # The scheduler.
 
-    def _tell(self, event: Event) -> None:
+    def _send(self, event: Event) -> None:
         began = self.clock() if self.clock else 0.0
         self.scheduler.handle(event, self.now)
         if self.clock:
@@ -220,7 +220,7 @@ class Engine:
         if self.clock:
             self.outcome.scheduler_s += self.clock() - began
         for node, orders in given.items():
-            self.nodes[self.number_of[node]].mail.extend(orders)
+            self.nodes[self.number_of[node]].inbox.extend(orders)
 
     def _hand_in(self, node: SimNode) -> bool:
         if not node.events:
@@ -229,14 +229,14 @@ class Engine:
         report = NodeReport(node.seq, tuple(node.events))
         self.outcome.decisions += len(node.events)
         node.events = []
-        self._tell(Reported(node.id, report))
+        self._send(Reported(node.id, report))
         return True
 
     def _deliver(self, node: SimNode) -> None:
-        if node.mail:
-            orders, node.mail = node.mail, []
-            for errand in node.accept(orders, self.number_of):
-                self.transfers.cancel(errand)
+        if node.inbox:
+            orders, node.inbox = node.inbox, []
+            for task in node.accept(orders, self.number_of):
+                self.transfers.cancel(task)
         self.transfers.work(node)
 
     def _join(self, index: int, start: float) -> None:
@@ -251,11 +251,11 @@ class Engine:
         self.flows.capacity[self.most_nodes + index] = down
         traits = NodeTraits(
             zone_name(node.zone) if scenario.zones > 1 else "",
-            down if scenario.tell_rates else None,
-            up if scenario.tell_rates else None,
+            down if scenario.known_rates else None,
+            up if scenario.known_rates else None,
         )
-        self._tell(NodeJoined(node.id, f"10.0.0.0:{index}", traits))
-        self._tell(InventoryTaken(node.id, self.objects, Inventory()))
+        self._send(NodeJoined(node.id, f"10.0.0.0:{index}", traits))
+        self._send(InventoryTaken(node.id, self.objects, Inventory()))
         self._at(self.now + start, "exchanges", index)
 
     def _is_over(self) -> bool:

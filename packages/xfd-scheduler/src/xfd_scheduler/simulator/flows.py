@@ -9,16 +9,16 @@ from xfd_scheduler.simulator.node import NO_FLOW
 
 IDLE, LATENT, RUNNING = 0, 1, 2
 DEEPEST = 16
-"""Hops of a relay chain that a step looks along."""
+"""Hops of a relay chain that one step follows."""
 DONE_WITHIN = 1e-3
-"""Bytes short of its end at which a transfer counts as over."""
+"""A transfer is over if fewer bytes are missing."""
 
 
 class Flows:
     """`slots` transfers for each of `nodes` nodes; transfer `node * slots + k` is the node's k-th.
 
-    Links are numbered: uplinks of nodes, downlinks, uplinks and downlinks of zones, the origin, and
-    one that limits nothing.
+    The numbers of links follow each other: uplinks of nodes, downlinks, uplinks of zones, their
+    downlinks, the origin's link, and one that limits nothing.
     """
 
     def __init__(self, nodes: int, slots: int, zones: int) -> None:
@@ -33,7 +33,7 @@ class Flows:
         self.size = np.zeros(count)
         self.most = np.full(count, np.inf)
         self.weight = np.ones(count)
-        """Of its share where it shares a link."""
+        """Rates of transfers that share a link are as their weights."""
         self.parent = np.full(count, NO_FLOW, dtype=np.int64)
         self.origin_link = 2 * nodes + 2 * zones
         self.free_link = self.origin_link + 1
@@ -52,7 +52,7 @@ class Flows:
         most: float,
         weight: float = 1.0,
     ) -> None:
-        """Bytes flow from now on; `parent` is the source's own running transfer of the chunk."""
+        """Starts a transfer; `parent` is the source's own running transfer of the chunk."""
         self.state[flow] = RUNNING
         self.got[flow] = 0.0
         self.rate[flow] = 0.0
@@ -71,7 +71,7 @@ class Flows:
             self.paths[3, flow] = 2 * self.nodes + self.zones + mine if crosses else self.free_link
 
     def stop(self, flow: int, *, whole: bool) -> list[int]:
-        """The transfer is over; returns those that were fed by it (and go on where it is whole)."""
+        """Ends a transfer; returns those that it fed, which continue if it is whole."""
         self.state[flow] = IDLE
         self.generation[flow] += 1
         fed = self.children[flow]
@@ -86,8 +86,8 @@ class Flows:
     def advance(self, step_s: float) -> np.ndarray:
         """One step of fixed length; returns the transfers that are over.
 
-        A relay may send on what its source has at the start of the step and, at the rate of the
-        step before, what comes in during it; what did not come after all is taken back.
+        A relay may send what its source has at the start of the step, and what arrives during the
+        step at the rate of the step before. What did not arrive is taken back.
         """
         running = np.flatnonzero(self.state == RUNNING)
         if not running.size:
@@ -118,9 +118,12 @@ class Flows:
         return running[self.got[running] >= self.size[running] - DONE_WITHIN]
 
     def advance_exactly(self, longest_s: float) -> tuple[np.ndarray, float]:
-        """Up to the next change of a rate, at most `longest_s`; the transfers over, and the time.
+        """Advances to the next change of a rate, at most `longest_s`.
 
         A relay that has all that its source has runs at most as fast as the source receives.
+
+        Returns:
+            The transfers that are over, and the time that passed.
         """
         running = np.flatnonzero(self.state == RUNNING)
         if not running.size:

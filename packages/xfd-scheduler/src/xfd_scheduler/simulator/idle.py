@@ -1,8 +1,8 @@
 """Why the downlinks of a simulated run were not full, in seconds of a node.
 
-A node whose downlink is full from the first moment takes F/d; whatever it takes longer, its link
-lay idle. Each step's idle part is booked under one cause, or split where the streams of a node
-differ.
+A node whose downlink is full from the first moment takes F/d. Whatever it takes longer, its link
+is idle. The idle part of each step is booked under one cause, or split if the streams of a node
+have different causes.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from xfd_scheduler.simulator.network import Floats
 from xfd_scheduler.simulator.node import NO_FLOW, SimNode
 
 FULL = 0.999
-"""A link that carries this share of its capacity limits those that cross it."""
+"""A link that carries this share of its capacity limits its transfers."""
 CAUGHT_UP = 0.5
-"""A relay has all that its source has if less than this share of a step's bytes is left."""
+"""A relay has caught up with its source if less than this share of a step's bytes is missing."""
 
 
 class Cause(IntEnum):
     """Why a downlink is not full."""
 
     START = 0
-    """No byte has come yet."""
+    """No byte has arrived yet."""
     NOTHING_ORDERED = 1
-    """No order is there that could be worked on."""
+    """The node has no order that it could carry out."""
     NOTHING_THERE_YET = 2
-    """No stream runs: orders wait for sources that have no byte of the chunk, or for latency."""
+    """No stream runs: orders wait for latency, or for sources without a byte of the chunk."""
     UPLINK_SHARED = 3
-    """The sources' uplinks are full: too many take from them."""
+    """The sources' uplinks are full."""
     ORIGIN_SHARED = 4
-    """Streams from the origin, whose link is full."""
+    """The origin's link is full."""
     SOURCE_RECEIVES = 5
-    """The sources pass on what they receive, and that is slower."""
+    """The sources relay what they receive, and receive slower."""
     OTHER = 6
-    """Streams that nothing seems to hold back: parts of a step, limits of a connection."""
+    """Nothing seems to hold the streams back: parts of a step, limits of a connection."""
     LAST_CHUNKS = 7
     """Fewer chunks are missing than the node has slots."""
 
@@ -56,7 +56,7 @@ TITLES = {
 
 
 class Idle:
-    """Adds up, step by step. `seconds` has a row for each node and a column for each cause."""
+    """Adds up idle seconds. `seconds` has a row for each node and a column for each cause."""
 
     def __init__(self, nodes: Sequence[SimNode], flows: Flows, chunks: int) -> None:
         self.nodes = nodes
@@ -65,7 +65,7 @@ class Idle:
         self.seconds = np.zeros((flows.nodes, len(Cause)))
 
     def step(self, step_s: float) -> None:
-        """After a step of the flows, before those that are over are taken away."""
+        """To be called after a step of the flows, before transfers that are over are removed."""
         flows = self.flows
         running = np.flatnonzero(flows.state == RUNNING)
         to = running // flows.slots
@@ -108,7 +108,7 @@ class Idle:
         return causes
 
     def table(self, elapsed_s: float) -> str:
-        """Seconds by cause: the median node, the node that was whole last, and the mean."""
+        """Seconds by cause: the mean, the median node, and the node that finished last."""
         there = [node for node in self.nodes if node.alive and not node.joined]
         order = sorted(there, key=lambda node: node.finished or elapsed_s)
         median, last = order[len(order) // 2], order[-1]

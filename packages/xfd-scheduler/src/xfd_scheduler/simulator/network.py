@@ -1,11 +1,12 @@
 """Max-min fair sharing of links by flows, the usual model of TCP on long transfers.
 
-Every flow crosses some links and may have a limit of its own (bytes that its source has, a sender
-that is idle). Rates are max-min fair: no flow can get more without one that has no more getting
-less (Bertsekas and Gallager, Data Networks, 1992, 6.5.2); with weights, that is said of a flow's
-rate over its weight. Found by filling: a link whose share per unfrozen flow is no larger than that
-of any other link its flows cross is their bottleneck and freezes them; all such links freeze at
-once, so a few rounds are enough.
+Every flow crosses some links and may have a limit of its own, for example the bytes that its source
+has. Rates are max-min fair: no flow can have more unless a flow with no more has less (Bertsekas
+and Gallager, Data Networks, 1992, 6.5.2). With weights this holds for the rate over the weight.
+
+The rates are found by progressive filling. A link is the bottleneck of its flows if its share per
+unfrozen flow is no larger than on any other link that they cross. It freezes them. All such links
+freeze at once, so a few rounds are enough.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 SLACK = 1.0 + 1e-9
 LIGHTEST = 1e-6
-"""What is left of a link's weights when all its flows are frozen is an error of rounding."""
+"""A smaller sum of weights on a link is an error of rounding."""
 
 
 def fair_rates(
@@ -30,9 +31,9 @@ def fair_rates(
             infinite capacity.
         limits: the most that each flow can take.
         capacities: of each link.
-        weights: of each flow; where two share a link, their rates are as their weights.
-        rounds: after so many, what is not frozen gets its share as it stands; never more than a
-            link carries.
+        weights: of each flow; if two share a link, their rates are as their weights.
+        rounds: after this many, flows that are not frozen get their present share, which never
+            exceeds what a link carries.
     """
     flows = limits.shape[0]
     rates = np.zeros(flows)

@@ -1,8 +1,8 @@
 """A simulated node: its queue of orders, its slots, what it holds and has to report.
 
-The queue follows the data plane's rules: an order whose source lets it wait takes no slot but one
-of `PLACES_PER_SLOT` places for each slot, at most as many for one source as there are slots; of two
-orders for one chunk the first to begin fetches it, and the other stands behind it.
+The queue follows the data plane's rules. An order that waits for its source takes no slot but one
+of `PLACES_PER_SLOT` places for each slot, and there are at most as many for one source as slots. Of
+two orders for one chunk, the first to start fetches it, and the other waits for that.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NO_FLOW = -1
 
 
 @dataclass(slots=True, eq=False)
-class Errand:
+class FetchTask:
     """One chunk to fetch from one source (None: the origin)."""
 
     order: int
@@ -35,12 +35,12 @@ class Errand:
     fails: bool = False
     starves: bool = False
     uploading: bool = False
-    waits: bool = False
+    is_waiting: bool = False
     over: bool = False
 
 
-def name_of(index: int) -> NodeId:
-    """What the scheduler calls the node."""
+def node_id(index: int) -> NodeId:
+    """The node's id."""
     return NodeId(f"n{index:05d}")
 
 
@@ -49,7 +49,7 @@ class SimNode:
 
     def __init__(self, index: int, zone: int, flows: range, joined: float) -> None:
         self.index = index
-        self.id = name_of(index)
+        self.id = node_id(index)
         self.zone = zone
         self.joined = joined
         self.alive = True
@@ -57,38 +57,39 @@ class SimNode:
         self.slowed_at: float | None = None
         self.slots = len(flows)
         self.free = list(reversed(flows))
-        self.queue: list[tuple[int, int, Errand]] = []
-        self.origin_queue: list[tuple[int, int, Errand]] = []
-        self.parked: dict[int | None, list[tuple[int, int, Errand]]] = {}
-        """Orders whose source lets as many wait as may wait for one."""
-        self.ready: list[tuple[int, int, Errand]] = []
-        """Their bytes are here, but no slot is free."""
+        self.queue: list[tuple[int, int, FetchTask]] = []
+        self.origin_queue: list[tuple[int, int, FetchTask]] = []
+        self.parked: dict[int | None, list[tuple[int, int, FetchTask]]] = {}
+        """Orders, by source, of which as many wait as may wait for one source."""
+        self.ready: list[tuple[int, int, FetchTask]] = []
+        """Orders whose bytes are ready, while no slot is free."""
         self.arrivals = 0
-        self.active: dict[int, Errand] = {}
-        """By chunk: what is running, waiting or ready."""
-        self.behind: dict[int, list[Errand]] = {}
+        self.active: dict[int, FetchTask] = {}
+        """By chunk: orders that run, wait or are ready."""
+        self.duplicates: dict[int, list[FetchTask]] = {}
+        """By chunk: orders that wait for the active one."""
         self.waiting: dict[int | None, int] = {}
-        """How many wait for each source."""
+        """How many orders wait for each source."""
         self.all_waiting = 0
-        self.coming: dict[int, int] = {}
-        """Chunk to the flow that brings it, once bytes arrive."""
+        self.incoming: dict[int, int] = {}
+        """By chunk: the flow whose bytes arrive."""
         self.held: set[int] = set()
         self.cancelled: set[int] = set()
         self.events: list[NodeEvent] = []
-        self.mail: list[Order] = []
+        self.inbox: list[Order] = []
         self.uploads = 0
-        self.upload_queue: deque[Errand] = deque()
-        """Errands of other nodes that wait for an upload slot here."""
+        self.upload_queue: deque[FetchTask] = deque()
+        """Tasks of other nodes that wait for an upload slot here."""
         self.seq = 0
         self.sent_bytes = 0.0
         self.received_bytes = 0.0
-        self.thrown_bytes = 0.0
-        """Of transfers that were broken off: an order is carried out anew where it is moved."""
+        self.wasted_bytes = 0.0
+        """Of transfers that were broken off; a moved order starts again."""
         self.origin_bytes = 0.0
 
-    def accept(self, orders: list[Order], number_of: dict[str, int]) -> list[Errand]:
-        """Takes orders; returns those under way that they cancel."""
-        stopped: list[Errand] = []
+    def accept(self, orders: list[Order], number_of: dict[str, int]) -> list[FetchTask]:
+        """Takes orders; returns the active ones that they cancel."""
+        stopped: list[FetchTask] = []
         for order in orders:
             if isinstance(order, Fetch):
                 source = None if order.source is None else number_of[order.source]
@@ -96,33 +97,33 @@ class SimNode:
                     self.arrivals += 1
                     rank = (order.priority, self.arrivals)
                     chunk = order.first_chunk + step
-                    errand = Errand(order.first_order + step, chunk, source, self.index, rank)
-                    self.queue_up(errand)
+                    task = FetchTask(order.first_order + step, chunk, source, self.index, rank)
+                    self.enqueue(task)
             elif isinstance(order, Cancel):
                 ids = range(order.first_order, order.first_order + order.count)
-                for errand in self.active.values():
-                    if errand.order in ids:
-                        stopped.append(errand)
+                for task in self.active.values():
+                    if task.order in ids:
+                        stopped.append(task)
                 self.cancelled.update(ids)
             elif isinstance(order, Discard):
                 self.held.difference_update(order.chunks)
         return stopped
 
     def has_other_order(self, chunk: int) -> bool:
-        """Whether an order for the chunk stands beside the one that is under way."""
-        return chunk in self.behind or any(
+        """Whether there is another order for the chunk beside the active one."""
+        return chunk in self.duplicates or any(
             one.chunk == chunk and one.order not in self.cancelled
             for queue in (self.queue, self.origin_queue, *self.parked.values())
             for _, _, one in queue
         )
 
-    def queue_up(self, errand: Errand) -> None:
-        """An errand waits for its turn, or has its old turn again after it stood behind another."""
-        queue = self.origin_queue if errand.source is None else self.queue
-        heapq.heappush(queue, (*errand.rank, errand))
+    def enqueue(self, task: FetchTask) -> None:
+        """Queues a task, with its old rank if it was a duplicate."""
+        queue = self.origin_queue if task.source is None else self.queue
+        heapq.heappush(queue, (*task.rank, task))
 
-    def next_errand(self) -> Errand | None:
-        """The next order that still stands and whose source may let another one wait."""
+    def next_task(self) -> FetchTask | None:
+        """The next task that is still needed and whose source may let one more wait."""
         places = self.slots * PLACES_PER_SLOT
         while True:
             queue = self.origin_queue
@@ -131,20 +132,20 @@ class SimNode:
             if not queue:
                 return None
             entry = heapq.heappop(queue)
-            errand = entry[2]
-            if errand.order in self.cancelled or errand.chunk in self.held:
+            task = entry[2]
+            if task.order in self.cancelled or task.chunk in self.held:
                 continue
-            if errand.chunk in self.active:
-                self.behind.setdefault(errand.chunk, []).append(errand)
+            if task.chunk in self.active:
+                self.duplicates.setdefault(task.chunk, []).append(task)
                 continue
-            source = errand.source
+            source = task.source
             if source is not None and self.waiting.get(source, 0) >= self.slots:
                 heapq.heappush(self.parked.setdefault(source, []), entry)
                 continue
-            return errand
+            return task
 
     def _unpark(self) -> bool:
-        """Queues the first parked order of each source that there is a place for again."""
+        """Queues the first parked task of each source that has a place again."""
         for source, parked in list(self.parked.items()):
             if self.waiting.get(source, 0) < self.slots:
                 heapq.heappush(self.queue, heapq.heappop(parked))
@@ -152,25 +153,25 @@ class SimNode:
                     del self.parked[source]
         return bool(self.queue)
 
-    def waits(self, errand: Errand) -> None:
-        """The source has no bytes for it yet."""
-        errand.waits = True
-        self.waiting[errand.source] = self.waiting.get(errand.source, 0) + 1
+    def start_waiting(self, task: FetchTask) -> None:
+        """Counts a task whose source has no bytes yet."""
+        task.is_waiting = True
+        self.waiting[task.source] = self.waiting.get(task.source, 0) + 1
         self.all_waiting += 1
 
-    def waits_no_more(self, errand: Errand) -> None:
-        """Bytes came, or the errand is over."""
-        if not errand.waits:
+    def stop_waiting(self, task: FetchTask) -> None:
+        """The task's bytes arrive, or it is over."""
+        if not task.is_waiting:
             return
-        errand.waits = False
-        self.waiting[errand.source] -= 1
+        task.is_waiting = False
+        self.waiting[task.source] -= 1
         self.all_waiting -= 1
-        if parked := self.parked.get(errand.source):
+        if parked := self.parked.get(task.source):
             heapq.heappush(self.queue, heapq.heappop(parked))
             if not parked:
-                del self.parked[errand.source]
+                del self.parked[task.source]
 
 
-def _head(queue: list[tuple[int, int, Errand]]) -> tuple[float, int]:
+def _head(queue: list[tuple[int, int, FetchTask]]) -> tuple[float, int]:
     """The rank of a queue's first order."""
     return queue[0][:2] if queue else (float("inf"), 0)

@@ -1,4 +1,4 @@
-"""What a simulated run came to."""
+"""The figures of a simulated run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xfd_scheduler.simulator.scenario import SLOWED, Scenario
 
 
 def zone_name(zone: int) -> str:
-    """As the scheduler is told it."""
+    """The zone's name in `NodeTraits`."""
     return f"zone-{zone}"
 
 
@@ -20,16 +20,16 @@ class Outcome:
     """Figures of one run.
 
     Attributes:
-        elapsed_s: until the last node that was there from the start was whole.
-        slowest_ratio: the largest of (a node's time) / (its own bound), stragglers left out.
-        straggler_ratio: likewise of stragglers, whose bound knows when they became slow.
-        joiners_ratio: likewise of late joiners, counted from when they joined.
+        elapsed_s: until the last of the first nodes held every chunk.
+        slowest_ratio: the largest of (a node's time) / (its own bound), without stragglers.
+        straggler_ratio: the same of stragglers; their bound knows when they became slow.
+        joiners_ratio: the same of late joiners, counted from when they joined.
         lost_bytes: of chunks whose last copy was on a node that died.
         decisions: reports of chunks handled.
-        scheduler_s: processor seconds spent in the scheduler, where a clock was given.
+        scheduler_s: processor seconds of the scheduler; 0 without a clock.
         zone_bytes: bytes from a zone (None: the origin) to a zone.
-        arrivals, chunks: when which chunk arrived somewhere, for pictures.
-        finished: when each node that was there from the start was whole, in order.
+        arrivals, chunks: the time and the chunk of each arrival on any node, for pictures.
+        finished: when each of the first nodes held every chunk, sorted.
     """
 
     scenario: Scenario
@@ -63,7 +63,7 @@ class Outcome:
             self.peer_bytes += size
 
     def finish(self, nodes: Sequence[SimNode], now: float) -> None:
-        """Derives the figures at the end of a run."""
+        """Derives the figures; to be called at the end of a run."""
         scenario = self.scenario
         size = scenario.total_bytes
         self.elapsed_s = now
@@ -108,5 +108,5 @@ class Outcome:
 
     @property
     def decisions_per_s(self) -> float:
-        """Chunk assignments per processor second, reports handled."""
+        """Assignments per processor second, with their reports."""
         return self.decisions / self.scheduler_s if self.scheduler_s else 0.0

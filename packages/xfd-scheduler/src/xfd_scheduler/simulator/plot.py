@@ -24,8 +24,10 @@ def draw(outcomes: Sequence[Outcome], path: Path) -> None:
 
 
 def figure_of(outcomes: Sequence[Outcome]) -> Figure:
-    """How many nodes hold each chunk over time, and how many nodes are whole, in the last outcome;
-    time over bound against the number of nodes, where there are several outcomes.
+    """Pictures of the last outcome, and of all if there are several.
+
+    How many nodes hold each chunk over time; how many hold all; time over bound against the number
+    of nodes.
     """
     outcome = outcomes[-1]
     panels = 3 if len(outcomes) > 1 else 2

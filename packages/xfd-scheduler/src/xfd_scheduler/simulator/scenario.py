@@ -1,4 +1,4 @@
-"""What is simulated: nodes, links, an object, and what goes wrong."""
+"""What to simulate: nodes, links, an object, and faults."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from xfd_scheduler.settings import SchedulerSettings
 GBIT = 1e9 / 8
 """Bytes per second of a link of 1 Gbit/s."""
 EXCHANGE_S = 0.002
-"""What one exchange takes at least."""
+"""The least time between two exchanges of one node."""
 EXACT_UP_TO = 128
+"""Nodes up to which "auto" shares links exactly."""
 Sharing = Literal["auto", "exact", "steps"]
 SLOWED = 0.1
-"""What is left of a straggler's link."""
+"""The share of its link that a straggler keeps."""
 STARVED = 1e-3
-"""What is left to a starving stream, as a share of its node's link."""
+"""The share of its node's link that a starving stream gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,37 +26,40 @@ class Scenario:
     """One run of the simulator.
 
     Attributes:
-        nodes: how many there are from the start.
+        nodes: how many there are, without `joining`.
         total_bytes: of all chunks together.
         chunk_bytes: of each chunk but the last.
-        files: small files that `total_bytes` are spread over, sent in packs as a real catalog has
-            them; 0 for one object.
-        down, up: bytes per second of each node, by a repeating pattern over the nodes.
-        origin: bytes per second that the origin gives in all.
-        origin_stream: bytes per second that one connection to the origin gives at most.
+        files: small files that `total_bytes` are spread over, in packs as in a real catalog; 0 for
+            one object.
+        down, up: bytes per second of the nodes; the pattern repeats.
+        origin: bytes per second of the origin in total.
+        origin_stream: the most of one connection to the origin, bytes per second.
         latency_s: from an order's start to the first byte from a peer.
-        origin_latency_s: likewise from the origin.
-        relay: a node sends on a chunk while it receives it; else only once it has it whole.
-        report_interval_s: between two exchanges of one node with the scheduler; None for a
-            what the coordinator uses, at least `EXCHANGE_S`.
-        start_spread_s: seconds in which the nodes get their first orders, one after the other.
+        origin_latency_s: the same from the origin.
+        relay: whether a node sends a chunk on while it receives it, or only once it is whole.
+        report_interval_s: between two exchanges of one node with the scheduler; None for what the
+            coordinator uses, at least `EXCHANGE_S`.
+        start_spread_s: seconds over which the first exchanges of the nodes are spread.
         joins_s: when each of the first nodes joins; the others join with the last of these.
-        expected: the scheduler is told of these nodes before they join.
-        zones: nodes are dealt out to so many zones in turn.
+        expected: whether these nodes are announced before they join.
+        zones: number of zones, which nodes take in turn.
         zone_link: bytes per second that leave or enter each zone.
-        tell_rates, tell_zones: whether the scheduler is told or has to find out.
-        dying, joining: shares of the nodes that die, and join, spread over the middle of the run.
+        known_rates: whether the nodes' rates are configured, or have to be estimated.
+        dying, joining: shares of the nodes that die and join, spread over the run.
         stragglers: share of the nodes whose links drop to `SLOWED` in the middle of the run.
         failing: share of the orders that fail half-way (a reset connection).
-        starving: share of the orders whose stream gets next to nothing (`STARVED` of what the node
-            receives) for as long as it lasts.
-        uneven: how differently streams share a link: each has a weight of its own, whose logarithm
-            is normally distributed with this deviation.
-        order_overhead_s: what each order costs its slot beside the latency.
-        sharing: whether rates are exact at every moment, or held for steps of time; "auto" is exact
-            up to `EXACT_UP_TO` nodes.
+        starving: share of the orders whose stream stalls: it gets `STARVED` of its node's link.
+        uneven: deviation of the logarithm of the streams' weights, which is normally distributed;
+            streams share a link by their weights.
+        order_overhead_s: seconds of a slot that each order costs beside the latency.
+        sharing: whether rates are exact at every moment, or constant for a step; "auto" is exact up
+            to `EXACT_UP_TO` nodes.
         step_s: length of a step; None for a thousandth of the bound, at most 20 ms. 0: exact.
-        seed: of what is chosen by chance, in the scenario and the scheduler.
+        seed: of all random choices, in the scenario and the scheduler.
+
+    Raises:
+        ValueError: `joins_s` is not in order, or has more entries than there are nodes, or is
+            combined with `joining`.
     """
 
     nodes: int
@@ -74,7 +78,7 @@ class Scenario:
     expected: bool = False
     zones: int = 1
     zone_link: float = float("inf")
-    tell_rates: bool = False
+    known_rates: bool = False
     dying: float = 0.0
     joining: float = 0.0
     stragglers: float = 0.0
@@ -103,7 +107,7 @@ class Scenario:
 
     @property
     def step(self) -> float:
-        """Length of a step in seconds; 0 where rates are shared exactly."""
+        """Length of a step in seconds; 0 if rates are exact."""
         if self.step_s is not None:
             return self.step_s
         if self.sharing == "exact" or (self.sharing == "auto" and self.nodes <= EXACT_UP_TO):
@@ -115,7 +119,7 @@ class Scenario:
         return self.joins_s[min(node, len(self.joins_s) - 1)] if self.joins_s else 0.0
 
     def rates_of(self, node: int) -> tuple[float, float]:
-        """What the node receives and sends, bytes per second."""
+        """The node's downlink and uplink, bytes per second."""
         return self.down[node % len(self.down)], self.up[node % len(self.up)]
 
     def bound_s(self) -> float:

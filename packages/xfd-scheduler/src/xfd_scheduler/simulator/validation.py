@@ -1,12 +1,15 @@
 """Simulated times against measured ones.
 
-A file of measured settings is JSON: a list of objects with a `name`, `measured_s` (from the first
-order to the last node's last chunk; null where that was not measured yet) and `scenario`, the
-fields of a `Scenario` that differ from its defaults, rates in bytes per second. A trace of a real
-run says by itself how many nodes there were, when each joined, what was moved and how long it took.
+A file of measured settings is JSON: a list of objects with three fields.
 
-A link that is limited by its kernel counts headers as well: of 1,514 bytes of an Ethernet frame
-1,448 are a TCP connection's.
+    name          of the setting
+    measured_s    from the first order to the last chunk of the last node; null if not measured
+    scenario      the fields of a `Scenario` that differ from its defaults; rates in bytes/s
+
+A trace of a real run contains its nodes, when each joined, the chunks, and how long it took.
+
+A link that is limited by its kernel counts headers as well: 1,448 of the 1,514 bytes of an Ethernet
+frame are payload of a TCP connection.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from xfd_scheduler.trace import records, settings_and_seed
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A real run, and the scenario that is to come out like it."""
+    """A real run, and the scenario that should take as long."""
 
     name: str
     scenario: Scenario
@@ -33,7 +36,7 @@ def from_settings(path: Path) -> list[Measured]:
     """Reads a file of measured settings.
 
     Raises:
-        TypeError: a scenario has a field that there is not.
+        TypeError: a scenario has an unknown field.
     """
     entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return [
@@ -43,19 +46,19 @@ def from_settings(path: Path) -> list[Measured]:
 
 
 def from_trace(path: Path, links: Scenario) -> Measured:
-    """Reads a trace; what it does not know, the links and delays, is as in `links`.
+    """Reads a trace; links and delays, which it does not contain, are as in `links`.
 
-    Times count from the first order: what Ray takes to start nodes is not simulated.
+    Times count from the first order: the start of Ray's nodes is not simulated.
 
     Raises:
-        ValueError: no chunk arrived in it.
+        ValueError: no chunk arrived in the trace.
     """
     joins: list[float] = []
     sizes: list[int] = []
     first: float | None = None
     last: float | None = None
-    for what, now, value in records(path):
-        if what != "event":
+    for kind, now, value in records(path):
+        if kind != "event":
             if first is None and any(_fetches(orders) for orders in value.values()):
                 first = now
             continue
@@ -82,7 +85,7 @@ def from_trace(path: Path, links: Scenario) -> Measured:
 
 
 def row(measured: Measured, simulated_s: float) -> str:
-    """One line: name, simulated and measured seconds, and how they compare."""
+    """One line: name, simulated and measured seconds, and their ratio."""
     took = measured.measured_s
     compared = "        -       -" if took is None else f"{took:9.2f} {simulated_s / took:7.3f}"
     return f"{measured.name:40} {simulated_s:9.2f} {compared}"

@@ -1,1 +1,1 @@
-"""Helpers for tests of code that drives a scheduler."""
+"""Scripted swarms, for tests."""

@@ -1,10 +1,10 @@
-"""Tells a scheduler what happened in one line each, and keeps the orders it gives.
+"""Scripts a swarm: one line for each event, and all orders that the scheduler gives.
 
-The language of the tests, and of anyone who wants to see what the scheduler would do:
+For tests, and to try what the scheduler would do:
 
-    story = Story.of_nodes(3, chunks=6)
-    story.plan()
-    story.holds("n0", 0)
+    script = Script.of_nodes(3, chunks=6)
+    script.plan()
+    script.holds("n0", 0)
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ UNKNOWN = NodeTraits()
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class Assignment:
     """One chunk that a node was ordered to fetch."""
 
     order: OrderId
@@ -78,35 +78,36 @@ def catalog_of(
 
 
 def crc_of(chunk: int) -> int:
-    """The checksum that chunks of a story have."""
+    """The checksum of a chunk in scripts."""
     return 0xC0DE_0000 + chunk
 
 
-class Story:
-    """A scheduler, a clock that the story turns, and what each node has been ordered to do.
+class Script:
+    """A scheduler, its clock, and the orders of each node.
 
     Attributes:
-        errands: for each node, what it is ordered to fetch and did not report, by chunk.
-        orders: all orders, in the order they were given.
-        origin_reads: for each chunk, the orders to read it from the origin.
+        now: the time, which moves if the script says so.
+        assignments: for each node and chunk, what it is ordered to fetch and did not report.
+        orders: all orders with their nodes, in the order in which they were given.
+        origin_reads: for each chunk, how many orders read it from the origin.
     """
 
     def __init__(self, settings: SchedulerSettings = DEFAULTS, *, seed: int = 0) -> None:
         self.scheduler = Scheduler(settings, seed=seed)
         self.now = 0.0
-        self.errands: dict[NodeId, dict[int, Errand]] = {}
+        self.assignments: dict[NodeId, dict[int, Assignment]] = {}
         self.orders: list[tuple[NodeId, Order]] = []
         self.origin_reads: dict[int, int] = {}
         self._seq: dict[NodeId, int] = {}
 
     @staticmethod
-    def of_nodes(count: int, chunks: int, settings: SchedulerSettings = DEFAULTS) -> Story:
+    def of_nodes(count: int, chunks: int, settings: SchedulerSettings = DEFAULTS) -> Script:
         """Nodes `n0`, `n1` ... that all want one object."""
-        story = Story(settings)
-        story.grow([chunks])
+        script = Script(settings)
+        script.grow([chunks])
         for index in range(count):
-            story.joins(f"n{index}")
-        return story
+            script.joins(f"n{index}")
+        return script
 
     def grow(self, chunks_of_objects: list[int], priorities: list[int] | None = None) -> None:
         """The catalog grows by objects with this many chunks each."""
@@ -120,7 +121,7 @@ class Story:
         self.scheduler.handle(CatalogGrew(catalog), self.now)
 
     def starts(self, *nodes: str) -> None:
-        """These nodes were asked to join."""
+        """These nodes are asked to join."""
         for node in nodes:
             self.scheduler.handle(NodeStarting(NodeId(node)), self.now)
 
@@ -131,33 +132,33 @@ class Story:
         wants: tuple[int, ...] | None = None,
         held: tuple[int, ...] = (),
         landed: tuple[int, ...] = (),
-        elsewhere: tuple[tuple[int, str | None], ...] = (),
+        locked: tuple[tuple[int, str | None], ...] = (),
         traits: NodeTraits = UNKNOWN,
     ) -> None:
-        """A node joins and takes its inventory; `wants` is every object where it is not given."""
+        """A node joins and takes its inventory; it wants every object unless `wants` is given."""
         name = NodeId(node)
-        self.errands[name] = {}
+        self.assignments[name] = {}
         self._seq[name] = 0
         self.scheduler.handle(NodeJoined(name, f"{node}:1", traits), self.now)
-        self.asks(node, wants=wants, held=held, landed=landed, elsewhere=elsewhere)
+        self.takes_inventory(node, wants=wants, held=held, landed=landed, locked=locked)
 
-    def asks(
+    def takes_inventory(
         self,
         node: str,
         *,
         wants: tuple[int, ...] | None = None,
         held: tuple[int, ...] = (),
         landed: tuple[int, ...] = (),
-        elsewhere: tuple[tuple[int, str | None], ...] = (),
+        locked: tuple[tuple[int, str | None], ...] = (),
     ) -> None:
-        """A node that is there already takes an inventory."""
+        """A node of the swarm takes an inventory."""
         objects = range(self.scheduler.catalog_size()[0]) if wants is None else wants
         inventory = Inventory(
             held=tuple(HeldRun(ChunkIndex(chunk), (crc_of(chunk),)) for chunk in held),
             landed=tuple(ObjectIndex(item) for item in landed),
             elsewhere=tuple(
                 (ObjectIndex(item), None if owner is None else NodeId(owner))
-                for item, owner in elsewhere
+                for item, owner in locked
             ),
         )
         event = InventoryTaken(
@@ -166,7 +167,7 @@ class Story:
         self.scheduler.handle(event, self.now)
 
     def plan(self) -> dict[NodeId, list[Order]]:
-        """Asks for orders and books them."""
+        """Plans, and books the orders."""
         given = self.scheduler.plan(self.now)
         for node, orders in given.items():
             for order in orders:
@@ -175,9 +176,9 @@ class Story:
                     self._book(node, order)
                 elif isinstance(order, Cancel):
                     ids = range(order.first_order, order.first_order + order.count)
-                    mine = self.errands[node]
-                    for errand in [one for one in mine.values() if one.order in ids]:
-                        del mine[errand.chunk]
+                    mine = self.assignments[node]
+                    for assignment in [one for one in mine.values() if one.order in ids]:
+                        del mine[assignment.chunk]
         return given
 
     def reports(self, node: str, *events: NodeEvent, full: Inventory | None = None) -> None:
@@ -188,15 +189,17 @@ class Story:
         self.scheduler.handle(Reported(name, report), self.now)
 
     def holds(self, node: str, *chunks: int, crc: int | None = None, seconds: float = 0.1) -> None:
-        """The node carried out its orders for these chunks (for all where none is given)."""
-        mine = self.errands[NodeId(node)]
+        """The node reports that it fetched these chunks, or all if none is given."""
+        mine = self.assignments[NodeId(node)]
         events = []
         for chunk in chunks or tuple(mine):
-            errand = mine.pop(chunk)
-            told = crc_of(chunk) if crc is None else crc
+            assignment = mine.pop(chunk)
+            reported = crc_of(chunk) if crc is None else crc
             at = ChunkIndex(chunk)
             events.append(
-                ChunkHeld(errand.order, at, told, errand.source, 8 * MIB, seconds, seconds)
+                ChunkHeld(
+                    assignment.order, at, reported, assignment.source, 8 * MIB, seconds, seconds
+                )
             )
         self.reports(node, *events)
 
@@ -210,15 +213,15 @@ class Story:
         bad_bytes: bool = False,
         final: bool = False,
         retry_after_s: float | None = None,
-    ) -> Errand:
-        """The node's order for the chunk failed; returns that order."""
-        errand = self.errands[NodeId(node)].pop(chunk)
+    ) -> Assignment:
+        """The node reports that its order for the chunk failed; returns that order."""
+        assignment = self.assignments[NodeId(node)].pop(chunk)
         self.reports(
             node,
             OrderFailed(
-                errand.order,
+                assignment.order,
                 ChunkIndex(chunk),
-                errand.source,
+                assignment.source,
                 error or OriginTimeoutError("It took too long"),
                 fault,
                 bad_bytes=bad_bytes,
@@ -226,34 +229,34 @@ class Story:
                 retry_after_s=retry_after_s,
             ),
         )
-        return errand
+        return assignment
 
     def loses(self, node: str, chunk: int) -> None:
-        """A chunk that the node said it holds is missing again."""
+        """The node reports that it lost a chunk."""
         self.reports(node, ChunkLost(ChunkIndex(chunk)))
 
     def lands(self, node: str, item: int) -> None:
-        """An object is whole on a node."""
+        """The node reports that an object has landed."""
         self.reports(node, ObjectLanded(ObjectIndex(item)))
 
     def cannot_land(
         self, node: str, item: int, error: XfdError, *, chunks_suspect: bool = False
     ) -> None:
-        """An object cannot land on a node."""
+        """The node reports that an object cannot land."""
         self.reports(node, ObjectFailed(ObjectIndex(item), error, chunks_suspect))
 
     def is_lost(self, node: str) -> None:
         """A node is gone."""
-        self.errands.pop(NodeId(node), None)
+        self.assignments.pop(NodeId(node), None)
         self.scheduler.handle(NodeLost(NodeId(node)), self.now)
 
     def releases(self, *objects: int) -> None:
-        """Nobody wants these objects any more."""
+        """No lease wants these objects any more."""
         items = tuple(ObjectIndex(item) for item in objects)
         self.scheduler.handle(Released(items), self.now)
 
     def waits(self) -> float:
-        """Turns the clock to the next wake-up; returns how long that took."""
+        """Moves the clock to the next wake-up; returns how long that takes."""
         then = self.scheduler.next_wakeup()
         if then is None:
             return 0.0
@@ -263,25 +266,25 @@ class Story:
         return waited
 
     def source(self, node: str, chunk: int) -> str | None:
-        """Whom the node was ordered to ask for a chunk it did not report yet."""
-        return self.errands[NodeId(node)][chunk].source
+        """The source of a chunk that the node is ordered to fetch."""
+        return self.assignments[NodeId(node)][chunk].source
 
     def reader(self, chunk: int) -> str:
         """The node that is ordered to read the chunk from the origin.
 
         Raises:
-            LookupError: no node is.
+            LookupError: there is no such node.
         """
-        for node, mine in self.errands.items():
+        for node, mine in self.assignments.items():
             if chunk in mine and mine[chunk].source is None:
                 return node
-        raise LookupError(f"nobody reads chunk {chunk} from the origin")
+        raise LookupError(f"no node is ordered to read chunk {chunk} from the origin")
 
     def runs_to_the_end(self, steps: int = 10_000) -> None:
-        """Every node carries out its orders, until nobody has any.
+        """All nodes carry out their orders, until there are none.
 
         Raises:
-            AssertionError: that never comes.
+            AssertionError: that takes more than `steps` exchanges.
         """
         for _ in range(steps):
             if not self.exchanges() and not self.waits():
@@ -289,9 +292,9 @@ class Story:
         raise AssertionError("the swarm is still busy")
 
     def exchanges(self) -> bool:
-        """Every node gets orders, carries out all that it has and reports; whether any had some."""
+        """All nodes receive orders, carry them out and report; returns whether there were any."""
         self.plan()
-        busy = [node for node, mine in self.errands.items() if mine]
+        busy = [node for node, mine in self.assignments.items() if mine]
         for node in busy:
             self.holds(node)
         self.now += 0.05
@@ -300,7 +303,7 @@ class Story:
     def _book(self, node: NodeId, fetch: Fetch) -> None:
         for step in range(fetch.count):
             chunk = fetch.first_chunk + step
-            errand = Errand(OrderId(fetch.first_order + step), chunk, fetch.source)
-            self.errands[node][chunk] = errand
+            assignment = Assignment(OrderId(fetch.first_order + step), chunk, fetch.source)
+            self.assignments[node][chunk] = assignment
             if fetch.source is None:
                 self.origin_reads[chunk] = self.origin_reads.get(chunk, 0) + 1
