@@ -166,6 +166,9 @@ def test_an_environment_is_refused_or_kept_as_it_is(tmp_path: Path) -> None:
     report = place.download("keep")
     assert report.left_out == ("run/pipe", "dev/null")
     assert report.left_out_count == report.objects[0].left_out_count == 2
+    again = place.download("keep")
+    assert again.objects[0].nodes_cached == 1
+    assert (again.left_out, again.left_out_count) == (report.left_out, 2)
     found = listing(place.tree)
     assert found[b"venv/bin/python3"] == b"/usr/bin/python3"
     assert found[b"venv/lib64"] == b"lib"

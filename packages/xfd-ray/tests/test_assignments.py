@@ -150,6 +150,20 @@ def test_after_a_gap_in_its_reports_a_node_has_what_its_full_inventory_names() -
     assert joined.inventory.landed == (SMALL,)
 
 
+def test_a_lease_that_joins_learns_what_the_trees_of_landed_archives_lack() -> None:
+    _, wanted = swarm()
+    assignments = Assignments()
+    list(assignments.assign(A, wanted))
+    found = Inventory(landed=(SMALL,), left_out=((SMALL, ("dev/null",), 1),))
+    assignments.took_inventory(A, (BIG, SMALL), found)
+    assignments.reported(A, report(ObjectLanded(BIG, ("run/pipe",), 1)))
+    (joined,) = assignments.assign(A, wanted)
+    assert dict(entry[:2] for entry in joined.inventory.left_out) == {
+        BIG: ("run/pipe",),
+        SMALL: ("dev/null",),
+    }
+
+
 def test_what_failed_and_what_a_lost_node_had_is_assigned_again() -> None:
     _, wanted = swarm()
     assignments = Assignments()

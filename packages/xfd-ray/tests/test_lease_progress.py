@@ -192,3 +192,11 @@ def test_what_an_archive_has_and_its_tree_has_not_is_named_once_for_all_nodes(pr
     text = report_text(report)
     assert "left out of big, 150 devices, pipes and the like: dev/tty0, dev/tty1," in text
     assert "dev/tty19, …" in text
+
+
+def test_a_run_from_the_cache_names_what_its_trees_lack(progress):
+    found = Inventory(landed=(BIG, SMALL), left_out=((BIG, ("run/pipe",), 1),))
+    for node in (A, B):
+        progress.took_inventory(node, (BIG, SMALL), found, 11.0)
+    report = report_of(progress, 12.0, retries=0, rates=None, traffic=Traffic())
+    assert (report.left_out, report.left_out_count) == (("run/pipe",), 1)

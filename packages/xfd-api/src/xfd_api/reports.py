@@ -42,12 +42,15 @@ class Inventory:
         elsewhere: objects whose destination another node or process is writing on the same disk,
             with the writer's node id (None if it is no node of this swarm).
         cached_bytes: bytes of the objects in `landed`.
+        left_out: what the trees of landed archives lack: the object, the first hundred names, and
+            their number in all.
     """
 
     held: tuple[HeldRun, ...] = ()
     landed: tuple[ObjectIndex, ...] = ()
     elsewhere: tuple[tuple[ObjectIndex, NodeId | None], ...] = ()
     cached_bytes: int = 0
+    left_out: tuple[tuple[ObjectIndex, tuple[str, ...], int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class ObjectResult:
         error: why it could not land somewhere.
         left_out: names of what has no place on disk, at most one hundred. It is the key of a `dir/`
             marker with content, or devices, pipes and sockets of an archive that was unpacked with
-            `links="keep"`. A run that finds the tree unpacked does not list them.
+            `links="keep"`. A run that finds the tree unpacked lists them too.
         left_out_count: the number of all of them.
     """
 

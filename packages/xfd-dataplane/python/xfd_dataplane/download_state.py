@@ -85,6 +85,7 @@ class DownloadState:
         """Orders for the chunks that the disk lacks. Call it again while objects are busy."""
         first_time = not self._ordered and not self.landed
         self.landed.update(inventory.landed)
+        self.left_out.update((index, (names, n)) for index, names, n in inventory.left_out)
         self.busy = frozenset(index for index, _ in inventory.elsewhere)
         for run in inventory.held:
             self._held.update(ChunkIndex(run.first_chunk + place) for place in range(len(run.crcs)))

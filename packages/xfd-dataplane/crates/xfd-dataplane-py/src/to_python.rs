@@ -27,7 +27,7 @@ write_dataclasses! {
     );
     fn new_inventory = "xfd_api.reports"."Inventory" (
         held: Bound<'py, PyTuple>, landed: Bound<'py, PyTuple>, elsewhere: Bound<'py, PyTuple>,
-        cached_bytes: u64,
+        cached_bytes: u64, left_out: Bound<'py, PyTuple>,
     );
     fn new_chunk_held = "xfd_api.reports"."ChunkHeld" (
         order: u64, chunk: u32, crc: u64, source: Option<&str>, size: u64, seconds: f64,
@@ -100,12 +100,18 @@ pub fn inventory<'py>(py: Python<'py>, inventory: &Inventory) -> PyResult<Bound<
         .iter()
         .map(|run| new_held_run(py, run.first_chunk, PyTuple::new(py, &run.crcs)?))
         .collect::<PyResult<Vec<_>>>()?;
+    let left_out = inventory
+        .left_out
+        .iter()
+        .map(|(object, entries)| Ok((*object, PyTuple::new(py, &entries.names)?, entries.count)))
+        .collect::<PyResult<Vec<_>>>()?;
     new_inventory(
         py,
         PyTuple::new(py, held)?,
         PyTuple::new(py, &inventory.landed)?,
         PyTuple::new(py, &inventory.elsewhere)?,
         inventory.cached_bytes,
+        PyTuple::new(py, left_out)?,
     )
 }
 

@@ -21,7 +21,8 @@ class _NodeState:
     """Bit sets of object indexes, and of chunk indexes in `held`.
 
     `inspected` has the objects that an inventory was taken of. `locked_by` has those that another
-    writer of the node's disk holds, with that writer (None: no node of this swarm).
+    writer of the node's disk holds, with that writer (None: no node of this swarm). `left_out` has
+    what the trees of landed archives lack.
     """
 
     assigned: int = 0
@@ -29,6 +30,7 @@ class _NodeState:
     landed: int = 0
     held: int = 0
     locked_by: dict[ObjectIndex, NodeId | None] = field(default_factory=dict)
+    left_out: dict[ObjectIndex, tuple[tuple[str, ...], int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Assignments:
         for index in objects:
             state.locked_by.pop(index, None)
         state.locked_by.update(inventory.elsewhere)
+        state.left_out.update((index, (names, n)) for index, names, n in inventory.left_out)
 
     def reported(self, node: NodeId, report: NodeReport) -> None:
         """The node reported what happened."""
@@ -105,6 +108,8 @@ class Assignments:
             elif isinstance(event, ObjectLanded):
                 state.landed |= 1 << event.object
                 state.locked_by.pop(event.object, None)
+                if event.left_out_count:
+                    state.left_out[event.object] = (event.left_out, event.left_out_count)
 
     def failed(self, node: NodeId, objects: Iterable[ObjectIndex]) -> None:
         """These objects cannot land; a later lease assigns them again, as the disk may have room
@@ -135,6 +140,9 @@ def _inventory_of(
         held=tuple(held),
         landed=tuple(index for index in objects if state.landed >> index & 1),
         elsewhere=tuple(entry for entry in state.locked_by.items() if entry[0] in wanted),
+        left_out=tuple(
+            (index, names, n) for index, (names, n) in state.left_out.items() if index in wanted
+        ),
     )
 
 

@@ -110,6 +110,9 @@ class LeaseProgress:
             elif index in state.locked_by:
                 state.shared_bytes += self.objects[index].size
         state.landed |= bits(here)
+        for index, names, count in inventory.left_out:
+            if index in asked:
+                self.left_out_of[index] = (names, count)
         elsewhere = {index: owner for index, owner in inventory.elsewhere if index in asked}
         for index in asked:
             state.locked_by.pop(index, None)

@@ -276,4 +276,5 @@ def inventory_of(catalog: Catalog, whole: Inventory, objects: Sequence[ObjectInd
         landed=landed,
         elsewhere=tuple(entry for entry in whole.elsewhere if entry[0] in wanted),
         cached_bytes=sum(sizes[index] for index in landed),
+        left_out=tuple(entry for entry in whole.left_out if entry[0] in wanted),
     )

@@ -21,6 +21,7 @@ pub struct Inventory {
     pub landed: Vec<ObjectIndex>,
     pub elsewhere: Vec<(ObjectIndex, Option<NodeId>)>,
     pub cached_bytes: u64,
+    pub left_out: Vec<(ObjectIndex, LeftOut)>,
 }
 
 /// How much of an object is on the disk before anything is fetched.

@@ -13,6 +13,7 @@ use super::slot::Slot;
 use crate::beside::{Anchor, Dir, Opened};
 use crate::decides::cache::{FileKind, OnDisk, Seen, Verdict, Wanted, verdict};
 use crate::error::{Error, Kind, Result};
+use crate::model::LeftOut;
 use crate::unpack::check_place;
 
 /// What was found of one object.
@@ -28,6 +29,8 @@ pub(crate) struct Inspection {
     pub(crate) tree_is_ours: bool,
     /// Bytes of the recorded tree.
     pub(crate) tree_bytes: Option<u64>,
+    /// Entries that the archive has and the recorded tree does not have.
+    pub(crate) left_out: LeftOut,
     /// Length and CRC-64/NVME of the chunks of an earlier run, if the file is valid.
     chunks: Vec<(u64, u64)>,
 }
@@ -117,6 +120,7 @@ pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Re
             && (folder.is_none_or(|folder| folder.is_ours)
                 || entries.iter().flatten().any(|entry| entry.is_ours)),
         tree_bytes: tree.map(|tree| tree.bytes),
+        left_out: tree.map(|tree| tree.left_out.clone()).unwrap_or_default(),
         chunks: match record {
             Some(record) if has_file => record.chunks,
             _ => Vec::new(),

@@ -28,6 +28,7 @@ pub(crate) fn enter(
     state.manifests.extend(manifests);
     state.locks.extend(locks);
     let mut owners: HashMap<ObjectIndex, Option<NodeId>> = HashMap::new();
+    let mut left_out = Vec::new();
     for one in inspected {
         let object = one.slot.object.index;
         state.ledger.add_object(object);
@@ -39,6 +40,9 @@ pub(crate) fn enter(
                     .stats
                     .cached_bytes
                     .add(one.slot.object.found.size);
+                if !one.inspection.left_out.is_empty() {
+                    left_out.push((object, one.inspection.left_out));
+                }
                 ObjectState::Landed
             }
             Plan::Unpack | Plan::Fetch(_) => ObjectState::Open,
@@ -70,7 +74,8 @@ pub(crate) fn enter(
     }
     state.resumed.clear();
     let objects = catalog.objects.iter().map(|object| object.index);
-    let inventory = inventory(&state, objects, &chunks, &owners);
+    let mut inventory = inventory(&state, objects, &chunks, &owners);
+    inventory.left_out = left_out;
     drop(state);
     inner.changed.notify_all();
     inventory

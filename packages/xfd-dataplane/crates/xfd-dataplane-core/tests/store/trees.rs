@@ -50,7 +50,14 @@ fn make_tree(place: &Place) -> Summary {
             .map(|(path, kind)| entry(&tree, path, kind))
             .to_vec(),
         bytes: 3,
-        left_out: LeftOut::default(),
+        left_out: left_out(),
+    }
+}
+
+fn left_out() -> LeftOut {
+    LeftOut {
+        names: vec!["dev/null".into()],
+        count: 1,
     }
 }
 
@@ -80,6 +87,7 @@ fn an_object_with_a_tree_has_landed_when_both_are_there() {
     let inventory = crate::support::store()
         .extend(cut(vec![archive(&place, true)], 10))
         .unwrap();
+    assert_eq!(inventory.left_out, [(0, left_out())]);
     assert_eq!((held(&inventory), inventory.landed), (vec![0], vec![0]));
 }
 
