@@ -174,6 +174,30 @@ def test_interrupted_it_ends_within_a_second_and_keeps_what_it_has(
     assert artifacts.sha256(place) == artifacts.sha256(weights)
 
 
+@pytest.mark.parametrize("to", ["file", "-"])
+@pytest.mark.parametrize("gap_s", [0.0, 0.001, 0.01])
+def test_more_signals_do_not_interrupt_the_clean_up(
+    weights: Path, tmp_path: Path, to: str, gap_s: float
+) -> None:
+    """Someone presses Ctrl-C again and again, and a supervisor sends SIGTERM."""
+    root = tmp_path / "root"
+    place = tmp_path / "out"
+    process = Command({"XFD_ROOT": str(root)}).start(
+        f"file://{weights}", "-" if to == "-" else place, "--limit-rate", "8M"
+    )
+    time.sleep(1.5)
+
+    for sent in [signal.SIGINT, signal.SIGTERM] * 10:
+        process.send_signal(sent)
+        time.sleep(gap_s)
+    _, err = process.communicate(timeout=10)
+
+    assert process.returncode == 130
+    assert err.splitlines() == ["xfd-get: interrupted; run it again to go on from here"]
+    assert not place.exists()
+    assert list(root.rglob("*object*")) == []
+
+
 def test_interrupted_while_the_store_does_not_answer(xfd_get: Command, tmp_path: Path) -> None:
     import socket
 

@@ -6,22 +6,16 @@ import contextlib
 import gc
 import io
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
-from typing import NoReturn
 
 from xfd_api.errors import XfdError
 from xfd_dataplane.cli import codes, get, ls, output, verify
 from xfd_dataplane.cli.exits import exit_code
 from xfd_dataplane.cli.options import parse
+from xfd_dataplane.cli.signals import EndOnSignal, Terminated
 
 _COMMANDS = {"get": get.run, "ls": ls.run, "verify": verify.run}
-
-
-class _Terminated(BaseException):
-    """SIGTERM as an exception, so that every `with` block on the way is left in order."""
 
 
 def run(arguments: Sequence[str] | None) -> int:
@@ -31,9 +25,15 @@ def run(arguments: Sequence[str] | None) -> int:
     # Garbage collection and the interpreter's own shutdown take longer than a small download, and
     # the command needs neither: it makes no cycles of objects.
     gc.disable()
-    code = _run(sys.argv[1:], stdout_is_open=_prepare_streams())
-    # The command is done, and nothing is left to interrupt.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signals = EndOnSignal()
+    try:
+        signals.install()
+        code = _run(sys.argv[1:], stdout_is_open=_prepare_streams())
+        signals.ignore()
+    except KeyboardInterrupt:  # It came while an error was printed.
+        code = codes.INTERRUPTED
+    except Terminated:
+        code = codes.TERMINATED
     for stream in (sys.stdout, sys.stderr):
         # `_run` has reported what can fail here.
         with contextlib.suppress(OSError, ValueError):
@@ -49,7 +49,6 @@ def _run(arguments: Sequence[str], *, stdout_is_open: bool) -> int:
         as_json = options.json
         if options.profile is not None:
             _use_profile(options.profile)
-        signal.signal(signal.SIGTERM, _terminate)
         code = _COMMANDS[options.command](options)
         sys.stdout.flush()
     except XfdError as error:
@@ -59,10 +58,9 @@ def _run(arguments: Sequence[str], *, stdout_is_open: bool) -> int:
         output.complain(f"error: {output.error_line(error)}")
         return exit_code(error)
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         output.complain("interrupted; run it again to go on from here")
         return codes.INTERRUPTED
-    except _Terminated:
+    except Terminated:
         output.complain("terminated; run it again to go on from here")
         return codes.TERMINATED
     except SystemExit as end:  # The parser has printed the help, or what is wrong.
@@ -113,7 +111,3 @@ def _use_profile(name: str) -> None:
     os.environ["AWS_PROFILE"] = name
     for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         os.environ.pop(variable, None)
-
-
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise _Terminated
