@@ -7,13 +7,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from xfd_testing import artifacts, ray_cluster
+from xfd_testing import artifacts
 from xfd_testing.markdown import Block, blocks_of
 from xfd_testing.ray_cluster import RayCluster
 from xfd_testing.s3 import S3Server
@@ -28,24 +27,13 @@ PIECES = {f"piece_{place}.txt": b"x" * place for place in range(1, 8)}
 
 
 @pytest.fixture(scope="module")
-def store() -> Iterator[S3Server]:
-    """A server with the bucket of the page."""
-    server = S3Server.start()
-    try:
-        server.make_bucket("my-models")
-        server.put("my-models", "llama/weights.safetensors", WEIGHTS)
-        for name, body in PIECES.items():
-            server.put("my-models", f"tokenizer/{name}", body)
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture(scope="module")
-def nodes(store: S3Server) -> Iterator[RayCluster]:
-    """A cluster as a user has it: the S3 server is found through the environment."""
-    with ray_cluster.running(2, env=store.environment()) as running:
-        yield running
+def store(s3_server: S3Server) -> S3Server:
+    """The shared server, with the bucket of the page."""
+    s3_server.make_bucket("my-models")
+    s3_server.put("my-models", "llama/weights.safetensors", WEIGHTS)
+    for name, body in PIECES.items():
+        s3_server.put("my-models", f"tokenizer/{name}", body)
+    return s3_server
 
 
 def test_no_block_goes_untested() -> None:
@@ -67,20 +55,20 @@ def script(block: Block, server: S3Server, cluster: RayCluster, folder: Path) ->
 
 
 def test_a_driver_brings_weights_to_every_node(
-    store: S3Server, nodes: RayCluster, tmp_path: Path
+    store: S3Server, cluster: RayCluster, tmp_path: Path
 ) -> None:
     before = store.sent_bytes("my-models")
-    printed = script(PYTHON[0], store, nodes, tmp_path)
-    for root in nodes.roots:
+    printed = script(PYTHON[0], store, cluster, tmp_path)
+    for root in cluster.roots:
         assert (root / "llama/weights.safetensors").read_bytes() == WEIGHTS
     assert store.sent_bytes("my-models") - before == len(WEIGHTS)
     assert "amplification 1.000" in printed
 
 
-def test_a_stage_finds_its_files(store: S3Server, nodes: RayCluster, tmp_path: Path) -> None:
-    printed = script(PYTHON[1], store, nodes, tmp_path)
+def test_a_stage_finds_its_files(store: S3Server, cluster: RayCluster, tmp_path: Path) -> None:
+    printed = script(PYTHON[1], store, cluster, tmp_path)
     assert str(99 * len(PIECES)) in printed.splitlines()  # Ray may have printed more after it.
-    for root in nodes.roots:
+    for root in cluster.roots:
         assert artifacts.tree_of(root / "tokenizer") == PIECES
 
 
