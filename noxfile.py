@@ -20,7 +20,7 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "tests", "rust", "stubs", "integration"]
+nox.options.sessions = ["lint", "tests", "rust", "stubs", "integration", "smoke"]
 
 # Ray starts many processes; without bytecode each one compiles all of Ray anew, which takes longer
 # than what is tested or measured.
@@ -203,7 +203,7 @@ def oldest_ray(package: str) -> str:
     return str(bound).replace(">=", "==")
 
 
-@nox.session(default=False, requires=["build"])
+@nox.session(requires=["build"])
 def smoke(session: nox.Session) -> None:
     """Install the wheels into clean environments, with the oldest and the newest Python and Ray."""
     session.install("uv")

@@ -4,6 +4,7 @@ Run by a clean environment's own Python, which has no test library. With `--no-p
 pipeline is left out, for versions of Ray that xfd-ray supports and xfd-pipelines does not.
 """
 
+import faulthandler
 import importlib.metadata
 import os
 import sys
@@ -12,6 +13,9 @@ from pathlib import Path
 
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# By default `ray.init` waits until the first worker processes have registered. Ray kills one that
+# takes more than a minute, as on a busy machine, and starts no other; `ray.init` then never ends.
+os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
 
 import ray
 
@@ -19,10 +23,14 @@ import xfd_ray
 from xfd_api import ObjectDownloadRequest, ObjectStoreConfig, PrefixDownloadRequest, local_path
 
 WEIGHTS = bytes(range(256)) * 40_000
+TIMEOUT_S = 300
 
 
 def main(with_pipeline: bool) -> None:
-    """Ends with an exception where something is not as it should be."""
+    """Ends with an exception if something is not as it should be, and with stacks if it hangs."""
+    logs = "/tmp/ray/session_latest/logs"
+    print(f"Ends after {TIMEOUT_S} s at most, then with its stacks. Ray's logs: {logs}", flush=True)
+    faulthandler.dump_traceback_later(TIMEOUT_S, exit=True)
     folder = Path(tempfile.mkdtemp(prefix="xfd-smoke-"))
     os.environ["XFD_ROOT"] = str(folder / "root")
     store = folder / "store"
@@ -30,6 +38,7 @@ def main(with_pipeline: bool) -> None:
     (store / "weights.bin").write_bytes(WEIGHTS)
     (store / "tokenizer" / "vocab.txt").write_text("a b c")
     ray.init(
+        address="local",  # Never a cluster that happens to run here.
         num_cpus=2,
         include_dashboard=False,
         object_store_memory=80 * 2**20,
@@ -46,6 +55,7 @@ def main(with_pipeline: bool) -> None:
     if with_pipeline:
         _pipeline(config, requests)
     ray.shutdown()
+    faulthandler.cancel_dump_traceback_later()
     versions = {name: importlib.metadata.version(name) for name in ("ray", "xfd-ray")}
     print(f"Python {sys.version.split()[0]}, {versions}: all as it should be")
 
