@@ -1,1 +1,1 @@
-"""The scheduler benchmark: what a decision costs, and how near the bound its plans come."""
+"""The scheduler benchmark: the cost of a decision, and the time over the bound."""

@@ -1,11 +1,11 @@
-"""Measures the scheduler: its cost, and how near the bound its plans come in the simulator.
+"""Measures the scheduler: its cost, and its time over the bound in the simulator.
 
-python -m benchmarks.scheduler            every row, the large ones take half an hour
-python -m benchmarks.scheduler --quick    without those of 500 and more nodes
-python -m benchmarks.scheduler NAME ...   some rows; `--list` names them
+python -m benchmarks.scheduler            every row; the large ones take half an hour
+python -m benchmarks.scheduler --quick    without rows of 500 and more nodes
+python -m benchmarks.scheduler NAME ...   some rows; `--list` prints their names
 
-Each figure stands beside its goal, where it has one. Simulated runs are made with several seeds:
-the median is held to the goal, the worst is printed.
+Each figure is printed with its goal, if it has one. Most simulated rows run with several seeds: the
+median is compared with the goal, and the worst is printed too.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from benchmarks.scheduler.goals import (
     rounds,
 )
 from xfd_api.chunks import MIB
-from xfd_scheduler.scheduler import SchedulerSettings
+from xfd_scheduler import SchedulerSettings
 from xfd_scheduler.simulator.cli import HEAD, line, run
 from xfd_scheduler.simulator.comparators import COMPARATORS
 from xfd_scheduler.simulator.outcome import Outcome
@@ -62,7 +62,7 @@ def simulate(what: str, scenario: Scenario, seeds: int = 3) -> Outcome:
     return median
 
 
-def hold(goal: Goal, what: str, value: float) -> None:
+def compare(goal: Goal, what: str, value: float) -> None:
     """Prints a figure with its goal."""
     print(goal.verdict(what, value), flush=True)
 
@@ -79,23 +79,23 @@ def _cost(nodes: int, chunks: int, most: int | None) -> float:
 
 def costs() -> None:
     few = _cost(100, 2000, None)
-    hold(GROWTH, "cost per decision, 100 to 5,000 nodes", few / _cost(5000, 2000, 10**6))
+    compare(GROWTH, "cost per decision, 100 to 5,000 nodes", few / _cost(5000, 2000, 10**6))
 
 
 def cost_whole() -> None:
-    hold(PER_SECOND, "assignments per second, coded", _cost(1000, 10_000, None))
+    compare(PER_SECOND, "assignments per second, coded", _cost(1000, 10_000, None))
 
 
 def memories() -> None:
     first, most = memory(5000, 20_000)
     print(f"memory, 5000 nodes x 20000 chunks: {first:.0f} MiB at first, {most:.0f} at most")
-    hold(MEMORY_MIB, "MiB, 5,000 nodes x 20,000 chunks", most)
+    compare(MEMORY_MIB, "MiB, 5,000 nodes x 20,000 chunks", most)
 
 
 def _size(nodes: int, step_s: float, seeds: int, settings: SchedulerSettings = WIDE) -> None:
     scenario = Scenario(nodes, **{**TEN_GB, "settings": settings}, step_s=step_s)
     outcome = simulate("10 GB", scenario, seeds)
-    hold(RATIO[nodes], f"T/bound, {nodes} nodes", outcome.ratio)
+    compare(RATIO[nodes], f"T/bound, {nodes} nodes", outcome.ratio)
 
 
 def sizes() -> None:
@@ -108,13 +108,13 @@ def size_512() -> None:
 
 
 def size_2000() -> None:
-    """A node exchanges every two seconds, so the first plan has to last so long."""
+    """A node exchanges every two seconds, so the first plan has to last that long."""
     _size(2000, 0.01, 1, replace(WIDE, assignments_per_plan=1_000_000))
 
 
 def size_140_gb() -> None:
     scenario = Scenario(1000, 140e9, 100e6, step_s=0.05, settings=WIDE)
-    hold(LARGEST, "T/bound", simulate("140 GB in 100 MB", scenario, seeds=1).ratio)
+    compare(LARGEST, "T/bound", simulate("140 GB in 100 MB", scenario, seeds=1).ratio)
 
 
 def rates() -> None:
@@ -128,17 +128,17 @@ def rates() -> None:
         outcome = simulate(
             f"rates {pattern}, unknown", Scenario(nodes, size, 8e6, links, links, step_s=step_s)
         )
-        hold(MIXED_RATES, "T/bound of each node, the worst", outcome.slowest_ratio)
+        compare(MIXED_RATES, "T/bound of each node, the worst", outcome.slowest_ratio)
 
 
 def churn() -> None:
     for nodes in (40, 100):
         scenario = Scenario(nodes, **TEN_GB, step_s=0.008, dying=0.05, joining=0.05)
         outcome = simulate("5 % die, 5 % join", scenario)
-        hold(CHURN, "T/bound", outcome.ratio)
-        hold(LATE, "a joiner's time, over F/d", outcome.joiners_ratio)
+        compare(CHURN, "T/bound", outcome.ratio)
+        compare(LATE, "a joiner's time, over F/d", outcome.joiners_ratio)
         most = Goal(1 + lost_share(outcome))
-        hold(most, f"origin reads, lost share {lost_share(outcome):.3f}", outcome.amplification)
+        compare(most, f"origin reads, lost share {lost_share(outcome):.3f}", outcome.amplification)
 
 
 def late_joins() -> None:
@@ -171,15 +171,15 @@ def one_chunk() -> None:
         "step_s": 0.0002,
     }
     outcome = simulate("one chunk, relay", Scenario(ONE_CHUNK_NODES, **one))
-    hold(RELAYED_ROUNDS, "rounds with relays", rounds(outcome))
+    compare(RELAYED_ROUNDS, "rounds with relays", rounds(outcome))
     doubling = SchedulerSettings(relay=False, upload_slots=1)
     whole = Scenario(ONE_CHUNK_NODES, **one, relay=False, settings=doubling)
-    hold(ROUNDS, "rounds without relays", rounds(simulate("one chunk, whole", whole)))
+    compare(ROUNDS, "rounds without relays", rounds(simulate("one chunk, whole", whole)))
 
 
 def packs() -> None:
     scenario = Scenario(500, 20_000 * 65536, 8e6, files=20_000, step_s=0.004, settings=WIDE)
-    hold(PACKS, "T/bound", simulate("20,000 files of 64 KiB", scenario).ratio)
+    compare(PACKS, "T/bound", simulate("20,000 files of 64 KiB", scenario).ratio)
 
 
 def zones() -> None:
@@ -190,23 +190,23 @@ def zones() -> None:
 
 
 def sharing() -> None:
-    """Steps of time against exact sharing."""
+    """Compares steps of time with exact sharing."""
     few_slots = SchedulerSettings(download_slots=8, upload_slots=16)
     for nodes, chunks in ((8, 100), (32, 60), (128, 16)):
         scenario = Scenario(nodes, chunks * 8e6, 8e6, settings=few_slots)
         exact = simulate("exact", replace(scenario, sharing="exact"), seeds=1)
         stepped = simulate("steps", replace(scenario, sharing="steps"), seeds=1)
-        hold(STEPS, f"{nodes} nodes, difference", abs(stepped.elapsed_s / exact.elapsed_s - 1))
+        compare(STEPS, f"{nodes} nodes, difference", abs(stepped.elapsed_s / exact.elapsed_s - 1))
 
 
 def validation() -> None:
-    """Simulated against measured times of the cluster benchmark."""
+    """Compares simulated with measured times of the cluster benchmark."""
     print(ROW_HEAD)
     for one in from_settings(MEASURED):
         simulated = run(one.scenario, "xfd").elapsed_s
         print(measured_row(one, simulated), flush=True)
         if one.measured_s is not None:
-            hold(WITHIN, "difference", abs(simulated / one.measured_s - 1))
+            compare(WITHIN, "difference", abs(simulated / one.measured_s - 1))
 
 
 def others() -> None:
@@ -242,9 +242,9 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="rows; all where none is given")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="rows; all if none is given")
     parser.add_argument("--quick", action="store_true", help="without the large ones")
-    parser.add_argument("--list", action="store_true", help="names of the rows")
+    parser.add_argument("--list", action="store_true", help="print the names of the rows")
     parsed = parser.parse_args()
     if parsed.list:
         print(*rows)

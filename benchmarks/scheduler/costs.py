@@ -1,4 +1,4 @@
-"""What a scheduler costs, in processor time and memory, without a simulated network."""
+"""The processor time and memory of a scheduler, without a simulated network."""
 
 from __future__ import annotations
 
@@ -15,8 +15,14 @@ from xfd_api.node_report import NodeReport
 from xfd_api.orders import Fetch
 from xfd_api.reports import ChunkHeld, Inventory
 from xfd_api.wire_format import encode_orders
-from xfd_scheduler.events import CatalogGrew, InventoryTaken, NodeJoined, Reported
-from xfd_scheduler.scheduler import Scheduler, SchedulerSettings
+from xfd_scheduler import (
+    CatalogGrew,
+    InventoryTaken,
+    NodeJoined,
+    Reported,
+    Scheduler,
+    SchedulerSettings,
+)
 from xfd_scheduler.testing.script import catalog_of
 
 WIDE = SchedulerSettings(download_slots=32, upload_slots=64)
@@ -27,7 +33,7 @@ def cost(nodes: int, chunks: int, most: int | None = None) -> tuple[float, float
     """Assignments per processor second, without and with pickling of reports and orders.
 
     Nodes report 64 chunks at a time, as they do at a report interval of nodes / 1,000 seconds.
-    `most` ends the run early; what is handed out and reported until then counts.
+    `most` ends the run after so many assignments.
     """
     size = 8 * 2**20
     settings = replace(WIDE, queue_s=2.0)
@@ -76,7 +82,7 @@ def cost(nodes: int, chunks: int, most: int | None = None) -> tuple[float, float
 def memory(nodes: int, chunks: int) -> tuple[float, float]:
     """MiB that a scheduler with this many nodes and chunks adds: at its first plan, at its most.
 
-    The most is looked for in a run in which every node holds a tenth of the chunks.
+    The most is that of a run until every node holds a tenth of the chunks.
     """
     before = resident_mib()
     scheduler, _ = _joined(WIDE, nodes, catalog_of([chunks]))
@@ -124,6 +130,6 @@ def _joined(
 
 
 def resident_mib() -> float:
-    """Of this process."""
+    """Resident memory of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / MIB

@@ -13,13 +13,13 @@ ONE_CHUNK_NODES = 500
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A limit on a figure: the most that it may be, or the least."""
+    """A limit of a figure: its most, or its least."""
 
     limit: float
     at_least: bool = False
 
     def verdict(self, what: str, value: float) -> str:
-        """One line: the figure, its goal, and whether it is met."""
+        """One line: the figure, its goal, and whether the goal is met."""
         met = value >= self.limit if self.at_least else value <= self.limit
         sign = "≥" if self.at_least else "≤"
         word = "met" if met else "MISSED"
@@ -46,11 +46,11 @@ WITHIN = Goal(0.10)
 
 
 def lost_share(outcome: Outcome) -> float:
-    """Bytes whose last copy was lost with a node, over bytes of the object."""
+    """Bytes whose last copy was lost with a node, as a share of the object."""
     return outcome.lost_bytes / outcome.scenario.total_bytes
 
 
 def rounds(outcome: Outcome) -> float:
-    """Time in rounds, each as long as one chunk takes over one link."""
+    """The time in rounds; one round is the time of one chunk on one link."""
     scenario: Scenario = outcome.scenario
     return outcome.elapsed_s / (scenario.chunk_bytes / scenario.down[0])

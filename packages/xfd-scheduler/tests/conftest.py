@@ -1,4 +1,4 @@
-"""Every script ends with its indexes derived anew."""
+"""At the end of each test, the indexes of its schedulers are derived again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, the books stay right and the swarm gets there."""
+"""Whatever happens in whatever order, the indexes stay right and every node finishes."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ SETTINGS = st.builds(
 RATES = st.sampled_from([None, 1e8, 1e9])
 
 
-class Checked(Scheduler):
-    """A scheduler that remembers what it was checked and what it ordered."""
+class Remembering(Scheduler):
+    """A scheduler that remembers its events and its orders."""
 
     def __init__(self, settings: SchedulerSettings, *, seed: int) -> None:
         super().__init__(settings, seed=seed)
-        self.heard: list[tuple[Event | None, float]] = []
+        self.inputs: list[tuple[Event | None, float]] = []
         self.ordered: list[dict[NodeId, list[Order]]] = []
 
     def handle(self, event: Event, now: float) -> None:
-        self.heard.append((event, now))
+        self.inputs.append((event, now))
         super().handle(event, now)
 
     def plan(self, now: float) -> dict[NodeId, list[Order]]:
-        self.heard.append((None, now))
+        self.inputs.append((None, now))
         self.ordered.append(super().plan(now))
         return self.ordered[-1]
 
@@ -65,7 +65,7 @@ class Checked(Scheduler):
 class Swarm(RuleBasedStateMachine):
     nodes = Bundle("nodes")
     ends = hashlib.sha256()
-    """Of the orders of all scripts so far."""
+    """Digest of the orders of all scripts so far."""
 
     @initialize(
         chunks=st.lists(st.integers(0, 9), min_size=1, max_size=3),
@@ -74,7 +74,7 @@ class Swarm(RuleBasedStateMachine):
         zones=st.integers(1, 3),
         seed=st.integers(0, 3),
     )
-    def begins(
+    def start(
         self, chunks: list[int], chosen: SchedulerSettings, copies: int, zones: int, seed: int
     ) -> None:
         if chosen.origin_policy == "once-per-cluster":
@@ -84,7 +84,7 @@ class Swarm(RuleBasedStateMachine):
         self.settings = chosen
         self.model = Model(chosen, self.siblings)
         self.script = Script(chosen, seed=seed)
-        self.scheduler = self.script.scheduler = Checked(chosen, seed=seed)
+        self.scheduler = self.script.scheduler = Remembering(chosen, seed=seed)
         self.count = 0
         self.script.grow(chunks)
 
@@ -219,7 +219,7 @@ class Swarm(RuleBasedStateMachine):
         self.script.now += seconds
 
     @invariant()
-    def the_books_are_right(self) -> None:
+    def the_indexes_are_right(self) -> None:
         self.scheduler.check_invariants()
 
     def teardown(self) -> None:
@@ -243,7 +243,7 @@ class Swarm(RuleBasedStateMachine):
     def _is_the_same_again(self) -> None:
         again = Scheduler(self.settings, seed=self.seed)
         ordered = iter(self.scheduler.ordered)
-        for event, now in self.scheduler.heard:
+        for event, now in self.scheduler.inputs:
             if event is None:
                 assert again.plan(now) == next(ordered)
             else:
@@ -261,17 +261,17 @@ TestSwarm = Swarm.TestCase
 
 
 def digest_of_scripts() -> str:
-    """Of the orders in scripts that are the same in every process."""
+    """Digest of the orders of scripts that are the same in every process."""
     Swarm.ends = hashlib.sha256()
     few = settings(SCRIPTS, max_examples=25, derandomize=True, database=None)
     run_state_machine_as_test(Swarm, settings=few)
     return Swarm.ends.hexdigest()
 
 
-def test_the_same_stories_give_the_same_orders_in_another_process() -> None:
-    """Strings hash differently there: no choice may depend on the order of a set of names."""
+def test_the_same_scripts_give_the_same_orders_in_another_process() -> None:
+    """Strings hash differently there: no choice may depend on the order of a set of ids."""
     program = "import test_any_order_of_events as scripts; print(scripts.digest_of_scripts())"
-    checked = [
+    digests = [
         subprocess.run(
             [sys.executable, "-c", program],
             cwd=Path(__file__).parent,
@@ -282,4 +282,4 @@ def test_the_same_stories_give_the_same_orders_in_another_process() -> None:
         ).stdout
         for seed in ("1", "2")
     ]
-    assert checked[0] == checked[1] == f"{digest_of_scripts()}\n"
+    assert digests[0] == digests[1] == f"{digest_of_scripts()}\n"

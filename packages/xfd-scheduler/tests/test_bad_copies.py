@@ -1,4 +1,4 @@
-"""Copies that are bad, or gone, and what the scheduler does about them."""
+"""Copies that are bad or lost, and what the scheduler does about them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xfd_scheduler.scheduler import SchedulerSettings
 from xfd_scheduler.testing.script import Assignment, Script
 
 Checked = Callable[[Script], Script]
-NOBODY = Assignment(OrderId(0), 0, None)
+NO_ASSIGNMENT = Assignment(OrderId(0), 0, None)
 
 
 def given_to(script: Script, node: str, kind: type) -> list[object]:
@@ -89,7 +89,7 @@ def test_suspect_chunks_are_read_once_more_by_another_node_and_then_fail(checked
     assert list(script.scheduler.failures()) == [("n0", 0)]
 
 
-def test_a_lost_copy_is_fetched_again_from_who_has_one(checked: Checked) -> None:
+def test_a_lost_copy_is_fetched_again_from_a_holder(checked: Checked) -> None:
     script = checked(Script.of_nodes(3, chunks=1))
     script.runs_to_the_end()
     script.loses("n0", 0)
@@ -101,7 +101,7 @@ def test_a_lost_copy_is_fetched_again_from_who_has_one(checked: Checked) -> None
     assert script.origin_reads == {0: 1}
 
 
-def test_the_only_copy_that_is_lost_is_read_by_its_holder_again_and_nobody_else(
+def test_only_its_holder_reads_the_last_copy_again_that_is_lost(
     served: Script,
 ) -> None:
     script = served
@@ -113,7 +113,7 @@ def test_the_only_copy_that_is_lost_is_read_by_its_holder_again_and_nobody_else(
     assert script.origin_reads == {0: 1}
 
 
-def test_news_of_a_loss_that_comes_twice_counts_once(checked: Checked) -> None:
+def test_a_loss_that_is_reported_twice_counts_once(checked: Checked) -> None:
     script = checked(Script.of_nodes(2, chunks=1))
     script.runs_to_the_end()
     script.loses("n0", 0)
@@ -132,7 +132,7 @@ def test_without_relays_a_banned_node_is_no_source_either(checked: Checked) -> N
     victim = next(
         node
         for node in script.assignments
-        if script.assignments[node].get(0, NOBODY).source == "bad"
+        if script.assignments[node].get(0, NO_ASSIGNMENT).source == "bad"
     )
     script.fails(victim, 0, "peer", error=ChecksumMismatchError("Bad"), bad_bytes=True)
     script.runs_to_the_end()

@@ -1,4 +1,4 @@
-"""Given nodes that want an object, these orders bring it to all of them."""
+"""The orders bring an object to all nodes that want it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_what_a_node_holds_already_is_served_and_not_read_again(checked: Checked
     assert {script.orders.index(one) for one in script.orders if isinstance(one[1], Pin)}
 
 
-def test_a_node_that_joins_late_gets_everything_from_its_peers(checked: Checked) -> None:
+def test_a_late_node_receives_all_chunks_from_its_peers(checked: Checked) -> None:
     script = checked(Script.of_nodes(3, chunks=20))
     script.runs_to_the_end()
     script.joins("late")
@@ -131,7 +131,7 @@ def test_the_same_events_and_seed_give_the_same_orders() -> None:
     assert orders() == orders()
 
 
-def test_a_node_that_waits_for_the_origin_holds_up_nobody_who_wants_something_else(
+def test_a_node_that_waits_for_the_origin_delays_no_node_with_other_chunks(
     checked: Checked,
 ) -> None:
     script = checked(Script())

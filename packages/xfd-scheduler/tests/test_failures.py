@@ -1,4 +1,4 @@
-"""One failure each, by name, and what the scheduler does about it."""
+"""Single failures, and what the scheduler does about each."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_origin_throttled_is_left_alone_as_long_as_it_asked(checked: Checked) ->
 
 @pytest.mark.parametrize("asked", [99999999.0, math.inf, math.nan, -1.0])
 @pytest.mark.parametrize("fault", ["origin", "peer"])
-def test_a_rest_without_end_ends(checked: Checked, fault: Fault, asked: float) -> None:
+def test_an_endless_rest_is_cut(checked: Checked, fault: Fault, asked: float) -> None:
     script = checked(Script())
     script.grow([3])
     script.joins("a", held=(0, 1, 2) if fault == "peer" else ())
@@ -104,7 +104,7 @@ def test_a_rest_without_end_ends(checked: Checked, fault: Fault, asked: float) -
     assert script.now <= 2 * LONGEST_ASKED_REST_S
 
 
-def test_origin_failing_without_end_fails_the_object(checked: Checked) -> None:
+def test_an_origin_that_keeps_failing_fails_the_object(checked: Checked) -> None:
     script = checked(Script.of_nodes(1, chunks=1, settings=SchedulerSettings(attempts=3)))
     for _ in range(3):
         script.plan()
@@ -115,7 +115,7 @@ def test_origin_failing_without_end_fails_the_object(checked: Checked) -> None:
     assert script.scheduler.next_wakeup() is None
 
 
-def test_peer_failed_is_asked_elsewhere(served: Script) -> None:
+def test_after_a_peer_failure_another_source_is_asked(served: Script) -> None:
     script = served
     script.fails("b", 0, "peer", error=PeerError("Reset"))
     script.plan()
@@ -125,23 +125,23 @@ def test_peer_failed_is_asked_elsewhere(served: Script) -> None:
     assert not script.scheduler.failures()
 
 
-def test_peer_that_fails_several_nodes_is_rested_for_all(checked: Checked) -> None:
+def test_a_peer_that_fails_several_nodes_rests_for_all(checked: Checked) -> None:
     script = checked(Script())
     script.grow([2])
     script.joins("good", held=(0, 1))
     script.joins("sick", held=(0, 1))
-    settings_strikes = SchedulerSettings().strikes
+    strikes = SchedulerSettings().strikes
     failed = 0
     for index in range(20):
         node = f"n{index}"
         script.joins(node)
         script.plan()
         for chunk, assignment in list(script.assignments[node].items()):
-            if assignment.source == "sick" and failed < settings_strikes:
+            if assignment.source == "sick" and failed < strikes:
                 script.fails(node, chunk, "peer", error=PeerError("Refused"))
                 failed += 1
                 break
-    assert failed == settings_strikes
+    assert failed == strikes
     before = len(script.orders)
     script.joins("last")
     script.plan()
@@ -159,7 +159,7 @@ def test_node_final_fails_the_object_there_only(checked: Checked) -> None:
     assert all(count <= 2 for count in script.origin_reads.values())
 
 
-def test_a_lost_node_is_given_no_order_and_named_in_none(checked: Checked) -> None:
+def test_a_lost_node_has_no_order_and_is_named_in_none(checked: Checked) -> None:
     script = checked(Script.of_nodes(6, chunks=40))
     script.plan()
     script.is_lost("n2")
@@ -192,7 +192,7 @@ def test_object_failed_is_final_for_those_that_wait_for_that_node(checked: Check
     assert set(script.scheduler.failures()) == {("writer", 0), ("sharer", 0)}
 
 
-def test_a_gap_in_the_reports_is_mended_by_a_full_one(checked: Checked) -> None:
+def test_a_full_report_repairs_a_gap(checked: Checked) -> None:
     script = checked(Script.of_nodes(2, chunks=4))
     script.plan()
     script.reports("n0")

@@ -1,4 +1,4 @@
-"""Nodes that join when chunks are on their way already, and those that were there before."""
+"""Nodes that join while chunks are in flight, and the nodes that were there before."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ LINK = 48.4e6
 
 
 def joined_late(checked: Checked, after: int) -> tuple[Script, int]:
-    """`early` has read so many chunks when `late` joins, and both have their orders; with the last
-    chunk that `early` was ordered to read by then.
+    """`late` joins after `early` has read `after` chunks, and both have their orders.
+
+    Returns the script, and the last chunk that `early` was ordered to read by then.
     """
     script = checked(Script())
     script.grow([CHUNKS])
@@ -42,7 +43,7 @@ def joined_late(checked: Checked, after: int) -> tuple[Script, int]:
 
 
 def sources(script: Script, node: str, after: int) -> list[str | None]:
-    """Whom the node was ordered to ask for the chunks after this one."""
+    """The sources of the node's orders for the chunks after this one."""
     return [
         order.source
         for name, order in script.orders
@@ -51,7 +52,7 @@ def sources(script: Script, node: str, after: int) -> list[str | None]:
 
 
 def on_one_link(nodes: int, joins_s: tuple[float, ...], **options: Any) -> Scenario:
-    """512 MiB to nodes whose links are all as fast as the origin's."""
+    """512 MiB to nodes whose links are as fast as the origin's."""
     links = (LINK,)
     return Scenario(
         nodes,
@@ -68,7 +69,7 @@ def on_one_link(nodes: int, joins_s: tuple[float, ...], **options: Any) -> Scena
     )
 
 
-def test_nobody_waits_for_a_node_that_catches_up(checked: Checked) -> None:
+def test_no_node_waits_for_one_that_catches_up(checked: Checked) -> None:
     script, known = joined_late(checked, after=4)
     for _ in range(10):
         script.holds("early", min(script.assignments["early"]))
@@ -84,8 +85,8 @@ def test_a_node_that_has_caught_up_reads_like_the_others(checked: Checked) -> No
     assert sources(script, "late", 40).count(None) >= 10
 
 
-def test_who_joins_a_moment_later_is_no_latecomer(checked: Checked) -> None:
-    """What the first node was given before the others came says nothing of them."""
+def test_a_node_that_joins_shortly_after_the_first_is_not_late(checked: Checked) -> None:
+    """What the first node got before the others joined does not count as missed."""
     script = checked(Script())
     script.grow([CHUNKS])
     script.joins("first")
@@ -114,7 +115,7 @@ def test_the_first_node_reads_little_while_others_are_starting(checked: Checked)
     assert script.assignments["second"].keys() > set(range(FIRST_ORIGIN_READS))
 
 
-def test_nodes_that_take_long_to_start_are_not_waited_for(checked: Checked) -> None:
+def test_the_wait_for_nodes_that_start_ends(checked: Checked) -> None:
     script = checked(Script())
     script.grow([CHUNKS])
     script.starts("first", "never")
@@ -146,7 +147,7 @@ def test_the_last_to_join_takes_hardly_longer_than_its_link_does(
 
 
 def test_a_node_that_has_caught_up_passes_on_no_more_than_the_others() -> None:
-    """It was promised nothing meanwhile; making up for that it would keep all others waiting."""
+    """It promised nothing meanwhile. If it made up for that, all others would wait for it."""
     scenario = on_one_link(8, (0.0,) * 7 + (2.0,))
     scenario = replace(scenario, origin=LINK / 2, origin_stream=LINK / 2)
     scheduler = Scheduler(scenario.settings)

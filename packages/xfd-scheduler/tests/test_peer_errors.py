@@ -1,6 +1,6 @@
-"""What peers do to a node's requests never fails an object: the store has it, or another holder.
+"""Failures of peers never fail an object that the origin or another holder can give.
 
-Each row is a world: what becomes of an order. The swarm lives in it until nobody has an order left.
+Each row is a world: it says how each order ends. The swarm runs in it until no order is left.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Failure:
 
 @dataclass
 class Seen:
-    """What a world knows when it decides: the script so far, and how often it was asked before."""
+    """What a world knows when it decides: the script so far, and earlier orders."""
 
     script: Script
     had: dict[str, set[int]]
@@ -49,7 +49,7 @@ class Seen:
     random: random.Random = field(default_factory=lambda: random.Random(7))
 
     def is_relay(self, assignment: Assignment) -> bool:
-        """Whether the order's source has not got the chunk itself."""
+        """Whether the order's source does not hold the chunk."""
         return assignment.source is not None and assignment.chunk not in self.had[assignment.source]
 
 
@@ -62,7 +62,7 @@ DOWN = Failure("origin", OriginUnreachableError("No answer"))
 def live(
     script: Script, world: World, held: dict[str, set[int]] | None = None, steps: int = 3000
 ) -> Seen:
-    """Every order comes to what the world says, until there is none left."""
+    """Every order ends as the world says, until there is none left."""
     seen = Seen(script, {str(node): set() for node in script.assignments})
     for node, chunks in (held or {}).items():
         seen.had[node] |= chunks
@@ -132,7 +132,7 @@ def at_random(peers: float, origin: float) -> World:
 
 
 def reads_break_below(times: int) -> World:
-    """The first reads of each chunk break, whoever reads, and with each all who wait below."""
+    """The first reads of each chunk break on any node, and with each all orders below it."""
 
     def world(seen: Seen, _: str, assignment: Assignment) -> Failure | None:
         if assignment.source is not None:
@@ -160,7 +160,7 @@ LASTING: dict[str, World] = {
         Failure("peer", ChecksumMismatchError("Other bytes"), bad_bytes=True)
     ),
     "every body from a relay breaks": of_relays,
-    "reads that break, with all below": reads_break_below(ATTEMPTS - 1),
+    "reads break, with all orders below": reads_break_below(ATTEMPTS - 1),
     "each peer breaks once for each node": first_of_pair(1),
     "each peer breaks five times for each node": first_of_pair(5),
     f"the first {ATTEMPTS} orders break": first_of_node(ATTEMPTS),
@@ -189,11 +189,11 @@ def test_while_the_store_answers_every_object_lands(
 
     assert not script.scheduler.failures()
     assert all(seen.had[f"n{index}"] == {0, 1, 2, 3} for index in range(nodes))
-    # No node reads a chunk that it has, and none gives up before it has read it.
+    # No node reads a chunk that it has, and none gives up before it read it.
     assert all(reads <= (nodes + holders) * ATTEMPTS for reads in script.origin_reads.values())
 
 
-def test_a_peer_error_or_two_is_mended_by_peers_alone(checked: Checked) -> None:
+def test_after_a_few_peer_errors_peers_still_serve_all(checked: Checked) -> None:
     script = checked(Script())
     script.grow([4])
     script.joins("holder", held=(0, 1, 2, 3))
@@ -230,15 +230,15 @@ def test_with_the_store_out_of_reach_and_holders_that_never_serve_the_store_is_n
     script.joins("holder", held=(0,))
     script.joins("n0")
     seen = live(script, lambda _, __, assignment: DOWN if assignment.source is None else BROKE)
-    [(where, error)] = script.scheduler.failures().items()
-    assert where == ("n0", 0)
+    [(failed, error)] = script.scheduler.failures().items()
+    assert failed == ("n0", 0)
     assert isinstance(error, OriginUnreachableError)
-    # While the holder rests, the store is asked whether it is back.
+    # While the holder rests, the node tries the origin.
     assert seen.of_node["n0", 0] <= 2 * PEER_ATTEMPTS_FACTOR * ATTEMPTS
 
 
 @pytest.mark.parametrize("nodes", [1, 2, 16])
-def test_a_store_out_of_reach_fails_the_object_everywhere_by_the_store_s_error(
+def test_an_origin_out_of_reach_fails_the_object_everywhere_with_its_error(
     checked: Checked, nodes: int
 ) -> None:
     script = checked(Script.of_nodes(nodes, chunks=1))
@@ -260,7 +260,7 @@ def test_a_store_that_refuses_for_good_fails_it_at_once(checked: Checked) -> Non
     assert sum(n for (_, source, __), n in seen.of_pair.items() if source is None) == 1
 
 
-def test_a_node_whose_own_path_to_the_store_is_broken_gets_it_from_others(checked: Checked) -> None:
+def test_a_node_that_cannot_reach_the_origin_receives_all_from_peers(checked: Checked) -> None:
     def world(_: Seen, node: str, assignment: Assignment) -> Failure | None:
         return DOWN if assignment.source is None and node in ("n0", "n1") else None
 
@@ -276,7 +276,7 @@ def test_a_node_s_own_fault_is_no_peer_s(checked: Checked) -> None:
     assert set(script.scheduler.failures()) == {("n2", 0)}
 
 
-def test_who_wants_a_failed_object_again_begins_anew(checked: Checked) -> None:
+def test_a_new_inventory_of_a_failed_object_starts_again(checked: Checked) -> None:
     script = checked(Script.of_nodes(1, chunks=1))
     live(script, lambda *_: DOWN)
     assert script.scheduler.failures()

@@ -1,4 +1,4 @@
-"""The simulator shares links fairly, and the scheduler comes near the bound in it."""
+"""The simulator shares links fairly, and the scheduler is near the bound in it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_steps_and_exact_sharing_agree(
     assert np.mean(stepped.finished) == pytest.approx(np.mean(exact.finished), rel=0.05)
 
 
-def test_sharing_is_exact_for_few_nodes_unless_told_otherwise() -> None:
+def test_sharing_is_exact_for_few_nodes_by_default() -> None:
     scenario = Scenario(128, 1e9, 8e6)
     assert scenario.step == 0.0
     assert replace(scenario, nodes=129).step > 0
@@ -79,7 +79,7 @@ def test_an_order_costs_its_overhead() -> None:
     assert dear.elapsed_s - cheap.elapsed_s == pytest.approx(10 * 0.05, rel=0.05)
 
 
-def test_a_link_between_zones_is_the_bottleneck_where_it_is_narrow() -> None:
+def test_a_narrow_link_between_zones_is_the_bottleneck() -> None:
     """Half of the object enters each of the two zones from the origin, half from the other zone."""
     narrow = 1 * GBIT
     outcome = ran(Scenario(8, 4e8, 2e6, zones=2, zone_link=narrow, step_s=0.002))
@@ -90,7 +90,7 @@ def test_a_link_between_zones_is_the_bottleneck_where_it_is_narrow() -> None:
     assert free.elapsed_s < 0.5 * least
 
 
-def test_what_moved_between_zones_is_what_the_scheduler_was_told() -> None:
+def test_traffic_between_zones_is_what_nodes_reported() -> None:
     scenario = Scenario(6, 1e8, 2e6, zones=3, step_s=0.002)
     scheduler = Scheduler(scenario.settings)
     outcome = Engine(scenario, scheduler).run()
@@ -103,8 +103,8 @@ def test_what_moved_between_zones_is_what_the_scheduler_was_told() -> None:
     assert 0.5 * size < checked.across_zones_bytes <= 2 * size
 
 
-def test_stragglers_hold_up_nobody_else() -> None:
-    """Not for good, that is: what they were to pass on is late by as much as they slowed down."""
+def test_stragglers_delay_no_other_node() -> None:
+    """Not for long: what they have to relay is late by as much as they slowed down."""
     outcome = ran(Scenario(16, 3e9, 8e6, stragglers=0.125, step_s=0.004))
     assert outcome.slowest_ratio <= 2.4
     assert 1.0 < outcome.straggler_ratio <= 1.15
@@ -112,28 +112,28 @@ def test_stragglers_hold_up_nobody_else() -> None:
     assert outcome.amplification == 1.0
 
 
-@pytest.mark.parametrize("checked", [True, False], ids=["checked", "unknown"])
+@pytest.mark.parametrize("known", [True, False], ids=["configured", "unknown"])
 @pytest.mark.parametrize(
     "rates", [(10, 2.5), (10, 10, 10, 2.5), (10, 2.5, 2.5, 2.5)], ids=["half", "few", "most"]
 )
-def test_nodes_of_a_quarter_of_the_rate_delay_nobody_and_are_not_delayed(
-    rates: tuple[float, ...], checked: bool
+def test_nodes_of_a_quarter_of_the_rate_delay_no_node_and_are_not_delayed(
+    rates: tuple[float, ...], known: bool
 ) -> None:
     links = tuple(rate * GBIT for rate in rates)
-    outcome = ran(Scenario(8, 4e9, 8e6, links, links, known_rates=checked, step_s=0.008))
+    outcome = ran(Scenario(8, 4e9, 8e6, links, links, known_rates=known, step_s=0.008))
     assert outcome.slowest_ratio <= 1.15
     assert outcome.amplification == 1.0
 
 
-def test_quick_nodes_go_their_own_pace_as_soon_as_the_slow_ones_are_known() -> None:
+def test_fast_nodes_are_not_delayed_once_slow_ones_are_known() -> None:
     links = (10 * GBIT, 2.5 * GBIT)
     outcome = ran(Scenario(40, 2e9, 8e6, links, links, step_s=0.008, seed=2))
     assert outcome.slowest_ratio <= 1.2
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_nobody_waits_for_what_a_slow_link_was_to_read_before_it_was_known(seed: int) -> None:
-    """All streams of the slow link end at the same time, and the origin's orders with them."""
+def test_no_node_waits_for_reads_that_a_slow_link_got_before_it_was_known(seed: int) -> None:
+    """All streams of the slow link end at the same time, and its origin reads with them."""
     rates = (48e6, 48e6, 48e6, 12e6)
     scenario = Scenario(
         4,
@@ -174,7 +174,7 @@ def test_dying_and_joining_nodes_cost_little() -> None:
 
 
 def test_streams_that_starve_are_replaced() -> None:
-    """Left alone, the last of them would end after 80 s."""
+    """If they were not, the last of them would end after 80 s."""
     link = (0.4 * GBIT,)
     outcome = ran(Scenario(4, 1e9, 4e6, link, link, link[0], step_s=0.01, starving=0.005))
     assert outcome.ratio <= 1.5

@@ -21,7 +21,7 @@ Captured = pytest.CaptureFixture[str]
 
 
 def ratios(printed: str) -> list[float]:
-    """The last column of each row below the head."""
+    """The last column of each row below the header."""
     return [float(line.split()[-1]) for line in printed.splitlines()[1:]]
 
 
@@ -34,7 +34,7 @@ def test_a_recorded_run_simulated_again_takes_as_long(tmp_path: Path, capsys: Ca
     assert ratios(capsys.readouterr().out) == pytest.approx([1.0], abs=0.05)
 
 
-def test_a_trace_keeps_its_settings_and_tells_the_traffic(tmp_path: Path) -> None:
+def test_a_trace_keeps_its_settings_and_its_recorder_counts_traffic(tmp_path: Path) -> None:
     settings = SchedulerSettings(origin_policy="once-per-zone", download_slots=3)
     trace = tmp_path / "trace.jsonl"
     recorder = Recorder(trace, settings, seed=3)
@@ -133,7 +133,7 @@ def test_bytes_of_each_pair_of_zones_and_their_cost_are_printed(capsys: Captured
 
 
 def test_an_order_that_is_kept_waiting_lets_others_have_its_slot(capsys: Captured) -> None:
-    """With one slot a node, a chunk that waits for its source would else stop all behind it."""
+    """Otherwise, with one slot per node, it would stop all orders after it."""
     cli.main(["--nodes", "6", "--gigabytes", "0.2", "--slots", "1", "--step-ms", "4"])
     assert float(capsys.readouterr().out.splitlines()[1].split()[7]) == 1.0
 
@@ -152,7 +152,7 @@ def test_the_idle_time_of_a_node_is_what_it_took_beyond_its_link(step_s: float) 
         assert busy == pytest.approx(came / down, abs=0.05)
 
 
-def test_the_command_tells_why_downlinks_were_idle(capsys: Captured) -> None:
+def test_the_command_prints_why_downlinks_were_idle(capsys: Captured) -> None:
     cli.main(["--nodes", "4", "--gigabytes", "0.2", "--step-ms", "4", "--idle"])
     printed = capsys.readouterr().out
     assert all(title in printed for title in TITLES.values())

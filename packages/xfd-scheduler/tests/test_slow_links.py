@@ -1,4 +1,4 @@
-"""Half of the nodes have slow links, which nobody knows when the first waves go out."""
+"""Half of the nodes have slow links, which are unknown when the first waves leave."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from xfd_scheduler.testing.script import Script
 
 Checked = Callable[[Script], Script]
 SLOW = ("n1", "n3", "n5", "n7")
-QUICK = ("n0", "n2", "n4", "n6")
+FAST = ("n0", "n2", "n4", "n6")
 
 
 def below_slow_ones(script: Script) -> list[tuple[str, int, str]]:
-    """What quick nodes are to get from slow ones: node, chunk, source."""
+    """Orders of fast nodes that name slow ones: node, chunk, source."""
     return [
         (node, chunk, assignment.source)
-        for node in QUICK
+        for node in FAST
         for chunk, assignment in script.assignments[NodeId(node)].items()
         if assignment.source in SLOW
     ]
 
 
 def first_of(script: Script, chunk: int, node: str) -> str:
-    """Who has the chunk, or reads it from the origin, at the top of the node's way to it."""
+    """The node at the top of another node's path to a chunk: it holds or reads the chunk."""
     while chunk in script.assignments[NodeId(node)]:
         source = script.source(node, chunk)
         if source is None:
@@ -36,9 +36,9 @@ def first_of(script: Script, chunk: int, node: str) -> str:
     return node
 
 
-def goes_on(script: Script) -> None:
-    """Quick nodes carry out what does not wait for a slow one, slow ones two orders each."""
-    for node in QUICK:
+def time_passes(script: Script) -> None:
+    """Fast nodes carry out orders that wait for no slow node, slow ones two orders each."""
+    for node in FAST:
         mine = script.assignments[NodeId(node)]
         done = [each.chunk for each in mine.values() if each.source not in SLOW]
         if done:
@@ -50,22 +50,22 @@ def goes_on(script: Script) -> None:
 
 @pytest.fixture
 def unequal(checked: Checked) -> Script:
-    """The first waves are out; in three exchanges the links will be known."""
+    """The first waves have left; after three exchanges the links are known."""
     settings = SchedulerSettings(download_slots=4, upload_slots=8, report_interval_s=0.1)
     script = checked(Script.of_nodes(8, chunks=200, settings=settings))
     script.plan()
     for _ in range(2):
-        goes_on(script)
+        time_passes(script)
         script.plan()
     return script
 
 
-def test_what_waits_for_a_slow_node_moves_to_a_quick_one_once_the_links_are_known(
+def test_orders_move_from_slow_to_fast_nodes_once_links_are_known(
     unequal: Script,
 ) -> None:
-    """What is left, slow nodes alone have, or are reading from the origin and had begun."""
+    """For the orders that stay, only slow nodes have the chunk, or have started to read it."""
     script = unequal
-    goes_on(script)
+    time_passes(script)
     before = below_slow_ones(script)
     script.plan()
     script.now += 0.3

@@ -1,4 +1,4 @@
-"""Orders that take far longer than those beside them, in virtual time."""
+"""Orders that take far longer than others, in virtual time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from xfd_scheduler.testing.script import Script
 
 Checked = Callable[[Script], Script]
 SETTINGS = SchedulerSettings(download_slots=4, upload_slots=8)
-ALL_AT_ONCE = SchedulerSettings(download_slots=8, upload_slots=8)
-"""Of twelve chunks each of three nodes reads four, and begins at the same moment."""
+READ_AT_ONCE = SchedulerSettings(download_slots=8, upload_slots=8)
+"""With these, each of three nodes reads four of twelve chunks, all at the same time."""
 CHUNKS = 60
 
 
@@ -24,7 +24,7 @@ def cancels(script: Script, node: str) -> int:
 
 
 def fetches(script: Script, node: str, chunk: int) -> list[str | None]:
-    """Whom the node was ordered to ask for the chunk, one order after the other."""
+    """The sources of the node's orders for the chunk, one after the other."""
     return [
         order.source
         for name, order in script.orders
@@ -34,8 +34,10 @@ def fetches(script: Script, node: str, chunk: int) -> list[str | None]:
     ]
 
 
-def goes_on(script: Script, seconds: float, stuck: Callable[[str, int, str | None], bool]) -> None:
-    """Time passes; nodes carry out all of their orders but those that are `stuck`."""
+def time_passes(
+    script: Script, seconds: float, stuck: Callable[[str, int, str | None], bool]
+) -> None:
+    """Time passes, and nodes carry out all orders except those that are `stuck`."""
     until = script.now + seconds
     while script.now < until:
         script.plan()
@@ -65,7 +67,7 @@ def test_slow_order_is_moved_to_another_holder_once(fetching: Script) -> None:
     script = fetching
     chunk, assignment = next(iter(script.assignments["late"].items()))
     slow = assignment.source
-    goes_on(script, 60.0, lambda _, each, source: (each, source) == (chunk, slow))
+    time_passes(script, 60.0, lambda _, each, source: (each, source) == (chunk, slow))
     asked = fetches(script, "late", chunk)
     assert len(asked) == 2
     assert asked[0] == slow
@@ -78,12 +80,12 @@ def test_slow_order_is_moved_to_another_holder_once(fetching: Script) -> None:
 def test_slow_order_is_given_time(fetching: Script) -> None:
     script = fetching
     chunk, assignment = next(iter(script.assignments["late"].items()))
-    goes_on(script, 3.5, lambda _, each, source: (each, source) == (chunk, assignment.source))
+    time_passes(script, 3.5, lambda _, each, source: (each, source) == (chunk, assignment.source))
     assert cancels(script, "late") == 0
 
 
 def test_slow_order_is_noticed_although_nothing_else_happens(fetching: Script) -> None:
-    """The last one of a node: nobody reports, so the scheduler takes_inventory to be woken."""
+    """It is the last one of a node. No node reports, so the scheduler asks for a wake-up."""
     script = fetching
     chunk, assignment = next(iter(script.assignments["late"].items()))
     while len(script.assignments["late"]) > 1 or script.plan():
@@ -96,13 +98,13 @@ def test_slow_order_is_noticed_although_nothing_else_happens(fetching: Script) -
 
 
 def test_slow_order_goes_to_another_again_only_after_twice_the_time(fetching: Script) -> None:
-    """No livelock: on a way that is slow whoever sends, the moves become fewer and fewer."""
+    """No livelock: on a link that is slow with any source, moves become rare."""
     script = fetching
     chunk = next(iter(script.assignments["late"]))
     moved: list[float] = []
     for _ in range(1200):
         before = cancels(script, "late")
-        goes_on(script, 0.5, lambda _, each, __: each == chunk)
+        time_passes(script, 0.5, lambda _, each, __: each == chunk)
         if cancels(script, "late") > before:
             moved.append(script.now)
     assert 3 <= len(moved) <= 8
@@ -118,19 +120,19 @@ def test_slow_orders_of_a_slow_source_are_asked_of_others(checked: Checked) -> N
     nodes = [f"n{index}" for index in range(6)]
     for node in nodes:
         script.joins(node)
-    goes_on(script, 60.0, lambda _, __, source: source == "slow")
+    time_passes(script, 60.0, lambda _, __, source: source == "slow")
     assert sum(cancels(script, node) for node in nodes)
     assert not any(script.assignments[node] for node in nodes)
     assert script.origin_reads == {}
 
 
 def test_a_slow_node_s_own_orders_are_not_slow(fetching: Script) -> None:
-    """Its link broke down in the middle: whom it takes_inventory makes no difference."""
+    """Its link became slow during the run: another source makes no difference."""
     script = fetching
-    goes_on(script, 0.5, lambda _, __, ___: False)
+    time_passes(script, 0.5, lambda _, __, ___: False)
     late = dict(script.assignments["late"])
     assert len({assignment.source for assignment in late.values()}) > 1
-    goes_on(script, 600.0, lambda _, __, ___: True)
+    time_passes(script, 600.0, lambda _, __, ___: True)
     assert cancels(script, "late") == 0
     assert script.assignments["late"] == late
     script.runs_to_the_end()
@@ -138,23 +140,25 @@ def test_a_slow_node_s_own_orders_are_not_slow(fetching: Script) -> None:
 
 def test_a_node_that_was_always_slow_is_judged_by_what_it_usually_takes(fetching: Script) -> None:
     script = fetching
-    begun: dict[int, float] = {}
+    started: dict[int, float] = {}
     while script.plan() or script.assignments["late"]:
         for chunk in script.assignments["late"]:
-            begun.setdefault(chunk, script.now)
+            started.setdefault(chunk, script.now)
         script.now += 5.0
         oldest = next(iter(script.assignments["late"]))
-        script.holds("late", oldest, seconds=min(20.0, script.now - begun[oldest]))
+        script.holds("late", oldest, seconds=min(20.0, script.now - started[oldest]))
         script.plan()
     assert cancels(script, "late") == 0
 
 
-def test_slow_origin_order_is_moved_to_a_holder_where_there_is_one(checked: Checked) -> None:
+def test_slow_origin_order_is_moved_to_a_holder_if_there_is_one(checked: Checked) -> None:
     script = checked(Script.of_nodes(3, chunks=CHUNKS, settings=SETTINGS))
     script.plan()
     reader = script.reader(0)
     script.joins("old", held=(0,))
-    goes_on(script, 60.0, lambda node, chunk, source: (node, chunk, source) == (reader, 0, None))
+    time_passes(
+        script, 60.0, lambda node, chunk, source: (node, chunk, source) == (reader, 0, None)
+    )
     first, *others = fetches(script, reader, 0)
     assert first is None
     assert len(others) == 1
@@ -163,7 +167,7 @@ def test_slow_origin_order_is_moved_to_a_holder_where_there_is_one(checked: Chec
 
 
 def test_slow_origin_order_waits_for_a_holder_that_is_busy(checked: Checked) -> None:
-    """It has as many orders as may wait for it, so nobody is free: no reason to read again."""
+    """The holder has as many orders as may wait for it. That is no reason to read again."""
     settings = SchedulerSettings(
         download_slots=1, upload_slots=2, queue_s=0.01, relay=False, report_interval_s=0.1
     )
@@ -194,22 +198,22 @@ def test_slow_origin_order_is_handed_to_another_node_once(checked: Checked) -> N
             or (source in stuck and 0 in script.assignments.get(str(source), {}))
         )
 
-    goes_on(script, 60.0, waits)
+    time_passes(script, 60.0, waits)
     assert not any(script.assignments.values())
     assert script.origin_reads.pop(0) == 2
     assert set(script.origin_reads.values()) == {1}
 
 
-def only_the_slow_one_reads(script: Script, quick_s: float, slow_s: float) -> list[int]:
-    """What `n0` still reads when `n1` and `n2`, whose transfers take `quick_s`, have all else."""
-    quick = ("n1", "n2")
+def only_the_slow_node_reads(script: Script, fast_s: float, slow_s: float) -> list[int]:
+    """Chunks that `n0` still reads when `n1` and `n2` have all others."""
+    fast = ("n1", "n2")
     while script.plan() or any(
-        each.source is None for node in quick for each in script.assignments[node].values()
+        each.source is None for node in fast for each in script.assignments[node].values()
     ):
-        for node in quick:
+        for node in fast:
             done = [each for each, what in script.assignments[node].items() if what.source != "n0"]
             if done:
-                script.holds(node, *done, seconds=quick_s)
+                script.holds(node, *done, seconds=fast_s)
         script.now += 0.1
     reads = [each.chunk for each in script.assignments["n0"].values() if each.source is None]
     script.holds(
@@ -218,66 +222,66 @@ def only_the_slow_one_reads(script: Script, quick_s: float, slow_s: float) -> li
     return reads
 
 
-def test_what_a_slow_node_reads_is_read_on_by_a_quicker_one_that_waits_for_nothing_else(
+def test_a_faster_node_that_waits_for_nothing_else_takes_over_a_read(
     checked: Checked,
 ) -> None:
-    """Nobody holds the chunk yet; the slow node gets it from the one that took over."""
-    script = checked(Script.of_nodes(3, chunks=12, settings=ALL_AT_ONCE))
-    reads = only_the_slow_one_reads(script, quick_s=0.1, slow_s=4.0)
+    """No node holds the chunk yet; the slow node receives it from the new reader."""
+    script = checked(Script.of_nodes(3, chunks=12, settings=READ_AT_ONCE))
+    reads = only_the_slow_node_reads(script, fast_s=0.1, slow_s=4.0)
     assert reads
-    goes_on(script, 3.0, lambda _, chunk, __: chunk in reads)
+    time_passes(script, 3.0, lambda _, chunk, __: chunk in reads)
     for chunk in reads:
         assert script.reader(chunk) in ("n1", "n2")
         assert script.source("n0", chunk) == script.reader(chunk)
         assert script.origin_reads[chunk] == 2
 
 
-def test_a_read_is_not_taken_over_before_one_of_the_quicker_would_have_ended(
+def test_a_read_is_not_taken_over_before_one_of_the_faster_node_would_end(
     checked: Checked,
 ) -> None:
-    """Where the origin is slow for all, the one that seems slow is about to have the chunk."""
-    script = checked(Script.of_nodes(3, chunks=12, settings=ALL_AT_ONCE))
-    last, *others = only_the_slow_one_reads(script, quick_s=4.0, slow_s=160.0)
+    """If the origin is slow for all, the node that seems slow is about to have the chunk."""
+    script = checked(Script.of_nodes(3, chunks=12, settings=READ_AT_ONCE))
+    last, *others = only_the_slow_node_reads(script, fast_s=4.0, slow_s=160.0)
     for node in ("n0", "n1", "n2"):
         script.holds(node, *others, seconds=160.0 if node == "n0" else 4.0)
-    goes_on(script, 3.0, lambda _, chunk, __: chunk == last)
+    time_passes(script, 3.0, lambda _, chunk, __: chunk == last)
     assert script.origin_reads[last] == 1
-    goes_on(script, 3.0, lambda _, chunk, __: chunk == last)
+    time_passes(script, 3.0, lambda _, chunk, __: chunk == last)
     assert script.origin_reads[last] == 2
 
 
 def test_a_node_that_has_never_read_takes_no_read_over(checked: Checked) -> None:
-    """It came back after a loss, and has all but the last chunk from the slow one."""
-    script = checked(Script.of_nodes(3, chunks=12, settings=ALL_AT_ONCE))
-    last, *others = only_the_slow_one_reads(script, quick_s=0.1, slow_s=4.0)
+    """It joined again after a loss, and has all but the last chunk from the slow node."""
+    script = checked(Script.of_nodes(3, chunks=12, settings=READ_AT_ONCE))
+    last, *others = only_the_slow_node_reads(script, fast_s=0.1, slow_s=4.0)
     script.holds("n0", *others, seconds=4.0)
     for node in ("n1", "n2"):
         script.is_lost(node)
     script.joins("back")
-    goes_on(script, 2.0, lambda _, chunk, __: chunk == last)
+    time_passes(script, 2.0, lambda _, chunk, __: chunk == last)
     assert list(script.assignments["back"]) == [last]
-    goes_on(script, 4.0, lambda _, chunk, __: chunk == last)
+    time_passes(script, 4.0, lambda _, chunk, __: chunk == last)
     assert script.source("back", last) == "n0"
     assert script.origin_reads[last] == 1
 
 
 def test_an_origin_that_is_slow_as_a_whole_is_not_asked_again(checked: Checked) -> None:
     script = checked(Script.of_nodes(4, chunks=CHUNKS, settings=SETTINGS))
-    goes_on(script, 0.5, lambda _, __, ___: False)
+    time_passes(script, 0.5, lambda _, __, ___: False)
     assert any(script.assignments.values())
-    goes_on(script, 600.0, lambda _, __, ___: True)
+    time_passes(script, 600.0, lambda _, __, ___: True)
     assert set(script.origin_reads.values()) == {1}
     script.runs_to_the_end()
     assert script.origin_reads == dict.fromkeys(range(CHUNKS), 1)
 
 
 def test_an_order_that_waits_for_a_relay_is_not_slow(checked: Checked) -> None:
-    """The reader's is, and it alone is moved."""
+    """The order of the reader is, and only that one is moved."""
     script = checked(Script.of_nodes(5, chunks=1, settings=SETTINGS))
     script.plan()
     reader = script.reader(0)
     below = [node for node in script.assignments if script.source(node, 0) not in (reader, None)]
     assert below
-    goes_on(script, 100.0, lambda _, __, ___: True)
+    time_passes(script, 100.0, lambda _, __, ___: True)
     assert cancels(script, reader)
     assert not any(cancels(script, node) for node in below)

@@ -1,7 +1,7 @@
-"""Traces of real distributions: what happened to nodes then must never break the scheduler now.
+"""Traces of real distributions: events that happened must never break the scheduler.
 
 `traces/one-slow-node.jsonl.gz`: 512 MiB to four nodes of 400 Mbit/s, one of which has 100 Mbit/s.
-`traces/lucky-streams.jsonl.gz`: the same; some of the slow node's streams were as quick as others'.
+`traces/lucky-streams.jsonl.gz`: the same; some streams of the slow node were as fast as others.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ LUCKY_STREAMS = TRACES / "lucky-streams.jsonl.gz"
 SLOW_ADDRESS = "10.78.0.13"
 
 
-def test_a_real_distribution_told_again_ends_with_every_node_whole() -> None:
-    """Whatever is ordered now: chunks are known by node and index, and the nodes of then took all
-    of them. Orders may differ from those of then, as soon as the scheduler chooses better.
+def test_a_replayed_distribution_ends_with_all_chunks_on_every_node() -> None:
+    """Orders may differ from the recorded ones, as soon as the scheduler chooses better.
+
+    Chunks are known by node and index, and the recorded nodes received all of them.
     """
     settings, seed = settings_and_seed(ONE_SLOW)
     scheduler = Scheduler(settings, seed=seed)
@@ -58,13 +59,13 @@ def test_a_real_distribution_told_again_ends_with_every_node_whole() -> None:
     assert scheduler.plan(now) == {}
 
 
-def test_a_slow_node_with_some_quick_streams_reads_no_more_once_it_is_known() -> None:
-    """It was given eight more reads of which everybody waited for half a minute."""
+def test_a_slow_node_with_some_fast_streams_reads_no_more_once_it_is_known() -> None:
+    """It once got eight more reads, for which all nodes waited half a minute."""
     settings, seed = settings_and_seed(LUCKY_STREAMS)
     scheduler = Scheduler(settings, seed=seed)
     slow = ""
     read_at: list[float] = []
-    begun: float | None = None
+    started: float | None = None
     for what, now, value in records(LUCKY_STREAMS):
         if what == "event":
             event = revived(value)
@@ -73,9 +74,9 @@ def test_a_slow_node_with_some_quick_streams_reads_no_more_once_it_is_known() ->
             scheduler.handle(event, now)
             continue
         for node, orders in scheduler.plan(now).items():
-            begun = now if begun is None else begun
+            started = now if started is None else started
             reads = [each for each in orders if isinstance(each, Fetch) and each.source is None]
-            read_at += [now - begun for each in reads for _ in range(each.count) if node == slow]
+            read_at += [now - started for each in reads for _ in range(each.count) if node == slow]
     scheduler.check_invariants()
     assert len(read_at) == FIRST_ORIGIN_READS
     assert max(read_at) < 1.0

@@ -1,4 +1,4 @@
-"""Who reads, and who gets a chunk from whom."""
+"""Which nodes read, and which node receives a chunk from which."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_all_nodes_send_about_as_much(checked: Checked) -> None:
 
 
 def most_children(orders: list[tuple[NodeId, Order]]) -> int:
-    """The most nodes that one node is to send one chunk on to."""
+    """The most nodes that one node has to send one chunk to."""
     children = Counter(
         (order.source, order.first_chunk + step)
         for _, order in orders
@@ -78,7 +78,7 @@ def test_trees_are_narrow_once_all_links_are_known_to_be_alike(
     assert most_children(script.orders[known:]) == widest
 
 
-def test_a_node_whose_uplink_is_full_is_asked_for_less_of_what_comes_next(checked: Checked) -> None:
+def test_a_node_with_a_full_uplink_is_named_by_fewer_new_orders(checked: Checked) -> None:
     script = checked(Script.of_nodes(8, chunks=800))
     for _ in range(4):
         script.exchanges()
@@ -100,13 +100,13 @@ def test_a_node_whose_uplink_is_full_is_asked_for_less_of_what_comes_next(checke
     assert sent["n0"] < min(sent[f"n{index}"] for index in range(1, 8)) / 2
 
 
-def test_trees_stay_wide_where_a_node_is_slow(checked: Checked) -> None:
+def test_trees_stay_wide_if_a_node_is_slow(checked: Checked) -> None:
     slow = NodeTraits(up_bytes_per_s=1e6, down_bytes_per_s=1e6)
-    quick = NodeTraits(up_bytes_per_s=1e7, down_bytes_per_s=1e7)
+    fast = NodeTraits(up_bytes_per_s=1e7, down_bytes_per_s=1e7)
     script = checked(Script())
     script.grow([400])
     for index in range(8):
-        script.joins(f"n{index}", traits=slow if index == 5 else quick)
+        script.joins(f"n{index}", traits=slow if index == 5 else fast)
     for _ in range(3):
         script.exchanges()
     known = len(script.orders)
@@ -115,7 +115,7 @@ def test_trees_stay_wide_where_a_node_is_slow(checked: Checked) -> None:
 
 
 def sources_of_neighbours(script: Script) -> list[bool]:
-    """For each node and pair of neighbouring chunks, whether it gets both from one peer."""
+    """For each node and pair of neighbouring chunks, whether one peer sends both."""
     source = {
         (node, order.first_chunk + step): order.source
         for node, order in script.orders
@@ -129,13 +129,13 @@ def sources_of_neighbours(script: Script) -> list[bool]:
     ]
 
 
-def test_neighbouring_chunks_take_different_ways(checked: Checked) -> None:
+def test_neighbouring_chunks_have_different_trees(checked: Checked) -> None:
     wide = SchedulerSettings(download_slots=32)
     alike = sources_of_neighbours(planned(checked, nodes=40, settings=wide))
     assert sum(alike) <= len(alike) / 10
 
 
-def test_where_nodes_ask_for_very_much_two_chunks_share_an_order(checked: Checked) -> None:
+def test_two_chunks_share_an_order_if_nodes_need_very_many(checked: Checked) -> None:
     fast = SchedulerSettings(download_slots=32, assumed_bytes_per_s=1e15)
     alike = sources_of_neighbours(planned(checked, nodes=40, settings=fast))
     assert sum(alike) >= len(alike) / 3
@@ -148,7 +148,7 @@ def planned(checked: Checked, nodes: int, settings: SchedulerSettings) -> Script
 
 
 def test_a_node_is_not_always_below_the_same_source() -> None:
-    """It lets only so many orders wait for one source, and would go on with others out of turn."""
+    """It lets only so many orders wait for one source, and would start others out of turn."""
     settings = SchedulerSettings(download_slots=32, assumed_bytes_per_s=1e13, queue_s=60.0)
     script = Script.of_nodes(300, chunks=400, settings=settings)
     script.plan()
@@ -162,7 +162,7 @@ def test_a_node_is_not_always_below_the_same_source() -> None:
     assert max(pairs.values()) <= 32
 
 
-def test_the_one_node_that_reports_is_not_given_all_origin_reads(checked: Checked) -> None:
+def test_a_single_node_that_reports_does_not_get_all_origin_reads(checked: Checked) -> None:
     script = checked(Script.of_nodes(4, chunks=400))
     for _ in range(12):
         script.plan()
@@ -175,7 +175,7 @@ def test_the_one_node_that_reports_is_not_given_all_origin_reads(checked: Checke
 
 
 def test_a_swarm_reads_fewer_chunks_at_a_time_than_its_nodes_have_slots(checked: Checked) -> None:
-    """What is read is passed on at the same pace, and needs a slot on every node for as long."""
+    """A chunk is relayed at the pace of its read, and occupies a slot on every node meanwhile."""
     slots = SchedulerSettings().download_slots
     first = math.ceil(FIRST_READ_SHARE * slots)
     script = checked(Script.of_nodes(8, chunks=400))
@@ -202,7 +202,7 @@ def test_a_node_that_is_alone_reads_with_all_its_slots(checked: Checked) -> None
 
 
 @pytest.mark.parametrize("relay", [True, False])
-def test_no_more_orders_name_a_node_than_it_can_send_and_as_many_again(
+def test_orders_that_name_a_node_are_at_most_twice_its_upload_slots(
     checked: Checked, relay: bool
 ) -> None:
     settings = SchedulerSettings(download_slots=3, upload_slots=4, relay=relay)
@@ -224,7 +224,7 @@ def test_no_more_orders_name_a_node_than_it_can_send_and_as_many_again(
 def test_without_relays_one_chunk_is_everywhere_after_as_many_rounds_as_doubling_takes(
     checked: Checked, nodes: int
 ) -> None:
-    """In each round whoever has the chunk sends it to one node, in the order of the orders."""
+    """In each round every holder sends the chunk to one node, in the order of the orders."""
     settings = SchedulerSettings(relay=False, upload_slots=1)
     script = checked(Script.of_nodes(nodes, chunks=1, settings=settings))
     script.plan()

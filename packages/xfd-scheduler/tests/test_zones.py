@@ -1,4 +1,4 @@
-"""Nodes in zones: who reads from the origin, what crosses, and what it costs."""
+"""Zones: which nodes read from the origin, what crosses zones, and what it costs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHUNKS = 24
 
 
 def in_zones(settings: SchedulerSettings, nodes: int = 12, zones: int = 3) -> Script:
-    """Nodes `0.n0`, `1.n1` ... whose name begins with their zone."""
+    """Nodes `0.n0`, `1.n1` ... whose ids start with their zone."""
     script = Script(settings)
     script.grow([CHUNKS])
     for index in range(nodes):
@@ -55,14 +55,14 @@ def test_once_per_zone_reads_a_chunk_in_each_zone_and_nothing_crosses(checked: C
     assert not crossings(script)
 
 
-def test_without_relays_nothing_crosses_where_each_zone_reads_for_itself(checked: Checked) -> None:
+def test_without_relays_nothing_crosses_if_each_zone_reads_for_itself(checked: Checked) -> None:
     script = checked(in_zones(SchedulerSettings(origin_policy="once-per-zone", relay=False)))
     script.runs_to_the_end()
     assert script.origin_reads == dict.fromkeys(range(CHUNKS), 3)
     assert not crossings(script)
 
 
-def test_a_zone_whose_only_source_is_banned_gets_its_chunks_elsewhere(checked: Checked) -> None:
+def test_a_zone_whose_only_source_is_banned_receives_from_other_zones(checked: Checked) -> None:
     script = checked(Script())
     script.grow([1])
     script.joins("1.bad", held=(0,), traits=NodeTraits("1"))
@@ -88,7 +88,7 @@ def test_a_budget_of_copies_is_read_by_as_many_nodes(checked: Checked, zones: in
     assert len(crossings(script)) == (CHUNKS if zones == 3 else 0)
 
 
-def test_zones_take_turns_where_the_origin_has_too_few_slots_for_all(checked: Checked) -> None:
+def test_zones_take_turns_if_the_origin_has_too_few_slots_for_all(checked: Checked) -> None:
     settings = SchedulerSettings(origin_policy="once-per-zone", origin_slots=2)
     script = checked(in_zones(settings))
     script.plan()
@@ -97,7 +97,7 @@ def test_zones_take_turns_where_the_origin_has_too_few_slots_for_all(checked: Ch
     assert script.origin_reads == dict.fromkeys(range(CHUNKS), 3)
 
 
-def test_a_zone_that_comes_late_is_served_although_the_others_are_busy(checked: Checked) -> None:
+def test_a_late_zone_is_served_although_sources_are_busy(checked: Checked) -> None:
     settings = SchedulerSettings(download_slots=2, upload_slots=2)
     script = checked(Script(settings))
     script.grow([4])
@@ -111,7 +111,7 @@ def test_a_zone_that_comes_late_is_served_although_the_others_are_busy(checked: 
     assert not script.origin_reads
 
 
-def test_a_late_zone_reads_for_itself_where_each_zone_does(checked: Checked) -> None:
+def test_a_late_zone_reads_for_itself_if_each_zone_does(checked: Checked) -> None:
     script = checked(in_zones(SchedulerSettings(origin_policy="once-per-zone"), zones=1))
     script.runs_to_the_end()
     for index in range(3):
@@ -121,7 +121,7 @@ def test_a_late_zone_reads_for_itself_where_each_zone_does(checked: Checked) -> 
     assert not crossings(script)
 
 
-def test_traffic_is_told_by_zone_and_priced(checked: Checked) -> None:
+def test_traffic_is_counted_by_zone_and_priced(checked: Checked) -> None:
     prices = Prices(origin_per_gb=1.0, across_zones_per_gb=0.1, within_zone_per_gb=0.01)
     script = checked(in_zones(SchedulerSettings()))
     script.runs_to_the_end()
@@ -146,7 +146,7 @@ def test_a_chunk_that_was_there_already_is_no_traffic(checked: Checked) -> None:
     assert script.scheduler.traffic().moved == ()
 
 
-def test_a_source_elsewhere_is_asked_where_the_own_zone_is_overloaded(checked: Checked) -> None:
+def test_a_source_in_another_zone_is_asked_if_the_own_zone_is_overloaded(checked: Checked) -> None:
     script = checked(Script(SchedulerSettings(download_slots=4, upload_slots=4)))
     script.grow([40])
     everything = tuple(range(40))

@@ -202,7 +202,7 @@ class Scheduler:
         member = Member(swarm.next_index, event.node, event.address, event.traits)
         swarm.next_index += 1
         if swarm.members:
-            member.promised_s = min(peer.promised_s for peer in swarm.members.values())
+            member.uplink_load = min(peer.uplink_load for peer in swarm.members.values())
         swarm.members[member.index] = member
         swarm.by_id[member.id] = member
         swarm.traffic.zone_of[member.id] = member.zone

@@ -211,7 +211,7 @@ class LinkEstimator:
             self.classify(member)
         fast = sum(member.up_share for member in every if not member.speed_class)
         total = sum(member.up_share for member in every)
-        links.classes_count = fast >= FAST_UPLINK_SHARE * total
+        links.classes_apply = fast >= FAST_UPLINK_SHARE * total
 
 
 def follow_quantile(before: float, sample: float, count: int) -> float:

@@ -1,1 +1,1 @@
-"""Which node fetches which chunk, and from where."""
+"""Decides which node fetches which chunk, and from which source."""

@@ -61,11 +61,11 @@ def commit_tree(
         if parent != last:
             last = parent
             peer = members[parent]
-            name, bit, seconds = peer.id, peer.bit, size / peer.up_share
+            name, bit, load = peer.id, peer.bit, size / peer.up_share
         sources[node] = parent
         member = members[node]
         peer.promised += count
-        peer.promised_s += seconds
+        peer.uplink_load += load
         if not member.known_peers & bit:
             member.known_peers |= bit
             member.pending_addresses[parent] = (name, peer.address)

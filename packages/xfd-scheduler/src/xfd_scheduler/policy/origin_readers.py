@@ -77,17 +77,17 @@ class OriginReaders:
         the fastest nodes, without those that catch up, and without those of unknown speed that have
         a few reads already.
         """
-        classes_count = self.swarm.links.classes_count
+        classes_apply = self.swarm.links.classes_apply
         members = [self.swarm.members[node] for node in nodes]
         fastest = min((member.speed_class for member in members), default=0)
-        fast = [one for one in members if one.speed_class == fastest or not classes_count]
+        fast = [one for one in members if one.speed_class == fastest or not classes_apply]
         able = [one for one in fast if not self.swarm.catching_up & one.bit] or fast
         known = [
             one
             for one in able
             if one.samples >= MIN_SAMPLES or one.origin_reads < FIRST_ORIGIN_READS
         ]
-        return [one.index for one in (classes_count and known) or able]
+        return [one.index for one in (classes_apply and known) or able]
 
     def _least_read(self, nodes: Sequence[int], chunk: int, count: int) -> int | None:
         """The node that has read least and may read, but not the last reader of this chunk."""

@@ -16,8 +16,8 @@ from xfd_scheduler.state.swarm_state import SwarmState
 def reachable(swarm: SwarmState, readers: Sequence[int], order: Sequence[int]) -> list[int]:
     """The nodes of `order` that can receive what these nodes read.
 
-    All of them, except that a zone that reads for itself waits for its reader, and that nobody
-    receives from readers that are not available.
+    All of them, with two exceptions. A zone that reads for itself waits for its reader. Readers
+    that are not available send to no other node.
     """
     sources = [node for node in readers if swarm.available >> node & 1]
     if swarm.settings.origin_policy == "once-per-zone":
@@ -80,10 +80,10 @@ def _relay_parents(
     The others are slow or catch up, and are the last of `order`.
     """
     members = swarm.members
-    classes_count = swarm.links.classes_count
+    classes_apply = swarm.links.classes_apply
     fast = len(order)
     while fast and (
-        (classes_count and members[order[fast - 1]].speed_class)
+        (classes_apply and members[order[fast - 1]].speed_class)
         or swarm.catching_up >> order[fast - 1] & 1
     ):
         fast -= 1
@@ -92,14 +92,14 @@ def _relay_parents(
         return parents
     size = swarm.catalog.mean_size
 
-    def chunk_s(node: int) -> float:
+    def chunk_load(node: int) -> float:
         return size / members[node].up_share
 
-    promised_s = {node: members[node].promised_s for node in (*roots, *order)}
+    uplink_load = {node: members[node].uplink_load for node in (*roots, *order)}
     for parent in parents:
-        promised_s[parent] += chunk_s(parent)
+        uplink_load[parent] += chunk_load(parent)
     above = [*roots, *(node for node in order[:fast] if fan_out(node))]
     parents.extend(
-        tree_layout.least_promised_parents(above, order[fast:], promised_s, chunk_s, fan_out)
+        tree_layout.least_promised_parents(above, order[fast:], uplink_load, chunk_load, fan_out)
     )
     return parents

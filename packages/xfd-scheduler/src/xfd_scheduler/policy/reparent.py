@@ -1,10 +1,10 @@
-"""Moves chunks of fast nodes that come by way of slow ones, once speed classes are known.
+"""Moves orders of fast nodes that depend on slow nodes, once speed classes are known.
 
 The first waves leave before anything is known of the links, so slow nodes stand at the top of trees
 as often as fast ones. All nodes below them receive these chunks at their pace, and wait for reads
 that have not started. So when classes change, this module examines all pending orders, each chunk's
 tree from its top. A node below a much slower one moves to a source that has the chunk, or will have
-it without a slow node on the way. If there is none because the slow node is to read the chunk, the
+it without a slow node on its path. If there is none because the slow node is to read the chunk, the
 faster node reads it instead. It does not if the slow node may have started: the bytes would be
 transferred twice, and nodes that share a slow origin seem unequal too.
 """
@@ -47,7 +47,7 @@ class Reparent:
             for member in swarm.members.values()
             if member.speed_class >= REPARENT_CLASS_GAP
         )
-        if not slow or not swarm.links.classes_count:
+        if not slow or not swarm.links.classes_apply:
             return
         self._earlier_orders.clear()
         for chunk in sorted(positions(swarm.pending_chunks), key=swarm.launch_number.__getitem__):

@@ -67,8 +67,8 @@ def breadth_first_parents(roots: Sequence[int], order: Sequence[int], fan_out: F
 def least_promised_parents(
     above: Sequence[int],
     order: Sequence[int],
-    promised_s: Mapping[int, float],
-    chunk_s: Callable[[int], float],
+    uplink_load: Mapping[int, float],
+    chunk_load: Callable[[int], float],
     fan_out: FanOut,
 ) -> list[int]:
     """The parent of each node of `order`: the one that has promised least.
@@ -80,19 +80,19 @@ def least_promised_parents(
     Args:
         above: nodes that have the chunk before these.
         order: nodes to place.
-        promised_s: what each node has promised, in seconds of its uplink.
-        chunk_s: what one more chunk takes of a node's uplink. A level counts as a part of that, so
-            that no long chains arise.
+        uplink_load: what each node has promised, see `Member`.
+        chunk_load: what one more chunk adds to that. A level counts as a part of it, so that no
+            long chains arise.
         fan_out: 0 for a node that sends to none.
     """
     parents: list[int] = []
-    free = [(promised_s[node], 0, node) for node in above]
+    free = [(uplink_load[node], 0, node) for node in above]
     heapq.heapify(free)
     for node in order:
         promised, depth, parent = free[0]
         parents.append(parent)
-        heapq.heapreplace(free, (promised + chunk_s(parent), depth, parent))
+        heapq.heapreplace(free, (promised + chunk_load(parent), depth, parent))
         if fan_out(node):
-            below = promised_s[node] + (depth + 1) * LEVEL_COST * chunk_s(node)
+            below = uplink_load[node] + (depth + 1) * LEVEL_COST * chunk_load(node)
             heapq.heappush(free, (below, depth + 1, node))
     return parents

@@ -34,10 +34,10 @@ class TreeOrder:
         members = swarm.members
         is_narrow = fan_out(swarm) < swarm.settings.fan_out and len(swarm.zones) < 2
         catching_up = swarm.catching_up
-        classes_count = swarm.links.classes_count
+        classes_apply = swarm.links.classes_apply
 
         def rank(node: int) -> int:
-            slow = members[node].speed_class if classes_count else 0
+            slow = members[node].speed_class if classes_apply else 0
             return 2 * slow + (catching_up >> node & 1)
 
         listed = self._list(receivers)
@@ -45,7 +45,7 @@ class TreeOrder:
         is_large = len(listed) >= LARGE_SWARM_NODES
         turn = swarm.launch_count * ROTATION_STRIDE % len(listed) if is_large else 0
         order = listed[turn:] + listed[:turn]
-        order.sort(key=lambda node: members[node].promised_s)
+        order.sort(key=lambda node: members[node].uplink_load)
         if is_narrow:
             order.sort(key=lambda node: members[node].promised)
         order.sort(key=rank)
@@ -56,7 +56,7 @@ class TreeOrder:
         if len(order) < LARGE_SWARM_NODES:
             return False
         slowest = self.swarm.members[order[-1]].speed_class
-        return not slowest or not self.swarm.links.classes_count
+        return not slowest or not self.swarm.links.classes_apply
 
     def rotate(self, order: list[int]) -> list[int]:
         """The same order with the nodes of the top at its end."""
@@ -77,9 +77,9 @@ class TreeOrder:
             if members[node].missed and delays_others(swarm, members[node])
         }
         if late and KEEP_IN_STEP_DIVISOR * len(late) < len(receivers):
-            least = min(members[node].promised_s for node in receivers if node not in late)
+            least = min(members[node].uplink_load for node in receivers if node not in late)
             for node in late:
-                members[node].promised_s = max(members[node].promised_s, least)
+                members[node].uplink_load = max(members[node].uplink_load, least)
 
     def _list(self, mask: int) -> list[int]:
         if self._listed[0] != mask:

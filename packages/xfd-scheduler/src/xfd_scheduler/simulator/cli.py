@@ -181,7 +181,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--policy", choices=get_args(OriginPolicy), default="once-per-cluster")
     add("--copies", type=int, default=1, help="origin reads of a chunk, once-per-cluster")
     add("--zones", type=int, default=1)
-    add("--zone-gbit", type=float, default=float("inf"), help="link between zones, each way")
+    add(
+        "--zone-gbit",
+        type=float,
+        default=float("inf"),
+        help="link between zones, in and out",
+    )
     three = ("ORIGIN", "ACROSS", "WITHIN")
     add("--prices", type=float, nargs=3, metavar=three, help="of 10**9 bytes, prints the cost")
     add("--known-rates", action="store_true", help="configure the nodes' rates")

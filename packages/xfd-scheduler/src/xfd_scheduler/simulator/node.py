@@ -81,7 +81,6 @@ class SimNode:
         self.upload_queue: deque[FetchTask] = deque()
         """Tasks of other nodes that wait for an upload slot here."""
         self.seq = 0
-        self.sent_bytes = 0.0
         self.received_bytes = 0.0
         self.wasted_bytes = 0.0
         """Of transfers that were broken off; a moved order starts again."""

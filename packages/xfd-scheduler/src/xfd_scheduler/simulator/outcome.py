@@ -39,7 +39,6 @@ class Outcome:
     straggler_ratio: float = 0.0
     joiners_ratio: float = 0.0
     origin_bytes: float = 0.0
-    peer_bytes: float = 0.0
     zone_bytes: dict[tuple[str | None, str], int] = field(default_factory=dict)
     lost_bytes: float = 0.0
     failed_orders: int = 0
@@ -59,8 +58,6 @@ class Outcome:
         self.zone_bytes[pair] = self.zone_bytes.get(pair, 0) + round(size)
         if source is None:
             self.origin_bytes += size
-        else:
-            self.peer_bytes += size
 
     def finish(self, nodes: Sequence[SimNode], now: float) -> None:
         """Derives the figures; to be called at the end of a run."""

@@ -47,7 +47,7 @@ class Scenario:
         known_rates: whether the nodes' rates are configured, or have to be estimated.
         dying, joining: shares of the nodes that die and join, spread over the run.
         stragglers: share of the nodes whose links drop to `SLOWED` in the middle of the run.
-        failing: share of the orders that fail half-way (a reset connection).
+        failing: share of the orders that break in the middle, as with a reset connection.
         starving: share of the orders whose stream stalls: it gets `STARVED` of its node's link.
         uneven: deviation of the logarithm of the streams' weights, which is normally distributed;
             streams share a link by their weights.

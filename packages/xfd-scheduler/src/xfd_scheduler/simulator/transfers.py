@@ -140,8 +140,6 @@ class Transfers:
         node.received_bytes += size
         if source is None:
             node.origin_bytes += size
-        else:
-            source.sent_bytes += size
         self.outcome.moved(node, source, task.chunk, size, self.now)
         node.held.add(task.chunk)
         self._end(node, task, whole=True)

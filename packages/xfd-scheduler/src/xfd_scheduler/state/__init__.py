@@ -1,1 +1,1 @@
-"""The state of a swarm: nodes, chunks, who holds and fetches what, and its moves."""
+"""The state of a swarm: nodes, chunks, their relations, and the moves between states."""

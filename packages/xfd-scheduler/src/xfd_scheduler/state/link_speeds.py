@@ -16,8 +16,8 @@ class LinkSpeeds:
         interval_s: the shortest time between two reports of a node; 0 until it is known.
         origin_wait_s: from a request to the origin to its first byte, on average.
         typical_pace: the median seconds per byte from a request to its end; 0 until it is known.
-        classes_count: whether the fast nodes have most of the swarm's uplink. If not, speed classes
-            do not order trees: the few nodes at the top would carry everything.
+        classes_apply: whether speed classes order trees: the fast nodes have most of the swarm's
+            uplink. Otherwise the few nodes at the top would carry everything.
         are_alike: whether the link of every node is known, and none is slow.
         classes_changed: whether the class of a node changed since the policy last looked.
     """
@@ -26,6 +26,6 @@ class LinkSpeeds:
     interval_s: float = 0.0
     origin_wait_s: float = ASSUMED_ORIGIN_WAIT_S
     typical_pace: float = 0.0
-    classes_count: bool = True
+    classes_apply: bool = True
     are_alike: bool = False
     classes_changed: bool = False

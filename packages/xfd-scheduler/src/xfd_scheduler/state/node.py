@@ -45,7 +45,7 @@ class Member:
 
     Attributes:
         promised: pending orders of other nodes.
-        promised_s: seconds of its uplink that all orders so far took, up to a common factor.
+        uplink_load: bytes of all orders so far, over its share of the fastest uplink.
         strikes: nodes that it failed in a row; rest_count: how often it rested for all.
 
     To be sent with its next orders:
@@ -111,7 +111,6 @@ class Member:
         "pending_orders",
         "pending_pins",
         "promised",
-        "promised_s",
         "queued",
         "queued_bytes",
         "rate",
@@ -124,6 +123,7 @@ class Member:
         "traits",
         "typical_pace",
         "up_share",
+        "uplink_load",
         "wants",
         "worked_s",
         "zone",
@@ -156,7 +156,7 @@ class Member:
         self.end_game_since: float | None = None
 
         self.promised = 0
-        self.promised_s = 0.0
+        self.uplink_load = 0.0
         self.strikes: set[int] = set()
         self.rest_count = 0
 

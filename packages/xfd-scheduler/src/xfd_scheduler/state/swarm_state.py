@@ -112,7 +112,7 @@ class SwarmState:
     Attributes:
         resting_peers: when a node may be a source again.
         resting_pairs: the same between two nodes, by `pair_of`.
-        origin_rest_until: nobody reads the origin before.
+        origin_rest_until: no node reads the origin before.
         origin_orders: pending orders that read it.
         origin_load: how many of these may run at once; see `origin_budget`.
         origin_window: how many orders may read it at a time; see `links.windows`.

@@ -95,7 +95,7 @@ def promise(swarm: SwarmState, member: Member, source: int, count: int, size: in
         return
     peer = swarm.members[source]
     peer.promised += count
-    peer.promised_s += size / peer.up_share
+    peer.uplink_load += size / peer.up_share
     if not member.known_peers & peer.bit:
         member.known_peers |= peer.bit
         member.pending_addresses[source] = (peer.id, peer.address)
