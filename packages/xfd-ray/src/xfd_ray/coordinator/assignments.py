@@ -71,11 +71,6 @@ class Assignments:
             state.assigned |= _bits(new)
             yield Assignment(part, new, known, _inventory_of(state, part, known))
 
-    def assigned(self, node: NodeId, index: ObjectIndex) -> bool:
-        """Whether the node is to have the object."""
-        state = self._nodes.get(node)
-        return state is not None and bool(state.assigned >> index & 1)
-
     def took_inventory(
         self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory
     ) -> None:

@@ -1,9 +1,9 @@
 """Whether objects of two calls can lie at their destinations together. Pure.
 
 Calls of one swarm share a catalog, which compares all its objects (`catalog_union`). Calls with
-other settings have swarms of their own. On a node where both swarms have the same root, their files
-lie in the same folders, and the data plane lets only one of them write there at a time: without a
-comparison here, the second call would wait without a word until the first is over.
+other settings have swarms of their own. If both swarms have the same root on a node, their files
+lie in the same folders there, and the data plane lets only one of them write. Without a comparison
+here, the second call would wait until the first is over, and would not say so.
 """
 
 from __future__ import annotations
@@ -56,48 +56,78 @@ def reconcile(mine: Claim, others: Iterable[Claim], *, as_pinned: bool) -> list[
     objects = list(mine.objects)
     for other in others:
         for own_root, other_root in _shared_roots(mine, other):
-            objects = list(_versions(objects, mine, own_root, other, other_root, as_pinned))
-            _refuse_other_objects(objects, mine, own_root, other, other_root)
+            here, there = _Located(own_root, mine.stores), _Located(other_root, other.stores)
+            objects = list(_versions(objects, here, other.objects, there, as_pinned))
+            _refuse_other_objects(objects, here, other.objects, there)
     return objects
 
 
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """Objects of one swarm on nodes that have this root."""
+
+    root: str
+    stores: StoresByName
+
+    def place(self, destination: str) -> str:
+        """The absolute path of a destination."""
+        if destination.startswith("/") or not self.root:
+            return destination
+        return f"{self.root.rstrip('/')}/{destination}"
+
+    def absolute(self, item: CatalogObject) -> CatalogObject:
+        """The object with absolute paths."""
+        tree = item.unpack
+        return replace(
+            item,
+            destination=self.place(item.destination),
+            group=None if item.group is None else self.place(item.group),
+            unpack=None
+            if tree is None
+            else replace(tree, destination=self.place(tree.destination)),
+        )
+
+    def identity(self, item: CatalogObject) -> Hashable:
+        """What two versions of an object have in common, in whichever swarm each of them is."""
+        item = self.absolute(item)
+        location = store_location(self.stores[item.profile_name], item.bucket)
+        return (location, item.found.key, item.unpack, item.destination)
+
+
 def _versions(
-    objects: Sequence[CatalogObject],
-    mine: Claim,
-    own_root: str,
-    other: Claim,
-    other_root: str,
+    objects: Iterable[CatalogObject],
+    here: _Located,
+    others: Iterable[CatalogObject],
+    there: _Located,
     as_pinned: bool,
 ) -> Iterator[CatalogObject]:
-    theirs = {_name(each, other.stores, other_root): each for each in other.objects}
+    theirs = {there.identity(each): each for each in others}
     for item in objects:
-        pinned = theirs.get(_name(item, mine.stores, own_root), item)
+        pinned = theirs.get(here.identity(item), item)
         if pinned.found == item.found:
             yield item
         elif as_pinned:
             yield replace(item, found=pinned.found)
         else:
-            raise other_version(pinned, item, mine.stores)
+            raise other_version(pinned, item, here.stores)
 
 
 def _refuse_other_objects(
-    objects: Sequence[CatalogObject], mine: Claim, own_root: str, other: Claim, other_root: str
+    objects: Sequence[CatalogObject],
+    here: _Located,
+    others: Iterable[CatalogObject],
+    there: _Located,
 ) -> None:
-    """What is left in the way after versions agree: other objects, folders and trees."""
-    own_names = {_name(item, mine.stores, own_root) for item in objects}
-    rest = [
-        each for each in other.objects if _name(each, other.stores, other_root) not in own_names
-    ]
-    owners = {_below(other_root, each.destination): each for each in rest}
+    """Refuses what is still in the way once versions agree: other objects, folders and trees."""
+    shared = {here.identity(item) for item in objects}
+    rest = [each for each in others if there.identity(each) not in shared]
+    owners = {there.place(each.destination): each for each in rest}
     for item in objects:
-        owner = owners.get(_below(own_root, item.destination))
+        owner = owners.get(here.place(item.destination))
         if owner is not None:
-            raise other_object(owner, other.stores, item, mine.stores)
+            raise other_object(owner, there.stores, item, here.stores)
     try:
-        refuse_conflicts(
-            [_at_root(each, other_root) for each in rest]
-            + [_at_root(item, own_root) for item in objects]
-        )
+        refuse_conflicts([*map(there.absolute, rest), *map(here.absolute, objects)])
     except DestinationConflictError as error:
         raise DestinationConflictError(
             f"{error.what}: one belongs to a call that is still open, with other settings",
@@ -149,17 +179,6 @@ def _version(found: FoundObject) -> str:
     return f"{found.size} bytes with {mark}"
 
 
-def _name(item: CatalogObject, stores: StoresByName, root: str) -> Hashable:
-    """What two versions of an object have in common, in whichever swarm: place, key, unpacking."""
-    config = stores[item.profile_name]
-    return (
-        store_location(config, item.bucket),
-        item.found.key,
-        _at_root(item, root).unpack,
-        _below(root, item.destination),
-    )
-
-
 def _shared_roots(mine: Claim, other: Claim) -> set[tuple[str, str]]:
     """The pairs of roots on nodes that both have, as far as they are known."""
     alike = mine.environment == other.environment
@@ -171,18 +190,3 @@ def _shared_roots(mine: Claim, other: Claim) -> set[tuple[str, str]]:
         if own is not None and theirs is not None:
             pairs.add((own, theirs))
     return pairs
-
-
-def _at_root(item: CatalogObject, root: str) -> CatalogObject:
-    return replace(
-        item,
-        destination=_below(root, item.destination),
-        group=None if item.group is None else _below(root, item.group),
-        unpack=None
-        if item.unpack is None
-        else replace(item.unpack, destination=_below(root, item.unpack.destination)),
-    )
-
-
-def _below(root: str, place: str) -> str:
-    return place if place.startswith("/") or not root else f"{root.rstrip('/')}/{place}"
