@@ -1,4 +1,4 @@
-"""The format of an archive is told from its name, or refused before anything moves."""
+"""The format of an archive is detected by its name, or refused before anything moves."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def store_of(server: S3Server, bucket: str, **other: str) -> ObjectStoreConfig:
 def store_that_says(body: bytes, headers: Mapping[str, str]) -> Iterator[str]:
     """The endpoint of a store of one object, `set/k`, with headers that need not be true of it.
 
-    As at AWS, a list tells no checksum, and an answer tells it to who asks, and not with a range.
+    As at AWS, a list has no checksum. An answer has it if the request asks for it without a range.
     """
     listed = (
         "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>set/k</Key>"
@@ -38,14 +38,14 @@ def store_that_says(body: bytes, headers: Mapping[str, str]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def answer(self, told: bytes, more: Mapping[str, str], status: int = 200) -> None:
+        def answer(self, body: bytes, more: Mapping[str, str], status: int = 200) -> None:
             self.send_response(status)
-            self.send_header("Content-Length", str(len(told)))
+            self.send_header("Content-Length", str(len(body)))
             for name, value in more.items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command == "GET":
-                self.wfile.write(told)
+                self.wfile.write(body)
 
         def do_HEAD(self) -> None:
             asks = self.headers.get("x-amz-checksum-mode") == "ENABLED"
@@ -76,7 +76,7 @@ def store_with_keys(
 
     Args:
         bodies: what is stored, by key.
-        claims: sizes that the store tells of them, where they are not true.
+        claims: sizes that the store lists, if they are not the true ones.
     """
     sizes = {key: len(body) for key, body in bodies.items()} | dict(claims or {})
 

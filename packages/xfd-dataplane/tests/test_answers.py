@@ -50,7 +50,7 @@ def listing(handler: BaseHTTPRequestHandler) -> None:
 
 
 def answers(store: Asked, get: Answer, *, size: int = SIZE) -> None:
-    """HEAD and list tell the truth, GET does what it is told."""
+    """HEAD and list are right, GET answers what the test says."""
 
     def answer(handler: BaseHTTPRequestHandler) -> bool:
         if handler.command == "HEAD":

@@ -45,7 +45,7 @@ def test_one_bad_key_is_named_and_can_be_left_out(bad: str, tmp_path: Path) -> N
 
 
 def test_the_content_of_a_marker_is_named_by_the_report(tmp_path: Path) -> None:
-    """The folder is made, and can hold no content; that it had some is told at each run."""
+    """The folder is made, and can hold no content. Each run reports that the marker had some."""
     out = tmp_path / "out"
     with store_with_keys({**GOOD, "p/d/": b"content", "p/e/": b""}) as endpoint:
         for _ in range(2):

@@ -106,7 +106,7 @@ TARS = {
     "signed checksum": changed(0, "é".encode(), signed=True) + END,
     "no end marker": changed(0, b"f"),
     "one zero block": changed(0, b"f") + bytes(512),
-    "junk behind the end": changed(0, b"f") + END + b"j" * 9216,
+    "junk after the end": changed(0, b"f") + END + b"j" * 9216,
 }
 
 

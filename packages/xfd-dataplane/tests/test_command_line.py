@@ -129,14 +129,14 @@ def test_a_prefix_lands_in_its_destination(tmp_path: Path) -> None:
     assert request.value.destination == tmp_path / "t"
 
 
-def test_an_archive_is_unpacked_beside_itself_or_where_it_is_told(tmp_path: Path) -> None:
+def test_an_archive_is_unpacked_beside_itself_or_where_the_option_says(tmp_path: Path) -> None:
     beside = placed("s3://b/env.tar.gz", f"{tmp_path}/", Unpacking("", keep_archive=True))
-    told = placed(
+    chosen = placed(
         "s3://b/env.tar.gz", f"{tmp_path}/", Unpacking(f"{tmp_path}/t", keep_archive=True)
     )
 
     assert beside == [f"{tmp_path}/env.tar.gz", f"{tmp_path}/env"]
-    assert told == [f"{tmp_path}/env.tar.gz", f"{tmp_path}/t"]
+    assert chosen == [f"{tmp_path}/env.tar.gz", f"{tmp_path}/t"]
 
 
 def test_a_prefix_cannot_be_unpacked(tmp_path: Path) -> None:
@@ -157,12 +157,12 @@ def test_an_archive_that_is_not_what_its_name_says(name: str, tmp_path: Path) ->
     )
 
     refused = command.run(*words)
-    told = command.run(*words, "--unpack-method=tar")
+    named = command.run(*words, "--unpack-method=tar")
 
     assert refused.code != 0
     assert "--unpack-method" in refused.err
     assert "unpack_method" not in refused.err
-    assert told.code == 0, told.err
+    assert named.code == 0, named.err
     assert (tmp_path / "tree" / "member").is_file()
 
 

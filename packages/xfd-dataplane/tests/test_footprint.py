@@ -51,13 +51,13 @@ print(json.dumps({
 
 def cost(kind: str, where: Path | str, key: str, out: Path) -> dict[str, int]:
     """Of one download in a process of its own."""
-    told = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-c", PROGRAM, kind, str(where), key, str(out)],
         stdout=subprocess.PIPE,
         check=True,
         timeout=60,
     )
-    counted: dict[str, int] = json.loads(told.stdout)
+    counted: dict[str, int] = json.loads(ran.stdout)
     return counted
 
 

@@ -70,7 +70,7 @@ def place() -> Iterator[Path]:
 
 
 def an_origin(place: Path, name: str, letter: str) -> Path:
-    """A store; of two that differ by their letter alone, no list tells which is which."""
+    """A store; of two that differ by their letter alone, no list shows which is which."""
     origin = place / name
     (origin / "p" / "sub").mkdir(parents=True)
     files = {"one.bin": 1000, "p/config.json": 10, "p/sub/weights.bin": 5000}

@@ -51,13 +51,13 @@ def test_its_python_runs(
 
 
 def test_its_exit_codes_are_the_commands() -> None:
-    told = dict(re.findall(r"^\| (\d+) \| (.*) \|$", README, re.MULTILINE))
+    shown = dict(re.findall(r"^\| (\d+) \| (.*) \|$", README, re.MULTILINE))
 
-    assert {int(code): meaning for code, meaning in told.items()} == codes.MEANINGS
+    assert {int(code): meaning for code, meaning in shown.items()} == codes.MEANINGS
 
 
 def test_its_options_are_the_commands() -> None:
-    told = set(re.findall(r"`(--[a-z-]+)", README))
+    shown = set(re.findall(r"`(--[a-z-]+)", README))
     _, commands = make_parsers()
     taken = {
         option
@@ -67,4 +67,4 @@ def test_its_options_are_the_commands() -> None:
         if option.startswith("--")
     }
 
-    assert told == taken - {"--help"}
+    assert shown == taken - {"--help"}

@@ -126,8 +126,8 @@ def test_an_object_of_a_prefix_is_held_to_the_checksum_that_its_store_keeps(
     _, (crc,), _ = checksums(str(file), [size], [])
     if not is_right:
         crc ^= 1
-    told = base64.b64encode(crc.to_bytes(8, "big")).decode()
-    headers = {"ETag": '"one"', "x-amz-checksum-crc64nvme": told}
+    encoded = base64.b64encode(crc.to_bytes(8, "big")).decode()
+    headers = {"ETag": '"one"', "x-amz-checksum-crc64nvme": encoded}
 
     with store_that_says(body, headers) as endpoint:
         store = ObjectStoreConfig.make_for_s3(

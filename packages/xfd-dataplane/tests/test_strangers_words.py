@@ -51,11 +51,11 @@ def test_what_a_store_says_moves_no_cursor(tmp_path: Path) -> None:
                 "AWS_SECRET_ACCESS_KEY": "secret",
             }
         )
-        told = xfd_get.run("ls", "s3://bucket/prefix/")
+        ended = xfd_get.run("ls", "s3://bucket/prefix/")
 
-    assert told.code == 4
-    assert "no\\u202e" in told.err
-    assert_fit(told.out + told.err)
+    assert ended.code == 4
+    assert "no\\u202e" in ended.err
+    assert_fit(ended.out + ended.err)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_what_a_store_says_moves_no_cursor(tmp_path: Path) -> None:
     ],
 )
 def test_a_password_of_a_source_is_not_shown(source: str, tmp_path: Path) -> None:
-    told = Command({}).run("get", "--attempts", "1", source, str(tmp_path / "x"))
+    ended = Command({}).run("get", "--attempts", "1", source, str(tmp_path / "x"))
 
-    assert told.code != 0
-    assert "Traceback" not in told.err
-    assert "secret" not in told.out + told.err
+    assert ended.code != 0
+    assert "Traceback" not in ended.err
+    assert "secret" not in ended.out + ended.err

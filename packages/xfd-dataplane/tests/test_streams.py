@@ -120,9 +120,9 @@ def test_a_reader_that_goes_away_ends_it_quietly(weights: Path, tmp_path: Path) 
 
 
 def test_bytes_that_differ_from_the_stores_checksum_are_an_error_at_the_end(tmp_path: Path) -> None:
-    told = {"ETag": '"one"', "x-amz-checksum-crc64nvme": "AAAAAAAAAAA="}
+    headers = {"ETag": '"one"', "x-amz-checksum-crc64nvme": "AAAAAAAAAAA="}
     keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-east-1"}
-    with store_that_says(os.urandom(3 * MIB), told) as endpoint:
+    with store_that_says(os.urandom(3 * MIB), headers) as endpoint:
         code, out, err = shell('"$@"', "s3://bucket/set/k", "-", "--endpoint-url", endpoint, **keys)
 
     assert code == 5, err
@@ -217,7 +217,7 @@ def test_a_name_that_the_locale_does_not_know_is_printed_all_the_same(
         assert (code, err) == (0, "")
         assert b"\\xe9-" in out or b"\\u00e9-" in out or name.encode() in out
     code, _, err = shell('"$@"', f"file://{tmp_path}/in/{name}x", "out", **language)
-    # Python that is told to know but ASCII does not take such an argument for text.
+    # Python in an ASCII locale does not take such an argument for text.
     assert code == (2 if "PYTHONUTF8" in language else 3)
     assert "Traceback" not in err
 

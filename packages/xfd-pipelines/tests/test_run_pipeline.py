@@ -62,7 +62,7 @@ class Add(v1.Stage):
 
 
 class Tells(Add):
-    """Passes items on, with what it was told of itself."""
+    """Passes items on, with its own metadata."""
 
     name = "metadata-please"
 
@@ -76,7 +76,7 @@ def test_items_pass_all_stages_in_order() -> None:
     results = results_of(range(50), Add(), Tells())
     assert [item for item, _ in results] == [item + 10 for item in range(50)]
 
-    (metadata,) = {told for _, told in results}
+    (metadata,) = {each for _, each in results}
     assert metadata.stage_name == "metadata-please"
     assert metadata.node_id == ray.get_runtime_context().get_node_id()
     assert metadata.worker_id
