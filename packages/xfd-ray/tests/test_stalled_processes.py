@@ -157,7 +157,7 @@ async def test_a_report_says_what_a_lost_coordinator_had_counted_alone():
     assert report is not None
     assert report.uncounted_s == 12.5
     assert report.elapsed_s > 12.5
-    assert "lost: what was moved in the first 12.5 s" in report_text(report)
+    assert "lost: bytes moved in the first 12.5 s" in report_text(report)
 
 
 @run_async
