@@ -11,13 +11,15 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import xfd_ray
-from xfd_api.errors import NodeUnavailableError, VersionConflictError
+from xfd_api.errors import DestinationConflictError, NodeUnavailableError, VersionConflictError
+from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.results import DistributionReport
 from xfd_api.stores import ObjectStoreConfig
 from xfd_ray.messages import LEASE_TTL_S
@@ -133,6 +135,28 @@ def test_late_nodes_and_tasks_get_the_version_that_the_open_call_pinned(
     threads.shutdown()
     assert (report.origin_bytes, report.peer_bytes) == (SIZE, 2 * SIZE)
     assert {(root / big / "big").read_bytes() == other for root in three.roots} == {True}
+
+
+def test_calls_with_other_settings_compare_what_lies_at_a_destination(
+    three: RayCluster, big: str, s3_server: S3Server
+) -> None:
+    store = ObjectStoreConfig.make_for_s3(big)
+    request = big_object(big)
+    other_settings = {"durability": "none", "keep_s": 0, "deadline_s": 60}
+    with xfd_ray.distribution(request, store, keep_s=0):
+        sent = s3_server.sent_bytes(big)
+        report = xfd_ray.download_distributed(request, store, **other_settings)
+        assert (report.missing_bytes, report.cached_bytes) == (0, 3 * SIZE)
+        s3_server.put(big, "big", b"".join(artifacts.random_bytes(SIZE, seed=19)))
+        with pytest.raises(VersionConflictError, match=f"s3://{big}/big"):
+            xfd_ray.download_distributed(request, store, **other_settings)
+        s3_server.put(big, "second", b"second")
+        elsewhere = [DownloadRequest(ObjectDownloadRequest("second", Path(big, "big")))]
+        with pytest.raises(DestinationConflictError, match=f"s3://{big}/second"):
+            xfd_ray.download_distributed(elsewhere, store, **other_settings)
+        assert s3_server.sent_bytes(big) == sent
+    report = xfd_ray.download_distributed(elsewhere, store, **other_settings)
+    assert {(root / big / "big").read_bytes() for root in three.roots} == {b"second"}
 
 
 def test_a_drained_node_is_left_out_and_named(

@@ -1,4 +1,4 @@
-"""A driver's side of a lease, against a coordinator that answers by a script. No Ray anywhere."""
+"""A driver's side of a lease, against a coordinator with scripted answers. No Ray anywhere."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from xfd_ray.environment import (
     NODE_ENVIRONMENT,
     Environment,
     affects_files,
-    apply,
+    apply_environment,
     blanked,
     overrides,
 )
@@ -52,7 +52,7 @@ def test_what_a_process_takes_on(
         monkeypatch.delenv(name)
     for name, value in {**NODE, **inherited, **blanked(inherited)}.items():
         monkeypatch.setenv(name, value)
-    apply(Environment.of(own), inherited, NODE)
+    apply_environment(Environment.of(own), inherited, NODE)
     assert {name: os.environ.get(name) for name in expected} == expected
     for name, value in overrides(inherited, NODE_ENVIRONMENT, NODE).items():
         monkeypatch.setenv(name, value or "")  # so that all of it is undone

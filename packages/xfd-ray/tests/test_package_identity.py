@@ -55,16 +55,16 @@ class Cluster:
 
     def __init__(self, **answers: Any) -> None:
         self.answers = answers
-        self.running = {"strangers"}
+        self.running = {"shared"}
         self.log: list[str] = []
 
     def find(self, packages: str) -> str | None:
-        name = "own" if packages else "strangers"
+        name = "own" if packages else "shared"
         return name if name in self.running else None
 
     def start(self, packages: str, *, or_elsewhere: bool) -> str:
         assert not or_elsewhere, "Ray refused nothing here"
-        name = "own" if packages else "strangers"
+        name = "own" if packages else "shared"
         self.log.append(f"start {name}")
         self.running.add(name)
         return name
@@ -106,17 +106,17 @@ def through(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.mark.parametrize("said", [DIFFERS, NODE_LACKS])
 def test_a_driver_refused_by_a_shared_coordinator_starts_its_own(through, said) -> None:
-    cluster = Cluster(strangers=said, own=DONE)
+    cluster = Cluster(shared=said, own=DONE)
     assert through(cluster) is DONE.report
     assert "start own" in cluster.log
     assert cluster.log[-1] == "detach own"
     if said is NODE_LACKS:
-        assert "detach strangers" in cluster.log, "nothing waits for us there"
+        assert "detach shared" in cluster.log, "the refused lease is given back"
 
 
 @pytest.mark.parametrize("said", [DIFFERS, NODE_LACKS])
 def test_a_driver_refused_by_its_own_coordinator_gets_the_error(through, said) -> None:
-    cluster = Cluster(strangers=said, own=said)
+    cluster = Cluster(shared=said, own=said)
     with pytest.raises(VersionMismatchError):
         through(cluster)
     assert cluster.log.count("start own") == 1
@@ -124,7 +124,7 @@ def test_a_driver_refused_by_its_own_coordinator_gets_the_error(through, said) -
 
 @pytest.mark.parametrize("said", [DIFFERS, NODE_LACKS])
 def test_a_driver_that_started_the_coordinator_starts_no_other(through, said) -> None:
-    cluster = Cluster(strangers=said)
+    cluster = Cluster(shared=said)
     cluster.running.clear()
     with pytest.raises(VersionMismatchError):
         through(cluster)
@@ -132,7 +132,7 @@ def test_a_driver_that_started_the_coordinator_starts_no_other(through, said) ->
 
 
 def test_a_lost_coordinator_of_ones_own_is_followed_by_one_of_its_own(through) -> None:
-    cluster = Cluster(strangers=DIFFERS, own=DONE)
+    cluster = Cluster(shared=DIFFERS, own=DONE)
     calls = iter([CoordinatorLostError("gone")])
     true_call = cluster.call
 

@@ -94,7 +94,9 @@ def _expanded(value: str, own: Mapping[str, str]) -> str:
     return _UNKNOWN.sub("", known)
 
 
-def apply(environment: Environment, inherited: Iterable[str], own: Mapping[str, str]) -> None:
+def apply_environment(
+    environment: Environment, inherited: Iterable[str], own: Mapping[str, str]
+) -> None:
     """Gives this process an environment. Call it before anything reads the variables."""
     for name, value in overrides(inherited, environment, own).items():
         if value is None:

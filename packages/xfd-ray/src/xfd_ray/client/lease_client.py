@@ -63,7 +63,7 @@ class LeaseClient:
         request: what is wanted.
         coordinator: grants it.
         clock: seconds that never go back.
-        sleep: waits so many seconds.
+        sleep: waits a number of seconds.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ import ray
 from ray import exceptions as ray_errors
 
 from xfd_ray.cluster.raylet import environment_of_raylet, inherited_variables
-from xfd_ray.environment import Environment, apply
+from xfd_ray.environment import Environment, apply_environment
 from xfd_ray.worker.node_worker import NodeWorker
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class NodeWorkerActor(NodeWorker):
         self._ending = asyncio.create_task(_end_with(coordinator))
 
     def _apply_environment(self, environment: Environment) -> None:
-        apply(environment, inherited_variables(), environment_of_raylet())
+        apply_environment(environment, inherited_variables(), environment_of_raylet())
 
 
 if TYPE_CHECKING:
