@@ -121,12 +121,23 @@ def test_an_object_needs_a_name(uri: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "key"), [("tok/", "tok"), ("tok", "tok"), ("", ""), ("s3://b", "")]
+    ("uri", "key"),
+    [("tok/", "tok"), ("tok", "tok"), ("", ""), ("s3://b", ""), ("tok//", "tok/"), ("/a/", "/a")],
 )
 def test_a_prefix_is_whole_segments(uri: str, key: str) -> None:
     lookup = planned(a_prefix(uri))
 
     assert (lookup.key, lookup.is_prefix) == (key, True)
+
+
+def test_in_a_folder_more_slashes_are_the_same_prefix() -> None:
+    assert planned(a_prefix("tok//"), LOCAL).key == "tok"
+
+
+@pytest.mark.parametrize("uri", ["/", "s3://b//"])
+def test_slashes_alone_do_not_stand_for_the_whole_bucket(uri: str) -> None:
+    with pytest.raises(InvalidRequestError, match="slashes alone"):
+        planned(a_prefix(uri))
 
 
 def test_a_web_server_lists_nothing() -> None:

@@ -41,7 +41,7 @@ class Lookup:
         profile_name: the profile with the store.
         bucket: the bucket that the uri names, with the object's version appended (see
             `split_bucket`); None for the store's own.
-        key: the object's key, or the prefix without a slash at its end; empty for everything.
+        key: the object's key, or the prefix without its last slash; empty for everything.
         is_prefix: whether `key` is a prefix of whole segments.
         destination: the file, or the folder of the prefix.
         cache: see `ObjectDownloadRequest`.
@@ -108,7 +108,7 @@ def _lookup(request: DownloadRequest, stores: ObjectStoreConfigByProfile, priori
         bucket = None
     is_prefix = isinstance(value, PrefixDownloadRequest)
     if is_prefix:
-        key = key.rstrip("/")
+        key = _prefix_of(key, store.kind, value.uri)
     elif not key or key.endswith("/"):
         raise InvalidRequestError(
             "The uri names no object", object=value.uri, remedy="Use PrefixDownloadRequest"
@@ -147,6 +147,22 @@ def _lookup(request: DownloadRequest, stores: ObjectStoreConfigByProfile, priori
         include=include,
         exclude=exclude,
     )
+
+
+def _prefix_of(key: str, kind: StoreKind, uri: str) -> str:
+    """The prefix without the slash at its end.
+
+    In a bucket `a//` is another prefix than `a/`; in a folder both are the same.
+    """
+    if kind is not StoreKind.S3:
+        return key.rstrip("/")
+    if key.startswith("/") and not key.strip("/"):
+        raise InvalidRequestError(
+            "A prefix of slashes alone cannot be requested",
+            object=uri,
+            remedy="Request the whole bucket, and choose keys with include",
+        )
+    return key.removesuffix("/")
 
 
 def split_uri(uri: str, kind: StoreKind) -> tuple[str | None, str]:
