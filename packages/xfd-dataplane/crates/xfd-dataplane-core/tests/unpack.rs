@@ -1,5 +1,11 @@
 //! Archives become trees: as GNU tar and unzip make them, or not at all.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    reason = "tests"
+)]
 
 #[path = "unpack/support.rs"]
 mod support;

@@ -37,7 +37,7 @@ const fn class_name(kind: Kind) -> &'static str {
 }
 
 /// The exception itself, not raised. `node` is where it happened.
-pub fn instance<'py>(
+pub(crate) fn instance<'py>(
     py: Python<'py>,
     error: &Error,
     node: Option<&str>,
@@ -54,7 +54,7 @@ pub fn instance<'py>(
 }
 
 /// The exception to be raised.
-pub fn raised(py: Python<'_>, error: &Error, node: Option<&str>) -> PyErr {
+pub(crate) fn raised(py: Python<'_>, error: &Error, node: Option<&str>) -> PyErr {
     match instance(py, error, node) {
         Ok(exception) => PyErr::from_value(exception),
         Err(failure) => failure,

@@ -9,7 +9,7 @@ use crate::from_python::{READ_CLASSES, READ_ENUMS, READ_ORDERS};
 use crate::to_python::WRITTEN_CLASSES;
 
 /// Every class that crosses the border, by its full name, with its fields, or an enum's values.
-pub fn fields(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+pub(crate) fn fields(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let known = PyDict::new(py);
     for table in [READ_ENUMS, READ_CLASSES, READ_ORDERS, WRITTEN_CLASSES] {
         for (class, fields) in table {

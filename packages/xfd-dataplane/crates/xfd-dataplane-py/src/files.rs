@@ -20,13 +20,13 @@ const BUFFER_BYTES: usize = 1 << 20;
 
 /// Where the record of a file, or the manifest of a prefix's folder, is.
 #[pyfunction]
-pub fn record_path(destination: PathBuf) -> PathBuf {
+pub(crate) fn record_path(destination: PathBuf) -> PathBuf {
     xfd_dataplane_core::store::record_path(&destination)
 }
 
 /// The content of a file's record; None with the reason if there is one that is not believed.
 #[pyfunction]
-pub fn record_text(
+pub(crate) fn record_text(
     py: Python<'_>,
     destination: PathBuf,
 ) -> PyResult<(Option<Vec<u8>>, Option<String>)> {
@@ -36,14 +36,14 @@ pub fn record_text(
 
 /// The contents of the manifests of a prefix's folder. Later ones take precedence.
 #[pyfunction]
-pub fn manifest_texts(py: Python<'_>, folder: PathBuf) -> PyResult<Vec<Vec<u8>>> {
+pub(crate) fn manifest_texts(py: Python<'_>, folder: PathBuf) -> PyResult<Vec<Vec<u8>>> {
     let found = py.detach(|| xfd_dataplane_core::store::manifest_texts(&folder));
     found.map_err(|error| errors::raised(py, &error, None))
 }
 
 /// The owner of a file, in words, if it belongs to neither this user nor root.
 #[pyfunction]
-pub fn owner_doubted(py: Python<'_>, path: PathBuf) -> PyResult<Option<String>> {
+pub(crate) fn owner_doubted(py: Python<'_>, path: PathBuf) -> PyResult<Option<String>> {
     let found = py.detach(|| xfd_dataplane_core::beside::owner_doubted(&path));
     found.map_err(|error| errors::raised(py, &error, None))
 }
@@ -126,7 +126,7 @@ fn sums(path: &Path, parts: &[u64], algorithms: &[ChecksumAlgorithm]) -> Result<
 /// Reads a file once: its size, the CRC-64/NVME of each of its `parts` (lengths in bytes, in their
 /// order), and checksums of the whole in hexadecimal.
 #[pyfunction]
-pub fn checksums(
+pub(crate) fn checksums(
     py: Python<'_>,
     path: PathBuf,
     parts: Vec<u64>,

@@ -89,12 +89,12 @@ impl Read for StoreConfig {
 }
 
 /// `xfd_api.stores.ObjectStoreConfigByProfile`.
-pub fn stores(value: &Bound<'_, PyAny>) -> PyResult<Stores> {
+pub(crate) fn stores(value: &Bound<'_, PyAny>) -> PyResult<Stores> {
     Read::read(&value.getattr("profiles")?.call_method0("items")?)
 }
 
 /// A catalog whose relative destinations lie under `root`.
-pub fn catalog(value: &Bound<'_, PyAny>, root: &Path) -> PyResult<Catalog> {
+pub(crate) fn catalog(value: &Bound<'_, PyAny>, root: &Path) -> PyResult<Catalog> {
     let mut catalog = Catalog::read(value)?;
     let rooted = |path: &mut PathBuf| *path = root.join(&*path);
     for object in &mut catalog.objects {

@@ -10,7 +10,7 @@ use xfd_dataplane_core::error::Error;
 use xfd_dataplane_core::model::{Secret, Source};
 
 /// Built from a Python value. The tables of `from_python.rs` implement it for dataclasses.
-pub trait Read: Sized {
+pub(crate) trait Read: Sized {
     /// Reads it.
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self>;
 }

@@ -60,7 +60,7 @@ const fn algorithm_name(algorithm: ChecksumAlgorithm) -> &'static str {
 }
 
 /// One `list[FoundObject]` per lookup.
-pub fn found<'py>(
+pub(crate) fn found<'py>(
     py: Python<'py>,
     answers: &[Vec<FoundObject>],
     node: Option<&str>,
@@ -94,7 +94,10 @@ pub fn found<'py>(
 }
 
 /// `xfd_api.reports.Inventory`.
-pub fn inventory<'py>(py: Python<'py>, inventory: &Inventory) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn inventory<'py>(
+    py: Python<'py>,
+    inventory: &Inventory,
+) -> PyResult<Bound<'py, PyAny>> {
     let held = inventory
         .held
         .iter()
@@ -116,7 +119,7 @@ pub fn inventory<'py>(py: Python<'py>, inventory: &Inventory) -> PyResult<Bound<
 }
 
 /// `xfd_api.reports.LogEvent`.
-pub fn log_event<'py>(py: Python<'py>, event: &LogEvent) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn log_event<'py>(py: Python<'py>, event: &LogEvent) -> PyResult<Bound<'py, PyAny>> {
     let fields = PyDict::new(py);
     for (name, value) in &event.fields {
         match value {
@@ -138,7 +141,11 @@ const fn source_name(source: &Source) -> Option<&str> {
 }
 
 /// `xfd_api.reports.NodeEvent`; errors in it say that they happened at `node`.
-pub fn event<'py>(py: Python<'py>, event: &NodeEvent, node: &str) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn event<'py>(
+    py: Python<'py>,
+    event: &NodeEvent,
+    node: &str,
+) -> PyResult<Bound<'py, PyAny>> {
     match event {
         NodeEvent::ChunkHeld {
             order,
@@ -202,7 +209,7 @@ pub fn event<'py>(py: Python<'py>, event: &NodeEvent, node: &str) -> PyResult<Bo
 }
 
 /// `xfd_api.reports.NodeCounters`.
-pub fn counters<'py>(py: Python<'py>, counters: &Counters) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn counters<'py>(py: Python<'py>, counters: &Counters) -> PyResult<Bound<'py, PyAny>> {
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let keywords = PyDict::new(py);
     for (name, value) in counters.entries() {

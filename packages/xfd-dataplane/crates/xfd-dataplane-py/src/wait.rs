@@ -12,7 +12,7 @@ const SLICE: Duration = Duration::from_millis(100);
 
 /// How long a wait of at most `longest` may go without looking for signals. Only the main thread
 /// handles signals, so a wait in another thread need not wake up for them.
-pub fn slice(py: Python<'_>, longest: Duration) -> PyResult<Duration> {
+pub(crate) fn slice(py: Python<'_>, longest: Duration) -> PyResult<Duration> {
     let threading = py.import("threading")?;
     let current = threading.call_method0("current_thread")?;
     let is_main = current.is(&threading.call_method0("main_thread")?);
@@ -21,7 +21,7 @@ pub fn slice(py: Python<'_>, longest: Duration) -> PyResult<Duration> {
 
 /// Does blocking work in a thread of its own and returns its result. If a signal handler raises,
 /// the exception is passed on at once and the work is left to end by itself.
-pub fn interruptible<T: Send + 'static>(
+pub(crate) fn interruptible<T: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> PyResult<T> {

@@ -1,5 +1,11 @@
 //! Every origin, held to the same rules, and each one's own ways to fail.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    reason = "tests"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

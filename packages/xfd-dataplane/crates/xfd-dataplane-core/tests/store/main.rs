@@ -1,5 +1,11 @@
 //! What is on a node's disk.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    reason = "tests"
+)]
 #![allow(missing_docs)]
 
 mod beside;
