@@ -39,7 +39,7 @@ impl Rate {
         rate
     }
 
-    /// Changes the limit. Who waits for the old one goes on.
+    /// Changes the limit. What waits under the old one goes on at once.
     pub fn set(&self, bytes_per_s: Option<u64>) {
         let bucket = bytes_per_s.map(|rate| Bucket::new(rate, self.since.elapsed()));
         *self.bucket() = bucket;
@@ -76,9 +76,9 @@ impl Rate {
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Bytes in flight between sockets and files, for bodies being received; at least one body's.
-    /// Uploads hold one piece each and are counted off beforehand, so that no two nodes wait for
-    /// each other's memory. Who holds a part and waits for more waits only behind its own earlier
-    /// parts (a pack takes its objects' bytes in their order), so the earliest holder gets on.
+    /// Uploads hold one piece each and are subtracted beforehand, so that no two nodes wait for
+    /// each other's memory. A pack takes the bytes of its objects in order, so what holds a part
+    /// waits for its own earlier parts only, and the earliest holder always gets on.
     pub budget: Capacity,
     /// Reading from origins.
     pub origin: Rate,

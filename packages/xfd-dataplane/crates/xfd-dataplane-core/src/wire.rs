@@ -11,8 +11,8 @@
 //! ```
 //! What is asked for with `x-xfd-check: 1`, or from a later byte, is read and compared with its
 //! checksum as it is sent; the rest goes from file to socket unread, with the checksum that it had
-//! when it was written. A body that ends before its length or without its terminator is no chunk: its receiver drops
-//! all of it.
+//! when it was written. A body that ends before its length or without its terminator is no chunk:
+//! its receiver drops all of it.
 
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -23,13 +23,13 @@ use rustix::net::sockopt;
 /// CRC-64/NVME of the whole chunk, 16 hexadecimal digits; a header or a trailer.
 pub const CRC_HEADER: HeaderName = HeaderName::from_static("x-xfd-crc64");
 
-/// In a request: the peer is to look at what it sends.
+/// In a request: the peer is to check what it sends.
 pub const CHECK_HEADER: HeaderName = HeaderName::from_static("x-xfd-check");
 
-/// How long a request waits for an upload slot before it is told to come back.
+/// How long a request waits for an upload slot before it is asked to come back.
 pub const UPLOAD_QUEUE_WAIT: Duration = Duration::from_secs(5);
 
-/// How much later than a peer a node may be told of a chunk that it is to fetch.
+/// How much later than its peer a node may receive the order for the same chunk.
 pub const ORDER_SKEW: Duration = Duration::from_secs(2);
 
 /// An idle connection is closed by the server after this time, by the client sooner.
@@ -61,7 +61,7 @@ pub const CLIENT_SILENCE: Duration = Duration::from_secs(10);
 /// because it waits for a slot, a disk or its rate limit.
 pub const SERVER_SILENCE: Duration = Duration::from_secs(60);
 
-/// No delay for small writes, and a host that vanished is noticed within about ten seconds where
+/// No delay for small writes, and a host that vanished is noticed within about ten seconds if
 /// nothing is being sent, else within `silence`. A socket that refuses one of these works without.
 pub fn tune(socket: impl AsFd, silence: Duration) {
     let socket = socket.as_fd();

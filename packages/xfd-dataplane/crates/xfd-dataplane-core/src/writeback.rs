@@ -1,16 +1,16 @@
 //! Has the kernel begin to write a file out while more of it comes, so that its sync finds little
 //! left.
 //!
-//! Only a beginning, which tells of no failure: those come out of the sync.
+//! Failures are not reported here but by the sync.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
 /// Begins to write what lies before `to`, if another `step` bytes were filled since `from`.
 pub(crate) fn wrote(file: &File, from: u64, to: u64, step: u64) {
-    let (begun, filled) = (from / step * step, to / step * step);
-    if filled > begun {
-        begin(file, begun, filled - begun);
+    let (written, filled) = (from / step * step, to / step * step);
+    if filled > written {
+        begin(file, written, filled - written);
     }
 }
 

@@ -1,4 +1,5 @@
-//! The folder that a user named, told from any other that gets its name.
+//! The folder that a user named, as it was found: another one that gets its name is not taken for
+//! it.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -61,16 +62,16 @@ pub(crate) struct Anchor {
     path: PathBuf,
     id: Id,
     opened: Arc<Opened>,
-    /// Who files belong to that this process makes there, where that is neither it nor root: some
-    /// network file systems give all files to one user.
-    made_by: OnceLock<Option<u32>>,
+    /// The user that new files in it belong to, if that is neither this one nor root: some network
+    /// file systems give all files to one user. Unknown until it matters.
+    owner_of_new_files: OnceLock<Option<u32>>,
 }
 
 impl Anchor {
     /// The folder of this name; None if there is none.
     ///
     /// # Errors
-    /// `UnsafePath` where another user's link leads there, or the folder is one of devices or of
+    /// `UnsafePath` if another user's link leads there, or if the folder is one of devices or of
     /// the kernel; what the disk said.
     pub(crate) fn find(opened: &Arc<Opened>, path: &Path) -> Result<Option<Arc<Self>>> {
         let failed = |error: &std::io::Error| Error::of_path(error, "open the folder", path);
@@ -99,7 +100,7 @@ impl Anchor {
             path: path.to_owned(),
             id,
             opened: opened.clone(),
-            made_by: OnceLock::new(),
+            owner_of_new_files: OnceLock::new(),
         })))
     }
 
@@ -110,7 +111,7 @@ impl Anchor {
     /// The folder at `relative`, which is empty for the anchor itself.
     ///
     /// # Errors
-    /// `UnsafePath` where the way leads through a link, or another folder has the anchor's name
+    /// `UnsafePath` if the path leads through a link, or if another folder has the anchor's name
     /// now; what the disk said.
     pub(crate) fn dir(self: &Arc<Self>, relative: &Path) -> Result<Dir> {
         let path = match relative.as_os_str().is_empty() {
@@ -136,7 +137,7 @@ impl Anchor {
         Ok(Dir::new(fd, path, self.clone()))
     }
 
-    /// The same; None where there is no such folder.
+    /// The same; None if there is no such folder.
     pub(crate) fn dir_if_there(self: &Arc<Self>, relative: &Path) -> Result<Option<Dir>> {
         match self.dir(relative) {
             Ok(dir) => Ok(Some(dir)),
@@ -145,9 +146,10 @@ impl Anchor {
         }
     }
 
+    /// Checks that the path of the folder at `relative` still names the folder that is open.
+    ///
     /// # Errors
-    /// `UnsafePath` where the path of the folder at `relative` names another one than the one that
-    /// is open; what the disk said.
+    /// `UnsafePath` if it does not; what the disk said.
     pub(crate) fn check_named(&self, relative: &Path) -> Result<()> {
         let root = self.reopen()?;
         if relative.as_os_str().is_empty() {
@@ -200,19 +202,24 @@ impl Anchor {
         Ok(at)
     }
 
-    /// Whether what belongs to a user is believed to be ours.
+    /// Whether this user's files are believed to be ours.
     pub(crate) fn is_ours(self: &Arc<Self>, uid: u32) -> bool {
-        is_me_or_root(uid) || *self.made_by.get_or_init(|| self.who_makes()) == Some(uid)
+        is_me_or_root(uid)
+            || *self
+                .owner_of_new_files
+                .get_or_init(|| self.find_owner_of_new_files())
+                == Some(uid)
     }
 
-    /// Makes a file to see who it belongs to; None where none can be made, or it is this user's.
-    fn who_makes(self: &Arc<Self>) -> Option<u32> {
+    /// Makes a file and looks at its owner; None if none can be made, or it is this user's or
+    /// root's.
+    fn find_owner_of_new_files(self: &Arc<Self>) -> Option<u32> {
         let dir = self.dir(Path::new("")).ok()?;
         let path = self.path.join(format!(".xfd-{:016x}", fastrand::u64(..)));
         let file = dir.create(&path, OFlags::empty()).ok()?;
         dir.remove(&path);
-        let made_by = rustix::fs::fstat(&file).ok()?.st_uid;
-        (!is_me_or_root(made_by)).then_some(made_by)
+        let owner = rustix::fs::fstat(&file).ok()?.st_uid;
+        (!is_me_or_root(owner)).then_some(owner)
     }
 
     /// Whether a file system or folder is mounted there: it cannot be renamed or exchanged.
@@ -241,7 +248,7 @@ fn named_otherwise(path: &Path) -> Error {
     let what = "Something else has got this folder's name while files were written to it";
     Error::new(Kind::UnsafePath, what)
         .with_path(path)
-        .with_remedy("See who else may rename what lies there, and run this again")
+        .with_remedy("Find out which other users may rename files there, and run this again")
 }
 
 fn through_a_link(path: &Path) -> Error {
@@ -264,7 +271,7 @@ fn id_of(fd: &OwnedFd) -> rustix::io::Result<Id> {
     Ok((found.st_dev, found.st_ino))
 }
 
-/// Files in /dev, /proc and /sys are no places for objects: a slip there as root breaks the machine.
+/// Files in /dev, /proc and /sys are no places for objects: a slip there as root breaks the host.
 fn refuse_system_folder(fd: &OwnedFd, path: &Path) -> Result<()> {
     let real = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
     let real = real.unwrap_or_else(|_| path.to_owned());

@@ -113,7 +113,7 @@ impl Dir {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(Found::Absent),
             Err(error) => {
-                // Why it could not be opened is told by what it is, unless it should be ours.
+                // What it is explains why it could not be opened, unless it should be ours.
                 let doubted = self.stat(path)?.and_then(|found| self.doubt(&found, most));
                 if doubted.is_none() && error == Errno::ACCESS && flags == OFlags::RDONLY {
                     return Ok(Found::Doubted("this user may not read it".to_owned()));
@@ -140,7 +140,8 @@ impl Dir {
         doubt(found, self.anchor.is_ours(found.st_uid), most)
     }
 
-    /// Opens a file of ours of at most `most` bytes; None if there is none, or what is there is not believed.
+    /// Opens a file of ours of at most `most` bytes; None if there is none, or if it is not
+    /// believed.
     pub(crate) fn open(&self, path: &Path, flags: OFlags, most: u64) -> io::Result<Option<File>> {
         match self.find(path, flags, most)? {
             Found::File(file) => Ok(Some(file)),
@@ -152,7 +153,7 @@ impl Dir {
         }
     }
 
-    /// Opens a regular file, whoever it belongs to.
+    /// Opens a regular file of any user.
     pub(crate) fn open_any(&self, path: &Path) -> Option<File> {
         let flags = OFlags::RDONLY | SAFELY;
         let file = rustix::fs::openat(&self.fd, name_of(path), flags, Mode::empty()).ok()?;
@@ -196,7 +197,7 @@ impl Dir {
     /// Makes a file in the place of whatever has its name.
     ///
     /// # Errors
-    /// `DestinationNotWritable` where that cannot be removed.
+    /// `DestinationNotWritable` if that cannot be removed.
     pub(crate) fn create(&self, path: &Path, flags: OFlags) -> Result<File> {
         let mode = Mode::from_raw_mode(0o666);
         let failed = |error: Errno| Error::of_path(&error.into(), "make a file", path);
@@ -212,7 +213,7 @@ impl Dir {
     /// Removes the name of what is in the way.
     ///
     /// # Errors
-    /// `DestinationNotWritable` where that cannot be removed.
+    /// `DestinationNotWritable` if that cannot be removed.
     pub(crate) fn clear(&self, path: &Path) -> Result<()> {
         match rustix::fs::unlinkat(&self.fd, name_of(path), AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -233,9 +234,11 @@ impl Dir {
             .with_remedy("Remove it, or choose a destination in a folder of your own")
     }
 
+    /// Checks that a file could take the place of what is there.
+    ///
     /// # Errors
-    /// `DestinationNotWritable` where a file could not take the place of what lies there: a folder,
-    /// or another user's file in a folder with the sticky bit.
+    /// `DestinationNotWritable` if that is a folder, or another user's file in a folder with the
+    /// sticky bit.
     pub(crate) fn check_replaceable(&self, path: &Path) -> Result<()> {
         let failed = |error: Errno| Error::of_path(&error.into(), "look at the folder", path);
         let Some(found) = self.stat(path).map_err(failed)? else {
@@ -247,9 +250,10 @@ impl Dir {
         self.check_sticky(path, &found)
     }
 
+    /// Checks that what is there could be renamed.
+    ///
     /// # Errors
-    /// `DestinationNotWritable` where a folder could not be renamed, as another user's in a folder
-    /// with the sticky bit.
+    /// `DestinationNotWritable` if not, as for another user's in a folder with the sticky bit.
     pub(crate) fn check_movable(&self, path: &Path) -> Result<()> {
         let failed = |error: Errno| Error::of_path(&error.into(), "look at the folder", path);
         match self.stat(path).map_err(failed)? {
@@ -272,8 +276,11 @@ impl Dir {
         }
     }
 
-    /// Whether this process may make and rename files in it.
-    pub(crate) fn is_writable(&self) -> io::Result<()> {
+    /// Checks that this process may make and rename files in it.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub(crate) fn check_writable(&self) -> io::Result<()> {
         let access = Access::WRITE_OK | Access::EXEC_OK;
         Ok(rustix::fs::accessat(
             &self.fd,

@@ -110,7 +110,8 @@ fn remove_files(folder: &OwnedFd) -> rustix::io::Result<Vec<OsString>> {
     Ok(folders)
 }
 
-/// Whether a name at the root of a file system is the system's own: a fresh disk is empty but for it.
+/// Whether a name at the root of a file system is the system's own: a fresh disk is empty but for
+/// it.
 pub(crate) fn is_set_aside(folder: BorrowedFd<'_>, name: &OsStr) -> bool {
     name == "lost+found"
         && rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|found| {

@@ -81,7 +81,7 @@ pub(crate) struct Upload {
     pub(crate) active: Uploading,
     pub(crate) left: CancellationToken,
     pub(crate) slot: Share,
-    #[expect(dead_code, reason = "its drop tells that the answer is over")]
+    #[expect(dead_code, reason = "its drop says that the answer is over")]
     pub(crate) serving: Serving,
 }
 

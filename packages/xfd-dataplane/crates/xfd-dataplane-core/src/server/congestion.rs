@@ -3,7 +3,7 @@
 //! A node sends to many peers at once, over one link that they fill. Streams under BBR share such a
 //! link unevenly, and for tens of seconds: each keeps the part that it measured for itself (Hock et
 //! al., Experimental Evaluation of BBR Congestion Control, 2017). Nobody can pass on a chunk sooner
-//! than it arrives, so one starved stream holds up all who are below. Where a host's choice is BBR,
+//! than it arrives, so one starved stream holds up all nodes below it. If the host's choice is BBR,
 //! peers are sent to under CUBIC, which evens out within seconds. Any other choice, as DCTCP in a
 //! datacenter that is made for it, is left as it is.
 

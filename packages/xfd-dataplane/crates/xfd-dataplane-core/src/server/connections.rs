@@ -1,4 +1,4 @@
-//! Who is connected, and who has to make room.
+//! Which peers are connected, and which connection has to make room.
 //!
 //! ```text
 //!                shown_token             rests (its answer is over)
@@ -9,8 +9,8 @@
 //! ```
 //! A *stranger* has not shown a swarm's token yet. Strangers have a budget of their own: a new one
 //! always gets a place, if need be that of the oldest. A *peer* has shown a token; its place is out
-//! of every stranger's reach. Where all places of peers are taken, the one that has rested longest
-//! makes room; while none rests, a new peer is told to come back.
+//! of every stranger's reach. If all places of peers are taken, the one that has rested longest
+//! makes room; while none rests, a new peer is asked to come back.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::capacity::Capacity;
 
-/// Connections that have not shown a token. Who has one shows it within a round trip, so it is
-/// pushed out before that only by as many newcomers within that time.
+/// Connections that have not shown a token. A peer shows its token within a round trip, so it is
+/// pushed out only by this many newcomers within that time.
 const STRANGERS: usize = 256;
 
 /// How long a connection may take to show a token: to be taken in, and to send one head.
@@ -241,7 +241,10 @@ mod tests {
         let peers = peers(&all);
         assert!(!stranger(&all).shown_token(), "all are served");
         peers[0].rests();
-        assert!(!stranger(&all).shown_token(), "one has only begun to rest");
+        assert!(
+            !stranger(&all).shown_token(),
+            "one has only started to rest"
+        );
         std::thread::sleep(LEAST_REST);
         assert!(stranger(&all).shown_token());
         assert!(peers[0].ended.is_cancelled());

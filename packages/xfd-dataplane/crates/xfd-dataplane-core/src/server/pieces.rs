@@ -9,7 +9,7 @@ use crate::limits::PIECE_BYTES;
 use crate::server::socket::Outgoing;
 use crate::store::{ChunkRead, ChunkReader};
 
-/// A span that is shorter is copied: that takes no more than telling the kernel where it is, and
+/// A span that is shorter is copied: that takes no more than naming its place to the kernel, and
 /// packs of small files do not become as many small packets.
 const LEAST_SPAN: u64 = 16 * 1024;
 

@@ -204,7 +204,7 @@ fn value(text: &str) -> std::result::Result<HeaderValue, StatusCode> {
     HeaderValue::from_str(text).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// An answer without a body, after which the connection is closed: it has cost the one who sent
+/// An answer without a body, after which the connection is closed: it has cost the peer that sent
 /// the request no token, and a peer asks another one next.
 fn refusal(status: StatusCode) -> Answer {
     let mut response = Response::new(body::empty());

@@ -6,9 +6,9 @@
 //! order, and one connection has one answer at a time.
 //!
 //! A receiver that takes nothing while there is something to send ends the connection after
-//! `patience`: it would keep an upload slot from others. The kernel's own limit knows only receivers
-//! that do not answer at all, and starts anew with each byte. Here one that reads a byte now and
-//! then gains nothing by it: the socket takes more only once a third of its buffer is free.
+//! `patience`: it would keep an upload slot from others. The kernel's own limit knows only
+//! receivers that do not answer at all, and starts anew with each byte. Here one that reads a byte
+//! now and then gains nothing by it: the socket takes more only once a third of its buffer is free.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -230,10 +230,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_receiver_that_takes_next_to_nothing_is_left_soon() {
-        let begun = Instant::now();
+        let started = Instant::now();
         let error = written_to(1, PATIENCE / 6, usize::MAX).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
-        assert!(begun.elapsed() < 20 * PATIENCE, "{:?}", begun.elapsed());
+        assert!(started.elapsed() < 20 * PATIENCE, "{:?}", started.elapsed());
     }
 
     #[tokio::test]

@@ -35,7 +35,7 @@ pub(super) struct Head<'a> {
 pub(super) struct Window {
     /// Bytes before them.
     pub skip: u64,
-    /// Their number; None for everything up to the end, where nothing tells it.
+    /// Their number; None for everything up to an end that is not known.
     pub take: Option<u64>,
     /// Whether the body has to end with them.
     pub is_all: bool,
@@ -63,15 +63,16 @@ impl<'a> Head<'a> {
     /// Finds the wanted bytes.
     ///
     /// * A server may ignore a Range header (RFC 9110, 14.2) and send all of the object, with
-    ///   status 200; the range is then cut out of it. A 206 has to carry exactly the range asked for.
+    ///   status 200; the range is then cut out of it. A 206 has to carry exactly the range asked
+    ///   for.
     /// * Whatever an answer says of the whole object's size has to be the size that was found. What
     ///   was found is never cut out of something larger, nor taken from something smaller.
-    /// * A body whose length is not told has to end with the object's last byte.
-    /// * An encoded body is taken as it is stored: nothing here decodes one, and one of another size
-    ///   is refused as any other is.
+    /// * A body of unknown length has to end with the object's last byte.
+    /// * An encoded body is taken as it is stored: nothing here decodes one, and one of another
+    ///   size is refused as any other is.
     ///
     /// # Errors
-    /// `OriginAnswer` where the answer cannot hold what was asked for; it names both sizes.
+    /// `OriginAnswer` if the answer cannot hold what was asked for; it names both sizes.
     pub(super) fn window(self, asked: Asked<'_>) -> Result<Window> {
         match (asked.range, self.content_range, self.status) {
             (None, Some(range), _) => Err(wrong(format!(
@@ -130,14 +131,14 @@ impl<'a> Head<'a> {
         Ok(Window {
             skip: asked.start,
             take: Some(asked.end - asked.start),
-            // Else the rest is not read: whoever reads the object's last byte sees whether it ends.
+            // Else the rest is not read: the body of the object's last byte shows whether it ends.
             is_all: size == Some(asked.end),
         })
     }
 
     /// Compares the whole object's size in this answer with the one that was found.
-    fn compare(self, told: Option<u64>, found: Option<u64>) -> Result<()> {
-        let mut error = match check_size(told, found) {
+    fn compare(self, reported: Option<u64>, found: Option<u64>) -> Result<()> {
+        let mut error = match check_size(reported, found) {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
@@ -152,7 +153,7 @@ impl<'a> Head<'a> {
         let media = self.content_type.unwrap_or_default().trim_start();
         wrong(match media.to_ascii_lowercase().starts_with("multipart/") {
             true => format!("The origin sent {media:?} where one range was asked for"),
-            false => "The origin sent a part and does not tell which (Content-Range)".to_owned(),
+            false => "The origin sent a part and does not say which (Content-Range)".to_owned(),
         })
     }
 }
@@ -161,10 +162,10 @@ impl<'a> Head<'a> {
 ///
 /// # Errors
 /// `OriginAnswer`, which names both.
-pub(super) fn check_size(told: Option<u64>, found: Option<u64>) -> Result<()> {
-    match (told, found) {
-        (Some(told), Some(found)) if told != found => Err(wrong(format!(
-            "The origin answers with an object of {told} bytes, and it was found with {found}"
+pub(super) fn check_size(reported: Option<u64>, found: Option<u64>) -> Result<()> {
+    match (reported, found) {
+        (Some(reported), Some(found)) if reported != found => Err(wrong(format!(
+            "The origin answers with an object of {reported} bytes, and it was found with {found}"
         ))
         .with_remedy(OTHER_SIZE)),
         _ => Ok(()),
@@ -272,7 +273,7 @@ mod tests {
     #[test]
     fn an_answer_that_holds_something_else_is_refused() {
         for (range, head) in [
-            // Another range, or none that can be told.
+            // Another range, or one that is not known.
             (Some(10..20), head(206, Some(10), Some("bytes 0-9/100"))),
             (Some(10..20), head(206, Some(11), Some("bytes 10-20/100"))),
             (Some(10..20), head(206, Some(9), Some("bytes 10-18/100"))),
@@ -316,14 +317,17 @@ mod tests {
             (None, head(200, Some(20), None)),
             (None, head(200, Some(0), None)),
         ] {
-            let told = match (head.content_range, head.content_length) {
+            let reported = match (head.content_range, head.content_length) {
                 (Some(range), _) => range.split_once('/').unwrap().1.to_owned(),
                 (None, length) => length.unwrap().to_string(),
             };
             let error = window(range.clone(), head).unwrap_err();
             assert_eq!(error.kind, Kind::OriginAnswer);
             let names = |size: &str| error.what.contains(&format!(" {size}"));
-            assert!(names(&told) && names("100"), "{range:?} {head:?}: {error}");
+            assert!(
+                names(&reported) && names("100"),
+                "{range:?} {head:?}: {error}"
+            );
         }
         let zipped = Head {
             content_encoding: Some("gzip"),

@@ -27,8 +27,8 @@ enum Hosts {
 impl Bypass {
     /// The list of the environment; the variable in lower case comes first, as in curl.
     pub(super) fn from_env() -> Self {
-        let told = |name| std::env::var(name).ok().filter(|list| !list.is_empty());
-        let list = told("no_proxy").or_else(|| told("NO_PROXY"));
+        let set = |name| std::env::var(name).ok().filter(|list| !list.is_empty());
+        let list = set("no_proxy").or_else(|| set("NO_PROXY"));
         Self::parse(&list.unwrap_or_default())
     }
 

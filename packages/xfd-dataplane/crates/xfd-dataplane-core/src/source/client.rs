@@ -1,8 +1,9 @@
 //! The one HTTP client of all origins: TLS, proxies, time-outs and a pool of kept connections.
 //!
-//! Proxies come from the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, lower case too), and
-//! who is asked without one from `NO_PROXY` ([`super::bypass`]). Link-local addresses, where a cloud serves its credentials, are asked directly and
-//! with little patience, so that a machine outside a cloud does not wait for an answer.
+//! Proxies come from the environment (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, lower case too),
+//! and the hosts that are asked without one from `NO_PROXY` ([`super::bypass`]). Link-local
+//! addresses, where a cloud serves its credentials, are asked directly and with little patience, so
+//! that a machine outside a cloud does not wait for an answer.
 
 use std::sync::OnceLock;
 use std::time::Duration;

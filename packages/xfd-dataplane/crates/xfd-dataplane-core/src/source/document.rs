@@ -34,7 +34,8 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// Of a page of a list. It has 1,000 keys of 1,024 bytes at most, some of which XML writes in 6.
+    /// Of a page of a list. It has 1,000 keys of 1,024 bytes at most, some of which XML writes in
+    /// 6.
     pub(super) fn of_page(read_timeout: Duration) -> Self {
         Self {
             bytes: 8 * 1024 * 1024,
@@ -147,7 +148,7 @@ impl Intercept for Bounding {
     }
 }
 
-/// A connector whose answers are all documents: that of whoever gives out credentials.
+/// A connector whose answers are all documents: that of the services that give out credentials.
 #[derive(Debug)]
 pub(super) struct Documents {
     pub connector: SharedHttpConnector,

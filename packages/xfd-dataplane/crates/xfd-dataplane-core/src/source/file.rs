@@ -1,8 +1,8 @@
 //! A directory whose files are the objects.
 //!
 //! A key is a path below the directory. Symbolic links are followed while they stay inside; one
-//! that leads out is refused, because a store is not a way to read the rest of the machine. A list has
-//! what is refused among the objects, with the reason, because who asks may leave it out.
+//! that leads out is refused, because a store is not a way to read the rest of the machine. A list
+//! has refused links among the objects, with the reason, because the caller may leave them out.
 
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
@@ -294,7 +294,8 @@ fn refused(key: String, error: Error) -> FoundObject {
     }
 }
 
-/// Changes whenever the file is replaced, and with every write that the clock tells apart.
+/// Changes whenever the file is replaced, and with every write that falls on another tick of the
+/// clock.
 fn etag_of(metadata: &Metadata) -> String {
     let (size, inode) = (metadata.size(), metadata.ino());
     format!("\"{size:x}-{:x}-{inode:x}\"", modified_ns(metadata))

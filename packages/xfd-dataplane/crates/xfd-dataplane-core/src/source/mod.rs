@@ -1,15 +1,15 @@
-//! Origins behind one trait: S3, a local directory, a web server, memory and a faulty wrapper.
+//! Origins with one trait: S3, a local directory and a web server.
 //!
 //! One conformance suite (`tests/origins`) holds them all to the same rules:
 //!
-//! * [`Origin::head`] tells size, ETag, time and checksum of one object, or `ObjectNotFound`.
+//! * [`Origin::head`] gives the size, ETag, time and checksum of one object, or `ObjectNotFound`.
 //! * [`Origin::list`] gives every key under a prefix of whole segments, in the order of their
 //!   bytes, page by page inside; an unknown prefix is an empty list.
 //! * [`Origin::get`] answers with exactly the bytes of the range, or fails: a body that ends early
 //!   is an error of its last poll, a pinned ETag that no longer matches is `ObjectChanged`, an
 //!   object of another size than the one that was found is `OriginAnswer`. No body is longer than
 //!   what was asked for, whatever comes.
-//! * Nothing is retried in here: one call is one request. Retries belong to the caller, who knows
+//! * Nothing is retried in here: one call is one request. Retries belong to the caller, which knows
 //!   how many bytes are already down (`node`, `decides::retry`).
 
 mod answer;
@@ -46,8 +46,8 @@ use crate::model::{Checksum, FoundObject, StoreConfig};
 /// The bytes of an object or of a range of it, in order.
 pub struct Body {
     bytes: Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>,
-    /// Over the whole object, where the body is all of it and the answer tells one. Whoever reads
-    /// the body compares.
+    /// Of the whole object, if the body is all of it and the answer has one. The reader of the body
+    /// compares.
     pub checksum: Option<Checksum>,
 }
 
@@ -124,7 +124,7 @@ pub trait Origin: Send + Sync + Debug {
     /// The bytes of one object or range.
     fn get<'a>(&'a self, get: Get<'a>) -> BoxFuture<'a, Result<Body>>;
 
-    /// Whether a HEAD may tell a checksum that a list does not.
+    /// Whether a HEAD may have a checksum that a list does not.
     fn keeps_checksums(&self) -> bool {
         true
     }

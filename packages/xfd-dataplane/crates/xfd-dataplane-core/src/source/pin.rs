@@ -66,11 +66,12 @@ pub(super) fn check_pin(pinned: Option<&str>, answered: Option<&str>) -> Result<
     }
 }
 
-/// A GET that is held to a pin by the origin, or by comparison where the origin cannot: some know no
-/// If-Match (501), and some compare what stands in it with an ETag that they write in another way.
+/// A GET that is held to a pin by the origin, or by comparison where the origin cannot: some know
+/// no If-Match (501), and some compare what stands in it with an ETag that they write in another
+/// way.
 ///
 /// `get` sends one GET with the pin that it is given; `compares` says that comparing is known to be
-/// the only way. Tells whether it was.
+/// the only way. Returns whether it was.
 ///
 /// # Errors
 /// Those of the GET.
@@ -144,7 +145,7 @@ mod tests {
 
     #[test]
     fn an_etag_has_one_form_and_an_empty_one_is_none() {
-        for (told, kept) in [
+        for (written, kept) in [
             ("\"ab\"", Some("\"ab\"")),
             ("ab", Some("\"ab\"")),
             (" \"ab", Some("\"ab\"")),
@@ -156,7 +157,7 @@ mod tests {
             ("W/\"\"", None),
             ("é", Some("\"é\"")),
         ] {
-            assert_eq!(canonical(told).as_deref(), kept, "{told:?}");
+            assert_eq!(canonical(written).as_deref(), kept, "{written:?}");
         }
     }
 

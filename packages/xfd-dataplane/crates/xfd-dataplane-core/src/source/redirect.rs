@@ -1,6 +1,6 @@
 //! Where a redirect may lead. Pure, apart from looking up names.
 //!
-//! * Never from https to http: who reads along would see the object, and could replace it.
+//! * Never from https to http: others on the network could read the object, and replace it.
 //! * Never further inside than the server that redirects is itself: a public server must not make
 //!   a node ask hosts of its own network, or itself, and no server but a link-local one the
 //!   link-local addresses, where clouds keep their credentials.

@@ -1,4 +1,4 @@
-//! Which error an HTTP answer is that is no success, for S3 and plain web servers alike. Pure, apart
+//! Which error an HTTP answer without success is, for S3 and plain web servers alike. Pure, apart
 //! from the date in a Retry-After header.
 
 use std::time::{Duration, SystemTime};
@@ -21,7 +21,7 @@ pub(super) struct Refusal<'a> {
     pub message: Option<&'a str>,
     /// Value of the Retry-After header.
     pub retry_after: Option<&'a str>,
-    /// Value of the Content-Range header, which tells the object's size where a range of it was
+    /// Value of the Content-Range header, which has the object's size if a range of it was
     /// refused (RFC 9110, 15.5.17).
     pub content_range: Option<&'a str>,
     /// Whether the request was pinned to an ETag.
@@ -31,7 +31,7 @@ pub(super) struct Refusal<'a> {
 }
 
 impl<'a> Refusal<'a> {
-    /// What the head of an answer tells.
+    /// What the head of an answer says.
     pub(super) fn of(response: &'a HttpResponse) -> Self {
         let headers = response.headers();
         Self {

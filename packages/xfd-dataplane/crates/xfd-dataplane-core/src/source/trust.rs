@@ -1,5 +1,5 @@
-//! Which authorities' certificates are believed: the system's (or those of `SSL_CERT_FILE`), and the
-//! bundle of `AWS_CA_BUNDLE` or of a profile's `ca_bundle`.
+//! Which authorities' certificates are believed: the system's (or those of `SSL_CERT_FILE`), and
+//! the bundle of `AWS_CA_BUNDLE` or of a profile's `ca_bundle`.
 
 use std::path::Path;
 

@@ -50,7 +50,7 @@ impl Home {
 
     fn check(&self) -> Result<()> {
         let dir = self.dir()?;
-        dir.is_writable()
+        dir.check_writable()
             .map_err(|error| Error::of_path(&error, "keep a record", &self.manifest))?;
         dir.check_replaceable(&self.manifest)?;
         dir.check_replaceable(&self.lock)

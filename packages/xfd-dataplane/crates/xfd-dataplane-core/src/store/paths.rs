@@ -100,7 +100,7 @@ impl Folders {
             return Ok(());
         }
         let dir = anchor.dir(relative)?;
-        dir.is_writable().map_err(|error| {
+        dir.check_writable().map_err(|error| {
             let error = Error::of_path(&error, "write to the destination's folder", &folder);
             error.into_kind(Kind::DestinationNotWritable)
         })?;

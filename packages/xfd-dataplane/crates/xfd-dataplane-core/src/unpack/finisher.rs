@@ -25,7 +25,7 @@ const BATCH: usize = 16;
 const WAITING: usize = 3;
 
 /// A file that was created.
-pub(super) struct Begun {
+pub(super) struct Unfinished {
     /// Its place in the tree's list of entries.
     pub(super) entry: usize,
     pub(super) path: Arc<[u8]>,
@@ -36,8 +36,8 @@ pub(super) struct Begun {
 
 /// Takes files that were created.
 pub(super) struct Finisher {
-    to: SyncSender<Vec<Begun>>,
-    batch: Vec<Begun>,
+    to: SyncSender<Vec<Unfinished>>,
+    batch: Vec<Unfinished>,
 }
 
 /// Entries of the files that were finished, with their places.
@@ -52,8 +52,8 @@ pub(super) fn with(
     create: impl FnOnce(&mut Finisher) -> Result<()>,
 ) -> Result<Finished> {
     std::thread::scope(|scope| {
-        let (to, begun) = sync_channel(WAITING);
-        let thread = scope.spawn(|| finish_all(maker, begun));
+        let (to, unfinished) = sync_channel(WAITING);
+        let thread = scope.spawn(|| finish_all(maker, unfinished));
         let mut finisher = Finisher {
             to,
             batch: Vec::with_capacity(BATCH),
@@ -65,16 +65,16 @@ pub(super) fn with(
     })
 }
 
-fn finish_all(maker: &Maker<'_>, batches: Receiver<Vec<Begun>>) -> Result<Finished> {
+fn finish_all(maker: &Maker<'_>, batches: Receiver<Vec<Unfinished>>) -> Result<Finished> {
     let mut finished = Finished::new();
-    for begun in batches.into_iter().flatten() {
-        let Begun {
+    for unfinished in batches.into_iter().flatten() {
+        let Unfinished {
             entry,
             path,
             file,
             bytes,
             mtime,
-        } = begun;
+        } = unfinished;
         file.write_all_at(&bytes, 0)
             .map_err(|error| write_failed(maker, &path, error))?;
         finished.push((entry, finish(maker, &path, &file, mtime)?));
@@ -84,8 +84,8 @@ fn finish_all(maker: &Maker<'_>, batches: Receiver<Vec<Begun>>) -> Result<Finish
 
 impl Finisher {
     /// Takes a file. An error says no more than that the other thread has ended by one of its own.
-    pub(super) fn take(&mut self, begun: Begun) -> Result<()> {
-        self.batch.push(begun);
+    pub(super) fn take(&mut self, unfinished: Unfinished) -> Result<()> {
+        self.batch.push(unfinished);
         match self.batch.len() {
             BATCH => self.hand_over(),
             _ => Ok(()),
@@ -105,8 +105,8 @@ mod tests {
 
     use super::*;
 
-    fn begun(entry: usize, file: File) -> Begun {
-        Begun {
+    fn unfinished(entry: usize, file: File) -> Unfinished {
+        Unfinished {
             entry,
             path: Arc::from(*b"file"),
             file,
@@ -121,7 +121,9 @@ mod tests {
         let root = File::open(tree.path()).unwrap();
         let maker = Maker::new(root.as_fd(), tree.path(), false);
         let finished = with(&maker, |finisher| {
-            (0..40).try_for_each(|entry| finisher.take(begun(entry, tempfile::tempfile().unwrap())))
+            (0..40).try_for_each(|entry| {
+                finisher.take(unfinished(entry, tempfile::tempfile().unwrap()))
+            })
         });
         let finished = finished.unwrap();
         let places: Vec<usize> = finished.iter().map(|(entry, _)| *entry).collect();
@@ -138,7 +140,7 @@ mod tests {
         let failed = with(&maker, |finisher| {
             for entry in 0.. {
                 // A file that is open for reading only.
-                finisher.take(begun(entry, File::open("/proc/self/exe").unwrap()))?;
+                finisher.take(unfinished(entry, File::open("/proc/self/exe").unwrap()))?;
                 taken += 1;
             }
             Ok(())

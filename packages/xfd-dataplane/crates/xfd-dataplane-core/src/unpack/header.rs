@@ -1,8 +1,8 @@
 //! The fields of a tar header, as everything that reads tar reads them.
 //!
 //! Four generations share one layout: V7, POSIX ustar, old GNU and star. Numbers are octal with
-//! spaces before and spaces or NULs behind, or GNU's base 256 where the first bit is set. A field
-//! that matters to nothing but looks, the mode and the time, is taken for blank where it is
+//! spaces before and spaces or NULs after, or GNU's base 256 where the first bit is set. A field
+//! that matters to nothing but looks, the mode and the time, is taken for blank if it is
 //! malformed; a size has to be right.
 
 use std::io;

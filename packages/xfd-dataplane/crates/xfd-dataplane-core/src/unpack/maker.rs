@@ -2,8 +2,8 @@
 //!
 //! Every path is resolved beneath the root's descriptor and through no link, by `openat2` in one
 //! call; where there is none (before Linux 5.6, or forbidden) folder by folder, with `O_NOFOLLOW`.
-//! The last folder stays open, as entries of one folder mostly follow each other. Thus even a filter
-//! that erred could not make a write leave the tree.
+//! The last folder stays open, as entries of one folder mostly follow each other. Thus even a
+//! filter that erred could not make a write leave the tree.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
 
-use super::behind;
+use super::write_behind;
 use crate::beside::Beneath;
 use crate::error::{Error, Result};
 
@@ -105,14 +105,14 @@ impl<'a> Maker<'a> {
     /// What lies between `from` and `to` of a file was written.
     pub(super) fn wrote(&self, file: &File, from: u64, to: u64) {
         if self.sync {
-            behind::wrote(file, from, to);
+            write_behind::wrote(file, from, to);
         }
     }
 
     /// A file has all its bytes.
     pub(super) fn ended(&self, file: &File, size: u64) {
         if self.sync {
-            behind::ended(file, size);
+            write_behind::ended(file, size);
         }
     }
 

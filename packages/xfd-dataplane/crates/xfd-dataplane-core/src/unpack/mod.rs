@@ -1,8 +1,8 @@
 //! Archives become trees: unpacked into a staged folder beside the destination ([`stage`]), which
 //! is then exchanged with it in one step ([`Staged::put_in_place`]).
 //!
-//! Streams (`tar`, `tar.gz`, `tar.zst`, `gz`) are unpacked behind the download's in-order prefix;
-//! a zip has its directory at its end and is unpacked from the finished file, in parallel.
+//! Streams (`tar`, `tar.gz`, `tar.zst`, `gz`) are unpacked as far as their bytes are there in
+//! order; a zip has its directory at its end and is unpacked from the finished file, in parallel.
 //!
 //! ```text
 //!   source ── the archive's bytes, cancellable
@@ -14,7 +14,6 @@
 //!   staging ── claims, exchanges, removes
 //! ```
 
-mod behind;
 mod finisher;
 mod gz;
 mod header;
@@ -29,6 +28,7 @@ mod staging;
 mod streams;
 mod tar;
 mod tree;
+mod write_behind;
 mod zip;
 
 pub(crate) use place::check_place;

@@ -54,7 +54,7 @@ impl Place {
         }
         let beside = match Anchor::find(&opened, parent)? {
             Some(above) => above.dir(Path::new("")).and_then(|dir| {
-                dir.is_writable().map_err(|error| {
+                dir.check_writable().map_err(|error| {
                     Error::of_path(&error, "write to the folder above", &destination)
                 })?;
                 dir.check_movable(&destination)?;
@@ -67,7 +67,7 @@ impl Place {
             Some(own) if is_mount_point || beside.is_err() => Some(own.dir(Path::new(""))?),
             _ => None,
         };
-        let inside = inside.filter(|dir| dir.is_writable().is_ok());
+        let inside = inside.filter(|dir| dir.check_writable().is_ok());
         let is_inside = inside.is_some();
         let dir = match (inside, beside) {
             (Some(dir), _) => dir,

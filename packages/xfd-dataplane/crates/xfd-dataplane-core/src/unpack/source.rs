@@ -13,7 +13,7 @@ use crate::model::UnpackMethod;
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Reads the archive; its errors are ours wrapped in `io::Error`, so that they come through a
-/// decoder unchanged and are told from the decoder's own.
+/// decoder unchanged and are distinguished from the decoder's own.
 pub(super) struct Source<'a> {
     inner: Box<dyn Read + Send + 'a>,
     cancel: &'a AtomicBool,

@@ -1,5 +1,5 @@
 //! What comes out of compressed streams: several gzip members or zstd frames follow each other as
-//! one stream, and zeros behind them are what a tape or a block device was filled up with.
+//! one stream, and zeros after them are what a tape or a block device was filled up with.
 
 use std::io::{self, BufRead, Read};
 
@@ -55,7 +55,7 @@ impl<R: BufRead> Read for Gzip<R> {
 pub(super) struct Zstd<R> {
     inner: R,
     decoder: Decoder<'static>,
-    /// Whether a frame was begun, and is not at its end.
+    /// Whether a frame has started, and is not at its end.
     in_frame: bool,
     any: bool,
 }

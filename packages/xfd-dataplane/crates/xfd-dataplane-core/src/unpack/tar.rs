@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use super::finisher::{self, Begun, Finisher};
+use super::finisher::{self, Finisher, Unfinished};
 use super::members::{Kind, Member, Members};
 use super::pump::Piped;
 use super::source::corrupt;
@@ -61,7 +61,7 @@ fn one(
             tree.filter.grow_hole(map.size - stored)?;
             let file = tree.maker.file(&place.path, mode(USUAL_OF_FILES))?;
             if map.is_whole() && map.size <= finisher::MAX_BYTES {
-                return finisher.take(Begun {
+                return finisher.take(Unfinished {
                     entry: tree.begin_file(&place.path),
                     path: place.path,
                     file,

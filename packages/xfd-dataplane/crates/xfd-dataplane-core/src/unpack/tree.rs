@@ -101,7 +101,7 @@ impl<'a> Tree<'a> {
         self.entries.len() - 1
     }
 
-    /// What became of the files that were begun.
+    /// What became of the files that were created.
     pub(super) fn finished(&mut self, files: Vec<(usize, TreeEntry)>) {
         for (place, entry) in files {
             self.entries[place] = entry;

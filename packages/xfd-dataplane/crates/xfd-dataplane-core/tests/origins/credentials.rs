@@ -1,4 +1,5 @@
-//! The AWS chain beyond variables and profiles: single sign-on, web identity, containers, instances.
+//! The AWS chain beyond variables and profiles: single sign-on, web identity, containers,
+//! instances.
 //!
 //! One server stands in for AWS in each story: it gives keys to who asks as AWS demands, and is the
 //! store that takes those keys only, with their session token, for HEAD and GET. As in
@@ -45,7 +46,8 @@ async fn start(special: crate::support::web::Special) -> WebServer {
     server
 }
 
-/// How the keys were asked for, in so many requests each time. The object was asked for twice by HEAD and twice by GET.
+/// How the keys were asked for, in so many requests each time. The object was asked for twice by
+/// HEAD and twice by GET.
 fn questions(server: &WebServer, of_one_kind: usize) -> Vec<String> {
     let of_object = |method| {
         let requests = server.requests().into_iter();

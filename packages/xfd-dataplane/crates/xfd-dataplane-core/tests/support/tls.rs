@@ -1,5 +1,5 @@
-//! A certificate for `localhost` and 127.0.0.1, signed by itself, valid for a hundred years. Its key
-//! is public: it protects nothing.
+//! A certificate for `localhost` and 127.0.0.1, signed by itself, valid for a hundred years. Its
+//! key is public: it protects nothing.
 
 use std::sync::Arc;
 

@@ -21,8 +21,8 @@ fn check_archive(place: &Place) {
     assert_eq!(found[&at("b/c")].content, Some(noise(1000, 2)));
 }
 
-/// What `gzip -d` and `zstd -d` read as one stream, and the zeros that tapes and block devices leave
-/// behind it.
+/// What `gzip -d` and `zstd -d` read as one stream, and the zeros that tapes and block devices
+/// leave behind it.
 #[test]
 fn members_frames_and_padding_are_one_stream() {
     let archive = archive();

@@ -127,8 +127,8 @@ impl HttpOrigin {
         match (response.status().as_u16(), length) {
             (200, Some(size)) if size > 0 => Ok(found(key, size, &response)),
             (404 | 410 | 429 | 500 | 503, _) => Err(refused(&response, None)),
-            // Some servers know no HEAD, do not tell sizes in it, tell that of the answer itself,
-            // which is empty, or sign URLs for GET alone.
+            // Some servers know no HEAD, give no size in it, give that of the answer itself, which
+            // is empty, or sign URLs for GET alone.
             _ => self.head_by_get(key).await,
         }
     }
@@ -149,7 +149,7 @@ impl HttpOrigin {
         let Some(size) = size else {
             return Err(Error::new(
                 Kind::OriginAnswer,
-                "The origin does not tell the size",
+                "The origin does not say the size",
             ));
         };
         Ok(found(key, size, &response))

@@ -1,5 +1,5 @@
-//! What a bucket's requests have beyond what the SDK's operations are told, put in before they are
-//! signed: who pays, which version is meant, and where a redirect leads.
+//! What is added to the SDK's requests of a bucket before they are signed: the payer, the version
+//! that is meant, and the address that a redirect leads to.
 
 use aws_sdk_s3::config::ConfigBag;
 use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Marks the version behind a bucket's name: no bucket has a question mark in its name.
+/// Separates a bucket's name from a version: no bucket has a question mark in its name.
 const VERSION: &str = "?versionId=";
 pub(super) const PAYER: &str = "x-amz-request-payer";
 

@@ -1,4 +1,4 @@
-//! The checksum over a whole object, out of what HeadObject or the headers of GetObject say.
+//! The checksum of a whole object, from an answer to HeadObject or the headers of GetObject.
 
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::{ChecksumType, ServerSideEncryption};
@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::http::Headers;
 use crate::model::{Checksum, ChecksumAlgorithm};
 
 /// What an answer says of the whole object's checksum.
-pub(super) struct Told<'a> {
+pub(super) struct Reported<'a> {
     is_composite: bool,
     /// Algorithm, value in base 64, and its length in bytes; the better ones first.
     values: [(ChecksumAlgorithm, Option<&'a str>, usize); 4],
@@ -16,7 +16,7 @@ pub(super) struct Told<'a> {
     has_own_key: bool,
 }
 
-impl<'a> From<&'a HeadObjectOutput> for Told<'a> {
+impl<'a> From<&'a HeadObjectOutput> for Reported<'a> {
     fn from(answer: &'a HeadObjectOutput) -> Self {
         Self {
             is_composite: answer.checksum_type() == Some(&ChecksumType::Composite),
@@ -40,7 +40,7 @@ impl<'a> From<&'a HeadObjectOutput> for Told<'a> {
 }
 
 /// The headers themselves, as the S3 API reference names them under GetObject.
-impl<'a> From<&'a Headers> for Told<'a> {
+impl<'a> From<&'a Headers> for Reported<'a> {
     fn from(headers: &'a Headers) -> Self {
         let value = |name| headers.get(name);
         Self {
@@ -73,27 +73,27 @@ impl<'a> From<&'a Headers> for Told<'a> {
 /// a dash and the number of parts), which says nothing about the bytes by itself. An ETag is the
 /// MD5 of the bytes only for an object uploaded in one part and encrypted, if at all, with the
 /// store's own keys (S3 user guide, "Checking object integrity").
-pub(super) fn find_checksum<'a>(answer: impl Into<Told<'a>>) -> Option<Checksum> {
-    let told = answer.into();
-    let given = told
+pub(super) fn find_checksum<'a>(answer: impl Into<Reported<'a>>) -> Option<Checksum> {
+    let reported = answer.into();
+    let given = reported
         .values
         .into_iter()
         .find_map(|(algorithm, value, length)| {
-            let value = value.filter(|_| !told.is_composite)?;
+            let value = value.filter(|_| !reported.is_composite)?;
             let bytes = aws_smithy_types::base64::decode(value).ok()?;
             (bytes.len() == length).then(|| Checksum {
                 algorithm,
                 value: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
             })
         });
-    given.or_else(|| find_md5(&told))
+    given.or_else(|| find_md5(&reported))
 }
 
-fn find_md5(told: &Told<'_>) -> Option<Checksum> {
-    if told.has_own_key {
+fn find_md5(reported: &Reported<'_>) -> Option<Checksum> {
+    if reported.has_own_key {
         return None;
     }
-    let value = told.etag?.trim_matches('"');
+    let value = reported.etag?.trim_matches('"');
     let is_md5 = value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_md5.then(|| Checksum {
         algorithm: ChecksumAlgorithm::Md5,

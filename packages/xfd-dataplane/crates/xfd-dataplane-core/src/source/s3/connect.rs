@@ -48,7 +48,7 @@ pub(super) struct Connection {
     pub keys: Option<Keys>,
     /// None for AWS.
     pub endpoint: Option<String>,
-    /// Who pays for requests, where that is not the bucket's owner.
+    /// The payer of requests, if that is not the bucket's owner.
     pub payer: Option<String>,
 }
 

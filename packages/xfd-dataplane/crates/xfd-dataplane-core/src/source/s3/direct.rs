@@ -1,5 +1,5 @@
-//! A GET without the SDK's whole operation, which costs a millisecond of processor time a request: as
-//! much as all the rest that a small object takes.
+//! A GET without the SDK's whole operation, which costs a millisecond of processor time a request:
+//! as much as all the rest that a small object takes.
 //!
 //! The first GET of a bucket goes through the SDK, and its address is the pattern of those that
 //! follow ([`super::shortcuts`]): the SDK's own signer signs them, and the same connector sends

@@ -1,9 +1,9 @@
 //! Where a store is: the order in which boto3 looks for its endpoint, and what an endpoint may be.
 //!
 //! The argument; `AWS_ENDPOINT_URL_S3`; `AWS_ENDPOINT_URL`; `endpoint_url` under `s3` in the
-//! `[services]` section that the profile names; `endpoint_url` of the profile. All but the first are
-//! passed over where `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` says so, or the profile does. Keys must
-//! not go to AWS because an endpoint was overlooked, so what cannot be understood is an error.
+//! `[services]` section that the profile names; `endpoint_url` of the profile. All but the first
+//! are passed over where `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` says so, or the profile does. Keys
+//! must not go to AWS because an endpoint was overlooked, so what cannot be understood is an error.
 
 use std::path::PathBuf;
 
@@ -148,7 +148,7 @@ fn check(endpoint: &str, of: &str) -> Result<String> {
     if url.query().is_some() || url.fragment().is_some() {
         return refused("has a query");
     }
-    // The SDK puts the bucket's name right behind the path.
+    // The SDK appends the bucket's name to the path.
     let kept = url.as_str().trim_end_matches('/');
     let slash = if url.path().trim_matches('/').is_empty() {
         ""

@@ -72,7 +72,7 @@ where
     }
 }
 
-/// What a bare connector says, for requests that no SDK stands behind.
+/// The error of a connector, for requests that do not go through the SDK.
 pub(in super::super) fn error_of_connector(error: &ConnectorError) -> Error {
     if error.is_timeout() {
         unreached(Kind::OriginTimeout, error)

@@ -140,7 +140,7 @@ impl S3Origin {
 }
 
 /// As a header of its own: asked for by the SDK's setting, the SDK would read the bytes for it once
-/// more. Stores tell it with a whole object, and with a range only in the bounds of its parts.
+/// more. Stores send it with a whole object, and with a range only in the bounds of its parts.
 fn ask_for_checksum(request: &mut HttpRequest) {
     let headers = request.headers_mut();
     headers.insert("x-amz-checksum-mode", "ENABLED");

@@ -287,7 +287,7 @@ fn location_of(response: &HttpResponse) -> Option<&str> {
 fn size_of(length: Option<i64>) -> Result<u64> {
     length
         .and_then(|length| u64::try_from(length).ok())
-        .ok_or_else(|| Error::new(Kind::OriginAnswer, "The origin does not tell the size"))
+        .ok_or_else(|| Error::new(Kind::OriginAnswer, "The origin does not say the size"))
 }
 
 fn nanoseconds(time: &DateTime) -> Option<i64> {

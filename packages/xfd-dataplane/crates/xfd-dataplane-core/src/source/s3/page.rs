@@ -89,7 +89,7 @@ impl Page {
         (!text.is_empty()).then_some(text.as_str())
     }
 
-    /// Whether the answer is one of version 2, told by what version 1 does not have.
+    /// Whether the answer is one of version 2: it has fields that version 1 does not have.
     pub(super) fn is_version_2(&self) -> bool {
         ["KeyCount", "NextContinuationToken", "ContinuationToken"]
             .iter()

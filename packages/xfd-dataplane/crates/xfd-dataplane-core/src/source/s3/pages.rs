@@ -67,10 +67,10 @@ impl Pages {
         }
     }
 
-    /// Takes in the page that `asked` brought; tells how to ask for the next, or None at the end.
+    /// Takes in the page that `asked` brought; returns how to ask for the next, or None at the end.
     ///
     /// # Errors
-    /// `OriginAnswer` where the list cannot be told to be whole.
+    /// `OriginAnswer` if it cannot be known that the list is whole.
     pub(super) fn take(&mut self, asked: &Ask, page: &Page) -> Result<Option<Ask>> {
         self.pages += 1;
         self.empty_pages = match page.objects.is_empty() {
@@ -147,12 +147,13 @@ impl Pages {
             None if token.is_some() => true,
             None => {
                 return Err(wrong(
-                    "The origin's list does not tell whether it is whole (IsTruncated)",
+                    "The origin's list does not say whether it is whole (IsTruncated)",
                 ));
             }
         };
         match token {
-            // A last page that leads on cannot be right; one more page tells which of both is.
+            // A last page that leads on cannot be right; one more page shows which of the two is
+            // right.
             Some(token) if is_truncated || !page.objects.is_empty() => {
                 return Ok(Some(Ask::Token(token.to_owned())));
             }
@@ -161,7 +162,7 @@ impl Pages {
         }
         if !is_by_marker {
             return Err(wrong(
-                "The origin's list goes on, and it does not tell how (NextContinuationToken)",
+                "The origin's list goes on, and it does not say how (NextContinuationToken)",
             ));
         }
         let named = match page.field("NextMarker") {
@@ -179,7 +180,7 @@ impl Pages {
             )),
             Some(marker) => Ok(Some(Ask::Marker(marker))),
             None => Err(wrong(
-                "The origin's list goes on, and it does not tell how (NextMarker)",
+                "The origin's list goes on, and it does not say how (NextMarker)",
             )),
         }
     }
@@ -192,18 +193,18 @@ fn check_count(page: &Page) -> Result<()> {
             "The origin lists groups of keys (CommonPrefixes), which nobody asked for",
         ));
     }
-    let Some(told) = page.field("KeyCount") else {
+    let Some(count) = page.field("KeyCount") else {
         return Ok(());
     };
     // Some stores count too few. Too many means that the rest was lost.
-    match told.trim().parse::<usize>() {
-        Ok(told) if told <= page.objects.len() => Ok(()),
-        Ok(told) => Err(wrong(format!(
-            "A page of the origin's list has {} keys and says that it has {told}",
+    match count.trim().parse::<usize>() {
+        Ok(count) if count <= page.objects.len() => Ok(()),
+        Ok(count) => Err(wrong(format!(
+            "A page of the origin's list has {} keys and says that it has {count}",
             page.objects.len()
         ))),
         Err(_) => Err(wrong(format!(
-            "The origin's KeyCount {told:?} is no number"
+            "The origin's KeyCount {count:?} is no number"
         ))),
     }
 }
@@ -222,14 +223,14 @@ fn listed(
     let size = object.get("Size").map(|size| size.trim());
     let Some(size) = size.and_then(|size| size.parse().ok()) else {
         let what = match size {
-            None => "The origin's list does not tell the object's size".to_owned(),
+            None => "The origin's list does not say the object's size".to_owned(),
             Some(size) => format!("The origin's list has an object of the size {size:?}"),
         };
         return Err(wrong(what).with_object(key));
     };
     let time = object.get("LastModified");
     let time = time.and_then(|time| DateTime::from_str(time.trim(), Format::DateTime).ok());
-    // A list does not tell how an object is encrypted, so its ETag cannot be taken for an MD5.
+    // A list does not say how an object is encrypted, so its ETag cannot be taken for an MD5.
     Ok(FoundObject {
         key,
         size,

@@ -1,5 +1,5 @@
-//! Which answers bring what was asked for. The SDK takes every status from 200 to 299 for one, and the
-//! length of a 204 for the object's size.
+//! Which answers bring what was asked for. The SDK takes every status from 200 to 299 for one, and
+//! the length of a 204 for the object's size.
 
 use aws_sdk_s3::config::ConfigBag;
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;

@@ -90,7 +90,7 @@ pub(super) fn find(file: &File, length: u64) -> Result<Directory> {
         .ok_or_else(|| corrupt("its directory is not where the end record says"))?;
     if base > 0 && said.entries > 0 && read(file, said.offset, ENTRY.len() as u64)? == ENTRY {
         return Err(corrupt(
-            "it has a second directory, or a gap behind its directory",
+            "it has a second directory, or a gap after its directory",
         ));
     }
     Ok(Directory {

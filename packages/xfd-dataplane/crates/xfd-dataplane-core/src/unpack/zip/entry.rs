@@ -26,7 +26,7 @@ const UNIX: u64 = 3;
 const STORED: u64 = 0;
 const DEFLATED: u64 = 8;
 
-/// Flags of an entry: encrypted in one of two ways, a patch, sizes behind the data, UTF-8, a
+/// Flags of an entry: encrypted in one of two ways, a patch, sizes after the data, UTF-8, a
 /// directory that hides its values.
 const ENCRYPTED: u64 = 1 << 0 | 1 << 6 | 1 << 13;
 const PATCH: u64 = 1 << 5;
@@ -89,7 +89,7 @@ impl<'f> Entries<'f> {
         }
     }
 
-    /// The next entry; None behind the last. An error for what cannot be unpacked, and for a
+    /// The next entry; None after the last. An error for what cannot be unpacked, and for a
     /// directory that tools can read in two ways.
     pub(super) fn next(&mut self) -> Result<Option<Described>> {
         if self.at == self.directory.end {
@@ -100,13 +100,13 @@ impl<'f> Entries<'f> {
         }
         let head: [u8; ENTRY_BYTES] = fixed(&mut self.central, self.at)?;
         let lengths = [28, 30, 32].map(|at| number(&head, at, 2));
-        let behind = self.at + ENTRY_BYTES as u64 + lengths.iter().sum::<u64>();
-        if !head.starts_with(ENTRY) || behind > self.directory.end {
+        let after = self.at + ENTRY_BYTES as u64 + lengths.iter().sum::<u64>();
+        if !head.starts_with(ENTRY) || after > self.directory.end {
             return Err(corrupt("its directory is broken"));
         }
         let name = bytes(&mut self.central, lengths[0])?;
         let extra = bytes(&mut self.central, lengths[1])?;
-        self.at = behind;
+        self.at = after;
         self.read += 1;
         self.describe(&head, &name, &Extra::new(&extra)?).map(Some)
     }
@@ -137,7 +137,7 @@ impl<'f> Entries<'f> {
         if method == STORED && size != packed {
             return Err(corrupt("a stored entry has two sizes"));
         }
-        // The upper half of the attributes is a Unix mode wherever it is not zero; DOS has no use
+        // The upper half of the attributes is a Unix mode unless it is zero; DOS has no use
         // for it.
         let mode = number(head, 40, 2) as u32;
         let kind = match mode & TYPE_BITS {
@@ -271,7 +271,8 @@ fn separated(path: &[u8]) -> Vec<u8> {
 }
 
 /// Seconds since the epoch, the time taken as UTC; None for what is no time. The days are counted
-/// as in Howard Hinnant's `days_from_civil`: years begin in March, so that the leap day is the last.
+/// as in Howard Hinnant's `days_from_civil`: years begin in March, so that the leap day is the
+/// last.
 fn dos_seconds(date: u64, time: u64) -> Option<i64> {
     let part = |of: u64, shift: u32, bits: u32| ((of >> shift) & ((1 << bits) - 1)) as i64;
     let (year, month, day) = (1980 + part(date, 9, 7), part(date, 5, 4), part(date, 0, 5));

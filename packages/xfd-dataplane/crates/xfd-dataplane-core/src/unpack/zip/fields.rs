@@ -1,4 +1,4 @@
-//! Little-endian fields of zip's records, and the extra fields behind an entry's name.
+//! Little-endian fields of zip's records, and the extra fields after an entry's name.
 
 use crc_fast::CrcAlgorithm;
 

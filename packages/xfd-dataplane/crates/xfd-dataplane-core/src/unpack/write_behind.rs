@@ -1,5 +1,5 @@
-//! Has a tree written out while more of it is unpacked. Its sync, whose descriptor is older than the
-//! files, tells of what could not be written.
+//! Has a tree written out while more of it is unpacked. The tree's sync reports what could not be
+//! written: its descriptor is older than the files.
 
 use std::fs::File;
 
