@@ -115,7 +115,7 @@ def _too_many_objects(lookup: Lookup, count: int) -> InvalidRequestError:
     return InvalidRequestError(
         f"The request has {count} objects, and the limit is {OBJECTS_AT_MOST}",
         object=lookup.key,
-        remedy="Ask for fewer at a time, by longer prefixes or with include and exclude",
+        remedy="Request fewer at a time, by longer prefixes or with include and exclude",
     )
 
 

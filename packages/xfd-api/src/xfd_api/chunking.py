@@ -200,9 +200,9 @@ def _too_many(
     )
     others = f" and {len(objects) - len(largest)} more objects" if len(objects) > _NAMED else ""
     running = f" beside the {beside} that are being distributed" if beside else ""
-    asked = f" with chunk_size_bytes={chunk_size_bytes}" if chunk_size_bytes is not None else ""
+    by_size = f" with chunk_size_bytes={chunk_size_bytes}" if chunk_size_bytes is not None else ""
     return InvalidRequestError(
-        f"The request makes {count} chunks{asked}{running}, and the limit is {CHUNKS_AT_MOST}: "
+        f"The request makes {count} chunks{by_size}{running}, and the limit is {CHUNKS_AT_MOST}: "
         f"{named}{others}",
         object=largest[0].found.key,
         remedy=_size_that_would_do(objects, chunk_size_bytes, CHUNKS_AT_MOST - beside),

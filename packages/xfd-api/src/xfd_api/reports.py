@@ -100,10 +100,10 @@ class OrderFailed:
 
         It is 0 to `LONGEST_ASKED_REST_S`; None if the source sent none, or none that makes sense.
         """
-        asked = self.retry_after_s
-        if asked is None or not asked >= 0.0:  # below zero, or not a number
+        seconds = self.retry_after_s
+        if seconds is None or not seconds >= 0.0:  # below zero, or not a number
             return None
-        return min(asked, LONGEST_ASKED_REST_S)
+        return min(seconds, LONGEST_ASKED_REST_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def download_distributed(
         prices: what moving bytes costs, for the estimate in the report's `traffic`.
         node_settings: memory budget, rate limits, time-outs and unpacking's caps of each node.
             Calls with other settings that run at the same time get workers of their own. Set the
-            root by `XFD_ROOT` in the `env_vars` of Ray's `runtime_env`: workers and tasks heed it.
+            root by `XFD_ROOT` in the `env_vars` of Ray's `runtime_env`: workers and tasks use it.
         priorities: one number per request; a smaller one is needed sooner.
 
     Returns:

@@ -45,5 +45,8 @@ class LinkRates:
                 try:
                     rates[name] = float(text)
                 except ValueError:
-                    raise InvalidRequestError(f"{variable} is {text!r}") from None
+                    raise InvalidRequestError(
+                        f"{variable} is {text!r}",
+                        remedy="Set it to bytes per second, or unset it",
+                    ) from None
         return LinkRates(**rates) if rates else None

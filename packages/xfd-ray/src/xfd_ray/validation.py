@@ -123,7 +123,7 @@ def _node_settings(name: str, value: Any) -> None:
         raise InvalidRequestError(
             f"node_settings.root is {value.root!r}, but tasks look below their own root",
             path=value.root,
-            remedy="Set XFD_ROOT in the env_vars of the runtime_env, which workers and tasks heed, "
+            remedy="Set XFD_ROOT in the env_vars of the runtime_env, which workers and tasks use, "
             "or give absolute destinations",
         )
 

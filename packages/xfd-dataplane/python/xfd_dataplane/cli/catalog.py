@@ -19,6 +19,7 @@ from xfd_dataplane.cli.sources import (
     Source,
     Unpacking,
     named_source,
+    patterns_without_prefix,
     request_for,
     requests_for_matches,
 )
@@ -86,9 +87,7 @@ def _requests(
         )
         return [request], None
     if options.include or options.exclude:
-        raise InvalidRequestError(
-            "--include and --exclude go with a prefix, which ends in a slash", object=source.key
-        )
+        raise patterns_without_prefix(source)
     stores = by_profile(source.config)
     matches = limits.run(lambda: find(node, stores, source.config.kind, None, source.key))
     requests = requests_for_matches(source, matches, destination, cache=cache, unpacking=unpacking)

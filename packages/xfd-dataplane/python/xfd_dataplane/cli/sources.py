@@ -192,12 +192,19 @@ def request_for(
             )
         )
     if include or exclude:
-        raise InvalidRequestError(
-            "--include and --exclude go with a prefix, which ends in a slash", object=source.key
-        )
+        raise patterns_without_prefix(source)
     if destination.endswith("/") or _is_folder(place):
         place /= object_name(source.key)
     return _object_request(source.key, place, cache, unpacking)
+
+
+def patterns_without_prefix(source: Source) -> InvalidRequestError:
+    """The error of `--include` or `--exclude` with a source that is no prefix."""
+    return InvalidRequestError(
+        "--include and --exclude go with a prefix, which ends in a slash",
+        object=source.key,
+        remedy="End the source in a slash, or drop these options",
+    )
 
 
 def requests_for_matches(

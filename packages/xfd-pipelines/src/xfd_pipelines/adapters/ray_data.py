@@ -105,6 +105,7 @@ def _original(error: Exception, starts: WorkerStarts) -> BaseException:
         f"The process of a worker ended in {start.method}: {death}",
         stage=start.stage,
         node=start.node,
+        remedy="Look into the worker's log on that node, and at the memory that it used",
     )
 
 
@@ -121,9 +122,9 @@ def _context(has_order: bool, verbose: bool) -> ray.data.DataContext:
 
 def _blocks(items: Sequence[bytes], batch_size: int, cpus: int) -> list[pa.Table]:
     """The input in blocks of whole batches, enough to keep all workers busy."""
-    wanted = max(LEAST_BLOCKS, BLOCKS_PER_CPU * cpus)
+    blocks = max(LEAST_BLOCKS, BLOCKS_PER_CPU * cpus)
     batches = -(-len(items) // batch_size)
-    rows = -(-batches // wanted) * batch_size
+    rows = -(-batches // blocks) * batch_size
     return [_table(items[start : start + rows]) for start in range(0, len(items), rows)]
 
 
