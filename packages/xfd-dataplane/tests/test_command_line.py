@@ -100,6 +100,13 @@ def test_a_signed_query_stays_out_of_the_key_and_of_every_repr() -> None:
     assert "secret" not in repr(source)
 
 
+def test_a_slash_that_is_encoded_in_a_folder_stays_encoded() -> None:
+    source = parse_source("https://host/projects/group%2Fname/a%20b.bin?ref=main")
+
+    assert source.key == "a b.bin"
+    assert source.config.base_url == "https://host/projects/group%2Fname?ref=main"
+
+
 def placed(text: str, destination: str, unpacking: Unpacking | None = None) -> list[str]:
     value = request_for(parse_source(text), destination, unpacking=unpacking).value
     places = [str(value.destination)]

@@ -144,8 +144,14 @@ def _web(text: str) -> Source:
             "The source names no host", object=text, remedy="Write https://host/file"
         )
     # A query may be a signature. As part of the base URL it appears in no key, error or repr.
-    server = f"{parts.scheme}://{parts.netloc}" + (f"?{parts.query}" if parts.query else "")
-    return Source(ObjectStoreConfig.make_for_http(server), unquote(parts.path.lstrip("/")))
+    query = f"?{parts.query}" if parts.query else ""
+    folder, path = "", parts.path.lstrip("/")
+    above, _, name = path.rpartition("/")
+    if "%2f" in above.lower():
+        # An encoded slash belongs to a name. In a key it would separate two names.
+        folder, path = f"/{above}", name
+    server = f"{parts.scheme}://{parts.netloc}{folder}{query}"
+    return Source(ObjectStoreConfig.make_for_http(server), unquote(path))
 
 
 def absolute(destination: str) -> Path:
