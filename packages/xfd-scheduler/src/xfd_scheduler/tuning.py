@@ -58,7 +58,7 @@ Evidence: cost; the walk over them is 43 % of the time of a report.
 # -- Runs of chunks --------------------------------------------------------------------------------
 
 RUNS_PER_QUEUE = 16
-"""runs. As many fill the download slots of a node.
+"""runs. The number of runs that fill a node's download slots.
 
 Why: a wave launches a run of neighbouring chunks, so that a plan costs less per chunk.
 Evidence: off 256eq +3.5 (`runs`).
@@ -70,7 +70,7 @@ Why: there are chunks enough, and sorting all nodes for each chunk would double 
 Evidence: cost; off 256eq +3.5 (`turns`).
 """
 LARGE_SWARM_RUN_FACTOR = 2
-"""factor. Runs of a large swarm are longer by it.
+"""factor. The length of runs in a large swarm, compared with others.
 
 Why: halves the cost of a plan.
 Evidence: cost.
@@ -82,7 +82,7 @@ Why: about twice what one process plans, because the rate assumed for nodes is h
 Evidence: cost; below it a plan costs about twice as much per assignment; decision 0006.
 """
 CHUNKS_PER_SHARED_TREE = 2
-"""chunks. As many share a tree, and so an order, in such a swarm.
+"""chunks. The chunks that share a tree, and so an order, in such a swarm.
 
 Why: halves the cost of a plan.
 Evidence: two in every swarm 256 nodes 1.040 instead of 1.033; four 512 nodes 1.119; decision 0006.
@@ -109,7 +109,7 @@ Why: the chunk may arrive although all peers that have it are busy or rest.
 Evidence: not measured; guards correctness (`impatient`).
 """
 COMPLAINTS_TO_DISCARD = 2
-"""nodes. Complaints of so many about one chunk of a peer discard the peer's copy.
+"""nodes. Complaints of this many nodes about one chunk of a peer discard its copy.
 
 Why: one complaint bans the peer, but may be the complaining node's own fault.
 Evidence: not measured; guards correctness.
@@ -163,13 +163,13 @@ Why: the first streams of a node share its link by luck.
 Evidence: half and double below 3.
 """
 SAMPLED_CHUNKS = 256
-"""chunks. A larger catalog is measured by a sample of at least so many chunks.
+"""chunks. Of a larger catalog, a sample of at least this many is measured.
 
 Why: enough for each node to be known early.
 Evidence: cost.
 """
 REFERENCE_NODES_DIVISOR = 8
-"""divisor of the number of nodes. The slowest of the fastest part is the reference for all.
+"""divisor of the number of nodes. The slowest node of the fastest part is the reference for all.
 
 Why: single lucky nodes do not move it.
 Evidence: not measured.
@@ -205,7 +205,7 @@ Why: its first streams start at different times.
 Evidence: half 0, double 8half +4.6.
 """
 BURST_HALF_LIFE_S = 4.0
-"""seconds. In this time a node's highest rate over one transfer halves.
+"""seconds. The half-life of a node's highest rate over one transfer.
 
 Why: a link may become slow later.
 Evidence: half and double 0.0.
@@ -213,7 +213,7 @@ Evidence: half and double 0.0.
 MIN_UP_SHARE = 1 / 64
 """share of the fastest uplink. No node has less.
 
-Why: shares are divided by.
+Why: loads are divided by shares.
 Evidence: not measured.
 """
 FAST_UPLINK_SHARE = 0.5
@@ -229,13 +229,13 @@ Why: what S3 usually takes.
 Evidence: not measured.
 """
 ORIGIN_WAIT_WEIGHT = 0.05
-"""weight of the newest sample. Of the moving average of that time.
+"""weight of the newest sample. For the moving average of that time.
 
 Why: single reads differ widely.
 Evidence: not measured.
 """
 ORIGIN_PACE_DRIFT = 1.05
-"""factor per read. A node's fastest read of the origin counts as slower by it with each later one.
+"""factor per read. With each read, a node's fastest read so far counts as slower by it.
 
 Why: the origin may become slower.
 Evidence: not measured.
@@ -243,26 +243,26 @@ Evidence: not measured.
 MIN_TRANSFER_S = 1e-4
 """seconds. The least duration that a transfer counts as.
 
-Why: durations are divided by.
+Why: rates are bytes over durations.
 Evidence: not measured.
 """
 
 # -- Windows ---------------------------------------------------------------------------------------
 
 RATE_WEIGHT = 0.3
-"""weight of the newest sample. Of the moving average of a node's rate.
+"""weight of the newest sample. For the moving average of a node's rate.
 
 Why: three or four rates are enough to follow a change.
 Evidence: half and double below 3.
 """
 RATE_INTERVALS = 4
-"""report intervals. A rate is taken over at least so many.
+"""report intervals. The least time over which a rate is taken.
 
 Why: single reports hold few chunks.
 Evidence: half and double at most 0.1.
 """
 RATE_TRANSFERS = 2.0
-"""multiples of the longest transfer. A rate is taken over at least this time.
+"""multiples of the longest transfer. The least time over which a rate is taken.
 
 Why: streams that share a link end together, so a shorter time sees a burst or nothing.
 Evidence: not measured.
@@ -298,7 +298,7 @@ Why: a report waits for one exchange, and its orders for the next.
 Evidence: half and double below 3.
 """
 EXCHANGES_PER_S = 1000.0
-"""exchanges per second. As many one process has with all nodes together.
+"""exchanges per second. The number that one process has with all nodes together.
 
 Why: gives the report interval.
 Evidence: cost.
@@ -310,13 +310,13 @@ Why: what is ordered early cannot be given to nodes that join a moment later.
 Evidence: half join3 +20.8, unhalf -8.9; double join3 +2.1.
 """
 FIRST_READ_SHARE = 5 / 8
-"""share of a node's download slots. The swarm reads as many chunks until the first bytes arrive.
+"""share of a node's download slots. The chunks that a swarm reads until the first bytes arrive.
 
 Why: all nodes start together, and nothing older can be passed on meanwhile.
 Evidence: off quickO +5.9 (`read-first`); decision 0008.
 """
 READ_SHARE = 3 / 4
-"""share of a node's download slots. The swarm reads as many chunks at once afterwards.
+"""share of a node's download slots. The chunks that a swarm reads at once afterwards.
 
 Why: each of them occupies a slot on every node while it is read.
 Evidence: half 8quart +9.6, 8half +4.6; double join3 -4.6, unhalf -6.8; decision 0008.
@@ -376,7 +376,7 @@ Why: without it slow nodes would form long chains.
 Evidence: not measured.
 """
 READER_CANDIDATES = 128
-"""nodes. At most so many at the top of a tree are compared as readers.
+"""nodes. The most nodes at the top of a tree that are compared as readers.
 
 Why: in a large swarm all of them are alike.
 Evidence: cost.
@@ -385,13 +385,13 @@ Evidence: cost.
 # -- Plans -----------------------------------------------------------------------------------------
 
 WANT_SET_SAMPLE = 64
-"""nodes. As many are examined to count the sets of chunks that are wanted.
+"""nodes. The sample in which the sets of wanted chunks are counted.
 
-Why: if so many differ, all do.
+Why: if all of these differ, all nodes do.
 Evidence: cost.
 """
 RESTING_PAIRS_LIMIT = 1024
-"""pairs of nodes. With more, those whose rest is over are removed.
+"""pairs of nodes. If more pairs rest, those whose rest is over are removed.
 
 Why: nothing else removes them.
 Evidence: cost.
@@ -400,13 +400,13 @@ Evidence: cost.
 # -- Backfill --------------------------------------------------------------------------------------
 
 SOURCE_CANDIDATES = 8
-"""nodes. As many sources are compared for one order.
+"""nodes. The sources that are compared for one order.
 
 Why: the least loaded of a few is nearly the least loaded of all.
 Evidence: cost.
 """
 BACKFILL_SKIPS = 64
-"""chunks. As many without a source are skipped for one node in one plan.
+"""chunks. The most chunks without a source that one plan skips for one node.
 
 Why: bounds the search for a node whose sources are all busy.
 Evidence: cost.
@@ -515,7 +515,7 @@ Why: on a slow link nearly all streams are late.
 Evidence: off 0.0 (`slow-link`).
 """
 STRAGGLER_ORDERS_PER_LOOK = 20_000
-"""orders. As many one examination takes in; the next one continues there.
+"""orders. The most that one examination covers; the next one continues there.
 
 Why: bounds the time of a plan.
 Evidence: cost.

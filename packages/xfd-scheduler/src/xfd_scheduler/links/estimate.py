@@ -3,9 +3,9 @@
 Nodes pass chunks on while they receive them, so every node below a slow link is slow. Neither a
 node's rate nor the average pace of its streams says whose link it is. Its fast streams do: a node
 that waits for slow sources now and then has fast streams as well, while all streams of a slow link
-are slow. So the estimate follows a low quantile of the pace (seconds per byte), multiplied by the
-streams that the node may have at once, and compares it with the eighth of the nodes that is
-fastest. For a slow link it is about the link's rate, for a fast one it is more.
+are slow. So the estimate follows a low quantile of the pace (seconds per byte), divided by the
+streams that the node may have at once. The eighth of the nodes that is fastest gives the reference.
+For a slow link the estimate is about the link's rate, for a fast one it is more.
 
 Streams share a real link unequally, so a lucky stream of a slow link may be as fast as those of a
 fast one. What a node receives in total corrects that: a node that had enough orders and received

@@ -117,7 +117,7 @@ class Engine:
                 self._at(joins_at, "joins", index)
             else:
                 self._join(index, start=scenario.start_spread_s * index / scenario.nodes)
-        self._schedule_troubles(bound)
+        self._schedule_faults(bound)
         self._plan()
         while not self._is_over():
             if self.now > limit:
@@ -126,7 +126,7 @@ class Engine:
             self.transfers.now = self.now
             for flow in over.tolist():
                 self.transfers.flow_is_over(flow)
-            self._due()
+            self._run_due()
         self.outcome.finish(self.nodes, self.now)
         return self.outcome
 
@@ -156,36 +156,13 @@ class Engine:
         """Counts from the present event, so that a chain of short delays fits into a step."""
         self._at(self.transfers.now + after_s, what, flow, generation)
 
-    def _due(self) -> None:
+    def _run_due(self) -> None:
+        """Runs the events that are due, and plans if the scheduler heard of any."""
         has_news = False
         while self.agenda and self.agenda[0][0] <= self.now + 1e-12:
             due, _, what, number, generation = heapq.heappop(self.agenda)
             self.transfers.now = due
-            if what == "starts":
-                if self.flows.generation[number] == generation:
-                    self.transfers.first_byte_of(number)
-            elif what == "yields":
-                if self.flows.generation[number] == generation:
-                    self.transfers.give_up_slot(number)
-            elif what == "exchanges":
-                node = self.nodes[number]
-                if node.alive:
-                    has_news |= self._hand_in(node)
-                    self._deliver(node)
-                    interval = self.scenario.interval_s * self.rng.uniform(1 - JITTER, 1 + JITTER)
-                    self._at(self.now + interval, "exchanges", node.index)
-            elif what == "dies":
-                self.transfers.die(self.nodes[number])
-                self._at(self.now + self.scenario.interval_s, "is missed", number)
-            elif what == "is missed":
-                self._send(NodeLost(self.nodes[number].id))
-                has_news = True
-            elif what == "joins":
-                self._join(number, start=0.0)
-                has_news = True
-            elif what == "slows":
-                self.flows.capacity[[number, self.most_nodes + number]] *= SLOWED
-                self.nodes[number].slowed_at = self.now
+            has_news |= self._run_event(what, number, generation)
         wake = self.scheduler.next_wakeup()
         if wake is not None and wake <= self.now:
             self._send(Tick())
@@ -193,7 +170,44 @@ class Engine:
         if has_news:
             self._plan()
 
-    def _schedule_troubles(self, bound: float) -> None:
+    def _run_event(self, what: str, number: int, generation: int) -> bool:
+        """Runs an event of a flow or a node; returns whether the scheduler heard of it."""
+        match what:
+            case "starts":
+                if self.flows.generation[number] == generation:
+                    self.transfers.first_byte_of(number)
+            case "yields":
+                if self.flows.generation[number] == generation:
+                    self.transfers.give_up_slot(number)
+            case "exchanges":
+                return self._exchange(self.nodes[number])
+            case "dies":
+                self.transfers.die(self.nodes[number])
+                self._at(self.now + self.scenario.interval_s, "is missed", number)
+            case "is missed":
+                self._send(NodeLost(self.nodes[number].id))
+                return True
+            case "joins":
+                self._join(number, start=0.0)
+                return True
+            case "slows":
+                self.flows.capacity[[number, self.most_nodes + number]] *= SLOWED
+                self.nodes[number].slowed_at = self.now
+            case _:
+                raise ValueError(f"an event {what!r} is on the agenda")
+        return False
+
+    def _exchange(self, node: SimNode) -> bool:
+        """The node reports and receives its orders; returns whether it had something to report."""
+        if not node.alive:
+            return False
+        has_news = self._report(node)
+        self._deliver(node)
+        interval = self.scenario.interval_s * self.rng.uniform(1 - JITTER, 1 + JITTER)
+        self._at(self.now + interval, "exchanges", node.index)
+        return has_news
+
+    def _schedule_faults(self, bound: float) -> None:
         scenario = self.scenario
         chosen = self.rng.permutation(scenario.nodes)
         dying = round(scenario.dying * scenario.nodes)
@@ -222,7 +236,7 @@ class Engine:
         for node, orders in given.items():
             self.nodes[self.number_of[node]].inbox.extend(orders)
 
-    def _hand_in(self, node: SimNode) -> bool:
+    def _report(self, node: SimNode) -> bool:
         if not node.events:
             return False
         node.seq += 1
