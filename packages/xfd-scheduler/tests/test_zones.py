@@ -48,6 +48,16 @@ def test_a_chunk_enters_each_other_zone_once(checked: Checked) -> None:
     assert len(entered) == 2 * CHUNKS
 
 
+def test_a_chunk_enters_a_zone_once_if_its_reader_is_alone_in_another(checked: Checked) -> None:
+    script = checked(Script())
+    script.grow([CHUNKS])
+    script.joins("0.n0", traits=NodeTraits("0"))
+    for index in range(6):
+        script.joins(f"1.n{index}", traits=NodeTraits("1"))
+    script.runs_to_the_end()
+    assert set(crossings(script).values()) == {1}
+
+
 def test_once_per_zone_reads_a_chunk_in_each_zone_and_nothing_crosses(checked: Checked) -> None:
     script = checked(in_zones(SchedulerSettings(origin_policy="once-per-zone")))
     script.runs_to_the_end()
@@ -118,6 +128,35 @@ def test_a_late_zone_reads_for_itself_if_each_zone_does(checked: Checked) -> Non
         script.joins(f"9.n{index}", traits=NodeTraits("9"))
     script.runs_to_the_end()
     assert script.origin_reads == dict.fromkeys(range(CHUNKS), 2)
+    assert not crossings(script)
+
+
+def test_a_zone_whose_reader_is_lost_reads_again_if_each_zone_reads_for_itself(
+    checked: Checked,
+) -> None:
+    """Holders in other zones do not count: nothing crosses, so waiting for them never ends."""
+    settings = SchedulerSettings(origin_policy="once-per-zone")
+    script = checked(Script(settings))
+    script.grow([1])
+    script.joins("0.n0", traits=NodeTraits("0"))
+    for index in range(4):
+        script.joins(f"1.n{index}", traits=NodeTraits("1"))
+    script.plan()
+    script.holds("0.n0")
+    sources = {node: each[0].source for node, each in script.assignments.items() if each}
+    (reader,) = [node for node, source in sources.items() if source is None]
+    assert any(source not in (reader, None) for source in sources.values())
+    script.is_lost(reader)
+    holders: set[str | None] = {None, "0.n0"}
+    for _ in range(10):
+        script.plan()
+        for node, mine in script.assignments.items():
+            if mine and mine[0].source in holders:
+                script.holds(node)
+                holders.add(node)
+        script.now += 1.0
+    assert holders == {None, *script.assignments}
+    assert script.origin_reads == {0: 3}
     assert not crossings(script)
 
 

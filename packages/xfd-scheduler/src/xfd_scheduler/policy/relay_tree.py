@@ -40,7 +40,7 @@ def lay_out(
         return [], []
     sources = [node for node in readers if swarm.available >> node & 1]
     groups = by_zone(swarm, order)
-    if len(groups) == 1:
+    if len(swarm.zones) < 2:
         return list(order), _parents(swarm, sources, order, fan_out)
     roots: dict[str, list[int]] = {}
     for node in sources:

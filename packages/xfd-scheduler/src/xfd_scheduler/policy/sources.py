@@ -58,8 +58,12 @@ class Sources:
             best = self.peer(member, chunk, now, -1, first_in_zone=True)
         if best != NO_SOURCE:
             return best
+        reachable = zone if zone and stays_inside else -1
         if is_patient and (
-            holding or any(is_fed(swarm, node, chunk, member.index) for node in positions(pending))
+            holding & reachable
+            or any(
+                is_fed(swarm, node, chunk, member.index) for node in positions(pending & reachable)
+            )
         ):
             return NO_SOURCE
         return self._origin(member, now)
