@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from xfd_api.errors import (
     NodeLostError,
@@ -178,6 +179,7 @@ class SwarmController:
     def reported(self, node: NodeId, report: NodeReport) -> None:
         """See `LoopObserver`."""
         now = self._clock()
+        report = replace(report, events=tuple(report.events))  # Columns are decoded only once.
         self._count_retries(node, report.counters.retries)
         self._assignments.reported(node, report)
         for event in report.events:
