@@ -21,6 +21,7 @@ LEASE_TTL_S = 6.0
 """A lease that was not renewed for this long has lost its driver."""
 
 RENEW_EVERY_S = 2.0
+"""How often a driver renews its lease."""
 
 LATE_NODE_POLL_S = 1.0
 """How often the coordinator looks for nodes that have joined the cluster."""

@@ -18,13 +18,23 @@ MAX_LOSSES = 5
 """How many losses of the coordinator a call survives, unless `STEADY_S` lies between two."""
 
 STEADY_S = 60.0
+"""Losses before a coordinator that answered for this long do not count."""
+
 MAX_ENDINGS = 60
 """How often a coordinator that is ending is asked again: it ends its workers first."""
 
 START_AGAIN_S = 0.5
+"""The pause before the next attempt to reach a coordinator."""
+
 PROGRESS_EVERY_S = 0.25
+"""How often `on_progress` is called."""
+
 CALL_TIMEOUT_S = 120.0
+"""A coordinator that does not answer a call within this time counts as lost."""
+
 DETACH_TIMEOUT_S = 30.0
+"""The same for giving a lease back, which expires anyway."""
+
 LOG_WAIT_S = 5.0
 """How long a lease waits for another call before the driver's log says so."""
 

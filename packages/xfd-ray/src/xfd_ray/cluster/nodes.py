@@ -16,6 +16,7 @@ from xfd_ray.placement import NodeInfo, nodes_of_ray
 from xfd_ray.worker_api import WorkerApi, WorkerClient
 
 CLOSE_TIMEOUT_S = 5.0
+"""A worker that takes longer to close is killed."""
 
 
 class RayCluster:

@@ -15,6 +15,7 @@ from xfd_ray.messages import WorkerTerms
 from xfd_ray.placement import NodeInfo
 
 CONCURRENT_CALLS = 10_000
+"""Calls that an actor takes at once: long polls of each node and each waiting driver."""
 
 
 def start_worker(node: NodeInfo, terms: WorkerTerms) -> Any:

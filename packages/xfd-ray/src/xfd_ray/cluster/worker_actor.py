@@ -19,6 +19,7 @@ ALONE_S = 60.0
 """How long a worker without a coordinator lives, in seconds."""
 
 CALL_AGAIN_S = 1.0
+"""The pause before an unreachable coordinator is called again."""
 
 
 class NodeWorkerActor(NodeWorker):

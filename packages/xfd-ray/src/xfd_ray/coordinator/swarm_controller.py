@@ -36,6 +36,7 @@ from xfd_ray.unexpected import as_xfd_error
 from xfd_scheduler.trace import Recorder
 
 LEAVE_TIMEOUT_S = 20.0
+"""How long the end of a swarm waits for its workers to leave."""
 
 
 class SwarmController:

@@ -18,7 +18,7 @@ from xfd_ray.telemetry.versions import check_versions, installed_versions
 from xfd_ray.worker_api import Hello, WorkerApi, WorkerClient
 
 START_TIMEOUT_S = 180.0
-
+"""A node whose worker is not up after this time is unavailable."""
 
 _Start = asyncio.Task[tuple[WorkerClient, Hello]]
 

@@ -15,6 +15,7 @@ from xfd_ray.loop.running_clock import within
 from xfd_ray.worker_api import Exchange, Unavailable
 
 CONCURRENT_CALLS = 2
+"""Calls of one channel at once: orders need not wait for the end of a poll."""
 
 REPEAT_AFTER_S = 0.5
 """How long after a call without an answer its repetition is sent."""
