@@ -35,7 +35,8 @@ class Sources:
     def choose(self, member: Member, chunk: int, now: float) -> int:
         """The source that can give the chunk to the node now, `ORIGIN`, or `NO_SOURCE`.
 
-        The node waits for peers that have the chunk, or will have it, unless it failed often.
+        The node waits for peers that have the chunk, or will have it, unless it failed often. Only
+        peers of its own zone count if each zone reads for itself.
         """
         swarm = self.swarm
         holding = swarm.holders[chunk] & ~swarm.banned
@@ -58,12 +59,10 @@ class Sources:
             best = self.peer(member, chunk, now, -1, first_in_zone=True)
         if best != NO_SOURCE:
             return best
-        reachable = zone if zone and stays_inside else -1
+        asked = zone if zone and stays_inside else -1
         if is_patient and (
-            holding & reachable
-            or any(
-                is_fed(swarm, node, chunk, member.index) for node in positions(pending & reachable)
-            )
+            holding & asked
+            or any(is_fed(swarm, node, chunk, member.index) for node in positions(pending & asked))
         ):
             return NO_SOURCE
         return self._origin(member, now)
