@@ -191,6 +191,8 @@ async def test_a_status_names_the_process_that_a_lease_waits_for() -> None:
     await until(lambda: bool(cluster.workers) and "extend" in cluster.workers[0].calls)
     status = await coordinator.watch("l", 0.2)
     assert "another process on node n0, which writes out/a.bin" in str(status.waits_for)
+    assert status.progress is not None
+    assert status.progress.waits_for == status.waits_for
     cluster.planes[cluster.live[0].id].busy.clear()
     status = await over(coordinator, "l")
     assert status.report is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -67,6 +68,14 @@ def test_without_a_terminal_there_are_lines(capsys: pytest.CaptureFixture[str]) 
         "fetching:",
     ]
     assert seen == [START]
+
+
+def test_what_a_distribution_waits_for_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_shown(shown=True) as show:
+        assert show is not None
+        show(replace(START, waits_for="another process on node n0, which writes out/a.bin"))
+
+    assert "waiting for another process on node n0" in capsys.readouterr().err
 
 
 def test_without_a_display_only_the_caller_gets_progress(

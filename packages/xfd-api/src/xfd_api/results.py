@@ -19,7 +19,11 @@ _NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a distribution has got; bytes are sums over all nodes, of each node's own copy."""
+    """How far a distribution has got; bytes are sums over all nodes, of each node's own copy.
+
+    Attributes:
+        waits_for: what outside the call keeps it from going on, if something does.
+    """
 
     elapsed_s: float
     total_bytes: int
@@ -30,6 +34,7 @@ class Progress:
     nodes_done: int
     objects: int
     objects_done: int
+    waits_for: str | None = None
 
 
 OnProgress = Callable[[Progress], None]

@@ -52,6 +52,8 @@ def line_of(now: Progress | None, rate: float | None) -> str:
     parts.append(f"{now.objects_done} of {now.objects} objects")
     if now.nodes > 1:
         parts.append(f"{now.nodes_done} of {now.nodes} nodes done")
+    if now.waits_for is not None:
+        parts.append(f"waiting for {now.waits_for}")
     return ", ".join(parts)
 
 

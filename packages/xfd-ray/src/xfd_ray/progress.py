@@ -31,4 +31,5 @@ def progress_shown(*, shown: bool, then: OnProgress | None = None) -> Iterator[O
 
 
 def _description(now: Progress) -> str:
-    return f"{now.nodes_done}/{now.nodes} nodes, {now.objects_done}/{now.objects} objects"
+    waits = "" if now.waits_for is None else f", waiting for {now.waits_for}"
+    return f"{now.nodes_done}/{now.nodes} nodes, {now.objects_done}/{now.objects} objects{waits}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from xfd_api.chunks import FoundObject
 from xfd_api.errors import NodeLostError, VersionMismatchError, XfdError
@@ -61,8 +62,11 @@ class Lease:
 
     def status(self, now: float) -> LeaseStatus:
         """The lease's status, for its driver."""
-        progress = None if self.progress is None else summary_of(self.progress, now)
-        return LeaseStatus(self.state, progress, self.report, self.error, self._waits_for())
+        waits_for = self._waits_for()
+        progress = None
+        if self.progress is not None:
+            progress = replace(summary_of(self.progress, now), waits_for=waits_for)
+        return LeaseStatus(self.state, progress, self.report, self.error, waits_for)
 
     def _waits_for(self) -> str | None:
         if self.waits_for is not None or self.progress is None or self.over.is_set():
