@@ -13,6 +13,27 @@ use crate::model::Links;
 /// Links followed for one path at most, as in the kernel. More count as a loop.
 const MAX_LINKS: usize = 40;
 
+/// What a way through the tree does at a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Files {
+    /// It ends there.
+    End,
+    /// It goes on: the file may give way to a folder.
+    AreFolders,
+}
+
+/// Where a way through the tree leads.
+enum Followed {
+    To(Vec<u8>),
+    Outside,
+    /// Links lead to each other.
+    Around,
+    /// To something below this file.
+    Below(Vec<u8>),
+    /// The path is too long for the kernel.
+    TooFar,
+}
+
 impl Filter {
     /// The path of an entry without links in it. Links of this archive above the entry are followed
     /// as if the tree were the whole file system: an absolute link starts at the tree's root, and
@@ -23,40 +44,16 @@ impl Filter {
         if matches!(self.placed.get(folder), Some(Placed::Folder { .. })) {
             return Ok(Cow::Borrowed(clean));
         }
-        let mut at: Vec<u8> = Vec::new();
-        let mut ahead: Vec<&[u8]> = components(folder).rev().collect();
-        let mut followed = 0;
-        while let Some(part) = ahead.pop() {
-            if part == b".." {
-                if at.is_empty() && self.links == Links::Safe {
-                    return Err(refused_unless_trusted(
-                        path,
-                        "would be written out of the tree through a symbolic link",
-                    ));
-                }
-                at.truncate(parent(&at).len());
-                continue;
-            }
-            let next = join(&at, part);
-            match self.placed.get(&*next) {
-                Some(Placed::Link(target)) => {
-                    followed += 1;
-                    if followed > MAX_LINKS {
-                        return Err(refused(path, "lies below links that lead to each other"));
-                    }
-                    if target.starts_with(b"/") {
-                        at.clear();
-                    }
-                    ahead.extend(components(target).rev());
-                }
-                Some(Placed::File | Placed::LeftOut) => return Err(contradiction(&next)),
-                Some(Placed::Folder { .. }) | None => at = next,
-            }
-            if at.len() > MAX_PATH_BYTES {
-                return Err(too_long(path));
-            }
+        match self.follow(b"", folder, Files::End) {
+            Followed::To(at) => Ok(Cow::Owned(join(&at, name))),
+            Followed::Outside => Err(refused_unless_trusted(
+                path,
+                "would be written out of the tree through a symbolic link",
+            )),
+            Followed::Around => Err(refused(path, "lies below links that lead to each other")),
+            Followed::Below(file) => Err(contradiction(&file)),
+            Followed::TooFar => Err(too_long(path)),
         }
-        Ok(Cow::Owned(join(&at, name)))
     }
 
     /// The entry that a hard link names; None if it was left out.
@@ -109,13 +106,23 @@ impl Filter {
     /// placed. A missing entry counts as a folder, so that entries made later do not change the
     /// answer.
     pub(super) fn leaves(&self, path: &[u8], target: &[u8]) -> bool {
-        let mut at = parent(path).to_vec();
-        let mut ahead: Vec<&[u8]> = components(target).rev().collect();
+        match self.follow(parent(path), target, Files::AreFolders) {
+            Followed::Outside | Followed::TooFar => true,
+            Followed::To(_) | Followed::Around | Followed::Below(_) => false,
+        }
+    }
+
+    /// Goes along `way` from the folder `from`, through the links of this archive. An absolute link
+    /// starts at the tree's root. A `..` there leads outside, unless links are trusted: then it stays
+    /// there.
+    fn follow(&self, from: &[u8], way: &[u8], files: Files) -> Followed {
+        let mut at = from.to_vec();
+        let mut ahead: Vec<&[u8]> = components(way).rev().collect();
         let mut followed = 0;
         while let Some(part) = ahead.pop() {
             if part == b".." {
-                if at.is_empty() {
-                    return true;
+                if at.is_empty() && self.links == Links::Safe {
+                    return Followed::Outside;
                 }
                 at.truncate(parent(&at).len());
                 continue;
@@ -125,13 +132,22 @@ impl Filter {
                 Some(Placed::Link(target)) => {
                     followed += 1;
                     if followed > MAX_LINKS {
-                        return false;
+                        return Followed::Around;
+                    }
+                    if target.starts_with(b"/") {
+                        at.clear();
                     }
                     ahead.extend(components(target).rev());
                 }
+                Some(Placed::File | Placed::LeftOut) if files == Files::End => {
+                    return Followed::Below(next);
+                }
                 _ => at = next,
             }
+            if at.len() > MAX_PATH_BYTES {
+                return Followed::TooFar;
+            }
         }
-        false
+        Followed::To(at)
     }
 }
