@@ -185,9 +185,9 @@ impl Dir {
     }
 
     /// Makes a file if nothing has its name; else None.
-    pub(crate) fn create_new(&self, path: &Path) -> Result<Option<File>> {
+    pub(crate) fn create_new(&self, path: &Path, flags: OFlags) -> Result<Option<File>> {
         let mode = Mode::from_raw_mode(0o666);
-        match rustix::fs::openat(&self.fd, name_of(path), CREATED, mode) {
+        match rustix::fs::openat(&self.fd, name_of(path), flags | CREATED, mode) {
             Ok(file) => Ok(Some(file.into())),
             Err(Errno::EXIST) => Ok(None),
             Err(error) => Err(Error::of_path(&error.into(), "make a file", path)),
@@ -199,13 +199,10 @@ impl Dir {
     /// # Errors
     /// `DestinationNotWritable` if that cannot be removed.
     pub(crate) fn create(&self, path: &Path, flags: OFlags) -> Result<File> {
-        let mode = Mode::from_raw_mode(0o666);
-        let failed = |error: Errno| Error::of_path(&error.into(), "make a file", path);
         loop {
-            match rustix::fs::openat(&self.fd, name_of(path), flags | CREATED, mode) {
-                Ok(file) => return Ok(file.into()),
-                Err(Errno::EXIST) => self.clear(path)?,
-                Err(error) => return Err(failed(error)),
+            match self.create_new(path, flags)? {
+                Some(file) => return Ok(file),
+                None => self.clear(path)?,
             }
         }
     }

@@ -76,7 +76,7 @@ pub(crate) fn try_lock(dir: &Dir, path: &Path, node: &NodeId) -> Result<LockAtte
                 }
             }
             Err(error) => return Err(failed(&error)),
-            Ok(None) => match dir.create_new(path)? {
+            Ok(None) => match dir.create_new(path, OFlags::empty())? {
                 Some(file) => file,
                 None => {
                     make_room(dir, path)?;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 use xfd_dataplane_core::error::{Error, Kind, Result};
-use xfd_dataplane_core::model::{S3Config, Secret, StoreConfig};
+use xfd_dataplane_core::model::{Secret, StoreConfig};
 use xfd_dataplane_core::source::{ConnectOptions, Get, connect};
 
-use crate::places::{bytes_of, get, weed_config};
+use crate::places::{anonymous, answering, bytes_of, connect_within, get};
 use crate::support::raw::{Answer, RawServer, Step};
 
 const BYTES: &str = "0123456789abcdefgh";
@@ -37,27 +37,14 @@ fn whole() -> Answer {
 
 /// The bytes or the error that a GET of the object leads to.
 async fn read(way: Way, range: Option<Range<u64>>, answer: Answer) -> Result<Vec<u8>> {
-    let server = RawServer::start(move |request| match request.contains("/first") {
-        true => whole(),
-        false => answer.clone(),
-    })
-    .await;
+    let server = answering(whole(), answer).await;
     let config = match way {
         Way::Web => StoreConfig::Http {
             base_url: Secret(server.url.clone()),
         },
-        Way::Sdk | Way::Direct => StoreConfig::S3(S3Config {
-            anonymous: true,
-            access_key_id: None,
-            secret_access_key: None,
-            ..weed_config(&server.url)
-        }),
+        Way::Sdk | Way::Direct => anonymous(&server),
     };
-    let options = ConnectOptions {
-        connect_timeout: PATIENCE,
-        read_timeout: PATIENCE,
-    };
-    let origin = connect(&config, &options).await.unwrap();
+    let origin = connect_within(&config, PATIENCE).await;
     if way == Way::Direct {
         // The SDK shows the way with a bucket's first one.
         bytes_of(origin.get(get("first", None, None)).await)

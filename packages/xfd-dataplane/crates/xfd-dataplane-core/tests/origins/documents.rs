@@ -1,45 +1,22 @@
 //! Lists and error documents that stall, drip or never end: each is an error soon, by what its
 //! status says where it says something.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout};
 use xfd_dataplane_core::error::{Error, Kind};
-use xfd_dataplane_core::model::{S3Config, StoreConfig};
-use xfd_dataplane_core::source::{ConnectOptions, Origin, connect};
 
-use crate::places::{bytes_of, get, weed_config};
-use crate::support::raw::{Answer, RawServer, Step};
+use crate::places::{anonymous, answering, bytes_of, connect_within, get};
+use crate::support::raw::{Answer, Step};
 
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// A bucket whose first object is there, and for all else the answer.
-async fn store(answer: Answer) -> (RawServer, Arc<dyn Origin>) {
-    let server = RawServer::start(move |request| match request.contains("/first") {
-        true => vec![Step::Send(
-            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_owned(),
-        )],
-        false => answer.clone(),
-    })
-    .await;
-    let config = StoreConfig::S3(S3Config {
-        anonymous: true,
-        access_key_id: None,
-        secret_access_key: None,
-        ..weed_config(&server.url)
-    });
-    let options = ConnectOptions {
-        connect_timeout: PATIENCE,
-        read_timeout: PATIENCE,
-    };
-    (server, connect(&config, &options).await.unwrap())
-}
-
 /// Errors of a list, a GET by the SDK and one by ourselves, and the longest that one of them took.
 async fn errors(answer: Answer) -> ([Error; 3], Duration) {
-    let (_server, origin) = store(answer).await;
+    let first = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    let server = answering(vec![Step::Send(first.to_owned())], answer).await;
+    let origin = connect_within(&anonymous(&server), PATIENCE).await;
     let longest = Duration::from_secs(20);
     let mut took = [Instant::now(); 4];
     let list = timeout(longest, origin.list(None, "p")).await;
@@ -123,7 +100,9 @@ async fn a_list_without_end_is_an_error() {
         (dripping, Kind::OriginTimeout, "did not end"),
         (endless, Kind::OriginAnswer, "goes on after 8388608 bytes"),
     ] {
-        let (_server, origin) = store(answer).await;
+        let first = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        let server = answering(vec![Step::Send(first.to_owned())], answer).await;
+        let origin = connect_within(&anonymous(&server), PATIENCE).await;
         let began = Instant::now();
         let error = origin.list(None, "p").await.unwrap_err();
         assert_eq!(error.kind, kind, "{error}");

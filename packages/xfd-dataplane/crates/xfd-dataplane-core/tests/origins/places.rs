@@ -1,6 +1,7 @@
 //! The stores that the conformance suite runs on, each with a way to write to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::support::faulty::FaultyOrigin;
 use crate::support::memory::MemoryOrigin;
@@ -11,6 +12,7 @@ use xfd_dataplane_core::error::Result;
 use xfd_dataplane_core::model::{AddressingStyle, S3Config, Secret, StoreConfig};
 use xfd_dataplane_core::source::{Body, ConnectOptions, Get, Origin, connect};
 
+use crate::support::raw::{Answer, RawServer};
 use crate::support::web::{Abilities, WebServer};
 use crate::support::{rclone, s3, s3s, weed};
 
@@ -197,4 +199,32 @@ pub fn pattern(length: usize) -> Vec<u8> {
     (0..length as u64)
         .map(|at| (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8)
         .collect()
+}
+
+/// A server that answers `first` for the key of that name, and `answer` for all else.
+pub async fn answering(first: Answer, answer: Answer) -> RawServer {
+    RawServer::start(move |request| match request.contains("/first") {
+        true => first.clone(),
+        false => answer.clone(),
+    })
+    .await
+}
+
+/// An S3 store at this server that is read without keys.
+pub fn anonymous(server: &RawServer) -> StoreConfig {
+    StoreConfig::S3(S3Config {
+        anonymous: true,
+        access_key_id: None,
+        secret_access_key: None,
+        ..weed_config(&server.url)
+    })
+}
+
+/// Connects with this much patience for each step.
+pub async fn connect_within(config: &StoreConfig, patience: Duration) -> Arc<dyn Origin> {
+    let options = ConnectOptions {
+        connect_timeout: patience,
+        read_timeout: patience,
+    };
+    connect(config, &options).await.unwrap()
 }
