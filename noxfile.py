@@ -38,6 +38,8 @@ PAGES = ("README.md", *(f"packages/{package}/README.md" for package in PACKAGES)
 CRATES = ROOT / "packages" / "xfd-dataplane"
 NOT_PUBLISHED = {"target", "tests", "__pycache__", ".pytest_cache", ".hypothesis"}
 OLDEST_RUST = (1, 94, 1)
+# The profile of the wheel, with checks in the crates of this workspace: all others compile once.
+CHECKED = ("--release", "--config", "tests.toml", "--locked", "--workspace")
 
 
 def group(name: str) -> list[str]:
@@ -48,7 +50,7 @@ def group(name: str) -> list[str]:
 def cargo_env(session: nox.Session) -> dict[str, str]:
     """What cargo and maturin run with; one target folder for all of them.
 
-    Ends the task with advice where there is no Linux, no Rust toolchain, or one that is too old.
+    Ends the task with advice without Linux, a C compiler and a Rust toolchain that is new enough.
     """
     if sys.platform != "linux":
         session.error("xfd runs on Linux only (x86-64 or aarch64)")
@@ -57,12 +59,12 @@ def cargo_env(session: nox.Session) -> dict[str, str]:
     path = os.pathsep.join([os.environ.get("PATH", ""), str(Path.home() / ".cargo" / "bin")])
     if not (shutil.which("cargo", path=path) and (rustc := shutil.which("rustc", path=path))):
         session.error(f"No cargo and rustc were found. {advice}")
-    told = subprocess.run([rustc, "--version"], capture_output=True, text=True, cwd=CRATES)
-    version = re.match(r"rustc (\d+)\.(\d+)\.(\d+)", told.stdout)
+    ran = subprocess.run([rustc, "--version"], capture_output=True, text=True, cwd=CRATES)
+    version = re.match(r"rustc (\d+)\.(\d+)\.(\d+)", ran.stdout)
     if version is None:
-        session.error(f"`rustc --version` failed: {told.stderr.strip()}. {advice}")
+        session.error(f"`rustc --version` failed: {ran.stderr.strip()}. {advice}")
     if tuple(map(int, version.groups())) < OLDEST_RUST:
-        session.error(f"{told.stdout.strip()} is too old. {advice}")
+        session.error(f"{ran.stdout.strip()} is too old. {advice}")
     if not shutil.which("cc"):
         session.error("No C compiler was found. Install one, for example Debian's gcc")
     target = os.environ.get("CARGO_TARGET_DIR", str(CRATES / "target"))
@@ -102,7 +104,7 @@ def install_all(session: nox.Session, *groups: str) -> None:
 
 @nox.session(default=False)
 def build(session: nox.Session) -> None:
-    """Build the five wheels, each only where its sources changed."""
+    """Build the five wheels, each only if its sources changed."""
     stale = [package for package in PACKAGES if not list(wheels_of((package,)))]
     if not stale:
         session.log("All five wheels are up to date.")
@@ -113,6 +115,8 @@ def build(session: nox.Session) -> None:
         folder = wheel_folder(package)
         for old in folder.parent.glob(f"{package}-*"):
             shutil.rmtree(old)
+        if package == "xfd-dataplane":
+            session.log("Compiling Rust: 4 minutes on 2 cores the first time, later about one")
         target = ("--no-isolation", "--wheel", "--outdir", str(folder), f"packages/{package}")
         session.run("python", "-m", "build", *target, env=env)
 
@@ -136,8 +140,15 @@ def lint(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "-q", "tests/repository")
     with session.chdir(CRATES):
         session.run("cargo", "fmt", "--all", "--check", external=True, env=env)
-        command = ("cargo", "clippy", "--locked", "--workspace", "--all-targets")
-        session.run(*command, "--", "-D", "warnings", external=True, env=env)
+        command = ("cargo", "clippy", *CHECKED, "--all-targets", "--", "-D", "warnings")
+        session.run(*command, external=True, env=env)
+        env["RUSTDOCFLAGS"] = "-D warnings -A rustdoc::private_intra_doc_links"
+        command = ("cargo", "doc", *CHECKED, "--no-deps", "--document-private-items")
+        session.run(*command, external=True, env=env)
+        if shutil.which("cargo-deny", path=env["PATH"]):
+            session.run("cargo", "deny", "--locked", "check", external=True, env=env)
+        else:
+            session.warn("No cargo-deny: advisories and licences of crates are not checked")
 
 
 @nox.session(requires=["build"])
@@ -163,15 +174,14 @@ def rust(session: nox.Session) -> None:
     for server in ("weed", "rclone"):
         env[f"XFD_TEST_{server.upper()}"] = str(Path(session.bin) / server)
     with session.chdir(CRATES):
-        command = ("cargo", "test", "--locked", "--workspace", *session.posargs)
-        session.run(*command, external=True, env=env)
+        session.run("cargo", "test", *CHECKED, *session.posargs, external=True, env=env)
 
 
 @nox.session(requires=["build"])
 def stubs(session: nox.Session) -> None:
     """Compare the hand-written types of the extension with the extension."""
     install(session, ("xfd-api", "xfd-dataplane"), "types")
-    session.chdir(session.create_tmp())  # So that what is installed is looked at.
+    session.chdir(session.create_tmp())  # So that the installed package is imported.
     session.run("python", "-m", "mypy.stubtest", "xfd_dataplane._native")
 
 
@@ -189,9 +199,9 @@ def interpreters() -> list[str]:
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found: dict[tuple[int, int], str] = {}
     for python in [sys.executable, *named, *map(str, pyenv.glob("3.*/bin/python"))]:
-        tell = "import sys; print(*sys.version_info[:2])"
-        told = subprocess.run([python, "-Ic", tell], capture_output=True, text=True)
-        if told.returncode == 0 and (version := tuple(map(int, told.stdout.split()))) >= (3, 10):
+        script = "import sys; print(*sys.version_info[:2])"
+        ran = subprocess.run([python, "-Ic", script], capture_output=True, text=True)
+        if ran.returncode == 0 and (version := tuple(map(int, ran.stdout.split()))) >= (3, 10):
             found.setdefault(version, python)
     return [found[version] for version in sorted({min(found), max(found)})]
 
@@ -245,9 +255,9 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["build"])
 def demo(session: nox.Session) -> None:
-    """Show it: S3, three Ray nodes, a pipeline of two stages, and what was moved where."""
+    """Show it: S3, three Ray nodes, a pipeline of two stages, and which bytes went where."""
     install_all(session, "demo")
-    # After Ctrl-C it gets the time to stop and remove what it started.
+    # After Ctrl-C it needs time to stop and remove what it started.
     patience = {"interrupt_timeout": 60.0, "terminate_timeout": 30.0}
     session.run("python", "examples/demo.py", *session.posargs, **patience)
 
