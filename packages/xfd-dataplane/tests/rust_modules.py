@@ -14,7 +14,7 @@ def module_graph(source: Path) -> Graph:
     """The modules below a crate's `src` folder, without their tests.
 
     A module uses another one if a `use` declaration or a path names it, or an item in it. `mod`
-    declarations and comments do not count.
+    declarations, visibilities and comments do not count.
     """
     files = {_module(path.relative_to(source)): path for path in source.rglob("*.rs")}
     modules = {name: path for name, path in files.items() if name.split("::")[-1] != "tests"}
@@ -57,7 +57,7 @@ def _module(path: Path) -> str:
 
 
 def _code(path: Path) -> str:
-    text = re.sub(r"//[^\n]*", "", path.read_text())
+    text = re.sub(r"//[^\n]*|pub\(in [^)]*\)", "", path.read_text())
     return re.split(r"#\[cfg\(test\)\]\s*mod tests", text)[0]
 
 

@@ -13,7 +13,6 @@ use rustix::fs::{AtFlags, Mode, OFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 use super::beneath::Beneath;
-use super::dir::Dir;
 use crate::error::{Error, Kind, Result, is_absent};
 
 /// Folders that are kept open: the files of one mostly follow each other. Few, since a process may
@@ -108,22 +107,22 @@ impl Anchor {
         &self.path
     }
 
-    /// The folder at `relative`, which is empty for the anchor itself.
+    /// The descriptor and the path of the folder at `relative`, which is empty for the anchor itself.
     ///
     /// # Errors
     /// `UnsafePath` if the path leads through a link, or if another folder has the anchor's name
     /// now; what the disk said.
-    pub(crate) fn dir(self: &Arc<Self>, relative: &Path) -> Result<Dir> {
+    pub(super) fn open(&self, relative: &Path) -> Result<(Arc<OwnedFd>, PathBuf)> {
         let path = match relative.as_os_str().is_empty() {
             true => self.path.clone(),
             false => self.path.join(relative),
         };
         if let Some(fd) = self.opened.kept(&path, self.id) {
-            return Ok(Dir::new(fd, path, self.clone()));
+            return Ok((fd, path));
         }
         let root = self.root()?;
         if relative.as_os_str().is_empty() {
-            return Ok(Dir::new(root, path, self.clone()));
+            return Ok((root, path));
         }
         let opened = self.open_beneath(&root, relative);
         let fd = opened.map_err(|error| match error {
@@ -134,16 +133,7 @@ impl Anchor {
         })?;
         let fd = Arc::new(fd);
         self.opened.keep(path.clone(), self.id, fd.clone());
-        Ok(Dir::new(fd, path, self.clone()))
-    }
-
-    /// The same; None if there is no such folder.
-    pub(crate) fn dir_if_there(self: &Arc<Self>, relative: &Path) -> Result<Option<Dir>> {
-        match self.dir(relative) {
-            Ok(dir) => Ok(Some(dir)),
-            Err(error) if error.is_of_absent_path() => Ok(None),
-            Err(error) => Err(error),
-        }
+        Ok((fd, path))
     }
 
     /// Checks that the path of the folder at `relative` still names the folder that is open.

@@ -49,6 +49,27 @@ fn name_of(path: &Path) -> &OsStr {
     path.file_name().unwrap_or_default()
 }
 
+impl Anchor {
+    /// The folder at `relative`, which is empty for the anchor itself.
+    ///
+    /// # Errors
+    /// `UnsafePath` if the path leads through a link, or if another folder has the anchor's name
+    /// now; what the disk said.
+    pub(crate) fn dir(self: &Arc<Self>, relative: &Path) -> Result<Dir> {
+        let (fd, path) = self.open(relative)?;
+        Ok(Dir::new(fd, path, self.clone()))
+    }
+
+    /// The same; None if there is no such folder.
+    pub(crate) fn dir_if_there(self: &Arc<Self>, relative: &Path) -> Result<Option<Dir>> {
+        match self.dir(relative) {
+            Ok(dir) => Ok(Some(dir)),
+            Err(error) if error.is_of_absent_path() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 impl Dir {
     pub(super) fn new(fd: Arc<OwnedFd>, path: PathBuf, anchor: Arc<Anchor>) -> Self {
         Self { fd, path, anchor }

@@ -11,6 +11,7 @@ mod congestion;
 mod connections;
 mod pieces;
 mod route;
+mod served;
 mod socket;
 
 use std::io;
@@ -28,11 +29,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result};
 use crate::limits::Limits;
-use crate::model::{NodeSettings, Secret};
+use crate::model::NodeSettings;
 use crate::server::connections::{Connections, Place};
+use crate::server::served::Server;
+pub use crate::server::served::{Served, Swarms};
 use crate::server::socket::{Outgoing, Socket};
-use crate::stats::Stats;
-use crate::store::Store;
 use crate::wire::{self, SERVER_IDLE};
 
 const HEAD_BYTES: usize = 16 * 1024;
@@ -49,31 +50,6 @@ const ACCEPT_LOG: Duration = Duration::from_secs(60);
 
 /// How long a connection that makes room may take to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
-
-/// What the server needs of one swarm.
-#[derive(Clone)]
-pub struct Served {
-    /// Compared in constant time.
-    pub token: Secret,
-    /// Where its chunks are.
-    pub store: Store,
-    /// Its counters.
-    pub stats: Arc<Stats>,
-    /// Cancelled when the swarm is left.
-    pub left: CancellationToken,
-}
-
-/// The swarms of a node, by name.
-pub trait Swarms: Send + Sync + 'static {
-    /// The swarm of this name, while the node is in it.
-    fn served(&self, swarm: &str) -> Option<Served>;
-}
-
-pub(crate) struct Server {
-    pub(crate) swarms: Arc<dyn Swarms>,
-    pub(crate) limits: Limits,
-    pub(crate) relay_wait: Duration,
-}
 
 /// Listens on `host` alone, at a free port or the first free one of a range (both ends included).
 ///

@@ -18,8 +18,8 @@ use crate::model::{ChunkIndex, Secret};
 use crate::server::body::{self, AnswerBody, Serving, Upload};
 use crate::server::connections::Place;
 use crate::server::pieces::Pieces;
+use crate::server::served::{Served, Server};
 use crate::server::socket::Outgoing;
-use crate::server::{Served, Server};
 use crate::store::{ChunkRead, ChunkReader};
 use crate::wire::{CHECK_HEADER, CRC_HEADER, ORDER_SKEW, UPLOAD_QUEUE_WAIT, crc_text};
 

@@ -14,7 +14,7 @@ use http_body::Body as _;
 use tokio::time::{Instant, Sleep};
 
 use super::answer::{OTHER_SIZE, Window};
-use super::text_of;
+use super::text::text_of;
 use crate::error::{Error, Kind, Result};
 
 /// See the module.

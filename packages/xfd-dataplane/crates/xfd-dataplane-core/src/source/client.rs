@@ -19,52 +19,17 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
 use super::bypass::Bypass;
+use super::connect_options::{ConnectOptions, KEPT_CONNECTIONS, KEPT_FOR};
 use super::plain::Plain;
+use super::proxies::{PROXIES, is_set};
 use super::redirect::{Zone, zone_of};
 use super::trust::Trust;
 use url::{Host, Url};
 
-use crate::model::NodeSettings;
-
-/// How patient an origin's connections are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConnectOptions {
-    /// For a new connection, name resolution and TLS included.
-    pub connect_timeout: Duration,
-    /// Longest silence before an answer, and inside its body.
-    pub read_timeout: Duration,
-}
-
-impl Default for ConnectOptions {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(5),
-            read_timeout: Duration::from_secs(20),
-        }
-    }
-}
-
-impl From<&NodeSettings> for ConnectOptions {
-    fn from(settings: &NodeSettings) -> Self {
-        Self {
-            connect_timeout: settings.connect_timeout,
-            read_timeout: settings.read_timeout,
-        }
-    }
-}
-
-/// More than the object store parallelism that a user may ask for by default.
-pub(super) const KEPT_CONNECTIONS: usize = 1024;
-/// Bridges the pauses between bursts. Stores close silent connections after some seconds to a
-/// minute; one that was closed first is only dialled again.
-pub(super) const KEPT_FOR: Duration = Duration::from_secs(30);
 const METADATA: ConnectOptions = ConnectOptions {
     connect_timeout: Duration::from_secs(1),
     read_timeout: Duration::from_secs(2),
 };
-/// What of the environment concerns requests without TLS.
-const PROXIES: [&str; 4] = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
-
 /// Sends single requests. Cloning shares the pool.
 pub(super) fn make_connector(options: &ConnectOptions, trust: Trust) -> SharedHttpConnector {
     SharedHttpConnector::new(Routed {
@@ -159,19 +124,6 @@ impl HttpConnector for Routed {
             self.outside().call(request)
         }
     }
-}
-
-/// Whether a request goes through a proxy, which looks up names for itself.
-pub(super) fn is_proxied(uri: &str) -> bool {
-    let names = match uri.starts_with("https://") {
-        true => ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
-        false => PROXIES,
-    };
-    names.iter().any(|name| is_set(name)) && !Bypass::from_env().has(uri)
-}
-
-fn is_set(variable: &str) -> bool {
-    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
 /// Whether a URI names a cloud's metadata address.

@@ -17,8 +17,8 @@ use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
 use super::answer::check_size;
+use super::origin::{Body, Get, Origin};
 use super::pin::check_pin;
-use super::{Body, Get, Origin};
 use crate::error::{Error, Kind, Result};
 use crate::model::FoundObject;
 

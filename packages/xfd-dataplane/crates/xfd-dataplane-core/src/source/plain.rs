@@ -15,7 +15,7 @@ use hyper_util::client::legacy::connect;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
-use super::client::{ConnectOptions, KEPT_CONNECTIONS, KEPT_FOR};
+use super::connect_options::{ConnectOptions, KEPT_CONNECTIONS, KEPT_FOR};
 
 /// Most that is read from a connection at once. There may be three such pieces of each body: one
 /// being written, one waiting for that, one being read.

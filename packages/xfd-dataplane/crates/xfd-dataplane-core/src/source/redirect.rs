@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use url::{Host, Url};
 
-use super::client::is_proxied;
+use super::proxies::is_proxied;
 use crate::error::{Error, Kind, Result};
 
 /// How far inside an address lies, the innermost last.

@@ -6,6 +6,7 @@ use std::io;
 
 use rustix::fs::Timespec;
 
+use super::pax_values::{malformed, number};
 use super::sparse::Numbers;
 
 /// Longest name that is kept, in bytes; Linux takes a sixteenth of that.
@@ -103,15 +104,6 @@ fn name(value: &[u8]) -> io::Result<Vec<u8>> {
     }
 }
 
-/// A decimal number.
-pub(super) fn number(text: &[u8]) -> io::Result<u64> {
-    std::str::from_utf8(text)
-        .ok()
-        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| malformed("a number"))
-}
-
 /// Decimal seconds since the epoch, maybe negative, maybe with a fraction; digits beyond
 /// nanoseconds are cut off towards the past.
 fn time(text: &[u8]) -> Option<Timespec> {
@@ -142,13 +134,6 @@ fn time(text: &[u8]) -> Option<Timespec> {
         tv_sec: seconds,
         tv_nsec: nanoseconds,
     })
-}
-
-fn malformed(what: &str) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("{what} in a PAX header is malformed"),
-    )
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::io::{self, BufReader, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Archive;
 use super::streams::{Counted, Gzip, Zstd};
+use super::task::Archive;
 use crate::decides::archive::caps::Ratio;
 use crate::error::{Error, Kind, Result};
 use crate::model::UnpackMethod;

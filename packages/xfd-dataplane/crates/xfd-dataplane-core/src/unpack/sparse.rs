@@ -5,7 +5,7 @@
 
 use std::io;
 
-use super::pax::number;
+use super::pax_values::number;
 
 /// Pieces of one file beyond which its map is taken for an attack on memory: 16 MiB of it, and a
 /// file of 4 GiB of which every other page is a hole has no more.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, Timespec};
 
-use super::Summary;
 use super::maker::{Maker, timestamps};
+use super::task::Summary;
 use crate::decides::archive::{Before, EntryKind, Filter, Place};
 use crate::error::{Error, Result};
 use crate::model::TreeEntry;

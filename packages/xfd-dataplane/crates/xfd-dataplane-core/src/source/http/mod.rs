@@ -20,12 +20,14 @@ use futures_util::{FutureExt, future};
 use self::url::BaseUrl;
 use super::answer::{Asked, Head, parse_content_range, range_header};
 use super::body::Incoming;
-use super::client::{ConnectOptions, make_connector};
+use super::client::make_connector;
+use super::connect_options::ConnectOptions;
+use super::origin::{Body, Get, Origin};
+use super::pin;
 use super::redirect::{Zones, follow};
 use super::refusal::Refusal;
 use super::s3::errors::error_of_connector;
 use super::trust::Trust;
-use super::{Body, Get, Origin, pin};
 use crate::error::{Error, Kind, Result};
 use crate::model::FoundObject;
 

@@ -20,7 +20,8 @@ use aws_sdk_s3::config::{
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
-use super::super::client::{ConnectOptions, make_connector, make_http_client};
+use super::super::client::{make_connector, make_http_client};
+use super::super::connect_options::ConnectOptions;
 use super::super::document::{Bounding, Bounds, Documents};
 use super::super::trust::Trust;
 use super::endpoint::{self, Profile};
@@ -33,8 +34,6 @@ use crate::model::{AddressingStyle, S3Config};
 const GLOBAL_ENDPOINT: &str = "https://s3.us-east-1.amazonaws.com";
 /// What a store that is not AWS takes requests to be signed for, by custom.
 pub(super) const REGION_BY_CUSTOM: &str = "us-east-1";
-/// A credential process or single sign-on may take a while.
-pub(super) const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What all buckets of a store have in common.
 #[derive(Debug)]
@@ -139,10 +138,6 @@ async fn load(
         _ => loader,
     };
     loader.load().await
-}
-
-pub(super) fn set_variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 impl Connection {

@@ -18,9 +18,9 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::super::Get;
 use super::super::answer::range_header;
 use super::super::document::{Bounds, bound};
+use super::super::origin::Get;
 use super::super::pin::precondition;
 use super::super::refusal::Refusal;
 use super::additions::PAYER;

@@ -26,7 +26,7 @@ impl Profile {
     pub(super) async fn load() -> Self {
         let (fs, env, files) = (Fs::real(), Env::real(), EnvConfigFiles::default());
         let set = aws_config::profile::load(&fs, &env, &files, None).await;
-        Self(set.map_err(|error| super::super::text_of(&error)))
+        Self(set.map_err(|error| super::super::text::text_of(&error)))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -79,7 +79,7 @@ impl Profile {
 /// Whether the configuration has a section `[services NAME]`, which the library tells of one that
 /// has something alone.
 fn has_services(name: &str) -> bool {
-    let path = super::connect::set_variable("AWS_CONFIG_FILE").map(PathBuf::from);
+    let path = set_variable("AWS_CONFIG_FILE").map(PathBuf::from);
     let path = path.or_else(|| Some(std::env::home_dir()?.join(".aws/config")));
     let text = path.and_then(|path| std::fs::read_to_string(path).ok());
     // What cannot be read here was read by the library, and is its to judge.
@@ -100,7 +100,7 @@ pub(super) fn find(given: Option<&str>, profile: &Profile) -> Result<Option<Stri
     if let Some(given) = given {
         return check(given, "the argument").map(Some);
     }
-    let is_ignored = super::connect::set_variable(IGNORE)
+    let is_ignored = set_variable(IGNORE)
         .or_else(|| {
             let said = profile.get("ignore_configured_endpoint_urls");
             said.map(str::to_owned)
@@ -110,7 +110,7 @@ pub(super) fn find(given: Option<&str>, profile: &Profile) -> Result<Option<Stri
         return Ok(None);
     }
     for name in ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"] {
-        if let Some(value) = super::connect::set_variable(name) {
+        if let Some(value) = set_variable(name) {
             return check(&value, name).map(Some);
         }
     }
@@ -156,6 +156,11 @@ fn check(endpoint: &str, of: &str) -> Result<String> {
         "/"
     };
     Ok(format!("{kept}{slash}"))
+}
+
+/// An environment variable that is set and not empty.
+pub(super) fn set_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::super::refusal::Refusal;
-use super::super::text_of;
+use super::super::text::text_of;
 use super::xml::{Broken, Event, walk};
 use crate::error::{Error, Kind};
 

@@ -13,8 +13,8 @@ use aws_smithy_types::body::SdkBody;
 
 use super::super::answer::{Asked, Head, range_header};
 use super::super::body::Incoming;
+use super::super::origin::{Body, Get};
 use super::super::pin::{check_pin, precondition};
-use super::super::{Body, Get};
 use super::S3Origin;
 use super::additions::split_version;
 use super::checksum::find_checksum;

@@ -13,9 +13,11 @@ use aws_smithy_runtime_api::client::identity::Identity;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::super::text_of;
-use super::connect::CREDENTIALS_TIMEOUT;
+use super::super::text::text_of;
 use crate::error::{Error, Kind, Result};
+
+/// A credential process or single sign-on may take a while.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Temporary keys are asked for anew so long before they expire.
 const BEFORE_EXPIRY: Duration = Duration::from_secs(60);

@@ -34,10 +34,11 @@ use self::connect::{Connection, connect};
 use self::errors::{NO_REASON, error_of};
 use self::shortcuts::Shortcuts;
 use self::success::Success;
-use super::client::ConnectOptions;
+use super::connect_options::ConnectOptions;
+use super::origin::{Body, Get, Origin};
+use super::pin;
 use super::pin::canonical;
 use super::redirect::follow;
-use super::{Body, Get, Origin, pin};
 use crate::error::{Error, Kind, Result};
 use crate::model::{FoundObject, S3Config};
 

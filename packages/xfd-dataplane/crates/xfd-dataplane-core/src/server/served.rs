@@ -1,0 +1,36 @@
+//! What the peer server needs of a node and of each of its swarms.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::limits::Limits;
+use crate::model::Secret;
+use crate::stats::Stats;
+use crate::store::Store;
+
+/// What the server needs of one swarm.
+#[derive(Clone)]
+pub struct Served {
+    /// Compared in constant time.
+    pub token: Secret,
+    /// Where its chunks are.
+    pub store: Store,
+    /// Its counters.
+    pub stats: Arc<Stats>,
+    /// Cancelled when the swarm is left.
+    pub left: CancellationToken,
+}
+
+/// The swarms of a node, by name.
+pub trait Swarms: Send + Sync + 'static {
+    /// The swarm of this name, while the node is in it.
+    fn served(&self, swarm: &str) -> Option<Served>;
+}
+
+pub(crate) struct Server {
+    pub(crate) swarms: Arc<dyn Swarms>,
+    pub(crate) limits: Limits,
+    pub(crate) relay_wait: Duration,
+}
