@@ -3,12 +3,12 @@
 //!
 //! A folder that others can write to (mode 1777, a group's share) may have anything in it under the
 //! names that are ours. So a file is *believed* only if it is regular, has one link, belongs to
-//! this user or to root, and is not too large ([`belief`]); anything else is ignored, and replaced
+//! this user or to root, and is not too large (`belief`); anything else is ignored, and replaced
 //! by removing its name, never by writing into it. A data file may have several links, as a user
 //! may have made them.
 //!
-//! A destination's folder is found once ([`Anchor`]): links on the way to it are followed, since
-//! the user named it. Below it nothing leads through a link ([`beneath`]), and everything is
+//! A destination's folder is found once (`Anchor`): links on the way to it are followed, since
+//! the user named it. Below it nothing leads through a link (`beneath`), and everything is
 //! opened relative to descriptors of the very folder that was found, so that one that is swapped
 //! meanwhile receives nothing.
 //!

@@ -1,7 +1,7 @@
 //! Serves chunks to peers: one route, read only, to a swarm's token. See [`crate::wire`].
 //!
 //! Bounded in every direction: connections before and after they have shown a token
-//! ([`connections`]), size and time of a request's head, uploads at once and waiting for their
+//! (`connections`), size and time of a request's head, uploads at once and waiting for their
 //! turn, one piece of memory for each upload, and the time for which its receiver may take nothing.
 //! A request that waits for a chunk to arrive takes no upload slot until its first bytes are here.
 //! A connection whose request was refused is closed with the answer.
