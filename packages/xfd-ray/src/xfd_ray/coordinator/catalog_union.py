@@ -93,7 +93,7 @@ class CatalogUnion:
 
     def add(
         self,
-        asked: Catalog,
+        requested: Catalog,
         chunk_size_bytes: int | None,
         *,
         as_pinned: bool = False,
@@ -103,10 +103,10 @@ class CatalogUnion:
         """Adds what one lease wants.
 
         Args:
-            asked: from `catalog_of`, with nothing added since.
+            requested: from `catalog_of`, with nothing added since.
             chunk_size_bytes: see `build_catalog`.
             as_pinned: an object that another lease has in another version is wanted in that.
-            lease: nodes and environment of this lease; its objects are those asked for.
+            lease: nodes and environment of this lease; its objects are the requested ones.
             others: what leases of other swarms have.
 
         Raises:
@@ -115,7 +115,7 @@ class CatalogUnion:
                 with other credentials.
             InvalidRequestError: there would be too many chunks, with those of other leases.
         """
-        objects = list(self._versions(asked.objects, as_pinned))
+        objects = list(self._versions(requested.objects, as_pinned))
         if lease is not None:
             mine = replace(lease, objects=objects, stores=self._stores)
             objects = reconcile(mine, others, as_pinned=as_pinned)
@@ -130,7 +130,7 @@ class CatalogUnion:
             first_chunk=self._next_chunk,
             beside=self._live_chunks(),
         )
-        grown = self._grow(asked, new, chunk_size_bytes) if new else None
+        grown = self._grow(requested, new, chunk_size_bytes) if new else None
         by_part: dict[int, tuple[CatalogPart, list[ObjectIndex]]] = {}
         for version in wanted:
             index = self._index_of[version]
@@ -140,12 +140,14 @@ class CatalogUnion:
         return LeaseObjects(
             objects=tuple((part, tuple(sorted(indexes))) for part, indexes in by_part.values()),
             grown=grown,
-            excluded=asked.excluded,
+            excluded=requested.excluded,
         )
 
-    def _versions(self, asked: Iterable[CatalogObject], as_pinned: bool) -> Iterator[CatalogObject]:
+    def _versions(
+        self, requested: Iterable[CatalogObject], as_pinned: bool
+    ) -> Iterator[CatalogObject]:
         pinned = {object_identity(item): item for item, _ in self._live.values()}
-        for item in asked:
+        for item in requested:
             before = pinned.get(object_identity(item), item)
             if before.found == item.found:
                 yield item
@@ -163,9 +165,9 @@ class CatalogUnion:
         store = stores.of(lookup.profile_name)
         if store not in self._profile_of:
             return None
-        asked = lookup_identity(lookup, self._profile_of[store])
+        requested = lookup_identity(lookup, self._profile_of[store])
         for item, _ in self._live.values():
-            if object_identity(item) == asked:
+            if object_identity(item) == requested:
                 return [item.found]
         return None
 
@@ -183,10 +185,10 @@ class CatalogUnion:
         return tuple(released)
 
     def _grow(
-        self, asked: Catalog, new: Mapping[Version, CatalogObject], chunk_size_bytes: int | None
+        self, requested: Catalog, new: Mapping[Version, CatalogObject], chunk_size_bytes: int | None
     ) -> CatalogPart:
-        catalog = asked
-        if tuple(new.values()) != asked.objects:
+        catalog = requested
+        if tuple(new.values()) != requested.objects:
             objects = tuple(
                 replace(item, index=ObjectIndex(self._next_object + place))
                 for place, item in enumerate(new.values())

@@ -138,31 +138,31 @@ def _refuse_other_objects(
 
 
 def other_version(
-    pinned: CatalogObject, asked: CatalogObject, stores: StoresByName
+    pinned: CatalogObject, requested: CatalogObject, stores: StoresByName
 ) -> VersionConflictError:
     """Two calls want two versions of one object at one place."""
     return VersionConflictError(
-        f"A call that is still open brings another version of {address(asked, stores)} there: "
-        f"{_version(pinned.found)}, while the store has {_version(asked.found)} by now",
-        object=asked.found.key,
-        path=asked.destination,
+        f"A call that is still open brings another version of {address(requested, stores)} there: "
+        f"{_version(pinned.found)}, while the store has {_version(requested.found)} by now",
+        object=requested.found.key,
+        path=requested.destination,
         remedy="Take the version of that call with on_version_conflict='pinned', wait for its end "
         "with on_version_conflict='wait', or give another destination",
     )
 
 
 def other_object(
-    owner: CatalogObject, their_stores: StoresByName, asked: CatalogObject, stores: StoresByName
+    owner: CatalogObject, their_stores: StoresByName, requested: CatalogObject, stores: StoresByName
 ) -> DestinationConflictError:
     """Two calls want different content at one place."""
-    theirs, own = address(owner, their_stores), address(asked, stores)
+    theirs, own = address(owner, their_stores), address(requested, stores)
     what = (
         f"A call that is still open brings {theirs} there, and unpacks it otherwise"
         if theirs == own
         else f"A call that is still open brings {theirs} there, and this one asks for {own}"
     )
     return DestinationConflictError(
-        what, object=asked.found.key, path=asked.destination, remedy=CHOICES
+        what, object=requested.found.key, path=requested.destination, remedy=CHOICES
     )
 
 

@@ -128,8 +128,8 @@ class Lease:
         """Objects (None: all) cannot land on a node, although the node is alive."""
         if self.progress is None or node not in self.progress.nodes:
             return
-        asked = tuple(self.progress.objects) if objects is None else objects
-        if not self.progress.failed(node, asked, error, now):
+        affected = tuple(self.progress.objects) if objects is None else objects
+        if not self.progress.failed(node, affected, error, now):
             return
         everywhere = self.progress.failed_everywhere()
         if isinstance(error, VersionMismatchError) or self.request.on_node_failure == "fail":

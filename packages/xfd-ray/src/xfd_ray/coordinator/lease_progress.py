@@ -27,7 +27,7 @@ class LeaseProgress:
     """See the module.
 
     Attributes:
-        began: when the lease was asked for.
+        began: when the driver called.
         nodes: all nodes that take part, lost ones included.
         missing_anywhere: chunks that some node lacked at its first inventory.
         held_anywhere: chunks that some node had at its first inventory.
@@ -101,8 +101,8 @@ class LeaseProgress:
         state = self.nodes.get(node)
         if state is None:
             return
-        asked = {index for index in objects if index in self.objects}
-        here = [index for index in inventory.landed if index in asked]
+        inspected = {index for index in objects if index in self.objects}
+        here = [index for index in inventory.landed if index in inspected]
         for index in here:
             if not state.inspected >> index & 1 and not state.landed >> index & 1:
                 state.cached |= 1 << index
@@ -111,14 +111,14 @@ class LeaseProgress:
                 state.shared_bytes += self.objects[index].size
         state.landed |= bits(here)
         for index, names, count in inventory.left_out:
-            if index in asked:
+            if index in inspected:
                 self.left_out_of[index] = (names, count)
-        elsewhere = {index: owner for index, owner in inventory.elsewhere if index in asked}
-        for index in asked:
+        elsewhere = {index: owner for index, owner in inventory.elsewhere if index in inspected}
+        for index in inspected:
             state.locked_by.pop(index, None)
         state.locked_by.update(elsewhere)
-        self._count_missing(state, asked - set(here) - set(elsewhere), inventory)
-        state.inspected |= bits(asked)
+        self._count_missing(state, inspected - set(here) - set(elsewhere), inventory)
+        state.inspected |= bits(inspected)
         if not self.mask & ~state.landed:
             state.done_at = state.done_at or state.ended_before
         self._settle_locked(node)

@@ -123,8 +123,8 @@ class LeaseLookup:
                 )
             ]
         unknown = [lookup for lookup, answer in zip(lookups, known, strict=True) if answer is None]
-        asked = iter(await worker.call(WorkerApi.find_objects, unknown, stores) if unknown else ())
-        return [next(asked) if answer is None else answer for answer in known]
+        found = iter(await worker.call(WorkerApi.find_objects, unknown, stores) if unknown else ())
+        return [next(found) if answer is None else answer for answer in known]
 
     def _add(
         self,
@@ -135,14 +135,14 @@ class LeaseLookup:
     ) -> LeaseObjects:
         request = lease.request
         try:
-            asked = self._union.catalog_of(
+            requested = self._union.catalog_of(
                 request.lookups, found, request.stores, request.chunk_size_bytes
             )
         except ObjectNotFoundError as error:
             raise (error if finder is None else error.at_node(finder)) from error
         try:
             return self._union.add(
-                asked,
+                requested,
                 request.chunk_size_bytes,
                 as_pinned=request.on_version_conflict == "pinned",
                 lease=Claim((), self._union.stores, roots, request.environment),
