@@ -182,7 +182,7 @@ async fn another_size_than_was_found_is_an_error_that_names_both() {
             ),
             &["18", "36", "gzip"],
         ),
-        // Bodies that do not tell how long they are.
+        // Bodies of unknown length.
         (None, part("200 OK", "", &twice), both),
         (Some(14..18), part("200 OK", "", &twice), both_of_slice()),
         (
@@ -261,7 +261,7 @@ async fn a_body_that_ends_early_or_stalls_is_an_error_that_says_where() {
     ] {
         expect(None, answer, Err((kind, words))).await;
     }
-    // All of its bytes came, and nobody can tell whether more would.
+    // All of its bytes came, and nothing says whether more would.
     let head = "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nTransfer-Encoding: chunked\r\n\r\n";
     for body in ["5\r\n01234\r\n", "12\r\n0123456789abcdefgh\r\n"] {
         let answer = vec![Step::Send(format!("{head}{body}")), Step::FallSilent];

@@ -1,7 +1,7 @@
 //! The AWS chain beyond variables and profiles: single sign-on, web identity, containers,
 //! instances.
 //!
-//! One server stands in for AWS in each story: it gives keys to who asks as AWS demands, and is the
+//! One server stands in for AWS in each story: it gives keys to requests as AWS demands them, and is the
 //! store that takes those keys only, with their session token, for HEAD and GET. As in
 //! [`super::environment`], each story runs in a process of its own.
 
@@ -30,7 +30,7 @@ fn has(request: &Request<Bytes>, header: &str, value: &str) -> bool {
         .is_some_and(|given| given == value)
 }
 
-/// The store: 403 for who has not got the keys.
+/// The store: 403 for requests without the keys.
 fn store(request: &Request<Bytes>) -> Option<Answer> {
     let signed = request.headers().get("authorization");
     let signed = signed.and_then(|it| it.to_str().ok()).unwrap_or_default();

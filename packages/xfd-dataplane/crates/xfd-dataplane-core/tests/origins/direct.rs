@@ -38,8 +38,8 @@ fn is_direct(request: &Request<Bytes>) -> bool {
     header(request.headers(), "user-agent").starts_with("xfd/")
 }
 
-fn says(who: &str) -> Option<Answer> {
-    let mut answer = Response::new(Full::new(Bytes::from(who.to_owned())));
+fn says(text: &str) -> Option<Answer> {
+    let mut answer = Response::new(Full::new(Bytes::from(text.to_owned())));
     answer
         .headers_mut()
         .insert("etag", "\"e\"".parse().unwrap());

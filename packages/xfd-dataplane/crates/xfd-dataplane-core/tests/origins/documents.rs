@@ -43,7 +43,7 @@ fn head(status: &str) -> Step {
     ))
 }
 
-fn begun(document: &str) -> Step {
+fn started(document: &str) -> Step {
     Step::Send(format!("{:x}\r\n{document}\r\n", document.len()))
 }
 
@@ -53,14 +53,18 @@ fn endless(status: &str) -> [Answer; 4] {
     let chunk = format!("{:x}\r\n{contents}\r\n", contents.len());
     [
         vec![head(status), Step::FallSilent],
-        vec![head(status), begun("<ListBucketResult>"), Step::FallSilent],
+        vec![
+            head(status),
+            started("<ListBucketResult>"),
+            Step::FallSilent,
+        ],
         vec![
             head(status),
             Step::Drip("1\r\n<\r\n".repeat(2000), Duration::from_millis(20)),
         ],
         vec![
             head(status),
-            begun("<ListBucketResult>"),
+            started("<ListBucketResult>"),
             Step::SendForEver(chunk),
         ],
     ]
@@ -93,10 +97,10 @@ async fn an_error_document_without_end_is_what_its_status_says() {
 
 #[tokio::test]
 async fn a_list_without_end_is_an_error() {
-    let [silent, begun, dripping, endless] = endless("200 OK");
+    let [silent, started, dripping, endless] = endless("200 OK");
     for (answer, kind, words) in [
         (silent, Kind::OriginTimeout, "nothing for"),
-        (begun, Kind::OriginTimeout, "nothing for"),
+        (started, Kind::OriginTimeout, "nothing for"),
         (dripping, Kind::OriginTimeout, "did not end"),
         (endless, Kind::OriginAnswer, "goes on after 8388608 bytes"),
     ] {

@@ -217,13 +217,13 @@ async fn without_credentials_it_says_so() {
 /// Nobody answers at a metadata address outside a cloud; that must not take long.
 #[tokio::test]
 async fn a_machine_outside_a_cloud_does_not_wait() {
-    let begun = std::time::Instant::now();
+    let started = std::time::Instant::now();
     let variables = [
         ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1"),
         ("AWS_EC2_METADATA_DISABLED", "false"),
     ];
     assert_eq!(outcome("any", &variables).await, "Credentials");
-    assert!(begun.elapsed().as_secs() < 10);
+    assert!(started.elapsed().as_secs() < 10);
 }
 
 #[tokio::test]
@@ -337,7 +337,7 @@ async fn a_bundle_of_certificates_is_trusted() {
     }
 }
 
-/// What is asked without the proxy is told by `source::bypass`; here, that it is asked at all.
+/// `source::bypass` says which hosts are asked without the proxy; here, that they are.
 #[tokio::test]
 async fn a_host_of_the_list_is_asked_without_the_proxy() {
     let server = WebServer::start(Abilities::ALL, |_| None).await;

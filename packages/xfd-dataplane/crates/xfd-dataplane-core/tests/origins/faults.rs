@@ -1,4 +1,4 @@
-//! The scripted faults, as those who test with them rely on.
+//! The scripted faults, as other tests rely on them.
 
 use std::sync::Arc;
 use std::task::{Context, Waker};

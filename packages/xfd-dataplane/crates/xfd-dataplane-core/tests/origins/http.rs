@@ -47,7 +47,7 @@ async fn error_of(url: &str, range: Option<std::ops::Range<u64>>) -> Kind {
 async fn a_body_that_ends_early_is_an_error() {
     let url = raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345", true).await;
     assert_eq!(error_of(&url, None).await, Kind::OriginUnreachable);
-    // Without a length, only the range tells how much there should be.
+    // Without a length, only the range says how much there should be.
     let url = raw("HTTP/1.1 200 OK\r\n\r\n12345", true).await;
     assert_eq!(error_of(&url, Some(0..10)).await, Kind::OriginUnreachable);
 }
@@ -145,7 +145,7 @@ async fn a_password_goes_to_its_own_server_only_and_is_never_shown() {
     assert_eq!(error.unwrap_err().kind, Kind::AccessDenied);
 }
 
-/// Which ways are refused is told by `source::redirect`; here, that every request is held to it.
+/// `source::redirect` says which ways are refused; here, that every request is held to it.
 #[tokio::test]
 async fn a_redirect_further_inside_is_refused_before_it_is_followed() {
     let server = WebServer::start(Abilities::ALL, |request| {
@@ -164,12 +164,12 @@ async fn a_redirect_further_inside_is_refused_before_it_is_followed() {
     .await;
     let origin = origin(&server.url);
     for key in ["metadata", "hidden", "mapped", "file"] {
-        let begun = std::time::Instant::now();
+        let started = std::time::Instant::now();
         let error = origin.head(None, key).await.unwrap_err();
         assert_eq!(error.kind, Kind::OriginAnswer, "{key}: {error}");
         assert!(error.what.contains("redirects to"), "{error}");
         let body = origin.get(get(key, None, None)).await;
         assert_eq!(bytes_of(body).await.unwrap_err().kind, Kind::OriginAnswer);
-        assert!(begun.elapsed() < Duration::from_secs(1));
+        assert!(started.elapsed() < Duration::from_secs(1));
     }
 }

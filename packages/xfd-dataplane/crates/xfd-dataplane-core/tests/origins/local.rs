@@ -44,7 +44,7 @@ async fn links_are_followed_inside_and_refused_outside() {
             (found.key.as_str(), refused)
         })
         .collect();
-    // Whoever asks may leave them out.
+    // The caller may leave them out.
     let expected = [
         ("tree/dangling", Some(Kind::ObjectNotFound)),
         ("tree/model", None),

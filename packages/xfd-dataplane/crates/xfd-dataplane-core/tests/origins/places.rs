@@ -16,11 +16,11 @@ use crate::support::raw::{Answer, RawServer};
 use crate::support::web::{Abilities, WebServer};
 use crate::support::{rclone, s3, s3s, weed};
 
-/// An origin and the store behind it.
+/// An origin and its store.
 pub struct Place {
     pub origin: Arc<dyn Origin>,
     pub can_list: bool,
-    /// Whether its lists tell ETags, as those of S3 do and those of s3s-fs do not.
+    /// Whether its lists have ETags, as those of S3 do and those of s3s-fs do not.
     pub lists_etags: bool,
     store: Store,
 }
@@ -41,7 +41,7 @@ impl Place {
             Store::Directory(directory) => {
                 let path = directory.path().join(key);
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                // Another file, as whoever publishes models replaces one.
+                // Another file, as publishers of models replace one.
                 let new = path.with_file_name(".new");
                 std::fs::write(&new, bytes).unwrap();
                 std::fs::rename(new, path).unwrap();
@@ -62,7 +62,7 @@ pub async fn memory() -> Option<Place> {
     })
 }
 
-/// Without a fault in its script, it is what lies behind it.
+/// Without a fault in its script, it is the origin that it wraps.
 pub async fn faulty() -> Option<Place> {
     let memory = Arc::new(MemoryOrigin::new());
     Some(Place {

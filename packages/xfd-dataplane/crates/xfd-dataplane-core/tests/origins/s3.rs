@@ -138,11 +138,15 @@ async fn the_store_s_checksum_is_found() {
             .unwrap();
         let expected = Some((algorithm, value.to_owned()));
         assert_eq!(found(key).await, expected);
-        // A whole answer tells it as well; that of a range does not.
-        for (range, told) in [(None, expected), (Some(2..4), None)] {
+        // A whole answer has it as well; that of a range does not.
+        for (range, reported) in [(None, expected), (Some(2..4), None)] {
             let body = origin.get(get(key, range, None)).await.unwrap();
             let checksum = body.checksum.clone();
-            assert_eq!(checksum.map(|it| (it.algorithm, it.value)), told, "{key}");
+            assert_eq!(
+                checksum.map(|it| (it.algorithm, it.value)),
+                reported,
+                "{key}"
+            );
         }
     }
 
@@ -297,7 +301,7 @@ async fn keys_that_xml_cannot_hold_are_listed_as_they_are() {
 }
 
 /// What the prefix `p` is in stores that answer lists in ways of their own: one row for each way
-/// in which an answer gets from the wire to the list. What a page may say is told by the tests of
+/// in which an answer gets from the wire to the list. What a page may say is in the tests of
 /// `source::s3::pages`.
 #[tokio::test]
 async fn a_list_is_whole_or_an_error() {

@@ -28,7 +28,7 @@ pub fn keep<T: Send + 'static>(
 }
 
 /// Says that a server's tests are skipped, where nobody has named its binary. One that is named has
-/// to be there: whoever runs the tests relies on it.
+/// to be there: the caller of the tests relies on it.
 pub fn note_absence(server: &str, variable: &str, is_there: bool) {
     if is_there {
         return;

@@ -6,7 +6,7 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// A user who owns nothing.
+/// A user that owns nothing.
 pub const STRANGER: u32 = 65534;
 
 /// Whether the test may act for other users; says what is left out where it may not.

@@ -72,7 +72,7 @@ fn start() -> Option<(Weed, Child)> {
     Some((Weed { endpoint }, child))
 }
 
-/// Ready is who can make buckets and keep an object.
+/// It is ready once it can make buckets and keep an object.
 fn is_ready(endpoint: &str) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -368,7 +368,7 @@ fn an_archive_may_end_as_tools_have_ended_theirs() {
         ("two", vec![0; 1024]),
         ("a record of zeros", vec![0; 10_240]),
         ("part of a block", vec![0; 1025]),
-        // Whoever wrote a record with what was in memory behind the marker lost nothing by it, and
+        // A writer of a record with what was in memory after the marker lost nothing by it, and
         // no tool looks there.
         ("junk", [vec![0; 1024], vec![b'j'; 9000]].concat()),
     ];

@@ -101,7 +101,7 @@ fn extensions(out: &mut Out) -> std::io::Result<()> {
     (0..150).try_for_each(|_| out.write_all(&raw))
 }
 
-/// Zeros behind the end marker, for ever.
+/// Zeros after the end marker, for ever.
 fn padding(out: &mut Out) -> std::io::Result<()> {
     out.write_all(&Raw::default().file("a", b"a").end())?;
     let zeros = vec![0; 1 << 20];

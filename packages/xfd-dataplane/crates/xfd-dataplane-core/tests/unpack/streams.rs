@@ -22,7 +22,7 @@ fn check_archive(place: &Place) {
 }
 
 /// What `gzip -d` and `zstd -d` read as one stream, and the zeros that tapes and block devices
-/// leave behind it.
+/// leave after it.
 #[test]
 fn members_frames_and_padding_are_one_stream() {
     let archive = archive();
@@ -107,15 +107,15 @@ fn a_compressed_stream_that_is_cut_off_or_changed_is_corrupt() {
         (UnpackMethod::TarGz, gz(&archive())),
         (UnpackMethod::TarZst, zst(&archive())),
     ] {
-        for behind in [&b"garbage"[..], b"\0\0\0garbage", b"\x1f\x8b", b"\x28\xb5"] {
-            let kind = Place::new().refused_kind(method, &[&whole, behind].concat());
+        for after in [&b"garbage"[..], b"\0\0\0garbage", b"\x1f\x8b", b"\x28\xb5"] {
+            let kind = Place::new().refused_kind(method, &[&whole, after].concat());
             assert_eq!(kind, Kind::ArchiveCorrupt);
         }
         let kind = Place::new().refused_kind(method, &[vec![0; 512], whole].concat());
         assert_eq!(
             kind,
             Kind::ArchiveCorrupt,
-            "zeros come behind, never before"
+            "zeros come after it, never before"
         );
     }
 }

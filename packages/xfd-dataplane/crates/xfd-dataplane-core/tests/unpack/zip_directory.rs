@@ -157,7 +157,7 @@ fn a_directory_that_tools_could_read_in_two_ways_is_refused() {
     let central = last(&plain, CENTRAL);
     let shorter = u32::try_from(end - central).unwrap().to_le_bytes();
     let table = [
-        ("bytes behind the end", [&plain[..], b"\0"].concat()),
+        ("bytes after the end", [&plain[..], b"\0"].concat()),
         (
             "another archive in front",
             [&other[..], &plain, b"x"].concat(),
@@ -175,7 +175,7 @@ fn a_directory_that_tools_could_read_in_two_ways_is_refused() {
             commented(&plain, &other[last(&other, END)..]),
         ),
         ("a whole archive in the comment", commented(&plain, &other)),
-        ("a gap behind the directory", gap),
+        ("a gap after the directory", gap),
         (
             "a directory that begins later",
             with(&plain, END, 12, &shorter),

@@ -76,7 +76,7 @@ impl Profile {
     }
 }
 
-/// Whether the configuration has a section `[services NAME]`, which the library tells of one that
+/// Whether the configuration has a section `[services NAME]`, which the library distinguishes from one that
 /// has something alone.
 fn has_services(name: &str) -> bool {
     let path = set_variable("AWS_CONFIG_FILE").map(PathBuf::from);
