@@ -90,3 +90,13 @@ def test_nothing_to_download_is_refused():
     for call in (xfd_ray.download_distributed, xfd_ray.ensure_local):
         with pytest.raises(InvalidRequestError, match="nothing"):
             call([], STORES)
+
+
+def test_a_distribution_equals_only_itself(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("xfd_ray.distribute.connect_to_ray", lambda: None)
+    monkeypatch.setattr("xfd_ray.distribute.inherited_variables", dict)
+    big, small = (
+        xfd_ray.distribution(requests(key), STORES, nodes=["a node"]) for key in ("big", "small")
+    )
+    assert big != small
+    assert len({big, small}) == 2

@@ -88,7 +88,8 @@ def download_distributed(
         on_version_conflict: what to do if an object was overwritten at its store, while a call that
             is still open has the older version at the same destination. "fail" raises a
             `VersionConflictError` that names both versions, "wait" starts when the other call is
-            over, and "pinned" takes the other call's version.
+            over, and "pinned" takes the other call's version. If the other call has another object
+            there, "wait" waits as well, and the others raise a `DestinationConflictError`.
         origin_policy: how often each chunk is read from the origin: "once-per-cluster",
             "once-per-zone", or a number of times, in different zones first. A zone is the value of
             the Ray node label `ray.io/availability-zone` or `topology.kubernetes.io/zone`.
@@ -156,6 +157,10 @@ class Distribution(DistributionOptions):
     object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile = field(repr=False)
     priorities: Sequence[int] | None = field(default=None, kw_only=True)
     _call: LeaseCall = field(init=False, repr=False)
+
+    # Each distribution is itself, whatever options it shares with others.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def __post_init__(self) -> None:
         DistributionOptions.__post_init__(self)
