@@ -6,7 +6,7 @@ twice for the same objects, so no second inventory would say it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
@@ -14,6 +14,7 @@ from xfd_api.node_report import NodeReport
 from xfd_api.reports import ChunkHeld, ChunkLost, HeldRun, Inventory, ObjectLanded
 from xfd_ray.catalog_part import CatalogPart
 from xfd_ray.coordinator.catalog_union import LeaseObjects
+from xfd_scheduler.state.bitset import mask_of, positions
 
 
 @dataclass(slots=True)
@@ -66,9 +67,10 @@ class Assignments:
         """Assigns what a lease wants to a node, part by part."""
         state = self._nodes.setdefault(node, _NodeState())
         for part, objects in wanted.objects:
-            new = tuple(index for index in objects if not state.assigned >> index & 1)
-            known = tuple(index for index in objects if state.inspected >> index & 1)
-            state.assigned |= _bits(new)
+            requested = mask_of(objects)
+            new = _objects(requested & ~state.assigned)
+            known = _objects(requested & state.inspected)
+            state.assigned |= requested
             yield Assignment(part, new, known, _inventory_of(state, part, known))
 
     def took_inventory(
@@ -78,8 +80,8 @@ class Assignments:
         state = self._nodes.get(node)
         if state is None:
             return
-        state.inspected |= _bits(objects) & state.assigned
-        state.landed |= _bits(inventory.landed)
+        state.inspected |= mask_of(objects) & state.assigned
+        state.landed |= mask_of(inventory.landed)
         for run in inventory.held:
             state.held |= (1 << len(run.crcs)) - 1 << run.first_chunk
         for index in objects:
@@ -106,13 +108,13 @@ class Assignments:
                 if event.left_out_count:
                     state.left_out[event.object] = (event.left_out, event.left_out_count)
 
-    def failed(self, node: NodeId, objects: Iterable[ObjectIndex]) -> None:
+    def failed(self, node: NodeId, objects: Sequence[ObjectIndex]) -> None:
         """These objects cannot land; a later lease assigns them again, as the disk may have room
         by then.
         """
         state = self._nodes.get(node)
         if state is not None:
-            state.assigned &= ~_bits(objects)
+            state.assigned &= ~mask_of(objects)
             state.inspected &= state.assigned
 
     def forget(self, node: NodeId) -> None:
@@ -126,14 +128,15 @@ def _inventory_of(
     if not objects:
         return Inventory()
     wanted = set(objects)
+    chunks_held = set(positions(state.held))
     held = (
         HeldRun(ChunkIndex(chunk.index), (None,))
         for chunk in part.catalog.chunks
-        if state.held >> chunk.index & 1 and any(span.object in wanted for span in chunk.spans)
+        if chunk.index in chunks_held and any(span.object in wanted for span in chunk.spans)
     )
     return Inventory(
         held=tuple(held),
-        landed=tuple(index for index in objects if state.landed >> index & 1),
+        landed=_objects(mask_of(objects) & state.landed),
         elsewhere=tuple(entry for entry in state.locked_by.items() if entry[0] in wanted),
         left_out=tuple(
             (index, names, n) for index, (names, n) in state.left_out.items() if index in wanted
@@ -141,8 +144,5 @@ def _inventory_of(
     )
 
 
-def _bits(objects: Iterable[ObjectIndex]) -> int:
-    bits = 0
-    for index in objects:
-        bits |= 1 << index
-    return bits
+def _objects(mask: int) -> tuple[ObjectIndex, ...]:
+    return tuple(ObjectIndex(place) for place in positions(mask))

@@ -21,6 +21,7 @@ from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded
 from xfd_ray.coordinator.catalog_union import LeaseObjects
 from xfd_ray.coordinator.node_progress import NodeProgress
 from xfd_ray.coordinator.rate_meter import RateMeter
+from xfd_scheduler.state.bitset import mask_of, positions
 
 
 class LeaseProgress:
@@ -44,7 +45,7 @@ class LeaseProgress:
     ) -> None:
         self.began = began
         self.objects = {item.index: item for item in objects}
-        self.mask = sum(1 << index for index in self.objects)
+        self.mask = mask_of(self.objects)
         self.chunks = {chunk.index: chunk for chunk in chunks}
         self.bytes = sum(item.size for item in objects)
         self.excluded = excluded
@@ -109,7 +110,7 @@ class LeaseProgress:
                 state.cached_bytes += self.objects[index].size
             elif index in state.locked_by:
                 state.shared_bytes += self.objects[index].size
-        state.landed |= bits(here)
+        state.landed |= mask_of(here)
         for index, names, count in inventory.left_out:
             if index in inspected:
                 self.left_out_of[index] = (names, count)
@@ -118,7 +119,7 @@ class LeaseProgress:
             state.locked_by.pop(index, None)
         state.locked_by.update(elsewhere)
         self._count_missing(state, inspected - set(here) - set(elsewhere), inventory)
-        state.inspected |= bits(inspected)
+        state.inspected |= mask_of(inspected)
         if not self.mask & ~state.landed:
             state.done_at = state.done_at or state.ended_before
         self._settle_locked(node)
@@ -168,7 +169,7 @@ class LeaseProgress:
         mine = [index for index in objects if index in self.objects]
         if state is None or not mine:
             return False
-        state.failed |= bits(mine) & ~state.landed
+        state.failed |= mask_of(mine) & ~state.landed
         state.error = state.error or error
         for index in mine:
             self.errors_of.setdefault(index, error)
@@ -190,12 +191,17 @@ class LeaseProgress:
         held = {
             ChunkIndex(run.first_chunk + k) for run in inventory.held for k in range(len(run.crcs))
         }
+        # As sets: a shift of a long integer copies it.
+        counted = set(positions(state.received | state.resumed))
+        missing_before = set(positions(state.missing))
+        resumed: list[int] = []
+        missing: list[int] = []
         for chunk in self.chunks.values():
-            if (state.received | state.resumed) >> chunk.index & 1:
+            if chunk.index in counted:
                 continue
-            if state.missing >> chunk.index & 1:
+            if chunk.index in missing_before:
                 if chunk.index in held:
-                    state.resumed |= 1 << chunk.index
+                    resumed.append(chunk.index)
                     state.resumed_bytes += self.bytes_of[chunk.index]
                 continue
             size = sum(span.length for span in chunk.spans if span.object in lacking)
@@ -203,12 +209,14 @@ class LeaseProgress:
             if chunk.index in held:
                 self.held_anywhere.add(chunk.index)
                 if lacks:
-                    state.resumed |= 1 << chunk.index
+                    resumed.append(chunk.index)
                     state.resumed_bytes += size
             elif lacks:
                 self.missing_anywhere.add(chunk.index)
-                state.missing |= 1 << chunk.index
+                missing.append(chunk.index)
                 state.missing_bytes += self.bytes_of[chunk.index]
+        state.resumed |= mask_of(resumed)
+        state.missing |= mask_of(missing)
 
     def _bytes_of(self, chunk: Chunk) -> int:
         return sum(span.length for span in chunk.spans if span.object in self.objects)
@@ -252,11 +260,3 @@ def new_progress(wanted: LeaseObjects, *, began: float) -> LeaseProgress:
             if any(span.object in chosen for span in chunk.spans)
         ]
     return LeaseProgress(objects, chunks, began=began, excluded=wanted.excluded)
-
-
-def bits(indexes: Iterable[int]) -> int:
-    """The indexes as a bit set."""
-    members = 0
-    for index in indexes:
-        members |= 1 << index
-    return members

@@ -9,7 +9,8 @@ from typing import TypeVar
 from xfd_api.chunks import CatalogObject, Chunk
 from xfd_api.identity import version_identity
 from xfd_api.ids import ChunkIndex, ObjectIndex
-from xfd_ray.coordinator.lease_progress import LeaseProgress, bits
+from xfd_ray.coordinator.lease_progress import LeaseProgress
+from xfd_scheduler.state.bitset import mask_of, positions
 
 _Index = TypeVar("_Index", ObjectIndex, ChunkIndex)
 
@@ -72,4 +73,5 @@ def _place(chunk: Chunk, objects: Mapping[ObjectIndex, ObjectIndex]) -> object:
 
 def _moved(members: int, to: Mapping[_Index, _Index]) -> int:
     """The same set under new indexes."""
-    return bits([new for old, new in to.items() if members >> old & 1])
+    before = set(positions(members))
+    return mask_of([new for old, new in to.items() if old in before])

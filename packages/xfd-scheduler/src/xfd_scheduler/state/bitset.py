@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 def lowest(mask: int) -> int:
     """The smallest member; -1 if there is none."""
@@ -22,7 +24,7 @@ def positions(mask: int) -> list[int]:
     return [place for place, digit in enumerate(bin(mask)[:1:-1]) if digit == "1"]
 
 
-def mask_of(members: list[int]) -> int:
+def mask_of(members: Collection[int]) -> int:
     """The bit set of these members, made in one pass however many there are."""
     if not members:
         return 0
