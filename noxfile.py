@@ -222,8 +222,9 @@ def smoke(session: nox.Session) -> None:
     runs = [(oldest, oldest_ray("xfd-ray"), PACKAGES[:-1], "--no-pipeline")]
     for python in (oldest, *newer):
         runs += [(python, ray, PACKAGES, "") for ray in (oldest_ray("xfd-pipelines"), "ray[data]")]
+    # Not in the task's own folder: Ray's workers end at once if TMPDIR is inside of VIRTUAL_ENV.
+    clean = ROOT / ".nox" / "smoke-clean"
     for python, ray, packages, *flags in runs:
-        clean = Path(session.create_tmp()) / "clean"
         session.log(f"{python} with {ray}")
         session.run("uv", "venv", "--quiet", "--clear", "--python", python, str(clean))
         made = str(clean / "bin" / "python")

@@ -13,8 +13,8 @@ from pathlib import Path
 
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-# By default `ray.init` waits until the first worker processes have registered. Ray kills one that
-# takes more than a minute, as on a busy machine, and starts no other; `ray.init` then never ends.
+# By default `ray.init` waits until the first worker processes have registered. If one of them ends
+# at its start, or takes more than a minute, Ray starts no other, and `ray.init` never ends.
 os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
 
 import ray
