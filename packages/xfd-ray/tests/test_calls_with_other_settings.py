@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import pytest
 from inprocess import STORES, LocalCluster, lease, over, run_async, until
 
 from xfd_api.errors import DestinationConflictError, VersionConflictError
+from xfd_api.ids import NodeId
 from xfd_api.lookups import plan_lookups
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
+from xfd_api.testing import catalog_of
 from xfd_ray.coordinator.coordinator import Coordinator
+from xfd_ray.coordinator.destinations import Claim, reconcile
 from xfd_ray.environment import Environment
 from xfd_ray.messages import LeaseRequest, LeaseState, Terms
 from xfd_ray.placement import as_selector
@@ -197,3 +201,27 @@ async def test_a_status_names_the_process_that_a_lease_waits_for() -> None:
     status = await over(coordinator, "l")
     assert status.report is not None
     assert status.waits_for is None
+
+
+@pytest.mark.parametrize("roots", [(None, None), (None, "/r"), ("/r", None)])
+def test_absolute_destinations_are_compared_before_all_roots_are_known(
+    roots: tuple[str | None, str | None],
+) -> None:
+    node = NodeId("n0")
+
+    def claim(key: str, destination: str, root: str | None, environment: Environment) -> Claim:
+        [item] = catalog_of({key: 10}).objects
+        item = replace(item, destination=destination)
+        return Claim([item], STORES.profiles, {node: root}, environment)
+
+    def both(destination: str) -> tuple[Claim, Claim]:
+        return (
+            claim("a.bin", destination, roots[0], Environment()),
+            claim("b.bin", destination, roots[1], OTHER_ENVIRONMENT),
+        )
+
+    first, second = both("out/a.bin")
+    assert reconcile(second, [first], as_pinned=False) == second.objects
+    first, second = both("/data/a.bin")
+    with pytest.raises(DestinationConflictError, match=r"b\.bin"):
+        reconcile(second, [first], as_pinned=False)

@@ -180,13 +180,21 @@ def _version(found: FoundObject) -> str:
 
 
 def _shared_roots(mine: Claim, other: Claim) -> set[tuple[str, str]]:
-    """The pairs of roots on nodes that both have, as far as they are known."""
+    """The pairs of roots on nodes that both have.
+
+    A root that is not known yet gets a name of its own, so that absolute destinations are compared
+    and relative ones differ.
+    """
     alike = mine.environment == other.environment
     pairs = set()
     for node in mine.roots.keys() & other.roots.keys():
         own, theirs = mine.roots[node], other.roots[node]
         if alike:
             own, theirs = own or theirs or "", theirs or own or ""
-        if own is not None and theirs is not None:
-            pairs.add((own, theirs))
+        pairs.add(
+            (
+                "(own root)" if own is None else own,
+                "(their root)" if theirs is None else theirs,
+            )
+        )
     return pairs
