@@ -47,7 +47,7 @@ def node_settings(**given: Any) -> NodeSettings:
 
 @contextlib.contextmanager
 def open_node(settings: NodeSettings | None = None) -> Iterator[Node]:
-    """Opens a data plane for this state, and closes it after the block."""
+    """Opens a data plane for this host, and closes it after the block."""
     node = Node(LOCAL_NODE, (settings or NodeSettings()).rooted())
     subscribe(node)
     try:
@@ -76,7 +76,7 @@ def download(
     on_progress: OnProgress | None = None,
     cancel: Cancellation | None = None,
 ) -> DistributionReport:
-    """Downloads to this state, and returns when everything is at its destination.
+    """Downloads to this host, and returns when everything is at its destination.
 
     Args:
         download_requests: the objects and prefixes, and their destinations. A list of
