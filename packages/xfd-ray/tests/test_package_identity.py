@@ -145,3 +145,13 @@ def test_a_lost_coordinator_of_ones_own_is_followed_by_one_of_its_own(through) -
     cluster.call = call  # type: ignore[method-assign]
     assert through(cluster) is DONE.report
     assert cluster.log.count("start own") == 2
+
+
+def test_a_coordinator_of_another_version_is_recognised_by_its_methods(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(coordinator_client.ray, "is_initialized", lambda: True)
+    client = CoordinatorClient()
+    client._handle = object()
+    with pytest.raises(VersionMismatchError, match="another version of xfd"):
+        client.attach(lease("l", "big"), timeout_s=1.0)

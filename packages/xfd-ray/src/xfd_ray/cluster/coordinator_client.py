@@ -106,6 +106,9 @@ class CoordinatorClient:
     def _call(self, method: str, timeout_s: float, *args: Any) -> Any:
         if self._handle is None or not ray.is_initialized():
             raise CoordinatorLostError("There is no connection to the coordinator")
+        # A handle has the methods of the class that its actor was started from.
+        if not hasattr(self._handle, "call"):
+            raise VersionMismatchError("The cluster's coordinator runs another version of xfd")
         try:
             return ray.get(self._handle.call.remote(method, *args), timeout=timeout_s)
         except (ray_errors.RayError, XfdError) as error:
