@@ -9,6 +9,7 @@ use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::beside::Dir;
+use crate::decides::cache::FileKind;
 use crate::error::{Error, Kind, Result};
 use crate::model::NodeId;
 
@@ -62,18 +63,15 @@ pub(crate) fn try_lock(dir: &Dir, path: &Path, node: &NodeId) -> Result<LockAtte
             // Root's lock file, which this user may only read. A holder is believed. Without one
             // the file is removed.
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                match dir
-                    .open(path, OFlags::RDONLY, MAX_LOCK_FILE_BYTES)
-                    .map_err(|e| failed(&e))?
-                {
-                    Some(mut file) if is_held(&file) => {
+                let found = dir.open(path, OFlags::RDONLY, MAX_LOCK_FILE_BYTES);
+                match found.map_err(|error| failed(&error))? {
+                    Some(mut file) if !remove_unheld(dir, path, &file)? => {
                         return Ok(LockAttempt::Theirs(owner(&mut file)));
                     }
-                    _ => {
-                        dir.clear(path)?;
-                        continue;
-                    }
+                    Some(_) => {}
+                    None => make_room(dir, path)?,
                 }
+                continue;
             }
             Err(error) => return Err(failed(&error)),
             Ok(None) => match dir.create_new(path, OFlags::empty())? {
@@ -90,9 +88,7 @@ pub(crate) fn try_lock(dir: &Dir, path: &Path, node: &NodeId) -> Result<LockAtte
             Err(TryLockError::Error(error)) => return Err(failed(&error)),
         }
         // The previous owner may have removed the file after it was opened here.
-        let locked = file.metadata().map_err(|error| failed(&error))?;
-        let named = dir.identity(path);
-        if named.is_ok_and(|(id, _)| id == (locked.dev(), locked.ino())) {
+        if is_named(dir, path, &file).map_err(|error| failed(&error))? {
             sign(&mut file, node).map_err(|error| failed(&error))?;
             return Ok(LockAttempt::Ours(DiskLock {
                 dir: dir.clone(),
@@ -103,20 +99,48 @@ pub(crate) fn try_lock(dir: &Dir, path: &Path, node: &NodeId) -> Result<LockAtte
     }
 }
 
-fn is_held(file: &File) -> bool {
-    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+/// Whether the path still names this file.
+fn is_named(dir: &Dir, path: &Path, file: &File) -> std::io::Result<bool> {
+    let opened = file.metadata()?;
+    let named = dir.identity(path);
+    Ok(named.is_ok_and(|(id, _)| id == (opened.dev(), opened.ino())))
 }
 
-/// Removes a file that is no lock of this user's. A lock that another user holds stays, since that
-/// user may be writing the same destination. So does a lock of this user's that was just made.
+/// Removes a lock file that nobody holds; returns false if somebody does.
+///
+/// It is removed under its own lock. Without that, another writer could lock it between the look
+/// and the removal, and would then hold a lock without a name.
+fn remove_unheld(dir: &Dir, path: &Path, file: &File) -> Result<bool> {
+    let failed = |error: &std::io::Error| Error::of_path(error, "lock the destination", path);
+    let is_held = match file.try_lock() {
+        Ok(()) => false,
+        Err(TryLockError::WouldBlock) => true,
+        Err(TryLockError::Error(error)) => return Err(failed(&error)),
+    };
+    // The owner may have removed the file after it was opened here.
+    let is_named = is_named(dir, path, file).map_err(|error| failed(&error))?;
+    if is_named && !is_held {
+        dir.clear(path)?;
+    }
+    Ok(!(is_named && is_held))
+}
+
+/// Removes what is no lock of this user's. A lock that another user holds stays, since that user
+/// may be writing the same destination. So does a lock of this user's that was just made.
 fn make_room(dir: &Dir, path: &Path) -> Result<()> {
-    let found = dir.open(path, OFlags::RDONLY, MAX_LOCK_FILE_BYTES);
-    if found.is_ok_and(|file| file.is_some()) {
+    let Some(file) = dir.open_any(path) else {
+        // The owner may have removed it meanwhile, and another writer may have the next one.
+        return match dir.look(path)? {
+            Some(found) if found.kind != FileKind::File || dir.open_any(path).is_none() => {
+                dir.clear(path)
+            }
+            Some(_) | None => Ok(()),
+        };
+    };
+    let believed = dir.open(path, OFlags::RDONLY, MAX_LOCK_FILE_BYTES);
+    if believed.is_ok_and(|file| file.is_some()) || remove_unheld(dir, path, &file)? {
         return Ok(());
     }
-    let Some(file) = dir.open_any(path).filter(is_held) else {
-        return dir.clear(path);
-    };
     let user = file.metadata().map_or(0, |found| found.uid());
     let what = format!("User {user} is writing to the same destination");
     Err(Error::new(Kind::DestinationBusy, what)
