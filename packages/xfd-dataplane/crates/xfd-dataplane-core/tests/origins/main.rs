@@ -22,3 +22,4 @@ mod http;
 mod local;
 mod places;
 mod s3;
+mod s3_dialects;

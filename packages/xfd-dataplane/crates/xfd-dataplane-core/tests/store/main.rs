@@ -15,6 +15,7 @@ mod landing;
 mod leases;
 mod ledger;
 mod manifests;
+mod other_users;
 mod packs;
 mod paths;
 mod readers;
