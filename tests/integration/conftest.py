@@ -47,6 +47,13 @@ def bucket(s3_server: S3Server) -> str:
 
 
 @pytest.fixture(scope="session")
+def my_models(s3_server: S3Server) -> str:
+    """The bucket that the pages and the docstrings name; each test writes what it reads there."""
+    s3_server.make_bucket("my-models")
+    return "my-models"
+
+
+@pytest.fixture(scope="session")
 def cluster(s3_server: S3Server) -> Iterator[RayCluster]:
     """Three nodes whose environment has the S3 server and its owner's keys."""
     with ray_cluster.running(3, env=s3_server.environment()) as running:

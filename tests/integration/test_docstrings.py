@@ -16,10 +16,9 @@ CALLS = [each for each in public_calls(xfd_ray) if each[0] not in WITHOUT_EXAMPL
 
 
 @pytest.fixture(scope="module")
-def models(s3_server: S3Server) -> None:
-    """The bucket that the examples read."""
-    s3_server.make_bucket("my-models")
-    s3_server.put("my-models", "llama/config.json", b"{}")
+def models(s3_server: S3Server, my_models: str) -> None:
+    """The object that the examples read."""
+    s3_server.put(my_models, "llama/config.json", b"{}")
 
 
 @pytest.mark.parametrize(("name", "call"), CALLS, ids=[name for name, _ in CALLS])

@@ -27,12 +27,11 @@ PIECES = {f"piece_{place}.txt": b"x" * place for place in range(1, 8)}
 
 
 @pytest.fixture(scope="module")
-def store(s3_server: S3Server) -> S3Server:
-    """The shared server, with the bucket of the page."""
-    s3_server.make_bucket("my-models")
-    s3_server.put("my-models", "llama/weights.safetensors", WEIGHTS)
+def store(s3_server: S3Server, my_models: str) -> S3Server:
+    """The shared server, with the objects of the page."""
+    s3_server.put(my_models, "llama/weights.safetensors", WEIGHTS)
     for name, body in PIECES.items():
-        s3_server.put("my-models", f"tokenizer/{name}", body)
+        s3_server.put(my_models, f"tokenizer/{name}", body)
     return s3_server
 
 
