@@ -18,15 +18,15 @@ def main(packages: list[str]) -> int:
         wrong.append(f"versions differ: {versions}")
     for name in packages:
         module = importlib.import_module(name.replace("-", "_"))
-        told = getattr(module, "__version__", None)
+        version = getattr(module, "__version__", None)
         pins = [
             requirement.split(";")[0].strip()
             for requirement in importlib.metadata.requires(name) or []
             if requirement.startswith("xfd-")
         ]
         print(f"{name} {versions[name]}: imports, pins {', '.join(pins) or 'nothing'}")
-        if told != versions[name]:
-            wrong.append(f"{name}.__version__ is {told}, its metadata say {versions[name]}")
+        if version != versions[name]:
+            wrong.append(f"{name}.__version__ is {version}, its metadata say {versions[name]}")
         for pin in pins:
             other = re.split(r"[^a-z-]", pin)[0]
             if pin != f"{other}=={versions.get(other)}":
