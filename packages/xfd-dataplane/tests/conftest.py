@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from xfd_get_process import Command
 
+from xfd_api.stores import ObjectStoreConfig
 from xfd_testing import s3
 from xfd_testing.s3 import S3Server
 
@@ -31,6 +32,20 @@ def bucket(s3_server: S3Server) -> str:
     name = f"test-{uuid.uuid4().hex[:12]}"
     s3_server.make_bucket(name)
     return name
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Path:
+    """A folder whose files are a store's objects."""
+    folder = tmp_path / "origin"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def store(origin: Path) -> ObjectStoreConfig:
+    """The store of that folder."""
+    return ObjectStoreConfig.make_for_local(origin)
 
 
 @pytest.fixture(autouse=True)

@@ -21,18 +21,6 @@ from xfd_dataplane import download
 MIB = 2**20
 
 
-@pytest.fixture
-def origin(tmp_path: Path) -> Path:
-    folder = tmp_path / "origin"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def store(origin: Path) -> ObjectStoreConfig:
-    return ObjectStoreConfig.make_for_local(origin)
-
-
 def test_progress_only_grows_and_ends_at_everything(
     origin: Path, store: ObjectStoreConfig, tmp_path: Path
 ) -> None:

@@ -25,18 +25,6 @@ from xfd_dataplane import download, list_objects
 MIB = 2**20
 
 
-@pytest.fixture
-def origin(tmp_path: Path) -> Path:
-    folder = tmp_path / "origin"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def store(origin: Path) -> ObjectStoreConfig:
-    return ObjectStoreConfig.make_for_local(origin)
-
-
 def test_an_object_lands_whole_and_the_report_says_so(
     origin: Path, store: ObjectStoreConfig, tmp_path: Path
 ) -> None:
