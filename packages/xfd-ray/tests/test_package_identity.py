@@ -9,6 +9,7 @@ import pytest
 from inprocess import lease
 
 from xfd_api.errors import CoordinatorLostError, VersionMismatchError
+from xfd_ray import distribute
 from xfd_ray.client.lease_client import LeaseClient
 from xfd_ray.cluster import coordinator_client
 from xfd_ray.cluster.coordinator_client import CoordinatorClient
@@ -155,3 +156,6 @@ def test_a_coordinator_of_another_version_is_recognised_by_its_methods(
     client._handle = object()
     with pytest.raises(VersionMismatchError, match="another version of xfd"):
         client.attach(lease("l", "big"), timeout_s=1.0)
+    monkeypatch.setattr(distribute, "find_coordinators", lambda: [object()])
+    with pytest.raises(VersionMismatchError, match="another version of xfd"):
+        distribute.metrics_addresses()

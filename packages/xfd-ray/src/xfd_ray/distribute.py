@@ -21,7 +21,7 @@ from xfd_ray.client.lease_call import LeaseCall
 from xfd_ray.client.lease_client import LeaseClient
 from xfd_ray.cluster.connect import connect_to_ray
 from xfd_ray.cluster.coordinator_client import CoordinatorClient
-from xfd_ray.cluster.coordinator_registry import find_coordinators
+from xfd_ray.cluster.coordinator_registry import call, find_coordinators
 from xfd_ray.cluster.raylet import inherited_variables
 from xfd_ray.environment import Environment
 from xfd_ray.link_rates import LinkRates
@@ -289,6 +289,9 @@ def ensure_local(
 def metrics_addresses() -> dict[NodeId, list[str]]:
     """The Prometheus endpoints of the workers that are up: `host:port`, by Ray node id.
 
+    Raises:
+        VersionMismatchError: a coordinator of the cluster runs another version of xfd.
+
     Example:
         >>> import xfd_ray
         >>> for node, addresses in xfd_ray.metrics_addresses().items():
@@ -296,7 +299,7 @@ def metrics_addresses() -> dict[NodeId, list[str]]:
     """
     addresses: dict[NodeId, list[str]] = {}
     for coordinator in find_coordinators():
-        for node, known in ray.get(coordinator.call.remote("metrics_addresses")).items():
+        for node, known in ray.get(call(coordinator, "metrics_addresses")).items():
             addresses.setdefault(node, []).extend(known)
     return addresses
 

@@ -14,7 +14,7 @@ from xfd_api.errors import (
     VersionMismatchError,
     XfdError,
 )
-from xfd_ray.cluster.coordinator_registry import find_coordinator, start_coordinator
+from xfd_ray.cluster.coordinator_registry import call, find_coordinator, start_coordinator
 from xfd_ray.cluster.errors import coordinator_error
 from xfd_ray.cluster.package_identity import interpreter_of, packages_of
 from xfd_ray.cluster.raylet import current_runtime_env
@@ -106,11 +106,8 @@ class CoordinatorClient:
     def _call(self, method: str, timeout_s: float, *args: Any) -> Any:
         if self._handle is None or not ray.is_initialized():
             raise CoordinatorLostError("There is no connection to the coordinator")
-        # A handle has the methods of the class that its actor was started from.
-        if not hasattr(self._handle, "call"):
-            raise VersionMismatchError("The cluster's coordinator runs another version of xfd")
         try:
-            return ray.get(self._handle.call.remote(method, *args), timeout=timeout_s)
+            return ray.get(call(self._handle, method, *args), timeout=timeout_s)
         except (ray_errors.RayError, XfdError) as error:
             if isinstance(error, ray_errors.ActorUnschedulableError):
                 self._is_node_refused = True

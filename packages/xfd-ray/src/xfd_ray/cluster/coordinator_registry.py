@@ -9,6 +9,7 @@ from typing import Any
 
 import ray
 
+from xfd_api.errors import VersionMismatchError
 from xfd_ray.cluster.coordinator_actor import CoordinatorActor
 from xfd_ray.cluster.spawn import placed_on
 
@@ -30,6 +31,18 @@ def find_coordinators() -> list[Any]:
     names = [actor["name"] for actor in listed if actor["namespace"] == NAMESPACE]
     found = [find_coordinator(name.partition("-")[2]) for name in names]
     return [coordinator for coordinator in found if coordinator is not None]
+
+
+def call(coordinator: Any, method: str, *args: Any) -> Any:
+    """Calls a method of a coordinator; returns Ray's reference to the result.
+
+    Raises:
+        VersionMismatchError: it runs another version of xfd, which is called in another way.
+    """
+    # A handle has the methods of the class that its actor was started from.
+    if not hasattr(coordinator, "call"):
+        raise VersionMismatchError("The cluster's coordinator runs another version of xfd")
+    return coordinator.call.remote(method, *args)
 
 
 def _name(packages: str) -> str:
