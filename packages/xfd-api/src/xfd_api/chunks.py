@@ -24,12 +24,15 @@ from xfd_api.requests import Links, UnpackMethod
 MIB = 2**20
 CHUNK_CEILING_BYTES = 100 * MIB
 
-ChecksumAlgorithm = Literal["crc64nvme", "crc32c", "crc32", "sha256", "md5"]
+ChecksumAlgorithm = Literal["crc64nvme", "crc32c", "crc32", "sha256", "md5", "git-sha1"]
 
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """A checksum of a whole object, as its store gives it; `value` is lower-case hexadecimal."""
+    """A checksum of a whole object; `value` is lower-case hexadecimal.
+
+    `git-sha1` is the name of a blob in git: the SHA-1 of `blob SIZE`, a zero byte, and the content.
+    """
 
     algorithm: ChecksumAlgorithm
     value: str

@@ -188,6 +188,12 @@ class ChecksumMismatchError(XfdError, OSError):
     remedy_by_default = "Check the object at its store, and the node's memory and disk"
 
 
+class PinMismatchError(ChecksumMismatchError):
+    """The store has another object than the one whose checksum the request names."""
+
+    remedy_by_default = "Check the checksum in the request, and that the uri names its object"
+
+
 # The destination.
 
 

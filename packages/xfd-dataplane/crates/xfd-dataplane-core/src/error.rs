@@ -22,6 +22,7 @@ pub enum Kind {
     OriginAnswer,
     ObjectChanged,
     ChecksumMismatch,
+    PinMismatch,
     DestinationNotWritable,
     DestinationNotEmpty,
     Destination,

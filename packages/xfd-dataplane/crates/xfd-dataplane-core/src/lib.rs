@@ -23,6 +23,7 @@ mod bytes_text;
 pub mod capacity;
 pub mod crc;
 pub mod decides;
+pub mod digest;
 pub mod error;
 pub mod limits;
 mod locked;

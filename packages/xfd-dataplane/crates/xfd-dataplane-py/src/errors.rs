@@ -20,6 +20,7 @@ const fn class_name(kind: Kind) -> &'static str {
         Kind::OriginAnswer => "OriginAnswerError",
         Kind::ObjectChanged => "ObjectChangedError",
         Kind::ChecksumMismatch => "ChecksumMismatchError",
+        Kind::PinMismatch => "PinMismatchError",
         Kind::DestinationNotWritable => "DestinationNotWritableError",
         Kind::DestinationNotEmpty => "DestinationNotEmptyError",
         Kind::Destination => "DestinationError",

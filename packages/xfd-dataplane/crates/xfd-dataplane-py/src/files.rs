@@ -3,12 +3,10 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crc_fast::{CrcAlgorithm, Digest as Crc};
-use md5::Md5;
 use pyo3::prelude::*;
-use sha2::{Digest as _, Sha256};
 
 use xfd_dataplane_core::crc::Crc64;
+use xfd_dataplane_core::digest::WholeDigest;
 use xfd_dataplane_core::error::{Error, Kind, Result};
 use xfd_dataplane_core::model::ChecksumAlgorithm;
 
@@ -48,43 +46,6 @@ pub(crate) fn owner_doubted(py: Python<'_>, path: PathBuf) -> PyResult<Option<St
     found.map_err(|error| errors::raised(py, &error, None))
 }
 
-enum Running {
-    Crc(Box<Crc>, usize),
-    Sha256(Box<Sha256>),
-    Md5(Box<Md5>),
-}
-
-impl Running {
-    fn new(algorithm: ChecksumAlgorithm) -> Self {
-        let crc = |kind, digits| Self::Crc(Box::new(Crc::new(kind)), digits);
-        match algorithm {
-            ChecksumAlgorithm::Crc64Nvme => crc(CrcAlgorithm::Crc64Nvme, 16),
-            ChecksumAlgorithm::Crc32c => crc(CrcAlgorithm::Crc32Iscsi, 8),
-            ChecksumAlgorithm::Crc32 => crc(CrcAlgorithm::Crc32IsoHdlc, 8),
-            ChecksumAlgorithm::Sha256 => Self::Sha256(Box::default()),
-            ChecksumAlgorithm::Md5 => Self::Md5(Box::default()),
-        }
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Crc(crc, _) => crc.update(bytes),
-            Self::Sha256(hash) => hash.update(bytes),
-            Self::Md5(hash) => hash.update(bytes),
-        }
-    }
-
-    /// In lower-case hexadecimal.
-    fn finish(self) -> String {
-        let hexadecimal = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        match self {
-            Self::Crc(crc, digits) => format!("{:0digits$x}", crc.finalize()),
-            Self::Sha256(hash) => hexadecimal(&hash.finalize()),
-            Self::Md5(hash) => hexadecimal(&hash.finalize()),
-        }
-    }
-}
-
 /// Size, CRC-64/NVME of each part, and checksums of the whole.
 type Sums = (u64, Vec<u64>, Vec<String>);
 
@@ -94,7 +55,9 @@ fn sums(path: &Path, parts: &[u64], algorithms: &[ChecksumAlgorithm]) -> Result<
         Error::new(Kind::Destination, format!("Could not read: {error}")).with_path(path)
     };
     let mut file = xfd_dataplane_core::beside::open_regular(path).map_err(failed)?;
-    let mut running: Vec<_> = algorithms.iter().map(|each| Running::new(*each)).collect();
+    let whole_bytes = file.metadata().map_err(failed)?.len();
+    let new = |each: &ChecksumAlgorithm| WholeDigest::new(*each, whole_bytes);
+    let mut running: Vec<_> = algorithms.iter().map(new).collect();
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut crcs = Vec::with_capacity(parts.len());
     let mut size = 0;
@@ -119,7 +82,7 @@ fn sums(path: &Path, parts: &[u64], algorithms: &[ChecksumAlgorithm]) -> Result<
             crcs.push(crc.value());
         }
     }
-    let whole = running.into_iter().map(Running::finish).collect();
+    let whole = running.into_iter().map(WholeDigest::finish).collect();
     Ok((size, crcs, whole))
 }
 

@@ -29,7 +29,7 @@ read_enums! {
     Durability = "xfd_api.settings.Durability" { "object" => Object, "none" => None };
     ChecksumAlgorithm = "xfd_api.chunks.ChecksumAlgorithm" {
         "crc64nvme" => Crc64Nvme, "crc32c" => Crc32c, "crc32" => Crc32,
-        "sha256" => Sha256, "md5" => Md5,
+        "sha256" => Sha256, "md5" => Md5, "git-sha1" => GitSha1,
     };
 }
 

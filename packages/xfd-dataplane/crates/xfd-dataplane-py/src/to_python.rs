@@ -56,6 +56,7 @@ const fn algorithm_name(algorithm: ChecksumAlgorithm) -> &'static str {
         ChecksumAlgorithm::Crc32 => "crc32",
         ChecksumAlgorithm::Sha256 => "sha256",
         ChecksumAlgorithm::Md5 => "md5",
+        ChecksumAlgorithm::GitSha1 => "git-sha1",
     }
 }
 

@@ -11,6 +11,7 @@ pub enum ChecksumAlgorithm {
     Crc32,
     Sha256,
     Md5,
+    GitSha1,
 }
 
 /// `xfd_api.chunks.Checksum`.

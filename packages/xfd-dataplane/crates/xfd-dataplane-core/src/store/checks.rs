@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use crc_fast::{CrcAlgorithm, Digest, checksum_combine};
 
 use crate::crc;
+use crate::digest::WholeDigest;
 use crate::error::{Error, Kind, Result};
 use crate::model::{CatalogObject, Checksum, ChecksumAlgorithm};
 
@@ -17,7 +18,10 @@ pub(crate) fn second_algorithm(checksum: Option<&Checksum>) -> Option<CrcAlgorit
     match checksum?.algorithm {
         ChecksumAlgorithm::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
         ChecksumAlgorithm::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
-        ChecksumAlgorithm::Crc64Nvme | ChecksumAlgorithm::Sha256 | ChecksumAlgorithm::Md5 => None,
+        ChecksumAlgorithm::Crc64Nvme
+        | ChecksumAlgorithm::Sha256
+        | ChecksumAlgorithm::Md5
+        | ChecksumAlgorithm::GitSha1 => None,
     }
 }
 
@@ -127,7 +131,8 @@ pub(crate) fn compare_combined(
     compare(object, checksum, &found)
 }
 
-/// Compares the finished file with the store's SHA-256 or MD5. Other checksums are not compared.
+/// Compares the finished file with a checksum that cannot be combined from parts. Others are not
+/// compared here.
 ///
 /// # Errors
 /// `ChecksumMismatch`, `Destination`.
@@ -136,31 +141,42 @@ pub(crate) fn compare_whole(
     checksum: &Checksum,
     file: &File,
 ) -> Result<()> {
-    let found = match checksum.algorithm {
-        ChecksumAlgorithm::Sha256 => digest_file::<sha2::Sha256>(object, file)?,
-        ChecksumAlgorithm::Md5 => digest_file::<md5::Md5>(object, file)?,
-        _ => return Ok(()),
-    };
-    compare(object, checksum, &found)
+    match checksum.algorithm {
+        ChecksumAlgorithm::Crc64Nvme | ChecksumAlgorithm::Crc32c | ChecksumAlgorithm::Crc32 => {
+            Ok(())
+        }
+        ChecksumAlgorithm::Sha256 | ChecksumAlgorithm::Md5 | ChecksumAlgorithm::GitSha1 => compare(
+            object,
+            checksum,
+            &digest_file(object, checksum.algorithm, file)?,
+        ),
+    }
 }
 
-fn digest_file<D: sha2::Digest>(object: &CatalogObject, file: &File) -> Result<String> {
+/// The checksum of all bytes of an object's file, read from its start.
+///
+/// # Errors
+/// `Destination`.
+pub(crate) fn digest_file(
+    object: &CatalogObject,
+    algorithm: ChecksumAlgorithm,
+    file: &File,
+) -> Result<String> {
     let path = &object.destination;
     let failed = |error: std::io::Error| Error::of_path(&error, "read the file again", path);
-    let mut digest = D::new();
-    let mut buffer = vec![0; READ_BYTES];
+    let mut digest = WholeDigest::new(algorithm, object.found.size);
+    let size = usize::try_from(object.found.size).unwrap_or(READ_BYTES);
+    let mut buffer = vec![0; READ_BYTES.min(size.max(1))];
     let mut offset = 0;
     loop {
         match file.read_at(&mut buffer, offset).map_err(failed)? {
-            0 => break,
+            0 => return Ok(digest.finish()),
             read => {
                 digest.update(&buffer[..read]);
                 offset += read as u64;
             }
         }
     }
-    let hex = |byte: &u8| format!("{byte:02x}");
-    Ok(digest.finalize().iter().map(hex).collect())
 }
 
 fn compare(object: &CatalogObject, checksum: &Checksum, found: &str) -> Result<()> {

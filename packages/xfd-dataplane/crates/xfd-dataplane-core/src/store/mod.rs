@@ -158,9 +158,9 @@ impl Store {
     /// Takes in the store's checksum of an object, if it came after the object was found. The
     /// catalog's checksum takes precedence, then the first one that was learned.
     pub fn learn_checksum(&self, object: ObjectIndex, checksum: Checksum) {
-        let combines = !matches!(
+        let combines = matches!(
             checksum.algorithm,
-            ChecksumAlgorithm::Md5 | ChecksumAlgorithm::Sha256
+            ChecksumAlgorithm::Crc64Nvme | ChecksumAlgorithm::Crc32c | ChecksumAlgorithm::Crc32
         );
         if !combines && !self.inner.options.verify_whole {
             return;

@@ -64,7 +64,7 @@ fn lands_with(algorithm: ChecksumAlgorithm, value: &str, verify_whole: bool) -> 
 
 #[test]
 fn the_whole_is_compared_with_the_stores_checksum() {
-    use ChecksumAlgorithm::{Crc32, Crc32c, Crc64Nvme, Md5, Sha256};
+    use ChecksumAlgorithm::{Crc32, Crc32c, Crc64Nvme, GitSha1, Md5, Sha256};
     let mismatch = Some(Kind::ChecksumMismatch);
     // The published check values of "123456789".
     assert_eq!(lands_with(Crc64Nvme, "ae8b14860a799888", false), None);
@@ -80,6 +80,10 @@ fn the_whole_is_compared_with_the_stores_checksum() {
     let sha = "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225";
     assert_eq!(lands_with(Sha256, sha, true), None);
     assert_eq!(lands_with(Sha256, &sha.replace('1', "2"), true), mismatch);
+    // `printf 123456789 | git hash-object --stdin`
+    let git = "e2e107ac61ac259b87c544f6e7a4eb03422c6c21";
+    assert_eq!(lands_with(GitSha1, git, true), None);
+    assert_eq!(lands_with(GitSha1, &git.replace('1', "2"), true), mismatch);
 }
 
 #[test]
