@@ -1,6 +1,6 @@
-"""Fixtures of the integration tests: one S3 server, one Ray cluster of three nodes, drivers.
+"""Fixtures of the integration tests: an S3 server, a hub, a Ray cluster of three nodes, drivers.
 
-Both are started once for a whole run. A test that kills nodes, changes the cluster, or looks at
+They are started once for a whole run. A test that kills nodes, changes the cluster, or looks at
 what it starts and leaves, starts its own with `xfd_testing.ray_cluster.RayCluster.start`.
 """
 
@@ -13,7 +13,9 @@ from types import ModuleType
 
 import pytest
 
+from xfd_testing import hub as hub_server
 from xfd_testing import ray_cluster, s3
+from xfd_testing.hub import HubServer
 from xfd_testing.ray_cluster import RayCluster
 from xfd_testing.s3 import Identity, S3Server
 
@@ -54,9 +56,17 @@ def my_models(s3_server: S3Server) -> str:
 
 
 @pytest.fixture(scope="session")
-def cluster(s3_server: S3Server) -> Iterator[RayCluster]:
-    """Three nodes whose environment has the S3 server and its owner's keys."""
-    with ray_cluster.running(3, env=s3_server.environment()) as running:
+def hub() -> Iterator[HubServer]:
+    """A stand-in of the hub, empty at first; each test adds repositories of its own."""
+    with hub_server.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cluster(s3_server: S3Server, hub: HubServer) -> Iterator[RayCluster]:
+    """Three nodes whose environment has the S3 server, its owner's keys, and the hub's address."""
+    env = {**s3_server.environment(), **hub.environment()}
+    with ray_cluster.running(3, env=env) as running:
         yield running
 
 

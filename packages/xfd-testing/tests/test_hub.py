@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from xfd_testing import artifacts
-from xfd_testing.hub import Fault, HubServer, RateLimit, running
+from xfd_testing.hub import Fault, HubServer, RateLimit, caches, models, running
 
 os.environ["HF_HUB_DISABLE_XET"] = "1"  # The stand-in does not speak Xet's own protocol.
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
@@ -46,13 +46,7 @@ def api(hub: HubServer) -> huggingface_hub.HfApi:
 
 def fetch(hub: HubServer, cache: Path, id: str = MODEL, **more: Any) -> dict[str, bytes]:
     """A snapshot in a cache of its own, as a tree of files."""
-    return followed(Path(snapshot_download(id, endpoint=hub.url, cache_dir=cache, **more)))
-
-
-def followed(folder: Path) -> dict[str, bytes]:
-    """The files below a folder of links, by path."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    return caches.files_of(Path(snapshot_download(id, endpoint=hub.url, cache_dir=cache, **more)))
 
 
 def test_a_snapshot_lands_whole_and_no_token_reaches_the_cdn(
@@ -78,7 +72,7 @@ def test_the_environment_brings_any_process_to_it(hub: HubServer, tmp_path: Path
     ran = subprocess.run(
         [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True
     )
-    assert followed(Path(ran.stdout.strip())) == FILES
+    assert caches.files_of(Path(ran.stdout.strip())) == FILES
     assert len(hub.asked(of="/tree/")) == 1
 
 
@@ -223,3 +217,30 @@ def test_a_token_has_no_repr(hub: HubServer) -> None:
     with urllib.request.urlopen(request) as answer:
         assert json.load(answer)["gated"] == "manual"
     assert "hf_reader" not in f"{hub.exchanges} {repository}"
+
+
+def test_transformers_reads_the_small_model(hub: HubServer, tmp_path: Path) -> None:
+    files = models.bert(1000)
+    hub.add("org/bert", {"main": files})
+    assert fetch(hub, tmp_path / "hub", "org/bert") == files
+    script = (
+        "from transformers import AutoConfig, AutoTokenizer\n"
+        "tokens = AutoTokenizer.from_pretrained('org/bert')('many hands make light work')\n"
+        "print(tokens['input_ids'], AutoConfig.from_pretrained('org/bert').hidden_size)\n"
+    )
+    env = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    ran = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True)
+    assert ran.stdout == "[5, 6, 7, 8, 9] 32\n", ran.stderr
+    assert caches.snapshot_of(tmp_path, "org/bert") == files
+    assert caches.faults_of(tmp_path) == []
+
+
+def test_what_does_not_belong_in_a_cache_is_named(hub: HubServer, tmp_path: Path) -> None:
+    hub.add(MODEL, {"main": FILES})
+    fetch(hub, tmp_path / "hub")
+    blobs = tmp_path / "hub/models--org--model/blobs"
+    (blobs / ".a.xfd-part").touch()
+    (blobs / "b.incomplete").touch()
+    blob = next(blobs.iterdir())
+    (tmp_path / "hub/models--org--model/snapshots/absolute").symlink_to(blob)
+    assert len(caches.faults_of(tmp_path)) >= 3

@@ -1,4 +1,4 @@
-"""A real Ray cluster of several nodes on this host, each with a root folder of its own.
+"""A real Ray cluster of several nodes on this host, each with folders of its own.
 
 A node is a `ray start --block` with its raylet, agents and workers, below a supervisor; so a node
 can be killed whole, and clusters run side by side without knowing of each other. All nodes have the
@@ -61,11 +61,13 @@ class RayNode:
         id: its Ray node id in hexadecimal.
         name: its Ray node name, `node0` for the head.
         root: where its relative destinations land (`XFD_ROOT`).
+        hf_home: where its programs of the Hugging Face hub keep their cache (`HF_HOME`).
     """
 
     id: str
     name: str
     root: Path
+    hf_home: Path
     process: Supervised
 
     @property
@@ -185,12 +187,14 @@ class RayCluster:
             name = f"node{len(self.nodes)}"
             its_root = root or self._folder / "roots" / name
             its_root.mkdir(parents=True, exist_ok=True)
+            hf_home = self._folder / "hf-homes" / name
+            folders = {"XFD_ROOT": str(its_root), "HF_HOME": str(hf_home)}
             process = Supervised(
                 self._command(name, labels, resources),
                 self._folder / f"{name}.log",
-                env={**self._env, "XFD_ROOT": str(its_root), **(env or {})},
+                env={**self._env, **folders, **(env or {})},
             )
-            node = RayNode("", name, its_root, process)
+            node = RayNode("", name, its_root, hf_home, process)
             self.nodes.append(node)
             started.append(node)
             # Ray names a node's sockets by counting those that are there, so two nodes that start
