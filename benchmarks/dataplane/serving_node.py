@@ -13,12 +13,13 @@ from pathlib import Path
 
 from xfd_api.catalog import build_catalog
 from xfd_api.ids import ChunkIndex, NodeId, OrderId, SwarmId
-from xfd_api.lookups import plan_lookups
+from xfd_api.lookups import plan_downloads
 from xfd_api.orders import Fetch
+from xfd_api.profiles import by_profile
 from xfd_api.reports import ObjectLanded
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.settings import Durability, NodeSettings, SwarmTicket
-from xfd_api.stores import ObjectStoreConfig, by_profile
+from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane import Node
 
 
@@ -26,7 +27,7 @@ def main(file: Path, root: Path, chunk_bytes: int) -> None:
     """Fetches the file to the root, and serves it."""
     stores = by_profile(ObjectStoreConfig.make_for_local(file.parent))
     request = ObjectDownloadRequest(file.name, Path("served"))
-    lookups = plan_lookups([DownloadRequest(request)], stores)
+    lookups = plan_downloads([DownloadRequest(request)], stores).lookups
     swarm, token = SwarmId(secrets.token_hex(16)), secrets.token_hex(32)
     node = Node(NodeId("server"), NodeSettings(root=str(root)))
     address = node.serve("127.0.0.1", None)

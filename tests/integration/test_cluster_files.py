@@ -12,6 +12,7 @@ import pytest
 
 import xfd_ray
 from xfd_api.errors import ArchiveUnsafeError, UnknownProfileError
+from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.requests import (
     DownloadRequest,
     Links,
@@ -20,7 +21,7 @@ from xfd_api.requests import (
     UnpackOptions,
 )
 from xfd_api.results import DistributionReport
-from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
+from xfd_api.stores import ObjectStoreConfig
 from xfd_testing import artifacts
 from xfd_testing.ray_cluster import RayCluster
 from xfd_testing.s3 import S3Server

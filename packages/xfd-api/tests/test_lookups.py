@@ -6,21 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from xfd_api.chunks import Checksum
 from xfd_api.errors import (
     InvalidRequestError,
     UnknownArchiveError,
     UnknownProfileError,
     UnsafePathError,
 )
-from xfd_api.lookups import Lookup, plan_lookups, split_uri
+from xfd_api.lookups import Lookup, plan_downloads
+from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
 from xfd_api.requests import (
     DownloadRequest,
+    HubDownloadRequest,
     ObjectDownloadRequest,
     PrefixDownloadRequest,
     UnpackMethod,
     UnpackOptions,
 )
-from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, StoreKind, by_profile
+from xfd_api.stores import ObjectStoreConfig
 
 S3 = by_profile(ObjectStoreConfig.make_for_s3("bucket"))
 LOCAL = by_profile(ObjectStoreConfig.make_for_local("/srv"))
@@ -36,34 +39,8 @@ def a_prefix(uri: str, destination: str = "/d") -> DownloadRequest:
 
 
 def planned(request: DownloadRequest, stores: ObjectStoreConfigByProfile = S3) -> Lookup:
-    (lookup,) = plan_lookups([request], stores)
+    (lookup,) = plan_downloads([request], stores).lookups
     return lookup
-
-
-ARN = "arn:aws:s3:eu-north-1:111122223333:accesspoint/mine"
-OUTPOST = "arn:aws:s3-outposts:us-west-2:111122223333:outpost/op-1/accesspoint/mine"
-
-
-@pytest.mark.parametrize(
-    ("uri", "bucket", "key"),
-    [
-        ("models/a.bin", None, "models/a.bin"),
-        ("s3://other/models/a.bin", "other", "models/a.bin"),
-        ("s3://other", "other", ""),
-        ("odd..name/..x", None, "odd..name/..x"),
-        (f"s3://{ARN}/models/a.bin", ARN, "models/a.bin"),
-        (f"s3://{ARN}", ARN, ""),
-        (f"s3://{ARN.replace('point/', 'point:')}/a/b", ARN.replace("point/", "point:"), "a/b"),
-        (f"s3://{OUTPOST}/a/b", OUTPOST, "a/b"),
-        ("s3://other/a.bin?versionId=3/L4kq+x", "other?versionId=3/L4kq+x", "a.bin"),
-        ("s3://other/a?b?versionId=a%2Bb", "other?versionId=a+b", "a?b"),
-        (f"s3://{ARN}/a?versionId=v", f"{ARN}?versionId=v", "a"),
-        ("s3://other/what?.bin", "other", "what?.bin"),
-        ("a?versionId=v", None, "a?versionId=v"),
-    ],
-)
-def test_a_uri_is_a_key_or_names_its_bucket(uri: str, bucket: str | None, key: str) -> None:
-    assert split_uri(uri, StoreKind.S3) == (bucket, key)
 
 
 def test_a_prefix_has_no_version() -> None:
@@ -71,17 +48,12 @@ def test_a_prefix_has_no_version() -> None:
         planned(a_prefix("s3://other/models/?versionId=v"))
 
 
-@pytest.mark.parametrize("uri", ["gs://b/k", "s3:///key", "https://h/f"])
-def test_a_foreign_scheme_is_refused(uri: str) -> None:
+@pytest.mark.parametrize("uri", ["ftp://b/k", "s3:///key", "file:///f"])
+def test_an_unknown_scheme_is_refused(uri: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         planned(an_object(uri))
 
     assert caught.value.object == uri
-
-
-def test_an_s3_uri_does_not_belong_to_a_directory() -> None:
-    with pytest.raises(InvalidRequestError):
-        planned(an_object("s3://b/k"), LOCAL)
 
 
 @pytest.mark.parametrize("uri", ["../secret", "a/../../b", "s3://b/../k", "a/.."])
@@ -109,7 +81,7 @@ def test_the_stores_own_bucket_is_the_same_by_its_name() -> None:
         DownloadRequest(ObjectDownloadRequest(uri, Path("a.bin")))
         for uri in ("a.bin", "s3://bucket/a.bin", "s3://other/a.bin")
     ]
-    one, same, other = plan_lookups(requests, S3)
+    one, same, other = plan_downloads(requests, S3).lookups
     assert one == same
     assert other.bucket == "other"
 
@@ -174,9 +146,9 @@ def test_an_archive_of_unknown_format_is_refused_unless_it_is_named() -> None:
 
 
 def test_priorities_go_with_their_requests() -> None:
-    lookups = plan_lookups([an_object("a"), an_object("b", "/d/g")], S3, priorities=[2, 1])
+    plan = plan_downloads([an_object("a"), an_object("b", "/d/g")], S3, priorities=[2, 1])
 
-    assert [(lookup.key, lookup.priority) for lookup in lookups] == [("a", 2), ("b", 1)]
+    assert [(lookup.key, lookup.priority) for lookup in plan.lookups] == [("a", 2), ("b", 1)]
 
 
 @pytest.mark.parametrize("name", ["include", "exclude"])
@@ -198,3 +170,105 @@ def test_what_is_no_pattern_is_refused(given: object) -> None:
 
     with pytest.raises(InvalidRequestError, match="exclude is"):
         planned(DownloadRequest(request))
+
+
+@pytest.mark.parametrize(
+    ("given", "pin"),
+    [
+        ({}, None),
+        ({"sha256": "AB" * 32}, Checksum("sha256", "ab" * 32)),
+        ({"md5": "0f" * 16}, Checksum("md5", "0f" * 16)),
+    ],
+)
+def test_a_checksum_of_a_request_is_a_pin(given: dict[str, str], pin: Checksum | None) -> None:
+    assert planned(an_object("k", **given)).pin == pin
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"sha256": "ab"},
+        {"sha256": "zz" * 32},
+        {"md5": "ab" * 32},
+        {"sha256": "a" * 64, "md5": "a" * 32},
+    ],
+)
+def test_what_is_no_checksum_is_refused(given: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequestError):
+        planned(an_object("k", **given))
+
+
+def in_the_hub_cache(request: DownloadRequest) -> tuple[str | None, str | None, str, bool, str]:
+    lookup = planned(request, ObjectStoreConfigByProfile({}))
+    return lookup.profile_name, lookup.bucket, lookup.key, lookup.is_prefix, lookup.destination
+
+
+@pytest.mark.parametrize(
+    ("value", "bucket", "key", "is_prefix", "folder"),
+    [
+        (HubDownloadRequest("org/bert"), "models/org/bert", "", True, "models--org--bert"),
+        (HubDownloadRequest("gpt2"), "models/gpt2", "", True, "models--gpt2"),
+        (
+            HubDownloadRequest("org/books", "v1.0", "dataset"),
+            "datasets/org/books@v1.0",
+            "",
+            True,
+            "datasets--org--books",
+        ),
+        (
+            ObjectDownloadRequest("hf://org/bert@refs/pr/3/a/b.json", None),
+            "models/org/bert@refs/pr/3",
+            "a/b.json",
+            False,
+            "models--org--bert",
+        ),
+        (
+            PrefixDownloadRequest("hf://spaces/org/demo/src/", None),
+            "spaces/org/demo",
+            "src",
+            True,
+            "spaces--org--demo",
+        ),
+    ],
+)
+def test_a_hub_request_without_a_destination_lands_in_the_hub_cache(
+    value: object, bucket: str, key: str, is_prefix: bool, folder: str
+) -> None:
+    request = DownloadRequest(value)  # type: ignore[arg-type]
+
+    assert in_the_hub_cache(request) == ("hf:", bucket, key, is_prefix, f"hf-cache:{folder}")
+
+
+def test_only_a_hub_request_can_do_without_a_destination() -> None:
+    with pytest.raises(InvalidRequestError, match="no destination"):
+        planned(DownloadRequest(ObjectDownloadRequest("a.bin", None)))
+
+
+def test_a_destination_cannot_be_spelled_into_the_hub_cache() -> None:
+    with pytest.raises(InvalidRequestError, match="hf-cache:"):
+        planned(an_object("a.bin", "hf-cache:models--org--bert/blobs/x"))
+
+
+def test_an_archive_of_the_hub_cache_is_kept() -> None:
+    unpack = UnpackOptions(Path("/d/tree"), keep_archive=False)
+    with pytest.raises(InvalidRequestError, match="keep_archive"):
+        planned(
+            DownloadRequest(
+                ObjectDownloadRequest("hf://org/bert/a.tgz", None, unpack_options=unpack)
+            )
+        )
+
+
+def test_a_profile_of_a_hub_needs_whole_uris() -> None:
+    hub = by_profile(ObjectStoreConfig.make_for_hub("https://mirror.example", "hf_secret"))
+
+    assert planned(an_object("hf://org/bert/a.json"), hub).profile_name is None
+    with pytest.raises(InvalidRequestError, match="names no repository"):
+        planned(an_object("a.json"), hub)
+
+
+def test_a_profile_that_is_no_hub_is_refused_by_name() -> None:
+    stores = ObjectStoreConfigByProfile({"s3": ObjectStoreConfig.make_for_s3("b")})
+
+    with pytest.raises(InvalidRequestError, match="'s3' is no hub"):
+        planned(DownloadRequest(HubDownloadRequest("org/bert", profile_name="s3")), stores)

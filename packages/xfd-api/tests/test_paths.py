@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xfd_api.errors import InvalidRequestError, UnsafePathError
-from xfd_api.paths import checked_destination, checked_segments, local_path, root
+from xfd_api.paths import checked_destination, checked_segments, hub_cache, local_path, root
 from xfd_api.settings import NodeSettings
 
 
@@ -24,9 +24,12 @@ def test_settings_without_a_root_take_the_nodes_own(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XFD_ROOT", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_CACHE", "/hub")
 
-    assert NodeSettings(attempts=3).rooted() == NodeSettings(root=str(tmp_path), attempts=3)
-    assert NodeSettings(root="/data").rooted() == NodeSettings(root="/data")
+    own = NodeSettings(root=str(tmp_path), hub_cache="/hub", attempts=3)
+    assert NodeSettings(attempts=3).rooted() == own
+    given = NodeSettings(root="/data", hub_cache="/cache")
+    assert given.rooted() == given
 
 
 def test_else_it_lies_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -104,3 +107,33 @@ def test_a_key_becomes_a_path_below_its_folder_or_is_refused(key: str) -> None:
     assert ".." not in place.parts
     assert "/".join(segments) == key
     assert str(place) == ("/base/" + key).rstrip("/"), "two keys would become one path"
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "/home/me/.cache/huggingface/hub"),
+        ({"XDG_CACHE_HOME": "/var/cache"}, "/var/cache/huggingface/hub"),
+        ({"HF_HOME": "/hf", "XDG_CACHE_HOME": "/var/cache"}, "/hf/hub"),
+        ({"HF_HOME": "~/hf"}, "/home/me/hf/hub"),
+        ({"HF_HOME": "$HOME/hf"}, "/home/me/hf/hub"),
+        ({"HUGGINGFACE_HUB_CACHE": "/old", "HF_HOME": "/hf"}, "/old"),
+        ({"HF_HUB_CACHE": "/new", "HUGGINGFACE_HUB_CACHE": "/old"}, "/new"),
+        ({"HF_HUB_CACHE": "~/$NAME"}, "/home/me/models"),
+    ],
+)
+def test_the_hub_cache_is_where_huggingface_hub_has_it(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: str
+) -> None:
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": "/home/me", "NAME": "models", **variables}.items():
+        monkeypatch.setenv(name, value)
+
+    assert hub_cache() == Path(expected)
+    assert local_path("hf-cache:models--o--n/blobs/a") == Path(expected) / "models--o--n/blobs/a"
+
+
+def test_a_hub_cache_of_the_settings_is_absolute() -> None:
+    with pytest.raises(InvalidRequestError, match=r"NodeSettings\.hub_cache"):
+        NodeSettings(hub_cache="cache").rooted()

@@ -9,9 +9,10 @@ import pytest
 
 from xfd_api import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.errors import InvalidRequestError
-from xfd_api.lookups import plan_lookups
+from xfd_api.lookups import plan_downloads
+from xfd_api.profiles import by_profile
 from xfd_api.request_forms import as_requests
-from xfd_api.stores import ObjectStoreConfig, by_profile
+from xfd_api.stores import ObjectStoreConfig
 
 OBJECT = ObjectDownloadRequest("llama/w.bin", Path("w.bin"))
 PREFIX = PrefixDownloadRequest("tokenizer", Path("tokenizer"))
@@ -56,4 +57,4 @@ def test_each_form_of_a_request(given: Any, values: list[object]) -> None:
 def test_what_is_no_request_is_refused_by_name(given: Any, named: str) -> None:
     stores = by_profile(ObjectStoreConfig.make_for_s3("bucket"))
     with pytest.raises(InvalidRequestError, match=named):
-        plan_lookups(as_requests(given), stores)
+        plan_downloads(given, stores)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import pickle
 from collections.abc import Callable
 
 import pytest
 
 from xfd_api.errors import InvalidRequestError, UnknownProfileError
+from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
 from xfd_api.settings import Durability, NodeSettings, SwarmTicket
-from xfd_api.stores import (
-    AddressingStyle,
-    ObjectStoreConfig,
-    ObjectStoreConfigByProfile,
-    by_profile,
-)
+from xfd_api.stores import AddressingStyle, ObjectStoreConfig
 
 KEYED = ObjectStoreConfig.make_for_s3(
     "bucket",
@@ -25,13 +22,30 @@ KEYED = ObjectStoreConfig.make_for_s3(
 )
 
 
+CUSTOMER_KEY = base64.b64encode(b"k" * 32).decode()
+
+
 def test_secrets_are_in_no_repr() -> None:
-    web = ObjectStoreConfig.make_for_http("https://user:pass-secret@host/")
+    web = ObjectStoreConfig.make_for_http(
+        "https://user:pass-secret@host/", headers={"X-Api-Key": "header-secret"}
+    )
+    bearer = ObjectStoreConfig.make_for_http("https://host/", bearer="bearer-secret")
+    hub = ObjectStoreConfig.make_for_hub(token="hf_secret")
+    google = ObjectStoreConfig.make_for_gcs("b", service_account='{"private_key": "secret"}')
+    azure = ObjectStoreConfig.make_for_azure("c", "company", account_key="key-secret")
+    signed = ObjectStoreConfig.make_for_azure("c", sas_token="sig=secret")
+    app = ObjectStoreConfig.make_for_azure(
+        "c", client_id="app", tenant_id="t", client_secret="app-secret"
+    )
+    encrypted = ObjectStoreConfig.make_for_s3("b", sse_customer_key=CUSTOMER_KEY)
     ticket = SwarmTicket("ab" * 8, token="token-secret")  # type: ignore[arg-type]
 
-    shown = repr([KEYED, web, by_profile(KEYED), ticket])
+    shown = repr(
+        [KEYED, web, bearer, hub, google, azure, signed, app, encrypted, by_profile(KEYED), ticket]
+    )
 
-    assert "secret" not in shown.replace("secret_access_key", "")
+    assert "secret" not in shown
+    assert CUSTOMER_KEY not in shown
     assert "bucket" in shown
 
 
@@ -53,6 +67,27 @@ def test_a_configuration_travels_whole() -> None:
         ),
         lambda: ObjectStoreConfig.make_for_local("relative/folder"),
         lambda: ObjectStoreConfig.make_for_http("ftp://host"),
+        lambda: ObjectStoreConfig.make_for_http("https://h", headers={"a b": "c"}),
+        lambda: ObjectStoreConfig.make_for_http("https://h", headers={"a": "b\r\nc: d"}),
+        lambda: ObjectStoreConfig.make_for_http("https://h", headers={"Range": "bytes=0-1"}),
+        lambda: ObjectStoreConfig.make_for_http("https://h", bearer=""),
+        lambda: ObjectStoreConfig.make_for_http("https://h", bearer="a\nb"),
+        lambda: ObjectStoreConfig.make_for_http(
+            "https://h", headers={"authorization": "Basic x"}, bearer="t"
+        ),
+        lambda: ObjectStoreConfig.make_for_hub("huggingface.co"),
+        lambda: ObjectStoreConfig.make_for_hub(token="two words"),
+        lambda: ObjectStoreConfig.make_for_gcs(""),
+        lambda: ObjectStoreConfig.make_for_gcs("b", service_account="key.json"),
+        lambda: ObjectStoreConfig.make_for_gcs("b", bearer="t", anonymous=True),
+        lambda: ObjectStoreConfig.make_for_gcs("b", "localhost:4443"),
+        lambda: ObjectStoreConfig.make_for_azure(""),
+        lambda: ObjectStoreConfig.make_for_azure("c", account_key="k", sas_token="s"),
+        lambda: ObjectStoreConfig.make_for_azure("c", sas_token="s", anonymous=True),
+        lambda: ObjectStoreConfig.make_for_azure("c", client_id="i", client_secret="s"),
+        lambda: ObjectStoreConfig.make_for_azure("c", tenant_id="t"),
+        lambda: ObjectStoreConfig.make_for_s3("b", sse_customer_key="short"),
+        lambda: ObjectStoreConfig.make_for_s3("b", sse_customer_key="A" * 44),
     ],
 )
 def test_what_makes_no_sense_is_refused_at_once(make: Callable[[], ObjectStoreConfig]) -> None:
@@ -86,3 +121,18 @@ def test_settings_below_one_are_refused_by_name(name: str) -> None:
 
 def test_durability_may_be_given_as_text() -> None:
     assert Durability("none") is Durability.NONE
+
+
+def test_stores_with_credentials_can_be_compared_and_hashed() -> None:
+    """A swarm tells drivers' stores apart by them."""
+    one, same, other = (
+        ObjectStoreConfig.make_for_http("https://h", headers={"X-Api-Key": key})
+        for key in ("a", "a", "b")
+    )
+
+    assert len({one, same, other}) == 2
+    assert one == pickle.loads(pickle.dumps(same))
+
+
+def test_a_web_server_without_credentials_has_no_access() -> None:
+    assert ObjectStoreConfig.make_for_http("https://h").http is None

@@ -18,9 +18,10 @@ from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.orders import Cancel, Discard, Fetch, MeetPeers, Pin, Release
 from xfd_api.ports import DataPlane
+from xfd_api.profiles import by_profile
 from xfd_api.reports import NodeCounters
 from xfd_api.settings import RECONFIGURABLE, NodeSettings, SwarmTicket, UnpackCaps
-from xfd_api.stores import ObjectStoreConfig, by_profile
+from xfd_api.stores import ObjectStoreConfig
 from xfd_api.testing.catalogs import catalog_of
 from xfd_api.testing.dataplane import FakeDataPlane
 from xfd_api.testing.origin import FakeOrigin

@@ -11,9 +11,10 @@ from xfd_api.errors import DestinationConflictError
 from xfd_api.ids import ChunkIndex, NodeId, OrderId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.orders import Fetch
+from xfd_api.profiles import by_profile
 from xfd_api.reports import ChunkHeld, ObjectLanded
 from xfd_api.settings import NodeSettings, SwarmTicket
-from xfd_api.stores import ObjectStoreConfig, by_profile
+from xfd_api.stores import ObjectStoreConfig
 from xfd_api.testing.catalogs import catalog_of
 from xfd_dataplane import Node
 

@@ -15,9 +15,10 @@ from xfd_api.errors import (
     ObjectChangedError,
     UnknownProfileError,
 )
+from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.results import Progress
-from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
+from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane import download, list_objects
 from xfd_dataplane._native import checksums
 from xfd_testing import artifacts

@@ -49,7 +49,7 @@ def test_stages_without_requests_need_no_store() -> None:
 
 
 def test_requests_without_a_store_are_refused() -> None:
-    with pytest.raises(InvalidRequestError, match="no store"):
+    with pytest.raises(UnknownProfileError, match="without a store"):
         collect_requests([Needs(an_object())], None)
 
 

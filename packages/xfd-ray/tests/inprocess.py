@@ -12,10 +12,11 @@ from typing import Any
 
 from xfd_api.errors import NodeLostError
 from xfd_api.ids import NodeId
-from xfd_api.lookups import plan_lookups
+from xfd_api.lookups import plan_downloads
+from xfd_api.profiles import by_profile
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.settings import NodeSettings
-from xfd_api.stores import ObjectStoreConfig, by_profile
+from xfd_api.stores import ObjectStoreConfig
 from xfd_api.testing import FakeDataPlane, FakeOrigin
 from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.environment import Environment
@@ -161,7 +162,7 @@ def lease(name: str, *keys: str, nodes: Any = None, **options: Any) -> LeaseRequ
     options.setdefault("chunk_size_bytes", 2**20)
     return LeaseRequest(
         id=name,
-        lookups=plan_lookups(requests(*keys), STORES),
+        lookups=plan_downloads(requests(*keys), STORES).lookups,
         stores=STORES,
         selector=as_selector(nodes),
         **options,

@@ -11,6 +11,7 @@ from xfd_api.chunks import Catalog
 from xfd_api.errors import DiskFullError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
 from xfd_api.node_report import NodeReport
+from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import (
     ChunkHeld,
     ChunkLost,
@@ -20,7 +21,6 @@ from xfd_api.reports import (
     NodeEvent,
     ObjectLanded,
 )
-from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_api.testing import catalog_of
 from xfd_api.traffic import Traffic
 from xfd_ray.catalog_part import CatalogPart

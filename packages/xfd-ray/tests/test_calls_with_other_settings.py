@@ -11,10 +11,11 @@ from inprocess import STORES, LocalCluster, lease, over, run_async, until
 
 from xfd_api.errors import DestinationConflictError, VersionConflictError
 from xfd_api.ids import NodeId
-from xfd_api.lookups import plan_lookups
+from xfd_api.lookups import plan_downloads
+from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.settings import Durability, NodeSettings
-from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
+from xfd_api.stores import ObjectStoreConfig
 from xfd_api.testing import catalog_of
 from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.coordinator.destinations import Claim, reconcile
@@ -47,7 +48,7 @@ def request(
 ) -> LeaseRequest:
     return LeaseRequest(
         id=name,
-        lookups=plan_lookups([what], stores),
+        lookups=plan_downloads([what], stores).lookups,
         stores=stores,
         selector=as_selector(nodes),
         chunk_size_bytes=MIB,
@@ -177,7 +178,7 @@ async def test_a_request_that_is_wrong_in_itself_does_not_wait() -> None:
     coordinator = Coordinator(cluster, tick_s=0.05)
     twice = LeaseRequest(
         id="l",
-        lookups=plan_lookups([one("a.bin"), FOLDER], STORES),
+        lookups=plan_downloads([one("a.bin"), FOLDER], STORES).lookups,
         stores=STORES,
         selector=as_selector(None),
         on_version_conflict="wait",

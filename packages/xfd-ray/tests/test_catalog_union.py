@@ -6,9 +6,10 @@ import pytest
 
 from xfd_api import chunking
 from xfd_api.errors import DestinationConflictError, InvalidRequestError
-from xfd_api.lookups import plan_lookups
+from xfd_api.lookups import plan_downloads
+from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
-from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
+from xfd_api.stores import ObjectStoreConfig
 from xfd_api.testing import FakeOrigin
 from xfd_ray.coordinator.catalog_union import CatalogUnion
 
@@ -28,7 +29,7 @@ def origin() -> FakeOrigin:
 
 
 def add(union: CatalogUnion, origin: FakeOrigin, requests, stores=STORE):
-    lookups = plan_lookups(requests, stores)
+    lookups = plan_downloads(requests, stores).lookups
     found = origin.find_objects(lookups, stores)
     return union.add(union.catalog_of(lookups, found, stores, None), None)
 

@@ -10,7 +10,7 @@ import pytest
 from inprocess import STORES, LocalCluster, lease, over, run_async, until
 
 from xfd_api.errors import DestinationConflictError, ObjectNotFoundError, VersionConflictError
-from xfd_api.lookups import plan_lookups
+from xfd_api.lookups import plan_downloads
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.results import DistributionReport
 from xfd_api.testing import FakeOrigin
@@ -46,7 +46,7 @@ def wants(name: str, *requests: DownloadRequest, **options: object) -> LeaseRequ
     nodes = options.pop("nodes", None)
     return LeaseRequest(
         id=name,
-        lookups=plan_lookups(requests, STORES),
+        lookups=plan_downloads(requests, STORES).lookups,
         stores=STORES,
         selector=as_selector(nodes),  # type: ignore[arg-type]
         chunk_size_bytes=MIB,

@@ -4,9 +4,11 @@ import xfd_api as file_distribution
 """
 
 from xfd_api import errors
-from xfd_api.paths import local_path, root
+from xfd_api.paths import hub_cache, local_path, root
+from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.requests import (
     DownloadRequest,
+    HubDownloadRequest,
     Links,
     ObjectDownloadRequest,
     PrefixDownloadRequest,
@@ -15,7 +17,7 @@ from xfd_api.requests import (
 )
 from xfd_api.results import DistributionReport, NodeResult, ObjectResult, Progress
 from xfd_api.settings import Durability, NodeSettings, UnpackCaps
-from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
+from xfd_api.stores import ObjectStoreConfig
 from xfd_api.traffic import Prices, Traffic, ZoneBytes
 
 __version__ = "0.1.0"
@@ -24,6 +26,7 @@ __all__ = [
     "DistributionReport",
     "DownloadRequest",
     "Durability",
+    "HubDownloadRequest",
     "NodeResult",
     "NodeSettings",
     "ObjectDownloadRequest",
@@ -41,6 +44,7 @@ __all__ = [
     "ZoneBytes",
     "__version__",
     "errors",
+    "hub_cache",
     "local_path",
     "root",
 ]

@@ -10,20 +10,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xfd_api.chunking import OBJECTS_AT_MOST, check_chunk_size, cut, refuse_too_many_chunks
-from xfd_api.chunks import Catalog, CatalogObject, FoundObject
+from xfd_api.chunks import Catalog, CatalogObject, Checksum, FoundObject
 from xfd_api.destination_conflicts import refuse_conflicts
 from xfd_api.errors import (
+    ChecksumMismatchError,
     InvalidRequestError,
     ObjectNotFoundError,
     OriginAnswerError,
     UnsafePathError,
     XfdError,
 )
+from xfd_api.hub_snapshots import blob_destination, snapshots_of
 from xfd_api.identity import ObjectIdentity, object_identity
 from xfd_api.ids import ObjectIndex
 from xfd_api.key_filter import KeyFilter, pattern_for
 from xfd_api.lookups import Lookup
-from xfd_api.paths import NAME_AT_MOST_BYTES, checked_segments
+from xfd_api.paths import NAME_AT_MOST_BYTES, checked_segments, is_in_hub_cache
 
 SIZE_AT_MOST = 2**63 - 1
 """Largest size of an object: the largest offset in a file."""
@@ -52,11 +54,15 @@ def build_catalog(
         ObjectNotFoundError: a lookup found nothing, or `include` and `exclude` leave nothing.
         OriginAnswerError: an object's size is impossible.
         UnsafePathError: a key cannot be a path below its destination.
+        ChecksumMismatchError: the store has another content than a request pins.
         XfdError: why a listed name can be no object (`FoundObject.refused`).
         DestinationConflictError: two objects have the same destination.
     """
     check_chunk_size(chunk_size_bytes)
-    objects, excluded = _objects(lookups, found, first_object)
+    taken = [_selected(lookup, answers) for lookup, answers in zip(lookups, found, strict=True)]
+    objects = _objects(lookups, taken, first_object)
+    excluded = sum(map(len, found)) - sum(map(len, taken))
+    snapshots = snapshots_of(lookups, taken)
     refuse_conflicts(objects)
     refuse_too_many_chunks(objects, chunk_size_bytes, first_chunk=first_chunk)
     return Catalog(
@@ -65,31 +71,29 @@ def build_catalog(
         first_object=first_object,
         first_chunk=first_chunk,
         excluded=excluded,
+        snapshots=snapshots,
     )
 
 
 def _objects(
-    lookups: Sequence[Lookup], found: Sequence[Sequence[FoundObject]], first_object: int
-) -> tuple[tuple[CatalogObject, ...], int]:
-    """The objects, and how many `include` and `exclude` left out.
+    lookups: Sequence[Lookup], taken: Sequence[Sequence[FoundObject]], first_object: int
+) -> tuple[CatalogObject, ...]:
+    """The objects of what was found and not left out.
 
     An object that is requested twice is one object, with the sooner priority and `cache=False` if
     either request has that.
     """
     kept: dict[ObjectIdentity, CatalogObject] = {}
-    excluded = 0
-    for lookup, answers in zip(lookups, found, strict=True):
-        taken = _selected(lookup, answers)
-        excluded += len(answers) - len(taken)
-        if len(kept) + len(taken) > OBJECTS_AT_MOST:
-            raise _too_many_objects(lookup, len(kept) + len(taken))
-        for answer in taken:
+    for lookup, answers in zip(lookups, taken, strict=True):
+        if len(kept) + len(answers) > OBJECTS_AT_MOST:
+            raise _too_many_objects(lookup, len(kept) + len(answers))
+        for answer in answers:
             item = _object(ObjectIndex(first_object + len(kept)), lookup, answer)
             identity = object_identity(item)
             before = kept.setdefault(identity, item)
             if before is not item:
                 kept[identity] = _merged(before, item)
-    return tuple(kept.values()), excluded
+    return tuple(kept.values())
 
 
 def _selected(lookup: Lookup, answers: Sequence[FoundObject]) -> Sequence[FoundObject]:
@@ -166,18 +170,51 @@ def _object(index: ObjectIndex, lookup: Lookup, answer: FoundObject) -> CatalogO
         is_directory = below.endswith("/") or not below
         segments = _segments(answer.key, below)
         destination = "/".join((destination, *segments))
+    group = lookup.destination if lookup.is_prefix else None
+    if is_in_hub_cache(lookup.destination):
+        destination, group = blob_destination(lookup.destination, answer), None
     return CatalogObject(
         index=index,
         profile_name=lookup.profile_name,
         bucket=lookup.bucket,
-        found=answer,
+        found=answer if answer.hub_file is None else replace(answer, hub_file=None),
         destination=destination,
-        group=lookup.destination if lookup.is_prefix else None,
+        group=group,
         is_directory=is_directory,
         cache=lookup.cache,
         unpack=lookup.unpack,
         priority=lookup.priority,
+        pin=_pin(lookup, answer),
     )
+
+
+def _pin(lookup: Lookup, answer: FoundObject) -> Checksum | None:
+    """What the object is verified against: the request's checksum, else the name of a hub's blob.
+
+    Raises:
+        ChecksumMismatchError: the store has another content than the request pins.
+        InvalidRequestError: the request pins a blob of the hub cache by another checksum than the
+            one that is its name.
+    """
+    named, pinned = answer.checksum if answer.hub_file is not None else None, lookup.pin
+    if pinned is None:
+        return named
+    kept = answer.checksum
+    if kept is not None and kept.algorithm == pinned.algorithm and kept != pinned:
+        raise ChecksumMismatchError(
+            f"The store has an object whose {pinned.algorithm} is {kept.value}, and the request "
+            f"gives {pinned.value}",
+            object=answer.key,
+            remedy="Check the uri and its version, and the checksum",
+        )
+    if named is not None and named != pinned and is_in_hub_cache(lookup.destination):
+        raise InvalidRequestError(
+            f"The hub cache names this file by its {named.algorithm}, and the request gives a "
+            f"{pinned.algorithm}",
+            object=answer.key,
+            remedy="Drop the checksum, or give a destination outside the hub cache",
+        )
+    return pinned
 
 
 def _merged(one: CatalogObject, two: CatalogObject) -> CatalogObject:
@@ -186,4 +223,15 @@ def _merged(one: CatalogObject, two: CatalogObject) -> CatalogObject:
         group=one.group if one.group == two.group else None,
         cache=one.cache and two.cache,
         priority=min(one.priority, two.priority),
+        pin=_stricter(one, two),
     )
+
+
+def _stricter(one: CatalogObject, two: CatalogObject) -> Checksum | None:
+    if None not in (one.pin, two.pin) and one.pin != two.pin:
+        raise InvalidRequestError(
+            "Two requests give different checksums for the object",
+            object=two.found.key,
+            remedy="Give one of them",
+        )
+    return one.pin or two.pin

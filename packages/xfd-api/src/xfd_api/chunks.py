@@ -12,12 +12,13 @@ dataclasses costs a node more than a look at that many files.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import islice
 from operator import attrgetter
 from typing import Any, Literal
 
 from xfd_api.errors import XfdError
+from xfd_api.hub_files import HubFile, HubSnapshot
 from xfd_api.ids import ChunkIndex, ObjectIndex
 from xfd_api.requests import Links, UnpackMethod
 
@@ -25,6 +26,7 @@ MIB = 2**20
 CHUNK_CEILING_BYTES = 100 * MIB
 
 ChecksumAlgorithm = Literal["crc64nvme", "crc32c", "crc32", "sha256", "md5", "git-sha1"]
+"""`git-sha1` is git's name of a file: SHA-1 of `blob SIZE\\0` and the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,9 @@ class FoundObject:
         checksum: of the whole object, if the store keeps one.
         refused: why the listed name can be no object, for example a name that is not UTF-8, or a
             dangling link. It is raised unless the name is left out.
+        location: where the origin serves it, if not at its key; `COMMIT/PATH` at a hub. Two finds
+            of the same object may have different ones.
+        hub_file: what the hub says of it beside this. A catalog has it in its snapshots instead.
     """
 
     key: str
@@ -58,6 +63,8 @@ class FoundObject:
     last_modified_ns: int | None = None
     checksum: Checksum | None = None
     refused: XfdError | None = None
+    location: str | None = field(default=None, compare=False)
+    hub_file: HubFile | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +86,16 @@ class CatalogObject:
         profile_name: the profile with the store and credentials that read it.
         bucket: the bucket that the uri names; None for the store's own.
         found: the origin's description; every GET is pinned to it.
-        destination: the file that it becomes, absolute or below the node's root.
+        destination: the file that it becomes, absolute, below the node's root, or in its hub cache
+            (see `xfd_api.paths.HUB_CACHE`).
         group: the destination folder of the prefix that it came with, which has one manifest; None
             for an object that was requested by its own uri.
         is_directory: a `dir/` marker, which becomes an empty folder and has no chunk.
         cache: False fetches it again even if a valid file lies at the destination.
         unpack: how to unpack it, if it is an archive to unpack.
         priority: a smaller one is needed sooner.
+        pin: a checksum of the whole object that is always verified before it lands: of the request,
+            or the name of a hub's blob.
     """
 
     index: ObjectIndex
@@ -98,6 +108,7 @@ class CatalogObject:
     cache: bool = True
     unpack: Unpack | None = None
     priority: int = 0
+    pin: Checksum | None = None
 
     @property
     def size(self) -> int:
@@ -135,6 +146,8 @@ class Catalog:
 
     Attributes:
         excluded: objects that were found and left out by `include` and `exclude`.
+        snapshots: links to make in the node's hub cache, once their blobs are there. The blobs may
+            be objects of an earlier part of a growing catalog.
     """
 
     objects: tuple[CatalogObject, ...]
@@ -142,6 +155,7 @@ class Catalog:
     first_object: int = 0
     first_chunk: int = 0
     excluded: int = 0
+    snapshots: tuple[HubSnapshot, ...] = ()
 
     @property
     def total_bytes(self) -> int:
@@ -155,8 +169,8 @@ class Catalog:
         chunks = [
             (chunk.index, len(chunk.spans), chunk.size, chunk.priority) for chunk in self.chunks
         ]
-        counts = (self.first_object, self.first_chunk, self.excluded)
-        return _catalog, (objects, found, spans, chunks, *counts)
+        rest = (self.first_object, self.first_chunk, self.excluded, self.snapshots)
+        return _catalog, (objects, found, spans, chunks, *rest)
 
 
 _Columns = dict[str, tuple[Any, ...]]
@@ -164,13 +178,13 @@ _Columns = dict[str, tuple[Any, ...]]
 
 
 def _columns(kind: type, items: Sequence[object]) -> _Columns:
-    names = [field.name for field in fields(kind)]
+    names = [each.name for each in fields(kind)]
     columns = zip(*map(attrgetter(*names), items), strict=True)
     return dict(zip(names, columns, strict=bool(items)))
 
 
 def _rows(kind: type, columns: _Columns) -> Iterator[Any]:
-    return map(kind, *(columns.get(field.name, ()) for field in fields(kind)))
+    return map(kind, *(columns.get(each.name, ()) for each in fields(kind)))
 
 
 def _catalog(
@@ -181,6 +195,7 @@ def _catalog(
     first_object: int,
     first_chunk: int,
     excluded: int,
+    snapshots: tuple[HubSnapshot, ...],
 ) -> Catalog:
     objects["found"] = tuple(_rows(FoundObject, found))
     all_spans = _rows(Span, spans)
@@ -193,4 +208,5 @@ def _catalog(
         first_object=first_object,
         first_chunk=first_chunk,
         excluded=excluded,
+        snapshots=snapshots,
     )

@@ -7,10 +7,12 @@ them, and a caller that joins several drivers' profiles renames the profiles fir
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import NamedTuple
 
-from xfd_api.chunks import CatalogObject, FoundObject, Unpack
+from xfd_api.chunks import CatalogObject, Checksum, FoundObject, Unpack
 from xfd_api.lookups import Lookup
+from xfd_api.paths import is_in_hub_cache
 from xfd_api.stores import ObjectStoreConfig
 
 
@@ -24,12 +26,18 @@ class ObjectIdentity(NamedTuple):
     unpack: Unpack | None
 
 
-Version = tuple[ObjectIdentity, FoundObject]
-"""One version of an object at one destination."""
+Version = tuple[ObjectIdentity, FoundObject, Checksum | None]
+"""One version of an object at one destination, and what it is pinned to."""
 
 
 def object_identity(item: CatalogObject) -> ObjectIdentity:
-    """What all versions of an object at its destination have in common."""
+    """What all versions of an object at its destination have in common.
+
+    A destination in the hub cache is the name of the content. Files of other paths and commits with
+    this content are the same object.
+    """
+    if is_in_hub_cache(item.destination):
+        return ObjectIdentity(item.profile_name, None, "", item.destination, item.unpack)
     return ObjectIdentity(
         item.profile_name, item.bucket, item.found.key, item.destination, item.unpack
     )
@@ -44,7 +52,10 @@ def lookup_identity(lookup: Lookup, profile_name: str | None) -> ObjectIdentity:
 
 def version_identity(item: CatalogObject) -> Version:
     """What is the same in all catalogs that have this version of an object."""
-    return object_identity(item), item.found
+    found = item.found
+    if is_in_hub_cache(item.destination):
+        found = replace(found, key="")
+    return object_identity(item), found, item.pin
 
 
 def store_location(store: ObjectStoreConfig, bucket: str | None = None) -> Hashable:
@@ -54,7 +65,9 @@ def store_location(store: ObjectStoreConfig, bucket: str | None = None) -> Hasha
         store: the store.
         bucket: named by a uri in place of the store's own.
     """
-    return (store.kind, store.endpoint, bucket or store.bucket, store.directory, store.base_url)
+    account = None if store.azure is None else store.azure.account
+    place = (store.kind, store.endpoint, bucket or store.bucket, store.directory, store.base_url)
+    return (*place, account)
 
 
 def request_identity(lookup: Lookup, store: ObjectStoreConfig) -> Hashable:
@@ -67,4 +80,5 @@ def request_identity(lookup: Lookup, store: ObjectStoreConfig) -> Hashable:
         lookup.exclude,
         lookup.destination,
         lookup.unpack,
+        lookup.pin,
     )

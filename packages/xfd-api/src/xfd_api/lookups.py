@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote
 
-from xfd_api.chunks import Unpack
-from xfd_api.errors import InvalidRequestError, UnsafePathError
+from xfd_api.chunks import Checksum, ChecksumAlgorithm, Unpack
+from xfd_api.errors import InvalidRequestError
+from xfd_api.hub_repos import HubRepo, repo_named
 from xfd_api.key_filter import checked_patterns
-from xfd_api.paths import checked_destination, checked_segments, is_utf8
+from xfd_api.paths import HUB_CACHE, checked_destination, checked_segments, is_in_hub_cache
+from xfd_api.places import HUB_PROFILE, Place, place_of
+from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
+from xfd_api.request_forms import Requests, as_requests
 from xfd_api.requests import (
     DownloadRequest,
+    HubDownloadRequest,
     Links,
     ObjectDownloadRequest,
     PrefixDownloadRequest,
@@ -22,14 +27,13 @@ from xfd_api.requests import (
     UnpackOptions,
     detect_unpack_method,
 )
-from xfd_api.stores import ObjectStoreConfigByProfile, StoreKind
+from xfd_api.stores import ObjectStoreConfig, StoreKind
+from xfd_api.uris import VERSION
 
-VERSION = "?versionId="
-_ARN = re.compile(
-    r"(?P<arn>arn:[^/:]+:s3[^/:]*:[^/:]*:[^/:]*:"
-    r"(?:outpost[/:][^/:]+[/:])?accesspoint[/:][^/:]+)(?:/(?P<key>.*))?\Z",
-    re.DOTALL,
-)
+_FLAT = (StoreKind.S3, StoreKind.GCS, StoreKind.AZURE)
+"""Stores without folders: any text is a key, and `a//b` is another one than `a/b`."""
+
+_DIGITS: dict[ChecksumAlgorithm, int] = {"sha256": 64, "md5": 32}
 _Option = TypeVar("_Option", bound=Enum)
 
 
@@ -40,7 +44,8 @@ class Lookup:
     Attributes:
         profile_name: the profile with the store.
         bucket: the bucket that the uri names, with the object's version appended (see
-            `split_bucket`); None for the store's own.
+            `split_bucket`); None for the store's own. For a hub, the repository: see
+            `HubRepo.name`.
         key: the object's key, or the prefix without its last slash; empty for everything.
         is_prefix: whether `key` is a prefix of whole segments.
         destination: the file, or the folder of the prefix.
@@ -49,6 +54,7 @@ class Lookup:
         priority: a smaller one is needed sooner.
         include: see `PrefixDownloadRequest`.
         exclude: see `PrefixDownloadRequest`.
+        pin: the checksum that the request gives.
     """
 
     profile_name: str | None
@@ -61,92 +67,185 @@ class Lookup:
     priority: int = 0
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    pin: Checksum | None = None
 
 
-def plan_lookups(
-    requests: Sequence[DownloadRequest],
-    stores: ObjectStoreConfigByProfile,
+@dataclass(frozen=True, slots=True)
+class DownloadPlan:
+    """What to look up, and where.
+
+    Attributes:
+        lookups: one per request, in the same order.
+        stores: every profile that a lookup names, the implicit ones of full uris included.
+    """
+
+    lookups: tuple[Lookup, ...]
+    stores: ObjectStoreConfigByProfile = field(repr=False)
+
+
+def plan_downloads(
+    requests: Requests,
+    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None,
     *,
     priorities: Sequence[int] | None = None,
-) -> tuple[Lookup, ...]:
-    """One lookup per request, in the same order.
+) -> DownloadPlan:
+    """The lookups of requests, and the stores that they are made at.
 
     Args:
-        requests: the user's requests.
-        stores: every profile that the requests name.
+        requests: the user's requests, in any form that `as_requests` takes.
+        object_store_config: the store, or one per profile. None is enough for full uris.
         priorities: one per request, smaller is sooner; None gives all the same.
 
     Raises:
-        UnknownProfileError: a request names a profile that `stores` lacks.
+        UnknownProfileError: a request names a profile that is not there, or a key without a store.
         UnsafePathError: a uri or a destination climbs out.
         UnknownArchiveError: an archive's extension names no known format.
         InvalidRequestError: a request makes no sense in another way.
     """
+    stores = ObjectStoreConfigByProfile({})
+    if object_store_config is not None:
+        stores = by_profile(object_store_config)
+    given = as_requests(requests)
     if priorities is None:
-        priorities = [0] * len(requests)
-    elif len(priorities) != len(requests):
+        priorities = [0] * len(given)
+    elif len(priorities) != len(given):
         raise InvalidRequestError(
-            f"There are {len(priorities)} priorities for {len(requests)} requests",
+            f"There are {len(priorities)} priorities for {len(given)} requests",
             remedy="Give one for each request",
         )
-    return tuple(
-        _lookup(request, stores, priority)
-        for request, priority in zip(requests, priorities, strict=True)
+    places = [_place(request, stores) for request in given]
+    implicit = {place.profile_name: place.store for place in places}
+    return DownloadPlan(
+        tuple(map(_lookup, given, places, priorities)),
+        ObjectStoreConfigByProfile({**stores.profiles, **implicit}),
     )
 
 
-def _lookup(request: DownloadRequest, stores: ObjectStoreConfigByProfile, priority: int) -> Lookup:
+def _place(request: DownloadRequest, stores: ObjectStoreConfigByProfile) -> Place:
     value = request.value
+    if isinstance(value, HubDownloadRequest):
+        repo = HubRepo(value.repo_type, value.repo_id, *filter(None, [value.revision]))
+        name = value.profile_name
+        own = stores.profiles.get(name)
+        if name is None and (own is None or own.kind is not StoreKind.HUB):
+            return Place(HUB_PROFILE, ObjectStoreConfig.make_for_hub(), repo.name, "")
+        store = stores.of(name)
+        if store.kind is not StoreKind.HUB:
+            raise InvalidRequestError(
+                f"The profile {name!r} is no hub",
+                object=value.repo_id,
+                remedy="Make it with make_for_hub, or drop profile_name",
+            )
+        return Place(name, store, repo.name, "")
     if not isinstance(value, ObjectDownloadRequest | PrefixDownloadRequest):
         raise InvalidRequestError(
             f"DownloadRequest(value=...) holds a {type(value).__name__}",
-            remedy="Give an ObjectDownloadRequest or a PrefixDownloadRequest",
+            remedy="Give an ObjectDownloadRequest, a PrefixDownloadRequest or a HubDownloadRequest",
         )
-    store = stores.of(value.profile_name)
-    bucket, key = split_uri(value.uri, store.kind)
-    if bucket == store.bucket:  # The same object, with its bucket written out.
-        bucket = None
-    is_prefix = isinstance(value, PrefixDownloadRequest)
-    if is_prefix:
-        key = _prefix_of(key, store.kind, value.uri)
-    elif not key or key.endswith("/"):
+    return place_of(value.uri, value.profile_name, stores)
+
+
+def _lookup(request: DownloadRequest, place: Place, priority: int) -> Lookup:
+    value = request.value
+    kind = place.store.kind
+    is_object = isinstance(value, ObjectDownloadRequest)
+    uri = value.repo_id if isinstance(value, HubDownloadRequest) else value.uri
+    key = place.key if is_object else _prefix_of(place.key, kind, uri)
+    if is_object and (not key or key.endswith("/")):
         raise InvalidRequestError(
-            "The uri names no object", object=value.uri, remedy="Use PrefixDownloadRequest"
+            "The uri names no object", object=uri, remedy="Use PrefixDownloadRequest"
         )
-    if is_prefix and bucket is not None and VERSION in bucket:
-        raise InvalidRequestError(
-            "Only an object has a version, not a prefix",
-            object=value.uri,
-            remedy="Drop ?versionId=, or request one object",
-        )
-    if is_prefix and store.kind is StoreKind.HTTP:
-        raise InvalidRequestError(
-            "A web server's prefixes cannot be listed",
-            object=value.uri,
-            remedy="Request each object by its own uri",
-        )
-    if store.kind is not StoreKind.S3:
+    if not is_object:
+        _refuse_prefix_without_list(place, uri)
+    if kind not in _FLAT:
         checked_segments(key, what="uri")
-    unpack = None
+    unpack = pin = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    if isinstance(value, PrefixDownloadRequest):
+    if isinstance(value, ObjectDownloadRequest):
+        pin = _pin(value)
+        if value.unpack_options is not None:
+            unpack = _unpack(value.unpack_options, key)
+    else:
         include = checked_patterns(value.include, "include")
         exclude = checked_patterns(value.exclude, "exclude")
-    elif value.unpack_options is not None:
-        unpack = _unpack(value.unpack_options, key)
+    destination = _destination(value.destination, place, uri)
+    if unpack is not None and not unpack.keep_archive and is_in_hub_cache(destination):
+        raise InvalidRequestError(
+            "keep_archive=False would remove a file of the hub cache",
+            object=uri,
+            remedy="Give a destination, or keep the archive",
+        )
     return Lookup(
-        profile_name=value.profile_name,
-        bucket=bucket,
+        profile_name=place.profile_name,
+        bucket=place.bucket,
         key=key,
-        is_prefix=is_prefix,
-        destination=checked_destination(value.destination),
+        is_prefix=not is_object,
+        destination=destination,
         cache=value.cache,
         unpack=unpack,
         priority=priority,
         include=include,
         exclude=exclude,
+        pin=pin,
     )
+
+
+def _refuse_prefix_without_list(place: Place, uri: str) -> None:
+    if place.store.kind is StoreKind.HTTP:
+        raise InvalidRequestError(
+            "A web server's prefixes cannot be listed",
+            object=uri,
+            remedy="Request each object by its own uri",
+        )
+    if place.store.kind is StoreKind.S3 and place.bucket is not None and VERSION in place.bucket:
+        raise InvalidRequestError(
+            "Only an object has a version, not a prefix",
+            object=uri,
+            remedy="Drop ?versionId=, or request one object",
+        )
+
+
+def _destination(given: Path | None, place: Place, uri: str) -> str:
+    """Where it lands; for a lookup in the hub cache the folder of its repository."""
+    if given is not None:
+        destination = checked_destination(given)
+        if is_in_hub_cache(destination):
+            raise InvalidRequestError(
+                f"A destination cannot begin with {HUB_CACHE}",
+                path=destination,
+                remedy="Give destination=None for the hub cache",
+            )
+        return destination
+    if place.store.kind is not StoreKind.HUB or place.bucket is None:
+        raise InvalidRequestError(
+            "The request has no destination",
+            object=uri,
+            remedy="Give one; only hf:// uris can do without, and land in the hub cache",
+        )
+    return HUB_CACHE + repo_named(place.bucket).folder
+
+
+def _pin(request: ObjectDownloadRequest) -> Checksum | None:
+    given: list[tuple[ChecksumAlgorithm, str]] = []
+    if request.sha256 is not None:
+        given.append(("sha256", request.sha256))
+    if request.md5 is not None:
+        given.append(("md5", request.md5))
+    if not given:
+        return None
+    if len(given) > 1:
+        raise InvalidRequestError(
+            "Both sha256 and md5 are given", object=request.uri, remedy="Give sha256 alone"
+        )
+    ((algorithm, value),) = given
+    if not re.fullmatch(rf"[0-9a-fA-F]{{{_DIGITS[algorithm]}}}", value):
+        raise InvalidRequestError(
+            f"{algorithm} is not {_DIGITS[algorithm]} hexadecimal digits",
+            object=request.uri,
+            remedy=f"Give what {algorithm}sum prints",
+        )
+    return Checksum(algorithm, value.lower())
 
 
 def _prefix_of(key: str, kind: StoreKind, uri: str) -> str:
@@ -154,7 +253,7 @@ def _prefix_of(key: str, kind: StoreKind, uri: str) -> str:
 
     In a bucket `a//` is another prefix than `a/`; in a folder both are the same.
     """
-    if kind is not StoreKind.S3:
+    if kind not in _FLAT:
         return key.rstrip("/")
     if key.startswith("/") and not key.strip("/"):
         raise InvalidRequestError(
@@ -163,55 +262,6 @@ def _prefix_of(key: str, kind: StoreKind, uri: str) -> str:
             remedy="Request the whole bucket, and choose keys with include",
         )
     return key.removesuffix("/")
-
-
-def split_uri(uri: str, kind: StoreKind) -> tuple[str | None, str]:
-    """The bucket that the uri names, or None, and the key.
-
-    Raises:
-        InvalidRequestError: the uri is not UTF-8, or its scheme does not fit this kind of store.
-        UnsafePathError: the key has a `..` segment.
-    """
-    if not is_utf8(uri):
-        raise InvalidRequestError(
-            "The uri is not UTF-8", object=ascii(uri), remedy="Give the key in UTF-8"
-        )
-    bucket: str | None = None
-    key = uri
-    scheme, mark, rest = uri.partition("://")
-    if mark:
-        if scheme != "s3" or kind is not StoreKind.S3:
-            raise InvalidRequestError(
-                f"A {scheme}:// uri does not belong to a {kind.value} store",
-                object=uri,
-                remedy="Give a key relative to the profile's store, or s3://bucket/key for S3",
-            )
-        bucket, key = split_bucket(rest)
-        if not bucket:
-            raise InvalidRequestError(
-                "The uri names no bucket", object=uri, remedy="Write s3://bucket/key"
-            )
-    if "\0" in key or ".." in key.split("/"):
-        raise UnsafePathError("The uri climbs out of its store", object=uri)
-    return bucket, key
-
-
-def split_bucket(rest: str) -> tuple[str, str]:
-    """Bucket and key of the text after `s3://`.
-
-    The bucket may be the ARN of an access point, which contains slashes
-    (`arn:aws:s3:region:account:accesspoint/name`). The version of `key?versionId=...` is appended
-    to the bucket, because a bucket's name contains no question mark and a key may.
-    """
-    arn = _ARN.match(rest)
-    if arn is not None:
-        bucket, key = arn["arn"], arn["key"] or ""
-    else:
-        bucket, _, key = rest.partition("/")
-    key, mark, version = key.rpartition(VERSION)
-    if not mark:
-        return bucket, version
-    return f"{bucket}{VERSION}{unquote(version)}", key
 
 
 def _unpack(options: UnpackOptions, key: str) -> Unpack:

@@ -8,6 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from xfd_api.errors import InvalidRequestError, UnsafePathError
 
+HUB_CACHE = "hf-cache:"
+"""How a destination in the node's hub cache begins; its path below the cache follows."""
+
 NAME_AT_MOST_BYTES = 255
 """Longest name of a file or folder on the file systems of Linux."""
 
@@ -31,6 +34,33 @@ def root() -> Path:
     cache = _expanded(os.environ.get("XDG_CACHE_HOME", ""))
     # The XDG specification says to ignore relative paths.
     return (cache if cache.is_absolute() else Path.home() / ".cache") / "xfd"
+
+
+def hub_cache() -> Path:
+    """The folder in which `huggingface_hub` keeps its cache on this node.
+
+    It is `HF_HUB_CACHE`, else `hub` in `HF_HOME`, else `huggingface/hub` in the user's cache
+    directory. `~` and `$NAME` are this node's, and a relative path is this process's.
+
+    Example:
+        >>> hub_cache().name
+        'hub'
+    """
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if named := os.environ.get(name):
+            return _absolute(named)
+    if home := os.environ.get("HF_HOME"):
+        return _absolute(home) / "hub"
+    return _absolute(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface" / "hub"
+
+
+def _absolute(named: str) -> Path:
+    return Path(os.path.expandvars(_expanded(named))).absolute()
+
+
+def is_in_hub_cache(destination: str) -> bool:
+    """Whether a destination lies in the node's hub cache."""
+    return destination.startswith(HUB_CACHE)
 
 
 def checked_root(named: str, *, what: str) -> str:
@@ -59,6 +89,8 @@ def _expanded(named: str) -> Path:
 def local_path(destination: str | Path) -> Path:
     """The path of a request's `destination` on this node, for example for a stage's `setup`.
 
+    A destination of the hub cache, as reports have it, lies below `hub_cache()`.
+
     Raises:
         UnsafePathError: the destination climbs out of its folder.
         InvalidRequestError: the destination is empty or begins with `~`, or the root is relative.
@@ -69,7 +101,10 @@ def local_path(destination: str | Path) -> Path:
         >>> local_path("models/weights.bin") == root() / "models/weights.bin"
         True
     """
-    return root() / checked_destination(destination)
+    checked = checked_destination(destination)
+    if is_in_hub_cache(checked):
+        return hub_cache() / checked.removeprefix(HUB_CACHE)
+    return root() / checked
 
 
 def checked_destination(destination: str | Path) -> str:

@@ -12,9 +12,9 @@ from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.ids import SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.orders import Order
+from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import Inventory, LogEvent, NodeCounters, NodeEvent
 from xfd_api.settings import NodeSettings, SwarmTicket
-from xfd_api.stores import ObjectStoreConfigByProfile
 
 
 class ObjectFinder(Protocol):

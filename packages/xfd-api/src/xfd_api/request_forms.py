@@ -1,7 +1,7 @@
 """Normalizes the forms in which a caller may give requests. Pure.
 
-A list may hold `DownloadRequest`s, bare `ObjectDownloadRequest`s and `PrefixDownloadRequest`s, and
-uris. A single one of these stands for a list of one.
+A list may hold `DownloadRequest`s, the bare requests that these take, and uris. A single one of
+these stands for a list of one.
 """
 
 from __future__ import annotations
@@ -10,12 +10,24 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from xfd_api.errors import InvalidRequestError
-from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
+from xfd_api.hub_repos import parse_hub_uri
+from xfd_api.requests import (
+    DownloadRequest,
+    HubDownloadRequest,
+    ObjectDownloadRequest,
+    PrefixDownloadRequest,
+)
+from xfd_api.stores import StoreKind
+from xfd_api.uris import parse_uri
 
-RequestLike = DownloadRequest | ObjectDownloadRequest | PrefixDownloadRequest | str
+BareRequest = ObjectDownloadRequest | PrefixDownloadRequest | HubDownloadRequest
+RequestLike = DownloadRequest | BareRequest | str
 Requests = RequestLike | Iterable[RequestLike]
 
-FORMS = "a DownloadRequest, an ObjectDownloadRequest, a PrefixDownloadRequest or a uri"
+FORMS = (
+    "a DownloadRequest, an ObjectDownloadRequest, a PrefixDownloadRequest, a HubDownloadRequest "
+    "or a uri"
+)
 
 
 def as_requests(requests: Requests, *, what: str = "download_requests") -> list[DownloadRequest]:
@@ -23,7 +35,8 @@ def as_requests(requests: Requests, *, what: str = "download_requests") -> list[
 
     A string is a uri, and its key is also its destination below the node's root:
     "llama/config.json" and "s3://bucket/llama/config.json" both land at
-    `local_path("llama/config.json")`. A uri that ends in a slash is a prefix.
+    `local_path("llama/config.json")`. A uri that ends in a slash is a prefix. A repository, folder
+    or file of a hub lands in the node's hub cache: "hf://org/bert" is a whole repository.
 
     Args:
         requests: one or several.
@@ -31,12 +44,13 @@ def as_requests(requests: Requests, *, what: str = "download_requests") -> list[
 
     Raises:
         InvalidRequestError: a request has another type, or a uri has no key.
+        UnsafePathError: a uri has a `..` segment.
 
     Example:
         >>> [str(request.value.destination) for request in as_requests("s3://bucket/llama/a.bin")]
         ['llama/a.bin']
     """
-    if isinstance(requests, str | DownloadRequest | ObjectDownloadRequest | PrefixDownloadRequest):
+    if isinstance(requests, str | DownloadRequest | BareRequest):
         requests = [requests]
     if isinstance(requests, bytes | Mapping) or not isinstance(requests, Iterable):
         raise InvalidRequestError(
@@ -48,7 +62,7 @@ def as_requests(requests: Requests, *, what: str = "download_requests") -> list[
 def _as_request(given: RequestLike, what: str) -> DownloadRequest:
     if isinstance(given, DownloadRequest):
         return given
-    if isinstance(given, ObjectDownloadRequest | PrefixDownloadRequest):
+    if isinstance(given, BareRequest):
         return DownloadRequest(given)
     if isinstance(given, str):
         return DownloadRequest(_from_uri(given))
@@ -57,9 +71,11 @@ def _as_request(given: RequestLike, what: str) -> DownloadRequest:
     )
 
 
-def _from_uri(uri: str) -> ObjectDownloadRequest | PrefixDownloadRequest:
-    _, scheme, rest = uri.partition("://")
-    key = rest.partition("/")[2] if scheme else uri
+def _from_uri(uri: str) -> BareRequest:
+    parsed = parse_uri(uri)
+    if parsed is not None and parsed.kind is StoreKind.HUB:
+        return _from_hub_uri(uri)
+    key = uri if parsed is None else parsed.key
     destination = key.strip("/")
     if not destination:
         raise InvalidRequestError(
@@ -69,3 +85,11 @@ def _from_uri(uri: str) -> ObjectDownloadRequest | PrefixDownloadRequest:
         )
     kind = PrefixDownloadRequest if key.endswith("/") else ObjectDownloadRequest
     return kind(uri, Path(destination))
+
+
+def _from_hub_uri(uri: str) -> BareRequest:
+    repo, path = parse_hub_uri(uri)
+    if not path:
+        return HubDownloadRequest(repo.repo_id, repo.revision, repo.repo_type)
+    kind = PrefixDownloadRequest if path.endswith("/") else ObjectDownloadRequest
+    return kind(uri, None)

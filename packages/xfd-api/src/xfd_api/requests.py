@@ -1,4 +1,4 @@
-"""Download requests: objects and prefixes, and their destinations."""
+"""Download requests: objects, prefixes and repositories of a hub, and their destinations."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from xfd_api.errors import UnknownArchiveError
+from xfd_api.hub_repos import RepoType
 
 
 class UnpackMethod(str, enum.Enum):
@@ -92,11 +93,16 @@ class ObjectDownloadRequest:
     """Requests one object.
 
     Attributes:
-        uri: a key of the profile's store, or a full `s3://bucket/key`.
-        destination: the file that it becomes; a relative path lies under the node's root.
+        uri: a key of the profile's store, or a full one such as `s3://bucket/key`,
+            `gs://bucket/key`, `az://container/key`, `https://host/path` or `hf://ORG/NAME/path`.
+        destination: the file that it becomes; a relative path lies under the node's root. None, for
+            an `hf://` uri only, is the node's hub cache.
         cache: whether a valid file at the destination is kept; False fetches it again.
         unpack_options: how to unpack the object, if it is an archive to unpack.
         profile_name: the profile with the store and its credentials; None for the one without name.
+        sha256: the SHA-256 that the object must have, in hexadecimal. It is verified before the
+            object gets its name.
+        md5: such an MD5.
 
     Example:
         >>> ObjectDownloadRequest("models/weights.bin", Path("models/weights.bin")).cache
@@ -104,10 +110,12 @@ class ObjectDownloadRequest:
     """
 
     uri: str
-    destination: Path
+    destination: Path | None
     cache: bool = True
     unpack_options: UnpackOptions | None = None
     profile_name: str | None = None
+    sha256: str | None = None
+    md5: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +123,10 @@ class PrefixDownloadRequest:
     """Requests all objects under a prefix, as a tree of files.
 
     Attributes:
-        uri: a prefix of whole path segments, or `s3://bucket/prefix`. `tok` does not match
-            `tokenizer/`. Empty for the whole bucket.
-        destination: the folder of the tree; a relative path lies under the node's root.
+        uri: a prefix of whole path segments, or a full one such as `s3://bucket/prefix` (see
+            `ObjectDownloadRequest`). `tok` does not match `tokenizer/`. Empty for the whole bucket.
+        destination: the folder of the tree; a relative path lies under the node's root. None, for
+            an `hf://` uri only, is the node's hub cache.
         cache: whether valid files at their destinations are kept; False fetches all again.
         profile_name: the profile with the store and its credentials; None for the one without name.
         include: `fnmatch` patterns for keys below the prefix. If given, all other keys are left
@@ -131,7 +140,7 @@ class PrefixDownloadRequest:
     """
 
     uri: str
-    destination: Path
+    destination: Path | None
     cache: bool = True
     profile_name: str | None = None
     include: tuple[str, ...] = ()
@@ -139,12 +148,47 @@ class PrefixDownloadRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class HubDownloadRequest:
+    """Requests a repository of the Hugging Face hub, as `snapshot_download` does.
+
+    Attributes:
+        repo_id: `ORG/NAME`.
+        revision: a branch, a tag or a commit; None for `main`.
+        repo_type: "model", "dataset" or "space".
+        include: `fnmatch` patterns for paths in the repository. If given, all other files are left
+            out. See `PrefixDownloadRequest`.
+        exclude: such patterns for files to leave out, applied after `include`.
+        destination: the folder of the files; a relative path lies under the node's root. None is
+            the node's hub cache, where `from_pretrained` finds them.
+        cache: whether valid files at their destinations are kept; False fetches all again.
+        profile_name: a profile made by `make_for_hub`. None is the hub of the environment, unless
+            the profile without name is a hub.
+
+    Example:
+        >>> HubDownloadRequest("org/bert", include=("*.json", "*.safetensors")).repo_type
+        'model'
+    """
+
+    repo_id: str
+    revision: str | None = None
+    repo_type: RepoType = "model"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    destination: Path | None = None
+    cache: bool = True
+    profile_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DownloadRequest:
     """One entry of a list of downloads.
 
+    Attributes:
+        value: what to download.
+
     Example:
-        >>> DownloadRequest(value=PrefixDownloadRequest("tokenizer/", Path("tok"))).value.uri
-        'tokenizer/'
+        >>> DownloadRequest(value=PrefixDownloadRequest("tokenizer/", Path("tok"))).value.cache
+        True
     """
 
-    value: ObjectDownloadRequest | PrefixDownloadRequest
+    value: ObjectDownloadRequest | PrefixDownloadRequest | HubDownloadRequest

@@ -9,7 +9,7 @@ from typing import Final
 from xfd_api.chunks import MIB
 from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import SwarmId
-from xfd_api.paths import checked_root, root
+from xfd_api.paths import checked_root, hub_cache, root
 
 
 class Durability(str, enum.Enum):
@@ -58,6 +58,8 @@ class NodeSettings:
     Attributes:
         root: absolute folder that relative destinations lie under. Empty for the node's own root,
             see `xfd_api.paths.root`.
+        hub_cache: absolute folder of the node's hub cache. Empty for the node's own, see
+            `xfd_api.paths.hub_cache`.
         node_parallelism: chunks fetched at once, from the origin and from peers together.
         max_uploads: chunks served to peers at once.
         memory_budget_bytes: limit on the bytes in flight between sockets and files.
@@ -81,6 +83,7 @@ class NodeSettings:
     """
 
     root: str = ""
+    hub_cache: str = ""
     node_parallelism: int = 16
     max_uploads: int = 32
     memory_budget_bytes: int = 64 * MIB
@@ -104,13 +107,16 @@ class NodeSettings:
         )
 
     def rooted(self) -> NodeSettings:
-        """The same settings, with this node's own root unless one is given.
+        """The same settings, with this node's own root and hub cache unless they are given.
 
         Raises:
-            InvalidRequestError: the root is relative.
+            InvalidRequestError: one of them is relative.
         """
         own = checked_root(self.root, what="NodeSettings.root") if self.root else str(root())
-        return replace(self, root=own)
+        cache = str(hub_cache())
+        if self.hub_cache:
+            cache = checked_root(self.hub_cache, what="NodeSettings.hub_cache")
+        return replace(self, root=own, hub_cache=cache)
 
     def __post_init__(self) -> None:
         for name in ("node_parallelism", "max_uploads", "memory_budget_bytes", "attempts"):

@@ -1,7 +1,7 @@
-"""Object stores: one `ObjectStoreConfig` per store, by profile name.
+"""Object stores: one `ObjectStoreConfig` per store.
 
 A configuration describes a store and holds no connection. It is sent to every node, and each node
-resolves the AWS credential chain itself. No secret shows in a repr.
+resolves the chain of credentials of its store itself. No secret shows in a repr.
 """
 
 from __future__ import annotations
@@ -11,7 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xfd_api.errors import InvalidRequestError, UnknownProfileError
+from xfd_api.errors import InvalidRequestError
+from xfd_api.store_access import (
+    AzureAccess,
+    GcsAccess,
+    HttpAccess,
+    HubAccess,
+    azure_access,
+    check_customer_key,
+    gcs_access,
+    http_access,
+    hub_access,
+)
 
 
 class StoreKind(str, enum.Enum):
@@ -20,6 +31,9 @@ class StoreKind(str, enum.Enum):
     S3 = "s3"
     LOCAL = "local"
     HTTP = "http"
+    HUB = "hub"
+    GCS = "gcs"
+    AZURE = "azure"
 
 
 class AddressingStyle(str, enum.Enum):
@@ -36,7 +50,10 @@ class AddressingStyle(str, enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class ObjectStoreConfig:
-    """How to reach one object store. Use the `make_for_*` functions to build one."""
+    """How to reach one object store. Use the `make_for_*` functions to build one.
+
+    `bucket` is also a bucket of Google, or a container of Azure.
+    """
 
     kind: StoreKind
     bucket: str | None = None
@@ -50,6 +67,11 @@ class ObjectStoreConfig:
     directory: str | None = None
     base_url: str | None = field(default=None, repr=False)
     request_payer: str | None = None
+    sse_customer_key: str | None = field(default=None, repr=False)
+    http: HttpAccess | None = None
+    hub: HubAccess | None = None
+    gcs: GcsAccess | None = None
+    azure: AzureAccess | None = None
 
     @staticmethod
     def make_for_s3(
@@ -63,6 +85,7 @@ class ObjectStoreConfig:
         addressing_style: AddressingStyle | str = AddressingStyle.AUTO,
         anonymous: bool = False,
         request_payer: str | None = None,
+        sse_customer_key: str | None = None,
     ) -> ObjectStoreConfig:
         """A bucket of S3, or of a store that speaks its protocol.
 
@@ -78,6 +101,8 @@ class ObjectStoreConfig:
             addressing_style: see `AddressingStyle`.
             anonymous: send unsigned requests, for public buckets.
             request_payer: "requester" for a bucket whose readers pay; None for any other.
+            sse_customer_key: the key that the objects are encrypted with (SSE-C): 32 bytes in
+                base64.
 
         Raises:
             InvalidRequestError: half a key pair, an empty bucket, or an endpoint that is no URL.
@@ -101,12 +126,8 @@ class ObjectStoreConfig:
             raise InvalidRequestError(
                 f"request_payer is {request_payer!r}", remedy='Give "requester", or None'
             )
-        if endpoint is not None and not _is_web(endpoint):
-            raise InvalidRequestError(
-                "The endpoint begins with neither http:// nor https://",
-                object=endpoint,
-                remedy="Write it as https://host, http://host:9000 or https://host/path",
-            )
+        _check_endpoint(endpoint)
+        check_customer_key(sse_customer_key)
         return ObjectStoreConfig(
             kind=StoreKind.S3,
             bucket=bucket,
@@ -118,6 +139,7 @@ class ObjectStoreConfig:
             addressing_style=AddressingStyle(addressing_style),
             anonymous=anonymous,
             request_payer=request_payer,
+            sse_customer_key=sse_customer_key,
         )
 
     @staticmethod
@@ -144,18 +166,29 @@ class ObjectStoreConfig:
         return ObjectStoreConfig(kind=StoreKind.LOCAL, directory=str(path))
 
     @staticmethod
-    def make_for_http(base_url: str) -> ObjectStoreConfig:
+    def make_for_http(
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        bearer: str | None = None,
+        netrc: bool = False,
+    ) -> ObjectStoreConfig:
         """A web server; a uri is a path below `base_url`. Its prefixes cannot be listed.
+
+        Headers and credentials go to this server alone, and follow no redirect to another host.
 
         Args:
             base_url: begins with http:// or https://. Its query, if any, is sent with each request.
+            headers: further headers of each request, such as `{"X-Api-Key": key}`.
+            bearer: the token of an `Authorization: Bearer` header.
+            netrc: look the host up in the `NETRC` or `~/.netrc` of each node.
 
         Raises:
-            InvalidRequestError: the URL has another scheme.
+            InvalidRequestError: the URL has another scheme, or a header cannot be sent.
 
         Example:
-            >>> ObjectStoreConfig.make_for_http("https://example.org/models").kind
-            <StoreKind.HTTP: 'http'>
+            >>> ObjectStoreConfig.make_for_http("https://example.org/models", netrc=True).http
+            HttpAccess(netrc=True)
         """
         if not _is_web(base_url):
             raise InvalidRequestError(
@@ -163,51 +196,124 @@ class ObjectStoreConfig:
                 object=base_url,
                 remedy="Write it as https://host or https://host/path",
             )
-        return ObjectStoreConfig(kind=StoreKind.HTTP, base_url=base_url)
+        return ObjectStoreConfig(
+            kind=StoreKind.HTTP, base_url=base_url, http=http_access(headers, bearer, netrc)
+        )
+
+    @staticmethod
+    def make_for_hub(endpoint: str | None = None, token: str | None = None) -> ObjectStoreConfig:
+        """A Hugging Face hub; a uri is `hf://ORG/NAME[@REVISION][/PATH]`.
+
+        Args:
+            endpoint: URL of the hub or of a mirror; None for `HF_ENDPOINT`, else huggingface.co.
+            token: a user access token; None takes `HF_TOKEN` or the token file of each node.
+
+        Raises:
+            InvalidRequestError: the endpoint is no URL, or the token cannot be sent.
+
+        Example:
+            >>> ObjectStoreConfig.make_for_hub().kind
+            <StoreKind.HUB: 'hub'>
+        """
+        _check_endpoint(endpoint)
+        return ObjectStoreConfig(kind=StoreKind.HUB, endpoint=endpoint, hub=hub_access(token))
+
+    @staticmethod
+    def make_for_gcs(
+        bucket: str,
+        endpoint: str | None = None,
+        *,
+        service_account: str | Path | None = None,
+        bearer: str | None = None,
+        anonymous: bool = False,
+    ) -> ObjectStoreConfig:
+        """A bucket of Google Cloud Storage.
+
+        Args:
+            bucket: name of the bucket that relative uris belong to.
+            endpoint: URL of an emulator or a private endpoint; None for Google's.
+            service_account: the key of a service account: an absolute path that every node has, or
+                its JSON. Without it and `bearer`, each node uses application default credentials.
+            bearer: an access token.
+            anonymous: send no credentials, for public buckets.
+
+        Raises:
+            InvalidRequestError: an empty bucket, an endpoint that is no URL, or credentials that
+                contradict each other.
+
+        Example:
+            >>> ObjectStoreConfig.make_for_gcs("models").bucket
+            'models'
+        """
+        if not bucket:
+            raise InvalidRequestError("The bucket's name is empty", remedy="Give a bucket")
+        _check_endpoint(endpoint)
+        account = None if service_account is None else str(service_account)
+        return ObjectStoreConfig(
+            kind=StoreKind.GCS,
+            bucket=bucket,
+            endpoint=endpoint,
+            anonymous=anonymous,
+            gcs=gcs_access(account, bearer, anonymous),
+        )
+
+    @staticmethod
+    def make_for_azure(
+        container: str,
+        account: str | None = None,
+        endpoint: str | None = None,
+        *,
+        account_key: str | None = None,
+        sas_token: str | None = None,
+        client_id: str | None = None,
+        tenant_id: str | None = None,
+        client_secret: str | None = None,
+        anonymous: bool = False,
+    ) -> ObjectStoreConfig:
+        """A container of Azure Blob Storage.
+
+        Args:
+            container: name of the container that relative uris belong to.
+            account: the storage account; None takes `AZURE_STORAGE_ACCOUNT_NAME` of each node.
+            endpoint: URL of an emulator or a private endpoint; None for Azure's.
+            account_key: the account's shared key. Without it and the following, each node uses
+                its environment: keys, workload identity, or managed identity.
+            sas_token: a shared access signature.
+            client_id: with the next two, an application; alone, a managed identity.
+            tenant_id: the tenant of the application.
+            client_secret: the secret of the application.
+            anonymous: send no credentials, for public containers.
+
+        Raises:
+            InvalidRequestError: an empty container, an endpoint that is no URL, or credentials that
+                contradict each other or are not complete.
+
+        Example:
+            >>> ObjectStoreConfig.make_for_azure("models", "companydata").bucket
+            'models'
+        """
+        if not container:
+            raise InvalidRequestError("The container's name is empty", remedy="Give a container")
+        _check_endpoint(endpoint)
+        access = AzureAccess(account, account_key, sas_token, client_id, tenant_id, client_secret)
+        return ObjectStoreConfig(
+            kind=StoreKind.AZURE,
+            bucket=container,
+            endpoint=endpoint,
+            anonymous=anonymous,
+            azure=azure_access(access, anonymous),
+        )
+
+
+def _check_endpoint(endpoint: str | None) -> None:
+    if endpoint is not None and not _is_web(endpoint):
+        raise InvalidRequestError(
+            "The endpoint begins with neither http:// nor https://",
+            object=endpoint,
+            remedy="Write it as https://host, http://host:9000 or https://host/path",
+        )
 
 
 def _is_web(url: str) -> bool:
     """Whether a URL has the scheme of the web, in any case."""
     return url.lstrip().lower().startswith(("http://", "https://"))
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectStoreConfigByProfile:
-    """Several stores with credentials of their own; the profile None is the one without a name.
-
-    Attributes:
-        profiles: a store by the `profile_name` that requests give.
-
-    Example:
-        >>> models = ObjectStoreConfig.make_for_s3("company-models")
-        >>> ObjectStoreConfigByProfile(profiles={"models": models}).of("models").bucket
-        'company-models'
-    """
-
-    profiles: Mapping[str | None, ObjectStoreConfig]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "profiles", dict(self.profiles))
-
-    def of(self, profile_name: str | None) -> ObjectStoreConfig:
-        """The store of one profile.
-
-        Raises:
-            UnknownProfileError: there is no profile of this name.
-        """
-        try:
-            return self.profiles[profile_name]
-        except KeyError:
-            known = ", ".join(sorted(repr(name) for name in self.profiles)) or "none"
-            raise UnknownProfileError(
-                f"There is no profile {profile_name!r}; known: {known}"
-            ) from None
-
-
-def by_profile(
-    config: ObjectStoreConfig | ObjectStoreConfigByProfile,
-) -> ObjectStoreConfigByProfile:
-    """The stores by profile; a bare configuration is the profile None."""
-    if isinstance(config, ObjectStoreConfigByProfile):
-        return config
-    return ObjectStoreConfigByProfile(profiles={None: config})

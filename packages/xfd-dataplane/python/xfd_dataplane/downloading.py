@@ -14,12 +14,13 @@ from typing import Any
 from xfd_api.catalog import build_catalog
 from xfd_api.chunks import Catalog
 from xfd_api.ids import LOCAL_NODE, ObjectIndex, SwarmId
-from xfd_api.lookups import plan_lookups
+from xfd_api.lookups import plan_downloads
+from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import NodeEvent
-from xfd_api.request_forms import Requests, as_requests
+from xfd_api.request_forms import Requests
 from xfd_api.results import DistributionReport, OnProgress
 from xfd_api.settings import Durability, NodeSettings, SwarmTicket, UnpackCaps
-from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
+from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane._native import Node
 from xfd_dataplane.cancellation import SLICE_S, CallLimits, Cancellation
 from xfd_dataplane.download_state import DownloadState
@@ -59,7 +60,7 @@ def open_node(settings: NodeSettings | None = None) -> Iterator[Node]:
 
 def download(
     download_requests: Requests,
-    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile,
+    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None = None,
     *,
     chunk_size_bytes: int | None = None,
     node_parallelism: int | None = None,
@@ -81,7 +82,7 @@ def download(
     Args:
         download_requests: the objects and prefixes, and their destinations. A list of
             `DownloadRequest`s, bare requests or uris, or a single one of these.
-        object_store_config: the store, or one per profile.
+        object_store_config: the store, or one per profile. None is enough for full uris.
         chunk_size_bytes: size of a chunk in bytes, at most 100 MiB; None chooses it from each
             object's size.
         node_parallelism: chunks fetched at once; None for 16.
@@ -118,8 +119,7 @@ def download(
     """
     limits = CallLimits(deadline_s, cancel)
     durability = Durability(durability)
-    stores = by_profile(object_store_config)
-    lookups = plan_lookups(as_requests(download_requests), stores)
+    plan = plan_downloads(download_requests, object_store_config)
     settings = node_settings(
         node_parallelism=node_parallelism,
         memory_budget_bytes=memory_budget_bytes,
@@ -132,12 +132,12 @@ def download(
         verify_whole=verify_whole,
     )
     with open_node(settings) as node:
-        found = limits.run(lambda: node.find_objects(lookups, stores))
-        catalog = build_catalog(lookups, found, chunk_size_bytes=chunk_size_bytes)
+        found = limits.run(lambda: node.find_objects(plan.lookups, plan.stores))
+        catalog = build_catalog(plan.lookups, found, chunk_size_bytes=chunk_size_bytes)
         return fetch(
             node,
             catalog,
-            stores,
+            plan.stores,
             settings=settings,
             durability=durability,
             limits=limits,

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from xfd_api.chunks import FoundObject
 from xfd_api.errors import AccessDeniedError, ObjectNotFoundError, OriginAnswerError
-from xfd_api.lookups import Lookup, split_uri
-from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, StoreKind, by_profile
+from xfd_api.lookups import Lookup
+from xfd_api.places import place_of
+from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
+from xfd_api.stores import ObjectStoreConfig, StoreKind
 from xfd_dataplane._native import Node
 from xfd_dataplane.cancellation import CallLimits, Cancellation
 from xfd_dataplane.downloading import open_node
@@ -17,7 +19,7 @@ from xfd_dataplane.patterns import compiled, has_wildcard, literal_folder
 
 def list_objects(
     uri: str,
-    object_store_config: ObjectStoreConfig,
+    object_store_config: ObjectStoreConfig | None = None,
     *,
     deadline_s: float | None = None,
     cancel: Cancellation | None = None,
@@ -26,10 +28,10 @@ def list_objects(
 
     Args:
         uri: a key, a prefix of whole segments, or a pattern with `*`, `**`, `?` and `[...]`;
-            relative to the store, or `s3://bucket/...`. If the store has something of exactly this
-            name, it is no pattern. An empty uri, or one that ends in a slash, is a prefix. For
-            another uri, an object of this name precedes a prefix.
-        object_store_config: the store.
+            relative to the store, or full, such as `s3://bucket/...`. If the store has something of
+            exactly this name, it is no pattern. An empty uri, or one that ends in a slash, is a
+            prefix. For another uri, an object of this name precedes a prefix.
+        object_store_config: the store. None is enough for a full uri.
         deadline_s: longest time for the call, in seconds; None for no limit.
         cancel: for example a `threading.Event`; once set, the call ends within a second.
 
@@ -45,9 +47,12 @@ def list_objects(
         [('models/config.json', 2)]
     """
     limits = CallLimits(deadline_s, cancel)
-    stores = by_profile(object_store_config)
-    bucket, key = split_uri(uri, object_store_config.kind)
-    kind = object_store_config.kind
+    given = ObjectStoreConfigByProfile({})
+    if object_store_config is not None:
+        given = by_profile(object_store_config)
+    place = place_of(uri, None, given)
+    stores, kind = by_profile(place.store), place.store.kind
+    bucket, key = place.bucket, place.key
     with open_node() as node:
         try:
             return limits.run(lambda: find(node, stores, kind, bucket, key))

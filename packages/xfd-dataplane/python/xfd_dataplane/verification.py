@@ -10,11 +10,13 @@ from typing import Literal
 
 from xfd_api.catalog import build_catalog
 from xfd_api.chunks import ChecksumAlgorithm, FoundObject
-from xfd_api.lookups import plan_lookups
+from xfd_api.errors import InvalidRequestError
+from xfd_api.lookups import plan_downloads
 from xfd_api.paths import local_path
+from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
 from xfd_api.request_forms import Requests, as_requests
 from xfd_api.requests import DownloadRequest, PrefixDownloadRequest
-from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
+from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane._native import checksums, owner_doubted, record_path
 from xfd_dataplane.cancellation import CallLimits, Cancellation
 from xfd_dataplane.downloading import open_node
@@ -122,6 +124,11 @@ def verify_paths(paths: Iterable[Path], *, cancel: Cancellation | None = None) -
 
 def _recorded(requests: Sequence[DownloadRequest]) -> Iterator[_Item]:
     for request in requests:
+        if request.value.destination is None:
+            raise InvalidRequestError(
+                "A file in the hub cache has no record of its own to compare with",
+                remedy="Give object_store_config, such as ObjectStoreConfig.make_for_hub()",
+            )
         path = local_path(request.value.destination)
         if isinstance(request.value, PrefixDownloadRequest):
             yield from _below(path)
@@ -164,11 +171,11 @@ def _named_by(record: Path) -> Path:
 def _catalogued(
     requests: Sequence[DownloadRequest], stores: ObjectStoreConfigByProfile, limits: CallLimits
 ) -> Iterator[_Item]:
-    lookups = plan_lookups(requests, stores)
+    plan = plan_downloads(requests, stores)
     with open_node() as node:
-        found = limits.run(lambda: node.find_objects(lookups, stores))
+        found = limits.run(lambda: node.find_objects(plan.lookups, plan.stores))
     manifests: dict[str, dict[Path, Record]] = {}
-    for item in build_catalog(lookups, found).objects:
+    for item in build_catalog(plan.lookups, found).objects:
         if item.is_directory:
             continue
         path = local_path(item.destination)

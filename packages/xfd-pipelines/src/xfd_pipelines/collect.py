@@ -10,11 +10,10 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from xfd_api import DownloadRequest, ObjectStoreConfig, ObjectStoreConfigByProfile
-from xfd_api.errors import DestinationConflictError, InvalidRequestError
+from xfd_api.errors import DestinationConflictError
 from xfd_api.identity import request_identity
-from xfd_api.lookups import Lookup, plan_lookups
+from xfd_api.lookups import Lookup, plan_downloads
 from xfd_api.request_forms import as_requests
-from xfd_api.stores import by_profile
 from xfd_pipelines.v1 import Stage
 
 
@@ -41,26 +40,19 @@ def collect_requests(
     if either says so.
 
     Raises:
-        InvalidRequestError: a stage has requests, and there is no store.
         DestinationConflictError: two different requests have one destination.
-        UnknownProfileError, UnsafePathError, UnknownArchiveError: see `plan_lookups`.
+        UnknownProfileError, UnsafePathError, UnknownArchiveError: see `plan_downloads`.
     """
     requested = [
         (request, number) for number, stage in enumerate(stages) for request in _requests_of(stage)
     ]
     if not requested:
         return CollectedRequests()
-    if object_store_config is None:
-        raise InvalidRequestError(
-            f"There are {len(requested)} download requests, and no store",
-            remedy="Give run_pipeline a DistributedDownloadConfig",
-        )
-    stores = by_profile(object_store_config)
-    lookups = plan_lookups([request for request, _ in requested], stores)
+    plan = plan_downloads([request for request, _ in requested], object_store_config)
     kept: dict[Hashable, tuple[DownloadRequest, int]] = {}
     owners: dict[str, Lookup] = {}
-    for (request, number), lookup in zip(requested, lookups, strict=True):
-        identity = request_identity(lookup, stores.of(lookup.profile_name))
+    for (request, number), lookup in zip(requested, plan.lookups, strict=True):
+        identity = request_identity(lookup, plan.stores.of(lookup.profile_name))
         if identity in kept:
             before, sooner = kept[identity]
             kept[identity] = (_stricter(before, request), sooner)

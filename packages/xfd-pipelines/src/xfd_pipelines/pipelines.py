@@ -40,7 +40,8 @@ def run_pipeline(
 
     Raises:
         InvalidRequestError: before anything moves. A stage or an option makes no sense, a stage
-            cannot be pickled or imported or fits on no node, or there is no store.
+            cannot be pickled or imported or fits on no node.
+        UnknownProfileError: a stage requests a key without a store.
         XfdError: a file cannot be brought to a node.
         StageError: a stage called `sys.exit`, its process died three times, or it did not return a
             list of items.

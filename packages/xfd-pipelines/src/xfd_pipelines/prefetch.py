@@ -26,7 +26,7 @@ class DistributedDownloadConfig(DistributionOptions):
     the next pipeline finds the workers warm.
 
     Attributes:
-        object_store_config: one store, or several by profile.
+        object_store_config: one store, or several by profile; None if all uris are full.
         on_report: called with the distribution's report when all files are on all nodes, before
             the first stage starts.
 
@@ -42,7 +42,7 @@ class DistributedDownloadConfig(DistributionOptions):
         1000
     """
 
-    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile
+    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None = None
     on_report: Callable[[DistributionReport], None] | None = field(
         default=None, repr=False, kw_only=True
     )
@@ -59,9 +59,10 @@ def prefetched(
     Raises:
         XfdError: as `xfd_ray.download_distributed` does.
     """
-    if not collected.requests or config is None:
+    if not collected.requests:
         yield
         return
+    config = config or DistributedDownloadConfig()
     with xfd_ray.distribution(
         list(collected.requests),
         config.object_store_config,
@@ -75,7 +76,7 @@ def prefetched(
 
 def make_local(
     requests: Sequence[DownloadRequest],
-    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile,
+    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None,
 ) -> None:
     """Returns when this node has the files."""
     xfd_ray.ensure_local(list(requests), object_store_config)

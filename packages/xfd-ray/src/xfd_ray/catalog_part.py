@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from xfd_api.chunks import Catalog
 from xfd_api.ids import ObjectIndex
-from xfd_api.stores import ObjectStoreConfigByProfile
+from xfd_api.profiles import ObjectStoreConfigByProfile
 
 
 @dataclass(frozen=True, slots=True)

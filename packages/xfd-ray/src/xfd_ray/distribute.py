@@ -11,11 +11,12 @@ import ray
 
 from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId
-from xfd_api.lookups import Lookup, plan_lookups
+from xfd_api.lookups import DownloadPlan, plan_downloads
+from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.request_forms import Requests, as_requests
 from xfd_api.results import DistributionReport, OnProgress
 from xfd_api.settings import Durability, NodeSettings
-from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile, by_profile
+from xfd_api.stores import ObjectStoreConfig
 from xfd_api.traffic import Prices
 from xfd_ray.client.lease_call import LeaseCall
 from xfd_ray.client.lease_client import LeaseClient
@@ -41,7 +42,7 @@ from xfd_ray.validation import check_option
 
 def download_distributed(
     download_requests: Requests,
-    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile,
+    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None = None,
     *,
     chunk_size_bytes: int | None = None,
     node_parallelism: int | None = None,
@@ -71,7 +72,8 @@ def download_distributed(
     Args:
         download_requests: the objects and prefixes, and their destinations. A list of
             `DownloadRequest`s, bare requests or uris, or a single one of these.
-        object_store_config: the store, or one per profile.
+        object_store_config: the store, or one per profile. None is enough for full uris, which are
+            then read with the credentials of their stores' own chains on each node.
         chunk_size_bytes: size of a chunk in bytes, from 1 to 100 MiB. None chooses it from each
             object's size: 4 to 16 MiB for most, up to 100 MiB.
         node_parallelism: chunks that a node fetches at once; None for 16.
@@ -154,7 +156,9 @@ class Distribution(DistributionOptions):
     """
 
     download_requests: Requests
-    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile = field(repr=False)
+    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None = field(
+        default=None, repr=False
+    )
     priorities: Sequence[int] | None = field(default=None, kw_only=True)
     _call: LeaseCall = field(init=False, repr=False)
 
@@ -175,12 +179,12 @@ class Distribution(DistributionOptions):
         object.__setattr__(self, "_call", call)
 
     def _lease_request(self) -> LeaseRequest:
-        stores = by_profile(self.object_store_config)
+        plan = _plan(self.download_requests, self.object_store_config, self.priorities)
         settings = self.node_settings or NodeSettings()
         return LeaseRequest(
             id=uuid.uuid4().hex,
-            lookups=_lookups(self.download_requests, stores, self.priorities),
-            stores=stores,
+            lookups=plan.lookups,
+            stores=plan.stores,
             selector=as_selector(self.nodes),
             terms=Terms(
                 Durability(self.durability),
@@ -231,7 +235,7 @@ distribution = Distribution
 
 def ensure_local(
     download_requests: Requests,
-    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile,
+    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None = None,
     *,
     deadline_s: float | None = None,
     keep_s: float = 60.0,
@@ -265,16 +269,15 @@ def ensure_local(
         >>> ray.get(size_of.remote("llama/config.json"))
         2
     """
-    stores = by_profile(object_store_config)
-    lookups = _lookups(download_requests, stores)
+    plan = _plan(download_requests, object_store_config)
     check_option("deadline_s", deadline_s)
     check_option("keep_s", keep_s)
     connect_to_ray()
     here = NodeId(ray.get_runtime_context().get_node_id())
     request = LeaseRequest(
         id=uuid.uuid4().hex,
-        lookups=lookups,
-        stores=stores,
+        lookups=plan.lookups,
+        stores=plan.stores,
         selector=NodeSelector(ids=(here,)),
         terms=None,
         on_version_conflict="pinned",
@@ -308,12 +311,12 @@ def _lease(request: LeaseRequest) -> LeaseClient:
     return LeaseClient(request, CoordinatorClient())
 
 
-def _lookups(
+def _plan(
     download_requests: Requests,
-    stores: ObjectStoreConfigByProfile,
+    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None,
     priorities: Sequence[int] | None = None,
-) -> tuple[Lookup, ...]:
+) -> DownloadPlan:
     requests = as_requests(download_requests)
     if not requests:
         raise InvalidRequestError("There is nothing to download", remedy="Give a request")
-    return plan_lookups(requests, stores, priorities=priorities)
+    return plan_downloads(requests, object_store_config, priorities=priorities)

@@ -9,9 +9,9 @@ from typing import Literal
 
 from xfd_api.errors import XfdError
 from xfd_api.lookups import Lookup
+from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.results import DistributionReport, Progress
 from xfd_api.settings import Durability, NodeSettings
-from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_api.traffic import Prices
 from xfd_ray.environment import NODE_ENVIRONMENT, Environment
 from xfd_ray.link_rates import LinkRates

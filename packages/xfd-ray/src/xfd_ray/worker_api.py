@@ -13,9 +13,9 @@ from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.node_report import NodeReport
 from xfd_api.orders import Order
+from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import Inventory
 from xfd_api.settings import NodeSettings, SwarmTicket
-from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_api.wire_format import decode_orders, encode_orders
 from xfd_ray.environment import Environment
 

@@ -13,6 +13,7 @@ from xfd_api.errors import InternalError, InvalidRequestError, PeerError, XfdErr
 from xfd_api.ids import ChunkIndex, NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.orders import Order
+from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import (
     ChunkHeld,
     Fault,
@@ -24,7 +25,6 @@ from xfd_api.reports import (
     OrderFailed,
 )
 from xfd_api.settings import NodeSettings, SwarmTicket
-from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_api.testing.fake_swarm import FakeOrder, FakeSwarm
 from xfd_api.testing.origin import FakeOrigin
 

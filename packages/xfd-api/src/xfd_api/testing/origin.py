@@ -9,7 +9,7 @@ from xfd_api.chunks import FoundObject
 from xfd_api.errors import ObjectNotFoundError
 from xfd_api.ids import ChunkIndex
 from xfd_api.lookups import Lookup
-from xfd_api.stores import ObjectStoreConfigByProfile
+from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.testing.catalogs import found_object
 
 

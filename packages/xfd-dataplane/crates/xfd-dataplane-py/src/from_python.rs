@@ -38,29 +38,31 @@ read_dataclasses! {
     Checksum = "xfd_api.chunks.Checksum" { algorithm, value };
     FoundObject = "xfd_api.chunks.FoundObject" {
         key, size, etag, last_modified_ns, checksum, refused,
-    };
+    } unread { "location", "hub_file" };
     Unpack = "xfd_api.chunks.Unpack" { destination, method, keep_archive, links };
     CatalogObject = "xfd_api.chunks.CatalogObject" {
         index, profile_name, bucket, found, destination, group, is_directory, cache, unpack,
         priority,
-    };
+    } unread { "pin" };
     Span = "xfd_api.chunks.Span" { object, offset, length };
     Chunk = "xfd_api.chunks.Chunk" { index, spans, size } unread { "priority" };
     Catalog = "xfd_api.chunks.Catalog" { objects, chunks, first_object, first_chunk }
-        unread { "excluded" };
+        unread { "excluded", "snapshots" };
     Lookup = "xfd_api.lookups.Lookup" { profile_name, bucket, key, is_prefix }
-        unread { "destination", "cache", "unpack", "priority", "include", "exclude" };
+        unread { "destination", "cache", "unpack", "priority", "include", "exclude", "pin" };
     S3Config = "xfd_api.stores.ObjectStoreConfig" {
         bucket, endpoint, access_key_id, secret_access_key, session_token, region,
         addressing_style, anonymous, request_payer,
-    } unread { "kind", "directory", "base_url" };
+    } unread {
+        "kind", "directory", "base_url", "sse_customer_key", "http", "hub", "gcs", "azure"
+    };
     UnpackCaps = "xfd_api.settings.UnpackCaps" { max_entries, max_bytes, max_ratio };
     NodeSettings = "xfd_api.settings.NodeSettings" {
         node_parallelism, max_uploads, memory_budget_bytes, origin_bytes_per_s,
         download_bytes_per_s, upload_bytes_per_s, connect_timeout = "connect_timeout_s",
         read_timeout = "read_timeout_s", attempts, relay_wait = "relay_wait_s", unpack_caps,
         verify_whole,
-    } unread { "root" };
+    } unread { "root", "hub_cache" };
     SwarmTicket = "xfd_api.settings.SwarmTicket" { swarm, token, durability };
 }
 
@@ -88,7 +90,7 @@ impl Read for StoreConfig {
     }
 }
 
-/// `xfd_api.stores.ObjectStoreConfigByProfile`.
+/// `xfd_api.profiles.ObjectStoreConfigByProfile`.
 pub(crate) fn stores(value: &Bound<'_, PyAny>) -> PyResult<Stores> {
     Read::read(&value.getattr("profiles")?.call_method0("items")?)
 }

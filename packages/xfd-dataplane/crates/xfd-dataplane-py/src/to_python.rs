@@ -21,6 +21,7 @@ write_dataclasses! {
     fn new_found_object = "xfd_api.chunks"."FoundObject" (
         key: &str, size: u64, etag: Option<&str>, last_modified_ns: Option<i64>,
         checksum: Option<Bound<'py, PyAny>>, refused: Option<Bound<'py, PyAny>>,
+        location: Option<&str>, hub_file: Option<&str>,
     );
     fn new_held_run = "xfd_api.reports"."HeldRun" (
         first_chunk: u32, crcs: Bound<'py, PyTuple>,
@@ -87,6 +88,8 @@ pub(crate) fn found<'py>(
                 object.last_modified_ns,
                 checksum,
                 refused,
+                None,
+                None,
             )?)?;
         }
         lists.append(list)?;

@@ -9,9 +9,10 @@ from dataclasses import replace
 from xfd_api.catalog import build_catalog
 from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.errors import InvalidRequestError
-from xfd_api.lookups import Lookup, plan_lookups
+from xfd_api.lookups import Lookup, plan_downloads
+from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
 from xfd_api.requests import DownloadRequest, Links, UnpackMethod
-from xfd_api.stores import ObjectStoreConfigByProfile, StoreKind, by_profile
+from xfd_api.stores import StoreKind
 from xfd_dataplane._native import Node
 from xfd_dataplane.cancellation import CallLimits
 from xfd_dataplane.cli.options import STDOUT
@@ -48,7 +49,7 @@ def catalog_for(
             remedy="Name one object, or a folder to fetch to",
         )
     requests, matches = _requests(options, source, node, limits, destination)
-    lookups = plan_lookups(requests, stores)
+    lookups = plan_downloads(requests, stores).lookups
     if matches is None:
         found = limits.run(lambda: _find_all(node, lookups, stores, source))
     else:

@@ -7,8 +7,8 @@ import contextlib
 import sys
 
 from xfd_api.errors import InvalidRequestError
+from xfd_api.profiles import by_profile
 from xfd_api.settings import Durability, NodeSettings, UnpackCaps
-from xfd_api.stores import by_profile
 from xfd_dataplane.cancellation import CallLimits
 from xfd_dataplane.cli import codes, output
 from xfd_dataplane.cli.catalog import catalog_for

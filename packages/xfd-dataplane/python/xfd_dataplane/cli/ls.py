@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from xfd_api.stores import by_profile
+from xfd_api.profiles import by_profile
 from xfd_dataplane.cancellation import CallLimits
 from xfd_dataplane.cli import codes, output
 from xfd_dataplane.cli.sources import named_source

@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 
 from xfd_api.chunks import FoundObject
 from xfd_api.errors import InvalidRequestError
-from xfd_api.lookups import split_bucket
 from xfd_api.paths import checked_segments
 from xfd_api.requests import (
     DownloadRequest,
@@ -22,6 +21,7 @@ from xfd_api.requests import (
     UnpackOptions,
 )
 from xfd_api.stores import ObjectStoreConfig
+from xfd_api.uris import split_bucket
 from xfd_dataplane.patterns import has_wildcard, literal_folder
 
 _ARCHIVE_ENDINGS = (".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar", ".zip", ".gz")

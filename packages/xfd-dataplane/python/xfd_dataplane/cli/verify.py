@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xfd_api.stores import by_profile
+from xfd_api.profiles import by_profile
 from xfd_dataplane.cli import codes, output
 from xfd_dataplane.cli.catalog import resolved
 from xfd_dataplane.cli.sources import named_source, request_for, requests_for_matches

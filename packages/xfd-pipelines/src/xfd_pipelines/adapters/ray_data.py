@@ -191,7 +191,7 @@ class StageWorker:
             self._stage: Stage = pickle.loads(pickled_stage)  # noqa: S301 (pickled by our driver)
             method = "download_requests"
             requests = as_requests(self._stage.download_requests)
-            if requests and object_store_config is not None:
+            if requests:
                 make_local(requests, object_store_config)
             method = "setup"
             metadata = WorkerMetadata(

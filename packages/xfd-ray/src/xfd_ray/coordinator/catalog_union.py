@@ -26,7 +26,8 @@ from xfd_api.identity import (
 )
 from xfd_api.ids import ObjectIndex
 from xfd_api.lookups import Lookup
-from xfd_api.stores import ObjectStoreConfig, ObjectStoreConfigByProfile
+from xfd_api.profiles import ObjectStoreConfigByProfile
+from xfd_api.stores import ObjectStoreConfig
 from xfd_ray.catalog_part import CatalogPart
 from xfd_ray.coordinator.destinations import (
     Claim,

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from xfd_api.chunks import FoundObject
 from xfd_api.lookups import Lookup
-from xfd_api.stores import ObjectStoreConfigByProfile
+from xfd_api.profiles import ObjectStoreConfigByProfile
 
 Question = tuple[Lookup, object]
 

@@ -21,9 +21,9 @@ from xfd_api.lookups import Lookup
 from xfd_api.node_report import NodeReport
 from xfd_api.orders import Discard, Order
 from xfd_api.ports import DataPlane, ObjectFinder
+from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import Inventory
 from xfd_api.settings import NodeSettings, SwarmTicket
-from xfd_api.stores import ObjectStoreConfigByProfile
 from xfd_ray.environment import Environment
 from xfd_ray.telemetry import log_events
 from xfd_ray.telemetry.log import Log, log_to_stderr, lowest_level, process_age_s

@@ -37,5 +37,5 @@ pub struct S3Config {
     pub request_payer: Option<String>,
 }
 
-/// `xfd_api.stores.ObjectStoreConfigByProfile`, as a list because None is a name too.
+/// `xfd_api.profiles.ObjectStoreConfigByProfile`, as a list because None is a name too.
 pub type Stores = Vec<(Option<String>, StoreConfig)>;
