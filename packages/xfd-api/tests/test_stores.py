@@ -70,6 +70,9 @@ def test_a_configuration_travels_whole() -> None:
         lambda: ObjectStoreConfig.make_for_http("https://h", headers={"a b": "c"}),
         lambda: ObjectStoreConfig.make_for_http("https://h", headers={"a": "b\r\nc: d"}),
         lambda: ObjectStoreConfig.make_for_http("https://h", headers={"Range": "bytes=0-1"}),
+        lambda: ObjectStoreConfig.make_for_http("https://h", headers={"a": "é"}),
+        lambda: ObjectStoreConfig.make_for_http("https://h", headers={"x-a": "1", "X-A": "2"}),
+        lambda: ObjectStoreConfig.make_for_http("https://h", headers={"Proxy-Authorization": "x"}),
         lambda: ObjectStoreConfig.make_for_http("https://h", bearer=""),
         lambda: ObjectStoreConfig.make_for_http("https://h", bearer="a\nb"),
         lambda: ObjectStoreConfig.make_for_http(

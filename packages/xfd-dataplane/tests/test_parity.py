@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from xfd_api import chunks, errors, lookups, orders, reports, settings, stores
+from xfd_api import chunks, errors, lookups, orders, reports, settings, store_access, stores
 from xfd_dataplane._native import FIELDS
 
 CROSSING = [
     *(chunks.Checksum, chunks.FoundObject, chunks.Unpack, chunks.CatalogObject, chunks.Span),
     *(chunks.Chunk, chunks.Catalog),
     *(lookups.Lookup, stores.ObjectStoreConfig),
+    *(store_access.HttpAccess, store_access.HubAccess),
     *(settings.UnpackCaps, settings.NodeSettings, settings.SwarmTicket),
     *typing.get_args(orders.Order),
     *(reports.HeldRun, reports.Inventory, reports.NodeCounters, reports.LogEvent),

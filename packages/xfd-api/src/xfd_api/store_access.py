@@ -15,11 +15,16 @@ from dataclasses import dataclass, field
 from xfd_api.errors import InvalidRequestError
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 _OURS = frozenset(
-    {"host", "range", "connection", "content-length", "transfer-encoding", "if-match"}
+    {
+        *("accept-encoding", "connection", "content-encoding", "content-length", "content-type"),
+        *("expect", "host", "if-match", "if-modified-since", "if-none-match", "if-range"),
+        *("if-unmodified-since", "keep-alive", "proxy-authenticate", "proxy-authorization"),
+        *("proxy-connection", "range", "te", "trailer", "transfer-encoding", "upgrade", "via"),
+    }
 )
-"""Headers that a request for a range of an object needs for itself."""
+"""Headers that say how a request is sent, what it asks for, or where it goes; in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +104,16 @@ def http_access(
         if not _HEADER_VALUE.fullmatch(value):
             raise InvalidRequestError(
                 f"The value of the header {name} has a line break or another unfit character",
-                remedy="Give the value in one line",
+                remedy="Give printable ASCII characters in one line",
             )
         if name.lower() in _OURS:
             raise InvalidRequestError(
                 f"The header {name} is set by each request itself", remedy="Leave it out"
             )
+    if len({name.lower() for name, _ in pairs}) < len(pairs):
+        raise InvalidRequestError(
+            "A header is given twice, in other letters", remedy="Give each header once"
+        )
     if bearer is not None and any(name.lower() == "authorization" for name, _ in pairs):
         raise InvalidRequestError(
             "Both bearer and an Authorization header are given", remedy="Give one of them"

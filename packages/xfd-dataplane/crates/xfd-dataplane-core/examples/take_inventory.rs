@@ -82,6 +82,7 @@ fn catalog(folder: &Path, files: u32) -> Catalog {
                 last_modified_ns: Some(1_700_000_000_000_000_000),
                 checksum: None,
                 refused: None,
+                location: None,
             },
             group: Some(folder.join("tree")),
             is_directory: false,

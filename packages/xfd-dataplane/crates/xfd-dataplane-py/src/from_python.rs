@@ -11,8 +11,8 @@ use pyo3::prelude::*;
 
 use xfd_dataplane_core::model::{
     AddressingStyle, Catalog, CatalogObject, Checksum, ChecksumAlgorithm, Chunk, Durability,
-    FoundObject, Links, Lookup, NodeSettings, Order, S3Config, Span, StoreConfig, Stores,
-    SwarmTicket, Unpack, UnpackCaps, UnpackMethod,
+    FoundObject, HttpAccess, HttpConfig, HubAccess, HubConfig, Links, Lookup, NodeSettings, Order,
+    S3Config, Span, StoreConfig, Stores, SwarmTicket, Unpack, UnpackCaps, UnpackMethod,
 };
 
 use crate::read::{Read, read_dataclasses, read_enums, read_fields, read_variants};
@@ -37,8 +37,8 @@ read_dataclasses! {
     pub(crate) const READ_CLASSES;
     Checksum = "xfd_api.chunks.Checksum" { algorithm, value };
     FoundObject = "xfd_api.chunks.FoundObject" {
-        key, size, etag, last_modified_ns, checksum, refused,
-    } unread { "location", "hub_file" };
+        key, size, etag, last_modified_ns, checksum, refused, location,
+    } unread { "hub_file" };
     Unpack = "xfd_api.chunks.Unpack" { destination, method, keep_archive, links };
     CatalogObject = "xfd_api.chunks.CatalogObject" {
         index, profile_name, bucket, found, destination, group, is_directory, cache, unpack,
@@ -56,6 +56,8 @@ read_dataclasses! {
     } unread {
         "kind", "directory", "base_url", "sse_customer_key", "http", "hub", "gcs", "azure"
     };
+    HttpAccess = "xfd_api.store_access.HttpAccess" { headers, bearer, netrc };
+    HubAccess = "xfd_api.store_access.HubAccess" { token };
     UnpackCaps = "xfd_api.settings.UnpackCaps" { max_entries, max_bytes, max_ratio };
     NodeSettings = "xfd_api.settings.NodeSettings" {
         node_parallelism, max_uploads, memory_budget_bytes, origin_bytes_per_s,
@@ -84,7 +86,11 @@ impl Read for StoreConfig {
         match kind.as_str() {
             "s3" => S3Config::read(value).map(Self::S3),
             "local" => Ok(read_fields!(value, StoreConfig::Local { directory })),
-            "http" => Ok(read_fields!(value, StoreConfig::Http { base_url })),
+            "http" => Ok(Self::Http(read_fields!(
+                value,
+                HttpConfig { base_url, http }
+            ))),
+            "hub" => Ok(Self::Hub(read_fields!(value, HubConfig { endpoint, hub }))),
             other => Err(PyValueError::new_err(format!("no store of kind {other:?}"))),
         }
     }

@@ -88,7 +88,7 @@ pub(crate) fn found<'py>(
                 object.last_modified_ns,
                 checksum,
                 refused,
-                None,
+                object.location.as_deref(),
                 None,
             )?)?;
         }

@@ -16,15 +16,35 @@ use crate::error::{Error, Kind};
 /// `xfd_api.reports.LONGEST_ASKED_REST_S`. A request for more may be a mistake, or be sent to all.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
+/// Longest wait until the reset that a 429 names, as in `xfd_api.reports.LONGEST_RESET_S`. Windows
+/// of rate limits are 5 minutes at the Hugging Face hub; who asks inside one is refused again.
+pub const MAX_RESET: Duration = Duration::from_secs(600);
+
+/// A wait that is longer than this goes back to the scheduler, which paces all nodes by it. The
+/// node would only hold a slot for so long.
+const LONGEST_OWN_WAIT: Duration = Duration::from_secs(2);
+
 /// The wait that a Retry-After header of whole seconds asks for (RFC 9110, 10.2.3), at most
 /// [`MAX_RETRY_AFTER`].
 #[must_use]
 pub fn retry_after_of(seconds: &str) -> Option<Duration> {
+    seconds_of(seconds).map(|asked| asked.min(MAX_RETRY_AFTER))
+}
+
+/// A header's whole seconds.
+#[must_use]
+pub fn seconds_of(seconds: &str) -> Option<Duration> {
     let seconds = seconds.trim();
     let is_number = !seconds.is_empty() && seconds.bytes().all(|byte| byte.is_ascii_digit());
     // A number of more digits than fit is a long time as well.
-    let asked = || Duration::from_secs(seconds.parse().unwrap_or(u64::MAX));
-    is_number.then(|| asked().min(MAX_RETRY_AFTER))
+    is_number.then(|| Duration::from_secs(seconds.parse().unwrap_or(u64::from(u32::MAX))))
+}
+
+/// Whether an order that met this error goes back to the scheduler before it is tried again.
+#[must_use]
+pub fn is_for_all_nodes(error: &Error) -> bool {
+    let asked = error.retry_after.unwrap_or_default();
+    error.kind == Kind::OriginThrottled && asked > LONGEST_OWN_WAIT
 }
 
 /// How often a request is tried, and how long the waits are.
@@ -100,8 +120,11 @@ impl Retry {
             .saturating_mul(1 << (self.failures - 1).min(16))
             .min(self.policy.longest);
         let asked = error.retry_after.unwrap_or_default();
-        let asked = asked.min(MAX_RETRY_AFTER);
-        Some(asked + cap.mul_f64(random.clamp(0.0, 1.0)))
+        let longest = match error.kind {
+            Kind::OriginThrottled => MAX_RESET,
+            _ => MAX_RETRY_AFTER,
+        };
+        Some(asked.min(longest) + cap.mul_f64(random.clamp(0.0, 1.0)))
     }
 }
 
@@ -169,13 +192,31 @@ mod tests {
 
     #[test]
     fn a_wait_that_is_asked_for_is_granted_within_reason() {
-        let ask = |seconds| {
-            let error = Error::new(Kind::OriginThrottled, "slow down");
+        let ask = |kind, seconds| {
+            let error = Error::new(kind, "slow down");
             let error = error.with_retry_after(Duration::from_secs(seconds));
             Retry::new(POLICY).after(&error, false, 0.0)
         };
-        assert_eq!(ask(7), Some(Duration::from_secs(7)));
-        assert_eq!(ask(86_400), Some(MAX_RETRY_AFTER));
+        for kind in [Kind::OriginThrottled, Kind::OriginUnreachable] {
+            assert_eq!(ask(kind, 7), Some(Duration::from_secs(7)));
+        }
+        assert_eq!(ask(Kind::OriginThrottled, 86_400), Some(MAX_RESET));
+        assert_eq!(ask(Kind::OriginUnreachable, 86_400), Some(MAX_RETRY_AFTER));
+    }
+
+    #[test]
+    fn a_long_wait_of_a_throttled_origin_is_for_all_nodes() {
+        for (kind, seconds, is_for_all) in [
+            (Kind::OriginThrottled, 0, false),
+            (Kind::OriginThrottled, 2, false),
+            (Kind::OriginThrottled, 3, true),
+            (Kind::OriginThrottled, 300, true),
+            (Kind::OriginUnreachable, 300, false),
+        ] {
+            let error = Error::new(kind, "slow down");
+            let error = error.with_retry_after(Duration::from_secs(seconds));
+            assert_eq!(is_for_all_nodes(&error), is_for_all, "{kind:?} {seconds}");
+        }
     }
 
     #[test]

@@ -20,5 +20,7 @@ pub use orders::{Order, Source};
 pub use reports::{Fault, HeldRun, Inventory, NodeEvent, SurveyedObject};
 pub use secret::Secret;
 pub use settings::{Durability, NodeSettings, SwarmTicket, UnpackCaps};
-pub use stores::{AddressingStyle, S3Config, StoreConfig, Stores};
+pub use stores::{
+    AddressingStyle, HttpAccess, HttpConfig, HubAccess, HubConfig, S3Config, StoreConfig, Stores,
+};
 pub use trees::{LeftOut, Links, TreeEntry, Unpack, UnpackMethod};

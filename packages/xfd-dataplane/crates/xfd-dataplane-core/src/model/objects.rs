@@ -32,6 +32,7 @@ pub struct FoundObject {
     pub last_modified_ns: Option<i64>,
     pub checksum: Option<Checksum>,
     pub refused: Option<Box<Error>>,
+    pub location: Option<String>,
 }
 
 /// The part of `xfd_api.lookups.Lookup` that an origin needs.

@@ -19,7 +19,8 @@ pub enum AddressingStyle {
 pub enum StoreConfig {
     S3(S3Config),
     Local { directory: PathBuf },
-    Http { base_url: Secret },
+    Http(HttpConfig),
+    Hub(HubConfig),
 }
 
 /// `ObjectStoreConfig.make_for_s3`.
@@ -35,6 +36,49 @@ pub struct S3Config {
     pub addressing_style: AddressingStyle,
     pub anonymous: bool,
     pub request_payer: Option<String>,
+}
+
+/// `ObjectStoreConfig.make_for_http`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "see xfd_api.stores")]
+pub struct HttpConfig {
+    pub base_url: Secret,
+    pub http: Option<HttpAccess>,
+}
+
+impl HttpConfig {
+    /// A server that needs no headers and no credentials but those of its URL.
+    #[must_use]
+    pub fn of(base_url: &str) -> Self {
+        Self {
+            base_url: Secret(base_url.to_owned()),
+            http: None,
+        }
+    }
+}
+
+/// `xfd_api.store_access.HttpAccess`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "see xfd_api.stores")]
+pub struct HttpAccess {
+    pub headers: Vec<(String, Secret)>,
+    pub bearer: Option<Secret>,
+    pub netrc: bool,
+}
+
+/// `ObjectStoreConfig.make_for_hub`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "see xfd_api.stores")]
+pub struct HubConfig {
+    pub endpoint: Option<String>,
+    pub hub: Option<HubAccess>,
+}
+
+/// `xfd_api.store_access.HubAccess`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "see xfd_api.stores")]
+pub struct HubAccess {
+    pub token: Option<Secret>,
 }
 
 /// `xfd_api.profiles.ObjectStoreConfigByProfile`, as a list because None is a name too.

@@ -94,6 +94,7 @@ async fn get(
     let get = connected.origin.get(Get {
         bucket: object.bucket.as_deref(),
         key: &object.found.key,
+        location: object.found.location.as_deref(),
         range: (!is_all).then_some(range),
         etag: object.found.etag.as_deref(),
         size: Some(object.found.size),

@@ -280,6 +280,7 @@ fn found(key: String, metadata: &Metadata) -> FoundObject {
         last_modified_ns: Some(modified_ns(metadata)),
         checksum: None,
         refused: None,
+        location: None,
     }
 }
 
@@ -290,6 +291,7 @@ fn refused(key: String, error: Error) -> FoundObject {
         last_modified_ns: None,
         checksum: None,
         refused: Some(Box::new(error.with_object(key.clone()))),
+        location: None,
         key,
     }
 }

@@ -1,4 +1,4 @@
-//! Origins with one trait: S3, a local directory and a web server.
+//! Origins with one trait: S3, a local directory, a web server and the Hugging Face hub.
 //!
 //! One conformance suite (`tests/origins`) holds them all to the same rules:
 //!
@@ -20,21 +20,25 @@ mod connect_options;
 mod document;
 mod file;
 mod http;
+mod hub;
 mod origin;
 mod pin;
 mod plain;
 mod proxies;
+mod rate_limit;
 mod redirect;
 mod refusal;
 mod s3;
 mod text;
 mod trust;
+mod web;
 
 use std::sync::Arc;
 
 pub use self::connect_options::ConnectOptions;
 pub use self::file::FileOrigin;
 pub use self::http::HttpOrigin;
+pub use self::hub::HubOrigin;
 pub use self::origin::{Body, Get, Origin};
 pub use self::s3::S3Origin;
 use crate::error::Result;
@@ -48,6 +52,7 @@ pub async fn connect(config: &StoreConfig, options: &ConnectOptions) -> Result<A
     Ok(match config {
         StoreConfig::S3(config) => Arc::new(S3Origin::connect(config, options).await?),
         StoreConfig::Local { directory } => Arc::new(FileOrigin::new(directory)),
-        StoreConfig::Http { base_url } => Arc::new(HttpOrigin::new(&base_url.0, options)?),
+        StoreConfig::Http(config) => Arc::new(HttpOrigin::new(config, options)?),
+        StoreConfig::Hub(config) => Arc::new(HubOrigin::new(config, options)?),
     })
 }

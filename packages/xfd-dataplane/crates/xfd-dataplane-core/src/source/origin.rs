@@ -52,6 +52,8 @@ pub struct Get<'a> {
     pub bucket: Option<&'a str>,
     /// The whole key.
     pub key: &'a str,
+    /// Where the origin serves it, if not at its key ([`FoundObject::location`]).
+    pub location: Option<&'a str>,
     /// Bytes wanted; None for all of it, sent without a Range header.
     pub range: Option<Range<u64>>,
     /// Sent as If-Match.
@@ -67,6 +69,7 @@ impl<'a> Get<'a> {
         Self {
             bucket: None,
             key,
+            location: None,
             range: None,
             etag: None,
             size: None,

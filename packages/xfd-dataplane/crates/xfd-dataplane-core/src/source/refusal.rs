@@ -1,13 +1,10 @@
-//! Which error an HTTP answer without success is, for S3 and plain web servers alike. Pure, apart
-//! from the date in a Retry-After header.
+//! Which error an HTTP answer without success is, for S3 and plain web servers alike. Pure.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 
-use crate::decides::retry::{MAX_RETRY_AFTER, retry_after_of};
+use super::rate_limit::asked_rest;
 use crate::error::{Error, Kind};
 
 /// An answer that is not a success.
@@ -19,8 +16,8 @@ pub(super) struct Refusal<'a> {
     pub code: Option<&'a str>,
     /// The origin's own words.
     pub message: Option<&'a str>,
-    /// Value of the Retry-After header.
-    pub retry_after: Option<&'a str>,
+    /// How long it asks to be left alone.
+    pub asked_rest: Option<Duration>,
     /// Value of the Content-Range header, which has the object's size if a range of it was
     /// refused (RFC 9110, 15.5.17).
     pub content_range: Option<&'a str>,
@@ -34,9 +31,10 @@ impl<'a> Refusal<'a> {
     /// What the head of an answer says.
     pub(super) fn of(response: &'a HttpResponse) -> Self {
         let headers = response.headers();
+        let status = response.status().as_u16();
         Self {
-            status: response.status().as_u16(),
-            retry_after: headers.get("retry-after"),
+            status,
+            asked_rest: asked_rest(status, headers),
             content_range: headers.get("content-range"),
             ..Self::default()
         }
@@ -45,7 +43,7 @@ impl<'a> Refusal<'a> {
     /// The error that this answer is. Codes as in the S3 API reference, "Error responses".
     pub(super) fn to_error(self) -> Error {
         let error = Error::new(self.kind(), self.text());
-        match self.retry_after.and_then(parse_retry_after) {
+        match self.asked_rest {
             Some(wait) => error.with_retry_after(wait),
             None => error,
         }
@@ -108,18 +106,6 @@ impl<'a> Refusal<'a> {
     }
 }
 
-/// Seconds, or the time until a date (RFC 9110, 10.2.3), within reason.
-fn parse_retry_after(value: &str) -> Option<Duration> {
-    let value = value.trim();
-    if let Some(patience) = retry_after_of(value) {
-        return Some(patience);
-    }
-    let date = DateTime::from_str(value, Format::HttpDate).ok()?;
-    let date = SystemTime::try_from(date).ok()?;
-    let until = date.duration_since(SystemTime::now()).unwrap_or_default();
-    Some(until.min(MAX_RETRY_AFTER))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,19 +153,6 @@ mod tests {
             assert_eq!(error.kind, kind);
             let sizes = format!("has {now} bytes, and was found with 18");
             assert!(error.what.contains(&sizes), "{error}");
-        }
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        assert_eq!(parse_retry_after("7"), Some(Duration::from_secs(7)));
-        let past = parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT");
-        assert_eq!(past, Some(Duration::ZERO));
-        let far = parse_retry_after("Wed, 21 Oct 2099 07:28:00 GMT");
-        assert_eq!(far, Some(MAX_RETRY_AFTER));
-        assert_eq!(parse_retry_after("99999999"), Some(MAX_RETRY_AFTER));
-        for garbage in ["soon", "-5", "", "Wed, 99 Oct 2099 07:28:00 GMT"] {
-            assert_eq!(parse_retry_after(garbage), None, "{garbage:?}");
         }
     }
 }

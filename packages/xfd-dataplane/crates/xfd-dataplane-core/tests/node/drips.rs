@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use crate::memory::MemoryOrigin;
 use tokio::runtime::Runtime;
 use xfd_dataplane_core::error::{Error, Kind};
-use xfd_dataplane_core::model::{Catalog, Fault, FoundObject, NodeSettings, Order, Source};
+use xfd_dataplane_core::model::{
+    Catalog, Fault, FoundObject, HttpConfig, NodeSettings, Order, Source,
+};
 use xfd_dataplane_core::source::{ConnectOptions, HttpOrigin};
 
 use crate::raw::{Answer, RawServer, Step};
@@ -53,7 +55,7 @@ fn error_of(
     let runtime = Runtime::new().unwrap();
     let server = runtime.block_on(RawServer::start(answer));
     let options = ConnectOptions::from(&impatient());
-    let origin = Arc::new(HttpOrigin::new(&server.url, &options).unwrap());
+    let origin = Arc::new(HttpOrigin::new(&HttpConfig::of(&server.url), &options).unwrap());
     let mut host = Host::with("a", origin, impatient());
     let found = FoundObject {
         key: "big".to_owned(),
@@ -62,6 +64,7 @@ fn error_of(
         last_modified_ns: None,
         checksum: None,
         refused: None,
+        location: None,
     };
     let found = std::slice::from_ref(&found);
     let (wanted, chunks): (Catalog, _) = match asked {

@@ -9,7 +9,8 @@ use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use xfd_dataplane_core::error::{Error, Kind, Result};
 use xfd_dataplane_core::model::{
-    Durability, FoundObject, Lookup, NodeEvent, Secret, Source, StoreConfig, Stores, SwarmTicket,
+    Durability, FoundObject, HttpConfig, Lookup, NodeEvent, Secret, Source, StoreConfig, Stores,
+    SwarmTicket,
 };
 use xfd_dataplane_core::node::{Connect, Node};
 use xfd_dataplane_core::source::{FileOrigin, Origin};
@@ -82,9 +83,7 @@ impl Connect for Given {
 }
 
 fn memory() -> StoreConfig {
-    StoreConfig::Http {
-        base_url: Secret("http://nowhere".into()),
-    }
+    StoreConfig::Http(HttpConfig::of("http://nowhere"))
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 use xfd_dataplane_core::error::{Error, Kind, Result};
-use xfd_dataplane_core::model::{Secret, StoreConfig};
+use xfd_dataplane_core::model::{HttpConfig, StoreConfig};
 use xfd_dataplane_core::source::{ConnectOptions, Get, connect};
 
 use crate::places::{anonymous, answering, bytes_of, connect_within, get};
@@ -39,9 +39,7 @@ fn whole() -> Answer {
 async fn read(way: Way, range: Option<Range<u64>>, answer: Answer) -> Result<Vec<u8>> {
     let server = answering(whole(), answer).await;
     let config = match way {
-        Way::Web => StoreConfig::Http {
-            base_url: Secret(server.url.clone()),
-        },
+        Way::Web => StoreConfig::Http(HttpConfig::of(&server.url)),
         Way::Sdk | Way::Direct => anonymous(&server),
     };
     let origin = connect_within(&config, PATIENCE).await;
@@ -393,9 +391,7 @@ async fn a_web_server_s_head_that_tells_nothing_of_the_size_is_not_believed() {
             }
         })
         .await;
-        let config = StoreConfig::Http {
-            base_url: Secret(server.url.clone()),
-        };
+        let config = StoreConfig::Http(HttpConfig::of(&server.url));
         let origin = connect(&config, &ConnectOptions::default()).await.unwrap();
         let found = origin.head(None, "object").await;
         let found = found.map(|found| found.size).map_err(|error| error.kind);

@@ -1,11 +1,13 @@
 //! Redirects, passwords and broken answers of web servers.
 
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use xfd_dataplane_core::error::Kind;
-use xfd_dataplane_core::model::{Secret, StoreConfig};
+use xfd_dataplane_core::error::{Error, Kind};
+use xfd_dataplane_core::model::{HttpAccess, HttpConfig, Secret, StoreConfig};
 use xfd_dataplane_core::source::{ConnectOptions, HttpOrigin, Origin};
 
 use crate::places::{bytes_of, get, origin_of};
@@ -16,7 +18,7 @@ fn origin(url: &str) -> HttpOrigin {
         read_timeout: Duration::from_millis(300),
         ..ConnectOptions::default()
     };
-    HttpOrigin::new(url, &options).unwrap()
+    HttpOrigin::new(&HttpConfig::of(url), &options).unwrap()
 }
 
 /// A server that gives one fixed answer, then keeps the connection open or closes it.
@@ -138,9 +140,7 @@ async fn a_password_goes_to_its_own_server_only_and_is_never_shown() {
     let error = origin.head(None, "object").await.unwrap_err();
     assert_eq!(error.kind, Kind::ObjectNotFound);
     assert!(!format!("{error:?} {origin:?}").contains("hidden"));
-    let without = StoreConfig::Http {
-        base_url: Secret(server.url.clone()),
-    };
+    let without = StoreConfig::Http(HttpConfig::of(&server.url));
     let error = origin_of(&without).await.head(None, "object").await;
     assert_eq!(error.unwrap_err().kind, Kind::AccessDenied);
 }
@@ -171,5 +171,153 @@ async fn a_redirect_further_inside_is_refused_before_it_is_followed() {
         let body = origin.get(get(key, None, None)).await;
         assert_eq!(bytes_of(body).await.unwrap_err().kind, Kind::OriginAnswer);
         assert!(started.elapsed() < Duration::from_secs(1));
+    }
+}
+
+fn with_access(url: &str, access: HttpAccess) -> Result<HttpOrigin, Error> {
+    let config = HttpConfig {
+        http: Some(access),
+        ..HttpConfig::of(url)
+    };
+    HttpOrigin::new(&config, &ConnectOptions::default())
+}
+
+fn secret(text: &str) -> Secret {
+    Secret(text.to_owned())
+}
+
+/// A server behind a password, a token or a key, by the path, which redirects as its query says.
+async fn guarded() -> WebServer {
+    let server = WebServer::start(Abilities::ALL, |request| {
+        let given = |name| request.headers().get(name).and_then(|it| it.to_str().ok());
+        let is_allowed = match request.uri().path() {
+            "/token" => given("authorization") == Some("Bearer hidden"),
+            "/key" => given("x-api-key") == Some("hidden"),
+            "/netrc" => given("authorization") == Some("Basic dTpoaWRkZW4="),
+            _ => given("authorization").or(given("x-api-key")).is_none(),
+        };
+        if !is_allowed {
+            return Some(status(403));
+        }
+        let mut response = status(307);
+        let to = request.uri().query()?.parse().unwrap();
+        response.headers_mut().insert("location", to);
+        Some(response)
+    })
+    .await;
+    for path in ["token", "key", "netrc", "open"] {
+        server.put(path, path.as_bytes());
+    }
+    server
+}
+
+/// A process has one environment, so this test binary runs again with one of its own.
+#[test]
+fn headers_and_tokens_go_to_their_own_server_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "http::with_a_netrc_of_its_own"])
+        .env("NETRC", folder.path().join("netrc"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[tokio::test]
+#[ignore = "run by the test before it"]
+async fn with_a_netrc_of_its_own() {
+    let Some(netrc) = std::env::var_os("NETRC").map(PathBuf::from) else {
+        return;
+    };
+    std::fs::write(&netrc, "machine 127.0.0.1 login u password hidden").unwrap();
+    let key = ("X-Api-Key".to_owned(), secret("hidden"));
+    for (path, access) in [
+        (
+            "token",
+            HttpAccess {
+                bearer: Some(secret("hidden")),
+                ..HttpAccess::default()
+            },
+        ),
+        (
+            "key",
+            HttpAccess {
+                headers: vec![key],
+                ..HttpAccess::default()
+            },
+        ),
+        (
+            "netrc",
+            HttpAccess {
+                netrc: true,
+                ..HttpAccess::default()
+            },
+        ),
+    ] {
+        let (server, other) = (guarded().await, guarded().await);
+        let origin = with_access(&server.url, access.clone()).unwrap();
+        let body = origin.get(get(path, None, None)).await;
+        assert_eq!(bytes_of(body).await, Ok(path.as_bytes().to_vec()));
+        assert!(!format!("{origin:?} {access:?}").contains("hidden"));
+        // Elsewhere, and back again: the other server, not we, asks for the second way.
+        let open = format!("{}/open", other.url);
+        let back = format!("{}/open?{}/{path}", other.url, server.url);
+        for (way, expected) in [(open, Ok("open")), (back, Err(Kind::AccessDenied))] {
+            let origin = with_access(&format!("{}/?{way}", server.url), access.clone()).unwrap();
+            let body = origin.get(get(path, None, None)).await;
+            let read = bytes_of(body).await.map_err(|error| error.kind);
+            let expected = expected.map(|text| text.as_bytes().to_vec());
+            assert_eq!(read, expected, "{way}");
+        }
+        let none = with_access(&server.url, HttpAccess::default()).unwrap();
+        let error = none.head(None, path).await.unwrap_err();
+        assert_eq!(error.kind, Kind::AccessDenied);
+    }
+    // A password that is corrected counts at the next request.
+    std::fs::write(&netrc, "machine 127.0.0.1 login u password wrong").unwrap();
+    let server = guarded().await;
+    let access = HttpAccess {
+        netrc: true,
+        ..HttpAccess::default()
+    };
+    let origin = with_access(&server.url, access).unwrap();
+    let error = origin.head(None, "netrc").await.unwrap_err();
+    assert_eq!(error.kind, Kind::AccessDenied);
+    std::fs::write(&netrc, "machine 127.0.0.1 login u password hidden").unwrap();
+    assert_eq!(origin.head(None, "netrc").await.unwrap().size, 5);
+    std::fs::remove_file(&netrc).unwrap();
+    let gone = with_access(
+        &server.url,
+        HttpAccess {
+            netrc: true,
+            ..HttpAccess::default()
+        },
+    );
+    let error = gone.unwrap().head(None, "netrc").await.unwrap_err();
+    assert_eq!((error.kind, error.path), (Kind::Credentials, Some(netrc)));
+}
+
+#[test]
+fn access_that_makes_no_sense_is_refused_before_anything_is_sent() {
+    let header = |name: &str| vec![(name.to_owned(), secret("hidden"))];
+    for (headers, bearer, kind) in [
+        (header("Host"), None, Kind::InvalidRequest),
+        (header("a b"), None, Kind::InvalidRequest),
+        (
+            header("authorization"),
+            Some("hidden"),
+            Kind::InvalidRequest,
+        ),
+        (Vec::new(), Some("hidden\n"), Kind::Credentials),
+    ] {
+        let access = HttpAccess {
+            headers,
+            bearer: bearer.map(secret),
+            netrc: false,
+        };
+        let error = with_access("https://host/", access).unwrap_err();
+        assert_eq!(error.kind, kind, "{error}");
+        assert!(!format!("{error:?}").contains("hidden"));
     }
 }

@@ -19,6 +19,7 @@ mod documents;
 mod environment;
 mod faults;
 mod http;
+mod hub;
 mod local;
 mod places;
 mod s3;

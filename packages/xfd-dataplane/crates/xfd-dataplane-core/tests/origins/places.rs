@@ -7,11 +7,15 @@ use crate::support::faulty::FaultyOrigin;
 use crate::support::memory::MemoryOrigin;
 use aws_sdk_s3::Client;
 use futures_util::TryStreamExt;
+use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use xfd_dataplane_core::error::Result;
-use xfd_dataplane_core::model::{AddressingStyle, S3Config, Secret, StoreConfig};
+use xfd_dataplane_core::model::{
+    AddressingStyle, FoundObject, HttpConfig, HubConfig, S3Config, Secret, StoreConfig,
+};
 use xfd_dataplane_core::source::{Body, ConnectOptions, Get, Origin, connect};
 
+use crate::support::hub::{self, HubServer};
 use crate::support::raw::{Answer, RawServer};
 use crate::support::web::{Abilities, WebServer};
 use crate::support::{rclone, s3, s3s, weed};
@@ -20,6 +24,8 @@ use crate::support::{rclone, s3, s3s, weed};
 pub struct Place {
     pub origin: Arc<dyn Origin>,
     pub can_list: bool,
+    /// Whether its objects have a time, as those of the hub do not.
+    pub has_times: bool,
     /// Whether its lists have ETags, as those of S3 do and those of s3s-fs do not.
     pub lists_etags: bool,
     store: Store,
@@ -29,6 +35,7 @@ enum Store {
     Memory(Arc<MemoryOrigin>),
     Directory(TempDir),
     Web(WebServer),
+    Hub(HubServer),
     S3(Client),
 }
 
@@ -47,6 +54,9 @@ impl Place {
                 std::fs::rename(new, path).unwrap();
             }
             Store::Web(server) => server.put(key, bytes),
+            Store::Hub(server) => {
+                server.put(key, bytes);
+            }
             Store::S3(client) => s3::put(client, weed::BUCKET, key, bytes).await,
         }
     }
@@ -57,6 +67,7 @@ pub async fn memory() -> Option<Place> {
     Some(Place {
         origin: memory.clone(),
         can_list: true,
+        has_times: true,
         lists_etags: true,
         store: Store::Memory(memory),
     })
@@ -68,6 +79,7 @@ pub async fn faulty() -> Option<Place> {
     Some(Place {
         origin: Arc::new(FaultyOrigin::new(memory.clone())),
         can_list: true,
+        has_times: true,
         lists_etags: true,
         store: Store::Memory(memory),
     })
@@ -81,6 +93,7 @@ pub async fn directory() -> Option<Place> {
     Some(Place {
         origin: origin_of(&config).await,
         can_list: true,
+        has_times: true,
         lists_etags: true,
         store: Store::Directory(directory),
     })
@@ -96,14 +109,55 @@ pub async fn simple_web() -> Option<Place> {
 
 async fn web_with(abilities: Abilities) -> Place {
     let server = WebServer::start(abilities, |_| None).await;
-    let config = StoreConfig::Http {
-        base_url: Secret(server.url.clone()),
-    };
+    let config = StoreConfig::Http(HttpConfig::of(&server.url));
     Place {
         origin: origin_of(&config).await,
         can_list: false,
+        has_times: true,
         lists_etags: false,
         store: Store::Web(server),
+    }
+}
+
+/// Of one repository, which stands for the store's own bucket.
+pub async fn hub() -> Option<Place> {
+    let server = HubServer::start().await;
+    let config = StoreConfig::Hub(HubConfig {
+        endpoint: Some(server.url.clone()),
+        hub: None,
+    });
+    Some(Place {
+        origin: Arc::new(InRepository(origin_of(&config).await)),
+        can_list: false,
+        has_times: false,
+        lists_etags: false,
+        store: Store::Hub(server),
+    })
+}
+
+#[derive(Debug)]
+struct InRepository(Arc<dyn Origin>);
+
+impl Origin for InRepository {
+    fn head<'a>(
+        &'a self,
+        _bucket: Option<&'a str>,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<FoundObject>> {
+        self.0.head(Some(hub::BUCKET), key)
+    }
+
+    fn list<'a>(
+        &'a self,
+        _bucket: Option<&'a str>,
+        prefix: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<FoundObject>>> {
+        self.0.list(Some(hub::BUCKET), prefix)
+    }
+
+    fn get<'a>(&'a self, get: Get<'a>) -> BoxFuture<'a, Result<Body>> {
+        let bucket = Some(hub::BUCKET);
+        self.0.get(Get { bucket, ..get })
     }
 }
 
@@ -113,6 +167,7 @@ pub async fn seaweed() -> Option<Place> {
     Some(Place {
         origin: origin_of(&config).await,
         can_list: true,
+        has_times: true,
         lists_etags: true,
         store: Store::S3(s3::client(
             &weed.endpoint,
@@ -133,6 +188,7 @@ pub async fn rclone() -> Option<Place> {
     Some(Place {
         origin: origin_of(&StoreConfig::S3(config)).await,
         can_list: true,
+        has_times: true,
         lists_etags: true,
         store: Store::S3(s3::client(endpoint, rclone::ACCESS_KEY, rclone::SECRET_KEY)),
     })
@@ -149,6 +205,7 @@ pub async fn s3s_fs() -> Option<Place> {
     Some(Place {
         origin: origin_of(&StoreConfig::S3(config)).await,
         can_list: true,
+        has_times: true,
         lists_etags: false,
         store: Store::S3(s3::client(endpoint, s3s::ACCESS_KEY, s3s::SECRET_KEY)),
     })
@@ -182,6 +239,7 @@ pub fn get<'a>(
     Get {
         bucket: None,
         key,
+        location: None,
         range,
         etag,
         size: None,

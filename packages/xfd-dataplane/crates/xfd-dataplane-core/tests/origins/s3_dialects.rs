@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Response;
 use http_body_util::Full;
 use xfd_dataplane_core::error::Kind;
-use xfd_dataplane_core::model::{S3Config, Secret, StoreConfig};
+use xfd_dataplane_core::model::{HttpConfig, S3Config, StoreConfig};
 use xfd_dataplane_core::source::Get;
 
 use crate::places::{bytes_of, get, origin_of, weed_config};
@@ -158,9 +158,7 @@ async fn a_store_that_knows_no_conditions_is_compared_with() {
             let read = bytes_of(body).await.map(drop).map_err(|error| error.kind);
             assert_eq!(read, expected, "row {at}");
         }
-        let web = StoreConfig::Http {
-            base_url: Secret(format!("{}/closed", server.url)),
-        };
+        let web = StoreConfig::Http(HttpConfig::of(&format!("{}/closed", server.url)));
         let web = origin_of(&web).await;
         for range in [Some(0..9), None] {
             let body = web.get(get("object", range, Some(etag))).await;

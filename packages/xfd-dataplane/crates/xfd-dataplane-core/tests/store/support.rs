@@ -78,6 +78,7 @@ pub fn object(index: ObjectIndex, destination: PathBuf, size: usize) -> CatalogO
             last_modified_ns: Some(1_700_000_000_000_000_000),
             checksum: None,
             refused: None,
+            location: None,
         },
         destination,
         group: None,

@@ -52,6 +52,7 @@ impl MemoryOrigin {
                 value: format!("{:016x}", crc64(&bytes)),
             }),
             refused: None,
+            location: None,
         };
         self.objects()
             .insert(name(bucket, key), (found.clone(), bytes));

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "no test binary uses all of it")]
 
 pub mod faulty;
+pub mod hub;
 pub mod memory;
 pub mod ports;
 pub mod process;

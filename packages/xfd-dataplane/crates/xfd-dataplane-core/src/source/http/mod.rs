@@ -8,11 +8,8 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
-use ::url::Url;
-use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::DateTime;
-use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::date_time::Format;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, future};
@@ -20,26 +17,19 @@ use futures_util::{FutureExt, future};
 use self::url::BaseUrl;
 use super::answer::{Asked, Head, parse_content_range, range_header};
 use super::body::Incoming;
-use super::client::make_connector;
 use super::connect_options::ConnectOptions;
 use super::origin::{Body, Get, Origin};
 use super::pin;
-use super::redirect::{Zones, follow};
 use super::refusal::Refusal;
-use super::s3::errors::error_of_connector;
-use super::trust::Trust;
+use super::web::{Credential, Headers, WebClient, basic, bearer, credential_of_netrc};
 use crate::error::{Error, Kind, Result};
-use crate::model::FoundObject;
-
-const REDIRECTS: usize = 5;
-const USER_AGENT: &str = concat!("xfd/", env!("CARGO_PKG_VERSION"));
+use crate::model::{FoundObject, HttpAccess, HttpConfig};
 
 /// See the module.
 pub struct HttpOrigin {
     base: BaseUrl,
     options: ConnectOptions,
-    connector: SharedHttpConnector,
-    zones: Zones,
+    client: WebClient,
     /// Whether a GET cannot be held to an ETag by the server.
     knows_no_conditions: AtomicBool,
 }
@@ -54,73 +44,29 @@ impl HttpOrigin {
     /// Of a base URL, with or without a slash at its end. Sends nothing yet.
     ///
     /// # Errors
-    /// `InvalidRequest` for what is no URL of a web server.
-    pub fn new(base_url: &str, options: &ConnectOptions) -> Result<Self> {
+    /// `InvalidRequest` for what is no URL of a web server, and for headers that cannot be sent;
+    /// `Credentials` for a token that cannot be.
+    pub fn new(config: &HttpConfig, options: &ConnectOptions) -> Result<Self> {
+        let base = BaseUrl::parse(&config.base_url.0)?;
+        let access = config.http.clone().unwrap_or_default();
+        let headers = Headers::of(&access.headers)?;
+        let credential = credential(&base, &headers, &access)?;
         Ok(Self {
-            base: BaseUrl::parse(base_url)?,
+            client: WebClient::new(base.url.clone(), headers, credential, options)?,
+            base,
             options: *options,
-            connector: make_connector(options, Trust::of_web()?),
-            zones: Zones::default(),
             knows_no_conditions: AtomicBool::new(false),
         })
     }
 
-    /// One request, sent on where the server redirects. Never to another place with our password.
     async fn send(
         &self,
         method: &str,
         key: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<HttpResponse> {
-        let mut url = self.base.join(key);
-        for _ in 0..=REDIRECTS {
-            let request = self.request(method, &url, headers)?;
-            let response = self
-                .connector
-                .call(request)
-                .await
-                .map_err(|error| error_of_connector(&error))?;
-            let status = response.status().as_u16();
-            let location = response.headers().get("location");
-            match location.filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308)) {
-                Some(location) => {
-                    let next = follow(&url, location)?;
-                    self.zones.check(&self.base.url, &next).await?;
-                    url = next;
-                }
-                None => return Ok(response),
-            }
-        }
-        Err(Error::new(
-            Kind::OriginAnswer,
-            format!("The origin redirected more than {REDIRECTS} times"),
-        ))
-    }
-
-    fn request(
-        &self,
-        method: &str,
-        url: &Url,
-        headers: &[(&'static str, &str)],
-    ) -> Result<HttpRequest> {
-        let invalid = || Error::new(Kind::InvalidRequest, "The key or its ETag cannot be sent");
-        let mut request = HttpRequest::new(SdkBody::empty());
-        request.set_method(method).map_err(|_| invalid())?;
-        request.set_uri(url.as_str()).map_err(|_| invalid())?;
-        request.headers_mut().insert("user-agent", USER_AGENT);
-        // The bytes as they are stored: without this, a server may choose (RFC 9110, 12.5.3).
-        request.headers_mut().insert("accept-encoding", "identity");
-        if let Some(value) = self.base.authorization_at(url) {
-            let value = value.to_owned();
-            request.headers_mut().insert("authorization", value);
-        }
-        for (name, value) in headers {
-            request
-                .headers_mut()
-                .try_insert(*name, (*value).to_owned())
-                .map_err(|_| invalid())?;
-        }
-        Ok(request)
+        let place = self.client.place(self.base.join(key));
+        self.client.follow(method, place, headers).await
     }
 
     async fn head_object(&self, key: &str) -> Result<FoundObject> {
@@ -180,6 +126,33 @@ impl HttpOrigin {
             object,
         )))
     }
+}
+
+/// What goes into the Authorization header, unless the user's own headers have it: the token, else
+/// the URL's password, else that of .netrc.
+fn credential(base: &BaseUrl, headers: &Headers, access: &HttpAccess) -> Result<Credential> {
+    if let Some(token) = &access.bearer {
+        if headers.has("authorization") {
+            let what = "A bearer token and the header authorization are given";
+            return Err(Error::new(Kind::InvalidRequest, what).with_remedy("Give one of them"));
+        }
+        return Ok(Credential::fixed(Some(bearer(&token.0, "bearer")?)));
+    }
+    if headers.has("authorization") {
+        return Ok(Credential::fixed(None));
+    }
+    if base.password.is_none() && access.netrc {
+        let host = base.url.host_str().unwrap_or_default();
+        let host = host.trim_matches(['[', ']']).to_owned();
+        let user = base.user.clone();
+        let read = move || credential_of_netrc(&host, user.as_deref());
+        return Ok(Credential::read_by(read));
+    }
+    let is_named = base.user.is_some() || base.password.is_some();
+    let name = base.user.as_deref().unwrap_or_default();
+    let password = base.password.as_deref().unwrap_or_default();
+    let value = is_named.then(|| basic(name, password));
+    Ok(Credential::fixed(value))
 }
 
 impl Origin for HttpOrigin {
@@ -254,6 +227,7 @@ fn found(key: &str, size: u64, response: &HttpResponse) -> FoundObject {
             .and_then(|date| i64::try_from(date.as_nanos()).ok()),
         checksum: None,
         refused: None,
+        location: None,
     }
 }
 

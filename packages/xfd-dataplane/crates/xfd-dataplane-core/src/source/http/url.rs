@@ -18,8 +18,10 @@ const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
 pub(super) struct BaseUrl {
     /// Without name and password.
     pub url: Url,
-    /// Value of the Authorization header, where the URL has a name and a password.
-    pub authorization: Option<String>,
+    /// The name that the URL has, if it has one.
+    pub user: Option<Vec<u8>>,
+    /// The password that the URL has, if it has one.
+    pub password: Option<Vec<u8>>,
 }
 
 impl BaseUrl {
@@ -32,11 +34,17 @@ impl BaseUrl {
         if !is_web || !url.has_host() || text.contains(":///") {
             return Err(invalid(String::new()));
         }
-        let authorization = basic(&url);
+        let decoded = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
+        let user = Some(url.username()).filter(|name| !name.is_empty());
+        let (user, password) = (user.map(decoded), url.password().map(decoded));
         let cleared = url.set_username("").and_then(|()| url.set_password(None));
         cleared.map_err(|()| invalid(String::new()))?;
         url.set_fragment(None);
-        Ok(Self { url, authorization })
+        Ok(Self {
+            url,
+            user,
+            password,
+        })
     }
 
     /// The URL of a key below the base.
@@ -46,23 +54,6 @@ impl BaseUrl {
         url.set_path(&format!("{folder}/{}", utf8_percent_encode(key, IN_PATH)));
         url
     }
-
-    /// The header's value for a request to this URL: no other place gets it.
-    pub(super) fn authorization_at(&self, url: &Url) -> Option<&str> {
-        let is_own = url.origin() == self.url.origin();
-        self.authorization.as_deref().filter(|_| is_own)
-    }
-}
-
-/// RFC 7617, 2.
-fn basic(url: &Url) -> Option<String> {
-    if url.username().is_empty() && url.password().is_none() {
-        return None;
-    }
-    let mut plain: Vec<u8> = percent_decode_str(url.username()).collect();
-    plain.push(b':');
-    plain.extend(percent_decode_str(url.password().unwrap_or_default()));
-    Some(format!("Basic {}", aws_smithy_types::base64::encode(plain)))
 }
 
 #[cfg(test)]
@@ -91,19 +82,17 @@ mod tests {
     }
 
     #[test]
-    fn a_password_goes_to_its_own_place() {
-        let base = BaseUrl::parse("HTTPS://user:p%40ss@host/").unwrap();
-        assert!(!base.url.as_str().contains("p%40ss"));
-        for (url, is_own) in [
-            ("https://host/other", true),
-            ("https://host:443/other", true),
-            ("https://host:8443/", false),
-            ("http://host/", false),
-            ("https://host.example/", false),
+    fn a_name_and_a_password_are_taken_out_of_the_url() {
+        for (url, user, password) in [
+            ("HTTPS://user:p%40ss@host/", Some("user"), Some("p@ss")),
+            ("https://user@host/", Some("user"), None),
+            ("https://:pass@host/", None, Some("pass")),
+            ("https://host/", None, None),
         ] {
-            let url = Url::parse(url).unwrap();
-            let given = base.authorization_at(&url);
-            assert_eq!(given, is_own.then_some("Basic dXNlcjpwQHNz"), "{url}");
+            let base = BaseUrl::parse(url).unwrap();
+            assert_eq!(base.url.as_str(), "https://host/");
+            assert_eq!(base.user.as_deref(), user.map(str::as_bytes), "{url}");
+            assert_eq!(base.password.as_deref(), password.map(str::as_bytes));
         }
     }
 }

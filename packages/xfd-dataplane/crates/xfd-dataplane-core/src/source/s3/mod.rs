@@ -234,6 +234,7 @@ impl S3Origin {
             last_modified_ns: head.last_modified().and_then(nanoseconds),
             checksum: find_checksum(&head),
             refused: None,
+            location: None,
         })
     }
 }

@@ -238,6 +238,7 @@ fn listed(
         last_modified_ns: time.as_ref().and_then(super::nanoseconds),
         checksum: None,
         refused: None,
+        location: None,
     })
 }
 
