@@ -23,7 +23,7 @@ VERSION = found(r'^version = "(.+)"$', "packages/xfd-api/pyproject.toml")[0]
 def test_a_package_has_the_version_of_all_and_pins_it(package: str) -> None:
     pyproject = f"packages/{package}/pyproject.toml"
     assert found(r'^version = "(.+)"$', pyproject) == [VERSION]
-    pins = found(r'"(xfd-[a-z]+)(.*?)"', pyproject)
+    pins = found(r'"(xfd-[a-z]+)(?:\[\w+\])?(.*?)"', pyproject)
     pinned = [(name, pin) for name, pin in pins if name != package]
     assert [pin for _, pin in pinned] == [f"=={VERSION}"] * len(pinned)
     sources = "python" if package == "xfd-dataplane" else "src"

@@ -131,6 +131,12 @@ class PlatformError(XfdError, NotImplementedError):
     remedy_by_default = "Run on Linux, x86-64 or aarch64"
 
 
+class MissingPackageError(XfdError, ImportError):
+    """An optional package that the request needs is not installed."""
+
+    remedy_by_default = "Install it on every node"
+
+
 # Refusals and failures of the origin.
 
 

@@ -20,6 +20,7 @@ from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane._native import checksums, owner_doubted, record_path
 from xfd_dataplane.cancellation import CallLimits, Cancellation
 from xfd_dataplane.downloading import open_node
+from xfd_dataplane.finding import find_objects
 from xfd_dataplane.records import Record, TreeEntry, read_manifest, read_record, record_distrust
 
 Problem = Literal["missing", "unknown", "size", "bytes", "checksum", "outdated", "tree"]
@@ -173,7 +174,7 @@ def _catalogued(
 ) -> Iterator[_Item]:
     plan = plan_downloads(requests, stores)
     with open_node() as node:
-        found = limits.run(lambda: node.find_objects(plan.lookups, plan.stores))
+        found = limits.run(lambda: find_objects(node, plan.lookups, plan.stores))
     manifests: dict[str, dict[Path, Record]] = {}
     for item in build_catalog(plan.lookups, found).objects:
         if item.is_directory:

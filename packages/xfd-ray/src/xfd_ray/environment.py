@@ -23,11 +23,12 @@ _NAMES = frozenset(
         *(name.upper() for name in _PROXIES),
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC"),
         *("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN"),
-        *("HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN"),
-        *("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_CONFIG"),
+        *("HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_DISABLE_IMPLICIT_TOKEN"),
+        *("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"),
+        *("CLOUDSDK_CONFIG", "STORAGE_EMULATOR_HOST"),
     }
 )
-_PREFIXES = ("AWS_", "AZURE_")
+_PREFIXES = ("AWS_", "AZURE_", "GOOGLE_", "HF_OIDC_")
 _NEEDED_TO_START = frozenset({"HOME", "XDG_CACHE_HOME"})
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{([^}]*)\})")
 _UNKNOWN = re.compile(r"\$\{[A-Z0-9_]+\}")

@@ -24,6 +24,7 @@ from xfd_dataplane.cli.sources import (
     request_for,
     requests_for_matches,
 )
+from xfd_dataplane.finding import find_objects
 from xfd_dataplane.listing import as_written, explained, find
 
 
@@ -99,6 +100,6 @@ def _find_all(
     node: Node, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile, source: Source
 ) -> list[list[FoundObject]]:
     if source.is_prefix or source.config.kind is StoreKind.HTTP:
-        return node.find_objects(lookups, stores)
+        return find_objects(node, lookups, stores)
     with explained(source.key):
-        return node.find_objects(lookups, stores)
+        return find_objects(node, lookups, stores)

@@ -24,6 +24,7 @@ from xfd_api.ports import DataPlane, ObjectFinder
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import Inventory
 from xfd_api.settings import NodeSettings, SwarmTicket
+from xfd_dataplane.finding import find_objects
 from xfd_ray.environment import Environment
 from xfd_ray.telemetry import log_events
 from xfd_ray.telemetry.log import Log, log_to_stderr, lowest_level, process_age_s
@@ -110,8 +111,9 @@ class NodeWorker:
             return self._hello
 
     async def reconfigure(self, settings: NodeSettings) -> None:
-        """See `DataPlane.reconfigure`; the root stays."""
-        settings = replace(settings, root=self._settings.root)
+        """See `DataPlane.reconfigure`; root and hub cache stay."""
+        own = self._settings
+        settings = replace(settings, root=own.root, hub_cache=own.hub_cache)
         await self._in_thread(lambda: self._running_plane().reconfigure(settings))
         self._settings = settings
 
@@ -119,7 +121,7 @@ class NodeWorker:
         self, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
     ) -> list[list[FoundObject]]:
         """See `ObjectFinder`."""
-        found = await self._in_thread(lambda: self._running_plane().find_objects(lookups, stores))
+        found = await self._in_thread(lambda: find_objects(self._running_plane(), lookups, stores))
         self._log.emit(log_events.OBJECTS_FOUND, objects=sum(map(len, found)))
         return found
 

@@ -140,9 +140,12 @@ class HubServer:
         if repository is None or (repository.private and token not in repository.readers):
             return _error(404 if token else 401, "RepoNotFound", "Repository not found")
         try:
-            if is_api:
+            if is_api and rest != ["auth-check"]:
                 return self._api(request, repository, rest)
-            return self._file(request, repository, rest, token)
+            if repository.gated and token not in repository.readers:
+                message = f"Access to {repository.kind} {repository.id} is restricted."
+                return _error(403 if token else 401, "GatedRepo", message)
+            return _json({}) if is_api else self._file(request, repository, rest)
         except UnknownRevisionError as error:
             return _error(404, "RevisionNotFound", f"Invalid rev id: {error}")
 
@@ -174,12 +177,7 @@ class HubServer:
             answer.headers["Link"] = f'<{self.url}{request.path}?{query}>; rel="next"'
         return answer
 
-    def _file(
-        self, request: Request, repository: Repository, rest: list[str], token: str | None
-    ) -> Answer:
-        if repository.gated and token not in repository.readers:
-            message = f"Access to {repository.kind} {repository.id} is restricted."
-            return _error(403 if token else 401, "GatedRepo", message)
+    def _file(self, request: Request, repository: Repository, rest: list[str]) -> Answer:
         verb, revision, path = rest[0], rest[1], "/".join(rest[2:])
         commit = repository.resolve(revision)
         file = repository.files(revision).get(path)
@@ -222,7 +220,7 @@ def _route(parts: list[str]) -> tuple[str, list[str], list[str]]:
     if parts[:2] == ["api", "resolve-cache"]:
         end = next(place for place, part in enumerate(parts) if COMMIT.fullmatch(part))
         return kinds.get(parts[2], ""), parts[3:end], ["resolve-cache", *parts[end:]]
-    verbs = ("revision", "tree", "paths-info", "refs", "resolve")
+    verbs = ("revision", "tree", "paths-info", "refs", "auth-check", "resolve")
     parts = parts[1:] if parts[0] == "api" else parts
     kind = kinds.get(parts[0], "model")
     parts = parts[1:] if parts[0] in kinds else parts
