@@ -81,6 +81,7 @@ def test_what_was_found_comes_back_as_it_is(
 
 CHANGED = NodeSettings(
     root="/elsewhere",
+    hub_cache="/elsewhere",
     node_parallelism=3,
     max_uploads=5,
     memory_budget_bytes=1 << 20,

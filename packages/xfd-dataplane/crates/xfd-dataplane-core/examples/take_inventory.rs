@@ -89,6 +89,7 @@ fn catalog(folder: &Path, files: u32) -> Catalog {
             cache: true,
             unpack: None,
             priority: 0,
+            blob: None,
         }
     };
     let objects: Vec<CatalogObject> = (0..files).map(object).collect();

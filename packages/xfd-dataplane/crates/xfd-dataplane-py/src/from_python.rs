@@ -16,6 +16,7 @@ use xfd_dataplane_core::model::{
 };
 
 use crate::read::{Read, read_dataclasses, read_enums, read_fields, read_variants};
+use crate::{errors, hub_cache};
 
 read_enums! {
     pub(crate) const READ_ENUMS;
@@ -43,7 +44,7 @@ read_dataclasses! {
     CatalogObject = "xfd_api.chunks.CatalogObject" {
         index, profile_name, bucket, found, destination, group, is_directory, cache, unpack,
         priority,
-    } unread { "pin" };
+    } unread { "pin" } made { blob };
     Span = "xfd_api.chunks.Span" { object, offset, length };
     Chunk = "xfd_api.chunks.Chunk" { index, spans, size } unread { "priority" };
     Catalog = "xfd_api.chunks.Catalog" { objects, chunks, first_object, first_chunk }
@@ -101,11 +102,20 @@ pub(crate) fn stores(value: &Bound<'_, PyAny>) -> PyResult<Stores> {
     Read::read(&value.getattr("profiles")?.call_method0("items")?)
 }
 
-/// A catalog whose relative destinations lie under `root`.
-pub(crate) fn catalog(value: &Bound<'_, PyAny>, root: &Path) -> PyResult<Catalog> {
+/// A catalog whose relative destinations lie under `root`, and its blobs in the hub cache.
+pub(crate) fn catalog(
+    value: &Bound<'_, PyAny>,
+    root: &Path,
+    hub_cache: &Path,
+) -> PyResult<Catalog> {
     let mut catalog = Catalog::read(value)?;
     let rooted = |path: &mut PathBuf| *path = root.join(&*path);
     for object in &mut catalog.objects {
+        if hub_cache::place(object, root, hub_cache)
+            .map_err(|error| errors::raised(value.py(), &error, None))?
+        {
+            continue;
+        }
         rooted(&mut object.destination);
         if let Some(group) = &mut object.group {
             rooted(group);

@@ -8,6 +8,7 @@ mod errors;
 mod fields;
 mod files;
 mod from_python;
+mod hub_cache;
 mod node;
 mod read;
 mod to_python;

@@ -15,7 +15,7 @@ use xfd_dataplane_core::node::Node as Core;
 
 use crate::read::Read;
 use crate::wait::{interruptible, slice};
-use crate::{errors, from_python, to_python};
+use crate::{errors, from_python, hub_cache, to_python};
 
 const FORK_REMEDY: &str = "Start the process with multiprocessing.get_context(\"spawn\"), or open the \
                            data plane after the fork";
@@ -27,6 +27,7 @@ pub struct Node {
     core: Arc<Core>,
     id: String,
     root: PathBuf,
+    hub_cache: PathBuf,
     /// The process that made it. A fork of that process has none of its threads.
     pid: u32,
 }
@@ -65,6 +66,7 @@ impl Node {
                 root.display()
             )));
         }
+        let hub_cache = hub_cache::of_settings(settings)?;
         let settings = NodeSettings::read(settings)?;
         let id = node_id.clone();
         let core = py
@@ -74,6 +76,7 @@ impl Node {
             core: Arc::new(core),
             id,
             root,
+            hub_cache,
             pid: std::process::id(),
         })
     }
@@ -102,12 +105,18 @@ impl Node {
     /// See `xfd_api.ports.DataPlane.reconfigure`.
     fn reconfigure(&self, py: Python<'_>, settings: &Bound<'_, PyAny>) -> PyResult<()> {
         let root: PathBuf = Read::read(&settings.getattr("root")?)?;
+        let hub_cache = hub_cache::of_settings(settings)?;
         let settings = NodeSettings::read(settings)?;
-        let changed = if root == self.root {
-            py.detach(|| self.core.reconfigure(&settings))
-        } else {
-            let what = "A running node cannot change root";
-            Err(Error::new(Kind::InvalidRequest, what))
+        let folders = [
+            ("root", root == self.root),
+            ("hub_cache", hub_cache == self.hub_cache),
+        ];
+        let changed = match folders.iter().find(|(_, is_equal)| !is_equal) {
+            None => py.detach(|| self.core.reconfigure(&settings)),
+            Some((name, _)) => {
+                let what = format!("A running node cannot change {name}");
+                Err(Error::new(Kind::InvalidRequest, what))
+            }
         };
         self.raised(py, changed)
     }
@@ -128,7 +137,7 @@ impl Node {
         catalog: &Bound<'py, PyAny>,
         stores: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let catalog = from_python::catalog(catalog, &self.root)?;
+        let catalog = from_python::catalog(catalog, &self.root, &self.hub_cache)?;
         let stores = from_python::stores(stores)?;
         let core = Arc::clone(self.core(py)?);
         let inventory = interruptible(py, move || core.extend(&swarm, catalog, &stores))?;
@@ -143,7 +152,7 @@ impl Node {
         swarm: String,
         catalog: &Bound<'_, PyAny>,
     ) -> PyResult<Vec<(u32, u64, bool)>> {
-        let catalog = from_python::catalog(catalog, &self.root)?;
+        let catalog = from_python::catalog(catalog, &self.root, &self.hub_cache)?;
         let core = Arc::clone(&self.core);
         let here = interruptible(py, move || core.survey(&swarm, &catalog))?;
         let here = self.raised(py, here)?;

@@ -103,24 +103,25 @@ macro_rules! python_name {
 macro_rules! read_fields {
     ($value:expr, $built:ident $(:: $variant:ident)? {
         $($rust:ident $(= $python:literal)?),*
-    }) => {
+    } $(made { $($made:ident),+ })?) => {
         $built $(:: $variant)? {
             $($rust: crate::read::Read::read(&$value.getattr(pyo3::intern!(
                 $value.py(),
                 crate::read::python_name!($rust $($python)?)
             ))?)?,)*
+            $($($made: Default::default(),)+)?
         }
     };
 }
 
 /// Structs of the core, each read from one dataclass. `unread` names the fields that the core does
-/// not need, or that another function reads.
+/// not need, or that another function reads; `made` those of the core that another function fills.
 macro_rules! read_dataclasses {
     (
         $visibility:vis const $table:ident;
         $($built:ident = $class:literal {
             $($rust:ident $(= $python:literal)?),* $(,)?
-        } $(unread { $($unread:literal),+ })?;)+
+        } $(unread { $($unread:literal),+ })? $(made { $($made:ident),+ })?;)+
     ) => {
         $visibility const $table: &[(&str, &[&str])] = &[
             $(($class, &[
@@ -130,7 +131,10 @@ macro_rules! read_dataclasses {
         ];
         $(impl crate::read::Read for $built {
             fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-                Ok(crate::read::read_fields!(value, $built { $($rust $(= $python)?),* }))
+                Ok(crate::read::read_fields!(
+                    value,
+                    $built { $($rust $(= $python)?),* } $(made { $($made),+ })?
+                ))
             }
         })+
     };

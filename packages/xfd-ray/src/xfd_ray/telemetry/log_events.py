@@ -162,6 +162,13 @@ def data_plane_event(name: str, level: LogLevel, meaning: str = "", *fields: str
 
 DATA_PLANE_EVENTS: Final = (
     data_plane_event(
+        "blob_not_taken",
+        "info",
+        "A file in the hub cache is not what its name says, and is fetched again.",
+        "path",
+        "error",
+    ),
+    data_plane_event(
         "checksum_lookup_failed", "warning", "A HEAD for an object's checksum failed.", "error"
     ),
     data_plane_event(
@@ -285,6 +292,12 @@ DATA_PLANE_EVENTS: Final = (
         "record_not_restored",
         "warning",
         "The record of a tree is missing after a failed unpacking.",
+        "error",
+    ),
+    data_plane_event(
+        "record_not_written",
+        "warning",
+        "A blob of the hub cache has no record, and is read again by the next run.",
         "error",
     ),
     data_plane_event(

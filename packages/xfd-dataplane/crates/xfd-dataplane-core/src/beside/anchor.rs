@@ -107,6 +107,16 @@ impl Anchor {
         &self.path
     }
 
+    /// The folders that are open with it.
+    pub(crate) fn opened(&self) -> &Arc<Opened> {
+        &self.opened
+    }
+
+    /// Identifies its file system.
+    pub(crate) fn device(&self) -> u64 {
+        self.id.0
+    }
+
     /// The descriptor and the path of the folder at `relative`, which is empty for the anchor itself.
     ///
     /// # Errors

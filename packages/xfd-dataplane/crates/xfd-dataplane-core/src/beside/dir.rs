@@ -79,6 +79,10 @@ impl Dir {
         self.fd.as_fd()
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn stat(&self, path: &Path) -> rustix::io::Result<Option<Stat>> {
         match rustix::fs::statat(&self.fd, name_of(path), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(found) => Ok(Some(found)),
@@ -104,6 +108,23 @@ impl Dir {
         };
         let is_file = odd_kind(found).is_none();
         self.anchor.is_ours(found.st_uid) && (found.st_uid == me || !is_file || may_read())
+    }
+
+    /// What lies there, or what a link there leads to, and its inode; None for nothing, or a link
+    /// to nothing.
+    pub(crate) fn look_through(&self, path: &Path) -> Result<Option<(OnDisk, u64)>> {
+        match rustix::fs::statat(&self.fd, name_of(path), AtFlags::empty()) {
+            Ok(found) => {
+                let is_ours = self.is_ours_to_read(path, &found);
+                Ok(Some((on_disk(&found, is_ours), found.st_ino)))
+            }
+            Err(Errno::NOENT | Errno::LOOP) => Ok(None),
+            Err(error) => Err(Error::of_path(
+                &error.into(),
+                "look at the destination",
+                path,
+            )),
+        }
     }
 
     /// What the folder itself is.
@@ -194,6 +215,39 @@ impl Dir {
             ));
         }
         Ok(file.into())
+    }
+
+    /// Opens a regular file of any user, or the one that a link leads to. Only for bytes that are
+    /// compared with their checksums.
+    pub(crate) fn open_through(&self, path: &Path) -> io::Result<File> {
+        let flags = OFlags::RDONLY | SAFELY.difference(OFlags::NOFOLLOW);
+        let file = rustix::fs::openat(&self.fd, name_of(path), flags, Mode::empty())?;
+        match odd_kind(&rustix::fs::fstat(&file)?) {
+            None => Ok(file.into()),
+            Some(what) => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("it is {what}"),
+            )),
+        }
+    }
+
+    /// Opens a file that several users lock, or makes it; it is never read or written.
+    pub(crate) fn open_lock(&self, path: &Path) -> io::Result<File> {
+        let group_too = Mode::from_raw_mode(0o664);
+        match rustix::fs::openat(&self.fd, name_of(path), CREATED, group_too) {
+            Ok(file) => {
+                // The mode that the process masks is what lets other users wait for the lock.
+                rustix::fs::fchmod(&file, group_too).ok();
+                return Ok(file.into());
+            }
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let open = |flags| rustix::fs::openat(&self.fd, name_of(path), flags, Mode::empty());
+        match open(OFlags::RDWR | SAFELY) {
+            Err(Errno::ACCESS) => Ok(open(OFlags::RDONLY | SAFELY)?.into()),
+            opened => Ok(opened?.into()),
+        }
     }
 
     /// Opens a file of ours, or makes one. What is there and is not believed is removed.
@@ -358,10 +412,15 @@ impl Dir {
 
     /// Gives a file another name in the same folder.
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.rename_into(from, self, to)
+    }
+
+    /// Gives a file a name in another folder of the same file system.
+    pub(crate) fn rename_into(&self, from: &Path, folder: &Self, to: &Path) -> io::Result<()> {
         Ok(rustix::fs::renameat(
             &self.fd,
             name_of(from),
-            &self.fd,
+            &folder.fd,
             name_of(to),
         )?)
     }

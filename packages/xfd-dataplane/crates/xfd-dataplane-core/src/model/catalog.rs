@@ -21,6 +21,20 @@ pub struct CatalogObject {
     pub cache: bool,
     pub unpack: Option<Unpack>,
     pub priority: i32,
+    /// For a blob of the node's hub cache: where it belongs. The pyo3 crate fills it in.
+    pub blob: Option<BlobPlace>,
+}
+
+/// Where a blob of a hub cache belongs. Its destination is `CACHE/REPOSITORY/blobs/NAME`, and the
+/// name says its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobPlace {
+    /// The hub cache.
+    pub cache: PathBuf,
+    /// The name of the repository's folder in it.
+    pub repository: String,
+    /// The folder with the records of the repository's blobs, outside of the cache.
+    pub records: PathBuf,
 }
 
 /// `xfd_api.chunks.Span`.

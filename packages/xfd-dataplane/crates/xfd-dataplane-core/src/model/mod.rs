@@ -13,7 +13,7 @@ mod settings;
 mod stores;
 mod trees;
 
-pub use catalog::{Catalog, CatalogObject, Chunk, Span};
+pub use catalog::{BlobPlace, Catalog, CatalogObject, Chunk, Span};
 pub use ids::{ChunkIndex, NodeId, ObjectIndex, OrderId, SwarmId};
 pub use objects::{Checksum, ChecksumAlgorithm, FoundObject, Lookup};
 pub use orders::{Order, Source};

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::blob_place;
+use super::hub_cache;
 use super::inner::Inner;
 use super::inspect::{Inspection, inspect, refuse_unfit_tree};
 use super::listing::Listing;
@@ -12,7 +14,7 @@ use super::own_names;
 use super::paths::Folders;
 use super::plan::{Inspected, Plan, plan};
 use super::slot::{Slot, base};
-use crate::beside::Anchor;
+use crate::beside::{Anchor, Dir};
 use crate::error::{Error, Kind, Result};
 use crate::locked::locked;
 use crate::model::NodeId;
@@ -28,6 +30,10 @@ pub(crate) struct Claims<'a> {
     theirs: HashMap<PathBuf, Option<NodeId>>,
     /// Of folders whose lock is ours.
     listing: Listing,
+    /// Folders of part files that were found, and those that were made under a lock of ours, by the
+    /// folder of their blobs.
+    parts: HashMap<PathBuf, Option<Dir>>,
+    made_parts: HashMap<PathBuf, Dir>,
 }
 
 /// A lock that an object needs.
@@ -48,6 +54,8 @@ impl<'a> Claims<'a> {
             locks: HashMap::new(),
             theirs: HashMap::new(),
             listing: Listing::default(),
+            parts: HashMap::new(),
+            made_parts: HashMap::new(),
         }
     }
 
@@ -64,6 +72,38 @@ impl<'a> Claims<'a> {
         let found = Anchor::find(&self.inner.opened, folder)?;
         self.anchors.insert(folder.to_owned(), found.clone());
         Ok(found)
+    }
+
+    /// The folder of a blob's part file; None if there is none, or the object is no blob.
+    pub(crate) fn found_parts(&mut self, slot: &Slot) -> Result<Option<Dir>> {
+        let Some(blob) = &slot.object.blob else {
+            return Ok(None);
+        };
+        let folder = base(&slot.object);
+        if let Some(known) = self.parts.get(folder) {
+            return Ok(known.clone());
+        }
+        let found = blob_place::find_parts(&self.inner.opened, blob)?;
+        self.parts.insert(folder.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    /// Makes the folder of a blob's part file. The lock of its repository is ours.
+    fn make_parts(&mut self, slot: &Slot) -> Result<()> {
+        let Some(blob) = &slot.object.blob else {
+            return Ok(());
+        };
+        let folder = base(&slot.object);
+        let made = match self.made_parts.get(folder) {
+            Some(made) => made.clone(),
+            None => {
+                let made = blob_place::make_parts(&self.inner.opened, blob)?;
+                self.made_parts.insert(folder.to_owned(), made.clone());
+                made
+            }
+        };
+        slot.set_parts(Some(made));
+        Ok(())
     }
 
     /// The folder of this path, made if it does not exist.
@@ -99,15 +139,20 @@ impl<'a> Claims<'a> {
         if one.inspection.file_is_there {
             slot.dir()?.check_replaceable(&slot.object.destination)?;
         }
-        if !self.listing.lacks_all(&slot) || own_names::is_dot_file(&slot.object.destination) {
+        let is_beside = slot.object.blob.is_none();
+        if is_beside && !self.listing.lacks_all(&slot)
+            || own_names::is_dot_file(&slot.object.destination)
+        {
             own_names::check(&slot)?;
         }
         match self.lock(&slot)? {
-            Claim::Held => {}
+            Claim::Held => self.make_parts(&slot)?,
             Claim::New => {
+                self.make_parts(&slot)?;
                 one.is_blank = self.listing.lacks_all(&slot);
                 one.inspection = inspect(&self.inner.opened, &slot, one.is_blank)?;
                 one.plan = plan(&slot, &one.inspection);
+                hub_cache::settle(self.inner, std::slice::from_mut(one));
             }
             Claim::Theirs(owner) => {
                 one.plan = Plan::LockedByOther(owner);
@@ -132,7 +177,7 @@ impl<'a> Claims<'a> {
     }
 
     fn lock(&mut self, slot: &Slot) -> Result<Claim> {
-        if let Some(manifest) = &slot.manifest {
+        if let (Some(manifest), None) = (&slot.manifest, &slot.object.blob) {
             locked(manifest).settle()?;
         }
         let path = slot.lock_path();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::blob_place;
 use super::checks::{Summing, Sums, combine, sum_range};
 use super::inner::Inner;
 use super::lock::{LockAttempt, try_lock};
@@ -105,11 +106,18 @@ fn reopen(inner: &Inner, slot: &Slot) {
         return;
     }
     let settled = match &slot.manifest {
+        _ if slot.object.blob.is_some() => Ok(()),
         Some(manifest) => locked(manifest).settle().map(drop),
         None => Ok(()),
     };
     let path = slot.lock_path();
-    let attempt = settled.and_then(|()| try_lock(&slot.lock_dir()?, &path, &inner.options.node));
+    let attempt = settled.and_then(|()| {
+        let attempt = try_lock(&slot.lock_dir()?, &path, &inner.options.node)?;
+        if let (LockAttempt::Ours(_), Some(blob)) = (&attempt, &slot.object.blob) {
+            slot.set_parts(Some(blob_place::make_parts(&inner.opened, blob)?));
+        }
+        Ok(attempt)
+    });
     match attempt {
         Ok(LockAttempt::Ours(lock)) => {
             inner.state().locks.insert(path, lock);

@@ -36,7 +36,7 @@ impl Home {
         }
     }
 
-    fn inside(anchor: Arc<Anchor>, folder: &Path) -> Self {
+    pub(crate) fn inside(anchor: Arc<Anchor>, folder: &Path) -> Self {
         Self {
             anchor,
             manifest: folder.join(MANIFEST_INSIDE),

@@ -1,9 +1,12 @@
 //! What the handles of one store share.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
+use super::blob_place::Stamp;
 use super::disk::Disk;
 use super::options::StoreOptions;
 use super::state::State;
@@ -20,6 +23,9 @@ pub(crate) struct Inner {
     pub(crate) lost: Notify,
     /// Folders that are open.
     pub(crate) opened: Arc<Opened>,
+    /// Blobs that were compared with their names, and whether they are right. A wrong one is not
+    /// read again at each inventory.
+    pub(crate) known_blobs: Mutex<HashMap<PathBuf, (Stamp, bool)>>,
     /// Held while an inventory is taken and while the store is left, so that only one does either.
     pub(crate) extending: Mutex<()>,
 }
@@ -33,6 +39,7 @@ impl Inner {
             changed: Condvar::new(),
             lost: Notify::new(),
             opened: Opened::new(),
+            known_blobs: Mutex::default(),
             extending: Mutex::default(),
         }
     }

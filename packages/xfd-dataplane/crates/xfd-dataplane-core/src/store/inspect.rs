@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::blob_place::Stamp;
 use super::checks::Sums;
 use super::record::Record;
 use super::recording;
@@ -31,6 +32,8 @@ pub(crate) struct Inspection {
     pub(crate) tree_bytes: Option<u64>,
     /// Entries that the archive has and the recorded tree does not have.
     pub(crate) left_out: LeftOut,
+    /// Size, modification time and inode of the file at a blob's destination.
+    pub(crate) blob: Option<Stamp>,
     /// Length and CRC-64/NVME of the chunks of an earlier run, if the file is valid.
     chunks: Vec<(u64, u64)>,
 }
@@ -69,9 +72,9 @@ pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Re
     let object = &slot.object;
     let unpack = object.unpack.as_ref();
     let dir = slot.dir_if_there()?;
-    let file = match &dir {
-        Some(dir) if !lacks_file => dir.look(&object.destination)?,
-        _ => None,
+    let (file, inode) = match &dir {
+        Some(dir) if !lacks_file => look(slot, dir)?,
+        _ => (None, None),
     };
     if let Some(dir) = &dir
         && !object.is_directory
@@ -86,7 +89,8 @@ pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Re
         Some(tree) => Some(tree.dir(Path::new(""))?.look_at_itself()?),
         None => None,
     };
-    let record = recording::read(slot)?;
+    let is_of_file = |record: &Record| record.inode.is_none() || record.inode == inode;
+    let record = recording::read(slot)?.filter(is_of_file);
     let entries = match &record {
         Some(record) => look_at_entries(slot, record, tree_folder.as_ref())?,
         None => Vec::new(),
@@ -114,6 +118,9 @@ pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Re
         verdict: found,
         is_foreign: file.is_some_and(|file| file.kind == FileKind::File && !file.is_ours),
         file_is_there: file.is_some(),
+        blob: file
+            .zip(inode)
+            .map(|(file, inode)| (file.size, file.mtime_ns, inode)),
         has_file,
         // In another user's folder, only if one of its entries is left.
         tree_is_ours: tree.is_some()
@@ -126,6 +133,16 @@ pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Re
             _ => Vec::new(),
         },
     })
+}
+
+/// The file at the destination; a blob's inode too. A blob may be a link to the bytes, as in a store
+/// that the repositories of a cache share.
+fn look(slot: &Slot, dir: &Dir) -> Result<(Option<OnDisk>, Option<u64>)> {
+    let path = &slot.object.destination;
+    if slot.object.blob.is_none() {
+        return Ok((dir.look(path)?, None));
+    }
+    Ok(dir.look_through(path)?.unzip())
 }
 
 /// Refuses what is at a file's place and is never replaced.

@@ -17,6 +17,7 @@ use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::hub_cache;
 use super::inner::Inner;
 use super::naming;
 use super::opening::open_for_reading;
@@ -128,6 +129,7 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
         }
         outcomes.insert(one.slot.object.index, Ok(()));
     }
+    hub_cache::release_idle(inner, objects);
     outcomes.into_iter().collect()
 }
 
@@ -153,7 +155,7 @@ fn measure(one: &mut Ready) -> Result<u64> {
     let slot = &one.slot;
     let path = slot.part_path();
     let failed = |error| Error::of_path(&error, "finish the part file", &path);
-    let (id, found) = slot.dir()?.identity(&path).map_err(failed)?;
+    let (id, found) = slot.parts_dir()?.identity(&path).map_err(failed)?;
     let was_replaced = slot.facts().part.is_some_and(|part| part != id);
     if found.kind != FileKind::File || !found.is_ours || was_replaced {
         return Err(replaced(&path));
@@ -170,7 +172,8 @@ fn measure(one: &mut Ready) -> Result<u64> {
     }
     let parts: Vec<_> = slot.facts().sums.values().copied().collect();
     let at = Some((found.size, found.mtime_ns));
-    one.record = Some(Record::new(slot.version.clone(), at, &parts));
+    let record = Record::new(slot.version.clone(), at, &parts);
+    one.record = Some(record.of_blob(slot.object.blob.is_some(), Some(id.1)));
     slot.facts().part = Some(id);
     Ok(id.0)
 }

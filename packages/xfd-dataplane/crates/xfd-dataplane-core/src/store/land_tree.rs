@@ -118,7 +118,7 @@ fn record_of(slot: &Slot, unpack: &Unpack, made: Option<Summary>) -> Result<Reco
     let file = match at {
         Location::Destination => slot.dir()?.look(&slot.object.destination)?,
         Location::Part if slot.is_archive_dropped() => None,
-        Location::Part => slot.dir()?.look(&slot.part_path())?,
+        Location::Part => slot.parts_dir()?.look(&slot.part_path())?,
     };
     let file = file.map(|found| (found.size, found.mtime_ns));
     let mut record = Record::new(slot.version.clone(), file, &parts);

@@ -1,7 +1,9 @@
 //! Objects that will not land here, and the end of the store.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::hub_cache;
 use super::inner::Inner;
 use super::recording;
 use super::slot::Slot;
@@ -23,11 +25,13 @@ pub(crate) fn fail(inner: &Inner, object: ObjectIndex) -> bool {
     };
     inner.changed.notify_all();
     if let Some(slot) = slot {
+        locked(&slot.blob_lock).take();
         slot.drop_part();
         if let Err(error) = recording::take_line_back(&slot) {
             tracing::warn!(%error, "record_not_removed");
         }
     }
+    hub_cache::release_idle(inner, &[object]);
     true
 }
 
@@ -38,10 +42,14 @@ pub(crate) fn release(inner: &Inner, objects: &[ObjectIndex]) {
         if state.ledger.object(*object) == Some(ObjectState::Open) {
             state.ledger.set_object(*object, ObjectState::Released);
             abort_unwanted(&mut state, *object);
+            if let Some(slot) = state.slots.get(object) {
+                locked(&slot.blob_lock).take();
+            }
         }
     }
     drop(state);
     inner.changed.notify_all();
+    hub_cache::release_idle(inner, objects);
 }
 
 /// Loses a failed object's chunks, except for those that it shares with other objects.
@@ -82,10 +90,20 @@ pub(crate) fn leave(inner: &Inner) {
     };
     inner.changed.notify_all();
     inner.lost.notify_one();
+    let mut left = HashMap::new();
     for (slot, remains) in &slots {
         if *remains == Remains::Nothing && locks.contains_key(&slot.lock_path()) {
             slot.drop_part();
         }
+        locked(&slot.blob_lock).take();
+        if let (Some(blob), Some(manifest)) = (&slot.object.blob, &slot.manifest)
+            && locks.contains_key(&slot.lock_path())
+        {
+            left.insert(slot.lock_path(), (blob, manifest));
+        }
+    }
+    for (blob, manifest) in left.into_values() {
+        hub_cache::tidy(inner, blob, manifest);
     }
     for manifest in &manifests {
         if let Err(error) = locked(manifest).tidy() {

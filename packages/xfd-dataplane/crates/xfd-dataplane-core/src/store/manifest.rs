@@ -20,7 +20,7 @@ use std::sync::Arc;
 use super::home::{self, Home};
 use super::manifest_line::{Line, write_line};
 use super::record::{FORMAT, Record};
-use crate::beside::{Dir, Opened};
+use crate::beside::{Anchor, Dir, Opened};
 use crate::error::{Error, Kind, Result};
 use rustix::fs::OFlags;
 
@@ -34,6 +34,8 @@ const MAX_LINE_BYTES: u64 = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct Manifest {
     folder: PathBuf,
+    /// The folder of its file, if that is neither beside the folder nor inside it.
+    apart: Option<PathBuf>,
     opened: Arc<Opened>,
     /// Where it is written, once that is decided.
     home: Option<Home>,
@@ -49,10 +51,12 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
-    /// Reads the manifest of a folder; it is empty if there is none.
-    pub(crate) fn read(opened: &Arc<Opened>, folder: &Path) -> Result<Self> {
+    /// Reads the manifest of a folder; it is empty if there is none. `apart` is the folder of the
+    /// manifest of a hub cache's blobs.
+    pub(crate) fn read(opened: &Arc<Opened>, folder: &Path, apart: Option<&Path>) -> Result<Self> {
         let mut manifest = Self {
             folder: folder.to_owned(),
+            apart: apart.map(PathBuf::from),
             opened: opened.clone(),
             home: None,
             records: HashMap::new(),
@@ -73,7 +77,11 @@ impl Manifest {
         if self.home.is_some() {
             return Ok(false);
         }
-        let homes = home::homes(&self.opened, &self.folder)?;
+        if let Some(apart) = &self.apart {
+            let failed = |error| Error::of_path(&error, "keep a record", apart);
+            std::fs::create_dir_all(apart).map_err(failed)?;
+        }
+        let homes = self.homes()?;
         self.home = Some(home::writable(&homes, &self.folder)?);
         Ok(true)
     }
@@ -87,7 +95,7 @@ impl Manifest {
     pub(crate) fn reload(&mut self) -> Result<()> {
         self.records.clear();
         self.in_other.clear();
-        let mut homes = home::homes(&self.opened, &self.folder)?;
+        let mut homes = self.homes()?;
         if let Some(home) = &self.home {
             homes.retain(|other| other.manifest != home.manifest);
             homes.push(home.clone());
@@ -110,6 +118,15 @@ impl Manifest {
             }
         }
         Ok(())
+    }
+
+    fn homes(&self) -> Result<Vec<Home>> {
+        let Some(apart) = &self.apart else {
+            return home::homes(&self.opened, &self.folder);
+        };
+        let anchor = Anchor::find(&self.opened, apart)?;
+        let home = anchor.map(|anchor| Home::inside(anchor, apart));
+        Ok(home.into_iter().collect())
     }
 
     fn reload_from(&mut self, home: &Home) -> Result<()> {
@@ -193,7 +210,18 @@ impl Manifest {
         if taken.is_empty() {
             return Ok(());
         }
-        let (dir, path) = self.place()?;
+        let (dir, path) = match self.place() {
+            Ok(place) => place,
+            // A blob's record saves one reading of the blob. That is no reason to fail it.
+            Err(error) if self.apart.is_some() => {
+                tracing::warn!(%error, "record_not_written");
+                for (path, record) in taken {
+                    self.take(path, record);
+                }
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         let flags = OFlags::WRONLY | OFlags::APPEND;
         let opened = match dir.open(&path, flags, MAX_MANIFEST_BYTES) {
             Ok(Some(file)) => Some(file),

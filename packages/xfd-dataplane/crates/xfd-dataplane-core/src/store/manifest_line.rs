@@ -35,6 +35,7 @@ impl Line {
                 file: Some((size, mtime_ns)),
                 chunks,
                 tree: None,
+                inode: None,
                 ..
             }) if version.size == size => Self::File(
                 path,
@@ -62,6 +63,7 @@ impl Line {
                     file: Some((size, mtime_ns)),
                     chunks,
                     tree: None,
+                    inode: None,
                 };
                 (path, Some(record))
             }

@@ -12,6 +12,8 @@
 //! DIR/.NAME.xfd-lock       its writer's lock       .GROUP.xfd-lock   the lock of a prefix
 //! ```
 //!
+//! Blobs of a hub cache have their files elsewhere, see [`hub_cache`].
+//!
 //! One mutex guards the ledger ([`crate::decides::ledger`]); no file is touched under it.
 //!
 //! Chunks of an earlier run are read again when the store is extended, or, if they are many, when
@@ -23,9 +25,12 @@
 //!               ─► lease ─► target, resumable       reader, in_order ─► damage
 //!               ─► land ─► whole_object, naming; land_tree
 //!   all of them ─► inner (one mutex) ─► state ─► slot ─► manifest, part
+//!   hub_cache: folders, locks and names of blobs
 //!   recording, opening: the record and the files of a slot
 //! ```
 
+mod blob_lock;
+mod blob_place;
 mod checks;
 mod chunk_progress;
 mod claims;
@@ -33,6 +38,7 @@ mod damage;
 mod disk;
 mod file_span;
 mod home;
+mod hub_cache;
 mod in_order;
 mod inner;
 mod inspect;

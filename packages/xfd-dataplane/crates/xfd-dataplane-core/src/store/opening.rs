@@ -20,7 +20,7 @@ pub(crate) fn open_part(slot: &Slot) -> Result<Arc<Part>> {
     if let Some(part) = shared.upgrade() {
         return Ok(part);
     }
-    let (path, dir) = (slot.part_path(), slot.dir()?);
+    let (path, dir) = (slot.part_path(), slot.parts_dir()?);
     // A part file with chunks in it is opened again; any other file in its place is replaced.
     let (has_chunks, known) = {
         let facts = slot.facts();
@@ -62,14 +62,19 @@ pub(crate) fn open_for_reading(slot: &Slot) -> Result<Handle> {
     if let Some(part) = slot.shared_part() {
         return Ok(Handle::Part(part));
     }
-    let paths = match slot.facts().location {
-        Location::Part => [slot.part_path(), slot.object.destination.clone()],
-        Location::Destination => [slot.object.destination.clone(), slot.part_path()],
+    let locations = match slot.facts().location {
+        Location::Part => [Location::Part, Location::Destination],
+        Location::Destination => [Location::Destination, Location::Part],
     };
-    let dir = slot.dir()?;
     let mut outcome = Err(std::io::Error::from(std::io::ErrorKind::NotFound));
-    for path in &paths {
-        outcome = dir.open_data(path);
+    for location in locations {
+        outcome = match location {
+            Location::Part => match slot.parts_dir_if_there()? {
+                Some(dir) => dir.open_data(&slot.part_path()),
+                None => continue,
+            },
+            Location::Destination => open_destination(slot, &slot.dir()?),
+        };
         if !outcome.as_ref().is_err_and(is_absent) {
             break;
         }
@@ -78,4 +83,14 @@ pub(crate) fn open_for_reading(slot: &Slot) -> Result<Handle> {
         Error::of_path(&error, "read the object", &slot.object.destination)
             .with_object(&slot.object.found.key)
     })
+}
+
+/// The file at the destination. A blob is compared with its name before it counts, so it may belong
+/// to another user, or be a link, as other tools of the hub leave them.
+pub(crate) fn open_destination(slot: &Slot, dir: &Dir) -> std::io::Result<File> {
+    let path = &slot.object.destination;
+    match slot.object.blob {
+        None => dir.open_data(path),
+        Some(_) => dir.open_through(path),
+    }
 }

@@ -49,7 +49,7 @@ pub(crate) fn needs(inspected: &[Inspected]) -> Needs {
             let path = one.slot.part_path();
             let allocated = match one.is_blank {
                 true => 0,
-                false => match one.slot.dir_if_there() {
+                false => match one.slot.parts_dir_if_there() {
                     Ok(Some(dir)) => dir.allocated(&path),
                     _ => 0,
                 },

@@ -31,6 +31,9 @@ pub(crate) struct Record {
     pub(crate) chunks: Vec<(u64, u64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tree: Option<RecordedTree>,
+    /// Of a blob in a hub cache: other tools put files of the same name and size there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) inode: Option<u64>,
 }
 
 /// A tree that was unpacked.
@@ -57,7 +60,14 @@ impl Record {
             file,
             chunks: parts.iter().map(|part| (part.length, part.crc)).collect(),
             tree: None,
+            inode: None,
         }
+    }
+
+    /// The same, with the inode if it is a blob's.
+    pub(crate) fn of_blob(mut self, is_blob: bool, inode: Option<u64>) -> Self {
+        self.inode = inode.filter(|_| is_blob);
+        self
     }
 
     /// The part that the verdict needs, for a tree as `unpack` wants it.

@@ -60,14 +60,15 @@ pub(crate) fn take_chunk_back(slot: &Slot, offset: u64, length: u64) {
         facts.file_done = false;
     }
     let path = slot.journal_path();
-    let in_journal = |dir: Dir| match dir.look(&path)? {
-        Some(_) => Journal::open(&dir, &path, &slot.version, false).and_then(|journal| {
-            let failed = |error| Error::of_path(&error, "write the journal", &path);
-            journal.remove(offset, length).map_err(failed)
-        }),
-        None => take_line_back(slot),
+    let in_journal = |dir: Option<Dir>| match dir {
+        Some(dir) if dir.look(&path)?.is_some() => Journal::open(&dir, &path, &slot.version, false)
+            .and_then(|journal| {
+                let failed = |error| Error::of_path(&error, "write the journal", &path);
+                journal.remove(offset, length).map_err(failed)
+            }),
+        Some(_) | None => take_line_back(slot),
     };
-    let taken = slot.dir().and_then(in_journal);
+    let taken = slot.parts_dir_if_there().and_then(in_journal);
     if let Err(error) = taken {
         tracing::warn!(%error, "chunk_record_not_removed");
     }

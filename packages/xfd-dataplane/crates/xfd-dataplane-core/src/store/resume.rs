@@ -29,7 +29,7 @@ pub(crate) fn read(slot: &Slot, layout: &[(u64, u64)]) -> Result<Vec<ResumedChun
     if layout.is_empty() || slot.object.found.size == 0 {
         return Ok(Vec::new());
     }
-    let Some(dir) = slot.dir_if_there()? else {
+    let Some(dir) = slot.parts_dir_if_there()? else {
         return Ok(Vec::new());
     };
     let part = dir.look(&slot.part_path())?;

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use crc_fast::CrcAlgorithm;
 
+use super::blob_lock::BlobLock;
+use super::blob_place;
 use super::checks::{Sums, second_algorithm};
 use super::manifest::Manifest;
 use super::part::Part;
-use super::paths::{JOURNAL, LOCK, PART, beside};
-use crate::beside::{Anchor, Dir};
+use super::paths::{JOURNAL, LOCK, PART, beside, dot_name};
+use crate::beside::{Anchor, Dir, Opened};
 use crate::decides::cache::ObjectVersion;
 use crate::error::{Error, Kind, Result};
 use crate::locked::locked;
@@ -67,6 +69,11 @@ pub(crate) struct Slot {
     facts: Mutex<Facts>,
     /// The store's checksum, if it came after the object was found.
     pub(crate) learned_checksum: OnceLock<Checksum>,
+    /// The folder of a blob's part file, once it exists. Other part files are beside their
+    /// destination.
+    parts: Mutex<Option<Dir>>,
+    /// The hub's lock of a blob, while it is ours.
+    pub(crate) blob_lock: Mutex<Option<BlobLock>>,
 }
 
 impl Slot {
@@ -95,6 +102,8 @@ impl Slot {
                 is_syncing: false,
             }),
             learned_checksum: OnceLock::new(),
+            parts: Mutex::default(),
+            blob_lock: Mutex::default(),
         }
     }
 
@@ -117,15 +126,31 @@ impl Slot {
     }
 
     pub(crate) fn part_path(&self) -> PathBuf {
-        beside(&self.object.destination, PART)
+        self.path_of(PART)
     }
 
     pub(crate) fn journal_path(&self) -> PathBuf {
-        beside(&self.object.destination, JOURNAL)
+        self.path_of(JOURNAL)
     }
 
-    /// The lock that writers of this object need. A group has one for all of its objects.
+    fn path_of(&self, suffix: &str) -> PathBuf {
+        let destination = &self.object.destination;
+        let Some(blob) = &self.object.blob else {
+            return beside(destination, suffix);
+        };
+        let name = dot_name(destination.file_name().unwrap_or_default(), suffix);
+        match &*locked(&self.parts) {
+            Some(parts) => parts.path().join(name),
+            None => blob.parts_folder().join(name),
+        }
+    }
+
+    /// The lock that writers of this object need. A group has one for all of its objects, and a
+    /// repository one for all of its blobs.
     pub(crate) fn lock_path(&self) -> PathBuf {
+        if let Some(blob) = &self.object.blob {
+            return blob_place::lock_path(blob);
+        }
         if let Some(manifest) = &self.manifest
             && let Some(home) = locked(manifest).home()
         {
@@ -137,6 +162,9 @@ impl Slot {
 
     /// The folder that the lock is in.
     pub(crate) fn lock_dir(&self) -> Result<Dir> {
+        if let Some(blob) = &self.object.blob {
+            return blob_place::make_locks(&self.opened()?, blob);
+        }
         let home = match &self.manifest {
             Some(manifest) => locked(manifest).home().cloned(),
             None => None,
@@ -155,13 +183,22 @@ impl Slot {
         locked(&self.anchor).clone()
     }
 
-    /// The object's folder.
-    pub(crate) fn dir(&self) -> Result<Dir> {
-        let anchor = self.anchor().ok_or_else(|| {
+    /// The object's folder, as it was found.
+    fn found_anchor(&self) -> Result<Arc<Anchor>> {
+        self.anchor().ok_or_else(|| {
             let absent = std::io::ErrorKind::NotFound.into();
             Error::of_path(&absent, "open the folder", base(&self.object))
-        })?;
-        anchor.dir(&self.relative)
+        })
+    }
+
+    /// The folders that are open in the object's store.
+    pub(crate) fn opened(&self) -> Result<Arc<Opened>> {
+        Ok(self.found_anchor()?.opened().clone())
+    }
+
+    /// The object's folder.
+    pub(crate) fn dir(&self) -> Result<Dir> {
+        self.found_anchor()?.dir(&self.relative)
     }
 
     /// The object's folder; None if there is none.
@@ -170,6 +207,29 @@ impl Slot {
             Some(anchor) => anchor.dir_if_there(&self.relative),
             None => Ok(None),
         }
+    }
+
+    /// The folder of the part file and its journal.
+    pub(crate) fn parts_dir(&self) -> Result<Dir> {
+        if self.object.blob.is_none() {
+            return self.dir();
+        }
+        locked(&self.parts).clone().ok_or_else(|| {
+            let absent = std::io::ErrorKind::NotFound.into();
+            Error::of_path(&absent, "open the folder of part files", self.part_path())
+        })
+    }
+
+    /// The folder of the part file and its journal; None if there is none.
+    pub(crate) fn parts_dir_if_there(&self) -> Result<Option<Dir>> {
+        match self.object.blob {
+            None => self.dir_if_there(),
+            Some(_) => Ok(locked(&self.parts).clone()),
+        }
+    }
+
+    pub(crate) fn set_parts(&self, parts: Option<Dir>) {
+        *locked(&self.parts) = parts;
     }
 
     /// Whether an archive is removed once its tree is in its place.
@@ -196,7 +256,7 @@ impl Slot {
     /// Starts over: removes the part file and the journal.
     pub(crate) fn drop_part(&self) {
         self.forget_part();
-        if let Ok(Some(dir)) = self.dir_if_there() {
+        if let Ok(Some(dir)) = self.parts_dir_if_there() {
             dir.remove(&self.part_path());
             dir.remove(&self.journal_path());
         }

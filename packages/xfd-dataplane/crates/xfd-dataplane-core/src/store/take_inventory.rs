@@ -1,7 +1,7 @@
 //! Takes an inventory: what of a catalog is on the disk, what may be written, and whether it fits.
 //!
 //! ```text
-//!   1 inspect    what is at the destinations
+//!   1 inspect    what is at the destinations; of a hub's blobs, whether they are what they say
 //!   2 claim      folders and locks for what is missing; inspect again under a new lock
 //!   3 resume     what journals name
 //!   4 room       whether the rest fits
@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::claims::Claims;
+use super::hub_cache;
 use super::inner::Inner;
 use super::inspect::inspect;
 use super::inventory;
@@ -36,9 +37,11 @@ pub(crate) fn extend(inner: &Inner, catalog: Catalog) -> Result<Inventory> {
     let mut manifests = inner.state().manifests.clone();
     let slots = slots(inner, &mut manifests, &catalog)?;
     let mut inspected = inspect_all(inner, &mut claims, slots)?;
+    hub_cache::settle(inner, &mut inspected);
     for one in &mut inspected {
         claims.claim(one)?;
     }
+    hub_cache::claim_all(inner, &mut inspected)?;
     find_resumed(&catalog, &mut inspected)?;
     needs(&inspected).check(inner.disk.as_ref())?;
     let locks = claims.into_locks();
@@ -61,6 +64,8 @@ pub(crate) fn survey(inner: &Inner, catalog: &Catalog) -> Result<Vec<SurveyedObj
         let bytes = match one.plan {
             Plan::Landed { .. } | Plan::Unpack => size,
             Plan::LockedByOther(_) => 0,
+            // It is read when it is downloaded, and taken if it is what its name says.
+            Plan::Fetch(_) if one.inspection.blob.is_some_and(|(there, ..)| there == size) => size,
             Plan::Fetch(_) => {
                 let chunks = resume::read(&one.slot, layout_of(&layouts, object.index))?;
                 chunks.iter().map(|chunk| chunk.sums.length).sum()
@@ -137,7 +142,9 @@ fn new_slot(inner: &Inner, manifests: &mut Manifests, object: &CatalogObject) ->
         Some(group) => match manifests.get(group) {
             Some(manifest) => Some(manifest.clone()),
             None => {
-                let manifest = Arc::new(Mutex::new(Manifest::read(&inner.opened, group)?));
+                let apart = object.blob.as_ref().map(|blob| blob.records.as_path());
+                let manifest = Manifest::read(&inner.opened, group, apart)?;
+                let manifest = Arc::new(Mutex::new(manifest));
                 manifests.insert(group.clone(), manifest.clone());
                 Some(manifest)
             }
@@ -155,6 +162,7 @@ fn inspect_all(
     let mut inspected = Vec::with_capacity(slots.len());
     for slot in slots {
         slot.set_anchor(claims.anchor(base(&slot.object))?);
+        slot.set_parts(claims.found_parts(&slot)?);
         let inspection = inspect(&inner.opened, &slot, listing.lacks_file(&slot))?;
         inspected.push(Inspected {
             plan: plan(&slot, &inspection),

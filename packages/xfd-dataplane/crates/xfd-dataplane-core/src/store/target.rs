@@ -78,7 +78,10 @@ impl Target {
             Self::Each { file, .. } => {
                 let into = match file {
                     Some(file) if !first => file,
-                    _ => file.insert(slot.dir()?.create(&slot.part_path(), OFlags::empty())?),
+                    _ => file.insert(
+                        slot.parts_dir()?
+                            .create(&slot.part_path(), OFlags::empty())?,
+                    ),
                 };
                 into.write_all_at(bytes, offset).map_err(failed)
             }
@@ -137,8 +140,9 @@ impl Target {
             (Self::Each { complete, .. }, slots) => {
                 let record = |(span, at): (&usize, &(u64, i64))| {
                     let slot = slots[*span].as_ref();
+                    let inode = slot.facts().part.map(|(_, inode)| inode);
                     let record = Record::new(slot.version.clone(), Some(*at), &sums[*span..=*span]);
-                    (slot, record)
+                    (slot, record.of_blob(slot.object.blob.is_some(), inode))
                 };
                 return recording::append_all(complete.iter().map(record));
             }

@@ -48,7 +48,8 @@ pub(crate) fn check(inner: &Inner, object: ObjectIndex) -> Result<Option<Arc<Slo
         return Ok(None);
     }
     if slot.object.found.size == 0 {
-        slot.dir()?.create(&slot.part_path(), OFlags::empty())?;
+        slot.parts_dir()?
+            .create(&slot.part_path(), OFlags::empty())?;
     }
     let compared = compare_combined(&slot).and_then(|()| match slot.checksum() {
         Some(checksum) if inner.options.verify_whole => {

@@ -93,5 +93,6 @@ fn object(root: &Path, index: ObjectIndex, found: &FoundObject) -> CatalogObject
         cache: true,
         unpack: None,
         priority: 0,
+        blob: None,
     }
 }

@@ -86,6 +86,7 @@ pub fn object(index: ObjectIndex, destination: PathBuf, size: usize) -> CatalogO
         cache: true,
         unpack: None,
         priority: 0,
+        blob: None,
     }
 }
 
