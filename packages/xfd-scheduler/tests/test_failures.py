@@ -12,6 +12,7 @@ from xfd_api.errors import (
     ObjectNotFoundError,
     OriginThrottledError,
     PeerError,
+    PinMismatchError,
 )
 from xfd_api.orders import Fetch
 from xfd_api.reports import LONGEST_ASKED_REST_S, Fault, Inventory
@@ -190,6 +191,15 @@ def test_object_failed_is_final_for_those_that_wait_for_that_node(checked: Check
     script.joins("sharer", locked=((0, "writer"),))
     script.cannot_land("writer", 0, DiskFullError("No room"))
     assert set(script.scheduler.failures()) == {("writer", 0), ("sharer", 0)}
+
+
+def test_an_object_that_is_not_the_named_one_fails_on_every_node(checked: Checked) -> None:
+    script = checked(Script.of_nodes(3, chunks=4))
+    script.runs_to_the_end()
+    script.cannot_land("n1", 0, PinMismatchError("Another object"))
+    assert set(script.scheduler.failures()) == {("n0", 0), ("n1", 0), ("n2", 0)}
+    script.joins("late")
+    assert isinstance(script.scheduler.failures()[("late", 0)], PinMismatchError)
 
 
 def test_a_full_report_repairs_a_gap(checked: Checked) -> None:

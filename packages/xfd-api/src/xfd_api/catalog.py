@@ -13,10 +13,10 @@ from xfd_api.chunking import OBJECTS_AT_MOST, check_chunk_size, cut, refuse_too_
 from xfd_api.chunks import Catalog, CatalogObject, Checksum, FoundObject
 from xfd_api.destination_conflicts import refuse_conflicts
 from xfd_api.errors import (
-    ChecksumMismatchError,
     InvalidRequestError,
     ObjectNotFoundError,
     OriginAnswerError,
+    PinMismatchError,
     UnsafePathError,
     XfdError,
 )
@@ -54,7 +54,7 @@ def build_catalog(
         ObjectNotFoundError: a lookup found nothing, or `include` and `exclude` leave nothing.
         OriginAnswerError: an object's size is impossible.
         UnsafePathError: a key cannot be a path below its destination.
-        ChecksumMismatchError: the store has another content than a request pins.
+        PinMismatchError: the store has another content than a request pins.
         XfdError: why a listed name can be no object (`FoundObject.refused`).
         DestinationConflictError: two objects have the same destination.
     """
@@ -192,7 +192,7 @@ def _pin(lookup: Lookup, answer: FoundObject) -> Checksum | None:
     """What the object is verified against: the request's checksum, else the name of a hub's blob.
 
     Raises:
-        ChecksumMismatchError: the store has another content than the request pins.
+        PinMismatchError: the store has another content than the request pins.
         InvalidRequestError: the request pins a blob of the hub cache by another checksum than the
             one that is its name.
     """
@@ -201,11 +201,10 @@ def _pin(lookup: Lookup, answer: FoundObject) -> Checksum | None:
         return named
     kept = answer.checksum
     if kept is not None and kept.algorithm == pinned.algorithm and kept != pinned:
-        raise ChecksumMismatchError(
+        raise PinMismatchError(
             f"The store has an object whose {pinned.algorithm} is {kept.value}, and the request "
             f"gives {pinned.value}",
             object=answer.key,
-            remedy="Check the uri and its version, and the checksum",
         )
     if named is not None and named != pinned and is_in_hub_cache(lookup.destination):
         raise InvalidRequestError(

@@ -163,7 +163,7 @@ def _lookup(request: DownloadRequest, place: Place, priority: int) -> Lookup:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     if isinstance(value, ObjectDownloadRequest):
-        pin = _pin(value)
+        pin = pin_of(value)
         if value.unpack_options is not None:
             unpack = _unpack(value.unpack_options, key)
     else:
@@ -226,7 +226,12 @@ def _destination(given: Path | None, place: Place, uri: str) -> str:
     return HUB_CACHE + repo_named(place.bucket).folder
 
 
-def _pin(request: ObjectDownloadRequest) -> Checksum | None:
+def pin_of(request: ObjectDownloadRequest) -> Checksum | None:
+    """The checksum of the whole object that a request names.
+
+    Raises:
+        InvalidRequestError: it names two, or one of another length or with other characters.
+    """
     given: list[tuple[ChecksumAlgorithm, str]] = []
     if request.sha256 is not None:
         given.append(("sha256", request.sha256))

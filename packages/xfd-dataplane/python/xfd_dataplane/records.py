@@ -7,12 +7,14 @@ Format 1. `.NAME.xfd` beside NAME (shortened if it would be too long) is a JSON 
 - `file`: [size, mtime in ns] on disk, or null if the archive was not kept;
 - `chunks`: [length, CRC-64/NVME] of each, in order;
 - `tree`, if it was unpacked: `destination`, `links`, `bytes`, and `entries` of `path`, `kind`,
-  `size`, `mtime_ns`. A name that is not UTF-8 is a list of its bytes.
+  `size`, `mtime_ns`. A name that is not UTF-8 is a list of its bytes;
+- `pins`, if requests named checksums of the whole file: `algorithm` and `value` of those that it
+  was compared with.
 
 A prefix has one manifest beside its folder. It is `.xfd` inside the folder if that is a mount point
 or the user may not write beside it. A line is `[path, size, etag, last_modified_ns, mtime in ns on
-disk, chunks]` for a plain file, else `{"path": ..., "record": ...}`. The last line of a path wins.
-A null record revokes the earlier lines.
+disk, chunks]` for a plain file without pins, else `{"path": ..., "record": ...}`. The last line of
+a path wins. A null record revokes the earlier lines.
 
 A record that belongs to another user (except root), or is no regular file with one name, is not
 trusted and counts as missing.
@@ -26,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xfd_api.chunks import Checksum
 from xfd_dataplane._native import manifest_texts, record_text
 
 FORMAT = 1
@@ -52,6 +55,7 @@ class Record:
     chunks: tuple[tuple[int, int], ...]
     tree: Path | None
     entries: tuple[TreeEntry, ...]
+    pins: tuple[Checksum, ...] = ()
 
 
 def read_record(destination: Path) -> Record | None:
@@ -125,4 +129,5 @@ def _record(value: Any) -> Record | None:
             TreeEntry(_name(entry["path"]), entry["kind"], entry["size"], entry["mtime_ns"])
             for entry in tree.get("entries") or ()
         ),
+        pins=tuple(Checksum(pin["algorithm"], pin["value"]) for pin in value.get("pins", ())),
     )

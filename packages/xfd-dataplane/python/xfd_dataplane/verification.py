@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from xfd_api.catalog import build_catalog
-from xfd_api.chunks import ChecksumAlgorithm, FoundObject
+from xfd_api.chunks import Checksum, FoundObject
 from xfd_api.errors import InvalidRequestError
-from xfd_api.lookups import plan_downloads
+from xfd_api.lookups import pin_of, plan_downloads
 from xfd_api.paths import local_path
 from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
 from xfd_api.request_forms import Requests, as_requests
-from xfd_api.requests import DownloadRequest, PrefixDownloadRequest
+from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane._native import checksums, owner_doubted, record_path
 from xfd_dataplane.cancellation import CallLimits, Cancellation
@@ -34,8 +34,9 @@ class Mismatch:
         path: the file, or the entry of an unpacked tree.
         problem: `missing`: no such file. `unknown`: there is no trusted record or checksum to
             compare it with; a record of another user is not trusted. `size`: another size.
-            `bytes`: other bytes than the record's checksums. `checksum`: another checksum than the
-            store's. `outdated`: the store has another version now. `tree`: a changed entry.
+            `bytes`: other bytes than the record's checksums. `checksum`: another checksum of the
+            whole than the store, the request or an earlier request names. `outdated`: the store has
+            another version now. `tree`: a changed entry.
         detail: what was expected and what was found, in words.
         key: the object's key, if the store was asked.
     """
@@ -70,11 +71,24 @@ class VerifyReport:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One file to verify, with its record and the store's description."""
+    """One file to verify, with its record, the store's description and the request's checksum."""
 
     path: Path
     record: Record | None
     found: FoundObject | None
+    pin: Checksum | None = None
+
+    @property
+    def checksums(self) -> dict[Checksum, str]:
+        """Checksums of the whole file, and whose they are."""
+        named: dict[Checksum, str] = {}
+        if self.record is not None:
+            named.update(dict.fromkeys(self.record.pins, "its record"))
+        if self.pin is not None:
+            named[self.pin] = "the request"
+        if self.found is not None and self.found.checksum is not None:
+            named[self.found.checksum] = "the store"
+        return named
 
 
 def verify(
@@ -85,9 +99,9 @@ def verify(
 ) -> VerifyReport:
     """Reads the files that the requests have landed on this host, and compares them.
 
-    Bytes are compared with the CRCs in their record. If a configuration is given, size and checksum
-    are compared with the store's. Of an unpacked tree, each entry's kind, size and time are
-    compared.
+    Bytes are compared with the CRCs in their record, and with checksums that requests name. If a
+    configuration is given, size and checksum are compared with the store's. Of an unpacked tree,
+    each entry's kind, size and time are compared.
 
     Args:
         download_requests: as they were given to `download`.
@@ -131,10 +145,10 @@ def _recorded(requests: Sequence[DownloadRequest]) -> Iterator[_Item]:
                 remedy="Give object_store_config, such as ObjectStoreConfig.make_for_hub()",
             )
         path = local_path(request.value.destination)
-        if isinstance(request.value, PrefixDownloadRequest):
-            yield from _below(path)
+        if isinstance(request.value, ObjectDownloadRequest):
+            yield _Item(path, read_record(path), None, pin_of(request.value))
         else:
-            yield _Item(path, read_record(path), None)
+            yield from _below(path)
 
 
 def _below(path: Path) -> Iterator[_Item]:
@@ -186,7 +200,7 @@ def _catalogued(
             if item.group not in manifests:
                 manifests[item.group] = read_manifest(local_path(item.group))
             record = manifests[item.group].get(path)
-        yield _Item(path, record, item.found)
+        yield _Item(path, record, item.found, item.pin)
 
 
 def _report(items: Sequence[_Item], limits: CallLimits) -> VerifyReport:
@@ -226,14 +240,14 @@ def _file(item: _Item, limits: CallLimits) -> tuple[int | None, list[Mismatch]]:
     if (doubt := owner_doubted(item.path)) is not None:
         differs("unknown", f"the file is not trusted: {doubt}")
         return None, wrong
-    checksum = None if found is None else found.checksum
-    if checksum is None and (record is None or not (record.chunks or record.size == 0)):
+    named = item.checksums
+    if not named and (record is None or not (record.chunks or record.size == 0)):
         why = record_distrust(item.path)
         note = "" if why is None else f"; its record is not trusted: {why}"
         differs("unknown", f"neither a record nor the store has a checksum of it{note}")
         return None, wrong
     chunks = () if record is None else record.chunks
-    algorithms: tuple[ChecksumAlgorithm, ...] = () if checksum is None else (checksum.algorithm,)
+    algorithms = sorted({checksum.algorithm for checksum in named})
     size, crcs, sums = limits.run(
         lambda: checksums(str(item.path), [length for length, _ in chunks], algorithms)
     )
@@ -246,8 +260,10 @@ def _file(item: _Item, limits: CallLimits) -> tuple[int | None, list[Mismatch]]:
         if crc != read:
             differs("bytes", f"bytes {offset} to {offset + length} differ from their record")
         offset += length
-    if checksum is not None and sums != [checksum.value]:
-        differs("checksum", f"{checksum.algorithm} is {sums[0]}, the store says {checksum.value}")
+    read_as = dict(zip(algorithms, sums, strict=True))
+    for checksum, whose in named.items():
+        if (value := read_as[checksum.algorithm]) != checksum.value:
+            differs("checksum", f"{checksum.algorithm} is {value}, {whose} says {checksum.value}")
     return size, wrong
 
 

@@ -90,6 +90,7 @@ fn catalog(folder: &Path, files: u32) -> Catalog {
             unpack: None,
             priority: 0,
             blob: None,
+            pin: None,
         }
     };
     let objects: Vec<CatalogObject> = (0..files).map(object).collect();

@@ -43,8 +43,8 @@ read_dataclasses! {
     Unpack = "xfd_api.chunks.Unpack" { destination, method, keep_archive, links };
     CatalogObject = "xfd_api.chunks.CatalogObject" {
         index, profile_name, bucket, found, destination, group, is_directory, cache, unpack,
-        priority,
-    } unread { "pin" } made { blob };
+        priority, pin,
+    } made { blob };
     Span = "xfd_api.chunks.Span" { object, offset, length };
     Chunk = "xfd_api.chunks.Chunk" { index, spans, size } unread { "priority" };
     Catalog = "xfd_api.chunks.Catalog" { objects, chunks, first_object, first_chunk }

@@ -7,9 +7,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use xfd_dataplane_core::log::{LogEvent, Value};
-use xfd_dataplane_core::model::{
-    ChecksumAlgorithm, Fault, FoundObject, Inventory, NodeEvent, Source,
-};
+use xfd_dataplane_core::model::{Fault, FoundObject, Inventory, NodeEvent, Source};
 use xfd_dataplane_core::stats::Counters;
 
 use crate::errors;
@@ -50,17 +48,6 @@ write_dataclasses! {
     );
 }
 
-const fn algorithm_name(algorithm: ChecksumAlgorithm) -> &'static str {
-    match algorithm {
-        ChecksumAlgorithm::Crc64Nvme => "crc64nvme",
-        ChecksumAlgorithm::Crc32c => "crc32c",
-        ChecksumAlgorithm::Crc32 => "crc32",
-        ChecksumAlgorithm::Sha256 => "sha256",
-        ChecksumAlgorithm::Md5 => "md5",
-        ChecksumAlgorithm::GitSha1 => "git-sha1",
-    }
-}
-
 /// One `list[FoundObject]` per lookup.
 pub(crate) fn found<'py>(
     py: Python<'py>,
@@ -74,7 +61,7 @@ pub(crate) fn found<'py>(
             let checksum = object
                 .checksum
                 .as_ref()
-                .map(|sum| new_checksum(py, algorithm_name(sum.algorithm), &sum.value))
+                .map(|sum| new_checksum(py, sum.algorithm.name(), &sum.value))
                 .transpose()?;
             let refused = object.refused.as_ref();
             let refused = refused

@@ -7,6 +7,7 @@
                          the peer had the chunk: a relay only passes on what broke above it
     peer, bad bytes      the peer is never asked again; a second complaint discards its copy
     node, final          the chunk's objects fail on that node
+    another pin          the object fails on every node: its store has another one than was named
     node, transient      the node tries again later
 
 `policy.stragglers` treats orders that are only slow.
@@ -19,7 +20,12 @@ lands is worth more than a chunk that is read once.
 
 from __future__ import annotations
 
-from xfd_api.errors import ChecksumMismatchError, OriginThrottledError, XfdError
+from xfd_api.errors import (
+    ChecksumMismatchError,
+    OriginThrottledError,
+    PinMismatchError,
+    XfdError,
+)
 from xfd_api.ids import ObjectIndex
 from xfd_api.reports import Fault, ObjectFailed, OrderFailed
 from xfd_scheduler.intake.copies import (
@@ -97,6 +103,9 @@ class Failures:
         swarm = self.swarm
         error = event.error.at_node(member.id)
         chunks = swarm.catalog.chunks_of[event.object]
+        if isinstance(event.error, PinMismatchError):
+            self.refuse(event.object, error)
+            return
         if not event.chunks_suspect:
             self.fail_object(member, event.object, error)
             return

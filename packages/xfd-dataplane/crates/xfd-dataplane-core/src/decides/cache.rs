@@ -5,6 +5,7 @@
 //! 1. The destination exists.
 //! 2. Size, time and ETag in its record equal the store's.
 //! 3. It is on the disk as xfd left it.
+//! 4. Its record has the pin of the request, if there is one. If not, the file is hashed.
 //!
 //! *As xfd left it* means the same size and modification time in nanoseconds. Writing into a file
 //! or touching it changes that time. Another user can set it at will, so a file that belongs to
@@ -15,7 +16,7 @@
 //! inode would make it impossible to copy a cache to another disk with its times. Bytes that go bad
 //! in place are found by their checksums when the file is served or verified.
 
-use crate::model::{FoundObject, TreeEntry};
+use crate::model::{Checksum, FoundObject, TreeEntry};
 
 /// The kind of a path, without following a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub struct Recorded<'a> {
     pub version: &'a ObjectVersion,
     /// Size and modification time of the file that xfd left; None if no file was kept.
     pub file: Option<(u64, i64)>,
+    /// Checksums of the whole file that it was compared with.
+    pub pins: &'a [Checksum],
     /// The entries of the tree that xfd left, if it was unpacked to the place that is wanted now.
     pub tree: Option<&'a [TreeEntry]>,
 }
@@ -99,6 +102,8 @@ pub struct Wanted<'a> {
     pub version: &'a ObjectVersion,
     /// Whether a cached file may be used.
     pub cache: bool,
+    /// The checksum of the whole file that the request names.
+    pub pin: Option<&'a Checksum>,
     /// None for an object without a tree; else whether the archive is wanted beside the tree.
     pub keep_archive: Option<bool>,
 }
@@ -112,6 +117,8 @@ pub enum StaleReason {
     ChangedAtOrigin,
     /// The file or tree on the disk was changed, or lacks something.
     ChangedOnDisk,
+    /// Only the tree is here, and its archive was not compared with the pin.
+    NotPinned,
 }
 
 /// What to do about an object.
@@ -119,6 +126,8 @@ pub enum StaleReason {
 pub enum Verdict {
     /// Nothing to do: all of it is here.
     Valid,
+    /// Hash it: its file is here, and was not compared with the pin yet.
+    Hash,
     /// Unpack it again: the archive is here, its tree is not.
     Unpack,
     /// Fetch it: nothing is here.
@@ -148,9 +157,11 @@ pub fn verdict(wanted: Wanted<'_>, recorded: Option<Recorded<'_>>, seen: Seen<'_
         return Verdict::Stale(StaleReason::ChangedAtOrigin);
     }
     let file = is_as_left(recorded.file, seen.file);
+    let is_pinned = wanted.pin.is_none_or(|pin| recorded.pins.contains(pin));
     let Some(keep_archive) = wanted.keep_archive else {
         return match (seen.file, file) {
-            (_, true) => Verdict::Valid,
+            (_, true) if is_pinned => Verdict::Valid,
+            (_, true) => Verdict::Hash,
             (None, false) => Verdict::Absent,
             (Some(_), false) => Verdict::Stale(StaleReason::ChangedOnDisk),
         };
@@ -159,8 +170,10 @@ pub fn verdict(wanted: Wanted<'_>, recorded: Option<Recorded<'_>>, seen: Seen<'_
         .tree
         .is_some_and(|entries| is_tree_as_left(entries, seen));
     match (tree, file, keep_archive) {
-        (true, true, _) | (true, _, false) => Verdict::Valid,
-        (false, true, _) => Verdict::Unpack,
+        (true, true, _) | (true, _, false) if is_pinned => Verdict::Valid,
+        (_, true, _) if !is_pinned => Verdict::Hash,
+        (true, false, false) => Verdict::Stale(StaleReason::NotPinned),
+        (_, true, _) => Verdict::Unpack,
         (_, false, _) => Verdict::Stale(StaleReason::ChangedOnDisk),
     }
 }

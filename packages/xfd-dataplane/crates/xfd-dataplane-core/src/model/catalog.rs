@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::ids::{ChunkIndex, ObjectIndex};
-use super::objects::FoundObject;
+use super::objects::{Checksum, FoundObject};
 use super::trees::Unpack;
 
 /// `xfd_api.chunks.CatalogObject`; paths are absolute here, since the pyo3 crate joins the node's
@@ -21,6 +21,7 @@ pub struct CatalogObject {
     pub cache: bool,
     pub unpack: Option<Unpack>,
     pub priority: i32,
+    pub pin: Option<Checksum>,
     /// For a blob of the node's hub cache: where it belongs. The pyo3 crate fills it in.
     pub blob: Option<BlobPlace>,
 }

@@ -3,7 +3,8 @@
 use crate::error::Error;
 
 /// `xfd_api.chunks.ChecksumAlgorithm`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum ChecksumAlgorithm {
     Crc64Nvme,
@@ -11,11 +12,27 @@ pub enum ChecksumAlgorithm {
     Crc32,
     Sha256,
     Md5,
+    #[serde(rename = "git-sha1")]
     GitSha1,
 }
 
+impl ChecksumAlgorithm {
+    /// As `xfd_api.chunks` spells it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Crc64Nvme => "crc64nvme",
+            Self::Crc32c => "crc32c",
+            Self::Crc32 => "crc32",
+            Self::Sha256 => "sha256",
+            Self::Md5 => "md5",
+            Self::GitSha1 => "git-sha1",
+        }
+    }
+}
+
 /// `xfd_api.chunks.Checksum`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[expect(missing_docs, reason = "see xfd_api.chunks")]
 pub struct Checksum {
     pub algorithm: ChecksumAlgorithm,

@@ -27,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) runtime: Handle,
     /// Permits for archives that are unpacked at once: one for each core.
     pub(crate) unpackers: Arc<Semaphore>,
+    /// Permits for objects that are hashed at once: one for each core.
+    pub(crate) hashers: Arc<Semaphore>,
     /// Cancelled when the node is closed.
     pub(crate) closed: CancellationToken,
     /// Counts requests that belong to no swarm: those that look for objects.
@@ -50,6 +52,7 @@ impl Context {
             origins,
             runtime,
             unpackers: Arc::new(Semaphore::new(cores)),
+            hashers: Arc::new(Semaphore::new(cores)),
             closed: CancellationToken::new(),
             lookups: Stats::default(),
             settings,

@@ -8,6 +8,7 @@ use super::from_origin::OriginFetch;
 use super::from_peer::PeerFetch;
 use super::lane::Lane;
 use super::outcome::{Blame, Failure, Held, Outcome, Times};
+use super::pins;
 use super::swarm::NodeSwarm;
 use super::unpacking;
 use crate::decides::queue::QueuedOrder;
@@ -120,6 +121,7 @@ impl Fetch<'_> {
         if let Some(unsynced) = self.swarm.store.unsynced(self.order.chunk) {
             self.swarm.node.runtime.spawn_blocking(|| unsynced.sync());
         }
+        pins::hash_arrived(self.swarm, self.order.chunk);
         match self.order.source {
             Source::Origin => self.swarm.stats.chunks_from_origin.add(1),
             Source::Peer(_) => self.swarm.stats.chunks_from_peers.add(1),

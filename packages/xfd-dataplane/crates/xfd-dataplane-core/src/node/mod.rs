@@ -38,6 +38,7 @@ mod origins;
 mod outcome;
 mod pack;
 mod panics;
+mod pins;
 mod registry;
 mod report;
 mod runtime;

@@ -74,12 +74,14 @@ impl Summing {
     }
 }
 
-/// Sums of a range of a file, read again; None if the file is too short.
+/// Sums of a range of a file, read again; None if the file is too short. `each` gets the bytes in
+/// their order.
 pub(crate) fn sum_range(
     file: &File,
     offset: u64,
     length: u64,
     second: Option<CrcAlgorithm>,
+    mut each: impl FnMut(&[u8]),
 ) -> std::io::Result<Option<Sums>> {
     let mut summing = Summing::new(second);
     let mut buffer = vec![0; READ_BYTES.min(usize::try_from(length).unwrap_or(READ_BYTES))];
@@ -88,7 +90,10 @@ pub(crate) fn sum_range(
         let into = buffer.len().min(left);
         match file.read_at(&mut buffer[..into], offset + summing.length)? {
             0 => return Ok(None),
-            read => summing.update(&buffer[..read]),
+            read => {
+                summing.update(&buffer[..read]);
+                each(&buffer[..read]);
+            }
         }
     }
     Ok(Some(summing.sums()))
@@ -102,8 +107,8 @@ pub(crate) fn combine(parts: impl IntoIterator<Item = (u64, u64)>) -> u64 {
         .fold(0, |all, (part, length)| crc::combine(all, part, length))
 }
 
-/// Compares an object's parts, in their order, with the store's checksum. A checksum that cannot be
-/// combined from parts is not compared.
+/// Compares an object's parts, in their order, with the store's checksum. False if that checksum
+/// cannot be combined from these parts.
 ///
 /// # Errors
 /// `ChecksumMismatch`.
@@ -111,7 +116,7 @@ pub(crate) fn compare_combined(
     object: &CatalogObject,
     checksum: &Checksum,
     parts: &[Sums],
-) -> Result<()> {
+) -> Result<bool> {
     let found = match second_algorithm(Some(checksum)) {
         Some(algorithm) => {
             let empty = Digest::new(algorithm).finalize();
@@ -119,20 +124,19 @@ pub(crate) fn compare_combined(
                 let second = part.second?;
                 Some(checksum_combine(algorithm, all, second, part.length))
             });
-            let Some(sum) = sum else { return Ok(()) };
+            let Some(sum) = sum else { return Ok(false) };
             format!("{sum:08x}")
         }
         None if checksum.algorithm == ChecksumAlgorithm::Crc64Nvme => {
             let sum = combine(parts.iter().map(|part| (part.crc, part.length)));
             format!("{sum:016x}")
         }
-        None => return Ok(()),
+        None => return Ok(false),
     };
-    compare(object, checksum, &found)
+    compare(object, checksum, &found).map(|()| true)
 }
 
-/// Compares the finished file with a checksum that cannot be combined from parts. Others are not
-/// compared here.
+/// Compares the finished file with a checksum that cannot be combined from parts. False for others.
 ///
 /// # Errors
 /// `ChecksumMismatch`, `Destination`.
@@ -140,16 +144,15 @@ pub(crate) fn compare_whole(
     object: &CatalogObject,
     checksum: &Checksum,
     file: &File,
-) -> Result<()> {
+) -> Result<bool> {
     match checksum.algorithm {
         ChecksumAlgorithm::Crc64Nvme | ChecksumAlgorithm::Crc32c | ChecksumAlgorithm::Crc32 => {
-            Ok(())
+            Ok(false)
         }
-        ChecksumAlgorithm::Sha256 | ChecksumAlgorithm::Md5 | ChecksumAlgorithm::GitSha1 => compare(
-            object,
-            checksum,
-            &digest_file(object, checksum.algorithm, file)?,
-        ),
+        ChecksumAlgorithm::Sha256 | ChecksumAlgorithm::Md5 | ChecksumAlgorithm::GitSha1 => {
+            let found = digest_file(object, checksum.algorithm, file)?;
+            compare(object, checksum, &found).map(|()| true)
+        }
     }
 }
 

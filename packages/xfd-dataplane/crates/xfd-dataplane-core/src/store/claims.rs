@@ -161,7 +161,7 @@ impl<'a> Claims<'a> {
         }
         match one.plan {
             Plan::Landed { .. } | Plan::LockedByOther(_) => Ok(()),
-            Plan::Unpack | Plan::Fetch(_) => refuse_unfit_tree(&slot, &one.inspection),
+            Plan::Hash | Plan::Unpack | Plan::Fetch(_) => refuse_unfit_tree(&slot, &one.inspection),
         }
     }
 

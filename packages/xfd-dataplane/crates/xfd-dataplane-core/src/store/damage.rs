@@ -8,7 +8,7 @@ use super::inner::Inner;
 use super::lock::{LockAttempt, try_lock};
 use super::opening::open_for_reading;
 use super::recording;
-use super::slot::Slot;
+use super::slot::{Location, Slot};
 use crate::decides::ledger::{ChunkState, ObjectState};
 use crate::error::{Error, Result};
 use crate::locked::locked;
@@ -67,10 +67,19 @@ fn forget(inner: &Inner, chunk: ChunkIndex) -> Vec<ChunkIndex> {
     let lost = {
         let mut state = inner.state();
         for object in state.ledger.objects_of(chunk) {
-            if state.ledger.object(object) == Some(ObjectState::Landed)
-                && matches!(state.ledger.chunk(chunk), Some(ChunkState::Held { .. }))
-            {
-                reopened.extend(state.slots.get(&object).cloned());
+            let slot = state.slots.get(&object).cloned();
+            let is_named = match state.ledger.object(object) {
+                Some(ObjectState::Landed) => true,
+                // A cached file that is hashed or unpacked is written again as a whole too.
+                Some(ObjectState::Open) => {
+                    let location = slot.as_ref().map(|slot| slot.facts().location);
+                    location == Some(Location::Destination)
+                }
+                _ => false,
+            };
+            if is_named && matches!(state.ledger.chunk(chunk), Some(ChunkState::Held { .. })) {
+                state.ledger.set_object(object, ObjectState::Landed);
+                reopened.extend(slot);
             }
         }
         let lost = state.ledger.lose(chunk);
@@ -141,7 +150,7 @@ fn read_chunk(chunk: &Chunk, slots: &[Arc<Slot>]) -> Result<Option<Vec<Sums>>> {
             continue;
         }
         let handle = open_for_reading(slot)?;
-        let read = sum_range(handle.file(), span.offset, span.length, second)
+        let read = sum_range(handle.file(), span.offset, span.length, second, |_| {})
             .map_err(|error| Error::of_path(&error, "read the object", &slot.object.destination))?;
         match read {
             Some(sums) => all.push(sums),

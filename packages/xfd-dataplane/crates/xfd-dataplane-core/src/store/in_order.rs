@@ -8,6 +8,7 @@ use super::damage;
 use super::inner::Inner;
 use super::opening::open_for_reading;
 use super::part::Handle;
+use super::pins::chunks_in_order;
 use super::slot::Slot;
 use super::whole_object;
 use crate::crc::Crc64;
@@ -34,19 +35,15 @@ impl InOrderReader {
     pub(crate) fn new(inner: &Arc<Inner>, object: ObjectIndex) -> Option<Self> {
         let state = inner.state();
         let slot = state.slots.get(&object).cloned()?;
-        let mut spans = Vec::new();
-        for index in state.ledger.chunks_of(object) {
-            match state.chunks.get(index)?.spans.as_slice() {
-                [span] => spans.push((span.offset, *index, span.length)),
-                _ => return None,
-            }
-        }
+        let chunks = chunks_in_order(&state, object)?;
         drop(state);
-        spans.sort_unstable();
         Some(Self {
             inner: inner.clone(),
             slot,
-            chunks: spans.iter().map(|(_, index, len)| (*index, *len)).collect(),
+            chunks: chunks
+                .iter()
+                .map(|(index, span)| (*index, span.length))
+                .collect(),
             next: 0,
             position: 0,
             within: 0,
@@ -99,7 +96,8 @@ impl InOrderReader {
 
     /// After the last byte the tree counts as whole, so the whole object is compared first.
     fn finish(&self) -> io::Result<()> {
-        whole_object::compare_combined(&self.slot).map_err(io::Error::other)
+        whole_object::compare_combined(&self.slot).map_err(io::Error::other)?;
+        Ok(())
     }
 }
 

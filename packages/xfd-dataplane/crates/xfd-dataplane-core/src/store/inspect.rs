@@ -98,6 +98,7 @@ pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Re
     let wanted = Wanted {
         version: &slot.version,
         cache: object.cache,
+        pin: object.pin.as_ref(),
         keep_archive: unpack.map(|unpack| unpack.keep_archive),
     };
     let seen = Seen {

@@ -45,7 +45,7 @@ pub(crate) fn enter(
                 }
                 ObjectState::Landed
             }
-            Plan::Unpack | Plan::Fetch(_) => ObjectState::Open,
+            Plan::Hash | Plan::Unpack | Plan::Fetch(_) => ObjectState::Open,
             Plan::LockedByOther(owner) => {
                 owners.insert(object, owner.clone());
                 ObjectState::LockedByOther

@@ -24,7 +24,7 @@ use super::opening::open_for_reading;
 use super::part::Handle;
 use super::record::Record;
 use super::recording;
-use super::slot::{Slot, replaced};
+use super::slot::{Location, Slot, replaced};
 use super::whole_object;
 use super::write_behind;
 use crate::decides::cache::FileKind;
@@ -51,6 +51,9 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
     let mut ready = Vec::new();
     for object in objects {
         match whole_object::check(inner, *object) {
+            Ok(Some(slot)) if slot.facts().location == Location::Destination => {
+                outcomes.insert(*object, land_cached(inner, &slot));
+            }
             Ok(Some(slot)) => ready.push(Ready { slot, record: None }),
             Ok(None) => drop(outcomes.insert(*object, Ok(()))),
             Err(error) => drop(outcomes.insert(*object, Err(error))),
@@ -133,6 +136,21 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
     outcomes.into_iter().collect()
 }
 
+/// A cached file turned out to be the one that its pin names: adds the pin to its record.
+fn land_cached(inner: &Inner, slot: &Slot) -> Result<()> {
+    let record = recording::read(slot)?;
+    let record = record.map(|record| record.with_pin(slot.object.pin.as_ref()));
+    recording::write(slot, record)?;
+    slot.facts().file_done = true;
+    if slot.object.unpack.is_none() {
+        inner.options.stats.objects_cached.add(1);
+        let size = slot.object.found.size;
+        inner.options.stats.cached_bytes.add(size);
+        naming::set_landed(inner, slot);
+    }
+    Ok(())
+}
+
 /// Syncs the bytes of each part file.
 fn sync_each(inner: &Inner, ready: &[Ready]) -> Vec<Result<()>> {
     let sync = |one: &Ready| write_behind::sync(inner, &one.slot);
@@ -173,6 +191,7 @@ fn measure(one: &mut Ready) -> Result<u64> {
     let parts: Vec<_> = slot.facts().sums.values().copied().collect();
     let at = Some((found.size, found.mtime_ns));
     let record = Record::new(slot.version.clone(), at, &parts);
+    let record = record.with_pin(slot.object.pin.as_ref());
     one.record = Some(record.of_blob(slot.object.blob.is_some(), Some(id.1)));
     slot.facts().part = Some(id);
     Ok(id.0)

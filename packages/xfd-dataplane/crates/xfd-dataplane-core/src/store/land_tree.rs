@@ -121,7 +121,8 @@ fn record_of(slot: &Slot, unpack: &Unpack, made: Option<Summary>) -> Result<Reco
         Location::Part => slot.parts_dir()?.look(&slot.part_path())?,
     };
     let file = file.map(|found| (found.size, found.mtime_ns));
-    let mut record = Record::new(slot.version.clone(), file, &parts);
+    let mut record =
+        Record::new(slot.version.clone(), file, &parts).with_pin(slot.object.pin.as_ref());
     let is_made = made.is_some();
     let made = made.unwrap_or_default();
     record.tree = Some(RecordedTree {

@@ -36,8 +36,9 @@ impl Line {
                 chunks,
                 tree: None,
                 inode: None,
+                pins,
                 ..
-            }) if version.size == size => Self::File(
+            }) if version.size == size && pins.is_empty() => Self::File(
                 path,
                 size,
                 version.etag,
@@ -64,6 +65,7 @@ impl Line {
                     chunks,
                     tree: None,
                     inode: None,
+                    pins: Vec::new(),
                 };
                 (path, Some(record))
             }

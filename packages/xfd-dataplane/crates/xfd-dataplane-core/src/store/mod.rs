@@ -24,6 +24,7 @@
 //!   mod (Store) ─► take_inventory ─► claims, resume, inventory ─► plan ─► inspect
 //!               ─► lease ─► target, resumable       reader, in_order ─► damage
 //!               ─► land ─► whole_object, naming; land_tree
+//!                        └─► pins ─► hashing     postponed: why an object does not land now
 //!   all of them ─► inner (one mutex) ─► state ─► slot ─► manifest, part
 //!   hub_cache: folders, locks and names of blobs
 //!   recording, opening: the record and the files of a slot
@@ -37,6 +38,7 @@ mod claims;
 mod damage;
 mod disk;
 mod file_span;
+mod hashing;
 mod home;
 mod hub_cache;
 mod in_order;
@@ -58,7 +60,9 @@ mod options;
 mod own_names;
 mod part;
 mod paths;
+mod pins;
 mod plan;
+mod postponed;
 mod reader;
 mod record;
 mod recorded_texts;
@@ -84,6 +88,7 @@ pub use file_span::FileSpan;
 pub use in_order::InOrderReader;
 pub use lease::{Committed, Lease};
 pub use options::StoreOptions;
+pub use pins::Unhashed;
 pub use reader::{ChunkRead, ChunkReader};
 pub use recorded_texts::{manifest_texts, record_path, record_text};
 pub use write_behind::Unsynced;
@@ -200,6 +205,13 @@ impl Store {
     #[must_use]
     pub fn unsynced(&self, chunk: ChunkIndex) -> Option<Unsynced> {
         write_behind::unsynced(&self.inner, chunk)
+    }
+
+    /// A chunk was committed: what follows the hashed bytes of its object, if the object is pinned
+    /// and no other thread hashes it.
+    #[must_use]
+    pub fn unhashed(&self, chunk: ChunkIndex) -> Option<Unhashed> {
+        pins::unhashed(&self.inner, chunk)
     }
 
     /// An order for these chunks was accepted: readers of them wait instead of being refused.

@@ -13,6 +13,8 @@ use crate::model::NodeId;
 pub(crate) enum Plan {
     /// Nothing: it is valid. Without `has_file` its archive is gone, and only its tree is here.
     Landed { has_file: bool },
+    /// Its file is valid, and is to be compared with its pin.
+    Hash,
     /// Its file is valid; its tree is to be made.
     Unpack,
     /// Nothing: another writer has its lock.
@@ -56,7 +58,9 @@ pub(crate) fn needs(inspected: &[Inspected]) -> Needs {
             };
             needs.add(&path, object.found.size.saturating_sub(allocated));
         }
-        if let (Plan::Fetch(_) | Plan::Unpack, Some(unpack)) = (&one.plan, &object.unpack) {
+        if let (Plan::Fetch(_) | Plan::Hash | Plan::Unpack, Some(unpack)) =
+            (&one.plan, &object.unpack)
+        {
             let known = one.inspection.tree_bytes.unwrap_or(0);
             needs.add(&unpack.destination, known.max(object.found.size));
         }
@@ -73,6 +77,7 @@ pub(crate) fn plan(slot: &Slot, inspection: &Inspection) -> Plan {
         Verdict::Valid => Plan::Landed {
             has_file: inspection.has_file,
         },
+        Verdict::Hash => Plan::Hash,
         Verdict::Unpack => Plan::Unpack,
         Verdict::Absent | Verdict::Stale(_) | Verdict::Foreign => Plan::Fetch(Vec::new()),
     }
@@ -83,9 +88,9 @@ pub(crate) fn apply(one: &Inspected) {
     let mut facts = one.slot.facts();
     facts.tree_is_ours = one.inspection.tree_is_ours;
     match &one.plan {
-        Plan::Landed { has_file: true } | Plan::Unpack => {
+        Plan::Landed { has_file: true } | Plan::Hash | Plan::Unpack => {
             facts.location = Location::Destination;
-            facts.file_done = true;
+            facts.file_done = !matches!(one.plan, Plan::Hash);
             facts.sums = one.inspection.sums();
         }
         Plan::Landed { has_file: false } => facts.file_done = true,

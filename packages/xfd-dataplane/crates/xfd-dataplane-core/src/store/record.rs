@@ -9,7 +9,7 @@ use super::paths::{RECORD, beside};
 use crate::beside::Dir;
 use crate::decides::cache::{ObjectVersion, Recorded};
 use crate::error::{Error, Result};
-use crate::model::{LeftOut, Links, TreeEntry, Unpack};
+use crate::model::{Checksum, LeftOut, Links, TreeEntry, Unpack};
 
 /// Format of records and manifests. A record of another format counts as none.
 pub(crate) const FORMAT: u32 = 1;
@@ -34,6 +34,9 @@ pub(crate) struct Record {
     /// Of a blob in a hub cache: other tools put files of the same name and size there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) inode: Option<u64>,
+    /// Pins of requests that the file was compared with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) pins: Vec<Checksum>,
 }
 
 /// A tree that was unpacked.
@@ -61,7 +64,18 @@ impl Record {
             chunks: parts.iter().map(|part| (part.length, part.crc)).collect(),
             tree: None,
             inode: None,
+            pins: Vec::new(),
         }
+    }
+
+    /// The same, of a file that was compared with this pin.
+    pub(crate) fn with_pin(mut self, pin: Option<&Checksum>) -> Self {
+        if let Some(pin) = pin
+            && !self.pins.contains(pin)
+        {
+            self.pins.push(pin.clone());
+        }
+        self
     }
 
     /// The same, with the inode if it is a blob's.
@@ -75,6 +89,7 @@ impl Record {
         Recorded {
             version: &self.version,
             file: self.file,
+            pins: &self.pins,
             tree: self
                 .tree_at(unpack)
                 .filter(|tree| unpack.is_some_and(|wanted| wanted.links == tree.links))

@@ -131,6 +131,13 @@ pub(crate) fn verify(inspected: &mut [Inspected]) {
 fn read_again(slot: &Slot, chunk: &ResumedChunk) -> Option<Sums> {
     let handle = open_for_reading(slot).ok()?;
     let second = slot.second_algorithm();
-    let read = sum_range(handle.file(), chunk.offset, chunk.sums.length, second).ok()??;
+    let read = sum_range(
+        handle.file(),
+        chunk.offset,
+        chunk.sums.length,
+        second,
+        |_| {},
+    )
+    .ok()??;
     (read.crc == chunk.sums.crc).then_some(read)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use crc_fast::CrcAlgorithm;
@@ -9,6 +10,7 @@ use crc_fast::CrcAlgorithm;
 use super::blob_lock::BlobLock;
 use super::blob_place;
 use super::checks::{Sums, second_algorithm};
+use super::hashing::Hashing;
 use super::manifest::Manifest;
 use super::part::Part;
 use super::paths::{JOURNAL, LOCK, PART, beside, dot_name};
@@ -50,6 +52,8 @@ pub(crate) struct Facts {
     pub(crate) unsynced: u64,
     /// A sync of the part file is under way.
     pub(crate) is_syncing: bool,
+    /// The checksum that differed from the pin when the object was read last.
+    pub(crate) unpinned_digest: Option<String>,
 }
 
 /// One object of the catalog, on this disk.
@@ -67,6 +71,10 @@ pub(crate) struct Slot {
     /// Held while its bytes are synced. The first failure of a sync, see [`super::write_behind`].
     pub(crate) sync_failure: Mutex<Option<Error>>,
     facts: Mutex<Facts>,
+    /// Of a pinned object that is fetched.
+    pub(crate) hashing: Mutex<Option<Hashing>>,
+    /// A thread hashes what has arrived.
+    pub(crate) is_hashing: AtomicBool,
     /// The store's checksum, if it came after the object was found.
     pub(crate) learned_checksum: OnceLock<Checksum>,
     /// The folder of a blob's part file, once it exists. Other part files are beside their
@@ -100,7 +108,10 @@ impl Slot {
                 generation: 0,
                 unsynced: 0,
                 is_syncing: false,
+                unpinned_digest: None,
             }),
+            hashing: Mutex::default(),
+            is_hashing: AtomicBool::new(false),
             learned_checksum: OnceLock::new(),
             parts: Mutex::default(),
             blob_lock: Mutex::default(),

@@ -62,7 +62,7 @@ pub(crate) fn survey(inner: &Inner, catalog: &Catalog) -> Result<Vec<SurveyedObj
             false => object.found.size,
         };
         let bytes = match one.plan {
-            Plan::Landed { .. } | Plan::Unpack => size,
+            Plan::Landed { .. } | Plan::Hash | Plan::Unpack => size,
             Plan::LockedByOther(_) => 0,
             // It is read when it is downloaded, and taken if it is what its name says.
             Plan::Fetch(_) if one.inspection.blob.is_some_and(|(there, ..)| there == size) => size,

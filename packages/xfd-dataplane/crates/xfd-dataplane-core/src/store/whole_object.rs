@@ -9,10 +9,12 @@ use super::checks::{self, Sums};
 use super::damage;
 use super::inner::Inner;
 use super::opening::open_for_reading;
-use super::slot::Slot;
+use super::pins;
+use super::postponed::{damaged, lacks_chunks, unwanted};
+use super::slot::{Location, Slot};
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
-use crate::model::ObjectIndex;
+use crate::model::{Checksum, ObjectIndex};
 
 /// Checks an object that is to land; None if it has landed.
 ///
@@ -20,48 +22,95 @@ use crate::model::ObjectIndex;
 /// `Cancelled` if it is not wanted or lacks chunks; `ChecksumMismatch` if it differs from its
 /// store's checksum; what the disk said.
 pub(crate) fn check(inner: &Inner, object: ObjectIndex) -> Result<Option<Arc<Slot>>> {
-    let (slot, unverified) = {
+    let slot = {
         let state = inner.state();
         let slot = state.slots.get(&object).cloned();
         match (slot, state.ledger.object(object)) {
             (Some(_), Some(ObjectState::Landed)) => return Ok(None),
-            (Some(slot), Some(ObjectState::Open)) if state.ledger.is_whole(object) => {
-                (slot, state.ledger.unverified(object))
-            }
+            (Some(slot), Some(ObjectState::Open)) if state.ledger.is_whole(object) => slot,
             (Some(_), Some(ObjectState::Open)) => return Err(lacks_chunks()),
             _ => return Err(unwanted()),
         }
     };
+    let (is_done, location) = {
+        let facts = slot.facts();
+        (facts.file_done, facts.location)
+    };
+    if slot.object.found.size == 0 && !is_done && location == Location::Part {
+        slot.parts_dir()?
+            .create(&slot.part_path(), OFlags::empty())?;
+    }
+    // Hashing verifies chunks of an earlier run too.
+    let hashed = match &slot.object.pin {
+        Some(pin) if !is_done => Some((pin, pins::finish(inner, &slot, pin)?)),
+        _ => None,
+    };
+    let unverified = inner.state().ledger.unverified(object);
     let mut lost = 0;
     for chunk in unverified {
         lost += u32::from(!damage::verify(inner, chunk)?);
     }
     if lost > 0 {
-        return Err(Error::new(
-            Kind::Cancelled,
-            format!("{lost} chunks of an earlier run were damaged on the disk"),
-        )
-        .with_object(&slot.object.found.key)
-        .with_path(slot.part_path()));
+        return Err(damaged(&slot, lost));
     }
-    if slot.facts().file_done {
+    if is_done {
         return Ok(None);
     }
-    if slot.object.found.size == 0 {
-        slot.parts_dir()?
-            .create(&slot.part_path(), OFlags::empty())?;
-    }
-    let compared = compare_combined(&slot).and_then(|()| match slot.checksum() {
-        Some(checksum) if inner.options.verify_whole => {
-            let handle = open_for_reading(&slot)?;
-            checks::compare_whole(&slot.object, checksum, handle.file())
-        }
-        _ => Ok(()),
+    let compared = compare_with_store(&slot, inner.options.verify_whole).and_then(|agrees| {
+        let differs = hashed.filter(|(pin, found)| !pin.value.eq_ignore_ascii_case(found));
+        differs.map_or(Ok(()), |(pin, found)| {
+            Err(differs_from_pin(&slot, pin, found, agrees))
+        })
     });
     if compared.is_err() {
         inner.options.stats.verification_failures.add(1);
     }
-    compared.map(|()| Some(slot))
+    compared.map(|()| Some(slot.clone()))
+}
+
+/// Compares an object with its store's checksum, if `with_read` also with one that cannot be
+/// combined from its chunks. True if the object was found equal.
+fn compare_with_store(slot: &Slot, with_read: bool) -> Result<bool> {
+    if compare_combined(slot)? {
+        return Ok(true);
+    }
+    match slot.checksum() {
+        Some(checksum) if with_read => {
+            let handle = open_for_reading(slot)?;
+            checks::compare_whole(&slot.object, checksum, handle.file())
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Why an object does not land whose checksum by the pin's algorithm is `found`.
+///
+/// If the bytes are the store's for certain, the pin names another object (`PinMismatch`), and no
+/// further read would help. They are if they agree with a checksum that the store keeps, or if the
+/// origin gave the same ones twice. Else a chunk may be bad (`ChecksumMismatch`), and the chunks
+/// are fetched once more. A pin that is the store's own checksum proves nothing about itself.
+fn differs_from_pin(slot: &Slot, pin: &Checksum, found: String, agrees: bool) -> Error {
+    let is_stores = slot.checksum() == Some(pin);
+    let was_same = slot.facts().unpinned_digest.as_ref() == Some(&found);
+    let is_certain =
+        !is_stores && (agrees || was_same || compare_with_store(slot, true) == Ok(true));
+    let source = match is_stores {
+        true => "its store",
+        false => "the request",
+    };
+    let algorithm = pin.algorithm.name();
+    let what = format!(
+        "The object's {algorithm} is {found}, {source} says {}",
+        pin.value
+    );
+    slot.facts().unpinned_digest = Some(found);
+    let kind = match is_certain {
+        true => Kind::PinMismatch,
+        false => Kind::ChecksumMismatch,
+    };
+    Error::new(kind, what)
+        .with_object(&slot.object.found.key)
+        .with_path(&slot.object.destination)
 }
 
 /// Looks once more right before the rename, since checks and syncs take their time.
@@ -74,15 +123,16 @@ pub(crate) fn check_still_whole(inner: &Inner, slot: &Slot) -> Result<()> {
     }
 }
 
-/// Compares the combined checksums of an object's chunks with the store's, if all are known.
-pub(crate) fn compare_combined(slot: &Slot) -> Result<()> {
+/// Compares the combined checksums of an object's chunks with the store's, if all are known. True
+/// if they were.
+pub(crate) fn compare_combined(slot: &Slot) -> Result<bool> {
     let Some(checksum) = slot.checksum() else {
-        return Ok(());
+        return Ok(false);
     };
     let mut parts: Vec<_> = slot.facts().sums.values().copied().collect();
     let known: u64 = parts.iter().map(|part| part.length).sum();
     if known != slot.object.found.size {
-        return Ok(());
+        return Ok(false);
     }
     if let Some(second) = slot.second_algorithm() {
         sum_again(slot, second, &mut parts)?;
@@ -96,7 +146,7 @@ fn sum_again(slot: &Slot, second: CrcAlgorithm, parts: &mut [Sums]) -> Result<()
     for part in parts {
         if part.second.is_none() {
             let handle = open_for_reading(slot)?;
-            let read = checks::sum_range(handle.file(), offset, part.length, Some(second));
+            let read = checks::sum_range(handle.file(), offset, part.length, Some(second), |_| {});
             let read = read.map_err(|error| {
                 Error::of_path(&error, "read the object", &slot.object.destination)
             })?;
@@ -106,13 +156,4 @@ fn sum_again(slot: &Slot, second: CrcAlgorithm, parts: &mut [Sums]) -> Result<()
         offset += part.length;
     }
     Ok(())
-}
-
-/// One of its chunks turned out bad after it was whole. It lands when that was fetched again.
-fn lacks_chunks() -> Error {
-    Error::new(Kind::Cancelled, "The object lacks chunks again")
-}
-
-fn unwanted() -> Error {
-    Error::new(Kind::Cancelled, "The object is no longer wanted")
 }

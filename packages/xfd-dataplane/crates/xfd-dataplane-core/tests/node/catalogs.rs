@@ -94,5 +94,6 @@ fn object(root: &Path, index: ObjectIndex, found: &FoundObject) -> CatalogObject
         unpack: None,
         priority: 0,
         blob: None,
+        pin: None,
     }
 }

@@ -19,6 +19,7 @@ mod manifests;
 mod other_users;
 mod packs;
 mod paths;
+mod pins;
 mod readers;
 mod resume;
 mod room;

@@ -87,6 +87,7 @@ pub fn object(index: ObjectIndex, destination: PathBuf, size: usize) -> CatalogO
         unpack: None,
         priority: 0,
         blob: None,
+        pin: None,
     }
 }
 

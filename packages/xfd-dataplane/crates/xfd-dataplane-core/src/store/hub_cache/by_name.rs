@@ -80,7 +80,12 @@ pub(crate) fn settle(inner: &Inner, inspected: &mut [Inspected]) {
 }
 
 fn record(slot: &Slot, (size, mtime_ns, inode): Stamp) -> Record {
-    Record::new(slot.version.clone(), Some((size, mtime_ns)), &[]).of_blob(true, Some(inode))
+    let record = Record::new(slot.version.clone(), Some((size, mtime_ns)), &[]);
+    let name = slot.object.destination.file_name();
+    let checksum = name.and_then(|name| checksum_in(name.to_str()?));
+    record
+        .with_pin(checksum.as_ref())
+        .of_blob(true, Some(inode))
 }
 
 /// The file at the destination, if it has the blob's size.
