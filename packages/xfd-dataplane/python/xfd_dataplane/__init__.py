@@ -13,10 +13,10 @@ if sys.platform != "linux":
 if TYPE_CHECKING:
     from typing import Any
 
-    from xfd_dataplane._native import Node
     from xfd_dataplane.cancellation import Cancellation
     from xfd_dataplane.downloading import download
     from xfd_dataplane.listing import list_objects
+    from xfd_dataplane.node import Node
     from xfd_dataplane.verification import Mismatch, VerifyReport, verify
 
 __version__ = "0.1.0"
@@ -35,7 +35,7 @@ __all__ = [
 _MODULES = {
     "Cancellation": "cancellation",
     "Mismatch": "verification",
-    "Node": "_native",
+    "Node": "node",
     "VerifyReport": "verification",
     "download": "downloading",
     "list_objects": "listing",

@@ -21,11 +21,11 @@ from xfd_api.request_forms import Requests
 from xfd_api.results import DistributionReport, OnProgress
 from xfd_api.settings import Durability, NodeSettings, SwarmTicket, UnpackCaps
 from xfd_api.stores import ObjectStoreConfig
-from xfd_dataplane._native import Node
 from xfd_dataplane.cancellation import SLICE_S, CallLimits, Cancellation
 from xfd_dataplane.download_state import DownloadState
 from xfd_dataplane.finding import find_objects
 from xfd_dataplane.log_forwarding import forward_log, subscribe
+from xfd_dataplane.node import Node
 from xfd_dataplane.report import progress, report
 
 MANY_ORDERS = 32

@@ -11,10 +11,10 @@ from xfd_api.lookups import Lookup
 from xfd_api.places import place_of
 from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
 from xfd_api.stores import ObjectStoreConfig, StoreKind
-from xfd_dataplane._native import Node
 from xfd_dataplane.cancellation import CallLimits, Cancellation
 from xfd_dataplane.downloading import open_node
 from xfd_dataplane.finding import find_objects
+from xfd_dataplane.node import Node
 from xfd_dataplane.patterns import compiled, has_wildcard, literal_folder
 
 

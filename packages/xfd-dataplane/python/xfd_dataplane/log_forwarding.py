@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from xfd_api.reports import LogEvent
-from xfd_dataplane._native import Node
+from xfd_dataplane.node import Node
 
 if TYPE_CHECKING:
     import logging

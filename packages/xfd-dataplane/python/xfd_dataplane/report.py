@@ -28,7 +28,16 @@ def progress(
         nodes_done=int(state.done),
         objects=len(catalog.objects),
         objects_done=len(state.landed),
+        waits_for=_waits_for(catalog, state),
     )
+
+
+def _waits_for(catalog: Catalog, state: DownloadState) -> str | None:
+    """The file that another process is writing, if nothing else is left to fetch."""
+    if not state.busy or state.outstanding:
+        return None
+    first = min(state.busy) - catalog.first_object
+    return f"another process, which writes {catalog.objects[first].destination}"
 
 
 def report(

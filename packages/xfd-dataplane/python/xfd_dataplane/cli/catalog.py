@@ -13,7 +13,6 @@ from xfd_api.lookups import Lookup, plan_downloads
 from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
 from xfd_api.requests import DownloadRequest, Links, UnpackMethod
 from xfd_api.stores import StoreKind
-from xfd_dataplane._native import Node
 from xfd_dataplane.cancellation import CallLimits
 from xfd_dataplane.cli.options import STDOUT
 from xfd_dataplane.cli.sources import (
@@ -26,6 +25,7 @@ from xfd_dataplane.cli.sources import (
 )
 from xfd_dataplane.finding import find_objects
 from xfd_dataplane.listing import as_written, explained, find
+from xfd_dataplane.node import Node
 
 
 def catalog_for(
