@@ -19,6 +19,7 @@ CROSSING = [
     *(chunks.Chunk, chunks.Catalog),
     *(lookups.Lookup, stores.ObjectStoreConfig),
     *(store_access.HttpAccess, store_access.HubAccess),
+    *(store_access.GcsAccess, store_access.AzureAccess),
     *(settings.UnpackCaps, settings.NodeSettings, settings.SwarmTicket),
     *typing.get_args(orders.Order),
     *(reports.HeldRun, reports.Inventory, reports.NodeCounters, reports.LogEvent),

@@ -52,18 +52,10 @@ def lookup_identity(lookup: Lookup, profile_name: str | None) -> ObjectIdentity:
 
 def version_identity(item: CatalogObject) -> Version:
     """What is the same in all catalogs that have this version of an object."""
-    return object_identity(item), _content(item), item.pin
-
-
-def same_content(one: CatalogObject, two: CatalogObject) -> bool:
-    """Whether two objects of one identity are the same version of it."""
-    return _content(one) == _content(two)
-
-
-def _content(item: CatalogObject) -> FoundObject:
+    found = item.found
     if is_in_hub_cache(item.destination):
-        return replace(item.found, key="")  # It is found under several paths.
-    return item.found
+        found = replace(found, key="")
+    return object_identity(item), found, item.pin
 
 
 def store_location(store: ObjectStoreConfig, bucket: str | None = None) -> Hashable:

@@ -10,9 +10,10 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use xfd_dataplane_core::model::{
-    AddressingStyle, Catalog, CatalogObject, Checksum, ChecksumAlgorithm, Chunk, Durability,
-    FoundObject, HttpAccess, HttpConfig, HubAccess, HubConfig, Links, Lookup, NodeSettings, Order,
-    S3Config, Span, StoreConfig, Stores, SwarmTicket, Unpack, UnpackCaps, UnpackMethod,
+    AddressingStyle, AzureAccess, AzureConfig, Catalog, CatalogObject, Checksum, ChecksumAlgorithm,
+    Chunk, Durability, FoundObject, GcsAccess, GcsConfig, HttpAccess, HttpConfig, HubAccess,
+    HubConfig, Links, Lookup, NodeSettings, Order, S3Config, Span, StoreConfig, Stores,
+    SwarmTicket, Unpack, UnpackCaps, UnpackMethod,
 };
 
 use crate::read::{Read, read_dataclasses, read_enums, read_fields, read_variants};
@@ -59,6 +60,10 @@ read_dataclasses! {
     };
     HttpAccess = "xfd_api.store_access.HttpAccess" { headers, bearer, netrc };
     HubAccess = "xfd_api.store_access.HubAccess" { token };
+    GcsAccess = "xfd_api.store_access.GcsAccess" { service_account, bearer };
+    AzureAccess = "xfd_api.store_access.AzureAccess" {
+        account, account_key, sas_token, client_id, tenant_id, client_secret,
+    };
     UnpackCaps = "xfd_api.settings.UnpackCaps" { max_entries, max_bytes, max_ratio };
     NodeSettings = "xfd_api.settings.NodeSettings" {
         node_parallelism, max_uploads, memory_budget_bytes, origin_bytes_per_s,
@@ -86,6 +91,24 @@ impl Read for StoreConfig {
         let kind: String = value.getattr("kind")?.extract()?;
         match kind.as_str() {
             "s3" => S3Config::read(value).map(Self::S3),
+            "gcs" => Ok(Self::Gcs(read_fields!(
+                value,
+                GcsConfig {
+                    bucket,
+                    endpoint,
+                    anonymous,
+                    gcs
+                }
+            ))),
+            "azure" => Ok(Self::Azure(read_fields!(
+                value,
+                AzureConfig {
+                    bucket,
+                    endpoint,
+                    anonymous,
+                    azure
+                }
+            ))),
             "local" => Ok(read_fields!(value, StoreConfig::Local { directory })),
             "http" => Ok(Self::Http(read_fields!(
                 value,

@@ -21,6 +21,7 @@ pub use reports::{Fault, HeldRun, Inventory, NodeEvent, SurveyedObject};
 pub use secret::Secret;
 pub use settings::{Durability, NodeSettings, SwarmTicket, UnpackCaps};
 pub use stores::{
-    AddressingStyle, HttpAccess, HttpConfig, HubAccess, HubConfig, S3Config, StoreConfig, Stores,
+    AddressingStyle, AzureAccess, AzureConfig, GcsAccess, GcsConfig, HttpAccess, HttpConfig,
+    HubAccess, HubConfig, S3Config, StoreConfig, Stores,
 };
 pub use trees::{LeftOut, Links, TreeEntry, Unpack, UnpackMethod};

@@ -18,6 +18,8 @@ pub enum AddressingStyle {
 #[expect(missing_docs, reason = "see xfd_api.stores")]
 pub enum StoreConfig {
     S3(S3Config),
+    Gcs(GcsConfig),
+    Azure(AzureConfig),
     Local { directory: PathBuf },
     Http(HttpConfig),
     Hub(HubConfig),
@@ -79,6 +81,46 @@ pub struct HubConfig {
 #[expect(missing_docs, reason = "see xfd_api.stores")]
 pub struct HubAccess {
     pub token: Option<Secret>,
+}
+
+/// `ObjectStoreConfig.make_for_gcs`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "see xfd_api.stores")]
+pub struct GcsConfig {
+    pub bucket: String,
+    pub endpoint: Option<String>,
+    pub anonymous: bool,
+    pub gcs: Option<GcsAccess>,
+}
+
+/// `xfd_api.store_access.GcsAccess`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "see xfd_api.stores")]
+pub struct GcsAccess {
+    pub service_account: Option<Secret>,
+    pub bearer: Option<Secret>,
+}
+
+/// `ObjectStoreConfig.make_for_azure`; the bucket is a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "see xfd_api.stores")]
+pub struct AzureConfig {
+    pub bucket: String,
+    pub endpoint: Option<String>,
+    pub anonymous: bool,
+    pub azure: Option<AzureAccess>,
+}
+
+/// `xfd_api.store_access.AzureAccess`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "see xfd_api.stores")]
+pub struct AzureAccess {
+    pub account: Option<String>,
+    pub account_key: Option<Secret>,
+    pub sas_token: Option<Secret>,
+    pub client_id: Option<String>,
+    pub tenant_id: Option<String>,
+    pub client_secret: Option<Secret>,
 }
 
 /// `xfd_api.profiles.ObjectStoreConfigByProfile`, as a list because None is a name too.

@@ -26,6 +26,8 @@ use super::redirect::{Zone, zone_of};
 use super::trust::Trust;
 use url::{Host, Url};
 
+/// The name of that address at Google.
+const GOOGLE_METADATA: &str = "metadata.google.internal";
 const METADATA: ConnectOptions = ConnectOptions {
     connect_timeout: Duration::from_secs(1),
     read_timeout: Duration::from_secs(2),
@@ -114,7 +116,7 @@ impl Routed {
 impl HttpConnector for Routed {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let uri = request.uri();
-        if is_link_local(uri) {
+        if is_metadata(uri) {
             self.metadata().call(request)
         } else if uri.starts_with("http://") && (!self.has_proxy || self.bypass.has(uri)) {
             self.plain().call(request)
@@ -127,24 +129,28 @@ impl HttpConnector for Routed {
 }
 
 /// Whether a URI names a cloud's metadata address.
-fn is_link_local(uri: &str) -> bool {
+pub(super) fn is_metadata(uri: &str) -> bool {
     let url = Url::parse(uri).ok();
     match url.as_ref().and_then(Url::host) {
         Some(Host::Ipv4(address)) => zone_of(address.into()) == Zone::Link,
         Some(Host::Ipv6(address)) => zone_of(address.into()) == Zone::Link,
-        Some(Host::Domain(_)) | None => false,
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case(GOOGLE_METADATA),
+        None => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_link_local;
+    use super::is_metadata;
 
     #[test]
     fn only_metadata_addresses_bypass_the_proxy() {
-        assert!(is_link_local("http://169.254.169.254/latest/api/token"));
-        assert!(is_link_local("http://[fd00:ec2::254]/latest"));
-        assert!(!is_link_local("http://bucket.example/169.254.169.254"));
-        assert!(!is_link_local("https://s3.us-east-1.amazonaws.com/b/k"));
+        assert!(is_metadata("http://169.254.169.254/latest/api/token"));
+        assert!(is_metadata("http://[fd00:ec2::254]/latest"));
+        assert!(is_metadata(
+            "http://metadata.google.internal/computeMetadata/v1/"
+        ));
+        assert!(!is_metadata("http://bucket.example/169.254.169.254"));
+        assert!(!is_metadata("https://s3.us-east-1.amazonaws.com/b/k"));
     }
 }

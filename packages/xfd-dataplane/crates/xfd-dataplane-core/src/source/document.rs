@@ -55,7 +55,7 @@ impl Bounds {
     }
 
     /// Of what gives out credentials.
-    fn of_credentials(read_timeout: Duration) -> Self {
+    pub(super) fn of_credentials(read_timeout: Duration) -> Self {
         Self {
             bytes: 1024 * 1024,
             ..Self::of_page(read_timeout)

@@ -1,4 +1,5 @@
-//! Origins with one trait: S3, a local directory, a web server and the Hugging Face hub.
+//! Origins with one trait: S3, Google, Azure, a local directory, a web server and the Hugging Face
+//! hub.
 //!
 //! One conformance suite (`tests/origins`) holds them all to the same rules:
 //!
@@ -16,11 +17,13 @@ mod answer;
 mod body;
 mod bypass;
 mod client;
+mod cloud;
 mod connect_options;
 mod document;
 mod file;
 mod http;
 mod hub;
+mod listing;
 mod origin;
 mod pin;
 mod plain;
@@ -32,9 +35,11 @@ mod s3;
 mod text;
 mod trust;
 mod web;
+mod xml;
 
 use std::sync::Arc;
 
+pub use self::cloud::{AzureOrigin, GcsOrigin};
 pub use self::connect_options::ConnectOptions;
 pub use self::file::FileOrigin;
 pub use self::http::HttpOrigin;
@@ -51,6 +56,8 @@ use crate::model::StoreConfig;
 pub async fn connect(config: &StoreConfig, options: &ConnectOptions) -> Result<Arc<dyn Origin>> {
     Ok(match config {
         StoreConfig::S3(config) => Arc::new(S3Origin::connect(config, options).await?),
+        StoreConfig::Gcs(config) => Arc::new(GcsOrigin::connect(config, options)?),
+        StoreConfig::Azure(config) => Arc::new(AzureOrigin::connect(config, options)?),
         StoreConfig::Local { directory } => Arc::new(FileOrigin::new(directory)),
         StoreConfig::Http(config) => Arc::new(HttpOrigin::new(config, options)?),
         StoreConfig::Hub(config) => Arc::new(HubOrigin::new(config, options)?),

@@ -12,7 +12,7 @@ use crate::error::{Error, Kind};
 pub(super) struct Refusal<'a> {
     /// HTTP status.
     pub status: u16,
-    /// The error code of S3, where the body has one.
+    /// The error code of S3, Google or Azure, where the answer has one.
     pub code: Option<&'a str>,
     /// The origin's own words.
     pub message: Option<&'a str>,
@@ -40,7 +40,8 @@ impl<'a> Refusal<'a> {
         }
     }
 
-    /// The error that this answer is. Codes as in the S3 API reference, "Error responses".
+    /// The error that this answer is. Codes as in the S3 API reference, "Error responses", and what
+    /// Google and Azure answer with a status that says something else.
     pub(super) fn to_error(self) -> Error {
         let error = Error::new(self.kind(), self.text());
         match self.asked_rest {
@@ -55,9 +56,17 @@ impl<'a> Refusal<'a> {
             | (_, 404 | 410) => Kind::ObjectNotFound,
             (Some("ExpiredToken" | "TokenRefreshRequired"), _) => Kind::Credentials,
             (Some("InvalidObjectState"), _) => Kind::OriginAnswer,
-            (Some("SlowDown" | "TooManyRequests" | "RequestLimitExceeded"), _) | (_, 429 | 503) => {
-                Kind::OriginThrottled
-            }
+            (
+                Some(
+                    "SlowDown"
+                    | "TooManyRequests"
+                    | "RequestLimitExceeded"
+                    | "rateLimitExceeded"
+                    | "userRateLimitExceeded",
+                ),
+                _,
+            )
+            | (_, 429 | 503) => Kind::OriginThrottled,
             (Some("RequestTimeout"), _) | (_, 408 | 504) => Kind::OriginTimeout,
             (
                 Some(
@@ -67,7 +76,9 @@ impl<'a> Refusal<'a> {
                     | "SignatureDoesNotMatch"
                     | "RequestTimeTooSkewed"
                     | "AuthorizationHeaderMalformed"
-                    | "AllAccessDisabled",
+                    | "AllAccessDisabled"
+                    | "InvalidAuthenticationInfo"
+                    | "PublicAccessNotPermitted",
                 ),
                 _,
             )
@@ -133,6 +144,14 @@ mod tests {
         assert_eq!(kind(429, None), Kind::OriginThrottled);
         assert_eq!(kind(400, Some("RequestTimeout")), Kind::OriginTimeout);
         assert_eq!(kind(301, None), Kind::OriginAnswer);
+        assert_eq!(kind(403, Some("rateLimitExceeded")), Kind::OriginThrottled);
+        assert_eq!(kind(403, Some("forbidden")), Kind::AccessDenied);
+        assert_eq!(
+            kind(409, Some("PublicAccessNotPermitted")),
+            Kind::AccessDenied
+        );
+        assert_eq!(kind(409, Some("BlobArchived")), Kind::OriginAnswer);
+        assert_eq!(kind(503, Some("ServerBusy")), Kind::OriginThrottled);
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! Answers that do not hold what was asked for, row by row: from S3, by the SDK's request and by
-//! ours, and from a web server. An object of 18 bytes was found, and its version with it.
+//! ours, from Google, Azure and a web server. An object of 18 bytes was found, and its version with it.
 
 use std::ops::Range;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 use xfd_dataplane_core::error::{Error, Kind, Result};
-use xfd_dataplane_core::model::{HttpConfig, StoreConfig};
+use xfd_dataplane_core::model::{AzureConfig, HttpConfig, StoreConfig};
 use xfd_dataplane_core::source::{ConnectOptions, Get, connect};
 
-use crate::places::{anonymous, answering, bytes_of, connect_within, get};
+use crate::places::{
+    anonymous, answering, azure_config, bytes_of, connect_within, gcs_config, get,
+};
 use crate::support::raw::{Answer, RawServer, Step};
 
 const BYTES: &str = "0123456789abcdefgh";
@@ -21,9 +23,11 @@ enum Way {
     Web,
     Sdk,
     Direct,
+    Google,
+    Azure,
 }
 
-const WAYS: [Way; 3] = [Way::Web, Way::Sdk, Way::Direct];
+const WAYS: [Way; 5] = [Way::Web, Way::Sdk, Way::Direct, Way::Google, Way::Azure];
 
 fn send(text: impl Into<String>) -> Answer {
     vec![Step::Send(text.into())]
@@ -41,6 +45,11 @@ async fn read(way: Way, range: Option<Range<u64>>, answer: Answer) -> Result<Vec
     let config = match way {
         Way::Web => StoreConfig::Http(HttpConfig::of(&server.url)),
         Way::Sdk | Way::Direct => anonymous(&server),
+        Way::Google => StoreConfig::Gcs(gcs_config(&server.url)),
+        Way::Azure => StoreConfig::Azure(AzureConfig {
+            anonymous: true,
+            ..azure_config(&server.url)
+        }),
     };
     let origin = connect_within(&config, PATIENCE).await;
     if way == Way::Direct {
@@ -315,7 +324,8 @@ async fn a_part_that_was_not_asked_for_is_an_error() {
 
 #[tokio::test]
 async fn another_version_is_an_error_whatever_its_size() {
-    let other = "HTTP/1.1 200 OK\r\nETag: \"f\"\r\nContent-Length: 18\r\n\r\n";
+    let other =
+        "HTTP/1.1 200 OK\r\nETag: \"f\"\r\nX-Goog-Generation: f\r\nContent-Length: 18\r\n\r\n";
     let changed = Kind::ObjectChanged;
     expect(
         None,

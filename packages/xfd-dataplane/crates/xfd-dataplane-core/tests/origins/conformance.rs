@@ -16,6 +16,8 @@ macro_rules! on_every_place {
         on_every_place!(@place seaweed: $($story),+);
         on_every_place!(@place rclone: $($story),+);
         on_every_place!(@place s3s_fs: $($story),+);
+        on_every_place!(@place google: $($story),+);
+        on_every_place!(@place azure: $($story),+);
     };
     (@place $place:ident: $($story:ident),+) => {
         mod $place {

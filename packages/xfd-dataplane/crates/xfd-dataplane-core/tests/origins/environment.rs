@@ -5,15 +5,18 @@
 use std::path::Path;
 use std::process::Command;
 
-use xfd_dataplane_core::model::{AddressingStyle, S3Config, StoreConfig};
+use xfd_dataplane_core::model::{AddressingStyle, AzureConfig, GcsConfig, S3Config, StoreConfig};
 use xfd_dataplane_core::source::{ConnectOptions, connect};
 
-use crate::places::{bytes_of, get, weed_config};
+use crate::places::{azure_config, bytes_of, gcs_config, get, weed_config};
 use crate::support::web::{Abilities, WebServer, status};
 use crate::support::{s3, tls, weed};
 
 const ASK: &str = "XFD_TEST_ASK_FOR";
 const VIRTUAL: &str = "XFD_TEST_VIRTUAL_HOST";
+/// The store to ask instead of S3, and its endpoint.
+pub const STORE: &str = "XFD_TEST_STORE";
+pub const ENDPOINT: &str = "XFD_TEST_ENDPOINT";
 /// Whether the object is read as well.
 pub const READ: &str = "XFD_TEST_READ";
 
@@ -23,17 +26,7 @@ pub const READ: &str = "XFD_TEST_READ";
 #[ignore = "run by the other tests of this file"]
 async fn ask() {
     let Ok(key) = std::env::var(ASK) else { return };
-    let config = S3Config {
-        endpoint: None,
-        access_key_id: None,
-        secret_access_key: None,
-        addressing_style: match std::env::var(VIRTUAL) {
-            Ok(_) => AddressingStyle::Virtual,
-            Err(_) => AddressingStyle::Auto,
-        },
-        ..weed_config("")
-    };
-    let connected = connect(&StoreConfig::S3(config), &ConnectOptions::default()).await;
+    let connected = connect(&described(), &ConnectOptions::default()).await;
     let origin = match connected {
         Ok(origin) => origin,
         Err(error) => return println!("\noutcome: {:?}\n{error:?}", error.kind),
@@ -51,6 +44,33 @@ async fn ask() {
     match origin.head(None, &key).await {
         Ok(found) => println!("\noutcome: {} bytes", found.size),
         Err(error) => println!("\noutcome: {:?}\n{error:?}", error.kind),
+    }
+}
+
+/// A store of which the environment says the rest.
+fn described() -> StoreConfig {
+    let endpoint = std::env::var(ENDPOINT).ok();
+    match std::env::var(STORE).as_deref() {
+        Ok("gcs") => StoreConfig::Gcs(GcsConfig {
+            endpoint,
+            anonymous: false,
+            ..gcs_config("")
+        }),
+        Ok("azure") => StoreConfig::Azure(AzureConfig {
+            endpoint,
+            azure: None,
+            ..azure_config("")
+        }),
+        _ => StoreConfig::S3(S3Config {
+            endpoint: None,
+            access_key_id: None,
+            secret_access_key: None,
+            addressing_style: match std::env::var(VIRTUAL) {
+                Ok(_) => AddressingStyle::Virtual,
+                Err(_) => AddressingStyle::Auto,
+            },
+            ..weed_config("")
+        }),
     }
 }
 

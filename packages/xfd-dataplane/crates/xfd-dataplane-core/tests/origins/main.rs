@@ -12,6 +12,8 @@ mod support;
 
 mod answers;
 mod aws;
+mod cloud;
+mod cloud_credentials;
 mod conformance;
 mod credentials;
 mod direct;

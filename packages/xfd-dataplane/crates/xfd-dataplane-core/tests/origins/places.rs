@@ -11,14 +11,15 @@ use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use xfd_dataplane_core::error::Result;
 use xfd_dataplane_core::model::{
-    AddressingStyle, FoundObject, HttpConfig, HubConfig, S3Config, Secret, StoreConfig,
+    AddressingStyle, AzureAccess, AzureConfig, FoundObject, GcsConfig, HttpConfig, HubConfig,
+    S3Config, Secret, StoreConfig,
 };
 use xfd_dataplane_core::source::{Body, ConnectOptions, Get, Origin, connect};
 
 use crate::support::hub::{self, HubServer};
 use crate::support::raw::{Answer, RawServer};
 use crate::support::web::{Abilities, WebServer};
-use crate::support::{rclone, s3, s3s, weed};
+use crate::support::{azurite, gcs, rclone, s3, s3s, weed};
 
 /// An origin and its store.
 pub struct Place {
@@ -37,6 +38,8 @@ enum Store {
     Web(WebServer),
     Hub(HubServer),
     S3(Client),
+    Gcs(&'static str),
+    Azure(&'static str),
 }
 
 impl Place {
@@ -58,6 +61,8 @@ impl Place {
                 server.put(key, bytes);
             }
             Store::S3(client) => s3::put(client, weed::BUCKET, key, bytes).await,
+            Store::Gcs(endpoint) => gcs::put(endpoint, key, bytes).await,
+            Store::Azure(endpoint) => azurite::put(endpoint, key, bytes).await,
         }
     }
 }
@@ -209,6 +214,54 @@ pub async fn s3s_fs() -> Option<Place> {
         lists_etags: false,
         store: Store::S3(s3::client(endpoint, s3s::ACCESS_KEY, s3s::SECRET_KEY)),
     })
+}
+
+pub async fn google() -> Option<Place> {
+    let endpoint = tokio::task::spawn_blocking(gcs::gcs).await.unwrap()?;
+    Some(Place {
+        origin: origin_of(&StoreConfig::Gcs(gcs_config(endpoint))).await,
+        can_list: true,
+        lists_etags: true,
+        has_times: true,
+        store: Store::Gcs(endpoint),
+    })
+}
+
+pub async fn azure() -> Option<Place> {
+    let endpoint = tokio::task::spawn_blocking(azurite::azurite)
+        .await
+        .unwrap()?;
+    Some(Place {
+        origin: origin_of(&StoreConfig::Azure(azure_config(endpoint))).await,
+        can_list: true,
+        lists_etags: true,
+        has_times: true,
+        store: Store::Azure(endpoint),
+    })
+}
+
+/// A bucket that is read without credentials.
+pub fn gcs_config(endpoint: &str) -> GcsConfig {
+    GcsConfig {
+        bucket: gcs::BUCKET.to_owned(),
+        endpoint: Some(endpoint.to_owned()),
+        anonymous: true,
+        gcs: None,
+    }
+}
+
+/// The container, with the account's key.
+pub fn azure_config(endpoint: &str) -> AzureConfig {
+    AzureConfig {
+        bucket: azurite::CONTAINER.to_owned(),
+        endpoint: Some(endpoint.to_owned()),
+        anonymous: false,
+        azure: Some(AzureAccess {
+            account: Some(azurite::ACCOUNT.to_owned()),
+            account_key: Some(Secret(azurite::KEY.to_owned())),
+            ..AzureAccess::default()
+        }),
+    }
 }
 
 /// The closed bucket, with the right keys.

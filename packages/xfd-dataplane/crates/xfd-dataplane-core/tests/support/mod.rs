@@ -3,9 +3,12 @@
 //! Use it with `#[path = "../support/mod.rs"] mod support;` (or `mod support;` from a single file).
 #![allow(dead_code, reason = "no test binary uses all of it")]
 
+pub mod azurite;
 pub mod faulty;
+pub mod gcs;
 pub mod hub;
 pub mod memory;
+pub mod plain_client;
 pub mod ports;
 pub mod process;
 pub mod raw;

@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::super::refusal::Refusal;
 use super::super::text::text_of;
-use super::xml::{Broken, Event, walk};
+use super::super::xml::{Broken, Event, walk};
 use crate::error::{Error, Kind};
 
 /// What is said of an answer that gives none.

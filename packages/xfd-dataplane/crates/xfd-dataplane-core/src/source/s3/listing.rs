@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use super::super::document::{Bounding, Bounds};
+use super::super::listing::folder_of;
 use super::super::refusal::Refusal;
 use super::S3Origin;
 use super::additions::split_version;
@@ -28,10 +29,7 @@ impl S3Origin {
                 "A version is one of an object, not of a prefix",
             ));
         }
-        let prefix = match prefix {
-            "" => String::new(),
-            prefix => format!("{prefix}/"),
-        };
+        let prefix = folder_of(prefix);
         let mut pages = Pages::new(&prefix);
         let mut ask = Ask::First;
         let mut encoding = None;

@@ -13,7 +13,6 @@ mod page;
 mod pages;
 mod shortcuts;
 mod success;
-mod xml;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};

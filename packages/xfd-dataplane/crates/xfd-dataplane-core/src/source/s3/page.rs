@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::xml::{Broken, Event, walk};
+use super::super::xml::{Broken, Event, walk};
 
 /// What is read of a page: of two that differ, either may be the one that is meant.
 const ONCE: [&str; 9] = [
@@ -62,7 +62,7 @@ impl Page {
                 page.groups += 1;
                 Ok(())
             }
-            (_, Event::Start) => Ok(()),
+            (_, Event::Start | Event::Attribute(..)) => Ok(()),
             (_, Event::End(text)) => page.keep(open, text),
         })?;
         Ok(page)

@@ -4,29 +4,17 @@
 //! A list is whole when its last page says that it is the last, and says so in a way that can be
 //! right. Everything else is an error:
 //!
-//! * Each page is asked for by a token or a marker that was not used before, so pages that lead to
-//!   each other end. The number of pages, of keys, and of empty pages in a row is bounded.
-//! * Keys lie under the prefix, and none comes twice.
+//! * The rules of every list hold ([`super::super::listing`]).
 //! * A store that answers in version 1 of the API is listed in version 1: by the last key.
-
-use std::collections::HashSet;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
+use super::super::listing::Listing;
 use super::super::pin::canonical;
 use super::page::Page;
 use crate::error::{Error, Kind, Result};
 use crate::model::FoundObject;
-
-/// Most keys of a list: each takes some 300 bytes here, and its catalog more.
-const MOST_KEYS: usize = 5_000_000;
-/// Most pages of a list. A page has 1,000 keys at most, and may have fewer.
-const MOST_PAGES: u32 = 100_000;
-/// Most pages without a key in a row: S3 sends some where it passes over deleted versions.
-const MOST_EMPTY_PAGES: u32 = 1_000;
 
 /// How the next page is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -42,29 +30,12 @@ pub(super) enum Ask {
 
 /// The pages of a list so far.
 #[derive(Debug)]
-pub(super) struct Pages {
-    /// What all keys begin with.
-    prefix: String,
-    found: Vec<FoundObject>,
-    /// Of every token and marker so far.
-    used: HashSet<Ask>,
-    /// Of every key, once the keys came in no order; a list in order cannot repeat one unseen.
-    hashes: Option<HashSet<u64>>,
-    pages: u32,
-    empty_pages: u32,
-}
+pub(super) struct Pages(Listing<Ask>);
 
 impl Pages {
     /// Of the keys that begin with `prefix`.
     pub(super) fn new(prefix: &str) -> Self {
-        Self {
-            prefix: prefix.to_owned(),
-            found: Vec::new(),
-            used: HashSet::new(),
-            hashes: None,
-            pages: 0,
-            empty_pages: 0,
-        }
+        Self(Listing::new(prefix))
     }
 
     /// Takes in the page that `asked` brought; returns how to ask for the next, or None at the end.
@@ -72,66 +43,20 @@ impl Pages {
     /// # Errors
     /// `OriginAnswer` if it cannot be known that the list is whole.
     pub(super) fn take(&mut self, asked: &Ask, page: &Page) -> Result<Option<Ask>> {
-        self.pages += 1;
-        self.empty_pages = match page.objects.is_empty() {
-            true => self.empty_pages + 1,
-            false => 0,
-        };
         check_count(page)?;
-        for object in &page.objects {
-            let found = listed(object, page.is_encoded())?;
-            self.keep(found)?;
-        }
+        let objects = page.objects.iter();
+        let found: Result<Vec<_>> = objects.map(|it| listed(it, page.is_encoded())).collect();
+        self.0.take(found?)?;
         let next = self.next_of(asked, page)?;
-        let Some(next) = next else { return Ok(None) };
-        if !self.used.insert(next.clone()) {
-            return Err(wrong(
-                "The origin gives the same page of a list again and again",
-            ));
+        if let Some(next) = &next {
+            self.0.go_on(next)?;
         }
-        let is_too_long = self.pages >= MOST_PAGES || self.found.len() > MOST_KEYS;
-        if is_too_long || self.empty_pages > MOST_EMPTY_PAGES {
-            let (keys, pages) = (self.found.len(), self.pages);
-            let what = format!(
-                "The origin's list does not end: {keys} keys in {pages} pages, the last {} of them \
-                 empty",
-                self.empty_pages
-            );
-            return Err(wrong(what).with_remedy("Ask for a longer prefix"));
-        }
-        Ok(Some(next))
+        Ok(next)
     }
 
     /// All of them, in the order of their keys.
     pub(super) fn finish(self) -> Vec<FoundObject> {
-        let mut found = self.found;
-        // Directory buckets list in an order of their own.
-        if self.hashes.is_some() {
-            found.sort_by(|one, two| one.key.cmp(&two.key));
-        }
-        found
-    }
-
-    fn keep(&mut self, found: FoundObject) -> Result<()> {
-        if !found.key.starts_with(&self.prefix) {
-            let what = format!(
-                "The origin lists the key {:?}, which is not under the prefix {:?}",
-                found.key, self.prefix
-            );
-            return Err(wrong(what));
-        }
-        let last = self.found.last();
-        if self.hashes.is_none() && last.is_some_and(|last| last.key >= found.key) {
-            self.hashes = Some(self.found.iter().map(|each| hash_of(&each.key)).collect());
-        }
-        if let Some(hashes) = &mut self.hashes
-            && !hashes.insert(hash_of(&found.key))
-        {
-            let what = format!("The origin lists the key {:?} twice", found.key);
-            return Err(wrong(what));
-        }
-        self.found.push(found);
-        Ok(())
+        self.0.finish()
     }
 
     fn next_of(&self, asked: &Ask, page: &Page) -> Result<Option<Ask>> {
@@ -170,12 +95,12 @@ impl Pages {
             marker => marker.map(str::to_owned),
         };
         let marker = named.or_else(|| {
-            let last = self.found.last().filter(|_| !page.objects.is_empty());
+            let last = self.0.found().last().filter(|_| !page.objects.is_empty());
             last.map(|last| last.key.clone())
         });
         match marker {
             // In another order, the last key says nothing of what comes after it.
-            Some(_) if self.hashes.is_some() => Err(wrong(
+            Some(_) if self.0.is_unordered() => Err(wrong(
                 "The origin lists keys in no order, and goes on by the last one",
             )),
             Some(marker) => Ok(Some(Ask::Marker(marker))),
@@ -252,12 +177,6 @@ fn decoded(key: &str) -> Result<String> {
         ))
     });
     decoded.map(Into::into)
-}
-
-fn hash_of(key: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
 }
 
 fn wrong(what: impl Into<String>) -> Error {

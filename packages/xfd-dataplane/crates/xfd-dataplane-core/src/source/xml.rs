@@ -16,9 +16,11 @@ impl From<&str> for Broken {
 }
 
 /// What happens to the innermost element.
-pub(super) enum Event {
+pub(super) enum Event<'a> {
     /// It opens.
     Start,
+    /// It has an attribute of this name and value, as they are written.
+    Attribute(&'a str, &'a str),
     /// It closes; its own text, with references resolved, without the text of its children.
     End(String),
 }
@@ -30,7 +32,7 @@ pub(super) enum Event {
 /// `Broken` if the body is not one complete UTF-8 document; whatever `on` returns.
 pub(super) fn walk<E: From<Broken>>(
     body: &[u8],
-    mut on: impl FnMut(&[&str], Event) -> Result<(), E>,
+    mut on: impl FnMut(&[&str], Event<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let text = std::str::from_utf8(body).map_err(|_| Broken::from("it is not UTF-8"))?;
     let mut open: Vec<&str> = Vec::new();
@@ -42,6 +44,9 @@ pub(super) fn walk<E: From<Broken>>(
                 open.push(local.as_str());
                 content.clear();
                 on(&open, Event::Start)?;
+            }
+            Token::Attribute { local, value, .. } => {
+                on(&open, Event::Attribute(local.as_str(), value.as_str()))?;
             }
             Token::Text { text } => content.push_str(&unescape(text.as_str())?),
             Token::Cdata { text, .. } => content.push_str(text.as_str()),

@@ -1,0 +1,16 @@
+//! Google Cloud Storage and Azure Blob Storage.
+//!
+//! The crate `object_store` finds and renews credentials, and signs. Requests are made, sent and
+//! judged here, with the same connections, trust and rules as those of the other origins: its own
+//! client refuses a whole list for one key with `//`, and its errors have no Retry-After
+//! (docs/decisions/0036).
+
+mod address;
+mod azure;
+mod checksums;
+mod credentials;
+mod gcs;
+mod transport;
+
+pub use self::azure::AzureOrigin;
+pub use self::gcs::GcsOrigin;
