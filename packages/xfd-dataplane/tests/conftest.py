@@ -51,7 +51,7 @@ def store(origin: Path) -> ObjectStoreConfig:
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test reads or writes the user's own files, or finds the user's own credentials."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "HF_"))]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()

@@ -15,7 +15,8 @@ from xfd_api.settings import NodeSettings, UnpackCaps
 from xfd_api.stores import StoreKind
 from xfd_dataplane.cli.get import settings_of
 from xfd_dataplane.cli.options import parse, size
-from xfd_dataplane.cli.sources import Unpacking, parse_source, request_for
+from xfd_dataplane.cli.source_requests import Unpacking, request_for
+from xfd_dataplane.cli.sources import StoreOptions, named_source, parse_source
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,11 @@ def test_what_makes_no_sense_ends_with_two(
         ("file:///srv/models/*.bin", StoreKind.LOCAL, "*.bin"),
         ("file:///srv/with%20space/x", StoreKind.LOCAL, "x"),
         ("https://host:8080/a/b.bin", StoreKind.HTTP, "a/b.bin"),
+        ("gs://bucket/a/b", StoreKind.GCS, "a/b"),
+        ("az://container/a/*.bin", StoreKind.AZURE, "a/*.bin"),
+        ("abfss://container@account.dfs.core.windows.net/a", StoreKind.AZURE, "a"),
+        ("hf://org/bert", StoreKind.HUB, ""),
+        ("hf://datasets/org/books@v1/data/", StoreKind.HUB, "data/"),
     ],
 )
 def test_a_source_names_a_store_and_a_key(text: str, kind: StoreKind, key: str) -> None:
@@ -87,7 +93,9 @@ def test_a_file_source_is_looked_up_in_its_folder() -> None:
     assert parse_source("file:///x").config.directory == "/"
 
 
-@pytest.mark.parametrize("text", ["models/a.bin", "gs://b/k", "file://host/x", "s3://", "http://"])
+@pytest.mark.parametrize(
+    "text", ["models/a.bin", "ftp://b/k", "file://host/x", "s3://", "http://", "hf://x"]
+)
 def test_any_other_source_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequestError):
         parse_source(text)
@@ -182,6 +190,7 @@ def test_every_option_of_the_data_plane_reaches_its_settings() -> None:
 
     assert settings_of(parse(words.split())) == NodeSettings(
         root=str(paths.root()),
+        hub_cache=str(paths.hub_cache()),
         node_parallelism=3,
         memory_budget_bytes=8 * 2**20,
         download_bytes_per_s=2 * 2**20,
@@ -191,4 +200,77 @@ def test_every_option_of_the_data_plane_reaches_its_settings() -> None:
         verify_whole=True,
         unpack_caps=UnpackCaps(max_entries=5, max_bytes=6 * 2**20, max_ratio=7.0),
     )
-    assert settings_of(parse(["s3://b/k", "d"])) == NodeSettings(root=str(paths.root()))
+    assert settings_of(parse(["s3://b/k", "d"])) == NodeSettings().rooted()
+
+
+def test_a_source_at_a_hub_without_a_destination_lands_in_the_hub_cache() -> None:
+    source = parse_source("hf://org/bert@fix%2Fbug/onnx/model.onnx")
+    value = request_for(source, None).value
+
+    assert isinstance(value, ObjectDownloadRequest)
+    assert value.destination is None
+    assert value.uri == "hf://models/org/bert@fix%2Fbug/onnx/model.onnx"
+    assert request_for(source, "/d/m.onnx").value.destination == Path("/d/m.onnx")
+
+
+def test_any_other_source_lands_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert request_for(parse_source("gs://b/x/a.bin"), None).value.destination == tmp_path / "a.bin"
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("s3://b/k", StoreOptions(headers={"X-Key": "1"})),
+        ("hf://org/bert", StoreOptions(netrc=True)),
+        ("s3://b/k", StoreOptions(token="t")),
+        ("file:///f", StoreOptions(token="t")),
+        ("https://host/f", StoreOptions(account="company")),
+    ],
+)
+def test_a_credential_that_the_store_has_no_use_for_is_refused(
+    text: str, options: StoreOptions
+) -> None:
+    with pytest.raises(InvalidRequestError, match="has no meaning for this source"):
+        parse_source(text, options)
+
+
+def test_credentials_reach_their_store_and_no_repr(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("t-secret\n")
+    (tmp_path / "headers").write_text("X-One: h-secret\n\nX-Two: a: b\n")
+    options = parse(
+        ["https://host/f", "--header", f"@{tmp_path}/headers", "--header", "X-Three: 3"]
+    )
+    web = named_source(options)
+    hub = named_source(parse(["hf://org/bert", "--token-file", str(tmp_path / "token")]))
+    bearer = named_source(parse(["https://host/f", "--token-file", str(tmp_path / "token")]))
+
+    assert web.config.http is not None
+    assert web.config.http.headers == (("X-One", "h-secret"), ("X-Two", "a: b"), ("X-Three", "3"))
+    assert (hub.config.hub and hub.config.hub.token) == "t-secret"
+    assert (bearer.config.http and bearer.config.http.bearer) == "t-secret"
+    assert "secret" not in repr([web, hub, bearer, StoreOptions(token="t-secret")])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["https://h/f", "--token-file", "/no/such/file"],
+        ["https://h/f", "--header", "@/no/such/file"],
+        ["https://h/f", "--header", "@/proc/version"],
+    ],
+)
+def test_a_file_of_credentials_that_is_none_is_named(words: list[str]) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        named_source(parse(words))
+
+    assert caught.value.path
+    assert "Linux" not in str(caught.value)
+
+
+def test_a_checksum_goes_with_one_object() -> None:
+    with pytest.raises(InvalidRequestError, match="go with one object"):
+        request_for(parse_source("s3://b/p/"), None, sha256="a" * 64)

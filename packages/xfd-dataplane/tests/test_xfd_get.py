@@ -218,7 +218,7 @@ def test_files_and_web_servers_are_sources_too(
         (["ls", "s3://{bucket}/none"], 3, "ObjectNotFoundError"),
         (["s3://{bucket}/k", "{out}/x", "--no-sign-request"], 4, "AccessDeniedError"),
         (["s3://{bucket}/k", "/sys/xfd-test/x"], 6, "DestinationNotWritableError"),
-        (["gs://{bucket}/k", "{out}/x"], 2, "InvalidRequestError"),
+        (["ftp://{bucket}/k", "{out}/x"], 2, "InvalidRequestError"),
         (["s3://{bucket}/../k", "{out}/x"], 2, "UnsafePathError"),
         (["s3://{bucket}/k", "{out}/x", "--unpack"], 2, "UnknownArchiveError"),
         (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from xfd_api.errors import InvalidRequestError
 
@@ -75,6 +75,14 @@ class HubRepo:
     def folder(self) -> str:
         """The repository's folder in a hub cache."""
         return "--".join((f"{self.repo_type}s", *self.repo_id.split("/")))
+
+    def uri(self, path: str = "") -> str:
+        """The uri of a path in the repository."""
+        revision = self.revision
+        if not _REF_WITH_SLASHES.fullmatch(revision):
+            revision = quote(revision, safe="")
+        mark = "" if self.revision == DEFAULT_REVISION else f"@{revision}"
+        return f"hf://{self.repo_type}s/{self.repo_id}{mark}" + (f"/{path}" if path else "")
 
     @property
     def ref(self) -> str | None:

@@ -12,6 +12,7 @@ from xfd_api.paths import is_utf8
 from xfd_api.stores import StoreKind
 
 VERSION = "?versionId="
+SCHEMES = ("s3", "gs", "az", "abfs", "abfss", "hf", "http", "https")
 FORMS = "s3://bucket/key, gs://bucket/key, az://container/key, https://host/path or hf://ORG/NAME"
 
 _ARN = re.compile(

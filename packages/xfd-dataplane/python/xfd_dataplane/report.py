@@ -51,7 +51,6 @@ def report(
     total = catalog.total_bytes
     missing = max(total - state.cached_bytes - state.held_at_start, 0)
     bound_s, bound_source = _bound(missing, settings, elapsed_s)
-    root = str(paths.root())
     return DistributionReport(
         elapsed_s=elapsed_s,
         bound_s=bound_s,
@@ -74,14 +73,14 @@ def report(
                 peer_bytes=0,
                 served_bytes=0,
                 cached_bytes=state.cached_bytes,
-                root=root,
+                root=str(paths.root()),
                 resumed_bytes=state.held_at_start,
             ),
         ),
         objects=tuple(
             ObjectResult(
                 key=item.found.key,
-                destination=_local(root, item.destination),
+                destination=str(paths.local_path(item.destination)),
                 size=item.size,
                 origin_bytes=state.fetched.get(item.index, 0),
                 nodes_landed=1,
@@ -99,10 +98,6 @@ def report(
 def _left_out(item: CatalogObject, state: DownloadState) -> tuple[tuple[str, ...], int]:
     """Names and number of what has no place on disk."""
     return state.left_out.get(item.index, (item.left_out, len(item.left_out)))
-
-
-def _local(root: str, destination: str) -> str:
-    return destination if destination.startswith("/") else f"{root}/{destination}"
 
 
 def _bound(

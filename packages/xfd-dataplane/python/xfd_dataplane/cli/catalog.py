@@ -15,14 +15,14 @@ from xfd_api.requests import DownloadRequest, Links, UnpackMethod
 from xfd_api.stores import StoreKind
 from xfd_dataplane.cancellation import CallLimits
 from xfd_dataplane.cli.options import STDOUT
-from xfd_dataplane.cli.sources import (
-    Source,
+from xfd_dataplane.cli.source_requests import (
     Unpacking,
-    named_source,
+    checksum_without_object,
     patterns_without_prefix,
     request_for,
     requests_for_matches,
 )
+from xfd_dataplane.cli.sources import Source, named_source
 from xfd_dataplane.finding import find_objects
 from xfd_dataplane.listing import as_written, explained, find
 from xfd_dataplane.node import Node
@@ -33,7 +33,7 @@ def catalog_for(
     node: Node,
     stores: ObjectStoreConfigByProfile,
     limits: CallLimits,
-    destination: str,
+    destination: str | None,
 ) -> Catalog:
     """The catalog of what the options of `get` name.
 
@@ -60,13 +60,17 @@ def catalog_for(
 
 def resolved(source: Source, node: Node, stores: ObjectStoreConfigByProfile) -> Source:
     """The source, taken literally if its store has something of exactly this name."""
-    if source.is_pattern and as_written(node, stores, None, source.key):
+    if source.is_pattern and as_written(node, stores, source.bucket, source.key):
         return replace(source, is_literal=True)
     return source
 
 
 def _requests(
-    options: argparse.Namespace, source: Source, node: Node, limits: CallLimits, destination: str
+    options: argparse.Namespace,
+    source: Source,
+    node: Node,
+    limits: CallLimits,
+    destination: str | None,
 ) -> tuple[list[DownloadRequest], list[FoundObject] | None]:
     """The requests, and for a pattern the object that each of them is for."""
     cache = not options.force
@@ -86,12 +90,16 @@ def _requests(
             unpacking=unpacking,
             include=options.include,
             exclude=options.exclude,
+            sha256=options.sha256,
+            md5=options.md5,
         )
         return [request], None
     if options.include or options.exclude:
         raise patterns_without_prefix(source)
+    if options.sha256 is not None or options.md5 is not None:
+        raise checksum_without_object(source)
     stores = by_profile(source.config)
-    matches = limits.run(lambda: find(node, stores, source.config.kind, None, source.key))
+    matches = limits.run(lambda: find(node, stores, source.config.kind, source.bucket, source.key))
     requests = requests_for_matches(source, matches, destination, cache=cache, unpacking=unpacking)
     return requests, matches
 

@@ -47,9 +47,10 @@ def _to_disk(options: argparse.Namespace) -> int:
             on_progress=on_progress,
         )
     if options.json:
-        output.as_json(output.report_document(report))
+        output.as_json(output.report_document(report, catalog))
     elif not options.quiet:
-        output.say(output.report_line(report))
+        for line in [output.report_line(report), *output.snapshot_lines(catalog)]:
+            output.say(line)
     for line in output.left_out_lines(report):
         output.complain(line)
     return codes.OK
@@ -65,7 +66,7 @@ def _dry_run(options: argparse.Namespace) -> int:
     if options.json:
         output.as_json(plan.document())
     else:
-        for line in plan.lines():
+        for line in [*plan.lines(), *output.snapshot_lines(catalog)]:
             output.say(line)
     return codes.OK
 

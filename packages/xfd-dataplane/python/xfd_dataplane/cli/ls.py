@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     stores = by_profile(source.config)
     with open_node() as node:
         found = CallLimits(None, None).run(
-            lambda: find(node, stores, source.config.kind, None, source.key)
+            lambda: find(node, stores, source.config.kind, source.bucket, source.key)
         )
     if options.json:
         output.as_json(output.listing_document(found))

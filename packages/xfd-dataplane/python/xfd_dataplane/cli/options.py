@@ -3,57 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 
 from xfd_api.paths import is_utf8
 from xfd_api.requests import Links, UnpackMethod
 from xfd_dataplane import __version__
+from xfd_dataplane.cli.argument_types import count, header, ratio, seconds, size
 from xfd_dataplane.cli.codes import MEANINGS
 
 COMMANDS = ("get", "ls", "verify")
 
 STDOUT = "-"
 """The destination that is standard output; a file of that name is `./-`."""
-
-_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-
-
-def size(text: str) -> int:
-    """Bytes from `8MiB`, `8M`, `8MB` (all 8 times 2**20) or a plain number."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", text.strip().lower())
-    if match is None or float(match[1]) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; write for example 8MiB")
-    return int(float(match[1]) * _UNITS[match[2]])
-
-
-def count(text: str) -> int:
-    """A whole number of at least one."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
-    return int(text)
-
-
-def ratio(text: str) -> float:
-    """A number of at least one."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 1 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
-    return value
-
-
-def seconds(text: str) -> float:
-    """A time longer than zero, in seconds."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds")
-    return value
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -98,6 +59,8 @@ def _check_get(parser: argparse.ArgumentParser, options: argparse.Namespace) -> 
             parser.error("--unpack needs a destination on disk; pipe it to tar instead")
         if options.json and not options.dry_run:
             parser.error("--json and the object cannot both go to standard output")
+    if options.sha256 is not None and options.md5 is not None:
+        parser.error("give one of --sha256 and --md5")
 
 
 def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
@@ -105,9 +68,10 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
     parser = argparse.ArgumentParser(
         prog="xfd-get",
-        description="Fetches objects and prefixes from S3, a web server or a directory. "
+        description="Fetches objects and prefixes from S3, Google Cloud Storage, Azure, a Hugging "
+        "Face hub, a web server or a directory. "
         "Verifies every byte, resumes interrupted runs, and unpacks archives while they arrive.",
-        epilog=f"get is the default command: xfd-get s3://bucket/key DEST\n\nexit codes:\n{codes}",
+        epilog=f"{_EXAMPLES}\n\nexit codes:\n{codes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"xfd-get {__version__}")
@@ -138,9 +102,25 @@ def _patterns(parser: argparse.ArgumentParser) -> None:
         )
 
 
+_EXAMPLES = """get is the default command:
+  xfd-get s3://bucket/key DEST
+  xfd-get hf://org/model                      into the hub cache, for from_pretrained
+  xfd-get hf://org/model@v1.0 DIR --include '*.safetensors'
+  xfd-get https://host/file DEST --sha256 HEX
+  xfd-get gs://bucket/prefix/ DIR
+  xfd-get az://container/prefix/ DIR --account NAME
+
+credentials come from where the tools of each store have them: the AWS chain, HF_TOKEN or the
+token file, Google's application default credentials, AZURE_* variables, .netrc (--netrc)"""
+
+
 def _store(parser: argparse.ArgumentParser) -> None:
     store = parser.add_argument_group("store")
-    store.add_argument("--endpoint-url", metavar="URL", help="URL of a store other than AWS")
+    store.add_argument(
+        "--endpoint-url",
+        metavar="URL",
+        help="URL of another store than the public one of S3, Google, Azure or the hub",
+    )
     store.add_argument("--region", help="the bucket's region (default: looked up)")
     store.add_argument("--profile", help="a profile of the AWS configuration files")
     store.add_argument(
@@ -149,6 +129,27 @@ def _store(parser: argparse.ArgumentParser) -> None:
     store.add_argument(
         "--request-payer", choices=["requester"], help="pay for the requests to the bucket"
     )
+    store.add_argument("--account", metavar="NAME", help="storage account of an az:// source")
+    store.add_argument(
+        "--header",
+        type=header,
+        action="append",
+        default=[],
+        metavar="'NAME: VALUE'",
+        help="send a header with each request to a web server, and to no other host; @FILE reads "
+        "them from a file, which keeps secrets off the command line; may be given several times",
+    )
+    store.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help="a file with the bearer token for a web server, a hub or Google (default: the "
+        "store's own chain, such as HF_TOKEN)",
+    )
+    store.add_argument(
+        "--netrc",
+        action="store_true",
+        help="log in to a web server with its entry in .netrc, or in the file that NETRC names",
+    )
 
 
 def _output(parser: argparse.ArgumentParser) -> None:
@@ -156,8 +157,9 @@ def _output(parser: argparse.ArgumentParser) -> None:
 
 
 _SOURCE = (
-    "s3://bucket/key, s3://bucket/prefix/, s3://bucket/dir/*.bin (** crosses folders), "
-    "https://host/file, file:///folder/file"
+    "s3://bucket/key, s3://bucket/prefix/, s3://bucket/dir/*.bin (** crosses folders), the same "
+    "with gs://bucket and az://container, hf://ORG/NAME[@REVISION][/PATH], "
+    "hf://datasets/ORG/NAME..., https://host/file, file:///folder/file"
 )
 
 
@@ -166,9 +168,8 @@ def _get(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "destination",
         nargs="?",
-        default=".",
-        help="a file, or a folder if it ends in /, exists, or gets several objects (default: .); "
-        "- for standard output",
+        help="a file, or a folder if it ends in /, exists, or gets several objects (default: ., "
+        "and for hf:// the hub cache); - for standard output",
     )
     _patterns(parser)
     parser.add_argument(
@@ -197,6 +198,9 @@ def _get(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="fetch again what is valid at the destination"
     )
+    pins = parser.add_argument_group("checksums that one object must have")
+    pins.add_argument("--sha256", metavar="HEX", help="as sha256sum prints it")
+    pins.add_argument("--md5", metavar="HEX", help="as md5sum prints it")
     parser.add_argument(
         "--chunk-size", type=size, metavar="SIZE", help="bytes per range, up to 100MiB"
     )

@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from xfd_api import errors
-from xfd_api.chunks import FoundObject
+from xfd_api.chunks import Catalog, FoundObject
+from xfd_api.paths import hub_cache
 from xfd_api.results import DistributionReport, OnProgress, Progress
 from xfd_api.sanitize import sanitized, sanitized_json
 from xfd_dataplane.progress_display import progress_display
@@ -110,12 +111,22 @@ def report_line(report: DistributionReport) -> str:
     )
 
 
+def snapshot_lines(catalog: Catalog) -> list[str]:
+    """Where the files of a hub are found by their names."""
+    return [f"snapshot {folder}" for folder in _snapshot_folders(catalog)]
+
+
+def _snapshot_folders(catalog: Catalog) -> list[str]:
+    cache = hub_cache()
+    return [str(cache / each.repo_folder / "snapshots" / each.commit) for each in catalog.snapshots]
+
+
 def left_out_lines(report: DistributionReport) -> list[str]:
     """What has no place on disk, for a person."""
     return [line for result in report.objects if (line := result.left_out_line) is not None]
 
 
-def report_document(report: DistributionReport) -> dict[str, Any]:
+def report_document(report: DistributionReport, catalog: Catalog) -> dict[str, Any]:
     """What a download did, for a program; in bytes and seconds."""
     return {
         "ok": True,
@@ -128,6 +139,7 @@ def report_document(report: DistributionReport) -> dict[str, Any]:
         "excluded": report.excluded,
         "left_out": list(report.left_out),
         "left_out_count": report.left_out_count,
+        "snapshots": _snapshot_folders(catalog),
         "objects": [
             {
                 "key": result.key,

@@ -1,30 +1,20 @@
-"""Turns sources and destinations of the command line into stores and requests."""
+"""Turns a source of the command line into a store, and a key in it."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from xfd_api.chunks import FoundObject
 from xfd_api.errors import InvalidRequestError
-from xfd_api.paths import checked_segments
-from xfd_api.requests import (
-    DownloadRequest,
-    Links,
-    ObjectDownloadRequest,
-    PrefixDownloadRequest,
-    UnpackMethod,
-    UnpackOptions,
-)
-from xfd_api.stores import ObjectStoreConfig
-from xfd_api.uris import split_bucket
+from xfd_api.hub_repos import repo_named
+from xfd_api.stores import ObjectStoreConfig, StoreKind
+from xfd_api.uris import FORMS, SCHEMES, Uri, parse_uri
+from xfd_dataplane.cli.credentials import read_headers, read_token
 from xfd_dataplane.patterns import has_wildcard, literal_folder
-
-_ARCHIVE_ENDINGS = (".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar", ".zip", ".gz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +24,13 @@ class Source:
     Attributes:
         config: the store.
         key: a prefix ends in a slash or is empty.
+        bucket: see `Lookup.bucket`; a repository of a hub.
         is_literal: the key looks like a pattern, but the store has something of exactly this name.
     """
 
     config: ObjectStoreConfig
     key: str
+    bucket: str | None = None
     is_literal: bool = False
 
     @property
@@ -51,71 +43,140 @@ class Source:
         """Whether it names a folder of objects."""
         return not self.is_pattern and (not self.key or self.key.endswith("/"))
 
+    def uri(self, key: str) -> str:
+        """A key of the store as a request names it."""
+        return key if self.bucket is None else repo_named(self.bucket).uri(key)
+
+    def place(self, destination: str | None) -> Path | None:
+        """Where it lands; None is the hub cache."""
+        if destination is None and self.config.kind is StoreKind.HUB:
+            return None
+        return absolute(destination or ".")
+
 
 @dataclass(frozen=True, slots=True)
-class Unpacking:
-    """The options of `--unpack`; an empty folder is chosen by the archive's name."""
+class StoreOptions:
+    """The options of a command that say how to reach a store. Secrets show in no repr."""
 
-    folder: str
-    keep_archive: bool
-    method: UnpackMethod = UnpackMethod.Auto
-    links: Links = Links.Safe
+    endpoint: str | None = None
+    region: str | None = None
+    anonymous: bool = False
+    request_payer: str | None = None
+    account: str | None = None
+    netrc: bool = False
+    token: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def named_source(options: argparse.Namespace) -> Source:
     """The source that the options of a command name.
 
     Raises:
-        InvalidRequestError: it names no store.
+        InvalidRequestError: it names no store, or has options of another kind of store.
     """
-    return parse_source(
-        options.source,
+    given = StoreOptions(
         endpoint=options.endpoint_url,
         region=options.region,
         anonymous=options.no_sign_request,
         request_payer=options.request_payer,
+        account=options.account,
+        netrc=options.netrc,
+        token=read_token(options.token_file),
+        headers=read_headers(options.header),
     )
+    return parse_source(options.source, given)
 
 
-def parse_source(
-    text: str,
-    *,
-    endpoint: str | None = None,
-    region: str | None = None,
-    anonymous: bool = False,
-    request_payer: str | None = None,
-) -> Source:
+def parse_source(text: str, options: StoreOptions = StoreOptions()) -> Source:
     """The store and the key that a source names.
 
     Raises:
-        InvalidRequestError: it names no store.
+        InvalidRequestError: it names no store, or has options of another kind of store.
+        UnsafePathError: its key has a `..` segment.
     """
     scheme, mark, rest = text.partition("://")
     if not mark:
         raise InvalidRequestError(
-            "The source has no scheme",
-            object=text,
-            remedy="Write s3://bucket/key, https://host/file or file:///folder/file",
+            "The source has no scheme", object=text, remedy=f"Write {FORMS} or file:///folder/file"
         )
-    match scheme.lower():
-        case "s3":
-            bucket, key = split_bucket(rest)
+    if scheme.lower() not in (*SCHEMES, "file"):
+        raise InvalidRequestError(
+            f"xfd knows no {scheme}:// sources",
+            object=text,
+            remedy="Use s3, gs, az, abfss, hf, https or file",
+        )
+    uri = None if scheme.lower() == "file" else parse_uri(text)
+    _refuse_options_of_others(None if uri is None else uri.kind, options)
+    return _local(rest, text) if uri is None else _in_store(uri, options)
+
+
+def _in_store(uri: Uri, options: StoreOptions) -> Source:
+    match uri.kind:
+        case StoreKind.S3:
             config = ObjectStoreConfig.make_for_s3(
-                bucket,
-                endpoint=endpoint,
-                region=region,
-                anonymous=anonymous,
-                request_payer=request_payer,
+                uri.bucket or "",
+                endpoint=options.endpoint,
+                region=options.region,
+                anonymous=options.anonymous,
+                request_payer=options.request_payer,
             )
-            return Source(config, key)
-        case "file":
-            return _local(rest, text)
-        case "http" | "https":
-            return _web(text)
-        case other:
+        case StoreKind.GCS:
+            config = ObjectStoreConfig.make_for_gcs(
+                uri.bucket or "",
+                options.endpoint,
+                bearer=options.token,
+                anonymous=options.anonymous,
+            )
+        case StoreKind.AZURE:
+            config = ObjectStoreConfig.make_for_azure(
+                uri.bucket or "",
+                uri.account or options.account,
+                uri.endpoint or options.endpoint,
+                anonymous=options.anonymous,
+            )
+        case StoreKind.HUB:
+            config = ObjectStoreConfig.make_for_hub(options.endpoint, options.token)
+            return Source(config, uri.key, uri.bucket)
+        case _:
+            config = ObjectStoreConfig.make_for_http(
+                uri.server or "",
+                headers=options.headers,
+                bearer=options.token,
+                netrc=options.netrc,
+            )
+    return Source(config, uri.key)
+
+
+_TAKES: dict[str, tuple[StoreKind, ...]] = {
+    "--header": (StoreKind.HTTP,),
+    "--netrc": (StoreKind.HTTP,),
+    "--token-file": (StoreKind.HTTP, StoreKind.HUB, StoreKind.GCS),
+    "--account": (StoreKind.AZURE,),
+}
+"""Which stores have a use for an option. Others refuse it: a credential should not be ignored."""
+
+
+def _refuse_options_of_others(kind: StoreKind | None, options: StoreOptions) -> None:
+    given = {
+        "--header": bool(options.headers),
+        "--netrc": options.netrc,
+        "--token-file": options.token is not None,
+        "--account": options.account is not None,
+    }
+    for name, is_given in given.items():
+        if is_given and kind not in _TAKES[name]:
+            kinds = ", ".join(_SCHEME_OF[each] for each in _TAKES[name])
             raise InvalidRequestError(
-                f"xfd knows no {other}:// sources", object=text, remedy="Use s3, https or file"
+                f"{name} has no meaning for this source", remedy=f"Drop it: it goes with {kinds}"
             )
+
+
+_SCHEME_OF = {
+    StoreKind.HTTP: "https://",
+    StoreKind.HUB: "hf://",
+    StoreKind.GCS: "gs://",
+    StoreKind.AZURE: "az://",
+}
 
 
 def _local(rest: str, text: str) -> Source:
@@ -137,138 +198,9 @@ def _as_on_disk(path: str) -> str:
     return decoded
 
 
-def _web(text: str) -> Source:
-    parts = urlsplit(text)
-    if not parts.hostname:
-        raise InvalidRequestError(
-            "The source names no host", object=text, remedy="Write https://host/file"
-        )
-    # A query may be a signature. As part of the base URL it appears in no key, error or repr.
-    query = f"?{parts.query}" if parts.query else ""
-    folder, path = "", parts.path.lstrip("/")
-    above, _, name = path.rpartition("/")
-    if "%2f" in above.lower():
-        # An encoded slash belongs to a name. In a key it would separate two names.
-        folder, path = f"/{above}", name
-    server = f"{parts.scheme}://{parts.netloc}{folder}{query}"
-    return Source(ObjectStoreConfig.make_for_http(server), unquote(path))
-
-
 def absolute(destination: str) -> Path:
     """The destination below the working directory, without `..`."""
     path = Path(destination)
     if path.name in ("", "..", "."):
         return path.resolve()
     return path.parent.resolve() / path.name
-
-
-def object_name(key: str) -> str:
-    """The file name that a key ends with."""
-    name = key.rpartition("/")[2]
-    if not name:
-        raise InvalidRequestError(
-            "The source names no file", object=key, remedy="Name a file as the destination"
-        )
-    return name
-
-
-def request_for(
-    source: Source,
-    destination: str,
-    *,
-    cache: bool = True,
-    unpacking: Unpacking | None = None,
-    include: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-) -> DownloadRequest:
-    """The request for an object or a prefix; for a pattern see `requests_for_matches`.
-
-    Raises:
-        InvalidRequestError: a prefix is to be unpacked, or patterns are given for one object.
-    """
-    place = absolute(destination)
-    if source.is_prefix:
-        if unpacking is not None:
-            raise InvalidRequestError(
-                "Only an object can be unpacked", object=source.key, remedy="Drop --unpack"
-            )
-        return DownloadRequest(
-            PrefixDownloadRequest(
-                source.key, place, cache=cache, include=tuple(include), exclude=tuple(exclude)
-            )
-        )
-    if include or exclude:
-        raise patterns_without_prefix(source)
-    if destination.endswith("/") or _is_folder(place):
-        place /= object_name(source.key)
-    return _object_request(source.key, place, cache, unpacking)
-
-
-def patterns_without_prefix(source: Source) -> InvalidRequestError:
-    """The error of `--include` or `--exclude` with a source that is no prefix."""
-    return InvalidRequestError(
-        "--include and --exclude go with a prefix, which ends in a slash",
-        object=source.key,
-        remedy="End the source in a slash, or drop these options",
-    )
-
-
-def requests_for_matches(
-    source: Source,
-    matches: list[FoundObject],
-    destination: str,
-    *,
-    cache: bool = True,
-    unpacking: Unpacking | None = None,
-) -> list[DownloadRequest]:
-    """A request for each object that the pattern matches.
-
-    They land in a tree below the destination that starts at the first wildcard. Each archive is
-    unpacked into a folder of its own.
-    """
-    folder = literal_folder(source.key)
-    requests = []
-    for match in matches:
-        below = match.key[len(folder) :].lstrip("/") if folder else match.key
-        place = absolute(destination).joinpath(*checked_segments(below, what="key"))
-        each = unpacking
-        if each is not None and each.folder:
-            each = replace(each, folder=f"{each.folder}/{_stem(place.name)}")
-        requests.append(_object_request(match.key, place, cache, each))
-    return requests
-
-
-def _is_folder(place: Path) -> bool:
-    try:
-        return place.is_dir()
-    except OSError:  # For example a name that is too long, which the request refuses.
-        return False
-
-
-def _object_request(
-    key: str, place: Path, cache: bool, unpacking: Unpacking | None
-) -> DownloadRequest:
-    options = None
-    if unpacking is not None:
-        options = UnpackOptions(
-            destination=_tree(place, unpacking.folder),
-            unpack_method=unpacking.method,
-            keep_archive=unpacking.keep_archive,
-            links=unpacking.links,
-        )
-    return DownloadRequest(ObjectDownloadRequest(key, place, cache=cache, unpack_options=options))
-
-
-def _tree(archive: Path, folder: str) -> Path:
-    """The folder to unpack into: the given one, else the archive's name without its extension."""
-    if folder:
-        return absolute(folder)
-    return archive.with_name(_stem(archive.name))
-
-
-def _stem(name: str) -> str:
-    """An archive's name without its extension; never the name itself."""
-    for ending in _ARCHIVE_ENDINGS:
-        if name.lower().endswith(ending) and len(name) > len(ending):
-            return name[: -len(ending)]
-    return name + ".unpacked"

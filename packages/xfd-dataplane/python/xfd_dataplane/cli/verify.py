@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from xfd_api.profiles import by_profile
 from xfd_dataplane.cli import codes, output
 from xfd_dataplane.cli.catalog import resolved
-from xfd_dataplane.cli.sources import named_source, request_for, requests_for_matches
+from xfd_dataplane.cli.source_requests import request_for, requests_for_matches
+from xfd_dataplane.cli.sources import named_source
 from xfd_dataplane.downloading import open_node
 from xfd_dataplane.listing import list_objects
 
@@ -35,12 +36,12 @@ def _report(options: argparse.Namespace) -> VerifyReport:
 
     if options.source is None:
         return verify_paths(Path(path) for path in options.paths)
-    destination = options.paths[1] if len(options.paths) > 1 else "."
+    destination = options.paths[1] if len(options.paths) > 1 else None
     source = named_source(options)
     with open_node() as node:
         source = resolved(source, node, by_profile(source.config))
     if source.is_pattern:
-        matches = list_objects(source.key, source.config)
+        matches = list_objects(source.uri(source.key), source.config)
         requests = requests_for_matches(source, matches, destination)
     else:
         requests = [
