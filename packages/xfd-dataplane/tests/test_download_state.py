@@ -18,7 +18,7 @@ from xfd_api.errors import (
 from xfd_api.ids import ChunkIndex, ObjectIndex, OrderId
 from xfd_api.orders import Discard, Fetch
 from xfd_api.reports import (
-    LONGEST_ASKED_REST_S,
+    LONGEST_RESET_S,
     ChunkHeld,
     HeldRun,
     Inventory,
@@ -130,8 +130,8 @@ def test_a_failed_order_rests_and_is_given_again_under_a_new_number() -> None:
     ("asked", "rests"),
     [
         (25.0, 25.0),
-        (99999999.0, LONGEST_ASKED_REST_S),
-        (math.inf, LONGEST_ASKED_REST_S),
+        (99999999.0, LONGEST_RESET_S),
+        (math.inf, LONGEST_RESET_S),
         (0.0, FIRST_REST_S),
         (-5.0, FIRST_REST_S),
         (math.nan, FIRST_REST_S),
@@ -146,6 +146,28 @@ def test_a_source_that_asks_for_time_gets_it_within_reason(asked: float, rests: 
     wakeup = host.next_wakeup()
     assert wakeup is not None
     assert 10.0 + rests / 2 <= wakeup <= 10.0 + rests
+
+
+def test_a_reset_is_no_attempt_unless_nothing_comes_between_several() -> None:
+    host = host_of(THREE_CHUNKS)
+    host.inventory_taken(Inventory())
+    error = OriginThrottledError("slow down")
+    now = 0.0
+
+    for _ in range(3 * ORDER_ATTEMPTS):
+        for chunk in (1, 2):
+            host.handle(failed(chunk, error, retry_after_s=300.0), now)
+        assert host.origin_rest_s(now + 100.0) == 200.0
+        host.handle(held(0), now)
+        now += 300.0
+        assert {order.first_chunk for order in host.due(now) if isinstance(order, Fetch)} == {1}
+    assert (host.failure, host.retried, host.origin_rest_s(now)) == (None, 0, 0.0)
+    for _ in range(ORDER_ATTEMPTS):
+        assert host.failure is None
+        host.handle(failed(1, error, retry_after_s=300.0), now)
+        now += 300.0
+
+    assert host.failure is error
 
 
 def test_rests_grow_to_a_limit_and_end_in_failure() -> None:

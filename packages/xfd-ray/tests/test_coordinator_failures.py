@@ -11,12 +11,14 @@ from xfd_api.errors import (
     InternalError,
     NodeLostError,
     ObjectNotFoundError,
+    OriginThrottledError,
     PeerPortError,
     VersionMismatchError,
 )
 from xfd_api.ids import ChunkIndex
 from xfd_api.testing import FakeFault
 from xfd_ray.coordinator.coordinator import Coordinator
+from xfd_ray.telemetry import log, log_events
 
 MIB = 2**20
 SIZES = {"big": 8 * MIB, "small": 100, "other": 2 * MIB}
@@ -123,6 +125,28 @@ async def test_a_full_disk_is_an_error_after_the_others_have_finished():
     assert isinstance(error, DiskFullError)
     assert (error.node, error.path) == ("n2", "/data")
     assert cluster.planes["n0"].counted.origin_bytes + cluster.planes["n0"].counted.peer_bytes > 0
+
+
+@run_async
+async def test_all_nodes_wait_for_the_reset_of_a_rate_limit_and_say_so():
+    events = []
+    cluster = LocalCluster(3, SIZES)
+    busy = OriginThrottledError("The origin answered with status 429")
+    fault = FakeFault(busy, retry_after_s=1.0)
+    faults = {ChunkIndex(chunk): fault for chunk in range(3)}
+    cluster.prepare = lambda plane: plane.faults.update(faults)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log.Log, "emit", lambda _, event, **fields: events.append(event))
+        coordinator = Coordinator(cluster, tick_s=0.05)
+        await coordinator.attach(lease("l", "big"))
+        await until(lambda: log_events.ORIGIN_RESTS in events)
+        status = await coordinator.watch("l", 0.1)
+        assert "the origin's rate limit, which is reset at" in str(status.waits_for)
+        status = await over(coordinator, "l")
+    assert status.report is not None
+    assert status.waits_for is None
+    assert 1.0 <= status.report.elapsed_s < 10.0
+    assert events.count(log_events.ORIGIN_RESTS) < events.count(log_events.ORDER_FAILED)
 
 
 @run_async

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Literal
 
-from xfd_api.errors import XfdError
+from xfd_api.errors import OriginThrottledError, XfdError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
 
 Fault = Literal["origin", "peer", "node"]
@@ -18,6 +18,10 @@ Fault = Literal["origin", "peer", "node"]
 LONGEST_ASKED_REST_S = 30.0
 """Longest rest, in seconds, that a source's Retry-After gives it. A source that asks for more is
 tried again after this time: it may be wrong, or answer every client like that."""
+
+LONGEST_RESET_S = 600.0
+"""Longest rest, in seconds, until the reset that an origin with a rate limit names (429). Windows
+are 5 minutes at the Hugging Face hub, and who asks inside one is refused again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +100,27 @@ class OrderFailed:
 
     @property
     def asked_rest_s(self) -> float | None:
-        """The rest that the source's Retry-After gives it, in seconds.
+        """The rest that the source asks for, in seconds.
 
-        It is 0 to `LONGEST_ASKED_REST_S`; None if the source sent none, or none that makes sense.
+        It is 0 to `LONGEST_ASKED_REST_S`, or to `LONGEST_RESET_S` for an origin that throttles.
+        None if the source asked for none, or for none that makes sense.
         """
         seconds = self.retry_after_s
         if seconds is None or not seconds >= 0.0:  # below zero, or not a number
             return None
-        return min(seconds, LONGEST_ASKED_REST_S)
+        return min(seconds, LONGEST_RESET_S if self._is_throttled else LONGEST_ASKED_REST_S)
+
+    @property
+    def reset_s(self) -> float | None:
+        """Seconds until the reset that a throttling origin names; None for any other failure.
+
+        No node should ask the origin before, and the chunk is not to blame.
+        """
+        return self.asked_rest_s if self._is_throttled else None
+
+    @property
+    def _is_throttled(self) -> bool:
+        return self.fault == "origin" and isinstance(self.error, OriginThrottledError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Literal
 
 from xfd_api.errors import XfdError
@@ -39,6 +40,20 @@ class Progress:
 
 OnProgress = Callable[[Progress], None]
 """A function that is called with the progress from time to time."""
+
+
+def origin_reset(at_s: float) -> str:
+    """What a distribution waits for (`waits_for`) that has met the rate limit of its origin.
+
+    Args:
+        at_s: when the limit is reset, in seconds since 1970.
+
+    Example:
+        >>> origin_reset(1_767_607_200.0)
+        "the origin's rate limit, which is reset at 10:00:00 UTC"
+    """
+    at = datetime.fromtimestamp(at_s, tz=timezone.utc)
+    return f"the origin's rate limit, which is reset at {at:%H:%M:%S} UTC"
 
 
 @dataclass(frozen=True, slots=True)

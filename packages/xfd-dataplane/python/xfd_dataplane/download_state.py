@@ -61,6 +61,8 @@ class DownloadState:
         self._failures: dict[ChunkIndex, int] = {}
         self._silences: dict[ChunkIndex, int] = {}
         self._resting: list[tuple[float, ChunkIndex]] = []
+        self._origin_rest_until = 0.0
+        self._resets_in_a_row = 0
         self._suspected: set[ObjectIndex] = set()
         self._suspects: list[ChunkIndex] = []
         self._next_order = 0
@@ -111,6 +113,7 @@ class DownloadState:
             case ChunkHeld():
                 self._held.add(event.chunk)
                 self._outstanding.discard(event.chunk)
+                self._resets_in_a_row = 0
                 self._count(self._chunks[event.chunk])
             case ObjectLanded():
                 self.landed.add(event.object)
@@ -141,7 +144,25 @@ class DownloadState:
         """When `due` returns the next order, if no event comes before; None if it has none."""
         return self._resting[0][0] if self._resting else None
 
+    def origin_rest_s(self, now: float) -> float:
+        """Seconds until the reset that a throttling origin named; 0 if there is none."""
+        return max(0.0, self._origin_rest_until - now)
+
+    def _rest_until_reset(self, event: OrderFailed, reset_s: float, now: float) -> None:
+        """The chunk is not to blame, unless nothing came between as many resets as attempts."""
+        if now >= self._origin_rest_until:
+            self._resets_in_a_row += 1
+        if self._resets_in_a_row >= ORDER_ATTEMPTS:
+            self._fail(event.error)
+            return
+        rest = max(reset_s, FIRST_REST_S)
+        self._origin_rest_until = max(self._origin_rest_until, now + rest)
+        heapq.heappush(self._resting, (now + rest, event.chunk))
+
     def _order_failed(self, event: OrderFailed, now: float) -> None:
+        if event.reset_s is not None and not event.final:
+            self._rest_until_reset(event, event.reset_s, now)
+            return
         failures = self._failures.get(event.chunk, 0) + 1
         silences = self._silences.get(event.chunk, 0)
         hopeless = event.final or isinstance(event.error, ObjectChangedError)

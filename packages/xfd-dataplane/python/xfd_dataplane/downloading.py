@@ -18,7 +18,7 @@ from xfd_api.lookups import plan_downloads
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import NodeEvent
 from xfd_api.request_forms import Requests
-from xfd_api.results import DistributionReport, OnProgress
+from xfd_api.results import DistributionReport, OnProgress, origin_reset
 from xfd_api.settings import Durability, NodeSettings, SwarmTicket, UnpackCaps
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane.cancellation import SLICE_S, CallLimits, Cancellation
@@ -220,7 +220,11 @@ def _run(
 
     def report_progress() -> None:
         if on_progress is not None:
-            on_progress(progress(catalog, state, node.counters(swarm), limits.elapsed()))
+            rest_s = state.origin_rest_s(time.monotonic())
+            waits_for = origin_reset(time.time() + rest_s) if rest_s else None
+            counters = node.counters(swarm)
+            elapsed_s = limits.elapsed()
+            on_progress(progress(catalog, state, counters, elapsed_s, waits_for=waits_for))
 
     take_inventory()
     inventory_again_at = time.monotonic() + INVENTORY_AGAIN_S

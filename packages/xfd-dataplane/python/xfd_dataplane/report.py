@@ -12,9 +12,22 @@ from xfd_dataplane.download_state import DownloadState
 
 
 def progress(
-    catalog: Catalog, state: DownloadState, counters: NodeCounters, elapsed_s: float
+    catalog: Catalog,
+    state: DownloadState,
+    counters: NodeCounters,
+    elapsed_s: float,
+    *,
+    waits_for: str | None = None,
 ) -> Progress:
-    """How far the download has got; bytes count as they arrive, not chunk by chunk."""
+    """How far the download has got; bytes count as they arrive, not chunk by chunk.
+
+    Args:
+        catalog: the objects.
+        state: what has arrived.
+        counters: of the swarm.
+        elapsed_s: seconds since the call.
+        waits_for: what keeps the download from going on, if something does.
+    """
     total = catalog.total_bytes
     present = state.cached_bytes + state.held_at_start
     arrived = min(total, present + counters.origin_bytes)
@@ -28,7 +41,7 @@ def progress(
         nodes_done=int(state.done),
         objects=len(catalog.objects),
         objects_done=len(state.landed),
-        waits_for=_waits_for(catalog, state),
+        waits_for=_waits_for(catalog, state) or waits_for,
     )
 
 

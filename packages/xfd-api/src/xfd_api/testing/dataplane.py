@@ -44,12 +44,14 @@ class FakeFault:
         fault: what is at fault.
         final: no retry can help.
         times: how many orders fail.
+        retry_after_s: when the source asks to be tried again.
     """
 
     error: XfdError
     fault: Fault = "origin"
     final: bool = False
     times: int = 1
+    retry_after_s: float | None = None
 
 
 class FakeDataPlane:
@@ -257,7 +259,13 @@ class FakeDataPlane:
             else:
                 del self.faults[order.chunk]
             return OrderFailed(
-                order.order, order.chunk, order.source, fault.error, fault.fault, final=fault.final
+                order.order,
+                order.chunk,
+                order.source,
+                fault.error,
+                fault.fault,
+                final=fault.final,
+                retry_after_s=fault.retry_after_s,
             )
         peer = self._peer(order)
         if peer is not None and (peer.closed or not peer.has_or_expects(order.chunk)):

@@ -29,6 +29,7 @@ class Lease:
         found: what the lookups found. `found`, `wanted` and `progress` are None until then.
         lookup: the task that finds the objects.
         waits_for: what keeps the lookup from ending, if something does.
+        rate_limit: until when the origin rests, and how a status says it; None for never.
         earlier: the expired lease that this one continues.
     """
 
@@ -51,6 +52,7 @@ class Lease:
         self.error: XfdError | None = None
         self.over = asyncio.Event()
         self.waits_for: str | None = None
+        self.rate_limit: tuple[float, str] | None = None
         self.lookup: asyncio.Task[None] | None = None
 
     @property
@@ -62,13 +64,13 @@ class Lease:
 
     def status(self, now: float) -> LeaseStatus:
         """The lease's status, for its driver."""
-        waits_for = self._waits_for()
+        waits_for = self._waits_for(now)
         progress = None
         if self.progress is not None:
             progress = replace(summary_of(self.progress, now), waits_for=waits_for)
         return LeaseStatus(self.state, progress, self.report, self.error, waits_for)
 
-    def _waits_for(self) -> str | None:
+    def _waits_for(self, now: float) -> str | None:
         if self.waits_for is not None or self.progress is None or self.over.is_set():
             return self.waits_for
         for name, node in self.progress.nodes.items():
@@ -76,6 +78,8 @@ class Lease:
                 if writer is None:
                     place = self.progress.objects[index].destination
                     return f"another process on node {name}, which writes {place}"
+        if self.rate_limit is not None and now < self.rate_limit[0]:
+            return self.rate_limit[1]
         return None
 
     def start(self, wanted: LeaseObjects, retries: int, traffic: Traffic) -> LeaseProgress:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -15,6 +17,7 @@ from xfd_api.errors import (
 from xfd_api.ids import NodeId, ObjectIndex, SwarmId
 from xfd_api.node_report import NodeReport
 from xfd_api.reports import Inventory, OrderFailed
+from xfd_api.results import origin_reset
 from xfd_api.settings import SwarmTicket
 from xfd_ray.coordinator.assignments import Assignments
 from xfd_ray.coordinator.catalog_union import CatalogUnion
@@ -83,6 +86,7 @@ class SwarmController:
         self._assignments = Assignments()
         self._retries_of: dict[NodeId, int] = {}
         self._retries = 0
+        self._rate_limit: tuple[float, str] | None = None
         self._log = Log(swarm=self.id)
         self.leases = Leases(self._log)
         self._ends = ends or LeaseEnds()
@@ -91,6 +95,7 @@ class SwarmController:
 
     def open(self, lease: Lease, live: Sequence[NodeInfo]) -> None:
         """Puts a lease on the swarm. Its status reports whatever goes wrong from here on."""
+        lease.rate_limit = self._rate_limit
         self.leases.add(lease)
         try:
             chosen = select(live, lease.request.selector)
@@ -193,6 +198,8 @@ class SwarmController:
                     fault=event.fault,
                     error=str(event.error),
                 )
+                if event.reset_s is not None:
+                    self._meet_rate_limit(node, event, event.reset_s, now)
         self.leases.reported(node, report, now)
         self._settle(now)
 
@@ -272,6 +279,21 @@ class SwarmController:
                 )
             if assignment.new:
                 self._loop.assign(node.id, assignment.part, assignment.new)
+
+    def _meet_rate_limit(
+        self, node: NodeId, event: OrderFailed, reset_s: float, now: float
+    ) -> None:
+        """All nodes leave the origin alone until its reset: the leases wait for that."""
+        known_until = -math.inf if self._rate_limit is None else self._rate_limit[0]
+        if now >= known_until:
+            self._log.emit(
+                log_events.ORIGIN_RESTS, node=node, rest_s=round(reset_s, 1), error=str(event.error)
+            )
+        if now + reset_s <= known_until:
+            return
+        self._rate_limit = (now + reset_s, origin_reset(time.time() + reset_s))
+        for lease in self.leases:
+            lease.rate_limit = self._rate_limit
 
     def _count_retries(self, node: NodeId, retries: int) -> None:
         """Adds what a worker has counted since its last report."""

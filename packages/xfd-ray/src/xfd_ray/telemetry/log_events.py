@@ -140,6 +140,12 @@ ORDER_FAILED: Final = Event(
     "A node could not fetch a chunk; the scheduler orders it again.",
     ("node", "chunk", "source", "fault", "error"),
 )
+ORIGIN_RESTS: Final = Event(
+    "xfd.origin.rests",
+    "info",
+    "The origin named the reset of its rate limit: no node reads it for `rest_s` seconds.",
+    ("node", "rest_s", "error"),
+)
 OBJECT_FAILED: Final = Event(
     "xfd.object.failed",
     "warning",
@@ -252,6 +258,13 @@ DATA_PLANE_EVENTS: Final = (
     ),
     data_plane_event(
         "origin_request_retried", "debug", "A request is sent again after `wait`.", "error", "wait"
+    ),
+    data_plane_event(
+        "origin_rests",
+        "debug",
+        "The origin named the reset of its rate limit, and gets no request of this node before.",
+        "rest_s",
+        "error",
     ),
     data_plane_event("origin_throttled", "info", "The origin asked for fewer requests."),
     data_plane_event("panicked", "error", "A bug of xfd, in Rust.", "what", "said"),

@@ -2,7 +2,9 @@
 
     origin, final        the chunk's objects fail on every node that wants them
     origin, transient    the node tries again later; from the second time on another node reads
-    origin, throttled    no node reads the origin until the time that it asked for
+    origin, throttled    no node reads the origin until the reset that it names. The chunk is not to
+                         blame, so this is no attempt, unless nothing was read between several
+                         resets
     peer                 this node asks other peers for a while. After several such nodes all do, if
                          the peer had the chunk: a relay only passes on what broke above it
     peer, bad bytes      the peer is never asked again; a second complaint discards its copy
@@ -38,6 +40,7 @@ from xfd_scheduler.intake.copies import (
 )
 from xfd_scheduler.state import origin_budget
 from xfd_scheduler.state.attempts import Attempts
+from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.keys import ORIGIN, key_of
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.relay_paths import children_of, subtree_of
@@ -78,6 +81,9 @@ class Failures:
         if event.final and event.fault == "node":
             self.fail_chunk(member, chunk, error)
             return
+        if event.reset_s is not None:
+            self._rest_until_reset(member, chunk, error, event.reset_s, now)
+            return
         if event.fault == "origin":
             swarm.read_failures[chunk] = swarm.read_failures.get(chunk, 0) + 1
         count = self._count_failure(member, chunk, event.fault, error)
@@ -97,6 +103,28 @@ class Failures:
             if count > 1:
                 self._let_another_read(member, chunk)
         swarm.resting_chunks.set(key_of(member.index, chunk), now + pause)
+
+    def _rest_until_reset(
+        self, member: Member, chunk: int, error: XfdError, reset_s: float, now: float
+    ) -> None:
+        """No node reads the origin before its reset. Peers may bring the chunk meanwhile.
+
+        Nobody waits for it at this node, which has to wait itself. An origin from which nothing
+        came between `attempts` resets fails the chunk.
+        """
+        swarm = self.swarm
+        if now >= swarm.origin_rest_until:
+            swarm.resets_in_a_row += 1
+        pause = rest_s(self.settings, swarm.resets_in_a_row, reset_s)
+        swarm.origin_rest_until = max(swarm.origin_rest_until, now + pause)
+        has_holder = bool(swarm.holders[chunk] & ~swarm.banned & ~member.bit)
+        if swarm.resets_in_a_row >= self.settings.attempts and not has_holder:
+            self.fail_chunk(member, chunk, error)
+            return
+        below = subtree_of(swarm, member.index, chunk) & ~member.bit
+        for node in positions(below):
+            reopen(swarm, swarm.members[node], chunk)
+        open_chunk(swarm, member, chunk)
 
     def object_failed(self, member: Member, event: ObjectFailed) -> None:
         """An object cannot land on a node; perhaps its chunks were bad from their first read on."""
@@ -124,7 +152,7 @@ class Failures:
             if not peer.landed & landed:
                 discard(swarm, peer, chunks)
 
-    def chunk_lost(self, member: Member, chunk: int) -> None:
+    def chunk_lost(self, member: Member, chunk: int, now: float) -> None:
         """A copy is gone. The node fetches it again, and nodes that wait for it there wait on.
 
         If it was the only copy, this node reads it.
@@ -137,7 +165,7 @@ class Failures:
             return
         if swarm.usable(chunk) & ~subtree_of(swarm, member.index, chunk):
             reopen_children(swarm, member.index, chunk)
-        elif origin_budget.may_read(swarm, member, 1):
+        elif now >= swarm.origin_rest_until and origin_budget.may_read(swarm, member, 1):
             order_chunk(swarm, member, chunk, ORIGIN)
 
     def fail_chunk(self, member: Member, chunk: int, error: XfdError) -> None:

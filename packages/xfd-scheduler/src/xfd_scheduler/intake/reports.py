@@ -62,7 +62,7 @@ class Reports:
             elif isinstance(event, OrderFailed):
                 self.failures.order_failed(member, event, now)
             elif isinstance(event, ChunkLost):
-                self.failures.chunk_lost(member, event.chunk)
+                self.failures.chunk_lost(member, event.chunk, now)
             elif isinstance(event, ObjectFailed):
                 self.failures.object_failed(member, event)
         if report.full is not None:
@@ -135,6 +135,7 @@ class Reports:
         member.measured_bytes += size
         member.received_bytes += size
         if origin_reads:
+            swarm.resets_in_a_row = 0
             origin_budget.add_orders(swarm, member, -origin_reads)
         if member.missed:  # A chunk of which all copies were lost is launched again.
             for chunk in events.chunks:
@@ -164,6 +165,8 @@ class Reports:
             fault: Fault = "origin" if event.source is None else "peer"
             self.failures.bad_copy(member, chunk, fault, peer)
             return
+        if event.source is None:
+            swarm.resets_in_a_row = 0
         member.measured_bytes += event.size
         member.received_bytes += event.size
         if peer is not None and (peer.strikes or peer.rest_count):

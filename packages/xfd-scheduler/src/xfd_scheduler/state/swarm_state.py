@@ -113,6 +113,7 @@ class SwarmState:
         resting_peers: when a node may be a source again.
         resting_pairs: the same between two nodes, by `pair_of`.
         origin_rest_until: no node reads the origin before.
+        resets_in_a_row: resets that the origin named since a chunk was read from it.
         origin_orders: pending orders that read it.
         origin_load: how many of these may run at once; see `origin_budget`.
         origin_window: how many orders may read it at a time; see `links.windows`.
@@ -169,6 +170,7 @@ class SwarmState:
         self.resting_peers = Timers()
         self.resting_pairs: dict[int, float] = {}
         self.origin_rest_until = 0.0
+        self.resets_in_a_row = 0
         self.origin_orders = 0
         self.origin_load = 0
         self.origin_window = 1

@@ -47,6 +47,15 @@ pub fn is_for_all_nodes(error: &Error) -> bool {
     error.kind == Kind::OriginThrottled && asked > LONGEST_OWN_WAIT
 }
 
+/// What is added to such a wait, so that nodes and clusters behind one address do not all return at
+/// the reset, and none a moment before it: resets are given in whole seconds. `random` is drawn
+/// evenly from 0 to 1.
+#[must_use]
+pub fn jitter_of(asked: Duration, random: f64) -> Duration {
+    let most = (asked / 20).min(Duration::from_secs(5));
+    Duration::from_millis(500) + most.mul_f64(random.clamp(0.0, 1.0))
+}
+
 /// How often a request is tried, and how long the waits are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -237,6 +246,15 @@ mod tests {
                 seconds.map(Duration::from_secs),
                 "{header:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_reset_is_never_met_too_early_and_little_too_late() {
+        let second = Duration::from_secs(1);
+        for (asked, random, expected) in [(3, 0.0, 500), (20, 1.0, 1500), (300, 1.0, 5500)] {
+            let jitter = jitter_of(second * asked, random);
+            assert_eq!(jitter, Duration::from_millis(expected), "{asked} {random}");
         }
     }
 

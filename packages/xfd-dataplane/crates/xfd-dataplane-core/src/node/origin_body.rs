@@ -12,7 +12,7 @@ use super::origins::{Connected, OriginPermit};
 use super::outcome::{Failure, Outcome};
 use super::swarm::NodeSwarm;
 use crate::decides::flow::{self, Flow};
-use crate::decides::retry::{Retry, RetryPolicy};
+use crate::decides::retry::{Retry, RetryPolicy, is_for_all_nodes};
 use crate::error::{Error, Kind, Result};
 use crate::limits::Receiving;
 use crate::model::{CatalogObject, ObjectIndex, Span};
@@ -42,7 +42,10 @@ impl OriginBody {
         let profile = object.profile_name.as_deref();
         let connected = node.origins.of(&swarm.stores(), profile).await;
         let connected = connected.map_err(Failure::of_origin)?;
-        let permit = connected.permit().await;
+        let permit = match connected.permit_of_order().await {
+            Ok(permit) => permit,
+            Err(error) => return Ok(Err(error)),
+        };
         let at = range.start;
         Ok(match get(swarm, &connected, object, range).await {
             Ok((mut body, after)) => {
@@ -60,10 +63,7 @@ impl OriginBody {
                     permit,
                 })
             }
-            Err(error) => {
-                permit.failed(&error);
-                Err(error)
-            }
+            Err(error) => Err(permit.failed(error)),
         })
     }
 
@@ -129,6 +129,9 @@ impl<'a> Tries<'a> {
     ) -> Outcome<()> {
         let bodies = self.swarm.node.limits.bodies.count();
         let is_progress = flow::is_progress(received, started.elapsed(), bodies);
+        if is_for_all_nodes(&error) {
+            return Err(Failure::of_origin(error));
+        }
         let Some(wait) = self.retry.after(&error, is_progress, fastrand::f64()) else {
             return Err(Failure::of_origin(error));
         };

@@ -1,5 +1,8 @@
 //! The origins that a node reads: each connected at its first use, kept, and asked within its
 //! limit.
+//!
+//! An origin that names the reset of its rate limit gets no request before. Lookups wait for it;
+//! orders go back to the scheduler, which then paces all nodes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,7 +12,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, OnceCell};
 
 use crate::decides::concurrency::ConcurrencyLimit;
-use crate::decides::retry::{Retry, RetryPolicy};
+use crate::decides::retry::{Retry, RetryPolicy, is_for_all_nodes, jitter_of};
 use crate::error::{Error, Kind, Result};
 use crate::locked::locked;
 use crate::model::{NodeSettings, StoreConfig, Stores};
@@ -108,6 +111,8 @@ pub(crate) struct Connected {
     /// Notified when one more request may be sent.
     room: Notify,
     since: Instant,
+    /// No request is sent before. With the error that asked for it.
+    rest: Mutex<Option<(Instant, Error)>>,
 }
 
 struct Requests {
@@ -125,11 +130,70 @@ impl Connected {
             }),
             room: Notify::new(),
             since: Instant::now(),
+            rest: Mutex::default(),
         }
     }
 
+    /// The same as [`Connected::permit`], for an order.
+    ///
+    /// # Errors
+    /// `OriginThrottled` while the origin rests, with the time that is left.
+    pub(crate) async fn permit_of_order(self: &Arc<Self>) -> Result<OriginPermit> {
+        let refuse = || self.resting().map_or(Ok(()), Err);
+        refuse()?;
+        let permit = self.permit_now().await;
+        refuse()?;
+        Ok(permit)
+    }
+
+    /// Why and for how long no request may be sent.
+    fn resting(&self) -> Option<Error> {
+        let mut rest = locked(&self.rest);
+        let (until, error) = rest.as_ref()?;
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            *rest = None;
+            return None;
+        }
+        Some(error.clone().with_retry_after(left))
+    }
+
+    /// Rests as an error asks; the error, with the time that this node waits.
+    fn rest(&self, error: Error) -> Error {
+        let Some(asked) = error.retry_after.filter(|_| is_for_all_nodes(&error)) else {
+            return error;
+        };
+        let wait = asked + jitter_of(asked, fastrand::f64());
+        let until = Instant::now() + wait;
+        let error = error.with_retry_after(wait);
+        let mut rest = locked(&self.rest);
+        if rest.is_none() {
+            tracing::debug!(rest_s = wait.as_secs_f64(), %error, "origin_rests");
+        }
+        if rest.as_ref().is_none_or(|(known, _)| *known < until) {
+            let mut of_all = error.clone();
+            of_all.object = None;
+            *rest = Some((until, of_all));
+        }
+        error
+    }
+
     /// Waits until one more request may be sent.
-    pub(crate) async fn permit(self: &Arc<Self>) -> OriginPermit {
+    async fn permit(self: &Arc<Self>) -> OriginPermit {
+        loop {
+            let permit = self.permit_now().await;
+            match self.resting().and_then(|error| error.retry_after) {
+                None => return permit,
+                Some(left) => {
+                    drop(permit);
+                    tokio::time::sleep(left).await;
+                }
+            }
+        }
+    }
+
+    /// Waits until fewer requests than the limit are under way.
+    async fn permit_now(self: &Arc<Self>) -> OriginPermit {
         loop {
             let room = self.room.notified();
             tokio::pin!(room);
@@ -161,7 +225,7 @@ impl Connected {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            permit.failed(&error);
+            let error = permit.failed(error);
             drop(permit);
             match retry.after(&error, false, fastrand::f64()) {
                 Some(wait) => tokio::time::sleep(wait).await,
@@ -185,14 +249,15 @@ impl OriginPermit {
         self.0.room.notify_one();
     }
 
-    /// The request failed.
-    pub(crate) fn failed(&self, error: &Error) {
+    /// The request failed; its error, with the time that this node waits.
+    pub(crate) fn failed(&self, error: Error) -> Error {
         if error.kind == Kind::OriginThrottled {
             let now = self.0.since.elapsed();
             if self.0.requests().limit.on_throttle(now) {
                 tracing::info!("origin_throttled");
             }
         }
+        self.0.rest(error)
     }
 }
 

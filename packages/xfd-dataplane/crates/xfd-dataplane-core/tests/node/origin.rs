@@ -219,3 +219,37 @@ fn empty_objects_land_by_themselves() {
     host.until_landed(1);
     assert_eq!(std::fs::read(host.path("empty")).unwrap(), b"");
 }
+
+#[test]
+fn an_origin_that_names_its_reset_gets_no_request_before() {
+    let (origin, found, bytes) = one_object(4 * MIB);
+    let rest = Duration::from_secs(3);
+    let origin = Arc::new(FaultyOrigin::new(origin).on_get(0, Script::Throttle(Some(rest))));
+    let settings = xfd_dataplane_core::model::NodeSettings {
+        node_parallelism: 1,
+        ..crate::support::settings()
+    };
+    let mut host = Host::with("a", origin.clone(), settings);
+    host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    let throttled = Instant::now();
+    host.submit(crate::support::each(0..4));
+    host.until("the others are given back", |events| {
+        failed(events).len() == 4
+    });
+    assert_eq!(origin.calls(), 1, "one order sent a request for all");
+    for event in &host.events {
+        if let NodeEvent::OrderFailed {
+            error, is_final, ..
+        } = event
+        {
+            assert_eq!(error.kind, Kind::OriginThrottled);
+            let left = error.retry_after.unwrap();
+            assert!(!is_final && left > rest / 2 && left < 2 * rest, "{left:?}");
+        }
+    }
+    assert!(throttled.elapsed() < rest, "no slot waits for the reset");
+    std::thread::sleep((rest + Duration::from_millis(700)).saturating_sub(throttled.elapsed()));
+    host.submit(vec![fetch(10, 0..4, Source::Origin)]);
+    host.until_landed(1);
+    assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
+}
