@@ -52,10 +52,18 @@ def lookup_identity(lookup: Lookup, profile_name: str | None) -> ObjectIdentity:
 
 def version_identity(item: CatalogObject) -> Version:
     """What is the same in all catalogs that have this version of an object."""
-    found = item.found
+    return object_identity(item), _content(item), item.pin
+
+
+def same_content(one: CatalogObject, two: CatalogObject) -> bool:
+    """Whether two objects of one identity are the same version of it."""
+    return _content(one) == _content(two)
+
+
+def _content(item: CatalogObject) -> FoundObject:
     if is_in_hub_cache(item.destination):
-        found = replace(found, key="")
-    return object_identity(item), found, item.pin
+        return replace(item.found, key="")  # It is found under several paths.
+    return item.found
 
 
 def store_location(store: ObjectStoreConfig, bucket: str | None = None) -> Hashable:

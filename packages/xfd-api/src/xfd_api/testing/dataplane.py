@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from xfd_api.chunks import Catalog, CatalogObject, Chunk, FoundObject
 from xfd_api.errors import InternalError, InvalidRequestError, PeerError, XfdError
+from xfd_api.hub_files import HubSnapshot
 from xfd_api.ids import ChunkIndex, NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.orders import Order
@@ -72,6 +73,7 @@ class FakeDataPlane:
         logged: the answer of the next `drain_log`.
         settings: those of the last `reconfigure`, or those that a test sets for the start.
         left: the swarms that were left.
+        snapshots: those that were to be linked.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class FakeDataPlane:
         self.logged: list[LogEvent] = []
         self.settings: NodeSettings | None = None
         self.left: list[SwarmId] = []
+        self.snapshots: list[HubSnapshot] = []
         self.closed = False
         self._lock = threading.RLock()
         self._cache: dict[str, FoundObject] = {}
@@ -137,6 +140,7 @@ class FakeDataPlane:
         if self.extend_error is not None:
             error, self.extend_error = self.extend_error, None
             raise error
+        self.snapshots += catalog.snapshots
         cached = [item for item in catalog.objects if self._is_cached(item)]
         elsewhere = tuple(
             (item.index, self.busy[item.destination])

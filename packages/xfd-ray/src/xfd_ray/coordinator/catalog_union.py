@@ -17,10 +17,12 @@ from xfd_api.chunking import cut, refuse_too_many_chunks
 from xfd_api.chunks import Catalog, CatalogObject, FoundObject
 from xfd_api.destination_conflicts import refuse_conflicts
 from xfd_api.errors import DestinationConflictError
+from xfd_api.hub_files import HubSnapshot
 from xfd_api.identity import (
     Version,
     lookup_identity,
     object_identity,
+    same_content,
     store_location,
     version_identity,
 )
@@ -34,6 +36,7 @@ from xfd_ray.coordinator.destinations import (
     other_object,
     other_version,
     reconcile,
+    without_checksum,
 )
 
 
@@ -45,11 +48,14 @@ class LeaseObjects:
         objects: by part, in the catalog's order.
         grown: the part that this lease added, if it added one.
         excluded: how many objects the lease's `include` and `exclude` left out.
+        snapshots: what is linked in the hub cache, as a part without objects; None without any. Its
+            blobs may be objects that other leases have added.
     """
 
     objects: tuple[tuple[CatalogPart, tuple[ObjectIndex, ...]], ...]
     grown: CatalogPart | None
     excluded: int = 0
+    snapshots: CatalogPart | None = None
 
 
 class CatalogUnion:
@@ -142,6 +148,7 @@ class CatalogUnion:
             objects=tuple((part, tuple(sorted(indexes))) for part, indexes in by_part.values()),
             grown=grown,
             excluded=requested.excluded,
+            snapshots=_links(requested.snapshots),
         )
 
     def _versions(
@@ -150,8 +157,10 @@ class CatalogUnion:
         pinned = {object_identity(item): item for item, _ in self._live.values()}
         for item in requested:
             before = pinned.get(object_identity(item), item)
-            if before.found == item.found:
-                yield item
+            if item.pin not in (None, before.pin):
+                raise without_checksum(item, self._stores)
+            if same_content(before, item):
+                yield replace(item, pin=before.pin)
             elif as_pinned:
                 yield before
             else:
@@ -188,7 +197,7 @@ class CatalogUnion:
     def _grow(
         self, requested: Catalog, new: Mapping[Version, CatalogObject], chunk_size_bytes: int | None
     ) -> CatalogPart:
-        catalog = requested
+        catalog = replace(requested, snapshots=())
         if tuple(new.values()) != requested.objects:
             objects = tuple(
                 replace(item, index=ObjectIndex(self._next_object + place))
@@ -248,3 +257,9 @@ class CatalogUnion:
             self._profile_of[config] = name
             self._stores[name] = config
         return self._profile_of[config]
+
+
+def _links(snapshots: tuple[HubSnapshot, ...]) -> CatalogPart | None:
+    if not snapshots:
+        return None
+    return CatalogPart(Catalog((), (), snapshots=snapshots), ObjectStoreConfigByProfile({}))

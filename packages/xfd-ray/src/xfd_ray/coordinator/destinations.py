@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from xfd_api.chunks import CatalogObject, FoundObject
 from xfd_api.destination_conflicts import refuse_conflicts
 from xfd_api.errors import DestinationConflictError, VersionConflictError
-from xfd_api.identity import store_location
+from xfd_api.identity import same_content, store_location
 from xfd_api.ids import NodeId
+from xfd_api.paths import is_in_hub_cache
 from xfd_api.stores import ObjectStoreConfig, StoreKind
 from xfd_ray.environment import Environment
 
@@ -25,6 +26,15 @@ StoresByName = Mapping[str | None, ObjectStoreConfig]
 CHOICES = (
     "Wait for the end of that call with on_version_conflict='wait', or give another destination"
 )
+
+
+_SCHEMES = {
+    StoreKind.S3: "s3",
+    StoreKind.GCS: "gs",
+    StoreKind.AZURE: "az",
+    StoreKind.HUB: "hf",
+}
+"""Of stores whose objects have an address that a uri can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,7 @@ class _Located:
 
     def place(self, destination: str) -> str:
         """The absolute path of a destination."""
-        if destination.startswith("/") or not self.root:
+        if destination.startswith("/") or is_in_hub_cache(destination) or not self.root:
             return destination
         return f"{self.root.rstrip('/')}/{destination}"
 
@@ -90,6 +100,8 @@ class _Located:
     def identity(self, item: CatalogObject) -> Hashable:
         """What two versions of an object have in common, in whichever swarm each of them is."""
         item = self.absolute(item)
+        if is_in_hub_cache(item.destination):
+            return (item.destination, item.unpack)  # The name of the content.
         location = store_location(self.stores[item.profile_name], item.bucket)
         return (location, item.found.key, item.unpack, item.destination)
 
@@ -104,7 +116,7 @@ def _versions(
     theirs = {there.identity(each): each for each in others}
     for item in objects:
         pinned = theirs.get(here.identity(item), item)
-        if pinned.found == item.found:
+        if same_content(pinned, item):
             yield item
         elif as_pinned:
             yield replace(item, found=pinned.found)
@@ -151,6 +163,18 @@ def other_version(
     )
 
 
+def without_checksum(requested: CatalogObject, stores: StoresByName) -> VersionConflictError:
+    """Another call brings the object, and does not verify it against this call's checksum."""
+    return VersionConflictError(
+        f"A call that is still open brings {address(requested, stores)} there without this "
+        "checksum",
+        object=requested.found.key,
+        path=requested.destination,
+        remedy="Give both calls the checksum, wait for the end of the other one with "
+        "on_version_conflict='wait', or give another destination",
+    )
+
+
 def other_object(
     owner: CatalogObject, their_stores: StoresByName, requested: CatalogObject, stores: StoresByName
 ) -> DestinationConflictError:
@@ -169,9 +193,10 @@ def other_object(
 def address(item: CatalogObject, stores: StoresByName) -> str:
     """An object's bucket and key, or key alone, as an error names them."""
     config = stores[item.profile_name]
-    if config.kind is StoreKind.S3:
-        return f"s3://{item.bucket or config.bucket}/{item.found.key}"
-    return item.found.key
+    scheme = _SCHEMES.get(config.kind)
+    if scheme is None:
+        return item.found.key
+    return f"{scheme}://{item.bucket or config.bucket}/{item.found.key}"
 
 
 def _version(found: FoundObject) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 
 from xfd_api.chunks import CatalogObject, Chunk
 from xfd_api.errors import XfdError
+from xfd_api.hub_files import HubSnapshot
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded
 from xfd_ray.coordinator.catalog_union import LeaseObjects
@@ -33,6 +34,7 @@ class LeaseProgress:
         missing_anywhere: chunks that some node lacked at its first inventory.
         held_anywhere: chunks that some node had at its first inventory.
         excluded: objects that `include` and `exclude` left out.
+        snapshots: what each node links in its hub cache before it is done.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class LeaseProgress:
         *,
         began: float,
         excluded: int = 0,
+        snapshots: Iterable[HubSnapshot] = (),
     ) -> None:
         self.began = began
         self.objects = {item.index: item for item in objects}
@@ -49,6 +52,7 @@ class LeaseProgress:
         self.chunks = {chunk.index: chunk for chunk in chunks}
         self.bytes = sum(item.size for item in objects)
         self.excluded = excluded
+        self.snapshots = frozenset(snapshots)
         self.bytes_of = {chunk.index: self._bytes_of(chunk) for chunk in chunks}
         self.nodes: dict[NodeId, NodeProgress] = {}
         self.origin_bytes_of: dict[ObjectIndex, int] = dict.fromkeys(self.objects, 0)
@@ -74,7 +78,7 @@ class LeaseProgress:
         """Adds a node; one that was lost continues with what it has."""
         before = self.nodes.get(node)
         if before is None:
-            self.nodes[node] = NodeProgress(now, joined_late=late)
+            self.nodes[node] = NodeProgress(now, joined_late=late, unlinked=self.snapshots)
             self._settle(node, now)
         elif before.is_lost:
             before.is_lost, before.error, before.joined_late = False, None, late
@@ -85,8 +89,22 @@ class LeaseProgress:
         state = self.nodes.get(node)
         if state is not None:
             state.landed = state.failed = 0
+            state.unlinked = self.snapshots
             state.done_at = state.ended_before = None
             state.locked_by.clear()
+
+    def linked(self, node: NodeId, snapshots: Iterable[HubSnapshot], now: float) -> None:
+        """The node links these snapshots, or will when their blobs land."""
+        state = self.nodes.get(node)
+        if state is not None:
+            state.unlinked = state.unlinked.difference(snapshots)
+            self._settle(node, now)
+
+    def not_linked(self, node: NodeId) -> None:
+        """The node cannot link the snapshots; without their links its blobs count as missing."""
+        state = self.nodes.get(node)
+        if state is not None:
+            state.landed, state.unlinked = 0, frozenset()
 
     def lost(self, node: NodeId, error: XfdError, now: float) -> None:
         """The node is gone."""
@@ -120,7 +138,7 @@ class LeaseProgress:
         state.locked_by.update(elsewhere)
         self._count_missing(state, inspected - set(here) - set(elsewhere), inventory)
         state.inspected |= mask_of(inspected)
-        if not self.mask & ~state.landed:
+        if not self.mask & ~state.landed and not state.unlinked:
             state.done_at = state.done_at or state.ended_before
         self._settle_locked(node)
         self._settle(node, now)
@@ -243,7 +261,8 @@ class LeaseProgress:
 
     def _settle(self, node: NodeId, now: float) -> None:
         state = self.nodes[node]
-        if state.done_at is None and not self.mask & ~(state.landed | state.failed):
+        missing = self.mask & ~(state.landed | state.failed)
+        if state.done_at is None and not missing and not state.unlinked:
             state.done_at = now
 
 
@@ -259,4 +278,11 @@ def new_progress(wanted: LeaseObjects, *, began: float) -> LeaseProgress:
             for chunk in part.catalog.chunks
             if any(span.object in chosen for span in chunk.spans)
         ]
-    return LeaseProgress(objects, chunks, began=began, excluded=wanted.excluded)
+    links = wanted.snapshots
+    return LeaseProgress(
+        objects,
+        chunks,
+        began=began,
+        excluded=wanted.excluded,
+        snapshots=() if links is None else links.catalog.snapshots,
+    )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from xfd_api.errors import XfdError
+from xfd_api.hub_files import HubSnapshot
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.node_report import NodeReport
 from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded
@@ -46,6 +47,20 @@ class Leases:
         """A node took an inventory of these objects."""
         for _, progress in self.running():
             progress.took_inventory(node, objects, inventory, now)
+
+    def linked(self, node: NodeId, snapshots: Sequence[HubSnapshot], now: float) -> None:
+        """A node knows these snapshots."""
+        for _, progress in self.running():
+            progress.linked(node, snapshots, now)
+
+    def not_linked(
+        self, node: NodeId, snapshots: Sequence[HubSnapshot], error: XfdError, now: float
+    ) -> None:
+        """A node cannot link these snapshots."""
+        for lease, progress in self.running():
+            if not progress.snapshots.isdisjoint(snapshots):
+                progress.not_linked(node)
+                lease.refuse(node, None, error, now)
 
     def reported(self, node: NodeId, report: NodeReport, now: float) -> None:
         """A node reported what it has, and what happened."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from xfd_api.errors import XfdError
+from xfd_api.hub_files import HubSnapshot
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_ray.coordinator.rate_meter import RateMeter
 
@@ -19,7 +20,8 @@ class NodeProgress:
     unfinished objects, or received without being able to report it.
 
     `locked_by` has objects that another process is writing, with its node (None: no node of the
-    swarm). `ended_before` is when the node was done for the lease that this one continues.
+    swarm). `unlinked` has the snapshots that the node does not know of yet. `ended_before` is
+    when the node was done for the lease that this one continues.
     """
 
     since: float
@@ -40,6 +42,7 @@ class NodeProgress:
     shared_bytes: int = 0
     missing_bytes: int = 0
     error: XfdError | None = None
+    unlinked: frozenset[HubSnapshot] = frozenset()
     done_at: float | None = None
     ended_before: float | None = None
     locked_by: dict[ObjectIndex, NodeId | None] = field(default_factory=dict)

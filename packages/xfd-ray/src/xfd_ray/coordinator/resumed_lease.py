@@ -44,6 +44,7 @@ def carry_over(before: LeaseProgress, progress: LeaseProgress) -> None:
             received=_moved(old.received, chunks),
             resumed=_moved(old.resumed, chunks),
             done_at=None,
+            unlinked=progress.snapshots,
             ended_before=old.done_at or old.ended_before,
             locked_by={},
         )

@@ -14,6 +14,7 @@ from xfd_api.errors import (
     NodeUnavailableError,
     XfdError,
 )
+from xfd_api.hub_files import HubSnapshot
 from xfd_api.ids import NodeId, ObjectIndex, SwarmId
 from xfd_api.node_report import NodeReport
 from xfd_api.reports import Inventory, OrderFailed
@@ -182,6 +183,19 @@ class SwarmController:
         self.leases.took_inventory(node, objects, inventory, now)
         self._settle(now)
 
+    def linked(self, node: NodeId, snapshots: Sequence[HubSnapshot]) -> None:
+        """See `LoopObserver`."""
+        now = self._clock()
+        self.leases.linked(node, snapshots, now)
+        self._settle(now)
+
+    def not_linked(self, node: NodeId, snapshots: Sequence[HubSnapshot], error: XfdError) -> None:
+        """See `LoopObserver`."""
+        now = self._clock()
+        self._log.emit(log_events.OBJECT_FAILED, node=node, objects=0, error=str(error))
+        self.leases.not_linked(node, snapshots, error, now)
+        self._settle(now)
+
     def reported(self, node: NodeId, report: NodeReport) -> None:
         """See `LoopObserver`."""
         now = self._clock()
@@ -279,6 +293,8 @@ class SwarmController:
                 )
             if assignment.new:
                 self._loop.assign(node.id, assignment.part, assignment.new)
+        if lease.wanted.snapshots is not None:
+            self._loop.link(node.id, lease.wanted.snapshots)
 
     def _meet_rate_limit(
         self, node: NodeId, event: OrderFailed, reset_s: float, now: float

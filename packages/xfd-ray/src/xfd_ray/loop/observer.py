@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from xfd_api.errors import XfdError
+from xfd_api.hub_files import HubSnapshot
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.node_report import NodeReport
 from xfd_api.reports import Inventory
@@ -22,6 +23,14 @@ class LoopObserver(Protocol):
         self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory, *, again: bool
     ) -> None:
         """The node inspected these objects; `again`: not for the first time."""
+        ...
+
+    def linked(self, node: NodeId, snapshots: Sequence[HubSnapshot]) -> None:
+        """The node knows these snapshots, and has linked what is there of them."""
+        ...
+
+    def not_linked(self, node: NodeId, snapshots: Sequence[HubSnapshot], error: XfdError) -> None:
+        """The node cannot link these snapshots."""
         ...
 
     def reported(self, node: NodeId, report: NodeReport) -> None:

@@ -141,6 +141,10 @@ class SchedulingLoop:
             self._reported_failures -= {(node, index) for index in objects}
             member.assigned.put_nowait((part, tuple(objects), 0))
 
+    def link(self, node: NodeId, part: CatalogPart) -> None:
+        """Has a node link the snapshots of a part without objects, after earlier assignments."""
+        self.assign(node, part, ())
+
     def release(self, objects: Sequence[ObjectIndex]) -> None:
         """Gives up objects that no lease wants any more. Their indexes are never used again."""
         self._released.update(objects)
@@ -164,6 +168,9 @@ class SchedulingLoop:
     async def _extend(self, member: _Member) -> None:
         while True:
             part, objects, attempts = await member.assigned.get()
+            if part.catalog.snapshots:
+                await self._link(member.id, part)
+                continue
             objects = self._still_wanted(objects)
             if not objects:
                 continue
@@ -188,6 +195,17 @@ class SchedulingLoop:
             if busy:
                 delay = INSPECT_AGAIN_S[min(attempts, len(INSPECT_AGAIN_S) - 1)]
                 self._loop.call_later(delay, self._inspect_again, member, part, busy, attempts + 1)
+
+    async def _link(self, node: NodeId, part: CatalogPart) -> None:
+        snapshots = part.catalog.snapshots
+        try:
+            await self._transport.extend(node, part)
+        except NodeLostError:
+            raise
+        except XfdError as error:
+            self._observer.not_linked(node, snapshots, error.at_node(node))
+        else:
+            self._observer.linked(node, snapshots)
 
     def _still_wanted(self, objects: tuple[ObjectIndex, ...]) -> tuple[ObjectIndex, ...]:
         return tuple(index for index in objects if index not in self._released)
