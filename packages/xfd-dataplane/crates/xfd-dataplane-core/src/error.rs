@@ -119,6 +119,12 @@ impl Error {
         made
     }
 
+    /// The same error, as another kind.
+    pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// The same as a kind, unless the disk is full.
     pub(crate) fn into_kind(mut self, kind: Kind) -> Self {
         if self.kind != Kind::DiskFull {

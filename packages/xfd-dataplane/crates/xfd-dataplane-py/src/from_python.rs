@@ -54,9 +54,9 @@ read_dataclasses! {
         unread { "destination", "cache", "unpack", "priority", "include", "exclude", "pin" };
     S3Config = "xfd_api.stores.ObjectStoreConfig" {
         bucket, endpoint, access_key_id, secret_access_key, session_token, region,
-        addressing_style, anonymous, request_payer,
+        addressing_style, anonymous, request_payer, sse_customer_key,
     } unread {
-        "kind", "directory", "base_url", "sse_customer_key", "http", "hub", "gcs", "azure"
+        "kind", "directory", "base_url", "http", "hub", "gcs", "azure"
     };
     HttpAccess = "xfd_api.store_access.HttpAccess" { headers, bearer, netrc };
     HubAccess = "xfd_api.store_access.HubAccess" { token };

@@ -38,6 +38,7 @@ pub struct S3Config {
     pub addressing_style: AddressingStyle,
     pub anonymous: bool,
     pub request_payer: Option<String>,
+    pub sse_customer_key: Option<Secret>,
 }
 
 /// `ObjectStoreConfig.make_for_http`.

@@ -276,6 +276,7 @@ pub fn weed_config(endpoint: &str) -> S3Config {
         addressing_style: AddressingStyle::Auto,
         anonymous: false,
         request_payer: None,
+        sse_customer_key: None,
     }
 }
 

@@ -24,6 +24,7 @@ use super::super::client::{make_connector, make_http_client};
 use super::super::connect_options::ConnectOptions;
 use super::super::document::{Bounding, Bounds, Documents};
 use super::super::trust::Trust;
+use super::customer_key::{self, CustomerKey};
 use super::endpoint::{self, Profile};
 use super::errors::error_of_connector;
 use super::keys::Keys;
@@ -49,6 +50,8 @@ pub(super) struct Connection {
     pub endpoint: Option<String>,
     /// The payer of requests, if that is not the bucket's owner.
     pub payer: Option<String>,
+    /// Of HEADs and GETs.
+    pub customer_key: Option<CustomerKey>,
 }
 
 /// Reads the environment and the profile files; sends nothing yet.
@@ -58,6 +61,13 @@ pub(super) struct Connection {
 pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Result<Connection> {
     let profile = Profile::load().await;
     let endpoint = endpoint::find(config.endpoint.as_deref(), &profile)?;
+    let customer_key = match &config.sse_customer_key {
+        Some(key) => {
+            customer_key::check_endpoint(endpoint.as_deref(), config.endpoint.is_some())?;
+            Some(CustomerKey::new(key)?)
+        }
+        None => None,
+    };
     let trust = Trust::of_aws(profile.get("ca_bundle"))?;
     let connector = make_connector(options, trust);
     let sdk = load(config, connector.clone(), options.read_timeout).await;
@@ -102,6 +112,7 @@ pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Resu
         keys,
         endpoint,
         payer: config.request_payer.clone(),
+        customer_key,
     })
 }
 

@@ -25,6 +25,7 @@ use super::super::pin::precondition;
 use super::super::refusal::Refusal;
 use super::additions::PAYER;
 use super::connect::Connection;
+use super::customer_key::CustomerKey;
 use super::errors::{error_of_connector, error_of_refusal};
 use super::success::brings_it;
 use crate::error::{Error, Kind, Result};
@@ -94,6 +95,13 @@ pub(super) async fn get(
     }
     if let Some(payer) = &connection.payer {
         headers.insert(PAYER, payer.clone());
+    }
+    for (name, value) in connection
+        .customer_key
+        .iter()
+        .flat_map(CustomerKey::headers)
+    {
+        headers.insert(name, value.to_owned());
     }
     match range_header(get.range.as_ref()) {
         Some(range) => headers.insert("range", range),

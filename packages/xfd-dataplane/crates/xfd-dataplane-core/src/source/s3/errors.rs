@@ -37,14 +37,10 @@ where
                     .with_remedy("Restore the object from its archive class first"),
                 // An answer to HEAD has no body, so no code; S3 gives this for a token that
                 // has expired, or keys it cannot read.
-                (None, 400) => Error::new(
-                    Kind::AccessDenied,
-                    NO_REASON,
-                )
-                .with_remedy(
+                (None, 400) => Error::new(Kind::AccessDenied, NO_REASON).with_remedy(
                     "Check the bucket's region, the keys, whether the session token has expired, \
-                     and whether the object is encrypted with a key of its owner (SSE-C), which xfd \
-                     does not send",
+                     and whether the object is encrypted with a key of its owner \
+                     (sse_customer_key)",
                 ),
                 _ => refusal.to_error(),
             }

@@ -18,6 +18,7 @@ use super::super::pin::{check_pin, precondition};
 use super::S3Origin;
 use super::additions::split_version;
 use super::checksum::find_checksum;
+use super::customer_key::CustomerKey;
 use super::direct::{self, Pattern};
 use crate::error::Result;
 
@@ -98,6 +99,9 @@ impl S3Origin {
                     .bucket(split_version(bucket).0)
                     .key(get.key)
                     .set_range(range_header(get.range.as_ref()))
+                    .set_sse_customer_algorithm(self.key_algorithm())
+                    .set_sse_customer_key(self.customer_key(CustomerKey::key))
+                    .set_sse_customer_key_md5(self.customer_key(CustomerKey::md5))
                     .set_if_match(
                         get.etag
                             .and_then(precondition)

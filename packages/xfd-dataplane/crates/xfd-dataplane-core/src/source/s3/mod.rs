@@ -3,6 +3,7 @@
 mod additions;
 mod checksum;
 mod connect;
+mod customer_key;
 mod direct;
 mod endpoint;
 pub(super) mod errors;
@@ -30,6 +31,7 @@ use url::Url;
 use self::additions::{Additions, split_version};
 use self::checksum::find_checksum;
 use self::connect::{Connection, connect};
+use self::customer_key::{CustomerKey, WithoutEcho};
 use self::errors::{NO_REASON, error_of};
 use self::shortcuts::Shortcuts;
 use self::success::Success;
@@ -97,6 +99,7 @@ impl S3Origin {
         };
         let settings = self.connection.settings.clone();
         let settings = settings.interceptor(additions).interceptor(Success);
+        let settings = settings.interceptor(WithoutEcho);
         let client = Client::from_conf(settings.region(Region::new(region)).build());
         self.clients
             .write()
@@ -191,6 +194,23 @@ impl S3Origin {
         Ok(body)
     }
 
+    fn customer_key(&self, part: impl Fn(&CustomerKey) -> &str) -> Option<String> {
+        self.connection
+            .customer_key
+            .as_ref()
+            .map(|key| part(key).to_owned())
+    }
+
+    fn key_algorithm(&self) -> Option<String> {
+        self.customer_key(|_| CustomerKey::ALGORITHM)
+    }
+
+    /// An error of a HEAD or a GET.
+    fn explained(&self, error: Error, object: String) -> Error {
+        let has_key = self.connection.customer_key.is_some();
+        customer_key::explained(error, has_key).with_object(object)
+    }
+
     fn knows_no_conditions(&self, bucket: &str) -> bool {
         let buckets = self.unconditional.read();
         buckets
@@ -210,6 +230,9 @@ impl S3Origin {
                     .bucket(split_version(bucket).0)
                     .key(key)
                     .checksum_mode(ChecksumMode::Enabled)
+                    .set_sse_customer_algorithm(self.key_algorithm())
+                    .set_sse_customer_key(self.customer_key(CustomerKey::key))
+                    .set_sse_customer_key_md5(self.customer_key(CustomerKey::md5))
                     .send()
             })
             .await;
@@ -246,7 +269,7 @@ impl Origin for S3Origin {
     ) -> BoxFuture<'a, Result<FoundObject>> {
         let bucket = self.bucket(bucket);
         self.head_object(bucket, key)
-            .map(move |result| result.map_err(|error| error.with_object(uri(bucket, key))))
+            .map(move |result| result.map_err(|error| self.explained(error, uri(bucket, key))))
             .boxed()
     }
 
@@ -267,7 +290,7 @@ impl Origin for S3Origin {
             let object = uri(bucket, get.key);
             self.get_pinned(bucket, &get, &object)
                 .await
-                .map_err(|error| error.with_object(object))
+                .map_err(|error| self.explained(error, object))
         }
         .boxed()
     }
