@@ -10,9 +10,8 @@ from typing import Literal
 
 from xfd_api.catalog import build_catalog
 from xfd_api.chunks import Checksum, FoundObject
-from xfd_api.errors import InvalidRequestError
 from xfd_api.lookups import pin_of, plan_downloads
-from xfd_api.paths import local_path
+from xfd_api.paths import is_in_hub_cache, local_path
 from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
 from xfd_api.request_forms import Requests, as_requests
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
@@ -21,6 +20,7 @@ from xfd_dataplane._native import checksums, owner_doubted, record_path
 from xfd_dataplane.cancellation import CallLimits, Cancellation
 from xfd_dataplane.downloading import open_node
 from xfd_dataplane.finding import find_objects
+from xfd_dataplane.hub import contents as hub_contents
 from xfd_dataplane.records import Record, TreeEntry, read_manifest, read_record, record_distrust
 
 Problem = Literal["missing", "unknown", "size", "bytes", "checksum", "outdated", "tree"]
@@ -71,12 +71,16 @@ class VerifyReport:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One file to verify, with its record, the store's description and the request's checksum."""
+    """One file to verify, with its record, the store's description and the request's checksum.
+
+    `blob` is the checksum that a blob of the hub cache is named by.
+    """
 
     path: Path
     record: Record | None
     found: FoundObject | None
     pin: Checksum | None = None
+    blob: Checksum | None = None
 
     @property
     def checksums(self) -> dict[Checksum, str]:
@@ -88,6 +92,8 @@ class _Item:
             named[self.pin] = "the request"
         if self.found is not None and self.found.checksum is not None:
             named[self.found.checksum] = "the store"
+        if self.blob is not None:
+            named[self.blob] = "its name"
         return named
 
 
@@ -101,7 +107,8 @@ def verify(
 
     Bytes are compared with the CRCs in their record, and with checksums that requests name. If a
     configuration is given, size and checksum are compared with the store's. Of an unpacked tree,
-    each entry's kind, size and time are compared.
+    each entry's kind, size and time are compared. A blob of the hub cache is compared with its
+    name, whoever put it there; without a configuration, its files are those that the cache lists.
 
     Args:
         download_requests: as they were given to `download`.
@@ -140,10 +147,9 @@ def verify_paths(paths: Iterable[Path], *, cancel: Cancellation | None = None) -
 def _recorded(requests: Sequence[DownloadRequest]) -> Iterator[_Item]:
     for request in requests:
         if request.value.destination is None:
-            raise InvalidRequestError(
-                "A file in the hub cache has no record of its own to compare with",
-                remedy="Give object_store_config, such as ObjectStoreConfig.make_for_hub()",
-            )
+            for lookup in plan_downloads([request], None).lookups:
+                yield from map(_of_cache, hub_contents.files_of(lookup))
+            continue
         path = local_path(request.value.destination)
         if isinstance(request.value, ObjectDownloadRequest):
             yield _Item(path, read_record(path), None, pin_of(request.value))
@@ -167,7 +173,12 @@ def _below(path: Path) -> Iterator[_Item]:
             for place in sorted(places | {_named_by(record) for record in lost})
             for item in _landed_at(place)
         ]
+    landed = landed or list(map(_of_cache, hub_contents.files_below(path)))
     yield from landed or [_Item(path, None, None)]
+
+
+def _of_cache(file: hub_contents.CachedFile) -> _Item:
+    return _Item(file.path, None, None, blob=file.checksum)
 
 
 def _landed_at(path: Path) -> Iterator[_Item]:
@@ -190,10 +201,15 @@ def _catalogued(
     with open_node() as node:
         found = limits.run(lambda: find_objects(node, plan.lookups, plan.stores))
     manifests: dict[str, dict[Path, Record]] = {}
-    for item in build_catalog(plan.lookups, found).objects:
+    catalog = build_catalog(plan.lookups, found)
+    yield from map(_of_cache, hub_contents.not_linked(catalog))
+    for item in catalog.objects:
         if item.is_directory:
             continue
         path = local_path(item.destination)
+        if is_in_hub_cache(item.destination):
+            yield _Item(path, None, item.found, item.pin, hub_contents.blob_checksum(path))
+            continue
         if item.group is None:
             record = read_record(path)
         else:
@@ -237,7 +253,8 @@ def _file(item: _Item, limits: CallLimits) -> tuple[int | None, list[Mismatch]]:
     if not item.path.is_file():
         differs("missing", "there is no such file")
         return None, wrong
-    if (doubt := owner_doubted(item.path)) is not None:
+    # A blob of the hub may be anybody's, since its name says its content.
+    if item.blob is None and (doubt := owner_doubted(item.path)) is not None:
         differs("unknown", f"the file is not trusted: {doubt}")
         return None, wrong
     named = item.checksums

@@ -56,6 +56,7 @@ class HubFolder:
 
         Raises:
             DestinationNotWritableError: this user may not write there.
+            DestinationConflictError: a file lies where a folder is needed.
             InvalidRequestError: the node's settings have no hub cache.
         """
         for link in links:
@@ -67,6 +68,10 @@ class HubFolder:
             self._checked.add(folder)
             while not folder.exists() and folder != folder.parent:
                 folder = folder.parent
+            if not folder.is_dir():
+                raise DestinationConflictError(
+                    "A file of the hub cache lies where a folder is needed", path=str(folder)
+                )
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise DestinationNotWritableError(
                     "The hub cache lacks the link to a file, and none can be made", path=str(folder)
