@@ -8,7 +8,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from xfd_api.errors import NodeLostError
 from xfd_api.ids import NodeId
@@ -72,6 +72,7 @@ class LocalCluster:
     """A `Cluster` of nodes `n0`, `n1` ... that share one origin.
 
     Attributes:
+        made: the clusters of the test that runs; `run_async` closes them.
         live: the nodes that are listed as alive.
         planes: each node's data plane; made when its worker starts, and kept when that dies.
         workers: all that were ever started.
@@ -84,7 +85,10 @@ class LocalCluster:
         prepare: sets a new data plane up.
     """
 
+    made: ClassVar[list[LocalCluster]] = []
+
     def __init__(self, nodes: int, sizes: dict[str, int]) -> None:
+        self.made.append(self)
         self.origin = FakeOrigin(sizes)
         self.planes: dict[NodeId, FakeDataPlane] = {}
         self.live: list[NodeInfo] = []
@@ -143,6 +147,11 @@ class LocalCluster:
     async def end_coordinator(self) -> None:
         self.ended.set()
 
+    async def close(self) -> None:
+        """Closes all workers: their threads would wait for events long after the test."""
+        for worker in self.workers:
+            await worker.worker.close()
+
     def _plane(self, node: NodeId, settings: NodeSettings) -> FakeDataPlane:
         if node in self.planes and not self.plane_per_worker:
             self.planes[node].closed = False
@@ -188,11 +197,23 @@ async def until(holds: Callable[[], bool], timeout_s: float = 10.0) -> None:
 
 
 def run_async(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-    """Runs a coroutine as a test, for 60 s at most; cancels the tasks that it leaves running."""
+    """Runs a coroutine as a test, for 60 s at most; ends the tasks and workers that it leaves."""
+
+    async def whole() -> None:
+        LocalCluster.made.clear()
+        try:
+            await asyncio.wait_for(test(), 60)
+        finally:
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+            for cluster in LocalCluster.made:
+                await asyncio.wait_for(cluster.close(), 10)
 
     @functools.wraps(test)
     def run() -> None:
-        asyncio.run(asyncio.wait_for(test(), 60))
+        asyncio.run(whole())
 
     return run
 
