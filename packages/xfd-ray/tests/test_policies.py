@@ -10,7 +10,7 @@ from xfd_api.results import DistributionReport
 from xfd_api.settings import NodeSettings, UnpackCaps
 from xfd_api.traffic import Prices
 from xfd_ray.coordinator.coordinator import Coordinator
-from xfd_ray.messages import OriginPolicy, Terms
+from xfd_ray.messages import OriginReads, Terms
 from xfd_ray.report_format import report_text
 
 MIB = 2**20
@@ -40,7 +40,7 @@ def two_zones() -> LocalCluster:
     return cluster
 
 
-def read_with(policy: OriginPolicy) -> DistributionReport:
+def read_with(policy: OriginReads) -> DistributionReport:
     reports = []
 
     @run_async

@@ -31,7 +31,7 @@ from xfd_ray.messages import (
     Limits,
     OnNodeFailure,
     OnVersionConflict,
-    OriginPolicy,
+    OriginReads,
     Terms,
 )
 from xfd_ray.options import DistributionOptions
@@ -51,7 +51,7 @@ def download_distributed(
     nodes: Nodes = None,
     on_node_failure: OnNodeFailure = "continue",
     on_version_conflict: OnVersionConflict = "fail",
-    origin_policy: OriginPolicy = "once-per-cluster",
+    origin_policy: OriginReads = "once-per-cluster",
     peer_tls: bool = False,
     peer_ports: tuple[int, int] | None = None,
     durability: Durability | str = Durability.OBJECT,

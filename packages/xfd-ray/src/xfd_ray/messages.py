@@ -33,7 +33,7 @@ OnVersionConflict = Literal["fail", "wait", "pinned"]
 the same destination: raise an error, wait for the end of that lease, or take its version. If an
 open lease has another object there, "wait" waits as well, and the others are an error."""
 
-OriginPolicy = Literal["once-per-cluster", "once-per-zone"] | int
+OriginReads = Literal["once-per-cluster", "once-per-zone"] | int
 """How often a chunk is read from the origin; a number is how many times at most."""
 
 
@@ -45,7 +45,7 @@ class Terms:
     """
 
     durability: Durability = Durability.OBJECT
-    origin_policy: OriginPolicy = "once-per-cluster"
+    origin_policy: OriginReads = "once-per-cluster"
     peer_ports: tuple[int, int] | None = None
     peer_tls: bool = False
     node_settings: NodeSettings = field(default_factory=NodeSettings)

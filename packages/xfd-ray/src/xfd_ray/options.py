@@ -9,7 +9,7 @@ from xfd_api.results import OnProgress
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.traffic import Prices
 from xfd_ray.link_rates import LinkRates
-from xfd_ray.messages import OnNodeFailure, OnVersionConflict, OriginPolicy
+from xfd_ray.messages import OnNodeFailure, OnVersionConflict, OriginReads
 from xfd_ray.placement import Nodes
 from xfd_ray.validation import check_option
 
@@ -36,7 +36,7 @@ class DistributionOptions:
     nodes: Nodes = None
     on_node_failure: OnNodeFailure = "continue"
     on_version_conflict: OnVersionConflict = "fail"
-    origin_policy: OriginPolicy = "once-per-cluster"
+    origin_policy: OriginReads = "once-per-cluster"
     peer_tls: bool = False
     peer_ports: tuple[int, int] | None = None
     durability: Durability | str = Durability.OBJECT
