@@ -15,6 +15,7 @@ from xfd_get_process import Command, hidden_files
 
 from xfd_testing import artifacts
 from xfd_testing.s3 import S3Server
+from xfd_testing.waiting import until
 
 MIB = 2**20
 CHUNK = MIB
@@ -186,7 +187,7 @@ def test_more_signals_do_not_interrupt_the_clean_up(
     process = Command({"XFD_ROOT": str(root)}).start(
         f"file://{weights}", "-" if to == "-" else place, "--limit-rate", "8M"
     )
-    time.sleep(1.5)
+    until(lambda: any(tmp_path.rglob("*.xfd-part")), 30, "the download does not begin")
 
     for sent in [signal.SIGINT, signal.SIGTERM] * 10:
         process.send_signal(sent)

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from xfd_get_process import Command
 
 from xfd_testing import artifacts
 from xfd_testing.s3 import S3Server
+from xfd_testing.waiting import until
 
 MIB = 2**20
 XFD_GET = [sys.executable, "-m", "xfd_dataplane"]
@@ -269,22 +271,35 @@ def test_a_usage_error_shows_the_usage_of_its_command(words: list[str], usage: s
 
 
 def test_ctrl_c_at_any_time_is_no_traceback(weights: Path, tmp_path: Path) -> None:
-    """40 times in the first half second. Until Python itself is up, nothing of ours is loaded that
-    could heed it; what it says then begins with `Fatal Python error: init_`.
+    """From its first moment until well into its download, whatever time that takes here.
+
+    Until Python itself is up, nothing of ours is loaded that could heed it; what it says then
+    begins with `Fatal Python error: init_`.
     """
-    ended = []
-    for run in range(40):
+
+    def ended(moment: Callable[[], None]) -> tuple[int, str, str]:
         process = subprocess.Popen(
             [*XFD_GET, f"file://{weights}", str(tmp_path / "out"), "--limit-rate", "10k"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        time.sleep(run * 0.0125)
+        moment()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
-        if not err.startswith("Fatal Python error: init_") and "runpy" not in err:
-            ended.append((process.returncode, out, err.replace(INTERRUPTED, "")))
+        return process.returncode, out, err
 
-    assert len(ended) >= 30
-    assert set(ended) <= {(130, "", ""), (-signal.SIGINT, "", "")}
+    def begun() -> None:
+        until(lambda: any(tmp_path.glob(".out.xfd-part")), 30, "it does not begin")
+
+    since = time.monotonic()
+    assert ended(begun) == (130, "", INTERRUPTED)
+    took_s = time.monotonic() - since
+    heeded = []
+    for run in range(24):
+        code, out, err = ended(partial(time.sleep, run * took_s / 16))
+        if not err.startswith("Fatal Python error: init_") and "runpy" not in err:
+            heeded.append((code, out, err.replace(INTERRUPTED, "")))
+
+    assert len(heeded) >= 12
+    assert set(heeded) <= {(130, "", ""), (-signal.SIGINT, "", "")}
