@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
@@ -40,6 +42,7 @@ NOT_PUBLISHED = {"target", "tests", "__pycache__", ".pytest_cache", ".hypothesis
 OLDEST_RUST = (1, 94, 1)
 # The profile of the wheel, with checks in the crates of this workspace: all others compile once.
 CHECKED = ("--release", "--config", "tests.toml", "--locked", "--workspace")
+CORES = os.cpu_count() or 1
 
 
 def group(name: str) -> list[str]:
@@ -155,10 +158,12 @@ def lint(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run each package's own tests; `nox -s tests -- xfd-api` those of one."""
     install_all(session, "test")
+    # Most tests wait for processes, servers and clocks.
+    side_by_side = ("-n", str(2 * CORES), "--dist", "worksteal")
     failed = []
     for package in session.posargs or (*PACKAGES, "xfd-testing"):
         try:
-            session.run("python", "-m", "pytest", f"packages/{package}/tests")
+            session.run("python", "-m", "pytest", *side_by_side, f"packages/{package}/tests")
         except nox.command.CommandFailed:
             failed.append(package)
     if failed:
@@ -189,8 +194,10 @@ def stubs(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Run the whole system on a real S3 server and a real Ray cluster of several nodes."""
     install_all(session, "test")
+    # One cluster more than there are cores: tests wait for losses and time-outs.
+    side_by_side = ("-n", str(CORES + 1), "--dist", "loadfile")
     chosen = session.posargs or ["tests/benchmarks", "tests/integration"]
-    session.run("python", "-m", "pytest", *chosen)
+    session.run("python", "-m", "pytest", *side_by_side, *chosen)
 
 
 def interpreters() -> list[str]:
@@ -213,6 +220,20 @@ def oldest_ray(package: str) -> str:
     return str(bound).replace(">=", "==")
 
 
+def run_side_by_side(session: nox.Session, commands: list[tuple[str, ...]]) -> None:
+    """Runs as many commands at once as there are cores; prints each output when it is whole."""
+
+    def run(command: tuple[str, ...]) -> bool:
+        ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        session.log(f"{shlex.join(command)}\n{ran.stdout}")
+        return ran.returncode == 0
+
+    with ThreadPoolExecutor(CORES) as pool:
+        ended = list(pool.map(run, commands))
+    if not all(ended):
+        session.error(f"{ended.count(False)} of {len(ended)} commands failed")
+
+
 @nox.session(requires=["build"])
 def smoke(session: nox.Session) -> None:
     """Install the wheels into clean environments, with the oldest and the newest Python and Ray."""
@@ -224,14 +245,16 @@ def smoke(session: nox.Session) -> None:
         runs += [(python, ray, PACKAGES, "") for ray in (oldest_ray("xfd-pipelines"), "ray[data]")]
     # Not in the task's own folder: Ray's workers end at once if TMPDIR is inside of VIRTUAL_ENV.
     clean = ROOT / ".nox" / "smoke-clean"
-    for python, ray, packages, *flags in runs:
-        session.log(f"{python} with {ray}")
-        session.run("uv", "venv", "--quiet", "--clear", "--python", python, str(clean))
-        made = str(clean / "bin" / "python")
+    script = str(ROOT / "tests" / "smoke" / "run.py")
+    commands = []
+    for place, (python, ray, packages, *flags) in enumerate(runs):
+        made = str(clean / str(place) / "bin" / "python")
+        session.run("uv", "venv", "--quiet", "--clear", "--python", python, str(clean / str(place)))
         target = ("uv", "pip", "install", "--quiet", "--python", made)
         session.run(*target, ray, *wheels_of(packages))
-        script = str(ROOT / "tests" / "smoke" / "run.py")
-        session.run(made, "-I", script, *filter(None, flags), external=True)
+        commands.append((made, "-I", script, *filter(None, flags)))
+    run_side_by_side(session, commands)
+    shutil.rmtree(clean)
 
 
 @nox.session(default=False)

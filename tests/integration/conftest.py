@@ -1,7 +1,8 @@
 """Fixtures of the integration tests: an S3 server, a hub, a Ray cluster of three nodes, drivers.
 
-They are started once for a whole run. A test that kills nodes, changes the cluster, or looks at
-what it starts and leaves, starts its own with `xfd_testing.ray_cluster.RayCluster.start`.
+They are started once for a run, or once for each of its processes (`pytest -n 3 --dist loadfile`).
+A test that kills nodes, changes the cluster, or looks at what it starts and leaves, starts its own
+with `xfd_testing.ray_cluster.RayCluster.start`.
 """
 
 from __future__ import annotations

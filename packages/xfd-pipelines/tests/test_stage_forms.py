@@ -13,7 +13,11 @@ from xfd_pipelines.collect import collect_requests
 STORE = ObjectStoreConfig.make_for_s3("bucket")
 
 
-@pytest.mark.parametrize("stage", [Attributes(), OfOneInstance(4, 2), Properties()], ids=repr)
+@pytest.mark.parametrize(
+    "stage",
+    [Attributes(), OfOneInstance(4, 2), Properties()],
+    ids=["attributes", "of one instance", "properties"],
+)
 def test_each_form_is_accepted(stage: v1.Stage) -> None:
     check_pipeline(specs.PipelineSpec(input_data=[], stages=[stage]), None)
 
