@@ -8,6 +8,7 @@ import pytest
 
 from xfd_api import (
     DownloadRequest,
+    HubDownloadRequest,
     ObjectDownloadRequest,
     ObjectStoreConfig,
     ObjectStoreConfigByProfile,
@@ -21,6 +22,7 @@ from xfd_api.errors import (
     UnknownArchiveError,
     UnknownProfileError,
 )
+from xfd_api.request_forms import BareRequest
 from xfd_pipelines.collect import CollectedRequests, collect_requests
 from xfd_pipelines.v1 import Stage
 
@@ -28,7 +30,7 @@ STORE = ObjectStoreConfig.make_for_s3(bucket="models")
 
 
 class Needs(Stage):
-    def __init__(self, *values: ObjectDownloadRequest | PrefixDownloadRequest) -> None:
+    def __init__(self, *values: BareRequest) -> None:
         self._values = values
 
     @property
@@ -140,3 +142,18 @@ def test_what_is_no_request_is_refused_by_the_stage_s_name(given: object) -> Non
 
     with pytest.raises(InvalidRequestError, match="Wrong"):
         collect_requests([Wrong()], STORE)
+
+
+def test_full_uris_need_no_store_and_share_the_hub_cache() -> None:
+    config = ObjectDownloadRequest("hf://org/bert/config.json", None)
+    stages = [Needs(config), Needs(HubDownloadRequest("org/bert"), an_object("s3://models/a.bin"))]
+
+    collected = collect_requests(stages, None)
+
+    assert collected.priorities == (0, 1, 1)
+
+
+def test_a_repository_that_two_stages_need_is_fetched_once() -> None:
+    stages = [Needs(HubDownloadRequest("org/bert")), Needs(HubDownloadRequest("org/bert", "main"))]
+
+    assert collect_requests(stages, None).priorities == (0,)

@@ -72,6 +72,17 @@ def test_a_drivers_surroundings_are_what_matters_of_its_variables_and_are_never_
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        *("HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE"),
+        *("NETRC", "GOOGLE_APPLICATION_CREDENTIALS", "AZURE_STORAGE_ACCOUNT_KEY"),
+    ],
+)
+def test_variables_of_every_store_reach_the_workers(name: str) -> None:
+    assert Environment.of({name: "value"}).variables == ((name, "value"),)
+
+
+@pytest.mark.parametrize(
     ("root", "is_fine"),
     [("/data", True), ("~/data", True), ("${HOME}/data", True), ("", True), ("data", False)],
 )

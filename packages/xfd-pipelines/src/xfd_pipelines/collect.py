@@ -13,6 +13,7 @@ from xfd_api import DownloadRequest, ObjectStoreConfig, ObjectStoreConfigByProfi
 from xfd_api.errors import DestinationConflictError
 from xfd_api.identity import request_identity
 from xfd_api.lookups import Lookup, plan_downloads
+from xfd_api.paths import is_in_hub_cache
 from xfd_api.request_forms import as_requests
 from xfd_pipelines.v1 import Stage
 
@@ -70,8 +71,12 @@ def _requests_of(stage: Stage) -> list[DownloadRequest]:
 
 
 def _claim(lookup: Lookup, owners: dict[str, Lookup]) -> None:
-    """Reserves the destinations of a lookup. Several prefixes may share a folder."""
-    places = [lookup.destination]
+    """Reserves the destinations of a lookup.
+
+    Several prefixes may share a folder, and all lookups of a repository its folder in the hub
+    cache, which names files by their content.
+    """
+    places = [] if is_in_hub_cache(lookup.destination) else [lookup.destination]
     if lookup.unpack is not None:
         places.append(lookup.unpack.destination)
     for place in places:

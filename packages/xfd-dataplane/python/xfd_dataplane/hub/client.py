@@ -5,6 +5,7 @@ The requests are made here, because those of `HfApi` that list have no time-out.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -52,7 +53,9 @@ class HubClient:
 
         own = None if store.hub is None else store.hub.token
         self.repo = repo
-        self.endpoint: str = (store.endpoint or constants.ENDPOINT).rstrip("/")
+        # Read now, as Rust does: huggingface_hub keeps what it was at its import.
+        own_endpoint = store.endpoint or os.environ.get("HF_ENDPOINT")
+        self.endpoint: str = (own_endpoint or constants.ENDPOINT).rstrip("/")
         self.has_token = bool(own or get_token())
         self._headers: dict[str, str] = build_hf_headers(
             token=own, library_name="xfd", library_version=__version__
