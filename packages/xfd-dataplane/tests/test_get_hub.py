@@ -77,7 +77,7 @@ def test_a_checksum_of_the_model_card_is_held_to(hub_get: Command, tmp_path: Pat
 
     wrong = hub_get.run(*command, "--sha256", "0" * 64, "--json")
 
-    assert json.loads(wrong.out)["error"]["type"] == "ChecksumMismatchError"
+    assert json.loads(wrong.out)["error"]["type"] == "PinMismatchError"
     assert wrong.code == 5
     assert not (tmp_path / "m").exists()
     assert hub_get.run(*command, "--sha256", right).code == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -22,6 +23,7 @@ from xfd_api.errors import (
 from xfd_api.lookups import Lookup, plan_downloads
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.stores import ObjectStoreConfig
+from xfd_dataplane import download
 from xfd_dataplane.finding import find_objects
 from xfd_dataplane.hub import failures
 from xfd_dataplane.hub.find import find_at_hub
@@ -155,13 +157,56 @@ def test_a_hub_out_of_reach_is_named(hub: HubServer) -> None:
         find_at_hub(plan.lookups, plan.stores)
 
 
-def test_offline_nothing_is_asked(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(OriginUnreachableError, match="HF_HUB_OFFLINE"):
+@pytest.mark.parametrize("name", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+def test_offline_nothing_is_asked(
+    hub: HubServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(OriginUnreachableError, match="forbids to ask the hub, and its cache here"):
         found(hub, "hf://org/bert")
     assert hub.exchanges == []
+
+
+def test_offline_the_hub_cache_answers(
+    hub: HubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    online = found(hub, "hf://org/bert", "hf://org/bert/onnx/", "hf://org/bert/config.json")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    store = ObjectStoreConfig.make_for_hub(hub.url)
+    download("hf://org/bert", store)
+    hub.forget()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+    offline = found(hub, "hf://org/bert", "hf://org/bert/onnx/", "hf://org/bert/config.json")
+
+    assert offline == online
+    assert [[each.hub_file for each in files] for files in offline] == [
+        [each.hub_file for each in files] for files in online
+    ]
+    for uri, kind in (
+        ("hf://org/bert/none", ObjectNotFoundError),
+        ("hf://org/bert/onnx", ObjectNotFoundError),
+        ("hf://org/bert@v1", OriginUnreachableError),
+        (f"hf://org/bert@{'a' * 40}", OriginUnreachableError),
+    ):
+        with pytest.raises(kind):
+            found(hub, uri)
+    assert download("hf://org/bert", store).cached_bytes == sum(map(len, FILES.values()))
+    assert hub.exchanges == []
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format_version": 2, "files": {}}', "\0"])
+def test_offline_a_list_of_another_kind_is_no_list(
+    hub: HubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    trees = tmp_path / "models--org--bert" / "trees"
+    trees.mkdir(parents=True)
+    (trees / f"{'a' * 40}.json").write_text(text)
+
+    with pytest.raises(OriginUnreachableError, match="no list of the files"):
+        found(hub, f"hf://org/bert@{'a' * 40}")
 
 
 def test_without_the_package_the_error_says_how_to_get_it(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from xfd_api.errors import MissingPackageError, OriginAnswerError, OriginUnreachableError
+from xfd_api.errors import MissingPackageError, OriginAnswerError
 from xfd_api.hub_repos import HubRepo
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane.hub.failures import as_named, retried
@@ -28,7 +28,6 @@ class HubClient:
 
     Raises:
         MissingPackageError: huggingface_hub is not installed here.
-        OriginUnreachableError: `HF_HUB_OFFLINE` is set.
     """
 
     def __init__(self, store: ObjectStoreConfig, repo: HubRepo) -> None:
@@ -43,12 +42,6 @@ class HubClient:
                 remedy="Run pip install 'xfd-dataplane[hub]' on every node that may look objects "
                 "up; for a Ray cluster that is each of them",
             ) from None
-        if constants.HF_HUB_OFFLINE:
-            raise OriginUnreachableError(
-                "HF_HUB_OFFLINE forbids to ask the hub",
-                object=repo.repo_id,
-                remedy="Unset it for the process that looks objects up",
-            )
         from xfd_dataplane import __version__
 
         own = None if store.hub is None else store.hub.token
@@ -75,10 +68,15 @@ class HubClient:
 
     def tree(self, commit: str, folder: str) -> Iterator[Mapping[str, Any]]:
         """All files and folders below a folder; `""` is the whole repository."""
+        from huggingface_hub.errors import EntryNotFoundError
+
         below = f"/{quote(folder)}" if folder else ""
         url: str | None = f"{self._place}/tree/{commit}{below}?recursive=true&expand=false"
         while url is not None:
-            page, url = self._ask("GET", url)
+            try:
+                page, url = self._ask("GET", url)
+            except EntryNotFoundError:
+                return  # There is no such folder.
             yield from self._entries(page)
 
     def named(self, commit: str, path: str) -> list[Mapping[str, Any]]:

@@ -14,11 +14,13 @@ from typing import Any
 from xfd_api.chunks import Checksum, FoundObject
 from xfd_api.errors import ObjectNotFoundError, OriginAnswerError
 from xfd_api.hub_files import SHA256_DIGITS, HubFile
-from xfd_api.hub_repos import repo_named
+from xfd_api.hub_repos import HubRepo, repo_named
 from xfd_api.lookups import Lookup
+from xfd_api.paths import hub_cache
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane.hub.client import HubClient
+from xfd_dataplane.hub.offline import CachedHub, is_offline
 
 _GIT_ID = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(rf"[0-9a-f]{{{SHA256_DIGITS}}}")
@@ -40,7 +42,7 @@ def find_at_hub(
         AccessDeniedError: the repository is gated or disabled, or the hub refuses the token.
         OriginThrottledError: the hub asks to wait longer than a window of its rate limit lasts.
         OriginUnreachableError, OriginTimeoutError: the hub does not answer, or is not to be asked
-            because of `HF_HUB_OFFLINE`.
+            (`HF_HUB_OFFLINE`) and this node's hub cache does not know the revision.
         OriginAnswerError: the hub's answer breaks its protocol.
     """
     commits: dict[tuple[ObjectStoreConfig, str | None], _Commit] = {}
@@ -48,15 +50,19 @@ def find_at_hub(
     for lookup in lookups:
         place = (stores.of(lookup.profile_name), lookup.bucket)
         if place not in commits:
-            commits[place] = _Commit(HubClient(place[0], repo_named(lookup.bucket or "")))
+            commits[place] = _Commit(_hub(place[0], repo_named(lookup.bucket or "")))
         found.append(commits[place].files_of(lookup))
     return found
+
+
+def _hub(store: ObjectStoreConfig, repo: HubRepo) -> HubClient | CachedHub:
+    return CachedHub(hub_cache(), repo) if is_offline() else HubClient(store, repo)
 
 
 class _Commit:
     """A repository at the commit of a revision."""
 
-    def __init__(self, client: HubClient) -> None:
+    def __init__(self, client: HubClient | CachedHub) -> None:
         self._client = client
         about = client.information()
         self._id = _checked(_GIT_ID, about.get("sha"), "commit", client.repo.repo_id)
@@ -68,15 +74,10 @@ class _Commit:
 
     def files_of(self, lookup: Lookup) -> list[FoundObject]:
         """What a lookup finds."""
-        from huggingface_hub.errors import EntryNotFoundError
-
-        try:
-            if lookup.is_prefix:
-                entries = list(self._client.tree(self._id, lookup.key))
-            else:
-                entries = self._client.named(self._id, lookup.key)
-        except EntryNotFoundError:
-            return []
+        if lookup.is_prefix:
+            entries = list(self._client.tree(self._id, lookup.key))
+        else:
+            entries = self._client.named(self._id, lookup.key)
         files = [each for each in entries if each.get("type") == "file"]
         found = sorted(map(self._found, files), key=lambda each: each.key)
         if lookup.is_prefix:
@@ -87,7 +88,7 @@ class _Commit:
                 "The repository has no such file"
                 if not entries
                 else "It is a folder of the repository, and no file",
-                object=f"{self._client.repo.name}/{lookup.key}",
+                object=self._client.repo.uri(lookup.key),
                 remedy="Check the path and the revision; a folder is requested as a prefix",
             )
         return found
