@@ -94,6 +94,12 @@ METRICS: Final = (
         label="kind",
     ),
     Metric(
+        "xfd_origin_resets_awaited",
+        "gauge",
+        "Requests that wait for the reset of the origin's rate limit",
+        {"": "active_resets"},
+    ),
+    Metric(
         "xfd_origin_requests_total",
         "counter",
         "Requests to the origin that ended: answered, or failed",

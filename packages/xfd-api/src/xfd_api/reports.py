@@ -197,6 +197,7 @@ class NodeCounters:
         origin_failures: requests that origins refused or did not answer.
         objects_landed: objects that were fetched and are at their destination.
         objects_cached: objects that were there already; none of `objects_landed`.
+        active_resets: requests that wait for the reset of their origin's rate limit.
     """
 
     origin_bytes: int = 0
@@ -217,6 +218,7 @@ class NodeCounters:
     active_peer: int = 0
     active_served: int = 0
     active_unpacks: int = 0
+    active_resets: int = 0
     unpacked_entries: int = 0
     unpacked_bytes: int = 0
 

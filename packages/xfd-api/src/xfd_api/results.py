@@ -42,16 +42,18 @@ OnProgress = Callable[[Progress], None]
 """A function that is called with the progress from time to time."""
 
 
-def origin_reset(at_s: float) -> str:
+def origin_reset(at_s: float | None) -> str:
     """What a distribution waits for (`waits_for`) that has met the rate limit of its origin.
 
     Args:
-        at_s: when the limit is reset, in seconds since 1970.
+        at_s: when the limit is reset, in seconds since 1970; None if only a node knows it.
 
     Example:
         >>> origin_reset(1_767_607_200.0)
         "the origin's rate limit, which is reset at 10:00:00 UTC"
     """
+    if at_s is None:
+        return "the reset of the origin's rate limit"
     at = datetime.fromtimestamp(at_s, tz=timezone.utc)
     return f"the origin's rate limit, which is reset at {at:%H:%M:%S} UTC"
 

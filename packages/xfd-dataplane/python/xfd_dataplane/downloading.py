@@ -221,8 +221,10 @@ def _run(
     def report_progress() -> None:
         if on_progress is not None:
             rest_s = state.origin_rest_s(time.monotonic())
-            waits_for = origin_reset(time.time() + rest_s) if rest_s else None
             counters = node.counters(swarm)
+            waits_for = None
+            if rest_s or counters.active_resets:
+                waits_for = origin_reset(time.time() + rest_s if rest_s else None)
             elapsed_s = limits.elapsed()
             on_progress(progress(catalog, state, counters, elapsed_s, waits_for=waits_for))
 

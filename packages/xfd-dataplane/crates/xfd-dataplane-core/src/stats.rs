@@ -83,6 +83,8 @@ counters! {
     active_served,
     /// Archives being unpacked.
     active_unpacks,
+    /// Requests that wait for the reset of their origin's rate limit.
+    active_resets,
     /// Archive entries unpacked.
     unpacked_entries,
     /// Bytes unpacked from archives.

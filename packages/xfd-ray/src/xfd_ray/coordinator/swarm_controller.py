@@ -39,6 +39,9 @@ from xfd_ray.telemetry.tracing import scheduler_of
 from xfd_ray.unexpected import as_xfd_error
 from xfd_scheduler.trace import Recorder
 
+RESET_REPORT_S = 5.0
+"""How long a report counts that a node waits for the reset of a rate limit."""
+
 LEAVE_TIMEOUT_S = 20.0
 """How long the end of a swarm waits for its workers to leave."""
 
@@ -214,6 +217,8 @@ class SwarmController:
                 )
                 if event.reset_s is not None:
                     self._meet_rate_limit(node, event, event.reset_s, now)
+        if report.counters.active_resets:
+            self._keep_waiting(now)
         self.leases.reported(node, report, now)
         self._settle(now)
 
@@ -310,6 +315,13 @@ class SwarmController:
         self._rate_limit = (now + reset_s, origin_reset(time.time() + reset_s))
         for lease in self.leases:
             lease.rate_limit = self._rate_limit
+
+    def _keep_waiting(self, now: float) -> None:
+        """A node waits for a reset that it alone knows, until its next reports say otherwise."""
+        if self._rate_limit is None or now >= self._rate_limit[0]:
+            self._rate_limit = (now + RESET_REPORT_S, origin_reset(None))
+            for lease in self.leases:
+                lease.rate_limit = self._rate_limit
 
     def _count_retries(self, node: NodeId, retries: int) -> None:
         """Adds what a worker has counted since its last report."""

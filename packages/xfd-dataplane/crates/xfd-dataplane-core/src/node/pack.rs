@@ -1,6 +1,10 @@
 //! Fetches a pack from its origin: one GET for each small object, many at once.
+//!
+//! A pack starts over with its next order. So a pack that has some objects waits for the reset of
+//! the origin's rate limit where it is: a pack may need more requests than are left in one window.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
@@ -9,6 +13,7 @@ use futures_util::{StreamExt, stream};
 use super::origin_body::{OriginBody, Tries, ended_early, object_of, pass, too_long};
 use super::outcome::{Failure, Outcome, Times};
 use super::swarm::NodeSwarm;
+use crate::decides::retry::is_for_all_nodes;
 use crate::error::Result;
 use crate::limits::Share;
 use crate::model::{CatalogObject, Span};
@@ -36,11 +41,12 @@ pub(crate) async fn fill(
         true => REQUESTS_PER_PACK,
         false => REQUESTS_PER_PACK_WITH_PEERS,
     };
+    let arrived = &AtomicUsize::new(0);
     let mut bodies = stream::iter(spans)
         // Budget is taken in the objects' order, so that the first of them never waits for later
         // ones.
         .then(|span| async move { (span, swarm.node.limits.budget.take(span.length).await) })
-        .map(|(span, budget)| fetch(swarm, span, budget))
+        .map(|(span, budget)| fetch(swarm, span, budget, arrived))
         .buffered(at_once)
         .boxed();
     while let Some(body) = bodies.next().await {
@@ -54,18 +60,37 @@ pub(crate) async fn fill(
     Ok(())
 }
 
-/// The bytes of one object, with their share of the byte budget.
-async fn fetch(swarm: &NodeSwarm, span: Span, budget: Share) -> Outcome<(Vec<Bytes>, Share)> {
+/// The bytes of one object, with their share of the byte budget. `arrived` counts the objects of the
+/// pack that have arrived: without a new one between two resets, the pack is given up.
+async fn fetch(
+    swarm: &NodeSwarm,
+    span: Span,
+    budget: Share,
+    arrived: &AtomicUsize,
+) -> Outcome<(Vec<Bytes>, Share)> {
     let object = object_of(swarm, span)?;
     let mut tries = Tries::new(swarm);
     let mut pieces = Vec::new();
     let mut received = 0;
+    let mut arrived_before = 0;
     loop {
         let (before, started) = (received, Instant::now());
         let error = match collect(swarm, &object, span, &mut pieces, &mut received).await? {
-            Ok(()) => return Ok((pieces, budget)),
+            Ok(()) => {
+                arrived.fetch_add(1, Relaxed);
+                return Ok((pieces, budget));
+            }
             Err(error) => error.with_object(&object.found.key),
         };
+        if let Some(reset) = error.retry_after
+            && is_for_all_nodes(&error)
+            && arrived.load(Relaxed) > arrived_before
+        {
+            arrived_before = arrived.load(Relaxed);
+            let _waiting = swarm.stats.active_resets.active();
+            tokio::time::sleep(reset).await;
+            continue;
+        }
         tries.pause(error, received - before, started).await?;
     }
 }

@@ -253,3 +253,22 @@ fn an_origin_that_names_its_reset_gets_no_request_before() {
     host.until_landed(1);
     assert_eq!(std::fs::read(host.path("big")).unwrap(), bytes);
 }
+
+#[test]
+fn a_pack_that_has_some_objects_waits_for_the_reset_and_keeps_them() {
+    let memory = MemoryOrigin::new();
+    let found = ["a", "b", "c"].map(|key| memory.put(key, key.as_bytes()));
+    let rest = Some(Duration::from_secs(3));
+    let origin = FaultyOrigin::new(Arc::new(memory)).on_get(2, Script::Throttle(rest));
+    let origin = Arc::new(origin);
+    let mut host = Host::new("a", origin.clone());
+    host.extend(pack(host.root.path(), &found));
+    host.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    crate::support::eventually("it waits", || {
+        host.node.counters(Some(SWARM)).active_resets == 1
+    });
+    host.until_landed(3);
+    assert!(failed(&host.events).is_empty());
+    assert_eq!(origin.calls(), 4, "no object is read twice");
+    assert_eq!(host.node.counters(Some(SWARM)).active_resets, 0);
+}
