@@ -40,6 +40,8 @@ PAGES = ("README.md", *(f"packages/{package}/README.md" for package in PACKAGES)
 CRATES = ROOT / "packages" / "xfd-dataplane"
 NOT_PUBLISHED = {"target", "tests", "__pycache__", ".pytest_cache", ".hypothesis"}
 OLDEST_RUST = (1, 94, 1)
+FAKE_GCS = "github.com/fsouza/fake-gcs-server@v1.56.1"
+AZURITE = "azurite@3.37.0"
 # The profile of the wheel, with checks in the crates of this workspace: all others compile once.
 CHECKED = ("--release", "--config", "tests.toml", "--locked", "--workspace")
 CORES = os.cpu_count() or 1
@@ -105,6 +107,30 @@ def install_all(session: nox.Session, *groups: str) -> None:
     session.install("--editable", "packages/xfd-testing")
 
 
+def emulators(session: nox.Session) -> dict[str, str]:
+    """Variables that name emulators of clouds, which are installed once.
+
+    Without Go or npm there is none of one cloud, and its tests are skipped by name.
+    """
+    home = ROOT / ".nox" / "emulators"
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/go/bin"])
+    gcs, azurite = home / "fake-gcs-server", home / "node_modules" / ".bin" / "azurite-blob"
+    env = {"PATH": path, "GOBIN": str(home)}
+    npm = ("npm", "install", "--silent", "--no-audit", "--omit=optional", "--prefix", str(home))
+    for program, tool, command in (
+        (gcs, "go", ("go", "install", FAKE_GCS)),
+        (azurite, "npm", (*npm, AZURITE)),
+    ):
+        if program.exists() or not shutil.which(tool, path=path):
+            continue
+        try:
+            session.run(*command, external=True, env=env)
+        except nox.command.CommandFailed:
+            session.warn(f"{program.name} cannot be installed: its tests are skipped")
+    named = {"XFD_TEST_GCS": gcs, "XFD_TEST_AZURITE": azurite}
+    return {name: str(program) for name, program in named.items() if program.exists()}
+
+
 @nox.session(default=False)
 def build(session: nox.Session) -> None:
     """Build the five wheels, each only if its sources changed."""
@@ -160,10 +186,12 @@ def tests(session: nox.Session) -> None:
     install_all(session, "test")
     # Most tests wait for processes, servers and clocks.
     side_by_side = ("-n", str(2 * CORES), "--dist", "worksteal")
+    env = emulators(session)
     failed = []
     for package in session.posargs or (*PACKAGES, "xfd-testing"):
         try:
-            session.run("python", "-m", "pytest", *side_by_side, f"packages/{package}/tests")
+            chosen = f"packages/{package}/tests"
+            session.run("python", "-m", "pytest", *side_by_side, chosen, env=env)
         except nox.command.CommandFailed:
             failed.append(package)
     if failed:
@@ -176,6 +204,7 @@ def rust(session: nox.Session) -> None:
     env = cargo_env(session)
     session.install(*group("rust"))
     # Servers that are named have to be there: without them the tests fail.
+    env |= emulators(session)
     for server in ("weed", "rclone"):
         env[f"XFD_TEST_{server.upper()}"] = str(Path(session.bin) / server)
     with session.chdir(CRATES):
@@ -288,10 +317,11 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["build"])
 def bench(session: nox.Session) -> None:
-    """Measure: `nox -s bench -- dataplane`, `scheduler` or `cluster`; `--help` for more."""
+    """Measure: `nox -s bench -- dataplane`, `clouds`, `scheduler` or `cluster`, and `--help`."""
     known = sorted(each.parent.name for each in (ROOT / "benchmarks").glob("*/__main__.py"))
     if not session.posargs or session.posargs[0] not in known:
         session.error(f"Name what to measure after --: {', '.join(known)}")
     install_all(session, "bench")
     name, *options = session.posargs
-    session.run("python", "-m", f"benchmarks.{name}", *options)
+    env = {**cargo_env(session), **emulators(session)} if name == "clouds" else {}
+    session.run("python", "-m", f"benchmarks.{name}", *options, env=env)

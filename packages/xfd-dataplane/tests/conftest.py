@@ -51,7 +51,8 @@ def store(origin: Path) -> ObjectStoreConfig:
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test reads or writes the user's own files, or finds the user's own credentials."""
-    for name in [name for name in os.environ if name.startswith(("AWS_", "HF_"))]:
+    stores = ("AWS_", "AZURE_", "GOOGLE_", "CLOUDSDK_", "HF_")
+    for name in [name for name in os.environ if name.startswith(stores)]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()
