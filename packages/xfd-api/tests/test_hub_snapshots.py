@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from xfd_api.catalog import build_catalog
+from xfd_api.chunking import BLOBS_APART
 from xfd_api.chunks import Catalog, Checksum, FoundObject
 from xfd_api.errors import (
     ChecksumMismatchError,
@@ -192,3 +193,12 @@ def test_two_requests_with_different_pins_are_refused() -> None:
     unpinned = replace(two, sha256=None)
     (item,) = catalog([unpinned, one], answer, answer).objects
     assert item.pin == Checksum("sha256", "a" * 64)
+
+
+@pytest.mark.parametrize(("files", "chunks"), [(BLOBS_APART, BLOBS_APART), (BLOBS_APART + 1, 1)])
+def test_small_blobs_are_packed_only_if_there_are_many(files: int, chunks: int) -> None:
+    """A revision that shares some of a pack's objects would read all of it again."""
+    found = [hub_file(f"{place}.json", f"{place:040x}") for place in range(files)]
+    assert len(catalog("hf://org/bert", found).chunks) == chunks
+    placed = HubDownloadRequest("org/bert", destination=Path("bert"))
+    assert len(catalog(placed, found).chunks) == 1

@@ -306,3 +306,12 @@ for k in range(300):
     assert [each.wait(60) for each in running] == [0, 0, 0]
     made = cache.folder / REPO / "snapshots" / COMMIT
     assert all((made / str(k) / "a").read_bytes() == b"bytes" for k in range(50))
+
+
+def test_a_repository_of_which_nothing_has_landed_is_not_taken_for_damaged(tmp_path: Path) -> None:
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+    cache = tmp_path / "hub"
+    (cache / REPO / "blobs").mkdir(parents=True)
+    assert len(huggingface_hub.scan_cache_dir(cache).warnings) == 1
+    HubFolder(cache).prepare(REPO)
+    assert huggingface_hub.scan_cache_dir(cache).warnings == []

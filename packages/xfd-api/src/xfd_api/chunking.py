@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from xfd_api.chunks import CHUNK_CEILING_BYTES, MIB, CatalogObject, Chunk, Span
 from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import ChunkIndex
+from xfd_api.paths import is_in_hub_cache
 
 CHUNK_FLOOR_BYTES = 4 * MIB
 CHUNKS_PER_OBJECT = 256
@@ -23,6 +24,10 @@ FINER = 4
 PACKED_BELOW_BYTES = 2 * MIB
 PACK_BYTES = 4 * MIB
 OBJECTS_PER_PACK = 512
+
+BLOBS_APART = 256
+"""Most small blobs of a hub cache that are chunks of their own, and not packed. A pack with one
+missing object is read whole, and revisions of a repository share its blobs one by one."""
 
 CHUNKS_AT_MOST = 1_000_000
 """Most chunks of one swarm at a time: 95 TiB in chunks of 100 MiB. Every node, and the scheduler,
@@ -148,6 +153,7 @@ def _packs(
     objects: Sequence[CatalogObject], chunk_size_bytes: int | None
 ) -> Iterator[list[CatalogObject]]:
     """Groups of objects that share a chunk; an object with chunks of its own is a group of one."""
+    blobs = sum(_is_small(item) and is_in_hub_cache(item.destination) for item in objects)
     pack: list[CatalogObject] = []
     pack_bytes = 0
     for item in objects:
@@ -155,7 +161,9 @@ def _packs(
             continue
         size = item.found.size
         limit = chunk_size_bytes or chosen_chunk_size(size)
-        packable = size < min(PACKED_BELOW_BYTES, limit) and item.unpack is None
+        packable = _is_small(item) and size < limit and item.unpack is None
+        if blobs <= BLOBS_APART and is_in_hub_cache(item.destination):
+            packable = False
         if pack and (
             not packable
             or not _share_a_pack(pack[0], item)
@@ -171,6 +179,10 @@ def _packs(
             yield [item]
     if pack:
         yield pack
+
+
+def _is_small(item: CatalogObject) -> bool:
+    return item.found.size < PACKED_BELOW_BYTES
 
 
 def _share_a_pack(one: CatalogObject, two: CatalogObject) -> bool:

@@ -50,6 +50,7 @@ class HubFolder:
     def __init__(self, cache: Path) -> None:
         self._cache = cache
         self._checked: set[Path] = set()
+        self._prepared: set[str] = set()
 
     def check(self, links: Iterable[Link]) -> None:
         """Checks that missing links can be made, before anything is fetched for them.
@@ -76,6 +77,22 @@ class HubFolder:
                 raise DestinationNotWritableError(
                     "The hub cache lacks the link to a file, and none can be made", path=str(folder)
                 )
+
+    def prepare(self, repo_folder: str) -> None:
+        """Makes the folder of snapshots of a repository that has blobs.
+
+        `huggingface_hub` takes a repository without one for damaged, also if nothing landed.
+
+        Raises:
+            DestinationNotWritableError, DiskFullError, DestinationConflictError, DestinationError:
+            the folder cannot be made.
+        """
+        if repo_folder in self._prepared:
+            return
+        folder = self._cache / repo_folder / "snapshots"
+        with _named(folder, "make a folder of the hub cache"):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._prepared.add(repo_folder)
 
     def tag(self) -> None:
         """Marks the cache for programs that make backups, as huggingface_hub does."""

@@ -56,6 +56,8 @@ class SwarmLinks:
                     self._blob_of[item.index] = item.destination.removeprefix(HUB_CACHE)
             if added:
                 self._folder.tag()
+            for blob in self._blob_of.values():
+                self._folder.prepare(blob.partition("/")[0])
             self._snapshots += added
             blobs = (self._blob_of.get(index) for index in landed)
             self._landed.update(blob for blob in blobs if blob is not None)
