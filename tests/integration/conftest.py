@@ -7,12 +7,16 @@ with `xfd_testing.ray_cluster.RayCluster.start`.
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 
 import pytest
+
+# Read once, when a test imports `huggingface_hub`. The stand-in does not speak Xet's protocol.
+os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 from xfd_testing import hub as hub_server
 from xfd_testing import ray_cluster, s3

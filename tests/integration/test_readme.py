@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from xfd_testing import artifacts
+from xfd_testing.hub import HubServer, caches, models
 from xfd_testing.markdown import Block, blocks_of
 from xfd_testing.ray_cluster import RayCluster
 from xfd_testing.s3 import S3Server
@@ -24,6 +25,8 @@ PYTHON = [block for block in BLOCKS if block.language == "python"]
 SHELL = [block for block in BLOCKS if block.language == "sh"]
 WEIGHTS = b"".join(artifacts.random_bytes(5 * 2**20, seed=21))
 PIECES = {f"piece_{place}.txt": b"x" * place for place in range(1, 8)}
+BERT = "google-bert/bert-base-uncased"
+BERT_FILES = {**models.bert(2 * 2**20, seed=22), "flax_model.msgpack": b"of another framework"}
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +38,16 @@ def store(s3_server: S3Server, my_models: str) -> S3Server:
     return s3_server
 
 
+@pytest.fixture(scope="module")
+def bert(hub: HubServer) -> HubServer:
+    """The stand-in of the hub, with the model of the page."""
+    hub.add(BERT, {"main": BERT_FILES})
+    return hub
+
+
 def test_no_block_goes_untested() -> None:
     assert len(BLOCKS) == len(PYTHON) + len(SHELL)
-    assert len(PYTHON) == 2
+    assert len(PYTHON) == 3
     assert len(SHELL) == 3
 
 
@@ -64,22 +74,43 @@ def test_a_driver_brings_weights_to_every_node(
     assert "amplification 1.000" in printed
 
 
-def test_a_stage_finds_its_files(store: S3Server, cluster: RayCluster, tmp_path: Path) -> None:
+def test_a_model_of_the_hub_is_in_the_cache_of_every_node(
+    store: S3Server, bert: HubServer, cluster: RayCluster, tmp_path: Path
+) -> None:
+    bert.forget()
     printed = script(PYTHON[1], store, cluster, tmp_path)
+    wanted = {path for path in BERT_FILES if path.endswith((".json", ".safetensors"))}
+    for node in cluster.nodes:
+        found = caches.snapshot_of(node.hf_home, BERT, allow_patterns=list(wanted))
+        assert found == {path: BERT_FILES[path] for path in wanted}
+    assert "amplification 1.000" in printed
+    folders = {
+        str(node.hf_home / "hub/models--google-bert--bert-base-uncased") for node in cluster.nodes
+    }
+    assert printed.splitlines()[-1].partition("/snapshots/")[0] in folders
+
+
+def test_a_stage_finds_its_files(store: S3Server, cluster: RayCluster, tmp_path: Path) -> None:
+    printed = script(PYTHON[2], store, cluster, tmp_path)
     assert str(99 * len(PIECES)) in printed.splitlines()  # Ray may have printed more after it.
     for root in cluster.roots:
         assert artifacts.tree_of(root / "tokenizer") == PIECES
 
 
-def test_the_command_works_on_one_host(store: S3Server, tmp_path: Path) -> None:
+def test_the_command_works_on_one_host(
+    store: S3Server, bert: HubServer, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     (block,) = (block for block in SHELL if "xfd-get" in block.text)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, **store.environment(), "PATH": path}
+    home = tmp_path_factory.mktemp("hf-home")
+    env = {**os.environ, **store.environment(), **bert.environment(), "HF_HOME": str(home)}
+    env["PATH"] = path
     command = ["bash", "-euo", "pipefail", "-c", block.text]
     ran = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "weights.safetensors").read_bytes() == WEIGHTS
     assert artifacts.tree_of(tmp_path / "tokenizer") == PIECES
+    assert caches.snapshot_of(home, BERT) == BERT_FILES
 
 
 def test_the_two_commands_name_tasks_that_exist() -> None:
