@@ -1,10 +1,33 @@
-"""Test doubles for what lies below the scheduler and xfd_ray: catalogs, an origin, data planes.
+"""For tests: stand-ins for what lies below the scheduler and xfd_ray, and a suite for origins.
 
-Nothing here moves bytes, opens a socket or touches a disk.
+The stand-ins are catalogs, an origin and data planes. Nothing here moves bytes, opens a socket or
+touches a disk; what the suite of origins needs for that is given to it.
 """
 
 from xfd_api.testing.catalogs import catalog_of, found_object
 from xfd_api.testing.dataplane import FakeDataPlane, FakeFault
 from xfd_api.testing.origin import FakeOrigin
+from xfd_api.testing.origin_suite import (
+    ORIGIN_STORIES,
+    OriginPlace,
+    OriginStory,
+    OriginTraits,
+    Reader,
+    WritableStore,
+    story_name,
+)
 
-__all__ = ["FakeDataPlane", "FakeFault", "FakeOrigin", "catalog_of", "found_object"]
+__all__ = [
+    "ORIGIN_STORIES",
+    "FakeDataPlane",
+    "FakeFault",
+    "FakeOrigin",
+    "OriginPlace",
+    "OriginStory",
+    "OriginTraits",
+    "Reader",
+    "WritableStore",
+    "catalog_of",
+    "found_object",
+    "story_name",
+]
