@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from inprocess import LocalCluster, over, run_async
 
-from xfd_api.errors import DestinationNotWritableError
-from xfd_api.lookups import plan_downloads
+from xfd_api.chunks import FoundObject
+from xfd_api.errors import DestinationNotWritableError, MissingPackageError
+from xfd_api.lookups import Lookup, plan_downloads
+from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.request_forms import Requests
 from xfd_api.requests import ObjectDownloadRequest
 from xfd_api.stores import ObjectStoreConfig
 from xfd_api.testing import FakeDataPlane
+from xfd_dataplane.finding import find_objects
 from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
 from xfd_ray.placement import as_selector
@@ -38,6 +41,24 @@ def wants(
     )  # type: ignore[arg-type]
 
 
+def cluster_of(nodes: int, lacking: frozenset[str] = frozenset()) -> LocalCluster:
+    """Nodes that ask the real finder; some lack its package."""
+    cluster = LocalCluster(nodes, {})
+
+    def prepare(plane: FakeDataPlane) -> None:
+        def find(
+            lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
+        ) -> list[list[FoundObject]]:
+            if plane.node in lacking:
+                raise MissingPackageError("It is not installed here")
+            return find_objects(cluster.origin, lookups, stores)
+
+        plane.find_objects = find  # type: ignore[method-assign]
+
+    cluster.prepare = prepare
+    return cluster
+
+
 async def ended(coordinator: Coordinator, request: LeaseRequest) -> LeaseStatus:
     await coordinator.attach(request)
     return await over(coordinator, request.id)
@@ -50,7 +71,7 @@ def revisions(plane: FakeDataPlane) -> list[str | None]:
 def test_each_blob_leaves_the_hub_once_and_every_node_links_it(hub: HubServer) -> None:
     @run_async
     async def story() -> None:
-        cluster = LocalCluster(3, {})
+        cluster = cluster_of(3)
         coordinator = Coordinator(cluster, tick_s=0.05)
 
         status = await ended(coordinator, wants(hub, "one", "hf://org/bert"))
@@ -71,7 +92,7 @@ def test_each_blob_leaves_the_hub_once_and_every_node_links_it(hub: HubServer) -
 def test_a_second_revision_fetches_what_differs(hub: HubServer) -> None:
     @run_async
     async def story() -> None:
-        cluster = LocalCluster(2, {})
+        cluster = cluster_of(2)
         coordinator = Coordinator(cluster, tick_s=0.05)
         await ended(coordinator, wants(hub, "one", "hf://org/bert"))
         before = cluster.origin.read_bytes
@@ -88,7 +109,7 @@ def test_a_second_revision_fetches_what_differs(hub: HubServer) -> None:
 def test_a_revision_without_new_blobs_is_linked_too(hub: HubServer) -> None:
     @run_async
     async def story() -> None:
-        cluster = LocalCluster(2, {})
+        cluster = cluster_of(2)
         coordinator = Coordinator(cluster, tick_s=0.05)
         await ended(coordinator, wants(hub, "one", "hf://org/bert"))
 
@@ -103,7 +124,7 @@ def test_a_revision_without_new_blobs_is_linked_too(hub: HubServer) -> None:
 def test_a_late_node_and_a_new_worker_link_it_too(hub: HubServer) -> None:
     @run_async
     async def story() -> None:
-        cluster = LocalCluster(1, {})
+        cluster = cluster_of(1)
         coordinator = Coordinator(cluster, tick_s=0.05)
         await ended(coordinator, wants(hub, "one", "hf://org/bert"))
         late = cluster.add_node("late")
@@ -120,7 +141,7 @@ def test_a_late_node_and_a_new_worker_link_it_too(hub: HubServer) -> None:
 def test_a_node_that_cannot_link_fails_the_lease_by_name(hub: HubServer) -> None:
     @run_async
     async def story() -> None:
-        cluster = LocalCluster(1, {})
+        cluster = cluster_of(1)
         coordinator = Coordinator(cluster, tick_s=0.05)
         await ended(coordinator, wants(hub, "one", "hf://org/bert"))
         (plane,) = cluster.planes.values()
@@ -139,7 +160,7 @@ def test_a_node_that_cannot_link_fails_the_lease_by_name(hub: HubServer) -> None
 def test_a_call_without_a_checksum_does_not_stand_in_for_one_with_it(hub: HubServer) -> None:
     @run_async
     async def story() -> None:
-        coordinator = Coordinator(LocalCluster(1, {}), tick_s=0.05)
+        coordinator = Coordinator(cluster_of(1), tick_s=0.05)
         plain = ObjectDownloadRequest("hf://org/bert/config.json", "c.json")  # type: ignore[arg-type]
         pinned = ObjectDownloadRequest(
             "hf://org/bert/config.json",
@@ -152,5 +173,21 @@ def test_a_call_without_a_checksum_does_not_stand_in_for_one_with_it(hub: HubSer
         status = await ended(coordinator, wants(hub, "two", pinned))
 
         assert "without this checksum" in str(status.error)
+
+    story()
+
+
+@pytest.mark.parametrize("lacking", [{"n0"}, {"n0", "n1"}])
+def test_a_node_without_the_package_is_passed_over(hub: HubServer, lacking: set[str]) -> None:
+    @run_async
+    async def story() -> None:
+        coordinator = Coordinator(cluster_of(2, frozenset(lacking)), tick_s=0.05)
+
+        status = await ended(coordinator, wants(hub, "one", "hf://org/bert"))
+
+        if len(lacking) == 1:
+            assert status.state is LeaseState.DONE, status.error
+        else:
+            assert isinstance(status.error, MissingPackageError)
 
     story()

@@ -26,7 +26,6 @@ MIB = 2**20
 CHUNK_CEILING_BYTES = 100 * MIB
 
 ChecksumAlgorithm = Literal["crc64nvme", "crc32c", "crc32", "sha256", "md5", "git-sha1"]
-"""`git-sha1` is git's name of a file: SHA-1 of `blob SIZE\\0` and the content."""
 
 
 @dataclass(frozen=True, slots=True)

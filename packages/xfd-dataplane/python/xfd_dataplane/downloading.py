@@ -23,7 +23,6 @@ from xfd_api.settings import Durability, NodeSettings, SwarmTicket, UnpackCaps
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane.cancellation import SLICE_S, CallLimits, Cancellation
 from xfd_dataplane.download_state import DownloadState
-from xfd_dataplane.finding import find_objects
 from xfd_dataplane.log_forwarding import forward_log, subscribe
 from xfd_dataplane.node import Node
 from xfd_dataplane.report import progress, report
@@ -133,7 +132,7 @@ def download(
         verify_whole=verify_whole,
     )
     with open_node(settings) as node:
-        found = limits.run(lambda: find_objects(node, plan.lookups, plan.stores))
+        found = limits.run(lambda: node.find_objects(plan.lookups, plan.stores))
         catalog = build_catalog(plan.lookups, found, chunk_size_bytes=chunk_size_bytes)
         return fetch(
             node,

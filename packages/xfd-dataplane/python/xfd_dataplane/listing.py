@@ -13,7 +13,6 @@ from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
 from xfd_api.stores import ObjectStoreConfig, StoreKind
 from xfd_dataplane.cancellation import CallLimits, Cancellation
 from xfd_dataplane.downloading import open_node
-from xfd_dataplane.finding import find_objects
 from xfd_dataplane.node import Node
 from xfd_dataplane.patterns import compiled, has_wildcard, literal_folder
 
@@ -78,7 +77,7 @@ def find(
 
     def ask(key: str, *, is_prefix: bool) -> list[FoundObject]:
         lookup = Lookup(None, bucket, key, is_prefix, destination="")
-        return find_objects(node, [lookup], stores)[0]
+        return node.find_objects([lookup], stores)[0]
 
     if kind is StoreKind.HTTP:
         return ask(key, is_prefix=False)
@@ -122,7 +121,7 @@ def as_written(
     is_prefix = key.endswith("/")
     lookup = Lookup(None, bucket, key.removesuffix("/"), is_prefix, destination="")
     try:
-        return find_objects(node, [lookup], stores)[0]
+        return node.find_objects([lookup], stores)[0]
     except (ObjectNotFoundError, AccessDeniedError, OriginAnswerError):
         return []
 

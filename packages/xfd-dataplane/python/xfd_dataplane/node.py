@@ -13,6 +13,7 @@ from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import Inventory, LogEvent, NodeCounters, NodeEvent
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_dataplane import _native
+from xfd_dataplane.finding import find_objects
 from xfd_dataplane.hub.placing import HubFolder
 from xfd_dataplane.hub.swarm_links import SwarmLinks
 
@@ -37,7 +38,7 @@ class Node:
         self, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
     ) -> list[list[FoundObject]]:
         """See `ObjectFinder`."""
-        return self.native.find_objects(lookups, stores)
+        return find_objects(self.native, lookups, stores)
 
     def serve(self, host: str, ports: tuple[int, int] | None) -> str:
         """See `DataPlane`."""

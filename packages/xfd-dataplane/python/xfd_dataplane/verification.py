@@ -19,7 +19,6 @@ from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane._native import checksums, owner_doubted, record_path
 from xfd_dataplane.cancellation import CallLimits, Cancellation
 from xfd_dataplane.downloading import open_node
-from xfd_dataplane.finding import find_objects
 from xfd_dataplane.hub import contents as hub_contents
 from xfd_dataplane.records import Record, TreeEntry, read_manifest, read_record, record_distrust
 
@@ -199,7 +198,7 @@ def _catalogued(
 ) -> Iterator[_Item]:
     plan = plan_downloads(requests, stores)
     with open_node() as node:
-        found = limits.run(lambda: find_objects(node, plan.lookups, plan.stores))
+        found = limits.run(lambda: node.find_objects(plan.lookups, plan.stores))
     manifests: dict[str, dict[Path, Record]] = {}
     catalog = build_catalog(plan.lookups, found)
     yield from map(_of_cache, hub_contents.not_linked(catalog))

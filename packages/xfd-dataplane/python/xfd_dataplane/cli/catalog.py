@@ -23,7 +23,6 @@ from xfd_dataplane.cli.source_requests import (
     requests_for_matches,
 )
 from xfd_dataplane.cli.sources import Source, named_source
-from xfd_dataplane.finding import find_objects
 from xfd_dataplane.listing import as_written, explained, find
 from xfd_dataplane.node import Node
 
@@ -108,6 +107,6 @@ def _find_all(
     node: Node, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile, source: Source
 ) -> list[list[FoundObject]]:
     if source.is_prefix or source.config.kind is StoreKind.HTTP:
-        return find_objects(node, lookups, stores)
+        return node.find_objects(lookups, stores)
     with explained(source.key):
-        return find_objects(node, lookups, stores)
+        return node.find_objects(lookups, stores)

@@ -68,7 +68,7 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
     parser = argparse.ArgumentParser(
         prog="xfd-get",
-        description="Fetches objects and prefixes from S3, Google Cloud Storage, Azure, a Hugging "
+        description="Fetches objects and prefixes from S3, Google Cloud Storage, Azure, a Hugging\n"
         "Face hub, a web server or a directory. "
         "Verifies every byte, resumes interrupted runs, and unpacks archives while they arrive.",
         epilog=f"{_EXAMPLES}\n\nexit codes:\n{codes}",

@@ -39,8 +39,7 @@ class HubClient:
                 raise
             raise MissingPackageError(
                 "The hub is listed with the package huggingface_hub, which is not installed here",
-                remedy="Run pip install 'xfd-dataplane[hub]' on every node that may look objects "
-                "up; for a Ray cluster that is each of them",
+                remedy="Run pip install 'xfd-dataplane[hub]' here, or on one node of a Ray cluster",
             ) from None
         from xfd_dataplane import __version__
 

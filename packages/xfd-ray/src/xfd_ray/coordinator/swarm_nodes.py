@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from xfd_api.errors import NodeLostError, NodeUnavailableError, XfdError
+from xfd_api.errors import MissingPackageError, NodeLostError, NodeUnavailableError, XfdError
 from xfd_api.ids import NodeId
 from xfd_ray.coordinator.pooled_transport import PooledTransport
 from xfd_ray.coordinator.restarts import Restarts
@@ -104,13 +104,18 @@ class SwarmNodes:
     ) -> tuple[NodeId, Answer]:
         """Asks the first of these nodes that is up; if its worker is lost, the next one.
 
+        A node that lacks an optional package is passed over too.
+
         Raises:
             NodeLostError: no node is left.
+            MissingPackageError: every node lacks the package.
             XfdError: why none takes a worker, or what `ask` raises.
         """
+        lacking: dict[NodeId, MissingPackageError] = {}
         while True:
             self._changed.clear()
-            up = [node.id for node in nodes if self._loop.is_joined(node.id)]
+            able = [node for node in nodes if node.id not in lacking]
+            up = [node.id for node in able if self._loop.is_joined(node.id)]
             worker = self._transport.member(up[0]) if up else None
             if worker is not None:
                 try:
@@ -119,10 +124,13 @@ class SwarmNodes:
                     if self._transport.member(up[0]) is worker:  # It may have been replaced.
                         self._loop.remove_node(up[0], error)
                     continue
-            refusals = {node.id: self.refusal(node.id) for node in nodes}
-            hopeful = [
-                node for node in nodes if node.id in self.alive and refusals[node.id] is None
-            ]
+                except MissingPackageError as error:
+                    lacking[up[0]] = error
+                    continue
+            refusals = {node.id: self.refusal(node.id) for node in able}
+            hopeful = [node for node in able if node.id in self.alive and refusals[node.id] is None]
+            if not hopeful and lacking:
+                raise next(iter(lacking.values()))
             if not hopeful:
                 raise _no_worker([refusal for refusal in refusals.values() if refusal is not None])
             self.admit_due(hopeful)

@@ -24,7 +24,6 @@ from xfd_api.ports import DataPlane, ObjectFinder
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import Inventory
 from xfd_api.settings import NodeSettings, SwarmTicket
-from xfd_dataplane.finding import find_objects
 from xfd_ray.environment import Environment
 from xfd_ray.telemetry import log_events
 from xfd_ray.telemetry.log import Log, log_to_stderr, lowest_level, process_age_s
@@ -121,7 +120,7 @@ class NodeWorker:
         self, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
     ) -> list[list[FoundObject]]:
         """See `ObjectFinder`."""
-        found = await self._in_thread(lambda: find_objects(self._running_plane(), lookups, stores))
+        found = await self._in_thread(lambda: self._running_plane().find_objects(lookups, stores))
         self._log.emit(log_events.OBJECTS_FOUND, objects=sum(map(len, found)))
         return found
 
