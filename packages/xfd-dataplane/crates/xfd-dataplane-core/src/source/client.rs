@@ -23,6 +23,7 @@ use super::connect_options::{ConnectOptions, KEPT_CONNECTIONS, KEPT_FOR};
 use super::plain::Plain;
 use super::proxies::{PROXIES, is_set};
 use super::redirect::{Zone, zone_of};
+use super::resolver::Resolver;
 use super::trust::Trust;
 use url::{Host, Url};
 
@@ -34,9 +35,19 @@ const METADATA: ConnectOptions = ConnectOptions {
 };
 /// Sends single requests. Cloning shares the pool.
 pub(super) fn make_connector(options: &ConnectOptions, trust: Trust) -> SharedHttpConnector {
+    make_connector_with(options, trust, Resolver::default())
+}
+
+/// The same, with names looked up by `resolver`, unless a proxy does it.
+pub(super) fn make_connector_with(
+    options: &ConnectOptions,
+    trust: Trust,
+    resolver: Resolver,
+) -> SharedHttpConnector {
     SharedHttpConnector::new(Routed {
         options: *options,
         trust,
+        resolver,
         has_proxy: PROXIES.iter().any(|name| is_set(name)),
         bypass: Bypass::from_env(),
         plain: OnceLock::new(),
@@ -70,6 +81,7 @@ fn builder(options: ConnectOptions, proxies: ProxyConfig) -> ConnectorBuilder {
 struct Routed {
     options: ConnectOptions,
     trust: Trust,
+    resolver: Resolver,
     /// Whether requests without TLS may have to go through one.
     has_proxy: bool,
     bypass: Bypass,
@@ -84,26 +96,32 @@ struct Routed {
 
 impl Routed {
     fn plain(&self) -> &Plain {
-        self.plain.get_or_init(|| Plain::new(&self.options))
+        self.plain
+            .get_or_init(|| Plain::new(&self.options, self.resolver.clone()))
     }
 
     fn sealed(&self) -> &Connector {
-        self.sealed
-            .get_or_init(|| self.with_tls(ProxyConfig::disabled()))
+        self.sealed.get_or_init(|| {
+            let resolver = Some(self.resolver.clone());
+            self.with_tls(ProxyConfig::disabled(), resolver)
+        })
     }
 
     fn outside(&self) -> &Connector {
         self.outside
-            .get_or_init(|| self.with_tls(ProxyConfig::from_env()))
+            .get_or_init(|| self.with_tls(ProxyConfig::from_env(), None))
     }
 
-    fn with_tls(&self, proxies: ProxyConfig) -> Connector {
+    fn with_tls(&self, proxies: ProxyConfig, resolver: Option<Resolver>) -> Connector {
         let tls = Provider::Rustls(CryptoMode::Ring);
         let mut builder = builder(self.options, proxies).tls_provider(tls);
         if let Some(context) = self.trust.context() {
             builder.set_tls_context(context);
         }
-        builder.build()
+        match resolver {
+            Some(resolver) => builder.build_with_resolver(resolver),
+            None => builder.build(),
+        }
     }
 
     /// Clouds serve their metadata without TLS.

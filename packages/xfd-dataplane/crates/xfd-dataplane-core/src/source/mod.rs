@@ -31,6 +31,7 @@ mod proxies;
 mod rate_limit;
 mod redirect;
 mod refusal;
+mod resolver;
 mod s3;
 mod text;
 mod trust;

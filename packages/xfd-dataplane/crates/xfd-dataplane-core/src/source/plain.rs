@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
 use super::connect_options::{ConnectOptions, KEPT_CONNECTIONS, KEPT_FOR};
+use super::resolver::Resolver;
 
 /// Most that is read from a connection at once. There may be three such pieces of each body: one
 /// being written, one waiting for that, one being read.
@@ -24,14 +25,14 @@ const READ_BYTES: usize = 192 * 1024;
 /// One client with its pool.
 #[derive(Clone, Debug)]
 pub(super) struct Plain {
-    client: Client<connect::HttpConnector, SdkBody>,
+    client: Client<connect::HttpConnector<Resolver>, SdkBody>,
     /// Until an answer begins.
     patience: Duration,
 }
 
 impl Plain {
-    pub(super) fn new(options: &ConnectOptions) -> Self {
-        let mut connector = connect::HttpConnector::new();
+    pub(super) fn new(options: &ConnectOptions, resolver: Resolver) -> Self {
+        let mut connector = connect::HttpConnector::new_with_resolver(resolver);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(options.connect_timeout));
         let client = Client::builder(TokioExecutor::new())

@@ -92,7 +92,8 @@ impl Zones {
         .with_remedy("Name that server as the store yourself, if it is meant"))
     }
 
-    async fn of(&self, url: &Url) -> Zone {
+    /// The innermost zone of a URL's host.
+    pub(super) async fn of(&self, url: &Url) -> Zone {
         if let Some(zone) = url.host().and_then(|host| zone_of_host(&host)) {
             return zone;
         }

@@ -9,6 +9,8 @@ mod access;
 mod credential;
 mod netrc;
 
+use std::sync::Arc;
+
 use ::url::Url;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
@@ -17,9 +19,10 @@ use aws_smithy_types::body::SdkBody;
 pub(super) use self::access::Headers;
 pub(super) use self::credential::{Credential, bearer};
 pub(super) use self::netrc::{basic, credential_of_netrc};
-use super::client::make_connector;
+use super::client::make_connector_with;
 use super::connect_options::ConnectOptions;
 use super::redirect::{Zones, follow};
+use super::resolver::{Fence, Resolver};
 use super::s3::errors::error_of_connector;
 use super::trust::Trust;
 use crate::error::{Error, Kind, Result};
@@ -48,11 +51,10 @@ impl Place {
 
 /// Sends single requests to one store, and follows its redirects.
 pub(super) struct WebClient {
-    base: Url,
     headers: Headers,
     credential: Credential,
     connector: SharedHttpConnector,
-    zones: Zones,
+    fence: Arc<Fence>,
 }
 
 impl WebClient {
@@ -66,12 +68,14 @@ impl WebClient {
         credential: Credential,
         options: &ConnectOptions,
     ) -> Result<Self> {
+        let zones = Zones::default();
+        let fence = Arc::new(Fence { base, zones });
+        let resolver = Resolver::within(Arc::clone(&fence));
         Ok(Self {
-            base,
             headers,
             credential,
-            connector: make_connector(options, Trust::of_web()?),
-            zones: Zones::default(),
+            connector: make_connector_with(options, Trust::of_web()?, resolver),
+            fence,
         })
     }
 
@@ -137,8 +141,9 @@ impl WebClient {
             return Ok(None);
         };
         let next = follow(&place.url, location)?;
-        self.zones.check(&self.base, &next).await?;
-        Ok(Some(place.leads_to(&self.base, next)))
+        let base = &self.fence.base;
+        self.fence.zones.check(base, &next).await?;
+        Ok(Some(place.leads_to(base, next)))
     }
 
     /// One request, sent on where servers redirect; the last answer.
