@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ nox.options.sessions = ["lint", "tests", "rust", "stubs", "integration", "smoke"
 # Ray starts many processes; without bytecode each one compiles all of Ray anew, which takes longer
 # than what is tested or measured.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A shell that starts nox in the background has it ignore Ctrl-C, and so would all that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent
 PACKAGES = ("xfd-api", "xfd-scheduler", "xfd-dataplane", "xfd-ray", "xfd-pipelines")
