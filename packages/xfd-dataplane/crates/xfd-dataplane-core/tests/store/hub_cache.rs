@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use xfd_dataplane_core::digest::WholeDigest;
 use xfd_dataplane_core::error::Kind;
-use xfd_dataplane_core::model::{BlobPlace, Catalog, CatalogObject, ChecksumAlgorithm};
+use xfd_dataplane_core::model::{BlobPlace, Catalog, CatalogObject, Checksum, ChecksumAlgorithm};
 use xfd_dataplane_core::store::Store;
 
 use crate::support::{
@@ -41,6 +41,15 @@ fn blob_at(place: &Place, root: &str, index: u32, name: &str, size: usize) -> Ca
     let mut blob = object(index, folder.join(name), size);
     blob.found.etag = Some(format!("\"{name}\""));
     blob.found.last_modified_ns = None;
+    let algorithm = match name.len() {
+        64 => Some(ChecksumAlgorithm::Sha256),
+        40 => Some(ChecksumAlgorithm::GitSha1),
+        _ => None,
+    };
+    blob.pin = algorithm.map(|algorithm| Checksum {
+        algorithm,
+        value: name.to_owned(),
+    });
     blob.group = Some(folder);
     blob.blob = Some(BlobPlace {
         cache: place.path("hub"),
@@ -205,6 +214,33 @@ fn a_blob_is_read_once_and_again_if_its_file_is_another() {
     File::open(&other).unwrap().set_modified(times).unwrap();
     fs::rename(&other, &path).unwrap();
     assert!(!is_taken(), "the inode is another one");
+}
+
+#[test]
+fn a_blob_with_another_pin_is_hashed_before_it_counts() {
+    let place = Place::new();
+    let name = name_of(BYTES, ChecksumAlgorithm::GitSha1);
+    put(&place, &name, BYTES);
+    let pinned = |value: String| {
+        let mut blob = blob_at(&place, "root", 0, &name, BYTES.len());
+        blob.pin = Some(Checksum {
+            algorithm: ChecksumAlgorithm::Sha256,
+            value,
+        });
+        cut(vec![blob], 10)
+    };
+    let run = store();
+    let inventory = run.extend(pinned(sha256(BYTES))).unwrap();
+    assert!(inventory.landed.is_empty());
+    assert_eq!(run.ready(), [0]);
+    run.land(0).unwrap();
+    run.leave();
+    let inventory = store().extend(pinned(sha256(BYTES))).unwrap();
+    assert_eq!(inventory.landed, [0]);
+    let other = store();
+    let inventory = other.extend(pinned(sha256(b"other"))).unwrap();
+    assert!(inventory.landed.is_empty());
+    other.land(0).unwrap_err();
 }
 
 #[test]

@@ -59,10 +59,7 @@ pub(crate) fn settle(inner: &Inner, inspected: &mut [Inspected]) {
                     let stamp = stamp_if_whole(one);
                     if let Some(stamp) = stamp.filter(|stamp| is_right(inner, &one.slot, *stamp)) {
                         one.inspection.has_file = true;
-                        one.plan = match one.slot.object.unpack {
-                            Some(_) => Plan::Unpack,
-                            None => Plan::Landed { has_file: true },
-                        };
+                        one.plan = plan_of_right(&one.slot);
                         locked(&right).push((one.slot.clone(), stamp));
                     }
                 }
@@ -81,11 +78,24 @@ pub(crate) fn settle(inner: &Inner, inspected: &mut [Inspected]) {
 
 fn record(slot: &Slot, (size, mtime_ns, inode): Stamp) -> Record {
     let record = Record::new(slot.version.clone(), Some((size, mtime_ns)), &[]);
-    let name = slot.object.destination.file_name();
-    let checksum = name.and_then(|name| checksum_in(name.to_str()?));
     record
-        .with_pin(checksum.as_ref())
+        .with_pin(checksum_named(slot).as_ref())
         .of_blob(true, Some(inode))
+}
+
+/// What is to be done about an object whose blob is right.
+fn plan_of_right(slot: &Slot) -> Plan {
+    let is_named = |pin| checksum_named(slot).as_ref() == Some(pin);
+    match (&slot.object.pin, &slot.object.unpack) {
+        (Some(pin), _) if !is_named(pin) => Plan::Hash,
+        (_, Some(_)) => Plan::Unpack,
+        (_, None) => Plan::Landed { has_file: true },
+    }
+}
+
+fn checksum_named(slot: &Slot) -> Option<Checksum> {
+    let name = slot.object.destination.file_name()?.to_str()?;
+    checksum_in(name)
 }
 
 /// The file at the destination, if it has the blob's size.
@@ -103,8 +113,7 @@ fn is_right(inner: &Inner, slot: &Slot, stamp: Stamp) -> bool {
     {
         return *is_right;
     }
-    let name = path.file_name().and_then(|name| name.to_str());
-    let Some(checksum) = name.and_then(checksum_in) else {
+    let Some(checksum) = checksum_named(slot) else {
         return false;
     };
     let compare = || -> crate::error::Result<bool> {
