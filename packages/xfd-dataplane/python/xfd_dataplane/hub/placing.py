@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -51,6 +52,7 @@ class HubFolder:
         self._cache = cache
         self._checked: set[Path] = set()
         self._prepared: set[str] = set()
+        self._made: set[Path] = set()
 
     def check(self, links: Iterable[Link]) -> None:
         """Checks that missing links can be made, before anything is fetched for them.
@@ -108,8 +110,6 @@ class HubFolder:
         """
         pointer, blob = self._cache / link.path, self._cache / link.blob
         with _named(pointer, "link a file of the hub cache"):
-            if not blob.exists():
-                raise DestinationError("The blob of a link went away", path=str(blob))
             for _ in range(ATTEMPTS):
                 if _leads_to(pointer, blob):
                     return
@@ -141,12 +141,15 @@ class HubFolder:
 
     def _make_folder(self, folder: Path, *, below: int) -> None:
         """Makes a folder; only the first `below` names of its path in the cache may be links."""
+        if folder in self._made and folder.is_dir():
+            return
         at = self._cache
         for place, name in enumerate(folder.relative_to(self._cache).parts):
             at /= name
             if place >= below and at.is_symlink():
                 raise UnsafePathError("A link lies where a folder is needed", path=str(at))
         folder.mkdir(parents=True, exist_ok=True)
+        self._made.add(folder)
 
     def _replace(self, path: Path, make: Callable[[Path], object]) -> None:
         """Makes a file aside and gives it the name of whatever file or link is there."""
@@ -169,13 +172,19 @@ class HubFolder:
 
 def _leads_to(pointer: Path, blob: Path) -> bool:
     """Whether a link leads to the blob, or a file that was copied has its content."""
-    if pointer.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if not pointer.exists():
+    try:
+        content = blob.stat()
+    except FileNotFoundError:
+        raise DestinationError("The blob of a link went away", path=str(blob)) from None
+    try:
+        found = pointer.stat()
+    except FileNotFoundError:
         return False
-    if pointer.samefile(blob):
+    if os.path.samestat(found, content):
         return True
-    is_copy = not pointer.is_symlink() and pointer.stat().st_size == blob.stat().st_size
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    is_copy = not pointer.is_symlink() and found.st_size == content.st_size
     return is_copy and filecmp.cmp(pointer, blob, shallow=False)
 
 
