@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from xfd_api import ObjectDownloadRequest, PrefixDownloadRequest, local_path
+from xfd_api import ObjectDownloadRequest, PrefixDownloadRequest, UnpackOptions, local_path
 from xfd_api.errors import ChecksumMismatchError, UnknownProfileError
 from xfd_dataplane import download, list_objects
+from xfd_testing import artifacts
 from xfd_testing.hub import HubServer, running
 from xfd_testing.s3 import S3Server
 
@@ -81,6 +82,18 @@ def test_a_repository_lands_in_a_folder_if_one_is_given(hub: HubServer, tmp_path
     assert [path.name for path in (tmp_path / "bert").iterdir()] == ["config.json"]
     assert report.excluded == 1
     assert not (tmp_path / "hf" / "hub").exists()
+
+
+def test_an_archive_in_the_hub_cache_is_unpacked_below_the_root(
+    hub: HubServer, tmp_path: Path
+) -> None:
+    archive = artifacts.tar_gz(tmp_path / "env.tar.gz", artifacts.environment(3))
+    hub.add("org/env", {"main": {"env.tar.gz": archive.read_bytes()}})
+    tree = UnpackOptions(Path("env"))
+
+    download(ObjectDownloadRequest("hf://org/env/env.tar.gz", None, unpack_options=tree))
+
+    assert artifacts.tree_differences(local_path("env"), artifacts.environment(3)) == []
 
 
 def test_a_pin_is_held_to_for_any_uri(web: str, tmp_path: Path) -> None:

@@ -134,6 +134,9 @@ pub(crate) fn catalog(
     let mut catalog = Catalog::read(value)?;
     let rooted = |path: &mut PathBuf| *path = root.join(&*path);
     for object in &mut catalog.objects {
+        if let Some(unpack) = &mut object.unpack {
+            rooted(&mut unpack.destination);
+        }
         if hub_cache::place(object, root, hub_cache)
             .map_err(|error| errors::raised(value.py(), &error, None))?
         {
@@ -142,9 +145,6 @@ pub(crate) fn catalog(
         rooted(&mut object.destination);
         if let Some(group) = &mut object.group {
             rooted(group);
-        }
-        if let Some(unpack) = &mut object.unpack {
-            rooted(&mut unpack.destination);
         }
     }
     Ok(catalog)
