@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.dataplane import downloads, memory, serving, unpacking, verification, written
+from benchmarks.dataplane import downloads, memory, pins, serving, unpacking, verification, written
 from benchmarks.dataplane.bed import Bed, open_bed
 from benchmarks.dataplane.table import Goal, Section, goal_table
 
@@ -22,6 +22,7 @@ ROWS: dict[str, Callable[[Bed], Section]] = {
     "small-files": downloads.small_files,
     "memory": memory.memory,
     "written": written.written,
+    "pins": pins.pins,
     "serving": serving.serving,
     "verification": verification.verification,
     "tar-gz": unpacking.tar_gz,
