@@ -24,7 +24,9 @@ from xfd_api.testing import (
 )
 from xfd_dataplane import Node
 from xfd_dataplane.finding import find_objects
-from xfd_testing import hub
+from xfd_testing import azurite, emulators, gcs, hub
+from xfd_testing.azurite import AzuriteServer
+from xfd_testing.gcs import GcsServer
 from xfd_testing.hub.repository import Repository
 from xfd_testing.s3 import S3Server
 
@@ -59,9 +61,9 @@ class Folder:
 
 
 class Bucket:
-    """Writes objects to a bucket."""
+    """Writes objects to a bucket, or to a container of blobs."""
 
-    def __init__(self, server: S3Server, bucket: str) -> None:
+    def __init__(self, server: S3Server | GcsServer | AzuriteServer, bucket: str) -> None:
         self.server = server
         self.bucket = bucket
 
@@ -80,6 +82,24 @@ class HubRepository:
     def put(self, objects: Mapping[str, bytes]) -> None:
         self.files |= objects
         self.repository.commit("main", self.files)
+
+
+@pytest.fixture(scope="module")
+def gcs_server() -> Iterator[GcsServer]:
+    if emulators.is_absent(gcs.VARIABLE, gcs.PROGRAM):
+        pytest.skip(f"no {gcs.PROGRAM} ({gcs.ADVICE})")
+    with gcs.running() as server:
+        server.make_bucket("suite")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def azure_server() -> Iterator[AzuriteServer]:
+    if emulators.is_absent(azurite.VARIABLE, azurite.PROGRAM):
+        pytest.skip(f"no {azurite.PROGRAM} ({azurite.ADVICE})")
+    with azurite.running() as server:
+        server.make_container("suite")
+        yield server
 
 
 @pytest.fixture
@@ -145,3 +165,24 @@ def test_a_hub(make_place: Callable[..., OriginPlace], story: OriginStory) -> No
             denied=ObjectStoreConfig.make_for_hub(server.url, token="wrong"),
         )
         story(place)
+
+
+@stories
+def test_google_cloud_storage(
+    gcs_server: GcsServer, make_place: Callable[..., OriginPlace], story: OriginStory
+) -> None:
+    config = ObjectStoreConfig.make_for_gcs("suite", gcs_server.endpoint, anonymous=True)
+    story(make_place(config, Bucket(gcs_server, "suite")))
+
+
+@stories
+def test_azure_blob_storage(
+    azure_server: AzuriteServer, make_place: Callable[..., OriginPlace], story: OriginStory
+) -> None:
+    config = ObjectStoreConfig.make_for_azure(
+        "suite", azure_server.account, azure_server.endpoint, account_key=azure_server.key
+    )
+    denied = ObjectStoreConfig.make_for_azure(
+        "suite", azure_server.account, azure_server.endpoint, account_key="d3Jvbmc="
+    )
+    story(make_place(config, Bucket(azure_server, "suite"), denied=denied))

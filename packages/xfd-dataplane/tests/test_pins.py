@@ -166,8 +166,10 @@ def test_a_bucket_whose_checksum_agrees_is_read_once(
     store = store_of(s3_server, bucket)
     wrong = ObjectDownloadRequest("w.bin", tmp_path / "w.bin", sha256="0" * 64)
 
+    before = s3_server.sent_bytes(bucket)
     with pytest.raises(PinMismatchError):
         download(wrong, store, chunk_size_bytes=MIB)
+    assert s3_server.sent_bytes(bucket) - before < 1.1 * len(body)
     right = ObjectDownloadRequest(
         "w.bin", tmp_path / "w.bin", sha256=hashlib.sha256(body).hexdigest()
     )
