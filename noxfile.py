@@ -188,7 +188,7 @@ def tests(session: nox.Session) -> None:
     """Run each package's own tests; `nox -s tests -- xfd-api` those of one."""
     install_all(session, "test")
     # Most tests wait for processes, servers and clocks.
-    side_by_side = ("-n", str(2 * CORES), "--dist", "worksteal")
+    side_by_side = ("-n", str(min(2 * CORES, 8)), "--dist", "worksteal")
     env = emulators(session)
     failed = []
     for package in session.posargs or (*PACKAGES, "xfd-testing"):
@@ -226,8 +226,8 @@ def stubs(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Run the whole system on a real S3 server and a real Ray cluster of several nodes."""
     install_all(session, "test")
-    # One cluster more than there are cores: tests wait for losses and time-outs.
-    side_by_side = ("-n", str(CORES + 1), "--dist", "loadfile")
+    # One process more than there are cores: tests wait for losses and time-outs.
+    side_by_side = ("-n", str(min(CORES + 1, 4)), "--dist", "loadfile")
     chosen = session.posargs or ["tests/benchmarks", "tests/integration"]
     session.run("python", "-m", "pytest", *side_by_side, *chosen)
 
