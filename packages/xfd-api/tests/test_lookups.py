@@ -239,6 +239,29 @@ def test_a_hub_request_without_a_destination_lands_in_the_hub_cache(
     assert in_the_hub_cache(request) == ("hf:", bucket, key, is_prefix, f"hf-cache:{folder}")
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"repo_id": "a/b/c"},
+        {"repo_id": ""},
+        {"repo_id": 5},
+        {"repo_id": "org/.."},
+        {"repo_id": "org/name.git"},
+        {"repo_type": "models"},
+        {"revision": "a b"},
+        {"revision": "../x"},
+        {"revision": 1},
+        {"include": ("",)},
+    ],
+    ids=str,
+)
+def test_a_repository_that_cannot_be_is_refused(more: dict[str, object]) -> None:
+    request = HubDownloadRequest(**{"repo_id": "org/bert", **more})  # type: ignore[arg-type]
+
+    with pytest.raises(InvalidRequestError):
+        planned(DownloadRequest(request), ObjectStoreConfigByProfile({}))
+
+
 def test_only_a_hub_request_can_do_without_a_destination() -> None:
     with pytest.raises(InvalidRequestError, match="no destination"):
         planned(DownloadRequest(ObjectDownloadRequest("a.bin", None)))

@@ -102,6 +102,11 @@ def test_a_root_in_the_settings_is_refused_since_no_task_would_look_there(root: 
         check_option("node_settings", accepted)
 
 
+def test_a_hub_cache_in_the_settings_is_refused_too() -> None:
+    with pytest.raises(InvalidRequestError, match="HF_HUB_CACHE"):
+        check_option("node_settings", NodeSettings(hub_cache="/hub"))
+
+
 def test_a_nodes_own_variables_are_its_raylets(tmp_path: Path) -> None:
     def process(pid: int, parent: int, name: str, environ: bytes) -> None:
         (tmp_path / str(pid)).mkdir()

@@ -44,6 +44,11 @@ class HubRepo:
     revision: str = DEFAULT_REVISION
 
     def __post_init__(self) -> None:
+        if not isinstance(self.repo_id, str) or not isinstance(self.revision, str):
+            raise InvalidRequestError(
+                f"The repository is {self.repo_id!r} at {self.revision!r}",
+                remedy="Give both as strings",
+            )
         if self.repo_type not in REPO_TYPES:
             raise InvalidRequestError(
                 f"repo_type is {self.repo_type!r}",

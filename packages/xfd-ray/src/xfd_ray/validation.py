@@ -126,6 +126,13 @@ def _node_settings(name: str, value: Any) -> None:
             remedy="Set XFD_ROOT in the env_vars of the runtime_env, which workers and tasks use, "
             "or give absolute destinations",
         )
+    if value.hub_cache:
+        raise InvalidRequestError(
+            f"node_settings.hub_cache is {value.hub_cache!r}, but tasks look in their own cache",
+            path=value.hub_cache,
+            remedy="Set HF_HUB_CACHE or HF_HOME in the env_vars of the runtime_env, which workers "
+            "and tasks use",
+        )
 
 
 CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
