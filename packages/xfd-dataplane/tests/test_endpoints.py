@@ -37,6 +37,7 @@ class Case:
 URL = "http://store.example:9000"
 SERVICES = f"[default]\nservices = mine\n[services mine]\ns3 =\n  endpoint_url = {URL}\n"
 OTHER = "http://other.example"
+ACCESS_POINT = "arn:aws:s3:eu-north-1:111122223333:accesspoint/mine"
 
 CASES = {
     "an argument": Case(endpoint=URL),
@@ -55,6 +56,11 @@ CASES = {
     "AWS": Case(),
     "AWS, by the path": Case(style="path"),
     "AWS, a bucket with dots": Case(bucket="a.b.c"),
+    "an access point": Case(bucket=ACCESS_POINT),
+    "an access point of another region": Case(
+        bucket=ACCESS_POINT.replace("eu-north-1", "us-west-2")
+    ),
+    "an access point at an endpoint": Case(bucket=ACCESS_POINT, endpoint=URL),
     "a variable": Case({"AWS_ENDPOINT_URL": URL}),
     "S3's variable": Case({"AWS_ENDPOINT_URL_S3": URL}),
     "S3's variable before the general one": Case(

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from asked_store import BODY, asked_store
 from s3_stores import store_that_says
 from xfd_get_process import Command
 
@@ -36,6 +37,19 @@ def test_an_archive_is_unpacked_up_to_its_caps(
     assert json.loads(refused.out)["error"]["type"] == "ArchiveTooLargeError"
     assert not (tmp_path / "out" / "tree").exists()
     assert xfd_get.run(*command).code == 0
+
+
+def test_the_payer_is_named_with_each_request(
+    xfd_get: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with asked_store() as server:
+        command = ["s3://bucket/key", tmp_path / "k", "--endpoint-url", server.url]
+        done = xfd_get.run(*command, "--request-payer", "requester")
+        payers = [each.get("x-amz-request-payer") for each in server.headers]
+
+    assert (done.code, (tmp_path / "k").read_bytes()) == (0, BODY)
+    assert len(payers) >= 2
+    assert set(payers) == {"requester"}
 
 
 def test_the_whole_file_is_compared_where_that_is_asked_for(

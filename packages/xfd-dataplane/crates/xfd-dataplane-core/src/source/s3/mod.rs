@@ -98,7 +98,11 @@ impl S3Origin {
             address: None,
         };
         let settings = self.connection.settings.clone();
-        let settings = settings.interceptor(additions).interceptor(Success);
+        let mut settings = settings.interceptor(additions).interceptor(Success);
+        if bucket.starts_with("arn:") {
+            // An access point is a part of the host's name.
+            settings = settings.force_path_style(false);
+        }
         let settings = settings.interceptor(WithoutEcho);
         let client = Client::from_conf(settings.region(Region::new(region)).build());
         self.clients
