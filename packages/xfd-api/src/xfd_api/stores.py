@@ -233,7 +233,10 @@ class ObjectStoreConfig:
             bucket: name of the bucket that relative uris belong to.
             endpoint: URL of an emulator or a private endpoint; None for Google's.
             service_account: the key of a service account: an absolute path that every node has, or
-                its JSON. Without it and `bearer`, each node uses application default credentials.
+                its JSON. Without it and `bearer`, each node uses application default credentials:
+                the file of a service account or of a user of gcloud, else the metadata server,
+                which gives the identity of a machine or of a pod. Files of workload identity
+                federation and of impersonation are refused by name.
             bearer: an access token.
             anonymous: send no credentials, for public buckets.
 
@@ -274,10 +277,13 @@ class ObjectStoreConfig:
 
         Args:
             container: name of the container that relative uris belong to.
-            account: the storage account; None takes `AZURE_STORAGE_ACCOUNT_NAME` of each node.
+            account: the storage account; None takes it from the endpoint, else from
+                `AZURE_STORAGE_CONNECTION_STRING` or `AZURE_STORAGE_ACCOUNT_NAME` of each node.
             endpoint: URL of an emulator or a private endpoint; None for Azure's.
             account_key: the account's shared key. Without it and the following, each node uses
-                its environment: keys, workload identity, or managed identity.
+                its environment, in this order: a connection string, `AZURE_STORAGE_ACCOUNT_KEY`,
+                `AZURE_STORAGE_SAS_TOKEN`, a client secret or workload identity (`AZURE_CLIENT_ID`
+                and others), managed identity, the user of the command `az`.
             sas_token: a shared access signature.
             client_id: with the next two, an application; alone, a managed identity.
             tenant_id: the tenant of the application.

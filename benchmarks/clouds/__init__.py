@@ -1,0 +1,1 @@
+"""What reading from S3, Google and Azure costs, beside the crate `object_store`."""
