@@ -59,6 +59,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XFD_ROOT", str(tmp_path / "root"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    # huggingface_hub reads it when it is first imported. The stand-in has no Xet protocol.
+    monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
     return home
 
 
