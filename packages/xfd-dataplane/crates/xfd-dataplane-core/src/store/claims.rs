@@ -33,7 +33,24 @@ pub(crate) struct Claims<'a> {
     /// Folders of part files that were found, and those that were made under a lock of ours, by the
     /// folder of their blobs.
     parts: HashMap<PathBuf, Option<Dir>>,
-    made_parts: HashMap<PathBuf, Dir>,
+    made_parts: HashMap<PathBuf, MadeParts>,
+}
+
+/// A folder of part files that was made, and the lock of its repository.
+struct MadeParts {
+    dir: Dir,
+    lock: PathBuf,
+}
+
+impl Drop for Claims<'_> {
+    /// Where the inventory has failed, no empty folder of ours stays in a hub cache.
+    fn drop(&mut self) {
+        for made in self.made_parts.values() {
+            if self.locks.contains_key(&made.lock) {
+                std::fs::remove_dir(made.dir.path()).ok();
+            }
+        }
+    }
 }
 
 /// A lock that an object needs.
@@ -60,8 +77,8 @@ impl<'a> Claims<'a> {
     }
 
     /// The locks that are new.
-    pub(crate) fn into_locks(self) -> HashMap<PathBuf, DiskLock> {
-        self.locks
+    pub(crate) fn into_locks(mut self) -> HashMap<PathBuf, DiskLock> {
+        std::mem::take(&mut self.locks)
     }
 
     /// The folder of this path, as it was found first; None if it does not exist yet.
@@ -95,11 +112,15 @@ impl<'a> Claims<'a> {
         };
         let folder = base(&slot.object);
         let made = match self.made_parts.get(folder) {
-            Some(made) => made.clone(),
+            Some(made) => made.dir.clone(),
             None => {
-                let made = blob_place::make_parts(&self.inner.opened, blob)?;
-                self.made_parts.insert(folder.to_owned(), made.clone());
-                made
+                let made = MadeParts {
+                    dir: blob_place::make_parts(&self.inner.opened, blob)?,
+                    lock: slot.lock_path(),
+                };
+                let dir = made.dir.clone();
+                self.made_parts.insert(folder.to_owned(), made);
+                dir
             }
         };
         slot.set_parts(Some(made));

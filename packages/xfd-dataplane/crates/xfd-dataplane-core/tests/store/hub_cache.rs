@@ -12,7 +12,7 @@ use xfd_dataplane_core::store::Store;
 use crate::support::{
     Place, cut, fill, fill_all, held, names, object, options, pack, read, rot, store,
 };
-use crate::users::{as_stranger, give_to_stranger, is_root};
+use crate::users::{as_stranger, give_to_stranger, is_root, with_a_disk_at};
 
 const REPOSITORY: &str = "models--org--bert";
 const BYTES: &[u8] = b"0123456789abcdefghij";
@@ -328,6 +328,37 @@ fn linked_folders_of_the_cache_are_followed() {
         );
         assert_eq!(own_names(&place.path("hub")), [""; 0], "{linked}");
     }
+}
+
+#[test]
+fn blobs_on_a_disk_of_their_own_have_their_part_files_there() {
+    let place = Place::new();
+    fs::create_dir_all(blobs(&place)).unwrap();
+    let landed = with_a_disk_at(&blobs(&place), || {
+        let run = store();
+        run.extend(catalog(&place)).unwrap();
+        fill(&run, 0, &BYTES[..10]);
+        assert_eq!(names(&blobs(&place)), [".xfd"]);
+        fill(&run, 1, &BYTES[10..]);
+        run.land(0).unwrap();
+        run.leave();
+        names(&blobs(&place))
+    });
+    assert!(landed.is_none_or(|landed| landed == [sha256(BYTES)]));
+    assert_eq!(own_names(&place.path("hub")), [""; 0]);
+}
+
+#[test]
+fn a_full_disk_is_a_named_error_before_anything_moves() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("hub")).unwrap();
+    let refused = with_a_disk_at(&place.path("hub"), || {
+        let large = blob_at(&place, "root", 0, &sha256(b"large"), 64 << 20);
+        let refused = store().extend(cut(vec![large], 1 << 20)).unwrap_err();
+        assert_eq!(own_names(&place.path("hub")), [""; 0]);
+        refused
+    });
+    assert!(refused.is_none_or(|refused| refused.kind == Kind::DiskFull));
 }
 
 #[test]
