@@ -12,7 +12,7 @@ from xfd_api.orders import Order
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import Inventory, LogEvent, NodeCounters, NodeEvent
 from xfd_api.settings import NodeSettings, SwarmTicket
-from xfd_dataplane import _native
+from xfd_dataplane._native import Node as NativeNode
 from xfd_dataplane.finding import find_objects
 from xfd_dataplane.hub.placing import HubFolder
 from xfd_dataplane.hub.swarm_links import SwarmLinks
@@ -30,7 +30,7 @@ class Node:
     """
 
     def __init__(self, node_id: NodeId, settings: NodeSettings) -> None:
-        self.native = _native.Node(node_id, settings)
+        self.native = NativeNode(node_id, settings)
         self._folder = HubFolder(Path(settings.hub_cache))
         self._links: dict[SwarmId, SwarmLinks] = {}
 

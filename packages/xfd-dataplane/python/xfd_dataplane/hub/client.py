@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from xfd_api import __version__
 from xfd_api.errors import MissingPackageError, OriginAnswerError
 from xfd_api.hub_repos import HubRepo
 from xfd_api.stores import ObjectStoreConfig
@@ -41,7 +42,6 @@ class HubClient:
                 "The hub is listed with the package huggingface_hub, which is not installed here",
                 remedy="Run pip install 'xfd-dataplane[hub]' here, or on one node of a Ray cluster",
             ) from None
-        from xfd_dataplane import __version__
 
         own = None if store.hub is None else store.hub.token
         self.repo = repo
