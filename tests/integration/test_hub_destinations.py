@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import xfd_dataplane
 import xfd_ray
@@ -20,6 +22,7 @@ from xfd_api import (
 from xfd_pipelines import pipelines, specs, v1
 from xfd_testing import artifacts
 from xfd_testing.hub import HubServer, Repository, caches, models
+from xfd_testing.hub.server import PAGE_ENTRIES
 from xfd_testing.ray_cluster import RayCluster
 
 ID = "placed/bert"
@@ -76,6 +79,35 @@ def test_s3_and_the_hub_are_in_one_call(
     for node in driver.nodes:
         assert (node.root / "placed/adapter.bin").read_bytes() == b"adapter" * 1000
         assert "config.json" in caches.snapshot_of(node.hf_home, ID, allow_patterns=["config.json"])
+
+
+def test_a_task_asks_for_its_own_node(
+    repository: Repository, hub: HubServer, driver: RayCluster
+) -> None:
+    hub.add("placed/tasked", {"main": FILES})
+    node = driver.nodes[1]
+    strategy = NodeAffinitySchedulingStrategy(node.id, soft=False)
+    ensure = ray.remote(num_cpus=0)(xfd_ray.ensure_local).options(scheduling_strategy=strategy)
+    ray.get(ensure.remote("hf://placed/tasked"))
+    for each in driver.nodes:
+        cached = (each.hf_home / "hub/models--placed--tasked").exists()
+        assert cached == (each is node)
+    assert caches.snapshot_of(node.hf_home, "placed/tasked") == FILES
+
+
+def test_many_small_files_go_in_packs(hub: HubServer, driver: RayCluster) -> None:
+    files = {f"part-{place // 50}/{place}.txt": f"{place}".encode() * 9 for place in range(400)}
+    pages = hub.add("placed/pages", {"main": files}, kind="dataset")
+    hub.page_entries = 100
+    try:
+        xfd_ray.download_distributed("hf://datasets/placed/pages")
+    finally:
+        hub.page_entries = PAGE_ENTRIES
+    for each in pages.files().values():
+        assert hub.sent_bytes(each.blob_id) == each.size
+    for node in driver.nodes:
+        assert caches.snapshot_of(node.hf_home, "placed/pages", repo_type="dataset") == files
+        assert caches.faults_of(node.hf_home) == []
 
 
 def test_one_host_needs_no_ray(

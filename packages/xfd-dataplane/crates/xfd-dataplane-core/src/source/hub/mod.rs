@@ -24,7 +24,7 @@ use futures_util::{FutureExt, future};
 use self::address::{File, endpoint_of, file_of};
 use self::environment::Environment;
 use self::lifetime::lifetime;
-use self::refusal::refused;
+use self::refusal::{refused, refused_behind};
 use self::targets::{Target, Targets, Turn};
 use super::answer::{Asked, Head, range_header};
 use super::body::Incoming;
@@ -222,7 +222,7 @@ impl HubOrigin {
         };
         match is_own {
             true => refused(refusal, response.headers(), file, &self.endpoint),
-            false => refusal.to_error(),
+            false => refused_behind(refusal, file, &self.endpoint),
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn refused(
     endpoint: &Url,
 ) -> Error {
     let repository = file.repository.as_str();
-    let page = format!("{}/{repository}", endpoint.as_str().trim_end_matches('/'));
+    let page = page_of(repository, endpoint);
     let words = headers.get("x-error-message").unwrap_or_default();
     let (kind, what, remedy) = match (headers.get("x-error-code"), refusal.status) {
         (Some("GatedRepo"), _) => (
@@ -67,6 +67,23 @@ pub(super) fn refused(
         }
     };
     Error::new(kind, what).with_remedy(remedy)
+}
+
+/// The error of an answer of the server that the hub redirects to. It knows no bucket and no key of
+/// a user.
+pub(super) fn refused_behind(refusal: Refusal<'_>, file: &File, endpoint: &Url) -> Error {
+    if !matches!(refusal.status, 404 | 410) {
+        return refusal.to_error();
+    }
+    let (path, repository) = (&file.path, file.repository.as_str());
+    let what = format!("The hub lists {path} of {repository}, and its storage does not have it");
+    let page = page_of(repository, endpoint);
+    let remedy = format!("Take another revision, or tell the owner of {page}");
+    Error::new(Kind::ObjectNotFound, what).with_remedy(remedy)
+}
+
+fn page_of(repository: &str, endpoint: &Url) -> String {
+    format!("{}/{repository}", endpoint.as_str().trim_end_matches('/'))
 }
 
 #[cfg(test)]
@@ -163,5 +180,21 @@ mod tests {
             let given = error.remedy.unwrap_or_default();
             assert!(given.contains(remedy), "{status} {code}: {given}");
         }
+    }
+
+    #[test]
+    fn the_storage_behind_the_hub_has_its_own_words() {
+        let file = file_of(Some("models/org/name@v1"), "a.bin", None).unwrap();
+        let endpoint = endpoint_of("https://hub/").unwrap();
+        let error = |status| {
+            let refusal = Refusal {
+                status,
+                ..Refusal::default()
+            };
+            refused_behind(refusal, &file, &endpoint)
+        };
+        assert_eq!(error(404).kind, Kind::ObjectNotFound);
+        assert!(error(404).what.contains("a.bin of org/name"));
+        assert_eq!(error(403).kind, Kind::AccessDenied);
     }
 }
