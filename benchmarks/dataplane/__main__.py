@@ -12,7 +12,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.dataplane import downloads, memory, pins, serving, unpacking, verification, written
+from benchmarks.dataplane import (
+    downloads,
+    hub,
+    memory,
+    pins,
+    serving,
+    unpacking,
+    verification,
+    written,
+)
 from benchmarks.dataplane.bed import Bed, open_bed
 from benchmarks.dataplane.table import Goal, Section, goal_table
 
@@ -20,6 +29,7 @@ ROWS: dict[str, Callable[[Bed], Section]] = {
     "1gib": lambda bed: downloads.one_object(bed, 1),
     "8gib": lambda bed: downloads.one_object(bed, 8),
     "small-files": downloads.small_files,
+    "hub": hub.hub,
     "memory": memory.memory,
     "written": written.written,
     "pins": pins.pins,
