@@ -186,8 +186,10 @@ async fn a_head_without_a_reason_is_explained_by_a_get() {
     .await;
     let origin = origin_of(&StoreConfig::S3(weed_config(&server.url))).await;
     let error = origin.head(None, "object").await.unwrap_err();
-    assert_eq!(error.kind, Kind::OriginAnswer);
+    assert_eq!(error.kind, Kind::AccessDenied);
     assert!(error.what.contains("Server Side Encryption"), "{error}");
+    let remedy = error.remedy.unwrap();
+    assert!(remedy.contains("sse_customer_key"), "{remedy}");
 }
 
 /// A redirect of a store is followed to the store itself, signed anew, and no further.
