@@ -46,7 +46,7 @@ class Tokenize(pipelines_v1.Stage):
 
 def main() -> None:
     """Distributes the model, reports, and counts the tokens of some texts with a pipeline."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Brings a model of the hub to every node.")
     parser.add_argument("model", help="for example google-bert/bert-base-uncased")
     parser.add_argument("--revision", help="a branch, a tag or a commit")
     chosen = parser.parse_args()
