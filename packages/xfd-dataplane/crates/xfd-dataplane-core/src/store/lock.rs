@@ -56,7 +56,6 @@ impl Drop for DiskLock {
 /// `DestinationBusy` if another user holds it; `DestinationNotWritable` if another file is there
 /// that cannot be removed; what the disk said.
 pub(crate) fn try_lock(dir: &Dir, path: &Path, node: &NodeId) -> Result<LockAttempt> {
-    let failed = |error: &std::io::Error| Error::of_path(error, "lock the destination", path);
     loop {
         let mut file = match dir.open(path, OFlags::RDWR, MAX_LOCK_FILE_BYTES) {
             Ok(Some(file)) => file,
@@ -64,7 +63,7 @@ pub(crate) fn try_lock(dir: &Dir, path: &Path, node: &NodeId) -> Result<LockAtte
             // the file is removed.
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
                 let found = dir.open(path, OFlags::RDONLY, MAX_LOCK_FILE_BYTES);
-                match found.map_err(|error| failed(&error))? {
+                match found.map_err(failed(path))? {
                     Some(mut file) if !remove_unheld(dir, path, &file)? => {
                         return Ok(LockAttempt::Theirs(owner(&mut file)));
                     }
@@ -73,7 +72,7 @@ pub(crate) fn try_lock(dir: &Dir, path: &Path, node: &NodeId) -> Result<LockAtte
                 }
                 continue;
             }
-            Err(error) => return Err(failed(&error)),
+            Err(error) => return Err(failed(path)(error)),
             Ok(None) => match dir.create_new(path, OFlags::empty())? {
                 Some(file) => file,
                 None => {
@@ -82,14 +81,12 @@ pub(crate) fn try_lock(dir: &Dir, path: &Path, node: &NodeId) -> Result<LockAtte
                 }
             },
         };
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(LockAttempt::Theirs(owner(&mut file))),
-            Err(TryLockError::Error(error)) => return Err(failed(&error)),
+        if !lock(path, &file)? {
+            return Ok(LockAttempt::Theirs(owner(&mut file)));
         }
         // The previous owner may have removed the file after it was opened here.
-        if is_named(dir, path, &file).map_err(|error| failed(&error))? {
-            sign(&mut file, node).map_err(|error| failed(&error))?;
+        if is_named(dir, path, &file)? {
+            sign(&mut file, node).map_err(failed(path))?;
             return Ok(LockAttempt::Ours(DiskLock {
                 dir: dir.clone(),
                 path: path.to_owned(),
@@ -99,9 +96,22 @@ pub(crate) fn try_lock(dir: &Dir, path: &Path, node: &NodeId) -> Result<LockAtte
     }
 }
 
+/// Locks a file; false if another one holds its lock.
+fn lock(path: &Path, file: &File) -> Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(failed(path)(error)),
+    }
+}
+
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> Error {
+    move |error| Error::of_path(&error, "lock the destination", path)
+}
+
 /// Whether the path still names this file.
-fn is_named(dir: &Dir, path: &Path, file: &File) -> std::io::Result<bool> {
-    let opened = file.metadata()?;
+fn is_named(dir: &Dir, path: &Path, file: &File) -> Result<bool> {
+    let opened = file.metadata().map_err(failed(path))?;
     let named = dir.identity(path);
     Ok(named.is_ok_and(|(id, _)| id == (opened.dev(), opened.ino())))
 }
@@ -111,14 +121,9 @@ fn is_named(dir: &Dir, path: &Path, file: &File) -> std::io::Result<bool> {
 /// It is removed under its own lock. Without that, another writer could lock it between the look
 /// and the removal, and would then hold a lock without a name.
 fn remove_unheld(dir: &Dir, path: &Path, file: &File) -> Result<bool> {
-    let failed = |error: &std::io::Error| Error::of_path(error, "lock the destination", path);
-    let is_held = match file.try_lock() {
-        Ok(()) => false,
-        Err(TryLockError::WouldBlock) => true,
-        Err(TryLockError::Error(error)) => return Err(failed(&error)),
-    };
+    let is_held = !lock(path, file)?;
     // The owner may have removed the file after it was opened here.
-    let is_named = is_named(dir, path, file).map_err(|error| failed(&error))?;
+    let is_named = is_named(dir, path, file)?;
     if is_named && !is_held {
         dir.clear(path)?;
     }
