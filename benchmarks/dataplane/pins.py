@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from benchmarks.dataplane.bed import BUCKET, Bed
 from benchmarks.dataplane.clients import xfd
-from benchmarks.dataplane.table import GIB, Goal, Section, cost_table, ratio, wall
+from benchmarks.dataplane.table import GIB, Section, cost_table
 from xfd_api.catalog import build_catalog
 from xfd_api.lookups import plan_downloads
 from xfd_api.reports import ChunkHeld, NodeEvent, ObjectLanded
@@ -44,9 +44,6 @@ def pins(bed: Bed) -> Section:
             f"{pin or 'no pin'}: lands {1000 * statistics.median(measured):.0f} ms after its last "
             f"chunk ({1000 * min(measured):.0f} - {1000 * max(measured):.0f})"
         )
-    if "xfd-get --sha256" in costs:
-        reached = ratio(costs, "xfd-get --sha256", "xfd-get", wall)
-        section.goals.append(Goal("wall, 1 GiB, --sha256", 1.1, reached, "x without"))
     return section
 
 
