@@ -55,7 +55,7 @@ async fn main() -> Result<()> {
             while let Some(bytes) = body.next().await {
                 came += bytes?.len() as u64;
             }
-            Ok(came)
+            Ok::<u64, object_store::Error>(came)
         }
     });
     let came: Vec<u64> = read
