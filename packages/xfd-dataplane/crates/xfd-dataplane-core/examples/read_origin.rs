@@ -1,5 +1,5 @@
 //! Reads every object under a prefix of a store, in ranges, and drops the bytes: what an origin
-//! costs without files, journals and checksums (docs/decisions/0036).
+//! costs without files, journals and checksums (docs/decisions/0038).
 //!
 //! `read_origin s3|gcs|azure ENDPOINT BUCKET PREFIX KEY SECRET`; prints the bytes that came.
 

@@ -3,7 +3,7 @@
 //! The crate `object_store` finds and renews credentials, and signs. Requests are made, sent and
 //! judged here, with the same connections, trust and rules as those of the other origins: its own
 //! client refuses a whole list for one key with `//`, and its errors have no Retry-After
-//! (docs/decisions/0036).
+//! (docs/decisions/0038).
 
 mod address;
 mod azure;

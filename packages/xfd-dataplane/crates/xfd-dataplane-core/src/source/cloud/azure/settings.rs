@@ -58,12 +58,15 @@ impl Settings {
     ) -> Result<Self> {
         let given = config.azure.clone().unwrap_or_default();
         let text = variable("AZURE_STORAGE_CONNECTION_STRING").unwrap_or_default();
-        let text = Connection::parse(&text)?;
         let first = |names: &[&str]| names.iter().find_map(|name| variable(name));
         let endpoint = config.endpoint.clone();
         let account = given.account.clone();
         let account = account.or_else(|| endpoint.as_deref().and_then(account_of));
-        // A connection string of another account says nothing of this one.
+        // A connection string of another account says nothing of this one, nor does a broken one.
+        let text = match (Connection::parse(&text), &account) {
+            (Err(error), None) => return Err(error),
+            (text, _) => text.ok().flatten(),
+        };
         let text = text.filter(|text| account.as_ref().is_none_or(|it| *it == text.account));
         let account = account
             .or_else(|| text.as_ref().map(|text| text.account.clone()))
