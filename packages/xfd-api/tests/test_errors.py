@@ -49,7 +49,13 @@ def test_every_leaf_says_what_it_means_and_is_used_by_name(leaf: type[XfdError])
 def test_an_error_says_what_where_and_what_to_do() -> None:
     error = ObjectNotFoundError("No such object", object="models/x", node="n7")
 
-    assert str(error) == "No such object (object models/x, node n7). Check bucket and key"
+    assert str(error) == (
+        "No such object (object models/x, node n7). Check the uri, and the store that it is in"
+    )
+
+
+def test_what_has_no_name_is_not_named() -> None:
+    assert str(ObjectNotFoundError("Nothing", object="", remedy="Look")) == "Nothing. Look"
 
 
 def test_a_remedy_of_its_own_replaces_the_one_of_its_class() -> None:

@@ -100,7 +100,7 @@ def _selected(lookup: Lookup, answers: Sequence[FoundObject]) -> Sequence[FoundO
     if not answers:
         raise ObjectNotFoundError(
             "Nothing was found under the prefix" if lookup.is_prefix else "No such object",
-            object=lookup.key,
+            object=lookup.named,
         )
     if not lookup.include and not lookup.exclude:
         return answers
@@ -109,7 +109,7 @@ def _selected(lookup: Lookup, answers: Sequence[FoundObject]) -> Sequence[FoundO
     if not taken:
         raise ObjectNotFoundError(
             f"None of the {len(answers)} objects under the prefix is left by include and exclude",
-            object=lookup.key,
+            object=lookup.named,
             remedy="Patterns are compared with the key below the prefix: correct them",
         )
     return taken
@@ -118,7 +118,7 @@ def _selected(lookup: Lookup, answers: Sequence[FoundObject]) -> Sequence[FoundO
 def _too_many_objects(lookup: Lookup, count: int) -> InvalidRequestError:
     return InvalidRequestError(
         f"The request has {count} objects, and the limit is {OBJECTS_AT_MOST}",
-        object=lookup.key,
+        object=lookup.named,
         remedy="Request fewer at a time, by longer prefixes or with include and exclude",
     )
 

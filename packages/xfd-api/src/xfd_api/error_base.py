@@ -21,7 +21,7 @@ class XfdError(Exception):
         >>> from xfd_api.errors import ObjectNotFoundError
         >>> error = ObjectNotFoundError("No such object", object="models/a.bin")
         >>> str(error)
-        'No such object (object models/a.bin). Check bucket and key'
+        'No such object (object models/a.bin). Check the uri, and the store that it is in'
         >>> isinstance(error, FileNotFoundError)
         True
     """
@@ -50,7 +50,7 @@ class XfdError(Exception):
         places = [
             f"{name} {value}"
             for name, value in (("object", self.object), ("path", self.path), ("node", self.node))
-            if value is not None
+            if value
         ]
         where = f" ({', '.join(places)})" if places else ""
         remedy = f". {self.remedy}" if self.remedy else ""

@@ -69,19 +69,19 @@ class MissingPackageError(XfdError, ImportError):
 class ObjectNotFoundError(XfdError, FileNotFoundError):
     """The origin has no such object, or no object under such a prefix."""
 
-    remedy_by_default = "Check bucket and key"
+    remedy_by_default = "Check the uri, and the store that it is in"
 
 
 class AccessDeniedError(XfdError, PermissionError):
     """The origin refused the credentials, or does not let them read the object."""
 
-    remedy_by_default = "Check the access key, its rights and the region"
+    remedy_by_default = "Check the credentials and their rights; for S3 the region too"
 
 
 class CredentialsError(XfdError, PermissionError):
     """No credentials could be found or refreshed."""
 
-    remedy_by_default = "Give keys in make_for_s3, or set up the AWS credential chain on the node"
+    remedy_by_default = "Give credentials with the store, or set up its own chain on the node"
 
 
 class OriginUnreachableError(XfdError, ConnectionError):

@@ -134,6 +134,12 @@ def parse_hub_uri(uri: str) -> tuple[HubRepo, str]:
             revision, path = ref[0], rest[ref.end() :].removeprefix("/")
     else:
         revision = DEFAULT_REVISION
+    if (org and not name) or "@" in org:
+        raise InvalidRequestError(
+            "The uri names no owner of the repository",
+            object=uri,
+            remedy=f"Write {FORM}; HubDownloadRequest takes an old model's name alone",
+        )
     if not org or not name or not revision:
         raise InvalidRequestError("The uri names no repository", object=uri, remedy=f"Write {FORM}")
     return HubRepo(repo_type, f"{org}/{name}", unquote(revision)), path

@@ -69,6 +69,11 @@ class Lookup:
     exclude: tuple[str, ...] = ()
     pin: Checksum | None = None
 
+    @property
+    def named(self) -> str:
+        """What an error calls it: the key, or the bucket or repository whose all it is."""
+        return self.key or self.bucket or ""
+
 
 @dataclass(frozen=True, slots=True)
 class DownloadPlan:

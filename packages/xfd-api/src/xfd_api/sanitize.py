@@ -15,7 +15,12 @@ _UNFIT = re.compile(
     "\ud800-\udfff"  # bytes that are not UTF-8, as Python has them in names of files
     "\U000e0000-\U000e007f]"
 )
-_LOGIN = re.compile(r"(?<![a-z0-9])([a-z][a-z0-9+.-]*://)[^\s/?#]*@", re.IGNORECASE)
+_LOGIN = re.compile(
+    # In these schemes a name before the @ is a container or a repository, unless it has a password.
+    r"(?<![a-z0-9])((?!(?:abfss?|wasbs?|hf)://[^\s/?#:@]*@[^\s/?#@]*(?:[\s/?#]|\Z))"
+    r"[a-z][a-z0-9+.-]*://)[^\s/?#]*@",
+    re.IGNORECASE,
+)
 
 
 def sanitized(text: str) -> str:

@@ -128,12 +128,17 @@ def as_written(
 
 @contextlib.contextmanager
 def explained(key: str) -> Iterator[None]:
-    """Adds to the error of a missing object how a prefix of its name is written."""
+    """Adds to the error of a missing object how a prefix of its name is written.
+
+    An origin that knows better what is missing, such as a whole repository, has the last word.
+    """
     try:
         yield
     except ObjectNotFoundError as error:
+        if error.remedy != error.remedy_by_default:
+            raise
         raise ObjectNotFoundError(
             error.what,
             object=error.object,
-            remedy=f"Check bucket and key; a prefix is written {key}/",
+            remedy=f"{error.remedy}; a prefix is written {key}/",
         ) from None

@@ -87,7 +87,7 @@ def _claim(lookup: Lookup, owners: dict[str, Lookup]) -> None:
             continue
         raise DestinationConflictError(
             f"{owner.key!r} and {lookup.key!r} cannot both land there",
-            object=lookup.key,
+            object=lookup.named,
             path=place,
         )
 

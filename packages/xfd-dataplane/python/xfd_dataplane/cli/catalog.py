@@ -45,7 +45,7 @@ def catalog_for(
     if options.destination == STDOUT and (source.is_pattern or source.is_prefix):
         raise InvalidRequestError(
             "Only one object can go to standard output",
-            object=source.key,
+            object=source.named,
             remedy="Name one object, or a folder to fetch to",
         )
     requests, matches = _requests(options, source, node, limits, destination)

@@ -69,8 +69,8 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     parser = argparse.ArgumentParser(
         prog="xfd-get",
         description="Fetches objects and prefixes from S3, Google Cloud Storage, Azure, a Hugging\n"
-        "Face hub, a web server or a directory. "
-        "Verifies every byte, resumes interrupted runs, and unpacks archives while they arrive.",
+        "Face hub, a web server or a directory. Verifies every byte, resumes interrupted\n"
+        "runs, and unpacks archives while they arrive.",
         epilog=f"{_EXAMPLES}\n\nexit codes:\n{codes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -76,7 +76,7 @@ def request_for(
             raise checksum_without_object(source)
         if unpacking is not None:
             raise InvalidRequestError(
-                "Only an object can be unpacked", object=source.key, remedy="Drop --unpack"
+                "Only an object can be unpacked", object=source.named, remedy="Drop --unpack"
             )
         return DownloadRequest(
             PrefixDownloadRequest(
@@ -98,7 +98,7 @@ def request_for(
 def checksum_without_object(source: Source) -> InvalidRequestError:
     """The error of `--sha256` or `--md5` with a source that is not one object."""
     return InvalidRequestError(
-        "--sha256 and --md5 go with one object", object=source.key, remedy="Name one object"
+        "--sha256 and --md5 go with one object", object=source.named, remedy="Name one object"
     )
 
 
@@ -106,7 +106,7 @@ def patterns_without_prefix(source: Source) -> InvalidRequestError:
     """The error of `--include` or `--exclude` with a source that is no prefix."""
     return InvalidRequestError(
         "--include and --exclude go with a prefix, which ends in a slash",
-        object=source.key,
+        object=source.named,
         remedy="End the source in a slash, or drop these options",
     )
 

@@ -43,6 +43,11 @@ class Source:
         """Whether it names a folder of objects."""
         return not self.is_pattern and (not self.key or self.key.endswith("/"))
 
+    @property
+    def named(self) -> str:
+        """What an error calls it: the key, or the bucket or repository whose all it is."""
+        return self.key or self.bucket or self.config.bucket or ""
+
     def uri(self, key: str) -> str:
         """A key of the store as a request names it."""
         return key if self.bucket is None else repo_named(self.bucket).uri(key)

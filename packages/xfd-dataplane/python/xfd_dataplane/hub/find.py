@@ -89,7 +89,7 @@ class _Commit:
                 if not entries
                 else "It is a folder of the repository, and no file",
                 object=self._client.repo.uri(lookup.key),
-                remedy="Check the path and the revision; a folder is requested as a prefix",
+                remedy=f"Check the path and the revision; a folder is a prefix: {lookup.key}/",
             )
         return found
 

@@ -77,7 +77,7 @@ class CachedHub:
             raise ObjectNotFoundError(
                 "It is a folder of the repository, and no file",
                 object=self.repo.uri(path),
-                remedy="Request it as a prefix",
+                remedy=f"Request it as a prefix: {path}/",
             )
         return [each for each in self._list(commit) if each["path"] == path]
 
