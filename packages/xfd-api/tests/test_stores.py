@@ -78,7 +78,11 @@ def test_a_configuration_travels_whole() -> None:
         lambda: ObjectStoreConfig.make_for_http(
             "https://h", headers={"authorization": "Basic x"}, bearer="t"
         ),
+        lambda: ObjectStoreConfig.make_for_http("https://h", bearer="é"),
+        lambda: ObjectStoreConfig.make_for_http("https://h", headers={"a": 1}),  # type: ignore[dict-item]
+        lambda: ObjectStoreConfig.make_for_http("https://h", headers=[("a", "b")]),  # type: ignore[arg-type]
         lambda: ObjectStoreConfig.make_for_hub("huggingface.co"),
+        lambda: ObjectStoreConfig.make_for_hub(token=7),  # type: ignore[arg-type]
         lambda: ObjectStoreConfig.make_for_hub(token="two words"),
         lambda: ObjectStoreConfig.make_for_gcs(""),
         lambda: ObjectStoreConfig.make_for_gcs("b", service_account="key.json"),
@@ -96,6 +100,27 @@ def test_a_configuration_travels_whole() -> None:
 def test_what_makes_no_sense_is_refused_at_once(make: Callable[[], ObjectStoreConfig]) -> None:
     with pytest.raises(InvalidRequestError):
         make()
+
+
+@pytest.mark.parametrize("end", ["/?sig=secret", "?secret", "/#secret"])
+@pytest.mark.parametrize("login", ["", "user:secret@"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda url: ObjectStoreConfig.make_for_s3("b", endpoint=url),
+        ObjectStoreConfig.make_for_hub,
+        lambda url: ObjectStoreConfig.make_for_gcs("b", url),
+        lambda url: ObjectStoreConfig.make_for_azure("c", endpoint=url),
+    ],
+)
+def test_an_endpoint_has_no_secrets(
+    make: Callable[[str], ObjectStoreConfig], login: str, end: str
+) -> None:
+    assert make("https://host:9000/a@b").endpoint == "https://host:9000/a@b"
+    for url in (f"https://{login}host{end}", "https://user:secret@host"):
+        with pytest.raises(InvalidRequestError, match="a login, a query or a fragment") as raised:
+            make(url)
+        assert "secret" not in f"{raised.value} {raised.value!r} {raised.value.object}"
 
 
 def test_an_addressing_style_may_be_given_as_text() -> None:

@@ -255,6 +255,11 @@ def test_credentials_reach_their_store_and_no_repr(tmp_path: Path) -> None:
     assert "secret" not in repr([web, hub, bearer, StoreOptions(token="t-secret")])
 
 
+def test_a_header_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="x-a is given twice"):
+        named_source(parse(["https://h/f", "--header", "X-A: 1", "--header", "x-a: 2"]))
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -13,6 +13,8 @@ import pytest
 from xfd_api.chunks import Checksum, FoundObject
 from xfd_api.errors import (
     AccessDeniedError,
+    CredentialsError,
+    InvalidRequestError,
     MissingPackageError,
     ObjectNotFoundError,
     OriginAnswerError,
@@ -129,6 +131,26 @@ def test_each_refusal_has_a_name(
 
     assert token is None or token not in str(caught.value)
     assert "org/" in str(caught.value.object)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("HF_ENDPOINT", "huggingface.co", InvalidRequestError),
+        ("HF_ENDPOINT", "ftp://user:secret@host", InvalidRequestError),
+        ("HF_TOKEN", "hf_sécret", CredentialsError),
+        ("HF_TOKEN", "hf_se cret", CredentialsError),
+    ],
+)
+def test_a_variable_that_makes_no_sense_is_named_at_once(
+    hub: HubServer, monkeypatch: pytest.MonkeyPatch, name: str, value: str, kind: type[XfdError]
+) -> None:
+    monkeypatch.setenv(name, value)
+    plan = plan_downloads("hf://org/bert", ObjectStoreConfig.make_for_hub())
+    with pytest.raises(kind, match=name) as raised:
+        find_at_hub(plan.lookups, plan.stores)
+    assert "cret" not in str(raised.value)
+    assert hub.exchanges == []
 
 
 @pytest.mark.parametrize("uri", ["hf://org/gated", "hf://org/private"])

@@ -245,6 +245,8 @@ def test_what_cannot_be_linked_has_a_name(
     with pytest.raises(expected) as raised:
         cache.make()
     assert str(cache.folder) in str(raised.value)
+    if expected is errors.DestinationConflictError:
+        assert "set HF_HUB_CACHE to another folder" in str(raised.value)
 
 
 def test_small_files_are_written_once_and_replaced_whole(tmp_path: Path) -> None:

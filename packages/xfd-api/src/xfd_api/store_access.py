@@ -95,8 +95,14 @@ def http_access(
     Raises:
         InvalidRequestError: a header cannot be sent, belongs to xfd, or contradicts `bearer`.
     """
+    if not isinstance(headers or {}, Mapping):
+        raise InvalidRequestError("headers is no mapping", remedy="Give {name: value}")
     pairs = tuple((headers or {}).items())
     for name, value in pairs:
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise InvalidRequestError(
+                f"The header {name!r} or its value is no string", remedy="Give both as strings"
+            )
         if not _HEADER_NAME.fullmatch(name):
             raise InvalidRequestError(
                 f"{name!r} is no name of a header", remedy="Write for example X-Api-Key"
@@ -197,8 +203,14 @@ def check_customer_key(key: str | None) -> None:
         )
 
 
+def can_be_sent(token: str) -> bool:
+    """Whether a token can be part of a header: printable ASCII without a space."""
+    return re.fullmatch(r"[\x21-\x7e]+", token) is not None
+
+
 def _check_token(name: str, token: str | None) -> None:
-    if token is not None and (not token or not re.fullmatch(r"[\x21-\x7e]+", token)):
+    if token is not None and not (isinstance(token, str) and can_be_sent(token)):
         raise InvalidRequestError(
-            f"{name} is empty, or has a space or a line break", remedy="Give the token alone"
+            f"{name} is empty, or has a space, a line break or a character that is not ASCII",
+            remedy="Give the token alone",
         )

@@ -318,6 +318,13 @@ def _check_endpoint(endpoint: str | None) -> None:
             object=endpoint,
             remedy="Write it as https://host, http://host:9000 or https://host/path",
         )
+    # Both show where the store shows, and no store reads them.
+    place = endpoint or ""
+    if any(mark in place for mark in "?#") or "@" in place.partition("://")[2].partition("/")[0]:
+        raise InvalidRequestError(
+            "The endpoint has a login, a query or a fragment",
+            remedy="Give the address alone; credentials have arguments of their own",
+        )
 
 
 def _is_web(url: str) -> bool:

@@ -12,7 +12,8 @@ def read_headers(given: Sequence[str]) -> dict[str, str]:
     """The headers of `--header`: each is `NAME: VALUE`, or `@FILE` with one in each line.
 
     Raises:
-        InvalidRequestError: a file cannot be read, or a line of it is no header.
+        InvalidRequestError: a file cannot be read, a line of it is no header, or a name comes
+            twice.
     """
     headers: dict[str, str] = {}
     for each in given:
@@ -26,6 +27,10 @@ def read_headers(given: Sequence[str]) -> dict[str, str]:
                     "A line of the file of headers has no colon",
                     path=each[1:],
                     remedy="Write NAME: VALUE in each line",
+                )
+            if name.strip().lower() in map(str.lower, headers):
+                raise InvalidRequestError(
+                    f"The header {name.strip()} is given twice", remedy="Give each header once"
                 )
             headers[name.strip()] = value.strip()
     return headers

@@ -11,8 +11,14 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from xfd_api import __version__
-from xfd_api.errors import MissingPackageError, OriginAnswerError
+from xfd_api.errors import (
+    CredentialsError,
+    InvalidRequestError,
+    MissingPackageError,
+    OriginAnswerError,
+)
 from xfd_api.hub_repos import HubRepo
+from xfd_api.store_access import can_be_sent
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane.hub.failures import as_named, retried
 
@@ -29,6 +35,8 @@ class HubClient:
 
     Raises:
         MissingPackageError: huggingface_hub is not installed here.
+        InvalidRequestError: this node's HF_ENDPOINT is no URL.
+        CredentialsError: this node's token cannot be sent.
     """
 
     def __init__(self, store: ObjectStoreConfig, repo: HubRepo) -> None:
@@ -48,7 +56,20 @@ class HubClient:
         # Read now, as Rust does: huggingface_hub keeps what it was at its import.
         own_endpoint = store.endpoint or os.environ.get("HF_ENDPOINT")
         self.endpoint: str = (own_endpoint or constants.ENDPOINT).rstrip("/")
-        self.has_token = bool(own or get_token())
+        if urlsplit(self.endpoint).scheme not in ("http", "https"):
+            raise InvalidRequestError(
+                "The endpoint of the hub begins with neither http:// nor https://",
+                object=self.endpoint,
+                remedy="Set HF_ENDPOINT as https://host or https://host/path",
+            )
+        token = own or get_token()
+        if token and not can_be_sent(token):
+            raise CredentialsError(
+                "The token of the hub has a space, a line break or a character that is not ASCII",
+                object=repo.repo_id,
+                remedy="Correct HF_TOKEN or the token file",
+            )
+        self.has_token = bool(token)
         self._headers: dict[str, str] = build_hf_headers(
             token=own, library_name="xfd", library_version=__version__
         )

@@ -107,7 +107,9 @@ def check(snapshot: HubSnapshot) -> None:
         for length in range(1, len(segments)):
             if segments[:length] in paths:
                 raise DestinationConflictError(
-                    "The repository has a file where this one needs a folder", object=path
+                    "The repository has a file where this one needs a folder",
+                    object=path,
+                    remedy="Leave one of them out with include or exclude",
                 )
 
 

@@ -41,6 +41,9 @@ _TAG = """Signature: 8a477f597d28d172789f06886806bc55
 """
 
 
+_MOVE = "Move away what is there, or set HF_HUB_CACHE to another folder"
+
+
 class HubFolder:
     """The hub cache of this node.
 
@@ -73,7 +76,9 @@ class HubFolder:
                 folder = folder.parent
             if not folder.is_dir():
                 raise DestinationConflictError(
-                    "A file of the hub cache lies where a folder is needed", path=str(folder)
+                    "Something that is no folder lies where the hub cache needs one",
+                    path=str(folder),
+                    remedy=_MOVE,
                 )
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise DestinationNotWritableError(
@@ -234,4 +239,6 @@ def _named(path: Path, doing: str) -> Iterator[None]:
             kind = DiskFullError
         elif error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
             kind = DestinationConflictError
-        raise kind(f"Could not {doing}: {error.strerror}", path=str(path)) from error
+        remedy = _MOVE if kind is DestinationConflictError else None
+        what = f"Could not {doing}: {error.strerror}"
+        raise kind(what, path=str(path), remedy=remedy) from error
