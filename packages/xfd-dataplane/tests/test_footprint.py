@@ -83,7 +83,7 @@ def test_memory_does_not_grow_with_the_object(
 ) -> None:
     for name, value in s3_server.environment().items():
         monkeypatch.setenv(name, value)
-    for name, size in (("few", 96 * MIB), ("many", 288 * MIB)):
+    for name, size in (("few", 64 * MIB), ("many", 192 * MIB)):
         file = artifacts.weights_file(tmp_path / name, size)
         s3_server.upload(bucket, name, file)
         file.unlink()

@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-/// A stream is not judged before it has run this long.
+/// A stream is not judged before the node has waited this long for it.
 pub const EARLIEST_VERDICT: Duration = Duration::from_millis(1500);
 
 /// How often one chunk is requested again. If the origin or the link became slow as a whole, this
@@ -42,11 +42,13 @@ impl TypicalPace {
         };
     }
 
-    /// Whether a stream that brought `bytes` in this time has stalled.
+    /// Whether a stream that brought `bytes` has stalled, after the node waited this long for it.
     #[must_use]
-    pub fn is_stalled(&self, bytes: u64, took: Duration) -> bool {
+    pub fn is_stalled(&self, bytes: u64, waited: Duration) -> bool {
         let typical = self.seconds_per_byte * (bytes.max(1) as f64);
-        typical > 0.0 && took >= EARLIEST_VERDICT && took.as_secs_f64() > STALLED_FACTOR * typical
+        typical > 0.0
+            && waited >= EARLIEST_VERDICT
+            && waited.as_secs_f64() > STALLED_FACTOR * typical
     }
 }
 

@@ -1,7 +1,7 @@
 //! Fetches a chunk from its origin: one ranged GET, or one GET for each small object of a pack.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::checksums;
 use super::lane::Lane;
@@ -96,9 +96,11 @@ impl OriginFetch<'_> {
             },
         };
         let started = Instant::now();
+        // A slow disk of this node, or its rate limit, stalls no body.
+        let mut waited = Duration::ZERO;
         while body.at < chunk_end {
             let received = body.at - from;
-            if *restarts > 0 && swarm.typical_pace().is_stalled(received, started.elapsed()) {
+            if *restarts > 0 && swarm.typical_pace().is_stalled(received, waited) {
                 *restarts -= 1;
                 swarm.stats.retries.add(1);
                 tracing::debug!(from, at = body.at, "origin_body_abandoned");
@@ -106,11 +108,16 @@ impl OriginFetch<'_> {
             }
             let mut bytes = match std::mem::take(&mut body.ahead) {
                 ahead if !ahead.is_empty() => ahead,
-                _ => match body.next(swarm).await {
-                    Ok(Some(bytes)) => bytes,
-                    Ok(None) => return Ok(Err(ended_early())),
-                    Err(error) => return Ok(Err(error)),
-                },
+                _ => {
+                    let asked = Instant::now();
+                    let next = body.next(swarm).await;
+                    waited += asked.elapsed();
+                    match next {
+                        Ok(Some(bytes)) => bytes,
+                        Ok(None) => return Ok(Err(ended_early())),
+                        Err(error) => return Ok(Err(error)),
+                    }
+                }
             };
             times.first_byte.get_or_insert_with(Instant::now);
             let left = usize::try_from(chunk_end - body.at).unwrap_or(usize::MAX);

@@ -120,6 +120,21 @@ fn a_stalled_body_is_requested_again_from_its_byte() {
 }
 
 #[test]
+fn a_body_that_the_node_itself_holds_back_is_not_requested_again() {
+    let (origin, found, _) = one_object(2 * MIB);
+    let mut host = Host::new("a", origin);
+    host.extend(catalog(host.root.path(), &[found], MIB as u64));
+    host.submit(vec![fetch(0, 0..1, Source::Origin)]);
+    host.until("one is held", |events| held(events).len() == 1);
+    let mut slow = crate::support::settings();
+    slow.download_bytes_per_s = Some(MIB as u64 / 3);
+    host.node.reconfigure(&slow).unwrap();
+    host.submit(vec![fetch(1, 1..2, Source::Origin)]);
+    host.until_landed(1);
+    assert_eq!(host.node.counters(Some(SWARM)).retries, 0);
+}
+
+#[test]
 fn a_body_that_stalls_is_asked_for_again() {
     let (origin, found, _) = one_object(MIB);
     let origin = Arc::new(FaultyOrigin::new(origin).on_get(0, Script::StallAfter(70_000)));
