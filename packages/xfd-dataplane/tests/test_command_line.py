@@ -229,13 +229,28 @@ def test_any_other_source_lands_in_the_working_directory(
         ("s3://b/k", StoreOptions(token="t")),
         ("file:///f", StoreOptions(token="t")),
         ("https://host/f", StoreOptions(account="company")),
+        ("https://host/f", StoreOptions(endpoint="https://other")),
+        ("file:///f", StoreOptions(endpoint="https://other")),
+        ("gs://b/k", StoreOptions(region="eu-1")),
+        ("hf://org/bert", StoreOptions(anonymous=True)),
+        ("https://host/f", StoreOptions(anonymous=True)),
+        ("az://c/k", StoreOptions(request_payer="requester")),
     ],
 )
-def test_a_credential_that_the_store_has_no_use_for_is_refused(
+def test_an_option_that_the_store_has_no_use_for_is_refused(
     text: str, options: StoreOptions
 ) -> None:
     with pytest.raises(InvalidRequestError, match="has no meaning for this source"):
         parse_source(text, options)
+
+
+def test_an_account_is_named_once() -> None:
+    source = "abfss://c@company.dfs.core.windows.net/k"
+    for account in (None, "company"):
+        config = parse_source(source, StoreOptions(account=account)).config
+        assert (config.azure and config.azure.account) == "company"
+    with pytest.raises(InvalidRequestError, match="another storage account"):
+        parse_source(source, StoreOptions(account="other"))
 
 
 def test_credentials_reach_their_store_and_no_repr(tmp_path: Path) -> None:

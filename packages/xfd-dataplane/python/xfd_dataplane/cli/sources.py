@@ -133,6 +133,12 @@ def _in_store(uri: Uri, options: StoreOptions) -> Source:
                 anonymous=options.anonymous,
             )
         case StoreKind.AZURE:
+            if uri.account not in (None, options.account or uri.account):
+                raise InvalidRequestError(
+                    "--account names another storage account than the source",
+                    object=f"{uri.account}, {options.account}",
+                    remedy="Name it once",
+                )
             config = ObjectStoreConfig.make_for_azure(
                 uri.bucket or "",
                 uri.account or options.account,
@@ -153,16 +159,24 @@ def _in_store(uri: Uri, options: StoreOptions) -> Source:
 
 
 _TAKES: dict[str, tuple[StoreKind, ...]] = {
+    "--endpoint-url": (StoreKind.S3, StoreKind.GCS, StoreKind.AZURE, StoreKind.HUB),
+    "--region": (StoreKind.S3,),
+    "--request-payer": (StoreKind.S3,),
+    "--no-sign-request": (StoreKind.S3, StoreKind.GCS, StoreKind.AZURE),
     "--header": (StoreKind.HTTP,),
     "--netrc": (StoreKind.HTTP,),
     "--token-file": (StoreKind.HTTP, StoreKind.HUB, StoreKind.GCS),
     "--account": (StoreKind.AZURE,),
 }
-"""Which stores have a use for an option. Others refuse it: a credential should not be ignored."""
+"""Which stores have a use for an option. Others refuse it: it would say what is not done."""
 
 
 def _refuse_options_of_others(kind: StoreKind | None, options: StoreOptions) -> None:
     given = {
+        "--endpoint-url": options.endpoint is not None,
+        "--region": options.region is not None,
+        "--request-payer": options.request_payer is not None,
+        "--no-sign-request": options.anonymous,
         "--header": bool(options.headers),
         "--netrc": options.netrc,
         "--token-file": options.token is not None,
@@ -177,6 +191,7 @@ def _refuse_options_of_others(kind: StoreKind | None, options: StoreOptions) -> 
 
 
 _SCHEME_OF = {
+    StoreKind.S3: "s3://",
     StoreKind.HTTP: "https://",
     StoreKind.HUB: "hf://",
     StoreKind.GCS: "gs://",
