@@ -188,7 +188,7 @@ def tests(session: nox.Session) -> None:
     """Run each package's own tests; `nox -s tests -- xfd-api` those of one."""
     install_all(session, "test")
     # Most tests wait for processes, servers and clocks.
-    side_by_side = ("-n", str(min(2 * CORES, 8)), "--dist", "worksteal")
+    side_by_side = ("-n", str(min(2 * CORES, 8)), "--dist", "loadgroup")
     env = emulators(session)
     failed = []
     for package in session.posargs or (*PACKAGES, "xfd-testing"):

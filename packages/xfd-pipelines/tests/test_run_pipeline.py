@@ -18,20 +18,23 @@ from ray import cloudpickle
 from xfd_api.errors import InvalidRequestError
 from xfd_pipelines import pipelines, specs, v1
 from xfd_testing.docstrings import run_examples
+from xfd_testing.turns import turn_to_start
 
-pytestmark = pytest.mark.needs_ray
+# In one process: each that runs one of these tests would start a Ray of its own.
+pytestmark = [pytest.mark.needs_ray, pytest.mark.xdist_group("ray")]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def one_node() -> Iterator[None]:
-    ray.init(
-        address="local",
-        num_cpus=4,
-        object_store_memory=80 * 2**20,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-    )
+    with turn_to_start("ray"):
+        ray.init(
+            address="local",
+            num_cpus=4,
+            object_store_memory=80 * 2**20,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+        )
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     yield
     cloudpickle.unregister_pickle_by_value(sys.modules[__name__])

@@ -27,6 +27,7 @@ os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 from ray._raylet import GcsClient  # type: ignore[attr-defined]
 
 from xfd_testing.processes import Supervised, free_ports, listens
+from xfd_testing.turns import turn_to_start
 from xfd_testing.waiting import until
 
 HOST = "127.0.0.1"
@@ -183,25 +184,26 @@ class RayCluster:
         env: Mapping[str, str] | None = None,
     ) -> list[RayNode]:
         started: list[RayNode] = []
-        for _ in range(count):
-            name = f"node{len(self.nodes)}"
-            its_root = root or self._folder / "roots" / name
-            its_root.mkdir(parents=True, exist_ok=True)
-            hf_home = self._folder / "hf-homes" / name
-            folders = {"XFD_ROOT": str(its_root), "HF_HOME": str(hf_home)}
-            process = Supervised(
-                self._command(name, labels, resources),
-                self._folder / f"{name}.log",
-                env={**self._env, **folders, **(env or {})},
-            )
-            node = RayNode("", name, its_root, hf_home, process)
-            self.nodes.append(node)
-            started.append(node)
-            # Ray names a node's sockets by counting those that are there, so two nodes that start
-            # at the same instant would take the same one.
-            process.wait_until(self._has_all_sockets, name, START_TIMEOUT_S)
-        for node in started:
-            node.process.wait_until(partial(self._is_up, node), node.name, START_TIMEOUT_S)
+        with turn_to_start("ray"):
+            for _ in range(count):
+                name = f"node{len(self.nodes)}"
+                its_root = root or self._folder / "roots" / name
+                its_root.mkdir(parents=True, exist_ok=True)
+                hf_home = self._folder / "hf-homes" / name
+                folders = {"XFD_ROOT": str(its_root), "HF_HOME": str(hf_home)}
+                process = Supervised(
+                    self._command(name, labels, resources),
+                    self._folder / f"{name}.log",
+                    env={**self._env, **folders, **(env or {})},
+                )
+                node = RayNode("", name, its_root, hf_home, process)
+                self.nodes.append(node)
+                started.append(node)
+                # Ray names a node's sockets by counting those that are there, so two nodes that
+                # start at the same instant would take the same one.
+                process.wait_until(self._has_all_sockets, name, START_TIMEOUT_S)
+            for node in started:
+                node.process.wait_until(partial(self._is_up, node), node.name, START_TIMEOUT_S)
         return started
 
     def _command(
