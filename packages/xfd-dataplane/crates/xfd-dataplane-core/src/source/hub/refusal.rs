@@ -72,14 +72,22 @@ pub(super) fn refused(
 /// The error of an answer of the server that the hub redirects to. It knows no bucket and no key of
 /// a user.
 pub(super) fn refused_behind(refusal: Refusal<'_>, file: &File, endpoint: &Url) -> Error {
-    if !matches!(refusal.status, 404 | 410) {
-        return refusal.to_error();
-    }
     let (path, repository) = (&file.path, file.repository.as_str());
-    let what = format!("The hub lists {path} of {repository}, and its storage does not have it");
     let page = page_of(repository, endpoint);
-    let remedy = format!("Take another revision, or tell the owner of {page}");
-    Error::new(Kind::ObjectNotFound, what).with_remedy(remedy)
+    let (kind, what, remedy) = match refusal.status {
+        404 | 410 => (
+            Kind::ObjectNotFound,
+            format!("The hub lists {path} of {repository}, and its storage does not have it"),
+            format!("Take another revision, or tell the owner of {page}"),
+        ),
+        401 | 403 => (
+            Kind::AccessDenied,
+            format!("The hub's storage refuses the address that the hub gave for {path}"),
+            format!("Try again later, check the node's clock, or see {page}"),
+        ),
+        _ => return refusal.to_error(),
+    };
+    Error::new(kind, what).with_remedy(remedy)
 }
 
 fn page_of(repository: &str, endpoint: &Url) -> String {
@@ -195,6 +203,12 @@ mod tests {
         };
         assert_eq!(error(404).kind, Kind::ObjectNotFound);
         assert!(error(404).what.contains("a.bin of org/name"));
-        assert_eq!(error(403).kind, Kind::AccessDenied);
+        for status in [401, 403] {
+            assert_eq!(error(status).kind, Kind::AccessDenied);
+            assert!(error(status).what.contains("storage refuses the address"));
+            let remedy = error(status).remedy.unwrap_or_default();
+            assert!(remedy.contains("https://hub/org/name"), "{remedy}");
+        }
+        assert_eq!(error(503).remedy, None);
     }
 }

@@ -74,7 +74,8 @@ impl Settings {
             .ok_or_else(|| {
                 let what = "The storage account is not known";
                 Error::new(Kind::InvalidRequest, what).with_remedy(
-                    "Give account= in make_for_azure, or set AZURE_STORAGE_ACCOUNT_NAME",
+                    "Give account= in make_for_azure or --account, or set \
+                     AZURE_STORAGE_ACCOUNT_NAME",
                 )
             })?;
         let endpoint = endpoint
