@@ -188,13 +188,15 @@ def tests(session: nox.Session) -> None:
     """Run each package's own tests; `nox -s tests -- xfd-api` those of one."""
     install_all(session, "test")
     # Most tests wait for processes, servers and clocks.
-    side_by_side = ("-n", str(min(2 * CORES, 8)), "--dist", "loadgroup")
+    processes = str(min(2 * CORES, 8))
     env = emulators(session)
     failed = []
     for package in session.posargs or (*PACKAGES, "xfd-testing"):
         try:
-            chosen = f"packages/{package}/tests"
-            session.run("python", "-m", "pytest", *side_by_side, chosen, env=env)
+            # Those that share a Ray are in one file, and each process would start another.
+            shared = "loadfile" if package == "xfd-pipelines" else "worksteal"
+            command = ("-n", processes, "--dist", shared, f"packages/{package}/tests")
+            session.run("python", "-m", "pytest", *command, env=env)
         except nox.command.CommandFailed:
             failed.append(package)
     if failed:

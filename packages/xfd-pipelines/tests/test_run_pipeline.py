@@ -20,8 +20,7 @@ from xfd_pipelines import pipelines, specs, v1
 from xfd_testing.docstrings import run_examples
 from xfd_testing.turns import turn_to_start
 
-# In one process: each that runs one of these tests would start a Ray of its own.
-pytestmark = [pytest.mark.needs_ray, pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.needs_ray
 
 
 @pytest.fixture(scope="module", autouse=True)
