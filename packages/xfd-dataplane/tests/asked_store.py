@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from web_servers import ANY_PORT, Replies, serving
 
 BODY = b"twelve bytes"
 
@@ -19,10 +20,8 @@ class Asked(ThreadingHTTPServer):
         url: where it listens.
     """
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(ANY_PORT, _Handler)
         self.requests: list[str] = []
         self.hosts: list[str] = []
         self.headers: list[dict[str, str]] = []
@@ -36,8 +35,7 @@ class Asked(ThreadingHTTPServer):
         self.headers.clear()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(Replies, BaseHTTPRequestHandler):
     server: Asked
 
     def _note(self) -> None:
@@ -45,16 +43,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.requests.append(f"{self.command} {address}")
         self.server.hosts.append(self.headers.get("Host", ""))
         self.server.headers.append({k.lower(): v for k, v in self.headers.items()})
-
-    def reply(self, status: int, body: bytes = b"", **headers: str) -> bool:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-        return True
 
     def do_HEAD(self) -> None:
         self._note()
@@ -68,18 +56,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._note()
         self.reply(403)
 
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
-
 
 @contextlib.contextmanager
 def asked_store() -> Iterator[Asked]:
     """A running server."""
-    with Asked() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    server = Asked()
+    with serving(server):
+        yield server

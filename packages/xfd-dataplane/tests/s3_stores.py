@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from web_servers import ANY_PORT, serving
 
 from xfd_api.stores import ObjectStoreConfig
 from xfd_testing.s3 import S3Server
@@ -64,7 +65,7 @@ def store_that_says(body: bytes, headers: Mapping[str, str]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    with _serving(Handler) as endpoint:
+    with serving(ThreadingHTTPServer(ANY_PORT, Handler)) as endpoint:
         yield endpoint
 
 
@@ -133,18 +134,5 @@ def store_with_keys(
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    with _serving(Handler) as endpoint:
+    with serving(ThreadingHTTPServer(ANY_PORT, Handler)) as endpoint:
         yield endpoint
-
-
-@contextlib.contextmanager
-def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from web_servers import serving_folder
 
 from xfd_api import ObjectDownloadRequest, PrefixDownloadRequest, UnpackOptions, local_path
 from xfd_api.errors import ChecksumMismatchError, UnknownProfileError
@@ -35,12 +33,8 @@ def web(tmp_path: Path) -> Iterator[str]:
     """A web server with one file, `a.bin`."""
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "a.bin").write_bytes(b"web")
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=tmp_path / "web")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving_folder(tmp_path / "web") as url:
+        yield url
 
 
 def test_uris_of_three_stores_in_one_call(

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import hashlib
 import os
-import threading
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from local_objects import put
 from s3_stores import store_of
+from web_servers import serving_folder
 
 from xfd_api.errors import ChecksumMismatchError, InvalidRequestError, PinMismatchError
 from xfd_api.requests import ObjectDownloadRequest, UnpackOptions
@@ -23,21 +19,6 @@ from xfd_testing import artifacts
 from xfd_testing.s3 import S3Server
 
 MIB = 2**20
-
-
-@contextlib.contextmanager
-def web_server(folder: Path) -> Iterator[str]:
-    """A web server without checksums; its URL."""
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(folder))
-    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 class Pinned:
@@ -143,7 +124,7 @@ def test_only_the_named_archive_is_unpacked(tmp_path: Path, keep_archive: bool) 
 
 def test_a_web_server_that_names_no_checksum_is_read_twice_at_most(tmp_path: Path) -> None:
     body = put(tmp_path / "origin", "w.bin", 3 * MIB)
-    with web_server(tmp_path / "origin") as url:
+    with serving_folder(tmp_path / "origin") as url:
         store = ObjectStoreConfig.make_for_http(url)
         right = hashlib.sha256(body).hexdigest()
         with pytest.raises(PinMismatchError):

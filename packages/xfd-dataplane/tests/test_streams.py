@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from s3_stores import store_that_says
+from web_servers import ANY_PORT, serving
 from xfd_get_process import Command
 
 from xfd_testing import artifacts
@@ -49,12 +49,8 @@ def web(weights: Path) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/w.bin"
-        server.shutdown()
-        thread.join()
+    with serving(ThreadingHTTPServer(ANY_PORT, Handler)) as url:
+        yield f"{url}/w.bin"
 
 
 def shell(command: str, *words: str | Path, **environment: str) -> tuple[int, bytes, str]:
