@@ -18,7 +18,7 @@ import ray
 
 import xfd_ray
 from xfd_api.errors import DiskFullError
-from xfd_api.results import Progress
+from xfd_api.progress import Progress
 from xfd_api.stores import ObjectStoreConfig
 from xfd_ray.cluster.worker_actor import NodeWorkerActor
 from xfd_testing import artifacts, ray_cluster

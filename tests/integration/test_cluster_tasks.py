@@ -16,8 +16,9 @@ import xfd_ray
 from xfd_api.chunking import chunk_ranges
 from xfd_api.errors import DeadlineExceededError, NoNodesError, PeerPortError
 from xfd_api.paths import local_path
+from xfd_api.progress import Progress
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
-from xfd_api.results import DistributionReport, Progress
+from xfd_api.results import DistributionReport
 from xfd_api.stores import ObjectStoreConfig
 from xfd_testing import artifacts
 from xfd_testing.processes import free_ports, listens

@@ -12,7 +12,8 @@ import xfd_api
 from xfd_testing.docstrings import has_example, public_calls, run_examples
 
 WITHOUT_EXAMPLE = {
-    *("DistributionReport", "NodeResult", "ObjectResult", "Progress", "Traffic", "ZoneBytes"),
+    *("DistributionReport", "NodeResult", "ObjectResult", "Traffic", "ZoneBytes"),
+    *("NodeStanding", "ObjectStanding", "Progress"),
     *("Durability", "Links", "UnpackCaps", "UnpackMethod", "ObjectStoreConfig"),
 }
 """What a call returns, and choices; a store's examples are those of its `make_for_*`."""

@@ -14,7 +14,7 @@ from xfd_api.errors import (
     DownloadCancelledError,
     InvalidRequestError,
 )
-from xfd_api.results import Progress
+from xfd_api.progress import Progress
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane import download
 

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from xfd_api import errors
+from xfd_api.progress import Progress
 from xfd_api.requests import HubDownloadRequest
-from xfd_api.results import DistributionReport, Progress
+from xfd_api.results import DistributionReport
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane import download, verify
 from xfd_dataplane.verification import verify_paths

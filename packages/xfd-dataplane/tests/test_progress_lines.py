@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from xfd_api.results import Progress
+from xfd_api.progress import Progress
 from xfd_dataplane.progress_lines import ProgressLines, line_of, phase_of
 from xfd_testing import artifacts
 

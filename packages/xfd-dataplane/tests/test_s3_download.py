@@ -16,8 +16,8 @@ from xfd_api.errors import (
     UnknownProfileError,
 )
 from xfd_api.profiles import ObjectStoreConfigByProfile
+from xfd_api.progress import Progress
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
-from xfd_api.results import Progress
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane import download, list_objects
 from xfd_dataplane._native import checksums

@@ -9,7 +9,8 @@ import pytest
 from inprocess import lease
 
 from xfd_api.errors import CoordinatorLostError, DeadlineExceededError, VersionMismatchError
-from xfd_api.results import DistributionReport, Progress
+from xfd_api.progress import Progress
+from xfd_api.results import DistributionReport
 from xfd_ray.client.lease_client import CALL_TIMEOUT_S, DETACH_TIMEOUT_S, LeaseClient
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from xfd_api.results import Progress
+from xfd_api.progress import Progress
 from xfd_ray.progress import progress_shown
 
 START = Progress(0.0, 4, 0, 0, 0, nodes=1, nodes_done=0, objects=1, objects_done=0)
@@ -30,7 +30,7 @@ assert Console().is_jupyter
 
 import xfd_dataplane.progress_display
 import xfd_ray.progress
-from xfd_api.results import Progress
+from xfd_api.progress import Progress
 if "on a terminal" in sys.argv:
     xfd_dataplane.progress_display.can_draw = lambda: True
 with xfd_ray.progress.progress_shown(shown=True) as show:

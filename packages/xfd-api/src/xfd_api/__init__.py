@@ -6,6 +6,7 @@ import xfd_api as file_distribution
 from xfd_api import errors
 from xfd_api.paths import hub_cache, local_path, root
 from xfd_api.profiles import ObjectStoreConfigByProfile
+from xfd_api.progress import NodeStanding, ObjectStanding, Phase, Progress
 from xfd_api.requests import (
     DownloadRequest,
     HubDownloadRequest,
@@ -15,7 +16,7 @@ from xfd_api.requests import (
     UnpackMethod,
     UnpackOptions,
 )
-from xfd_api.results import DistributionReport, NodeResult, ObjectResult, Progress
+from xfd_api.results import DistributionReport, NodeResult, ObjectResult
 from xfd_api.settings import Durability, NodeSettings, UnpackCaps
 from xfd_api.stores import ObjectStoreConfig
 from xfd_api.traffic import Prices, Traffic, ZoneBytes
@@ -29,10 +30,13 @@ __all__ = [
     "HubDownloadRequest",
     "NodeResult",
     "NodeSettings",
+    "NodeStanding",
     "ObjectDownloadRequest",
     "ObjectResult",
+    "ObjectStanding",
     "ObjectStoreConfig",
     "ObjectStoreConfigByProfile",
+    "Phase",
     "PrefixDownloadRequest",
     "Prices",
     "Progress",

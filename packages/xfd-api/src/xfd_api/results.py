@@ -1,10 +1,8 @@
-"""The progress and the report of a distribution, as its caller sees them."""
+"""The report of a distribution, as its caller sees it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Literal
 
 from xfd_api.errors import XfdError
@@ -16,46 +14,6 @@ BoundSource = Literal["configured", "probed", "observed"]
 
 _NAMED = 20
 """Names of left-out entries that fit on a line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a distribution has got; bytes are sums over all nodes, of each node's own copy.
-
-    Attributes:
-        waits_for: what outside the call keeps it from going on, if something does.
-    """
-
-    elapsed_s: float
-    total_bytes: int
-    done_bytes: int
-    origin_bytes: int
-    peer_bytes: int
-    nodes: int
-    nodes_done: int
-    objects: int
-    objects_done: int
-    waits_for: str | None = None
-
-
-OnProgress = Callable[[Progress], None]
-"""A function that is called with the progress from time to time."""
-
-
-def origin_reset(at_s: float | None) -> str:
-    """What a distribution waits for (`waits_for`) that has met the rate limit of its origin.
-
-    Args:
-        at_s: when the limit is reset, in seconds since 1970; None if only a node knows it.
-
-    Example:
-        >>> origin_reset(1_767_607_200.0)
-        "the origin's rate limit, which is reset at 10:00:00 UTC"
-    """
-    if at_s is None:
-        return "the reset of the origin's rate limit"
-    at = datetime.fromtimestamp(at_s, tz=timezone.utc)
-    return f"the origin's rate limit, which is reset at {at:%H:%M:%S} UTC"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from xfd_api.chunks import Catalog
 from xfd_api.ids import LOCAL_NODE, ObjectIndex, SwarmId
 from xfd_api.lookups import plan_downloads
 from xfd_api.profiles import ObjectStoreConfigByProfile
+from xfd_api.progress import OnProgress, origin_reset
 from xfd_api.reports import NodeEvent
 from xfd_api.request_forms import Requests
-from xfd_api.results import DistributionReport, OnProgress, origin_reset
+from xfd_api.results import DistributionReport
 from xfd_api.settings import Durability, NodeSettings, SwarmTicket, UnpackCaps
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane.cancellation import SLICE_S, CallLimits, Cancellation

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-from xfd_api.results import OnProgress, Progress
+from xfd_api.progress import OnProgress, Progress
 from xfd_dataplane.progress_lines import ProgressLines
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from xfd_api.results import Progress
+from xfd_api.progress import Progress
 from xfd_api.sanitize import sanitized
 
 EVERY_S = 10.0

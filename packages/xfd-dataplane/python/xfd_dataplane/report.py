@@ -5,8 +5,9 @@ from __future__ import annotations
 from xfd_api import paths
 from xfd_api.chunks import Catalog, CatalogObject
 from xfd_api.ids import LOCAL_NODE
+from xfd_api.progress import Progress
 from xfd_api.reports import NodeCounters
-from xfd_api.results import BoundSource, DistributionReport, NodeResult, ObjectResult, Progress
+from xfd_api.results import BoundSource, DistributionReport, NodeResult, ObjectResult
 from xfd_api.settings import NodeSettings
 from xfd_dataplane.download_state import DownloadState
 

@@ -13,8 +13,9 @@ from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId
 from xfd_api.lookups import DownloadPlan, plan_downloads
 from xfd_api.profiles import ObjectStoreConfigByProfile
+from xfd_api.progress import OnProgress
 from xfd_api.request_forms import Requests, as_requests
-from xfd_api.results import DistributionReport, OnProgress
+from xfd_api.results import DistributionReport
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.stores import ObjectStoreConfig
 from xfd_api.traffic import Prices

@@ -10,7 +10,8 @@ from typing import Literal
 from xfd_api.errors import XfdError
 from xfd_api.lookups import Lookup
 from xfd_api.profiles import ObjectStoreConfigByProfile
-from xfd_api.results import DistributionReport, Progress
+from xfd_api.progress import Progress
+from xfd_api.results import DistributionReport
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.traffic import Prices
 from xfd_ray.environment import NODE_ENVIRONMENT, Environment

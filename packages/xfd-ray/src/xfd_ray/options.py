@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from xfd_api.results import OnProgress
+from xfd_api.progress import OnProgress
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.traffic import Prices
 from xfd_ray.link_rates import LinkRates

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from xfd_api.results import OnProgress, Progress
+from xfd_api.progress import OnProgress, Progress
 from xfd_dataplane.progress_display import progress_display
 
 

@@ -15,7 +15,7 @@ import ray
 
 import xfd_ray
 from xfd_api import DownloadRequest, ObjectDownloadRequest, ObjectStoreConfig
-from xfd_api.results import Progress
+from xfd_api.progress import Progress
 
 
 def main() -> None:

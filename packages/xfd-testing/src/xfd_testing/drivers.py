@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from xfd_api.progress import Progress
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
-from xfd_api.results import Progress
 from xfd_testing.ray_cluster import RayCluster
 from xfd_testing.s3 import S3Server
 

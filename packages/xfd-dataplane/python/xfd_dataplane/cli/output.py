@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from xfd_api import errors
 from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.paths import hub_cache
-from xfd_api.results import DistributionReport, OnProgress, Progress
+from xfd_api.progress import OnProgress, Progress
+from xfd_api.results import DistributionReport
 from xfd_api.sanitize import sanitized, sanitized_json
 from xfd_dataplane.progress_display import progress_display
 from xfd_dataplane.progress_lines import EVERY_S, human, to_stderr

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from xfd_api.results import DistributionReport, OnProgress
+from xfd_api.progress import OnProgress
+from xfd_api.results import DistributionReport
 from xfd_ray.client.lease_client import LeaseClient
 from xfd_ray.progress import progress_shown
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from xfd_api.errors import CoordinatorLostError, DeadlineExceededError, XfdError
-from xfd_api.results import DistributionReport, Progress
+from xfd_api.progress import Progress
+from xfd_api.results import DistributionReport
 from xfd_ray.messages import RENEW_EVERY_S, LeaseRequest, LeaseState, LeaseStatus
 
 MAX_LOSSES = 5

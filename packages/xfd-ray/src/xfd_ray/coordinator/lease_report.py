@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from xfd_api.ids import NodeId
-from xfd_api.results import DistributionReport, NodeResult, ObjectResult, Progress
+from xfd_api.progress import Progress
+from xfd_api.results import DistributionReport, NodeResult, ObjectResult
 from xfd_api.traffic import Traffic
 from xfd_ray.coordinator.lease_progress import LeaseProgress
 from xfd_ray.coordinator.lower_bound import bound_with_source

@@ -17,8 +17,8 @@ from xfd_api.errors import (
 from xfd_api.hub_files import HubSnapshot
 from xfd_api.ids import NodeId, ObjectIndex, SwarmId
 from xfd_api.node_report import NodeReport
+from xfd_api.progress import origin_reset
 from xfd_api.reports import Inventory, OrderFailed
-from xfd_api.results import origin_reset
 from xfd_api.settings import SwarmTicket
 from xfd_ray.coordinator.assignments import Assignments
 from xfd_ray.coordinator.catalog_union import CatalogUnion
