@@ -108,7 +108,7 @@ class LocalCluster:
     def add_node(self, name: str, zone: str = "") -> NodeId:
         node = NodeId(name)
         labels = {ZONE_LABELS[0]: zone} if zone else {}
-        self.live.append(NodeInfo(node, "127.0.0.1", labels))
+        self.live.append(NodeInfo(node, "127.0.0.1", labels, host=f"host-{node}"))
         return node
 
     def remove_node(self, node: str) -> None:
@@ -135,7 +135,7 @@ class LocalCluster:
             raise self.start_errors[node.id]
         self.settings[node.id] = terms.settings
         self.environment[node.id] = terms.environment
-        worker = NodeWorker(node.id, node.host, settings=terms.settings, data_plane=self._plane)
+        worker = NodeWorker(node.id, node.address, settings=terms.settings, data_plane=self._plane)
         self.workers.append(LocalWorker(worker, node.id))
         return self.workers[-1]
 

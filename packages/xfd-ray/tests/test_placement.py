@@ -79,13 +79,15 @@ def test_dead_nodes_that_ray_still_lists_are_skipped():
         {
             "NodeID": "bb",
             "NodeManagerAddress": "10.0.0.2",
+            "NodeManagerHostname": "gpu-17",
             "Alive": True,
             "Resources": {"CPU": 2.0},
             "Labels": {"topology.kubernetes.io/zone": "b"},
         },
     ]
     (node,) = nodes_of_ray(listed)
-    assert (node.id, node.host, node.zone, node.is_head) == ("bb", "10.0.0.2", "b", False)
+    assert (node.id, node.address, node.host) == ("bb", "10.0.0.2", "gpu-17")
+    assert (node.zone, node.is_head) == ("b", False)
 
 
 def test_only_a_list_of_ids_leaves_late_nodes_out():

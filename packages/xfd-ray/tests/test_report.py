@@ -49,6 +49,22 @@ def test_a_report_has_nodes_bytes_and_bound():
     assert all(len(line) <= 100 for line in text.splitlines())
 
 
+def test_hosts_are_named_beside_the_ids_that_ray_gives_their_nodes():
+    gone = NodeLostError("gone")
+    nodes = (
+        result("a" * 56, host="gpu-17"),
+        result("b" * 56, host="[bold]gpu\x1b[31m-18", state="lost", error=gone),
+    )
+    report = DistributionReport(
+        0.1, None, None, 5, 0, 0, 0, 5, 0, nodes, (), nodes_lost=(NodeId("b" * 56),)
+    )
+    text = report_text(report)
+    assert "gpu-17" in text
+    assert f"nodes lost: [bold]gpu\\x1b[31m-18 ({'b' * 12})" in text
+    assert "\x1b" not in text
+    assert all(len(line) <= 100 for line in text.splitlines())
+
+
 def test_an_unknown_bound_is_called_unknown():
     report = DistributionReport(0.1, None, None, 5, 0, 0, 0, 5, 0, (result("a"),), ())
     assert "bound unknown" in report_text(report)

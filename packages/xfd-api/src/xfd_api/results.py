@@ -33,6 +33,7 @@ class NodeResult:
         joined_late: the node joined the cluster after the distribution had started.
         error: why the node failed.
         root: the folder that relative destinations lie under; empty if the node had no worker.
+        host: the name that its machine gives itself.
     """
 
     node: NodeId
@@ -50,6 +51,7 @@ class NodeResult:
     resumed_bytes: int = 0
     shared_bytes: int = 0
     root: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

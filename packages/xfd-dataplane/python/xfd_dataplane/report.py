@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+
 from xfd_api import paths
 from xfd_api.chunks import Catalog, CatalogObject
 from xfd_api.ids import LOCAL_NODE
@@ -89,6 +91,7 @@ def report(
                 cached_bytes=state.cached_bytes,
                 root=str(paths.root()),
                 resumed_bytes=state.held_at_start,
+                host=platform.node(),
             ),
         ),
         objects=tuple(

@@ -19,12 +19,18 @@ ZONE_LABELS = ("ray.io/availability-zone", "topology.kubernetes.io/zone")
 
 @dataclass(frozen=True, slots=True)
 class NodeInfo:
-    """A live node of the cluster, as Ray lists it."""
+    """A live node of the cluster, as Ray lists it.
+
+    Attributes:
+        address: where other nodes reach it.
+        host: the name that its machine gives itself; for people, who know it better than an id.
+    """
 
     id: NodeId
-    host: str
+    address: str
     labels: Mapping[str, str] = field(default_factory=dict)
     resources: Mapping[str, float] = field(default_factory=dict)
+    host: str = ""
 
     @property
     def is_head(self) -> bool:
@@ -159,9 +165,10 @@ def nodes_of_ray(listed: Sequence[Mapping[str, Any]]) -> tuple[NodeInfo, ...]:
     return tuple(
         NodeInfo(
             id=NodeId(str(entry["NodeID"])),
-            host=str(entry["NodeManagerAddress"]),
+            address=str(entry["NodeManagerAddress"]),
             labels=dict(entry.get("Labels") or {}),
             resources=dict(entry.get("Resources") or {}),
+            host=str(entry.get("NodeManagerHostname") or entry["NodeManagerAddress"]),
         )
         for entry in listed
         if entry.get("Alive")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from xfd_api.chunks import MIB
+from xfd_api.node_names import SHORT_ID, node_name
 from xfd_api.results import DistributionReport
 from xfd_api.sanitize import sanitized
+
+HOST_WIDTH = 18
+"""Characters of a host's name in the table; a longer one is cut."""
 
 
 def report_text(report: DistributionReport, *, width: int = 100) -> str:
@@ -16,15 +20,22 @@ def report_text(report: DistributionReport, *, width: int = 100) -> str:
     """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console(width=width, color_system=None, record=True, quiet=True)
     table = Table(title="Distribution", title_justify="left")
-    for name in ("node", "state", "files", "MiB", "origin", "peers", "cached", "served", "s"):
-        table.add_column(name, justify="left" if name in ("node", "state") else "right")
+    hosts = any(node.host for node in report.nodes)
+    if hosts:
+        table.add_column("host", no_wrap=True, max_width=HOST_WIDTH)
+    table.add_column("node", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for name in ("files", "MiB", "origin", "peers", "cached", "served", "s"):
+        table.add_column(name, justify="right")
     for node in report.nodes:
         state = f"{node.state}, late" if node.joined_late else node.state
         table.add_row(
-            node.node[:12],
+            *([Text(sanitized(node.host))] if hosts else []),
+            node.node[:SHORT_ID],
             state,
             str(node.files),
             _mib(node.bytes),
@@ -74,10 +85,17 @@ def _summary(report: DistributionReport) -> list[str]:
     if report.excluded:
         lines.append(f"left out by include and exclude: {report.excluded} objects")
     lines += [line for result in report.objects if (line := result.left_out_line) is not None]
+    hosts = {node.node: node.host for node in report.nodes}
     for name, nodes in (("lost", report.nodes_lost), ("joined late", report.nodes_joined)):
         if nodes:
-            lines.append(f"nodes {name}: {', '.join(node[:12] for node in nodes)}")
-    lines += [f"{node.node[:12]}: {node.error.what}" for node in report.nodes if node.error]
+            lines.append(
+                f"nodes {name}: {', '.join(node_name(node, hosts.get(node, '')) for node in nodes)}"
+            )
+    lines += [
+        f"{node_name(node.node, node.host)}: {node.error.what}"
+        for node in report.nodes
+        if node.error
+    ]
     return lines
 
 

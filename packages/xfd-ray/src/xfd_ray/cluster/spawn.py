@@ -21,7 +21,7 @@ CONCURRENT_CALLS = 10_000
 def start_worker(node: NodeInfo, terms: WorkerTerms) -> Any:
     """Starts a worker, without waiting for it; returns its handle."""
     actor = _worker_actor().options(**placed_on(node.id))
-    return actor.remote(node.id, node.host, settings=terms.settings, peer_ports=terms.peer_ports)
+    return actor.remote(node.id, node.address, settings=terms.settings, peer_ports=terms.peer_ports)
 
 
 @functools.cache

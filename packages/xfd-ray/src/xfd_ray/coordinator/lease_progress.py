@@ -74,11 +74,13 @@ class LeaseProgress:
         """Whether each node that is not lost is done."""
         return all(state.done_at is not None for state in self.live)
 
-    def add_node(self, node: NodeId, now: float, *, late: bool = False) -> None:
+    def add_node(self, node: NodeId, now: float, *, late: bool = False, host: str = "") -> None:
         """Adds a node; one that was lost continues with what it has."""
         before = self.nodes.get(node)
         if before is None:
-            self.nodes[node] = NodeProgress(now, joined_late=late, unlinked=self.snapshots)
+            self.nodes[node] = NodeProgress(
+                now, joined_late=late, host=host, unlinked=self.snapshots
+            )
             self._settle(node, now)
         elif before.is_lost:
             before.is_lost, before.error, before.joined_late = False, None, late

@@ -116,6 +116,7 @@ def _node_result(
         joined_late=node.joined_late,
         error=node.error,
         root=root,
+        host=node.host,
     )
 
 

@@ -21,11 +21,12 @@ class NodeProgress:
 
     `locked_by` has objects that another process is writing, with its node (None: no node of the
     swarm). `unlinked` has the snapshots that the node does not know of yet. `ended_before` is
-    when the node was done for the lease that this one continues.
+    when the node was done for the lease that this one continues. `host` is its machine's name.
     """
 
     since: float
     joined_late: bool = False
+    host: str = ""
     is_lost: bool = False
     landed: int = 0
     failed: int = 0

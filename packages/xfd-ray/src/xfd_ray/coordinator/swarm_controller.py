@@ -145,7 +145,7 @@ class SwarmController:
             for node in live:
                 state = progress.nodes.get(node.id)
                 if state is None and selector.takes_late_nodes and selector.matches(node):
-                    progress.add_node(node.id, now, late=True)
+                    progress.add_node(node.id, now, late=True, host=node.host)
                     self._assign(lease, node)
                 elif state is not None and not state.is_lost and self._nodes.is_due(node.id):
                     self._assign(lease, node)
@@ -273,7 +273,7 @@ class SwarmController:
         now = self._clock()
         # All nodes are added before any is lost: only then it shows whether that was the last one.
         for node in chosen:
-            progress.add_node(node.id, now)
+            progress.add_node(node.id, now, host=node.host)
         for gone in progress.nodes.keys() - self._nodes.alive.keys():
             lease.lose(gone, dead(gone), now)
         for node in chosen:
