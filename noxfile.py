@@ -6,6 +6,7 @@ needs the packages installs those: what is tested is what would be published.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -134,6 +135,44 @@ def emulators(session: nox.Session) -> dict[str, str]:
     return {name: str(program) for name, program in named.items() if program.exists()}
 
 
+def debian(session: nox.Session) -> dict[str, str]:
+    """Variables that name programs of Debian's packages, which are installed once.
+
+    Prometheus is unpacked beside the emulators: no root, and no service that starts. Chromium
+    needs root, for its libraries. The tests of a program that cannot be had are skipped by name.
+    """
+    home = ROOT / ".nox" / "debian"
+    home.mkdir(parents=True, exist_ok=True)
+    path = os.pathsep.join([os.environ.get("PATH", ""), str(home / "usr" / "bin")])
+    patience = "-o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o DPkg::Lock::Timeout=120"
+    get = f"DEBIAN_FRONTEND=noninteractive apt-get -qq {patience}"
+    unpack = f"{get} download prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb"
+    install_it = f"{get} install -y --no-install-recommends chromium"
+    starts = "timeout 60 chromium --headless --no-sandbox --dump-dom about:blank"
+
+    def run(command: str) -> bool:
+        ran = subprocess.run(command, shell=True, cwd=home, capture_output=True, text=True)
+        if ran.returncode:
+            session.warn(ran.stderr.strip()[-1000:])
+        return ran.returncode == 0
+
+    with (home / "lock").open("w") as lock:  # Sessions may run side by side.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for program, command in (("promtool", unpack), ("chromium", install_it)):
+            is_allowed = program == "promtool" or os.geteuid() == 0
+            if not shutil.which(program, path=path) and shutil.which("apt-get") and is_allowed:
+                # A fresh machine has no lists of packages.
+                run(f"{command} || ({get} update && {command})")
+    named = {}
+    for program in ("prometheus", "promtool", "chromium"):
+        found = shutil.which(program, path=path)
+        if found and (program != "chromium" or run(starts)):
+            named[f"XFD_TEST_{program.upper()}"] = found
+        else:
+            session.warn(f"{program} is missing: its tests are skipped")
+    return named
+
+
 @nox.session(default=False)
 def build(session: nox.Session) -> None:
     """Build the five wheels, each only if its sources changed."""
@@ -186,10 +225,12 @@ def lint(session: nox.Session) -> None:
 @nox.session(requires=["build"])
 def tests(session: nox.Session) -> None:
     """Run each package's own tests; `nox -s tests -- xfd-api` those of one."""
-    install_all(session, "test")
+    with ThreadPoolExecutor(1) as pool:
+        programs = pool.submit(debian, session)
+        install_all(session, "test")
     # Most tests wait for processes, servers and clocks.
     processes = str(min(2 * CORES, 8))
-    env = emulators(session)
+    env = emulators(session) | programs.result()
     failed = []
     for package in session.posargs or (*PACKAGES, "xfd-testing"):
         try:
@@ -231,7 +272,7 @@ def integration(session: nox.Session) -> None:
     # One process more than there are cores: tests wait for losses and time-outs.
     side_by_side = ("-n", str(min(CORES + 1, 4)), "--dist", "loadfile")
     chosen = session.posargs or ["tests/benchmarks", "tests/integration"]
-    session.run("python", "-m", "pytest", *side_by_side, *chosen)
+    session.run("python", "-m", "pytest", *side_by_side, *chosen, env=debian(session))
 
 
 def interpreters() -> list[str]:
