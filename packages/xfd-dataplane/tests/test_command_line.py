@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from xfd_get_process import Command
 
-from xfd_api import paths
 from xfd_api.errors import InvalidRequestError
 from xfd_api.requests import ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.settings import NodeSettings, UnpackCaps
 from xfd_api.stores import StoreKind
-from xfd_dataplane.cli.get import settings_of
-from xfd_dataplane.cli.options import parse, size
+from xfd_dataplane.cli.argument_types import size
+from xfd_dataplane.cli.node_settings import settings_of
+from xfd_dataplane.cli.options import parse
 from xfd_dataplane.cli.source_requests import Unpacking, request_for
 from xfd_dataplane.cli.sources import StoreOptions, named_source, parse_source
 
@@ -189,8 +189,6 @@ def test_every_option_of_the_data_plane_reaches_its_settings() -> None:
     )
 
     assert settings_of(parse(words.split())) == NodeSettings(
-        root=str(paths.root()),
-        hub_cache=str(paths.hub_cache()),
         node_parallelism=3,
         memory_budget_bytes=8 * 2**20,
         download_bytes_per_s=2 * 2**20,
@@ -200,7 +198,7 @@ def test_every_option_of_the_data_plane_reaches_its_settings() -> None:
         verify_whole=True,
         unpack_caps=UnpackCaps(max_entries=5, max_bytes=6 * 2**20, max_ratio=7.0),
     )
-    assert settings_of(parse(["s3://b/k", "d"])) == NodeSettings().rooted()
+    assert settings_of(parse(["s3://b/k", "d"])) == NodeSettings()
 
 
 def test_a_source_at_a_hub_without_a_destination_lands_in_the_hub_cache() -> None:

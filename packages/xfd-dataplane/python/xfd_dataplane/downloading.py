@@ -42,9 +42,9 @@ OnEvent = Callable[[NodeEvent], None]
 
 
 def node_settings(**given: Any) -> NodeSettings:
-    """The settings of this host's data plane; None stands for the default of `NodeSettings`."""
+    """The settings of a data plane; None stands for the default of `NodeSettings`."""
     known = {name: value for name, value in given.items() if value is not None}
-    return NodeSettings(**known).rooted()
+    return NodeSettings(**known)
 
 
 @contextlib.contextmanager
@@ -131,7 +131,7 @@ def download(
         read_timeout_s=read_timeout_s,
         unpack_caps=unpack_caps,
         verify_whole=verify_whole,
-    )
+    ).rooted()
     with open_node(settings) as node:
         found = limits.run(lambda: node.find_objects(plan.lookups, plan.stores))
         catalog = build_catalog(plan.lookups, found, chunk_size_bytes=chunk_size_bytes)

@@ -24,9 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code; `codes` explains each.
     """
     try:
-        from xfd_dataplane.cli import process
+        from xfd_dataplane.cli.main import run
 
-        return process.run(arguments)
+        return run(arguments)
     except KeyboardInterrupt:
         # Nothing had started, or all is done. A traceback would only show where the imports were.
         os._exit(INTERRUPTED)

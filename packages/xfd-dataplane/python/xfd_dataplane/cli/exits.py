@@ -16,7 +16,7 @@ _BY_CLASS: tuple[tuple[tuple[type[errors.XfdError], ...], int], ...] = (
         ),
         codes.USAGE,
     ),
-    ((errors.ObjectNotFoundError,), codes.NOT_FOUND),
+    ((errors.ObjectNotFoundError, errors.NoNodesError), codes.NOT_FOUND),
     ((errors.AccessDeniedError, errors.CredentialsError), codes.DENIED),
     ((errors.ChecksumMismatchError,), codes.VERIFICATION),
     (
@@ -35,6 +35,7 @@ _BY_CLASS: tuple[tuple[tuple[type[errors.XfdError], ...], int], ...] = (
             errors.OriginTimeoutError,
             errors.OriginThrottledError,
             errors.DeadlineExceededError,
+            errors.ClusterConnectionError,
         ),
         codes.UNREACHABLE,
     ),

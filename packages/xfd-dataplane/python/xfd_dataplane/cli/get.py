@@ -8,15 +8,16 @@ import sys
 
 from xfd_api.errors import InvalidRequestError
 from xfd_api.profiles import by_profile
-from xfd_api.settings import Durability, NodeSettings, UnpackCaps
+from xfd_api.settings import Durability
 from xfd_dataplane.cancellation import CallLimits
 from xfd_dataplane.cli import codes, output
 from xfd_dataplane.cli.catalog import catalog_for
 from xfd_dataplane.cli.dry_run import DryRun
+from xfd_dataplane.cli.node_settings import settings_of
 from xfd_dataplane.cli.options import STDOUT
 from xfd_dataplane.cli.sources import named_source
 from xfd_dataplane.cli.stdout_writer import OrderedWriter, temporary_place
-from xfd_dataplane.downloading import fetch, node_settings, open_node, survey
+from xfd_dataplane.downloading import fetch, open_node, survey
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
 def _to_disk(options: argparse.Namespace) -> int:
     limits = CallLimits(options.deadline, None)
     stores = by_profile(named_source(options).config)
-    settings = settings_of(options)
+    settings = settings_of(options).rooted()
     with (
         open_node(settings) as node,
         output.progress(shown=not (options.quiet or options.json)) as on_progress,
@@ -81,7 +82,7 @@ def _to_stdout(options: argparse.Namespace) -> int:
         )
     limits = CallLimits(options.deadline, None)
     stores = by_profile(named_source(options).config)
-    settings = settings_of(options)
+    settings = settings_of(options).rooted()
     with (
         temporary_place() as place,
         open_node(settings) as node,
@@ -104,22 +105,3 @@ def _to_stdout(options: argparse.Namespace) -> int:
             except BrokenPipeError:
                 return codes.BROKEN_PIPE
     return codes.OK
-
-
-def settings_of(options: argparse.Namespace) -> NodeSettings:
-    """The settings of the data plane that the options of `get` ask for."""
-    caps = {
-        "max_entries": options.max_entries,
-        "max_bytes": options.max_unpacked,
-        "max_ratio": options.max_ratio,
-    }
-    return node_settings(
-        node_parallelism=options.parallel,
-        memory_budget_bytes=options.memory_budget,
-        download_bytes_per_s=options.limit_rate,
-        connect_timeout_s=options.connect_timeout,
-        read_timeout_s=options.read_timeout,
-        attempts=options.attempts,
-        unpack_caps=UnpackCaps(**{name: cap for name, cap in caps.items() if cap is not None}),
-        verify_whole=options.verify_whole,
-    )

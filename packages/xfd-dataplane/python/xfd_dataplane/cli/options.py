@@ -6,10 +6,18 @@ import argparse
 from collections.abc import Sequence
 
 from xfd_api.paths import is_utf8
-from xfd_api.requests import Links, UnpackMethod
 from xfd_dataplane import __version__
-from xfd_dataplane.cli.argument_types import count, header, ratio, seconds, size
 from xfd_dataplane.cli.codes import MEANINGS
+from xfd_dataplane.cli.shared_options import (
+    SOURCE,
+    add_output,
+    add_patterns,
+    add_pins,
+    add_store,
+    add_transfer,
+    add_unpacking,
+    check_request,
+)
 
 COMMANDS = ("get", "ls", "verify")
 
@@ -46,21 +54,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _check_get(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    if options.no_keep_archive and options.unpack is None:
-        parser.error("--no-keep-archive goes with --unpack")
-    if options.unpack_method != UnpackMethod.Auto.value and options.unpack is None:
-        parser.error("--unpack-method goes with --unpack")
-    if options.links != Links.Safe.value and options.unpack is None:
-        parser.error("--links goes with --unpack")
-    if options.unpack is not None and "://" in options.unpack:
-        parser.error("--unpack took the source for its folder; write --unpack=DIR, or put it last")
+    check_request(parser, options)
     if options.destination == STDOUT:
         if options.unpack is not None:
             parser.error("--unpack needs a destination on disk; pipe it to tar instead")
         if options.json and not options.dry_run:
             parser.error("--json and the object cannot both go to standard output")
-    if options.sha256 is not None and options.md5 is not None:
-        parser.error("give one of --sha256 and --md5")
 
 
 def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
@@ -87,21 +86,6 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     return parser, {"get": get, "ls": ls, "verify": verify}
 
 
-def _patterns(parser: argparse.ArgumentParser) -> None:
-    for name, what in (
-        ("include", "fetch only matching keys"),
-        ("exclude", "leave out matching keys"),
-    ):
-        parser.add_argument(
-            f"--{name}",
-            action="append",
-            default=[],
-            metavar="PATTERN",
-            help=f"{what} in a prefix: a pattern of keys below it with *, ? and [abc] (* crosses "
-            "folders), or a folder as dir/; may be given several times",
-        )
-
-
 _EXAMPLES = """get is the default command:
   xfd-get s3://bucket/key DEST
   xfd-get hf://org/model                      into the hub cache, for from_pretrained
@@ -114,161 +98,32 @@ credentials come from where the tools of each store have them: the AWS chain, HF
 token file, Google's application default credentials, AZURE_* variables, .netrc (--netrc)"""
 
 
-def _store(parser: argparse.ArgumentParser) -> None:
-    store = parser.add_argument_group("store")
-    store.add_argument(
-        "--endpoint-url",
-        metavar="URL",
-        help="URL of another store than the public one of S3, Google, Azure or the hub",
-    )
-    store.add_argument("--region", help="the bucket's region (default: looked up)")
-    store.add_argument("--profile", help="a profile of the AWS configuration files")
-    store.add_argument(
-        "--no-sign-request", action="store_true", help="send no credentials, for public buckets"
-    )
-    store.add_argument(
-        "--request-payer", choices=["requester"], help="pay for the requests to the bucket"
-    )
-    store.add_argument("--account", metavar="NAME", help="storage account of an az:// source")
-    store.add_argument(
-        "--header",
-        type=header,
-        action="append",
-        default=[],
-        metavar="'NAME: VALUE'",
-        help="send a header with each request to a web server, and to no other host; @FILE reads "
-        "them from a file, which keeps secrets off the command line; may be given several times",
-    )
-    store.add_argument(
-        "--token-file",
-        metavar="FILE",
-        help="a file with the bearer token for a web server, a hub or Google (default: the "
-        "store's own chain, such as HF_TOKEN)",
-    )
-    store.add_argument(
-        "--netrc",
-        action="store_true",
-        help="log in to a web server with its entry in .netrc, or in the file that NETRC names",
-    )
-
-
-def _output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print the result as JSON to stdout")
-
-
-_SOURCE = (
-    "s3://bucket/key, s3://bucket/prefix/, s3://bucket/dir/*.bin (** crosses folders), the same "
-    "with gs://bucket and az://container, hf://ORG/NAME[@REVISION][/PATH], "
-    "hf://datasets/ORG/NAME..., https://host/file, file:///folder/file"
-)
-
-
 def _get(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", help=_SOURCE)
+    parser.add_argument("source", help=SOURCE)
     parser.add_argument(
         "destination",
         nargs="?",
         help="a file, or a folder if it ends in /, exists, or gets several objects (default: ., "
         "and for hf:// the hub cache); - for standard output",
     )
-    _patterns(parser)
-    parser.add_argument(
-        "--unpack",
-        nargs="?",
-        const="",
-        metavar="DIR",
-        help="unpack the archive into DIR (default: its name without the extension)",
-    )
-    parser.add_argument(
-        "--unpack-method",
-        choices=[method.value for method in UnpackMethod],
-        default=UnpackMethod.Auto.value,
-        help="the archive's format (default: by its extension)",
-    )
-    parser.add_argument(
-        "--links",
-        choices=[links.value for links in Links],
-        default=Links.Safe.value,
-        help="keep: for a trusted archive, keep links to anywhere, and leave out devices "
-        "(default: safe)",
-    )
-    parser.add_argument(
-        "--no-keep-archive", action="store_true", help="remove the archive after unpacking"
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="fetch again what is valid at the destination"
-    )
-    pins = parser.add_argument_group("checksums that one object must have")
-    pins.add_argument("--sha256", metavar="HEX", help="as sha256sum prints it")
-    pins.add_argument("--md5", metavar="HEX", help="as md5sum prints it")
-    parser.add_argument(
-        "--chunk-size", type=size, metavar="SIZE", help="bytes per range, up to 100MiB"
-    )
-    parser.add_argument("--parallel", type=count, metavar="N", help="ranges fetched at once")
-    parser.add_argument("--attempts", type=count, metavar="N", help="tries per request")
-    parser.add_argument("--limit-rate", type=size, metavar="SIZE", help="bytes per second")
-    parser.add_argument(
-        "--memory-budget",
-        type=size,
-        metavar="SIZE",
-        help="limit on bytes in flight (default: 64MiB)",
-    )
-    parser.add_argument(
-        "--durability",
-        choices=("object", "none"),
-        default="object",
-        help="object: sync a file to disk before it gets its name (default); none: do not sync",
-    )
-    parser.add_argument(
-        "--verify-whole",
-        action="store_true",
-        help="read the finished file again if the store has only a SHA-256 or an MD5 of it",
-    )
-    parser.add_argument(
-        "--connect-timeout",
-        type=seconds,
-        metavar="SECONDS",
-        help="time-out of a connection (default: 5)",
-    )
-    parser.add_argument(
-        "--read-timeout",
-        type=seconds,
-        metavar="SECONDS",
-        help="longest silence before a request is retried (default: 20)",
-    )
-    parser.add_argument(
-        "--deadline", type=seconds, metavar="SECONDS", help="longest time for the whole command"
-    )
+    add_patterns(parser)
+    add_unpacking(parser)
+    add_pins(parser)
+    add_transfer(parser)
     parser.add_argument(
         "--dry-run",
         action="store_true",
         help="fetch nothing; print what would be fetched and what is here already",
     )
     parser.add_argument("--quiet", action="store_true", help="print no progress and no summary")
-    caps = parser.add_argument_group("limits for an archive to unpack")
-    caps.add_argument(
-        "--max-entries", type=count, metavar="N", help="most entries (default: 10,000,000)"
-    )
-    caps.add_argument(
-        "--max-unpacked",
-        type=size,
-        metavar="SIZE",
-        help="most bytes of all files (default: no limit)",
-    )
-    caps.add_argument(
-        "--max-ratio",
-        type=ratio,
-        metavar="N",
-        help="most unpacked bytes per archived byte, above 100MiB (default: 250)",
-    )
-    _output(parser)
-    _store(parser)
+    add_output(parser)
+    add_store(parser)
 
 
 def _ls(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", help=_SOURCE)
-    _output(parser)
-    _store(parser)
+    parser.add_argument("source", help=SOURCE)
+    add_output(parser)
+    add_store(parser)
 
 
 def _verify(parser: argparse.ArgumentParser) -> None:
@@ -279,6 +134,6 @@ def _verify(parser: argparse.ArgumentParser) -> None:
         help="a source and its destination, to compare with the store and the records; or files "
         "and folders, to compare with their records alone",
     )
-    _patterns(parser)
-    _output(parser)
-    _store(parser)
+    add_patterns(parser)
+    add_output(parser)
+    add_store(parser)

@@ -30,9 +30,9 @@ def say(line: str) -> None:
     sys.stdout.write(sanitized(line) + "\n")
 
 
-def complain(line: str) -> None:
+def complain(line: str, *, program: str = "xfd-get") -> None:
     """Prints a line to stderr, after the command's name."""
-    to_stderr(f"xfd-get: {' '.join(line.split())}")
+    to_stderr(f"{program}: {' '.join(line.split())}")
 
 
 def as_json(document: dict[str, Any]) -> None:
@@ -61,11 +61,11 @@ def _description(now: Progress) -> str:
     return count + ("landing" if arrived else "fetching")
 
 
-def error_line(error: errors.XfdError) -> str:
-    """What happened, where, and what to do. The node is left out: it is this host."""
+def error_line(error: errors.XfdError, *, names_node: bool = False) -> str:
+    """What happened, where, and what to do; the node is left out if it can only be this host."""
     places = [
         f"{name} {value}"
-        for name, value in (("object", error.object), ("path", error.path))
+        for name, value in _places(error, names_node=names_node).items()
         if value is not None
     ]
     where = f" ({', '.join(places)})" if places else ""
@@ -80,18 +80,24 @@ def remedy_of(error: errors.XfdError) -> str | None:
     return error.remedy
 
 
-def error_document(error: errors.XfdError) -> dict[str, Any]:
-    """An error with its fields."""
+def error_document(error: errors.XfdError, *, names_node: bool = False) -> dict[str, Any]:
+    """A document that says that a command failed, and why."""
+    return {"ok": False, "error": error_fields(error, names_node=names_node)}
+
+
+def error_fields(error: errors.XfdError, *, names_node: bool = False) -> dict[str, Any]:
+    """An error's type and fields."""
     return {
-        "ok": False,
-        "error": {
-            "type": type(error).__name__,
-            "what": error.what,
-            "object": error.object,
-            "path": error.path,
-            "remedy": remedy_of(error),
-        },
+        "type": type(error).__name__,
+        "what": error.what,
+        **_places(error, names_node=names_node),
+        "remedy": remedy_of(error),
     }
+
+
+def _places(error: errors.XfdError, *, names_node: bool) -> dict[str, str | None]:
+    places = {"object": error.object, "path": error.path}
+    return {**places, "node": error.node} if names_node else places
 
 
 def report_line(report: DistributionReport) -> str:

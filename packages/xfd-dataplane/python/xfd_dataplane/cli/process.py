@@ -1,34 +1,56 @@
-"""Runs a command as a process: environment, streams, signals, errors and exit codes."""
+"""Runs a command as a process: streams, signals, errors and exit codes.
+
+`xfd-get` and the command of a cluster, `xfd`, are both run by this.
+"""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import gc
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from xfd_api.errors import XfdError
-from xfd_dataplane.cli import codes, get, ls, output, verify
+from xfd_dataplane.cli import codes, output
 from xfd_dataplane.cli.exits import exit_code
-from xfd_dataplane.cli.options import parse
 from xfd_dataplane.cli.signals import EndOnSignal, Terminated
 
-_COMMANDS = {"get": get.run, "ls": ls.run, "verify": verify.run}
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A command that this module runs.
+
+    Attributes:
+        name: starts each line on standard error.
+        parse: makes options of the words, or exits with 2. They have `command` and `json`.
+        run: carries the options out, and returns the exit code.
+        resumes: the commands that a second run goes on with.
+        names_nodes: whether its errors say on which node they happened.
+    """
+
+    name: str
+    parse: Callable[[Sequence[str]], argparse.Namespace]
+    run: Callable[[argparse.Namespace], int]
+    resumes: frozenset[str]
+    names_nodes: bool = False
 
 
-def run(arguments: Sequence[str] | None) -> int:
-    """See `cli.main`."""
+def run(program: Program, arguments: Sequence[str] | None) -> int:
+    """Runs a program. Without arguments it takes those of the process, and ends the process.
+
+    Returns:
+        The exit code; `codes` explains each.
+    """
     if arguments is not None:
-        return _run(arguments, stdout_is_open=True)
-    # Garbage collection and the interpreter's own shutdown take longer than a small download, and
-    # the command needs neither: it makes no cycles of objects.
-    gc.disable()
+        return _run(program, arguments, stdout_is_open=True)
     signals = EndOnSignal()
     try:
         signals.install()
-        code = _run(sys.argv[1:], stdout_is_open=_prepare_streams())
+        # The interpreter's own shutdown takes longer than a small download, and nothing needs it.
+        code = _run(program, sys.argv[1:], stdout_is_open=_prepare_streams())
         signals.ignore()
     except KeyboardInterrupt:  # It came while an error was printed.
         code = codes.INTERRUPTED
@@ -41,27 +63,34 @@ def run(arguments: Sequence[str] | None) -> int:
     os._exit(code)
 
 
-def _run(arguments: Sequence[str], *, stdout_is_open: bool) -> int:
+def _run(program: Program, arguments: Sequence[str], *, stdout_is_open: bool) -> int:
     as_json = False
+    command: str | None = None
+
+    def ended(how: str) -> str:
+        return f"{how}; run it again to go on from here" if command in program.resumes else how
+
+    def complain(line: str) -> None:
+        output.complain(line, program=program.name)
+
     try:
-        options = parse(arguments)
+        options = program.parse(arguments)
         options.stdout_is_open = stdout_is_open
-        as_json = options.json
-        if options.profile is not None:
-            _use_profile(options.profile)
-        code = _COMMANDS[options.command](options)
+        as_json, command = options.json, options.command
+        code = program.run(options)
         sys.stdout.flush()
     except XfdError as error:
         with contextlib.suppress(BrokenPipeError):
             if as_json:
-                output.as_json(output.error_document(error))
-        output.complain(f"error: {output.error_line(error)}")
+                document = output.error_document(error, names_node=program.names_nodes)
+                output.as_json(document)
+        complain(f"error: {output.error_line(error, names_node=program.names_nodes)}")
         return exit_code(error)
     except KeyboardInterrupt:
-        output.complain("interrupted; run it again to go on from here")
+        complain(ended("interrupted"))
         return codes.INTERRUPTED
     except Terminated:
-        output.complain("terminated; run it again to go on from here")
+        complain(ended("terminated"))
         return codes.TERMINATED
     except SystemExit as end:  # The parser has printed the help, or what is wrong.
         return end.code if isinstance(end.code, int) else codes.OK
@@ -72,7 +101,7 @@ def _run(arguments: Sequence[str], *, stdout_is_open: bool) -> int:
     except OSError as error:
         _forget_stdout()
         place = "standard output" if error.filename is None else f"path {error.filename}"
-        output.complain(f"error: {error.strerror or error} ({place})")
+        complain(f"error: {error.strerror or error} ({place})")
         return codes.ERROR
     return code
 
@@ -104,10 +133,3 @@ def _forget_stdout() -> None:
     """Discards what is in stdout's buffer, which cannot be written."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _use_profile(name: str) -> None:
-    """Makes the AWS chain use this profile: keys in the environment would take precedence."""
-    os.environ["AWS_PROFILE"] = name
-    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        os.environ.pop(variable, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import ray
 from ray import exceptions as ray_errors
@@ -15,8 +16,8 @@ from xfd_ray.cluster.forks import check_not_forked
 AUTH_SOURCES = "RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token"
 
 
-def connect_to_ray() -> None:
-    """Connects as `ray.init()` does, unless this process is connected.
+def connect_to_ray(**arguments: Any) -> None:
+    """Connects as `ray.init(**arguments)` does, unless this process is connected.
 
     Raises:
         ClusterConnectionError: there is no cluster at Ray's address, or it asks for a token that
@@ -27,7 +28,7 @@ def connect_to_ray() -> None:
     if ray.is_initialized():
         return
     try:
-        ray.init()
+        ray.init(**arguments)
     except (ConnectionError, ray_errors.RayError) as error:
         raise connection_error(error, os.environ) from error
 

@@ -1,0 +1,32 @@
+"""The command `xfd`: distributes files on a Ray cluster, and shows what happens there.
+
+This module imports almost nothing: what takes time to import is imported in `main`, which handles
+Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+
+from xfd_dataplane.cli.codes import INTERRUPTED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs `xfd`. Without arguments it takes those of the process, and ends the process.
+
+    Returns:
+        The exit code; `xfd_dataplane.cli.codes` explains each.
+    """
+    try:
+        from xfd_ray.cli.main import run
+
+        return run(arguments)
+    except KeyboardInterrupt:
+        # Nothing had started, or all is done. A traceback would only show where the imports were.
+        os._exit(INTERRUPTED)

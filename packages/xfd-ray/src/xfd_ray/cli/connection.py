@@ -1,0 +1,88 @@
+"""Connects a command to its Ray cluster; the options are those of `command_parser`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from xfd_api.errors import InvalidRequestError
+
+AUTO = "auto"
+"""Ray's word for RAY_ADDRESS, else the cluster that this machine is part of."""
+
+
+@contextlib.contextmanager
+def connected(options: argparse.Namespace) -> Iterator[None]:
+    """Connects this process to the cluster that the options name, for a `with` block.
+
+    A process that is connected already keeps its connection.
+
+    Raises:
+        ClusterConnectionError: there is no cluster at that address. None is started.
+        InvalidRequestError: a variable that `--env` names is not set.
+    """
+    import ray
+
+    from xfd_ray.cluster.connect import connect_to_ray
+
+    variables = variables_of(options.env, os.environ)
+    if ray.is_initialized():
+        if variables:
+            raise InvalidRequestError(
+                "--env comes too late: this process is connected to Ray",
+                remedy="Give the variables to ray.init, as env_vars of its runtime_env",
+            )
+        yield
+        return
+    arguments: dict[str, Any] = {"runtime_env": {"env_vars": variables}} if variables else {}
+    with _signal_handlers_kept():
+        connect_to_ray(
+            address=options.address or AUTO,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **arguments,
+        )
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def variables_of(given: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of `--env`; a name alone has its value in `environ`.
+
+    Raises:
+        InvalidRequestError: it has none there.
+
+    Example:
+        >>> variables_of(["XFD_ROOT=/data", "AWS_PROFILE"], {"AWS_PROFILE": "models"})
+        {'XFD_ROOT': '/data', 'AWS_PROFILE': 'models'}
+    """
+    variables: dict[str, str] = {}
+    for each in given:
+        name, mark, value = each.partition("=")
+        if not mark:
+            if name not in environ:
+                raise InvalidRequestError(
+                    f"--env names {name}, which is not set here",
+                    remedy=f"Set it, or write {name}=VALUE",
+                )
+            value = environ[name]
+        variables[name] = value
+    return variables
+
+
+@contextlib.contextmanager
+def _signal_handlers_kept() -> Iterator[None]:
+    """Puts this process's handler of SIGTERM back, which `ray.init` replaces."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # Not in the main thread, where none was replaced.
+            signal.signal(signal.SIGTERM, handler)

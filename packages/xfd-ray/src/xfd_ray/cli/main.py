@@ -1,0 +1,70 @@
+"""The program `xfd`: its commands, and how a command line is read.
+
+A command is a module with `add(commands)`, which makes its parser with `command_parser.add_command`
+and so names the function that carries it out. Such modules import little: whatever a command needs
+is imported when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from xfd_api.paths import is_utf8
+from xfd_dataplane.cli import process
+from xfd_ray import __version__
+from xfd_ray.cli.command_parser import CommandModule, Commands, exit_codes
+
+MODULES: tuple[CommandModule, ...] = ()
+"""The commands, in the order in which the help lists them."""
+
+_DESCRIPTION = """\
+Brings large files to every node of a Ray cluster, and shows what happens there. Each byte leaves
+the object store once; the nodes pass it on to each other."""
+
+_EXAMPLES = """\
+examples:
+
+a cluster is found as Ray finds it: by --address, by RAY_ADDRESS, or on this machine.
+`xfd COMMAND --help` shows examples of each command; --json prints its result for a program."""
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """See `cli.main`."""
+    return process.run(
+        process.Program("xfd", parse, _run, resumes=frozenset({"get"}), names_nodes=True),
+        arguments,
+    )
+
+
+def parse(
+    arguments: Sequence[str], modules: Sequence[CommandModule] = MODULES
+) -> argparse.Namespace:
+    """The options of a command line. Exits with 2 if it makes no sense."""
+    parser = make_parser(modules)
+    for word in arguments:
+        if not is_utf8(word):
+            parser.error(f"{word!a} is not UTF-8")
+    return parser.parse_args(arguments)
+
+
+def make_parser(modules: Sequence[CommandModule] = MODULES) -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="xfd",
+        description=_DESCRIPTION,
+        epilog=f"{_EXAMPLES}\n\n{exit_codes()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"xfd {__version__}")
+    commands: Commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, title="commands"
+    )
+    for module in modules:
+        module.add(commands)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    code: int = options.run(options)
+    return code
