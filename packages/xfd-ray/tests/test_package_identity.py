@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from inprocess import lease
 
+import xfd_ray
 from xfd_api.errors import CoordinatorLostError, VersionMismatchError
-from xfd_ray import distribute
 from xfd_ray.client.lease_client import LeaseClient
-from xfd_ray.cluster import coordinator_client
+from xfd_ray.cluster import coordinator_client, coordinator_queries
 from xfd_ray.cluster.coordinator_client import CoordinatorClient
 from xfd_ray.cluster.package_identity import interpreter_of, packages_of
 from xfd_ray.messages import LeaseState, LeaseStatus
@@ -156,6 +156,8 @@ def test_a_coordinator_of_another_version_is_recognised_by_its_methods(
     client._handle = object()
     with pytest.raises(VersionMismatchError, match="another version of xfd"):
         client.attach(lease("l", "big"), timeout_s=1.0)
-    monkeypatch.setattr(distribute, "find_coordinators", lambda: [object()])
-    with pytest.raises(VersionMismatchError, match="another version of xfd"):
-        distribute.metrics_addresses()
+    monkeypatch.setattr(coordinator_queries, "connect_to_ray", lambda: None)
+    monkeypatch.setattr(coordinator_queries, "find_coordinators", lambda: [object()])
+    for question in (xfd_ray.status, xfd_ray.metrics_addresses):
+        with pytest.raises(VersionMismatchError, match="another version of xfd"):
+            question()

@@ -6,12 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xfd_ray.cluster.coordinator_queries import metrics_addresses, status
+    from xfd_ray.coordinator_status import CoordinatorStatus
     from xfd_ray.distribute import (
         Distribution,
         distribution,
         download_distributed,
         ensure_local,
-        metrics_addresses,
     )
     from xfd_ray.link_rates import LinkRates
     from xfd_ray.options import DistributionOptions
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CoordinatorStatus",
     "Distribution",
     "DistributionOptions",
     "LinkRates",
@@ -31,9 +33,11 @@ __all__ = [
     "ensure_local",
     "metrics_addresses",
     "report_text",
+    "status",
 ]
 
 _MODULES = {
+    "CoordinatorStatus": "coordinator_status",
     "Distribution": "distribute",
     "DistributionOptions": "options",
     "LinkRates": "link_rates",
@@ -41,8 +45,9 @@ _MODULES = {
     "distribution": "distribute",
     "download_distributed": "distribute",
     "ensure_local": "distribute",
-    "metrics_addresses": "distribute",
+    "metrics_addresses": "cluster.coordinator_queries",
     "report_text": "report_format",
+    "status": "cluster.coordinator_queries",
 }
 
 

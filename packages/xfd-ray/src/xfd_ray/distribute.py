@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,6 @@ from xfd_ray.client.lease_call import LeaseCall
 from xfd_ray.client.lease_client import LeaseClient
 from xfd_ray.cluster.connect import connect_to_ray
 from xfd_ray.cluster.coordinator_client import CoordinatorClient
-from xfd_ray.cluster.coordinator_registry import call, find_coordinators
 from xfd_ray.cluster.raylet import inherited_variables
 from xfd_ray.environment import Environment
 from xfd_ray.link_rates import LinkRates
@@ -204,6 +204,7 @@ class Distribution(DistributionOptions):
             rates=self.rates or LinkRates.from_environment(),
             prices=self.prices,
             versions=installed_versions(),
+            driver=socket.gethostname(),
         )
 
     @property
@@ -286,26 +287,9 @@ def ensure_local(
         keep_s=keep_s,
         rates=LinkRates.from_environment(),
         versions=installed_versions(),
+        driver=socket.gethostname(),
     )
     return LeaseCall(_lease(request), deadline_s=deadline_s).once()
-
-
-def metrics_addresses() -> dict[NodeId, list[str]]:
-    """The Prometheus endpoints of the workers that are up: `host:port`, by Ray node id.
-
-    Raises:
-        VersionMismatchError: a coordinator of the cluster runs another version of xfd.
-
-    Example:
-        >>> import xfd_ray
-        >>> for node, addresses in xfd_ray.metrics_addresses().items():
-        ...     assert all(address.rpartition(":")[2].isdigit() for address in addresses)
-    """
-    addresses: dict[NodeId, list[str]] = {}
-    for coordinator in find_coordinators():
-        for node, known in ray.get(call(coordinator, "metrics_addresses")).items():
-            addresses.setdefault(node, []).extend(known)
-    return addresses
 
 
 def _lease(request: LeaseRequest) -> LeaseClient:

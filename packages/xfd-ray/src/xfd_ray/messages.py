@@ -120,6 +120,7 @@ class LeaseRequest:
         keep_s: how long coordinator and workers stay after the last lease, in seconds.
         versions: of the driver's xfd packages.
         on_version_conflict: what to do if another lease has another version of an object.
+        driver: host of the process that asks.
         running_s: how long a coordinator that is lost had known the lease, in seconds.
     """
 
@@ -138,6 +139,7 @@ class LeaseRequest:
     versions: Mapping[str, str | None] = field(default_factory=dict)
     running_s: float = 0.0
     on_version_conflict: OnVersionConflict = "fail"
+    driver: str = ""
 
     @property
     def own_terms(self) -> Terms:

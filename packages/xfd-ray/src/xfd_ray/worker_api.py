@@ -17,6 +17,7 @@ from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import Inventory
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.wire_format import decode_orders, encode_orders
+from xfd_ray.coordinator_status import DiskRoom
 from xfd_ray.environment import Environment
 
 Arguments = ParamSpec("Arguments")
@@ -79,6 +80,10 @@ class WorkerApi(Protocol):
 
     async def hello(self, environment: Environment) -> Hello:
         """Starts the worker's servers, at the first call."""
+        ...
+
+    async def disk_room(self) -> DiskRoom:
+        """The room that its root has."""
         ...
 
     async def reconfigure(self, settings: NodeSettings) -> None:

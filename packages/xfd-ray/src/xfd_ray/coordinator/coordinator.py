@@ -22,8 +22,10 @@ from xfd_ray.coordinator.cluster_api import Cluster
 from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.lookup import LeaseEnds
+from xfd_ray.coordinator.status import StatusReader
 from xfd_ray.coordinator.swarm_controller import SwarmController
 from xfd_ray.coordinator.worker_pool import WorkerPool
+from xfd_ray.coordinator_status import CoordinatorStatus
 from xfd_ray.loop.running_clock import RunningClock
 from xfd_ray.messages import (
     LATE_NODE_POLL_S,
@@ -84,6 +86,7 @@ class Coordinator:
         self._tick_s = tick_s
         self._pool = WorkerPool(cluster)
         self._versions = installed_versions()
+        self._status = StatusReader(self._pool, self._versions, self._clock)
         self._swarms: dict[Terms, SwarmController] = {}
         self._leases: dict[str, tuple[Lease, SwarmController]] = {}
         self._expired: dict[str, Lease] = {}
@@ -156,6 +159,10 @@ class Coordinator:
             node: [hello.metrics_address for hello in hellos]
             for node, hellos in self._pool.hellos().items()
         }
+
+    async def status(self) -> CoordinatorStatus:
+        """Swarms, leases and nodes as they are now; waits for the nodes' disks for 2 s at most."""
+        return await self._status.read(self._swarms.values())
 
     async def lease_ids(self) -> list[str]:
         """The ids of all open leases."""

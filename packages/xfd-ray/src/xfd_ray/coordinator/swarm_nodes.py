@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from xfd_api.errors import MissingPackageError, NodeLostError, NodeUnavailableError, XfdError
 from xfd_api.ids import NodeId
@@ -67,9 +67,27 @@ class SwarmNodes:
         """The nodes' roots; None for a node whose worker is not up."""
         return {node: self._transport.roots.get(node) for node in nodes}
 
+    @property
+    def with_worker(self) -> tuple[NodeId, ...]:
+        """The nodes that have a worker, or where one starts or will be started again."""
+        return tuple({*self._loop.nodes, *self._restarts.pausing})
+
     def has_worker(self, node: NodeId) -> bool:
         """Whether the node has a worker, or one is starting."""
         return node in self._loop.nodes
+
+    def host(self, node: NodeId) -> str:
+        """The name of the node's machine; empty if the node is gone."""
+        info = self.alive.get(node)
+        return "" if info is None else info.host
+
+    def state(self, node: NodeId) -> Literal["starting", "joined", "lost", "refused"]:
+        """How far the node's worker is."""
+        if self.refusal(node) is not None:
+            return "refused"
+        if not self.has_worker(node):
+            return "lost"
+        return "joined" if self._loop.is_joined(node) else "starting"
 
     def is_due(self, node: NodeId) -> bool:
         """Whether the node has no worker, and it is time to start one."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from xfd_api.errors import NodeLostError, NodeUnavailableError, PeerPortError, XfdError
 from xfd_api.ids import NodeId
@@ -27,6 +28,16 @@ def _is_up(start: _Start) -> bool:
     return start.done() and not start.cancelled() and start.exception() is None
 
 
+@dataclass(frozen=True, slots=True)
+class UpWorker:
+    """A worker that is up; `is_used` by a swarm, or idle."""
+
+    node: NodeInfo
+    client: WorkerClient
+    hello: Hello
+    is_used: bool
+
+
 class WorkerPool:
     """Starts workers when swarms need them, checks their versions, and ends idle ones."""
 
@@ -35,6 +46,7 @@ class WorkerPool:
         self._start_timeout_s = start_timeout_s
         self._versions = installed_versions()
         self._starts: dict[WorkerKey, _Start] = {}
+        self._nodes: dict[NodeId, NodeInfo] = {}
         self._usage = WorkerUsage()
         self._endings: set[asyncio.Future[None]] = set()
         self._log = Log()
@@ -57,7 +69,7 @@ class WorkerPool:
                     node=node.id,
                     remedy="Give peer_ports more ports, or call again when the other is over",
                 )
-            self._add(key, self._change(node, terms) or self._begin(node, terms, None))
+            self._add(node, terms, self._change(node, terms) or self._begin(node, terms, None))
         task = self._starts[key]
         self._usage.begin(key, self._now())
         # Other tasks wait for the same start. A cancelled waiter must not cancel it, and to the
@@ -95,7 +107,7 @@ class WorkerPool:
         if key in self._starts:
             self._end(worker)
         else:
-            self._add(key, self._begin(node, terms, worker))
+            self._add(node, terms, self._begin(node, terms, worker))
 
     def drop(self, node: NodeId, terms: WorkerTerms, lost: WorkerClient | None) -> None:
         """Removes a lost worker, so that the next call starts a new one.
@@ -118,6 +130,12 @@ class WorkerPool:
                 hellos.setdefault(node, []).append(task.result()[1])
         return hellos
 
+    def up(self) -> Iterator[UpWorker]:
+        """The workers that are up."""
+        for key, task in self._starts.items():
+            if _is_up(task):
+                yield UpWorker(self._nodes[key[0]], *task.result(), self._usage.is_used(key))
+
     async def close(self) -> None:
         """Ends every worker."""
         tasks, self._starts = list(self._starts.values()), {}
@@ -129,7 +147,9 @@ class WorkerPool:
             *(self._cluster.end_worker(task.result()[0]) for task in up), return_exceptions=True
         )
 
-    def _add(self, key: WorkerKey, start: _Start) -> None:
+    def _add(self, node: NodeInfo, terms: WorkerTerms, start: _Start) -> None:
+        key = (node.id, terms)
+        self._nodes[node.id] = node
         self._starts[key] = start
         self._usage.add(key, self._now())
 

@@ -52,6 +52,10 @@ class WorkerUsage:
         if use is not None:
             use.users, use.since = max(0, use.users - 1), now
 
+    def is_used(self, key: WorkerKey) -> bool:
+        """Whether a swarm uses the worker."""
+        return self._uses[key].users > 0
+
     def reconfigurable(self, wanted: WorkerKey) -> list[WorkerKey]:
         """Idle workers of the node that can change to these terms."""
         return [key for key in self._idle(wanted[0]) if key[1].can_become(wanted[1])]

@@ -24,11 +24,13 @@ from xfd_api.ports import DataPlane, ObjectFinder
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import Inventory
 from xfd_api.settings import NodeSettings, SwarmTicket
+from xfd_ray.coordinator_status import DiskRoom
 from xfd_ray.environment import Environment
 from xfd_ray.telemetry import log_events
 from xfd_ray.telemetry.log import Log, log_to_stderr, lowest_level, process_age_s
 from xfd_ray.telemetry.versions import installed_versions
 from xfd_ray.unexpected import as_xfd_error
+from xfd_ray.worker.disk import disk_room
 from xfd_ray.worker.metrics import NodeMetrics
 from xfd_ray.worker.swarm_state import SwarmState
 from xfd_ray.worker.worker_log import log_data_plane, log_node_events, log_orders
@@ -108,6 +110,14 @@ class NodeWorker:
                 self._settings = self._settings.rooted()
                 self._hello = await self._start()
             return self._hello
+
+    async def disk_room(self) -> DiskRoom:
+        """The room that the root has.
+
+        Raises:
+            DestinationError: the file system does not answer.
+        """
+        return await self._in_thread(lambda: disk_room(self._settings.root))
 
     async def reconfigure(self, settings: NodeSettings) -> None:
         """See `DataPlane.reconfigure`; root and hub cache stay."""

@@ -1,0 +1,112 @@
+"""What a coordinator says about its swarms, leases and nodes. No Ray."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+
+import pytest
+from inprocess import LocalCluster, lease, over, run_async
+
+from xfd_api.errors import NodeLostError
+from xfd_api.ids import NodeId
+from xfd_api.reports import NodeCounters
+from xfd_ray.coordinator import disk_rooms
+from xfd_ray.coordinator.coordinator import Coordinator
+from xfd_ray.coordinator.last_progress import LastProgress
+from xfd_ray.coordinator_status import CoordinatorStatus
+from xfd_ray.worker.disk import disk_room
+
+MIB = 2**20
+SIZES = {"big": 8 * MIB, "other": MIB}
+
+
+def states(status: CoordinatorStatus) -> dict[str, str]:
+    return {node.id: node.state for node in status.nodes}
+
+
+@run_async
+async def test_a_coordinator_without_leases_has_nothing_to_show():
+    status = await Coordinator(LocalCluster(1, SIZES), tick_s=0.05).status()
+    assert (status.swarms, status.nodes, status.leases) == ((), (), ())
+    assert status.versions["xfd_ray"]
+    assert status.since_s >= 0
+
+
+@run_async
+async def test_a_status_follows_a_lease_from_its_lookup_to_its_end():
+    cluster = LocalCluster(2, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("l", "big", driver="laptop"))
+    (held,) = (await coordinator.status()).leases
+    assert (held.id, held.driver, held.state, held.progress) == ("l", "laptop", "finding", None)
+    await over(coordinator, "l")
+    status = await coordinator.status()
+    (held,) = status.leases
+    (swarm,) = status.swarms
+    assert held.state == "done"
+    assert held.progress is not None
+    assert held.progress.done_bytes == 2 * 8 * MIB
+    assert swarm.progress_age_s == 0
+    assert states(status) == {"n0": "done", "n1": "done"}
+    for node in status.nodes:
+        assert (node.swarm, node.host) == (swarm.id, f"host-{node.id}")
+        assert node.root
+        assert node.peer_address
+        assert node.disk is not None
+        assert node.disk_free_bytes == pytest.approx(disk_room(node.root).free_bytes, rel=0.1)
+    assert pickle.loads(pickle.dumps(status)) == status
+    await coordinator.detach("l")
+    status = await coordinator.status()
+    assert status.leases == ()
+    assert states(status) == {"n0": "idle", "n1": "idle"}
+    assert [node.host for node in status.nodes] == ["host-n0", "host-n1"]
+
+
+@run_async
+async def test_a_node_whose_worker_is_lost_or_refused_is_listed_with_the_reason():
+    cluster = LocalCluster(3, SIZES)
+    cluster.start_errors[NodeId("n1")] = NodeLostError("gone", node="n1")
+    cluster.start_errors[NodeId("n2")] = PermissionError("no such user")
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("l", "big"))
+    seen: dict[str, str] = {}
+    for _ in range(200):
+        status = await coordinator.status()
+        seen = states(status)
+        if seen.get("n2") == "refused" and seen.get("n1") == "lost":
+            break
+        await asyncio.sleep(0.01)
+    assert (seen["n1"], seen["n2"]) == ("lost", "refused")
+    (refused,) = [node for node in status.nodes if node.id == "n2"]
+    assert "no such user" in str(refused.error)
+    assert (refused.root, refused.disk, refused.peer_address) == ("", None, "")
+
+
+@run_async
+async def test_a_disk_that_hangs_is_left_out():
+    cluster = LocalCluster(2, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("l", "big"))
+    await over(coordinator, "l")
+    cluster.worker_of("n0").delays_s["disk_room"] = 60.0
+    before, disk_rooms.ANSWER_S = disk_rooms.ANSWER_S, 0.1
+    try:
+        status = await coordinator.status()
+    finally:
+        disk_rooms.ANSWER_S = before
+    assert [node.disk is None for node in status.nodes] == [True, False]
+
+
+def test_progress_is_a_byte_that_moved_or_an_object_that_landed():
+    last = LastProgress(0.0)
+    last.reported(NodeId("a"), NodeCounters(origin_bytes=5), 1.0)
+    last.reported(NodeId("a"), NodeCounters(origin_bytes=5, retries=9, active_origin=3), 2.0)
+    assert last.at == 1.0
+    last.reported(NodeId("b"), NodeCounters(objects_landed=1), 3.0)
+    assert last.at == 3.0
+    last.forget(NodeId("b"))
+    last.reported(NodeId("b"), NodeCounters(), 4.0)
+    assert last.at == 3.0
+    last.reported(NodeId("b"), NodeCounters(unpacked_bytes=1), 5.0)
+    assert last.at == 5.0
