@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ray.exceptions import (
     ActorDiedError,
     ActorUnavailableError,
@@ -9,6 +10,8 @@ from ray.exceptions import (
     GetTimeoutError,
     RayActorError,
     RayTaskError,
+    TaskUnschedulableError,
+    WorkerCrashedError,
 )
 
 from xfd_api.errors import (
@@ -18,8 +21,15 @@ from xfd_api.errors import (
     NodeLostError,
     NodeUnavailableError,
     VersionMismatchError,
+    XfdError,
 )
-from xfd_ray.cluster.errors import LONGEST_TEXT, coordinator_error, last_words, worker_error
+from xfd_ray.cluster.errors import (
+    LONGEST_TEXT,
+    coordinator_error,
+    last_words,
+    task_error,
+    worker_error,
+)
 from xfd_ray.worker_api import Unavailable
 
 KILLED = (
@@ -109,3 +119,33 @@ def test_the_last_words_are_the_last_line_where_no_exception_is_named_and_are_no
     assert last_words(RayActorError(error_msg=KILLED)).startswith("The actor is dead because its")
     assert len(last_words(RayActorError(error_msg="x" * 9999))) <= LONGEST_TEXT + 3
     assert last_words(RayActorError(error_msg="")) == ""
+
+
+NOT_IMPORTED = RuntimeError(
+    "The remote function failed to import on the worker. This may be because needed library "
+    "dependencies are not installed in the worker environment"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (raised(DiskFullError("full", path="/x")), DiskFullError, "path /x, node 3f2a"),
+        (raised(ValueError("no")), InternalError, "ValueError: no"),
+        (
+            raised(NOT_IMPORTED, "ModuleNotFoundError: No module named 'xfd_ray'"),
+            VersionMismatchError,
+            "lacks packages of xfd: ModuleNotFoundError: No module named 'xfd_ray'",
+        ),
+        (TaskUnschedulableError("soft=False"), NodeUnavailableError, "being drained"),
+        (WorkerCrashedError(), NodeLostError, "Its process is gone: WorkerCrashedError"),
+    ],
+    ids=lambda each: each.__name__ if isinstance(each, type) else None,
+)
+def test_a_failed_task_has_an_error_of_its_node(
+    error: BaseException, kind: type[XfdError], says: str
+) -> None:
+    made = task_error(error, "3f2a")
+    assert type(made) is kind
+    assert made.node == "3f2a"
+    assert says in str(made)

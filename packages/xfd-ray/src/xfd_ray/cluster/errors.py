@@ -23,6 +23,7 @@ from xfd_ray.worker_api import Unavailable
 
 LONGEST_TEXT = 400
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_NOT_IMPORTED = "The remote function failed to import"
 _EXCEPTION = re.compile(r"[\w.]*(Error|Exception|Exit|Interrupt|Warning)\b(:|$)")
 
 
@@ -38,15 +39,27 @@ def worker_error(error: BaseException, node: str) -> BaseException:
     if isinstance(error, ray_errors.ActorUnavailableError):
         return Unavailable(str(error))
     if isinstance(error, ray_errors.ActorUnschedulableError):
-        return NodeUnavailableError(
-            "Ray starts no process there: the node is being drained, or was lost a moment ago",
-            node=node,
-        )
+        return _starts_nothing(node)
     if isinstance(error, ray_errors.RayError):
         return NodeLostError(
             f"Its worker is gone: {type(error).__name__}: {last_words(error)}", node=node
         )
     return error
+
+
+def task_error(error: BaseException, node: str) -> XfdError:
+    """The error of xfd for a failed task that was pinned to a node."""
+    if isinstance(error, ray_errors.RayTaskError):
+        if _NOT_IMPORTED in str(error.cause):
+            return _lacks_packages(last_words(error), node)
+        return as_xfd_error(error.cause, node)
+    if isinstance(error, ray_errors.TaskUnschedulableError):
+        return _starts_nothing(node)
+    if isinstance(error, ray_errors.RayError):
+        return NodeLostError(
+            f"Its process is gone: {type(error).__name__}: {last_words(error)}", node=node
+        )
+    return as_xfd_error(error, node)
 
 
 def coordinator_error(error: BaseException, timeout_s: float) -> BaseException:
@@ -87,10 +100,21 @@ def _raised_by_actor(error: BaseException, node: str | None) -> XfdError | None:
     if isinstance(error, ray_errors.RayActorError) and error.actor_init_failed:
         said = last_words(error)
         if "No module named" in said:
-            return VersionMismatchError(f"The node lacks packages of xfd: {said}", node=node)
+            return _lacks_packages(said, node)
         return InternalError(
             f"A process of xfd could not start: {said}",
             node=node,
             remedy="Mend what this names; Ray's log folder on the node has the whole trace",
         )
     return None
+
+
+def _lacks_packages(said: str, node: str | None) -> VersionMismatchError:
+    return VersionMismatchError(f"The node lacks packages of xfd: {said}", node=node)
+
+
+def _starts_nothing(node: str) -> NodeUnavailableError:
+    return NodeUnavailableError(
+        "Ray starts no process there: the node is being drained, or was lost a moment ago",
+        node=node,
+    )
