@@ -53,6 +53,9 @@ _FAST_DEATH = {
 }
 """A killed node is noticed within seconds; busy test machines still get some patience."""
 
+_MEASURING = {"RAY_enable_metrics_collection": "1", "RAY_metrics_report_interval_ms": "1000"}
+"""Processes report to their node's agent each second, the shortest interval that Ray takes."""
+
 
 @dataclass
 class RayNode:
@@ -85,9 +88,18 @@ class RayCluster:
         nodes: in the order they were added, the head first; killed ones stay in the list.
     """
 
-    def __init__(self, folder: Path, env: Mapping[str, str], num_cpus: int, store_mib: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        env: Mapping[str, str],
+        num_cpus: int,
+        store_mib: int,
+        with_metrics: bool = False,
+    ) -> None:
         self._folder = folder
-        self._env = {**_QUIET, **_FAST_DEATH, "RAY_TMPDIR": str(folder), **env}
+        self._with_metrics = with_metrics
+        measuring = _MEASURING if with_metrics else {}
+        self._env = {**_QUIET, **_FAST_DEATH, **measuring, "RAY_TMPDIR": str(folder), **env}
         self._num_cpus = num_cpus
         self._store_mib = store_mib
         self._port = free_ports(1)[0]
@@ -103,6 +115,7 @@ class RayCluster:
         store_mib: int = 80,
         env: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        with_metrics: bool = False,
     ) -> RayCluster:
         """Starts a cluster and returns when all of its nodes are alive.
 
@@ -113,12 +126,14 @@ class RayCluster:
             env: variables of every node and its workers, for example `S3Server.environment()`.
             folder: where a temporary folder for logs and roots is made. Its path must be short,
                 since Ray puts sockets there. None for the system's.
+            with_metrics: whether Ray measures, its agents answer Prometheus, and the head has
+                Ray's dashboard. It needs what `ray[default]` installs.
 
         Raises:
             StartError: a node did not come up.
         """
         home = Path(tempfile.mkdtemp(prefix="xfd-ray-", dir=folder))
-        cluster = RayCluster(home, env or {}, num_cpus, store_mib)
+        cluster = RayCluster(home, env or {}, num_cpus, store_mib, with_metrics)
         try:
             cluster._start_nodes(1)
             cluster._start_nodes(nodes - 1)
@@ -131,6 +146,11 @@ class RayCluster:
     def roots(self) -> list[Path]:
         """The root folder of each node, in the order of `nodes`."""
         return [node.root for node in self.nodes]
+
+    @property
+    def session(self) -> Path:
+        """The folder of Ray's session, with `metrics/` and the discovery file for Prometheus."""
+        return (self._folder / "session_latest").resolve()
 
     def add_node(
         self,
@@ -216,7 +236,9 @@ class RayCluster:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
         if is_head:
             command += ["--head", f"--port={self._port}", f"--temp-dir={self._folder}"]
-            command += ["--include-dashboard=false", "--no-monitor"]
+            command += [f"--include-dashboard={self._with_metrics}", "--no-monitor"]
+            if self._with_metrics:
+                command += [f"--dashboard-port={free_ports(1)[0]}"]
             if find_spec("grpc"):  # Then Ray would start its client server, on a fixed port.
                 command += [f"--ray-client-server-port={free_ports(1)[0]}"]
         else:
