@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,7 +47,7 @@ OLDEST_RUST = (1, 94, 1)
 FAKE_GCS = "github.com/fsouza/fake-gcs-server@v1.56.1"
 AZURITE = "azurite@3.37.0"
 # The profile of the wheel, with checks in the crates of this workspace: all others compile once.
-CHECKED = ("--release", "--config", "tests.toml", "--locked", "--workspace")
+CHECKED = ("--release", "--config", str(CRATES / "tests.toml"), "--locked", "--workspace")
 CORES = os.cpu_count() or 1
 
 
@@ -173,6 +173,42 @@ def debian(session: nox.Session) -> dict[str, str]:
     return named
 
 
+def run_each(
+    session: nox.Session, commands: Iterable[tuple[str, ...]], env: Mapping[str, str]
+) -> list[str]:
+    """Runs commands one after the other, also after one has failed; returns those that failed.
+
+    It prints each output when it is whole, because others may run at the same time.
+    """
+    path = os.pathsep.join([session.bin, env.get("PATH", os.environ["PATH"])])
+    surroundings = {**os.environ, **env, "PATH": path}
+    failed = []
+    for program, *arguments in commands:
+        ran = subprocess.run(
+            [shutil.which(program, path=path) or program, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=surroundings,
+        )
+        line = shlex.join([program, *arguments])
+        session.log(f"{line}\n{ran.stdout}")
+        if ran.returncode:
+            failed.append(line)
+    return failed
+
+
+def run_side_by_side(
+    session: nox.Session, lanes: Sequence[Sequence[tuple[str, ...]]], env: Mapping[str, str]
+) -> None:
+    """Runs as many lanes of commands at once as there are cores; fails at the end if any failed."""
+    with ThreadPoolExecutor(CORES) as pool:
+        lanes_failed = pool.map(lambda lane: run_each(session, lane, env), lanes)
+        failed = [command for lane in lanes_failed for command in lane]
+    if failed:
+        session.error("Failed: " + "; ".join(failed))
+
+
 @nox.session(default=False)
 def build(session: nox.Session) -> None:
     """Build the five wheels, each only if its sources changed."""
@@ -197,51 +233,62 @@ def lint(session: nox.Session) -> None:
     """Check style, types, which package imports which, what pages show, and the Rust code."""
     env = cargo_env(session)
     session.install(*group("lint"), *group("types"))
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
-    session.run("codespell")
     stages = "packages/xfd-pipelines/tests/stage_forms.py"
-    session.run("mypy", *SOURCES, "packages/xfd-testing/src", stages)
     paths = os.pathsep.join(str(ROOT / source) for source in SOURCES)
-    session.run("lint-imports", env={"PYTHONPATH": paths})
     shown = Path(session.create_tmp()) / "shown"
     shutil.rmtree(shown, ignore_errors=True)
     session.run("python", "packages/xfd-testing/src/xfd_testing/markdown.py", str(shown), *PAGES)
-    session.run("pyright", "--pythonpath", f"{session.bin}/python", "examples", stages, str(shown))
-    session.run("python", "-m", "pytest", "-q", "tests/repository")
-    with session.chdir(CRATES):
-        session.run("cargo", "fmt", "--all", "--check", external=True, env=env)
-        command = ("cargo", "clippy", *CHECKED, "--all-targets", "--", "-D", "warnings")
-        session.run(*command, external=True, env=env)
-        env["RUSTDOCFLAGS"] = "-D warnings -A rustdoc::private_intra_doc_links"
-        command = ("cargo", "doc", *CHECKED, "--no-deps", "--document-private-items")
-        session.run(*command, external=True, env=env)
-        if shutil.which("cargo-deny", path=env["PATH"]):
-            session.run("cargo", "deny", "--locked", "check", external=True, env=env)
-        else:
-            session.warn("No cargo-deny: advisories and licences of crates are not checked")
+    types = ("pyright", "--pythonpath", f"{session.bin}/python", "examples", stages, str(shown))
+    python = [
+        ("ruff", "check", "."),
+        ("ruff", "format", "--check", "."),
+        ("codespell",),
+        ("mypy", *SOURCES, "packages/xfd-testing/src", stages),
+        ("env", f"PYTHONPATH={paths}", "lint-imports"),
+        types,
+        ("python", "-m", "pytest", "-q", "tests/repository"),
+    ]
+    where = ("--manifest-path", str(CRATES / "Cargo.toml"))
+    rust = [
+        ("cargo", "fmt", *where, "--all", "--check"),
+        ("cargo", "clippy", *where, *CHECKED, "--all-targets", "--", "-D", "warnings"),
+        ("cargo", "doc", *where, *CHECKED, "--no-deps", "--document-private-items"),
+    ]
+    if shutil.which("cargo-deny", path=env["PATH"]):
+        rust.append(("cargo", "deny", *where, "--locked", "check"))
+    else:
+        session.warn("No cargo-deny: advisories and licences of crates are not checked")
+    env["RUSTDOCFLAGS"] = "-D warnings -A rustdoc::private_intra_doc_links"
+    # The compiler leaves a core idle now and then, and the Python tools use one each.
+    run_side_by_side(session, (python, rust), env)
 
 
 @nox.session(requires=["build"])
 def tests(session: nox.Session) -> None:
     """Run each package's own tests; `nox -s tests -- xfd-api` those of one."""
-    with ThreadPoolExecutor(1) as pool:
+    install_all(session, "test")
+    if len(session.posargs) == 1:
+        env = emulators(session) | debian(session)
+        session.run(*test_command(session.posargs[0]), env=env)
+        return
+    chosen = list(session.posargs or (*PACKAGES, "xfd-testing"))
+    shared = [chosen.pop(chosen.index(each)) for each in ("xfd-pipelines",) if each in chosen]
+    with ThreadPoolExecutor(2) as pool:
+        # These need no programs, and wait for a Ray, so the others have the processors.
+        waiting = pool.submit(run_each, session, map(test_command, shared), {})
         programs = pool.submit(debian, session)
-        install_all(session, "test")
-    # Most tests wait for processes, servers and clocks.
-    processes = str(min(2 * CORES, 8))
-    env = emulators(session) | programs.result()
-    failed = []
-    for package in session.posargs or (*PACKAGES, "xfd-testing"):
-        try:
-            # Those that share a Ray are in one file, and each process would start another.
-            shared = "loadfile" if package == "xfd-pipelines" else "worksteal"
-            command = ("-n", processes, "--dist", shared, f"packages/{package}/tests")
-            session.run("python", "-m", "pytest", *command, env=env)
-        except nox.command.CommandFailed:
-            failed.append(package)
+        env = emulators(session) | programs.result()
+        failed = run_each(session, map(test_command, chosen), env) + waiting.result()
     if failed:
-        session.error(f"Tests failed in: {', '.join(failed)}")
+        session.error("Failed: " + "; ".join(failed))
+
+
+def test_command(package: str) -> tuple[str, ...]:
+    """Runs a package's own tests; most of them wait for processes, servers and clocks."""
+    # Those that share a Ray are in one file, and each process would start another.
+    shared = "loadfile" if package == "xfd-pipelines" else "worksteal"
+    spread = ("-n", str(min(2 * CORES, 8)), "--dist", shared)
+    return ("python", "-m", "pytest", *spread, f"packages/{package}/tests")
 
 
 @nox.session
@@ -295,20 +342,6 @@ def oldest_ray(package: str) -> str:
     return str(bound).replace(">=", "==")
 
 
-def run_side_by_side(session: nox.Session, commands: list[tuple[str, ...]]) -> None:
-    """Runs as many commands at once as there are cores; prints each output when it is whole."""
-
-    def run(command: tuple[str, ...]) -> bool:
-        ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        session.log(f"{shlex.join(command)}\n{ran.stdout}")
-        return ran.returncode == 0
-
-    with ThreadPoolExecutor(CORES) as pool:
-        ended = list(pool.map(run, commands))
-    if not all(ended):
-        session.error(f"{ended.count(False)} of {len(ended)} commands failed")
-
-
 @nox.session(requires=["build"])
 def smoke(session: nox.Session) -> None:
     """Install the wheels into clean environments, with the oldest and the newest Python and Ray."""
@@ -328,7 +361,7 @@ def smoke(session: nox.Session) -> None:
         target = ("uv", "pip", "install", "--quiet", "--python", made)
         session.run(*target, ray, *wheels_of(packages))
         commands.append((made, "-I", script, *filter(None, flags)))
-    run_side_by_side(session, commands)
+    run_side_by_side(session, [[command] for command in commands], {})
     shutil.rmtree(clean)
 
 
