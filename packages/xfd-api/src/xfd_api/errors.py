@@ -159,6 +159,21 @@ class DestinationBusyError(XfdError, BlockingIOError):
     remedy_by_default = "Wait for the other download to end"
 
 
+# Reports that were saved.
+
+
+class ReportFileError(XfdError, ValueError):
+    """A file is no saved report, or a broken one."""
+
+    remedy_by_default = "Save the report again, or name another file"
+
+
+class ReportSchemaError(XfdError, ValueError):
+    """A later version of xfd saved the report, in a form that this version cannot read."""
+
+    remedy_by_default = "Read it with a version of xfd as new as the one that saved it"
+
+
 # Archives.
 
 

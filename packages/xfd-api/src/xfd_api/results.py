@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+from xfd_api.chunks import MIB
 from xfd_api.errors import XfdError
 from xfd_api.ids import NodeId
+from xfd_api.node_result import NodeResult as NodeResult
+from xfd_api.timeline import Timeline
 from xfd_api.traffic import Traffic
 
 BoundSource = Literal["configured", "probed", "observed"]
@@ -14,44 +18,6 @@ BoundSource = Literal["configured", "probed", "observed"]
 
 _NAMED = 20
 """Names of left-out entries that fit on a line."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeResult:
-    """One node's part in a distribution.
-
-    Attributes:
-        state: "lost" for a node that died on the way, or that Ray gave no worker to.
-        bytes: what the node has at the end: the sum of `origin_bytes`, `peer_bytes`,
-            `cached_bytes`, `resumed_bytes` and `shared_bytes`.
-        origin_bytes: read from the origin.
-        peer_bytes: received from peers.
-        served_bytes: sent to peers.
-        cached_bytes: valid files that it had before.
-        resumed_bytes: of unfinished files on its disk, from an interrupted run or an earlier call.
-        shared_bytes: written by another node of the same disk.
-        joined_late: the node joined the cluster after the distribution had started.
-        error: why the node failed.
-        root: the folder that relative destinations lie under; empty if the node had no worker.
-        host: the name that its machine gives itself.
-    """
-
-    node: NodeId
-    state: Literal["done", "lost", "failed"]
-    elapsed_s: float
-    objects: int
-    files: int
-    bytes: int
-    origin_bytes: int
-    peer_bytes: int
-    served_bytes: int
-    cached_bytes: int
-    joined_late: bool = False
-    error: XfdError | None = None
-    resumed_bytes: int = 0
-    shared_bytes: int = 0
-    root: str = ""
-    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +89,16 @@ class DistributionReport:
         excluded: objects that `include` and `exclude` left out.
         uncounted_s: above 0 if the coordinator was lost on the way, and its counts with it. Bytes
             moved in the first `uncounted_s` seconds of the call count as cached or resumed.
+        timeline: when each chunk moved; thinned if there were many.
         amplification: `origin_bytes / missing_bytes`; 0 if nothing was missing.
+
+    Example:
+        >>> from xfd_api import DistributionReport
+        >>> report = DistributionReport(2.0, 1.5, "observed", 8, 8, 8, 24, 0, 0, (), ())
+        >>> report.efficiency
+        0.75
+        >>> DistributionReport.from_json(report.to_json()) == report
+        True
     """
 
     elapsed_s: float
@@ -144,6 +119,7 @@ class DistributionReport:
     resumed_bytes: int = 0
     shared_bytes: int = 0
     uncounted_s: float = 0.0
+    timeline: Timeline | None = field(default=None, repr=False)
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -166,3 +142,77 @@ class DistributionReport:
     def amplification(self) -> float:
         """Bytes read from the origin, for each byte that was missing."""
         return self.origin_bytes / self.missing_bytes if self.missing_bytes else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON has it.
+
+        It has the fields of the dataclasses under their names, the number of this form (`schema`),
+        and the derived values `efficiency` and `amplification`.
+        """
+        from xfd_api.plain_data import to_plain
+        from xfd_api.report_files import SCHEMA
+
+        derived = {"efficiency": self.efficiency, "amplification": self.amplification}
+        return {"schema": SCHEMA, **derived, **to_plain(self)}
+
+    def to_json(self) -> str:
+        """The report as a JSON document on one line."""
+        from xfd_api.report_files import json_of
+
+        return json_of(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str) -> DistributionReport:
+        """Reads what `to_json` returned, in this version of xfd or an earlier one.
+
+        Raises:
+            ReportSchemaError: a later version of xfd wrote it.
+            ReportFileError: it is no report, or a broken one.
+        """
+        from xfd_api.report_files import read_report
+
+        return read_report(cls, text)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the report into a file as JSON; an old file is replaced in one step.
+
+        Raises:
+            DestinationNotWritableError: the folder does not allow it.
+            DestinationError: the file system failed.
+        """
+        from xfd_api.report_files import write_atomically
+
+        write_atomically(path, self.to_json() + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> DistributionReport:
+        """Reads a file that `save` wrote.
+
+        Raises:
+            DestinationError: the file cannot be read.
+            ReportSchemaError: a later version of xfd wrote it.
+            ReportFileError: it is no report, or a broken one.
+        """
+        from xfd_api.report_files import load_report
+
+        return load_report(cls, path)
+
+    def _repr_html_(self) -> str:
+        """A table of the nodes for notebooks."""
+        from xfd_api.report_table import report_table
+
+        return report_table(self._headline, self.nodes)
+
+    @property
+    def _headline(self) -> str:
+        count = len(self.nodes)
+        words = [
+            f"{self.catalog_bytes / MIB:,.1f} MiB on {count} node{'' if count == 1 else 's'} "
+            f"in {self.elapsed_s:.2f} s"
+        ]
+        if self.efficiency is not None:
+            words.append(f"{self.efficiency:.0%} of the bound's speed")
+        words.append(f"read {self.amplification:.3f} times from the origin")
+        if self.retries:
+            words.append(f"{self.retries} retries")
+        return ", ".join(words)

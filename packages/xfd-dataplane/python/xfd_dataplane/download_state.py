@@ -15,9 +15,10 @@ from collections.abc import Iterable
 
 from xfd_api.chunks import Catalog, Chunk
 from xfd_api.errors import ObjectChangedError, OriginTimeoutError, XfdError
-from xfd_api.ids import ChunkIndex, ObjectIndex, OrderId
+from xfd_api.ids import LOCAL_NODE, ChunkIndex, ObjectIndex, OrderId
 from xfd_api.orders import Discard, Fetch, Order
 from xfd_api.reports import ChunkHeld, Inventory, NodeEvent, ObjectFailed, ObjectLanded, OrderFailed
+from xfd_api.timeline_recorder import TimelineRecorder
 
 ORDER_ATTEMPTS = 4
 """Failures of one chunk's orders after which the download fails."""
@@ -42,9 +43,10 @@ class DownloadState:
         held_at_start: bytes of verified chunks that an earlier run left.
         fetched: bytes fetched for each object.
         left_out: names and number of archive entries that the unpacked trees lack.
+        recorder: when chunks moved; `began` is the start of its times.
     """
 
-    def __init__(self, catalog: Catalog, *, seed: int) -> None:
+    def __init__(self, catalog: Catalog, *, seed: int, began: float = 0.0) -> None:
         self.failure: XfdError | None = None
         self.landed: set[ObjectIndex] = set()
         self.busy: frozenset[ObjectIndex] = frozenset()
@@ -53,6 +55,7 @@ class DownloadState:
         self.held_at_start = 0
         self.fetched: dict[ObjectIndex, int] = {}
         self.left_out: dict[ObjectIndex, tuple[tuple[str, ...], int]] = {}
+        self.recorder = TimelineRecorder(began)
         self._catalog = catalog
         self._chunks = {chunk.index: chunk for chunk in catalog.chunks}
         self._held: set[ChunkIndex] = set()
@@ -114,14 +117,19 @@ class DownloadState:
                 self._held.add(event.chunk)
                 self._outstanding.discard(event.chunk)
                 self._resets_in_a_row = 0
-                self._count(self._chunks[event.chunk])
+                chunk = self._chunks[event.chunk]
+                self._count(chunk)
+                if event.transfer_seconds:
+                    self.recorder.held(LOCAL_NODE, event, chunk.size, now)
             case ObjectLanded():
                 self.landed.add(event.object)
+                self.recorder.landed(LOCAL_NODE, event.object, now)
                 if event.left_out_count:
                     self.left_out[event.object] = (event.left_out, event.left_out_count)
             case ObjectFailed():
                 self._object_failed(event, now)
             case OrderFailed():
+                self.recorder.failed(LOCAL_NODE, event, now)
                 self._order_failed(event, now)
 
     def due(self, now: float) -> list[Order]:

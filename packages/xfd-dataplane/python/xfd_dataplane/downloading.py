@@ -173,7 +173,7 @@ def fetch(
         XfdError: see `download`.
     """
     swarm = SwarmId(os.urandom(16).hex())
-    state = DownloadState(catalog, seed=int.from_bytes(os.urandom(4), "big"))
+    state = DownloadState(catalog, seed=int.from_bytes(os.urandom(4), "big"), began=limits.started)
     node.join(SwarmTicket(swarm, token=os.urandom(32).hex(), durability=durability))
     try:
         _run(node, swarm, catalog, stores, state, limits, on_progress, on_event)

@@ -11,6 +11,7 @@ from xfd_api.progress import Progress
 from xfd_api.reports import NodeCounters
 from xfd_api.results import BoundSource, DistributionReport, NodeResult, ObjectResult
 from xfd_api.settings import NodeSettings
+from xfd_api.timeline import Timeline
 from xfd_dataplane.download_state import DownloadState
 
 
@@ -67,6 +68,7 @@ def report(
     total = catalog.total_bytes
     missing = max(total - state.cached_bytes - state.held_at_start, 0)
     bound_s, bound_source = _bound(missing, settings, elapsed_s)
+    timeline = _timeline(catalog, state, elapsed_s)
     return DistributionReport(
         elapsed_s=elapsed_s,
         bound_s=bound_s,
@@ -92,6 +94,8 @@ def report(
                 root=str(paths.root()),
                 resumed_bytes=state.held_at_start,
                 host=platform.node(),
+                origin_chunks=timeline.transfers.total,
+                retries=counters.retries + state.retried,
             ),
         ),
         objects=tuple(
@@ -109,6 +113,16 @@ def report(
         ),
         excluded=catalog.excluded,
         resumed_bytes=state.held_at_start,
+        timeline=timeline,
+    )
+
+
+def _timeline(catalog: Catalog, state: DownloadState, elapsed_s: float) -> Timeline:
+    """When the chunks arrived."""
+    return state.recorder.timeline(
+        {LOCAL_NODE: (0.0, elapsed_s)},
+        {chunk.index: chunk.spans[0].object for chunk in catalog.chunks},
+        [item.index for item in catalog.objects],
     )
 
 

@@ -18,7 +18,9 @@ from xfd_api.chunks import CatalogObject, Chunk
 from xfd_api.errors import XfdError
 from xfd_api.hub_files import HubSnapshot
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
-from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded
+from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded, OrderFailed
+from xfd_api.timeline import Timeline
+from xfd_api.timeline_recorder import TimelineRecorder
 from xfd_ray.coordinator.catalog_union import LeaseObjects
 from xfd_ray.coordinator.node_progress import NodeProgress
 from xfd_ray.coordinator.rate_meter import RateMeter
@@ -35,6 +37,7 @@ class LeaseProgress:
         held_anywhere: chunks that some node had at its first inventory.
         excluded: objects that `include` and `exclude` left out.
         snapshots: what each node links in its hub cache before it is done.
+        recorder: when chunks moved.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class LeaseProgress:
         self.missing_anywhere: set[ChunkIndex] = set()
         self.held_anywhere: set[ChunkIndex] = set()
         self.origin_rate = RateMeter()
+        self.recorder = TimelineRecorder(began)
 
     @property
     def live(self) -> list[NodeProgress]:
@@ -157,14 +161,17 @@ class LeaseProgress:
         size = self.bytes_of[chunk.index]
         state.received |= 1 << chunk.index
         state.down.add(now, event.transfer_seconds, size)
+        self.recorder.held(node, event, size, now)
         if event.source is None:
             state.origin_bytes += size
+            state.origin_chunks += 1
             self.origin_rate.add(now, event.transfer_seconds, size)
             for span in chunk.spans:
                 if span.object in self.origin_bytes_of:
                     self.origin_bytes_of[span.object] += span.length
             return
         state.peer_bytes += size
+        state.peer_chunks += 1
         peer = self.nodes.get(event.source)
         if peer is not None:
             peer.served_bytes += size
@@ -176,10 +183,22 @@ class LeaseProgress:
         if state is None or event.object not in self.objects:
             return
         state.landed |= 1 << event.object
+        self.recorder.landed(node, event.object, now)
         if event.left_out_count:
             self.left_out_of[event.object] = (event.left_out, event.left_out_count)
         self._settle(node, now)
         self._settle_sharers(node, (event.object,), now)
+
+    def order_failed(self, node: NodeId, event: OrderFailed, now: float) -> None:
+        """An order failed, and will be repeated."""
+        if node in self.nodes and event.chunk in self.chunks:
+            self.recorder.failed(node, event, now)
+
+    def retried(self, node: NodeId, count: int) -> None:
+        """The node tried so many requests again."""
+        state = self.nodes.get(node)
+        if state is not None:
+            state.retries += count
 
     def failed(
         self, node: NodeId, objects: Sequence[ObjectIndex], error: XfdError, now: float
@@ -204,6 +223,17 @@ class LeaseProgress:
         if not common or not self.live:
             return None
         return self.errors_of[ObjectIndex((common & -common).bit_length() - 1)]
+
+    def timeline(self) -> Timeline:
+        """When the lease's chunks moved, with nodes and objects in the order of the report."""
+        return self.recorder.timeline(
+            {name: (node.since, node.done_at) for name, node in sorted(self.nodes.items())},
+            {chunk.index: self._first_object_of(chunk) for chunk in self.chunks.values()},
+            sorted(self.objects),
+        )
+
+    def _first_object_of(self, chunk: Chunk) -> ObjectIndex:
+        return next(span.object for span in chunk.spans if span.object in self.objects)
 
     def _count_missing(
         self, state: NodeProgress, lacking: set[ObjectIndex], inventory: Inventory

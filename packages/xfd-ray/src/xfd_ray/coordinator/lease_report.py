@@ -92,6 +92,7 @@ def report_of(
         nodes_lost=tuple(name for name, node in nodes if node.is_lost),
         nodes_joined=tuple(name for name, node in nodes if node.joined_late),
         excluded=progress.excluded,
+        timeline=progress.timeline(),
     )
 
 
@@ -117,6 +118,9 @@ def _node_result(
         error=node.error,
         root=root,
         host=node.host,
+        origin_chunks=node.origin_chunks,
+        peer_chunks=node.peer_chunks,
+        retries=node.retries,
     )
 
 

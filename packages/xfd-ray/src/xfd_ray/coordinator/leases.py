@@ -9,7 +9,7 @@ from xfd_api.errors import XfdError
 from xfd_api.hub_files import HubSnapshot
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.node_report import NodeReport
-from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded
+from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded, OrderFailed
 from xfd_api.traffic import Traffic
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.lease_progress import LeaseProgress
@@ -73,6 +73,14 @@ class Leases:
             elif isinstance(event, ObjectLanded):
                 for _, progress in self.running():
                     progress.landed(node, event, now)
+            elif isinstance(event, OrderFailed):
+                for _, progress in self.running():
+                    progress.order_failed(node, event, now)
+
+    def retried(self, node: NodeId, count: int) -> None:
+        """A node tried so many requests again."""
+        for _, progress in self.running():
+            progress.retried(node, count)
 
     def start_over(self, node: NodeId, error: XfdError, now: float) -> None:
         """A node's worker was lost, and another one follows."""

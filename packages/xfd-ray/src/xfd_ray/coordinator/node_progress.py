@@ -38,6 +38,9 @@ class NodeProgress:
     origin_bytes: int = 0
     peer_bytes: int = 0
     served_bytes: int = 0
+    origin_chunks: int = 0
+    peer_chunks: int = 0
+    retries: int = 0
     cached_bytes: int = 0
     resumed_bytes: int = 0
     shared_bytes: int = 0

@@ -358,8 +358,11 @@ class SwarmController:
 
     def _count_retries(self, node: NodeId, retries: int) -> None:
         """Adds what a worker has counted since its last report."""
-        self._retries += max(0, retries - self._retries_of.get(node, 0))
+        more = max(0, retries - self._retries_of.get(node, 0))
         self._retries_of[node] = retries
+        if more:
+            self._retries += more
+            self.leases.retried(node, more)
 
     def _settle(self, now: float) -> None:
         self.leases.settle(now, self._retries, self._scheduler.traffic, self._transport.roots)
