@@ -12,6 +12,7 @@ import xfd_api
 from xfd_testing.docstrings import has_example, public_calls, run_examples
 
 WITHOUT_EXAMPLE = {
+    *("NodeResult", "ObjectResult", "Traffic", "ZoneBytes"),
     *("NodeStanding", "ObjectStanding", "Progress"),
     *("Durability", "Links", "UnpackCaps", "UnpackMethod", "ObjectStoreConfig"),
 }
