@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use aws_smithy_runtime_api::http::Headers;
 
+use super::origin::Get;
 use crate::error::{Error, Kind, Result};
 
 /// What was asked for.
@@ -39,6 +40,19 @@ pub(super) struct Window {
     pub take: Option<u64>,
     /// Whether the body has to end with them.
     pub is_all: bool,
+}
+
+impl Window {
+    /// Of the bytes that a GET asked for, in an answer with a status and these headers.
+    ///
+    /// # Errors
+    /// `OriginAnswer` and `ObjectChanged`: see [`Head::window`].
+    pub(super) fn of(get: &Get<'_>, status: u16, headers: &Headers) -> Result<Self> {
+        Head::of(status, headers)?.window(Asked {
+            range: get.range.as_ref(),
+            size: get.size,
+        })
+    }
 }
 
 impl<'a> Head<'a> {

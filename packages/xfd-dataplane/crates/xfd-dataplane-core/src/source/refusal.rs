@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
+use super::origin::Get;
 use super::rate_limit::asked_rest;
 use crate::error::{Error, Kind};
 
@@ -37,6 +38,15 @@ impl<'a> Refusal<'a> {
             asked_rest: asked_rest(status, headers),
             content_range: headers.get("content-range"),
             ..Self::default()
+        }
+    }
+
+    /// What the head of an answer to a GET says, or to another request.
+    pub(super) fn of_get(response: &'a HttpResponse, get: Option<&Get<'_>>) -> Self {
+        Self {
+            pinned: get.is_some_and(|get| get.etag.is_some()),
+            found: get.and_then(|get| get.size),
+            ..Self::of(response)
         }
     }
 

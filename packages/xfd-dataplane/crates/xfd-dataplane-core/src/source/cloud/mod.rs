@@ -10,6 +10,7 @@ mod azure;
 mod checksums;
 mod credentials;
 mod gcs;
+mod store;
 mod transport;
 
 pub use self::azure::AzureOrigin;

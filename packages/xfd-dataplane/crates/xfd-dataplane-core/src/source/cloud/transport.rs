@@ -11,7 +11,7 @@ use aws_smithy_types::date_time::Format;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 
-use super::super::answer::{Asked, Head, range_header};
+use super::super::answer::{Window, range_header};
 use super::super::body::Incoming;
 use super::super::client::make_connector;
 use super::super::connect_options::ConnectOptions;
@@ -91,13 +91,9 @@ impl Transport {
         checksum: Option<Checksum>,
     ) -> Result<Body> {
         check_pin(get.etag, version)?;
-        let head = Head::of(response.status().as_u16(), response.headers())?;
-        let window = head.window(Asked {
-            range: get.range.as_ref(),
-            size: get.size,
-        })?;
-        let body = Incoming::new(response.into_body(), window, self.read_timeout, object);
         let is_all = get.range.is_none();
+        let window = Window::of(get, response.status().as_u16(), response.headers())?;
+        let body = Incoming::new(response.into_body(), window, self.read_timeout, object);
         Ok(Body::new(body).with_checksum(checksum.filter(|_| is_all)))
     }
 
@@ -119,9 +115,7 @@ impl Transport {
         let refusal = Refusal {
             code: code.as_deref(),
             message: message.as_deref(),
-            pinned: get.is_some_and(|get| get.etag.is_some()),
-            found: get.and_then(|get| get.size),
-            ..Refusal::of(&response)
+            ..Refusal::of_get(&response, get)
         };
         refusal.to_error()
     }

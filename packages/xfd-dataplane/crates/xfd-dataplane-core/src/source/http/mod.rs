@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, future};
 
 use self::url::BaseUrl;
-use super::answer::{Asked, Head, parse_content_range, range_header};
+use super::answer::{Window, parse_content_range, range_header};
 use super::body::Incoming;
 use super::connect_options::ConnectOptions;
 use super::origin::{Body, Get, Origin};
@@ -74,7 +74,7 @@ impl HttpOrigin {
         let length = number(response.headers().get("content-length"));
         match (response.status().as_u16(), length) {
             (200, Some(size)) if size > 0 => Ok(found(key, size, &response)),
-            (404 | 410 | 429 | 500 | 503, _) => Err(refused(&response, None)),
+            (404 | 410 | 429 | 500 | 503, _) => Err(Refusal::of(&response).to_error()),
             // Some servers know no HEAD, give no size in it, give that of the answer itself, which
             // is empty, or sign URLs for GET alone.
             _ => self.head_by_get(key).await,
@@ -92,7 +92,7 @@ impl HttpOrigin {
             },
             // Of an empty object, no first byte can be asked for.
             416 if matches!(headers.get("content-range"), None | Some("bytes */0")) => Some(0),
-            _ => return Err(refused(&response, None)),
+            _ => return Err(Refusal::of(&response).to_error()),
         };
         let Some(size) = size else {
             return Err(Error::new(
@@ -109,22 +109,15 @@ impl HttpOrigin {
         headers.extend(range.as_deref().map(|range| ("range", range)));
         let response = self.send("GET", get.key, &headers).await?;
         if !response.status().is_success() {
-            return Err(refused(&response, Some(get)));
+            return Err(Refusal::of_get(&response, Some(get)).to_error());
         }
         let headers = response.headers();
         pin::check(get.etag, headers.get("etag"), headers.get("last-modified"))?;
-        let window = Head::of(response.status().as_u16(), headers)?.window(Asked {
-            range: get.range.as_ref(),
-            size: get.size,
-        })?;
-        let timeout = self.options.read_timeout;
         let object = get.key.to_owned();
-        Ok(Body::new(Incoming::new(
-            response.into_body(),
-            window,
-            timeout,
-            object,
-        )))
+        let window = Window::of(get, response.status().as_u16(), response.headers())?;
+        let timeout = self.options.read_timeout;
+        let body = Incoming::new(response.into_body(), window, timeout, object);
+        Ok(Body::new(body))
     }
 }
 
@@ -229,15 +222,6 @@ fn found(key: &str, size: u64, response: &HttpResponse) -> FoundObject {
         refused: None,
         location: None,
     }
-}
-
-fn refused(response: &HttpResponse, get: Option<&Get<'_>>) -> Error {
-    Refusal {
-        pinned: get.is_some_and(|get| get.etag.is_some()),
-        found: get.and_then(|get| get.size),
-        ..Refusal::of(response)
-    }
-    .to_error()
 }
 
 fn number(header: Option<&str>) -> Option<u64> {

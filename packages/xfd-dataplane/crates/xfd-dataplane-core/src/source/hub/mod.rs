@@ -26,7 +26,7 @@ use self::environment::Environment;
 use self::lifetime::lifetime;
 use self::refusal::{refused, refused_behind};
 use self::targets::{Target, Targets, Turn};
-use super::answer::{Asked, Head, range_header};
+use super::answer::{Window, range_header};
 use super::body::Incoming;
 use super::connect_options::ConnectOptions;
 use super::origin::{Body, Get, Origin};
@@ -118,12 +118,9 @@ impl HubOrigin {
                 Answer::Stale(error) => return Err(error),
             },
         };
-        let window = Head::of(response.status().as_u16(), response.headers())?.window(Asked {
-            range: get.range.as_ref(),
-            size: get.size,
-        })?;
-        let timeout = self.options.read_timeout;
         let object = get.key.to_owned();
+        let window = Window::of(get, response.status().as_u16(), response.headers())?;
+        let timeout = self.options.read_timeout;
         let body = Incoming::new(response.into_body(), window, timeout, object);
         Ok(Body::new(body))
     }
@@ -215,11 +212,7 @@ impl HubOrigin {
         get: Option<&Get<'_>>,
         is_own: bool,
     ) -> Error {
-        let refusal = Refusal {
-            found: get.and_then(|get| get.size),
-            pinned: get.is_some_and(|get| get.etag.is_some()),
-            ..Refusal::of(response)
-        };
+        let refusal = Refusal::of_get(response, get);
         match is_own {
             true => refused(refusal, response.headers(), file, &self.endpoint),
             false => refused_behind(refusal, file, &self.endpoint),

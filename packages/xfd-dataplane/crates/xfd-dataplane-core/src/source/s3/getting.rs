@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::Headers;
 use aws_smithy_types::body::SdkBody;
 
-use super::super::answer::{Asked, Head, range_header};
+use super::super::answer::{Window, range_header};
 use super::super::body::Incoming;
 use super::super::origin::{Body, Get};
 use super::super::pin::{check_pin, precondition};
@@ -76,10 +76,7 @@ impl S3Origin {
         body: SdkBody,
     ) -> Result<Body> {
         check_pin(get.etag, headers.get("etag"))?;
-        let window = Head::of(status, headers)?.window(Asked {
-            range: get.range.as_ref(),
-            size: get.size,
-        })?;
+        let window = Window::of(get, status, headers)?;
         let checksum = match get.range {
             Some(_) => None,
             None => find_checksum(headers),

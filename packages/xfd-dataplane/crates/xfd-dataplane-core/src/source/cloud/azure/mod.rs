@@ -11,8 +11,6 @@ mod settings;
 use std::fmt;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use percent_encoding::utf8_percent_encode;
 
 use self::credentials::Credentials;
@@ -21,11 +19,12 @@ use self::settings::Settings;
 use super::super::connect_options::ConnectOptions;
 use super::super::document::Bounds;
 use super::super::listing::{Listing, folder_of};
-use super::super::origin::{Body, Get, Origin};
+use super::super::origin::{Body, Get};
 use super::super::pin::{canonical, precondition};
 use super::address::{ESCAPED_PATH, escape};
 use super::checksums::of_azure;
 use super::credentials::variable;
+use super::store::CloudStore;
 use super::transport::{Transport, Unsigned, range_of, request, time_of};
 use crate::error::{Error, Kind, Result};
 use crate::model::{AzureConfig, FoundObject};
@@ -82,6 +81,23 @@ impl AzureOrigin {
         let key = utf8_percent_encode(key, ESCAPED_PATH);
         let endpoint = &self.settings.endpoint;
         Ok(format!("{endpoint}/{}/{key}", escape(container)))
+    }
+
+    async fn refused(&self, response: HttpResponse, get: Option<&Get<'_>>) -> Error {
+        let is_archived = response.headers().get("x-ms-error-code") == Some("BlobArchived");
+        let error = self.transport.refused(response, get, reason_of).await;
+        match is_archived {
+            true => error.with_remedy("Move the blob out of the archive tier first"),
+            false => error,
+        }
+    }
+}
+
+impl CloudStore for AzureOrigin {
+    const SCHEME: &'static str = "az";
+
+    fn own_bucket(&self) -> &str {
+        &self.container
     }
 
     async fn head_object(&self, container: &str, key: &str) -> Result<FoundObject> {
@@ -160,58 +176,6 @@ impl AzureOrigin {
         self.transport
             .body_of(get, response, object, etag.as_deref(), checksum)
     }
-
-    async fn refused(&self, response: HttpResponse, get: Option<&Get<'_>>) -> Error {
-        let is_archived = response.headers().get("x-ms-error-code") == Some("BlobArchived");
-        let error = self.transport.refused(response, get, reason_of).await;
-        match is_archived {
-            true => error.with_remedy("Move the blob out of the archive tier first"),
-            false => error,
-        }
-    }
-
-    fn container<'a>(&'a self, named: Option<&'a str>) -> &'a str {
-        named.unwrap_or(&self.container)
-    }
-}
-
-impl Origin for AzureOrigin {
-    fn head<'a>(
-        &'a self,
-        bucket: Option<&'a str>,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<FoundObject>> {
-        let container = self.container(bucket);
-        self.head_object(container, key)
-            .map(move |result| result.map_err(|error| error.with_object(uri(container, key))))
-            .boxed()
-    }
-
-    fn list<'a>(
-        &'a self,
-        bucket: Option<&'a str>,
-        prefix: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<FoundObject>>> {
-        let container = self.container(bucket);
-        self.list_prefix(container, prefix)
-            .map(move |result| result.map_err(|error| error.with_object(uri(container, prefix))))
-            .boxed()
-    }
-
-    fn get<'a>(&'a self, get: Get<'a>) -> BoxFuture<'a, Result<Body>> {
-        let container = self.container(get.bucket);
-        async move {
-            let object = uri(container, get.key);
-            self.get_object(container, &get, &object)
-                .await
-                .map_err(|error| error.with_object(object))
-        }
-        .boxed()
-    }
-}
-
-fn uri(container: &str, key: &str) -> String {
-    format!("az://{container}/{key}")
 }
 
 /// # Errors

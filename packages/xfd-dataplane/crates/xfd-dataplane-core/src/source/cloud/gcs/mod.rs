@@ -8,18 +8,16 @@ mod items;
 
 use std::fmt;
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-
 use self::credentials::Credentials;
 use self::items::{Page, item_of, reason_of};
 use super::super::connect_options::ConnectOptions;
 use super::super::document::Bounds;
 use super::super::listing::{Listing, folder_of};
-use super::super::origin::{Body, Get, Origin};
+use super::super::origin::{Body, Get};
 use super::address::{base_of, escape};
 use super::checksums::of_google;
 use super::credentials::variable;
+use super::store::CloudStore;
 use super::transport::{Transport, Unsigned, range_of, request};
 
 use crate::error::{Error, Kind, Result};
@@ -80,6 +78,14 @@ impl GcsOrigin {
     fn object_url(&self, bucket: &str, key: &str) -> String {
         let (bucket, key) = (escape(bucket), escape(key));
         format!("{}/storage/v1/b/{bucket}/o/{key}", self.base)
+    }
+}
+
+impl CloudStore for GcsOrigin {
+    const SCHEME: &'static str = "gs";
+
+    fn own_bucket(&self) -> &str {
+        &self.bucket
     }
 
     async fn head_object(&self, bucket: &str, key: &str) -> Result<FoundObject> {
@@ -144,49 +150,6 @@ impl GcsOrigin {
         self.transport
             .body_of(get, response, object, generation.as_deref(), checksum)
     }
-
-    fn bucket<'a>(&'a self, named: Option<&'a str>) -> &'a str {
-        named.unwrap_or(&self.bucket)
-    }
-}
-
-impl Origin for GcsOrigin {
-    fn head<'a>(
-        &'a self,
-        bucket: Option<&'a str>,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<FoundObject>> {
-        let bucket = self.bucket(bucket);
-        self.head_object(bucket, key)
-            .map(move |result| result.map_err(|error| error.with_object(uri(bucket, key))))
-            .boxed()
-    }
-
-    fn list<'a>(
-        &'a self,
-        bucket: Option<&'a str>,
-        prefix: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<FoundObject>>> {
-        let bucket = self.bucket(bucket);
-        self.list_prefix(bucket, prefix)
-            .map(move |result| result.map_err(|error| error.with_object(uri(bucket, prefix))))
-            .boxed()
-    }
-
-    fn get<'a>(&'a self, get: Get<'a>) -> BoxFuture<'a, Result<Body>> {
-        let bucket = self.bucket(get.bucket);
-        async move {
-            let object = uri(bucket, get.key);
-            self.get_object(bucket, &get, &object)
-                .await
-                .map_err(|error| error.with_object(object))
-        }
-        .boxed()
-    }
-}
-
-fn uri(bucket: &str, key: &str) -> String {
-    format!("gs://{bucket}/{key}")
 }
 
 /// The generation that an object is pinned to.
