@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import tarfile
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from xfd_api.stores import StoreKind
 from xfd_dataplane.cli.argument_types import size
 from xfd_dataplane.cli.node_settings import settings_of
 from xfd_dataplane.cli.options import parse
+from xfd_dataplane.cli.selection import wanted
 from xfd_dataplane.cli.source_requests import Unpacking, request_for
-from xfd_dataplane.cli.sources import StoreOptions, named_source, parse_source
+from xfd_dataplane.cli.sources import Source, parse_source
+from xfd_dataplane.cli.store_options import StoreOptions
 
 
 @pytest.mark.parametrize(
@@ -30,14 +33,14 @@ def test_sizes(text: str, value: int) -> None:
 def test_get_need_not_be_said() -> None:
     options = parse(["s3://b/k", "dest", "--chunk-size", "8MiB"])
 
-    assert (options.command, options.source, options.destination) == ("get", "s3://b/k", "dest")
+    assert (options.command, options.sources, options.destination) == ("get", ["s3://b/k"], "dest")
     assert options.chunk_size == 8 * 2**20
 
 
 def test_an_option_may_come_first() -> None:
     options = parse(["--json", "s3://b/k", "dest"])
 
-    assert (options.command, options.json, options.source) == ("get", True, "s3://b/k")
+    assert (options.command, options.json, options.sources) == ("get", True, ["s3://b/k"])
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,14 @@ def test_an_option_may_come_first() -> None:
         ["s3://b/k", "d", "--deadline", "nan"],
         ["s3://b/k", "d", "--durability", "some"],
         ["s3://b/k", "d", "--no-keep-archive"],
+        ["s3://b/k", "s3://b/l"],
+        ["s3://b/k", "d", "e"],
+        ["s3://b/k", "d", "--checksum", "sha1:00"],
+        ["s3://b/k", "d", "--checksum", "crc32c:00"],
+        ["s3://b/k", "d", "--sha256", "0" * 64, "--md5", "0" * 32],
+        ["cat"],
+        ["cat", "s3://b/k", "d"],
+        ["--from-file", "l", "d", "e"],
         ["d", "--unpack", "s3://b/k.tar"],
         ["verify", "s3://b/k", "d", "e"],
         ["ls"],
@@ -251,15 +262,20 @@ def test_an_account_is_named_once() -> None:
         parse_source(source, StoreOptions(account="other"))
 
 
+def only_source(options: argparse.Namespace) -> Source:
+    (one,) = wanted(options)
+    return one.source
+
+
 def test_credentials_reach_their_store_and_no_repr(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("t-secret\n")
     (tmp_path / "headers").write_text("X-One: h-secret\n\nX-Two: a: b\n")
     options = parse(
         ["https://host/f", "--header", f"@{tmp_path}/headers", "--header", "X-Three: 3"]
     )
-    web = named_source(options)
-    hub = named_source(parse(["hf://org/bert", "--token-file", str(tmp_path / "token")]))
-    bearer = named_source(parse(["https://host/f", "--token-file", str(tmp_path / "token")]))
+    web = only_source(options)
+    hub = only_source(parse(["hf://org/bert", "--token-file", str(tmp_path / "token")]))
+    bearer = only_source(parse(["https://host/f", "--token-file", str(tmp_path / "token")]))
 
     assert web.config.http is not None
     assert web.config.http.headers == (("X-One", "h-secret"), ("X-Two", "a: b"), ("X-Three", "3"))
@@ -270,7 +286,7 @@ def test_credentials_reach_their_store_and_no_repr(tmp_path: Path) -> None:
 
 def test_a_header_that_is_given_twice_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match="x-a is given twice"):
-        named_source(parse(["https://h/f", "--header", "X-A: 1", "--header", "x-a: 2"]))
+        only_source(parse(["https://h/f", "--header", "X-A: 1", "--header", "x-a: 2"]))
 
 
 @pytest.mark.parametrize(
@@ -283,12 +299,12 @@ def test_a_header_that_is_given_twice_is_refused() -> None:
 )
 def test_a_file_of_credentials_that_is_none_is_named(words: list[str]) -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        named_source(parse(words))
+        only_source(parse(words))
 
     assert caught.value.path
     assert "Linux" not in str(caught.value)
 
 
 def test_a_checksum_goes_with_one_object() -> None:
-    with pytest.raises(InvalidRequestError, match="go with one object"):
-        request_for(parse_source("s3://b/p/"), None, sha256="a" * 64)
+    with pytest.raises(InvalidRequestError, match="goes with one object"):
+        request_for(parse_source("s3://b/p/"), None, checksum=f"sha256:{'a' * 64}")

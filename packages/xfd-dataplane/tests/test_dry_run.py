@@ -39,7 +39,12 @@ def test_a_dry_run_tells_what_is_here_already_and_leaves_no_trace(tmp_path: Path
     assert planned("", out) == (1, 5, size - 5)
     assert planned("", out, "--force") == (0, 0, size)
     said = get.run(f"file://{folder}/", out, "--dry-run").out
-    assert f"small -> {out}/small (here already)" in said
+    rows = [line.split(maxsplit=3) for line in said.splitlines() if " -> " in line]
+    assert [(row[-1], row[-2]) for row in rows[1:]] == [
+        (f"big.bin -> {out}/big.bin", "-"),
+        (f"env.tar.gz -> {out}/env.tar.gz", "-"),
+        (f"small -> {out}/small", "all"),
+    ]
     assert "3 object(s)" in said
     assert "1 object(s), 5 B here already" in said
 

@@ -116,7 +116,7 @@ def test_a_dry_run_says_where_the_snapshot_will_be(
         (["hf://org/bert/onnx", "x"], 3, "a folder is a prefix: onnx/"),
         (["hf://org/bert", "--include", "*.zip"], 3, "(object models/org/bert)"),
         (["hf://org/bert", "--header", "X: y"], 2, "has no meaning for this source"),
-        (["hf://org/bert", "--sha256", "0" * 64], 2, "go with one object"),
+        (["hf://org/bert", "--sha256", "0" * 64], 2, "goes with one object"),
     ],
 )
 def test_each_refusal_has_its_code_and_its_words(

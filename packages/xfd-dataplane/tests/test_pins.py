@@ -45,6 +45,31 @@ def test_the_named_object_lands(tmp_path: Path, algorithm: str, size: int) -> No
     assert pinned.path.read_bytes() == pinned.body
 
 
+@pytest.mark.parametrize(
+    ("checksum", "is_right"),
+    [
+        ("crc64nvme:ae8b14860a799888", True),
+        ("CRC32C:E3069283", True),
+        ("crc32:cbf43926", True),
+        ("git-sha1:d2d6a9b6a9c1b6c9e4d3f1d7dd0f5e0c9e35f0c0", False),
+        ("md5:25f9e794323b453885f5181f1b624d0b", True),
+        ("crc32:cbf43927", False),
+    ],
+)
+def test_each_algorithm_has_one_spelling(tmp_path: Path, checksum: str, is_right: bool) -> None:
+    """Of the check string of CRCs."""
+    (tmp_path / "f").write_bytes(b"123456789")
+    store = ObjectStoreConfig.make_for_local(tmp_path)
+    request = ObjectDownloadRequest("f", tmp_path / "out", checksum=checksum)
+    if is_right:
+        download(request, store)
+        assert verify(request, store).ok
+    else:
+        with pytest.raises(PinMismatchError):
+            download(request, store)
+    assert (tmp_path / "out").exists() is is_right
+
+
 @pytest.mark.parametrize("size", [0, MIB, 5 * MIB])
 def test_another_object_does_not_land(tmp_path: Path, size: int) -> None:
     pinned = Pinned(tmp_path, size)
@@ -83,7 +108,11 @@ def test_a_cached_file_is_judged_and_stays(tmp_path: Path) -> None:
         ({"sha256": "g" * 64}, "64 hexadecimal digits"),
         ({"sha256": ""}, "64 hexadecimal digits"),
         ({"md5": "0" * 31}, "32 hexadecimal digits"),
-        ({"md5": "0" * 32, "sha256": "0" * 64}, "Give sha256 alone"),
+        ({"md5": "0" * 32, "sha256": "0" * 64}, "Give one checksum"),
+        ({"md5": "0" * 32, "checksum": f"md5:{'0' * 32}"}, "Give one checksum"),
+        ({"checksum": "0" * 64}, "Write ALGORITHM:HEX"),
+        ({"checksum": f"sha1:{'0' * 40}"}, "known are sha256, md5"),
+        ({"checksum": "crc32c:4waSgw=="}, "prints its checksums in base64"),
     ],
 )
 def test_a_malformed_checksum_is_refused_before_anything_moves(

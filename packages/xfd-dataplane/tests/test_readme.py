@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from xfd_dataplane.cli import codes
-from xfd_dataplane.cli.options import make_parsers
+from xfd_dataplane.cli.parsers import make_parsers
 from xfd_testing import artifacts
 from xfd_testing.s3 import S3Server
 

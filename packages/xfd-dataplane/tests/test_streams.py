@@ -86,6 +86,18 @@ def test_a_small_or_empty_object_goes_to_standard_output(body: bytes, tmp_path: 
     assert shell('"$@"', f"file://{tmp_path}/f", "-") == (0, body, "")
 
 
+def test_cat_is_the_same_and_checks_a_checksum(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"123456789")
+    source = f"file://{tmp_path}/f"
+
+    assert shell('"$@"', "cat", source, "--checksum", "crc32c:e3069283") == (0, b"123456789", "")
+    code, _, err = shell('"$@"', "cat", source, "--checksum", "md5:" + "0" * 32)
+    assert code == 5
+    assert "the request says 0000" in err
+    code, out, err = shell('"$@" | head -c 5; exit ${PIPESTATUS[0]}', "cat", source)
+    assert (code in (0, 141), out, err) == (True, b"12345", "")
+
+
 def test_it_flows_while_it_is_fetched(weights: Path) -> None:
     """The first chunk comes out long before the last one is here."""
     words = [
@@ -137,8 +149,9 @@ def test_bytes_that_differ_from_the_stores_checksum_are_an_error_at_the_end(tmp_
         ["file://{folder}/d/a", "-", "--json"],
         ["file://{folder}/d/a", "file://{folder}/d/b", "-"],
         ["file://{folder}/d/a", "-", "--exclude", "b"],
+        ["cat", "file://{folder}/d/"],
     ],
-    ids=["prefix", "pattern", "unpack", "json", "two sources", "exclude"],
+    ids=["prefix", "pattern", "unpack", "json", "two sources", "exclude", "cat a prefix"],
 )
 def test_what_cannot_go_to_standard_output_is_a_usage_error(
     words: list[str], tmp_path: Path
@@ -221,6 +234,7 @@ def test_a_name_that_the_locale_does_not_know_is_printed_all_the_same(
 
 
 INTERRUPTED = "xfd-get: interrupted; run it again to go on from here\n"
+EARLY = "xfd-get: interrupted\n"
 LONG = "n" * 256
 
 
@@ -295,7 +309,7 @@ def test_ctrl_c_at_any_time_is_no_traceback(weights: Path, tmp_path: Path) -> No
     for run in range(24):
         code, out, err = ended(partial(time.sleep, run * took_s / 16))
         if not err.startswith("Fatal Python error: init_") and "runpy" not in err:
-            heeded.append((code, out, err.replace(INTERRUPTED, "")))
+            heeded.append((code, out, "" if err in (INTERRUPTED, EARLY) else err))
 
     assert len(heeded) >= 12
     assert set(heeded) <= {(130, "", ""), (-signal.SIGINT, "", "")}

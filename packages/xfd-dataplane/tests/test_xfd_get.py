@@ -140,7 +140,10 @@ def test_a_dry_run_finds_everything_and_fetches_nothing(
     assert f"small/EMPTY -> {out}/EMPTY" in said.out
     assert (document["ok"], document["dry_run"], len(document["objects"])) == (True, True, 40)
     assert document["catalog_bytes"] == sum(map(len, small.values()))
-    assert set(document["objects"][0]) == {"key", "destination", "size", "unpack"}
+    assert set(document["objects"][0]) == {
+        *("key", "destination", "size", "unpack"),
+        *("cached", "cached_bytes"),
+    }
     assert not out.exists()
     assert s3_server.sent_bytes(bucket) == 0
 

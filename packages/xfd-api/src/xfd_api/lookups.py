@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
-from xfd_api.chunks import Checksum, ChecksumAlgorithm, Unpack
+from xfd_api.checksums import pin_of
+from xfd_api.chunks import Checksum, Unpack
 from xfd_api.errors import InvalidRequestError
 from xfd_api.hub_repos import HubRepo, repo_named
 from xfd_api.key_filter import checked_patterns
@@ -33,7 +33,6 @@ from xfd_api.uris import VERSION
 _FLAT = (StoreKind.S3, StoreKind.GCS, StoreKind.AZURE)
 """Stores without folders: any text is a key, and `a//b` is another one than `a/b`."""
 
-_DIGITS: dict[ChecksumAlgorithm, int] = {"sha256": 64, "md5": 32}
 _Option = TypeVar("_Option", bound=Enum)
 
 
@@ -229,33 +228,6 @@ def _destination(given: Path | None, place: Place, uri: str) -> str:
             remedy="Give one; only hf:// uris can do without, and land in the hub cache",
         )
     return HUB_CACHE + repo_named(place.bucket).folder
-
-
-def pin_of(request: ObjectDownloadRequest) -> Checksum | None:
-    """The checksum of the whole object that a request names.
-
-    Raises:
-        InvalidRequestError: it names two, or one of another length or with other characters.
-    """
-    given: list[tuple[ChecksumAlgorithm, str]] = []
-    if request.sha256 is not None:
-        given.append(("sha256", request.sha256))
-    if request.md5 is not None:
-        given.append(("md5", request.md5))
-    if not given:
-        return None
-    if len(given) > 1:
-        raise InvalidRequestError(
-            "Both sha256 and md5 are given", object=request.uri, remedy="Give sha256 alone"
-        )
-    ((algorithm, value),) = given
-    if not re.fullmatch(rf"[0-9a-fA-F]{{{_DIGITS[algorithm]}}}", value):
-        raise InvalidRequestError(
-            f"{algorithm} is not {_DIGITS[algorithm]} hexadecimal digits",
-            object=request.uri,
-            remedy=f"Give what {algorithm}sum prints",
-        )
-    return Checksum(algorithm, value.lower())
 
 
 def _prefix_of(key: str, kind: StoreKind, uri: str) -> str:

@@ -100,9 +100,10 @@ class ObjectDownloadRequest:
         cache: whether a valid file at the destination is kept; False fetches it again.
         unpack_options: how to unpack the object, if it is an archive to unpack.
         profile_name: the profile with the store and its credentials; None for the one without name.
-        sha256: the SHA-256 that the object must have, in hexadecimal. It is verified before the
-            object gets its name.
-        md5: such an MD5.
+        sha256: the SHA-256 that the object must have, in hexadecimal: `checksum="sha256:…"`.
+        md5: such an MD5: `checksum="md5:…"`.
+        checksum: `ALGORITHM:HEX` of the whole object, verified before it gets its name. Algorithms
+            are sha256, md5, crc64nvme, crc32c, crc32 and git-sha1.
 
     Example:
         >>> ObjectDownloadRequest("models/weights.bin", Path("models/weights.bin")).cache
@@ -116,6 +117,7 @@ class ObjectDownloadRequest:
     profile_name: str | None = None
     sha256: str | None = None
     md5: str | None = None
+    checksum: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

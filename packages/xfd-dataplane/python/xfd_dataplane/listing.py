@@ -127,15 +127,16 @@ def as_written(
 
 
 @contextlib.contextmanager
-def explained(key: str) -> Iterator[None]:
-    """Adds to the error of a missing object how a prefix of its name is written.
+def explained(*keys: str) -> Iterator[None]:
+    """Adds to the error of one of these missing objects how a prefix of its name is written.
 
     An origin that knows better what is missing, such as a whole repository, has the last word.
     """
     try:
         yield
     except ObjectNotFoundError as error:
-        if error.remedy != error.remedy_by_default:
+        key = keys[0] if len(keys) == 1 else error.object
+        if error.remedy != error.remedy_by_default or key not in keys:
             raise
         raise ObjectNotFoundError(
             error.what,

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from xfd_api.catalog import build_catalog
+from xfd_api.checksums import pin_of
 from xfd_api.chunks import Checksum, FoundObject
-from xfd_api.lookups import pin_of, plan_downloads
+from xfd_api.lookups import plan_downloads
 from xfd_api.paths import is_in_hub_cache, local_path
 from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
 from xfd_api.request_forms import Requests, as_requests

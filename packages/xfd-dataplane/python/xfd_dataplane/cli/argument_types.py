@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
+
+from xfd_api.checksums import parse_checksum
+from xfd_api.errors import InvalidRequestError
 
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
@@ -52,3 +56,17 @@ def header(text: str) -> str:
             "a header is written 'NAME: VALUE', or @FILE for a file of such lines"
         )
     return text
+
+
+def checksum(text: str) -> str:
+    """A checksum as `ALGORITHM:HEX`."""
+    try:
+        named = parse_checksum(text)
+    except InvalidRequestError as error:
+        raise argparse.ArgumentTypeError(f"{error.what}. {error.remedy}") from None
+    return f"{named.algorithm}:{named.value}"
+
+
+def checksum_by(algorithm: str) -> Callable[[str], str]:
+    """The type of an option that takes the checksum of one algorithm."""
+    return lambda text: checksum(f"{algorithm}:{text}")

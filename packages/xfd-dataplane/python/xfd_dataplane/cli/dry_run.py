@@ -51,6 +51,8 @@ class DryRun:
                     "key": item.found.key,
                     "destination": str(local_path(item.destination)),
                     "size": item.size,
+                    "cached_bytes": self._present(item)[0],
+                    "cached": self._present(item)[1],
                     "unpack": None if item.unpack is None else item.unpack.destination,
                 }
                 for item in self.catalog.objects
@@ -58,10 +60,11 @@ class DryRun:
         }
 
     def lines(self) -> list[str]:
-        """The plan for a person."""
-        lines = [
-            f"{human(item.size):>10}  {item.found.key} -> {local_path(item.destination)}"
-            f"{self._note(item)}"
+        """The plan for a person: a row per object, and the sums."""
+        lines = [f"{'size':>10}  {'cached':>10}  object -> destination"]
+        lines += [
+            f"{human(item.size):>10}  {self._cached(item):>10}  "
+            f"{item.found.key} -> {local_path(item.destination)}"
             for item in self.catalog.objects
         ]
         total, missing = self.catalog.total_bytes, self.catalog.total_bytes - self.cached_bytes
@@ -72,8 +75,12 @@ class DryRun:
             "nothing was fetched",
         ]
 
-    def _note(self, item: CatalogObject) -> str:
-        size, landed = self.present.get(item.index, (0, False))
+    def _cached(self, item: CatalogObject) -> str:
+        """What is here of an object: `all` if it has landed."""
+        here, landed = self._present(item)
         if landed:
-            return " (here already)"
-        return f" ({human(size)} of it here already)" if size else ""
+            return "all"
+        return human(here) if here else "-"
+
+    def _present(self, item: CatalogObject) -> tuple[int, bool]:
+        return self.present.get(item.index, (0, False))

@@ -7,15 +7,14 @@ import contextlib
 import sys
 
 from xfd_api.errors import InvalidRequestError
-from xfd_api.profiles import by_profile
 from xfd_api.settings import Durability
 from xfd_dataplane.cancellation import CallLimits
 from xfd_dataplane.cli import codes, output
 from xfd_dataplane.cli.catalog import catalog_for
 from xfd_dataplane.cli.dry_run import DryRun
 from xfd_dataplane.cli.node_settings import settings_of
-from xfd_dataplane.cli.options import STDOUT
-from xfd_dataplane.cli.sources import named_source
+from xfd_dataplane.cli.operands import STDOUT, Operand
+from xfd_dataplane.cli.selection import Wanted, stores_of, wanted
 from xfd_dataplane.cli.stdout_writer import OrderedWriter, temporary_place
 from xfd_dataplane.downloading import fetch, open_node, survey
 
@@ -31,17 +30,17 @@ def run(options: argparse.Namespace) -> int:
 
 def _to_disk(options: argparse.Namespace) -> int:
     limits = CallLimits(options.deadline, None)
-    stores = by_profile(named_source(options).config)
+    sources = wanted(options)
     settings = settings_of(options).rooted()
     with (
         open_node(settings) as node,
         output.progress(shown=not (options.quiet or options.json)) as on_progress,
     ):
-        catalog = catalog_for(options, node, stores, limits, options.destination)
+        catalog = catalog_for(options, sources, node, limits)
         report = fetch(
             node,
             catalog,
-            stores,
+            stores_of(sources),
             settings=settings,
             durability=Durability(options.durability),
             limits=limits,
@@ -59,9 +58,9 @@ def _to_disk(options: argparse.Namespace) -> int:
 
 def _dry_run(options: argparse.Namespace) -> int:
     limits = CallLimits(options.deadline, None)
-    stores = by_profile(named_source(options).config)
+    sources = wanted(options)
     with open_node(settings_of(options)) as node:
-        catalog = catalog_for(options, node, stores, limits, options.destination)
+        catalog = catalog_for(options, sources, node, limits)
         present = limits.run(lambda: survey(node, catalog))
     plan = DryRun(catalog, present)
     if options.json:
@@ -77,24 +76,25 @@ def _to_stdout(options: argparse.Namespace) -> int:
     if not options.stdout_is_open:
         raise InvalidRequestError(
             "Standard output is closed",
-            object=options.source,
+            object=options.sources[0],
             remedy="Redirect it, or name a destination on disk",
         )
     limits = CallLimits(options.deadline, None)
-    stores = by_profile(named_source(options).config)
+    sources = wanted(options)
     settings = settings_of(options).rooted()
     with (
         temporary_place() as place,
         open_node(settings) as node,
-        output.progress(shown=not options.quiet) as on_progress,
+        # On a terminal a bar would run through the object's own lines.
+        output.progress(shown=not (options.quiet or sys.stdout.isatty())) as on_progress,
     ):
-        catalog = catalog_for(options, node, stores, limits, str(place))
+        catalog = catalog_for(options, [_at(each, str(place)) for each in sources], node, limits)
         with contextlib.closing(OrderedWriter(catalog, place, sys.stdout.fileno())) as writer:
             try:
                 fetch(
                     node,
                     catalog,
-                    stores,
+                    stores_of(sources),
                     settings=settings,
                     durability=Durability.NONE,
                     limits=limits,
@@ -105,3 +105,8 @@ def _to_stdout(options: argparse.Namespace) -> int:
             except BrokenPipeError:
                 return codes.BROKEN_PIPE
     return codes.OK
+
+
+def _at(one: Wanted, place: str) -> Wanted:
+    """The same source with another destination."""
+    return Wanted(Operand(one.operand.source, place), one.source)

@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 
 from xfd_dataplane.cli import get, ls, process, verify
+from xfd_dataplane.cli.log_lines import show_log
 from xfd_dataplane.cli.options import parse
 
 _COMMANDS = {"get": get.run, "ls": ls.run, "verify": verify.run}
@@ -25,6 +26,7 @@ def run(arguments: Sequence[str] | None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.profile is not None:
         _use_profile(options.profile)
+    show_log(options.verbose)
     return _COMMANDS[options.command](options)
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 
 from xfd_api.requests import Links, UnpackMethod
-from xfd_dataplane.cli.argument_types import count, header, ratio, seconds, size
+from xfd_dataplane.cli.argument_types import (
+    checksum,
+    checksum_by,
+    count,
+    header,
+    ratio,
+    seconds,
+    size,
+)
 
 SOURCE = (
     "s3://bucket/key, s3://bucket/prefix/, s3://bucket/dir/*.bin (** crosses folders), the same "
@@ -58,10 +66,24 @@ def add_unpacking(parser: argparse.ArgumentParser) -> None:
 
 
 def add_pins(parser: argparse.ArgumentParser) -> None:
-    """The checksums that an object may be pinned to."""
-    pins = parser.add_argument_group("checksums that one object must have")
-    pins.add_argument("--sha256", metavar="HEX", help="as sha256sum prints it")
-    pins.add_argument("--md5", metavar="HEX", help="as md5sum prints it")
+    """The checksum that an object must have; `--sha256` and `--md5` are short forms."""
+    pins = parser.add_argument_group("checksum that the one object must have")
+    one = pins.add_mutually_exclusive_group()
+    one.add_argument(
+        "--checksum",
+        type=checksum,
+        metavar="ALGO:HEX",
+        help="verified before the object gets its name; ALGO is sha256, md5, crc64nvme, crc32c, "
+        "crc32 or git-sha1",
+    )
+    for algorithm in ("sha256", "md5"):
+        one.add_argument(
+            f"--{algorithm}",
+            type=checksum_by(algorithm),
+            dest="checksum",
+            metavar="HEX",
+            help=f"short for --checksum {algorithm}:HEX, as {algorithm}sum prints it",
+        )
 
 
 def add_transfer(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +91,18 @@ def add_transfer(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="fetch again what is valid at the destination"
     )
+    parser.add_argument(
+        "--durability",
+        choices=("object", "none"),
+        default="object",
+        help="object: sync a file to disk before it gets its name (default); none: do not sync",
+    )
+    add_rates(parser)
+    add_caps(parser)
+
+
+def add_rates(parser: argparse.ArgumentParser) -> None:
+    """How bytes are moved."""
     parser.add_argument(
         "--chunk-size", type=size, metavar="SIZE", help="bytes per range, up to 100MiB"
     )
@@ -80,12 +114,6 @@ def add_transfer(parser: argparse.ArgumentParser) -> None:
         type=size,
         metavar="SIZE",
         help="limit on bytes in flight (default: 64MiB)",
-    )
-    parser.add_argument(
-        "--durability",
-        choices=("object", "none"),
-        default="object",
-        help="object: sync a file to disk before it gets its name (default); none: do not sync",
     )
     parser.add_argument(
         "--verify-whole",
@@ -107,6 +135,10 @@ def add_transfer(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--deadline", type=seconds, metavar="SECONDS", help="longest time for the whole command"
     )
+
+
+def add_caps(parser: argparse.ArgumentParser) -> None:
+    """Limits for an archive to unpack."""
     caps = parser.add_argument_group("limits for an archive to unpack")
     caps.add_argument(
         "--max-entries", type=count, metavar="N", help="most entries (default: 10,000,000)"
@@ -126,7 +158,7 @@ def add_transfer(parser: argparse.ArgumentParser) -> None:
 
 
 def check_request(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Exits with 2 if options of `add_unpacking` and `add_pins` do not go together."""
+    """Exits with 2 if options of `add_unpacking` do not go together."""
     if options.no_keep_archive and options.unpack is None:
         parser.error("--no-keep-archive goes with --unpack")
     if options.unpack_method != UnpackMethod.Auto.value and options.unpack is None:
@@ -135,12 +167,10 @@ def check_request(parser: argparse.ArgumentParser, options: argparse.Namespace) 
         parser.error("--links goes with --unpack")
     if options.unpack is not None and "://" in options.unpack:
         parser.error("--unpack took the source for its folder; write --unpack=DIR, or put it last")
-    if options.sha256 is not None and options.md5 is not None:
-        parser.error("give one of --sha256 and --md5")
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
-    """How a store is reached; `sources.named_source` reads it."""
+    """How a store is reached; `store_options.store_options` reads it."""
     store = parser.add_argument_group("store")
     store.add_argument(
         "--endpoint-url",
@@ -181,3 +211,21 @@ def add_store(parser: argparse.ArgumentParser) -> None:
 def add_output(parser: argparse.ArgumentParser) -> None:
     """`--json`."""
     parser.add_argument("--json", action="store_true", help="print the result as JSON to stdout")
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """`-q`."""
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="print no progress and no summary"
+    )
+
+
+def add_verbose(parser: argparse.ArgumentParser) -> None:
+    """`-v`; `log_lines.show_log` reads it."""
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=0,
+        help="print what the data plane logs to stderr, such as retries; -vv for each step",
+    )

@@ -25,12 +25,21 @@ _ARCHIVE_ENDINGS = (".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar", ".zip", ".gz
 
 @dataclass(frozen=True, slots=True)
 class Unpacking:
-    """The options of `--unpack`; an empty folder is chosen by the archive's name."""
+    """The options of `--unpack`.
+
+    Attributes:
+        folder: the folder to unpack into; empty to choose one by the archive's name.
+        keep_archive: see `UnpackOptions`.
+        method: see `UnpackOptions`.
+        links: see `UnpackOptions`.
+        several: whether there are several archives, each of which gets a folder in `folder`.
+    """
 
     folder: str
     keep_archive: bool
     method: UnpackMethod = UnpackMethod.Auto
     links: Links = Links.Safe
+    several: bool = False
 
 
 def object_name(key: str) -> str:
@@ -51,8 +60,8 @@ def request_for(
     unpacking: Unpacking | None = None,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
-    sha256: str | None = None,
-    md5: str | None = None,
+    checksum: str | None = None,
+    into: bool = False,
 ) -> DownloadRequest:
     """The request for an object or a prefix; for a pattern see `requests_for_matches`.
 
@@ -63,8 +72,8 @@ def request_for(
         unpacking: the options of `--unpack`.
         include: patterns of keys below a prefix.
         exclude: such patterns.
-        sha256: the checksum of the one object.
-        md5: the same.
+        checksum: that of the one object, see `ObjectDownloadRequest`.
+        into: whether the destination is a folder that gets the source under its own name.
 
     Raises:
         InvalidRequestError: a prefix is to be unpacked or has a checksum, or patterns are given for
@@ -72,33 +81,37 @@ def request_for(
     """
     place = source.place(destination)
     if source.is_prefix:
-        if sha256 is not None or md5 is not None:
+        if checksum is not None:
             raise checksum_without_object(source)
         if unpacking is not None:
             raise InvalidRequestError(
                 "Only an object can be unpacked", object=source.named, remedy="Drop --unpack"
             )
+        if into and place is not None:
+            place /= source.folder_name
         return DownloadRequest(
             PrefixDownloadRequest(
                 source.uri(source.key),
                 place,
                 cache=cache,
+                profile_name=source.profile,
                 include=tuple(include),
                 exclude=tuple(exclude),
             )
         )
     if include or exclude:
         raise patterns_without_prefix(source)
-    if place is not None and ((destination or "").endswith("/") or _is_folder(place)):
+    is_folder = into or (destination or "").endswith("/")
+    if place is not None and (is_folder or _is_folder(place)):
         place /= object_name(source.key)
     request = _object_request(source, source.key, place, cache, unpacking)
-    return DownloadRequest(replace(request, sha256=sha256, md5=md5))
+    return DownloadRequest(replace(request, checksum=checksum))
 
 
 def checksum_without_object(source: Source) -> InvalidRequestError:
-    """The error of `--sha256` or `--md5` with a source that is not one object."""
+    """The error of `--checksum` with a source that is not one object."""
     return InvalidRequestError(
-        "--sha256 and --md5 go with one object", object=source.named, remedy="Name one object"
+        "A checksum goes with one object", object=source.named, remedy="Name one object"
     )
 
 
@@ -132,9 +145,7 @@ def requests_for_matches(
         place = source.place(destination)
         if place is not None:
             place = place.joinpath(*segments)
-        each = unpacking
-        if each is not None and each.folder:
-            each = replace(each, folder=f"{each.folder}/{_stem(segments[-1])}")
+        each = None if unpacking is None else replace(unpacking, several=True)
         requests.append(DownloadRequest(_object_request(source, match.key, place, cache, each)))
     return requests
 
@@ -153,19 +164,26 @@ def _object_request(
     if unpacking is not None:
         archive = absolute(object_name(key)) if place is None else place
         options = UnpackOptions(
-            destination=_tree(archive, unpacking.folder),
+            destination=_tree(archive, unpacking),
             unpack_method=unpacking.method,
             keep_archive=unpacking.keep_archive,
             links=unpacking.links,
         )
-    return ObjectDownloadRequest(source.uri(key), place, cache=cache, unpack_options=options)
+    return ObjectDownloadRequest(
+        source.uri(key),
+        place,
+        cache=cache,
+        unpack_options=options,
+        profile_name=source.profile,
+    )
 
 
-def _tree(archive: Path, folder: str) -> Path:
+def _tree(archive: Path, unpacking: Unpacking) -> Path:
     """The folder to unpack into: the given one, else the archive's name without its extension."""
-    if folder:
-        return absolute(folder)
-    return archive.with_name(_stem(archive.name))
+    if not unpacking.folder:
+        return archive.with_name(_stem(archive.name))
+    folder = absolute(unpacking.folder)
+    return folder / _stem(archive.name) if unpacking.several else folder
 
 
 def _stem(name: str) -> str:

@@ -1,11 +1,11 @@
-"""Turns a source of the command line into a store, and a key in it."""
+"""Turns sources of the command line into stores, and keys in them."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -13,7 +13,8 @@ from xfd_api.errors import InvalidRequestError
 from xfd_api.hub_repos import repo_named
 from xfd_api.stores import ObjectStoreConfig, StoreKind
 from xfd_api.uris import FORMS, SCHEMES, Uri, parse_uri
-from xfd_dataplane.cli.credentials import read_headers, read_token
+from xfd_dataplane.cli.operands import Operand, at_line
+from xfd_dataplane.cli.store_options import StoreOptions, check_options, store_options
 from xfd_dataplane.patterns import has_wildcard, literal_folder
 
 
@@ -26,12 +27,14 @@ class Source:
         key: a prefix ends in a slash or is empty.
         bucket: see `Lookup.bucket`; a repository of a hub.
         is_literal: the key looks like a pattern, but the store has something of exactly this name.
+        profile: the name of the store among those of several sources; see `stores_of`.
     """
 
     config: ObjectStoreConfig
     key: str
     bucket: str | None = None
     is_literal: bool = False
+    profile: str | None = None
 
     @property
     def is_pattern(self) -> bool:
@@ -48,6 +51,25 @@ class Source:
         """What an error calls it: the key, or the bucket or repository whose all it is."""
         return self.key or self.bucket or self.config.bucket or ""
 
+    @property
+    def folder_name(self) -> str:
+        """The name of a prefix's folder, as `cp` takes it over.
+
+        Raises:
+            InvalidRequestError: it has none.
+        """
+        of_store = self.config.bucket or Path(self.config.directory or "").name
+        if self.bucket is not None:
+            of_store = repo_named(self.bucket).repo_id
+        name = (self.key.rstrip("/") or of_store).rpartition("/")[2]
+        if not name:
+            raise InvalidRequestError(
+                "The source has no name for its folder",
+                object=self.named,
+                remedy="Fetch it alone, or write a destination beside it in a list",
+            )
+        return name
+
     def uri(self, key: str) -> str:
         """A key of the store as a request names it."""
         return key if self.bucket is None else repo_named(self.bucket).uri(key)
@@ -59,47 +81,47 @@ class Source:
         return absolute(destination or ".")
 
 
-@dataclass(frozen=True, slots=True)
-class StoreOptions:
-    """The options of a command that say how to reach a store. Secrets show in no repr."""
-
-    endpoint: str | None = None
-    region: str | None = None
-    anonymous: bool = False
-    request_payer: str | None = None
-    account: str | None = None
-    netrc: bool = False
-    token: str | None = field(default=None, repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
 def named_source(options: argparse.Namespace) -> Source:
-    """The source that the options of a command name.
+    """The one source that the options of a command name.
 
     Raises:
         InvalidRequestError: it names no store, or has options of another kind of store.
     """
-    given = StoreOptions(
-        endpoint=options.endpoint_url,
-        region=options.region,
-        anonymous=options.no_sign_request,
-        request_payer=options.request_payer,
-        account=options.account,
-        netrc=options.netrc,
-        token=read_token(options.token_file),
-        headers=read_headers(options.header),
-    )
-    return parse_source(options.source, given)
+    return parse_source(options.source, store_options(options))
 
 
-def parse_source(text: str, options: StoreOptions = StoreOptions()) -> Source:
-    """The store and the key that a source names.
+def parse_source(text: str, options: StoreOptions | None = None) -> Source:
+    """The store and the key that a source names; see `parse_sources`."""
+    (source,) = parse_sources([Operand(text)], options or StoreOptions())
+    return source
+
+
+def parse_sources(operands: Sequence[Operand], options: StoreOptions) -> list[Source]:
+    """The store and the key that each source names.
 
     Raises:
-        InvalidRequestError: it names no store, or has options of another kind of store.
-        UnsafePathError: its key has a `..` segment.
+        InvalidRequestError: one names no store, or there is an option that none has a use for.
+        UnsafePathError: a key has a `..` segment.
     """
-    scheme, mark, rest = text.partition("://")
+    uris: list[Uri | None] = []
+    for operand in operands:
+        with at_line(operand.line):
+            uris.append(_parsed(operand.source))
+    check_options(options, uris)
+    sources: list[Source] = []
+    for operand, uri in zip(operands, uris, strict=True):
+        with at_line(operand.line):
+            sources.append(
+                _local(operand.source)
+                if uri is None
+                else _in_store(uri, options.taken_by(uri.kind))
+            )
+    return sources
+
+
+def _parsed(text: str) -> Uri | None:
+    """The uri of a source; None for a path of this host."""
+    scheme, mark, _ = text.partition("://")
     if not mark:
         raise InvalidRequestError(
             "The source has no scheme", object=text, remedy=f"Write {FORMS} or file:///folder/file"
@@ -110,9 +132,7 @@ def parse_source(text: str, options: StoreOptions = StoreOptions()) -> Source:
             object=text,
             remedy="Use s3, gs, az, abfss, hf, https or file",
         )
-    uri = None if scheme.lower() == "file" else parse_uri(text)
-    _refuse_options_of_others(None if uri is None else uri.kind, options)
-    return _local(rest, text) if uri is None else _in_store(uri, options)
+    return None if scheme.lower() == "file" else parse_uri(text)
 
 
 def _in_store(uri: Uri, options: StoreOptions) -> Source:
@@ -158,49 +178,8 @@ def _in_store(uri: Uri, options: StoreOptions) -> Source:
     return Source(config, uri.key)
 
 
-_TAKES: dict[str, tuple[StoreKind, ...]] = {
-    "--endpoint-url": (StoreKind.S3, StoreKind.GCS, StoreKind.AZURE, StoreKind.HUB),
-    "--region": (StoreKind.S3,),
-    "--request-payer": (StoreKind.S3,),
-    "--no-sign-request": (StoreKind.S3, StoreKind.GCS, StoreKind.AZURE),
-    "--header": (StoreKind.HTTP,),
-    "--netrc": (StoreKind.HTTP,),
-    "--token-file": (StoreKind.HTTP, StoreKind.HUB, StoreKind.GCS),
-    "--account": (StoreKind.AZURE,),
-}
-"""Which stores have a use for an option. Others refuse it: it would say what is not done."""
-
-
-def _refuse_options_of_others(kind: StoreKind | None, options: StoreOptions) -> None:
-    given = {
-        "--endpoint-url": options.endpoint is not None,
-        "--region": options.region is not None,
-        "--request-payer": options.request_payer is not None,
-        "--no-sign-request": options.anonymous,
-        "--header": bool(options.headers),
-        "--netrc": options.netrc,
-        "--token-file": options.token is not None,
-        "--account": options.account is not None,
-    }
-    for name, is_given in given.items():
-        if is_given and kind not in _TAKES[name]:
-            kinds = ", ".join(_SCHEME_OF[each] for each in _TAKES[name])
-            raise InvalidRequestError(
-                f"{name} has no meaning for this source", remedy=f"Drop it: it goes with {kinds}"
-            )
-
-
-_SCHEME_OF = {
-    StoreKind.S3: "s3://",
-    StoreKind.HTTP: "https://",
-    StoreKind.HUB: "hf://",
-    StoreKind.GCS: "gs://",
-    StoreKind.AZURE: "az://",
-}
-
-
-def _local(rest: str, text: str) -> Source:
-    host, _, path = rest.partition("/")
+def _local(text: str) -> Source:
+    host, _, path = text.partition("://")[2].partition("/")
     if host not in ("", "localhost") or not path:
         raise InvalidRequestError(
             "The source names no absolute path", object=text, remedy="Write file:///folder/file"

@@ -6,9 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xfd_api.profiles import by_profile
 from xfd_dataplane.cli import codes, output
-from xfd_dataplane.cli.catalog import resolved
+from xfd_dataplane.cli.selection import resolved
 from xfd_dataplane.cli.source_requests import request_for, requests_for_matches
 from xfd_dataplane.cli.sources import named_source
 from xfd_dataplane.downloading import open_node
@@ -39,7 +38,7 @@ def _report(options: argparse.Namespace) -> VerifyReport:
     destination = options.paths[1] if len(options.paths) > 1 else None
     source = named_source(options)
     with open_node() as node:
-        source = resolved(source, node, by_profile(source.config))
+        source = resolved(source, node)
     if source.is_pattern:
         matches = list_objects(source.uri(source.key), source.config)
         requests = requests_for_matches(source, matches, destination)
