@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +14,10 @@ from xfd_testing import emulators, prometheus
     emulators.is_absent(prometheus.VARIABLE, prometheus.PROGRAM),
     reason=f"no {prometheus.PROGRAM} here, and {prometheus.VARIABLE} names none",
 )
-def test_a_server_answers_queries_and_says_what_it_refuses() -> None:
-    with prometheus.running("global: {scrape_interval: 1s}\n") as server:
+def test_a_server_answers_queries_and_says_what_it_refuses(tmp_path: Path) -> None:
+    config = tmp_path / "prometheus.yml"
+    config.write_text("global: {scrape_interval: 1s}\n")
+    with prometheus.running(config) as server:
         assert server.query("vector(1)") == [({}, 1.0)]
         assert server.query("scalar(vector(2))") == [({}, 2.0)]
         assert math.isnan(server.value("no_such_metric"))

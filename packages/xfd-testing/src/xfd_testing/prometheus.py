@@ -84,18 +84,17 @@ class PrometheusServer:
 
 
 @contextmanager
-def running(config: str) -> Iterator[PrometheusServer]:
-    """A server for the length of a block; its configuration is that of `prometheus.yml`.
+def running(config: Path) -> Iterator[PrometheusServer]:
+    """A server for the length of a block; `config` is its `prometheus.yml`.
 
     Raises:
         StartError: there is none here, or it did not come up.
     """
     program = emulators.find(VARIABLE, PROGRAM, ADVICE)
     home = Path(tempfile.mkdtemp(prefix="xfd-prometheus-"))
-    (home / "prometheus.yml").write_text(config)
     (port,) = free_ports(1)
     address = f"127.0.0.1:{port}"
-    command = [program, f"--config.file={home}/prometheus.yml", f"--storage.tsdb.path={home}/data"]
+    command = [program, f"--config.file={config}", f"--storage.tsdb.path={home}/data"]
     process = Supervised([*command, f"--web.listen-address={address}"], home / "log")
     server = PrometheusServer(process, f"http://{address}")
     try:

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from xfd_api.paths import is_utf8
 from xfd_dataplane.cli import process
 from xfd_ray import __version__
+from xfd_ray.cli import dashboards
 from xfd_ray.cli.command_parser import CommandModule, Commands, exit_codes
 
-MODULES: tuple[CommandModule, ...] = ()
+MODULES: tuple[CommandModule, ...] = (dashboards,)
 """The commands, in the order in which the help lists them."""
 
 _DESCRIPTION = """\
@@ -24,6 +25,7 @@ the object store once; the nodes pass it on to each other."""
 
 _EXAMPLES = """\
 examples:
+  xfd dashboards install                the Grafana dashboard, into Ray's running session
 
 a cluster is found as Ray finds it: by --address, by RAY_ADDRESS, or on this machine.
 `xfd COMMAND --help` shows examples of each command; --json prints its result for a program."""

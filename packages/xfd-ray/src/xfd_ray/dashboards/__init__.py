@@ -1,0 +1,3 @@
+"""The Grafana dashboard of xfd and the rules for Prometheus, and where Ray wants them."""
+
+from __future__ import annotations
