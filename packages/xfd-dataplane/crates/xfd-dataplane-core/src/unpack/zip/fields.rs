@@ -12,6 +12,8 @@ pub(super) const FULL_32: u64 = 0xffff_ffff;
 const ZIP64: u64 = 0x0001;
 const UNICODE_PATH: u64 = 0x7075;
 const EXTENDED_TIMESTAMP: u64 = 0x5455;
+/// The older form of the same, which the tools of macOS still write.
+const UNIX_TIMES: u64 = 0x5855;
 
 /// Unsigned, from the first byte on; 0 beyond the end, which no caller asks for.
 pub(super) fn number(bytes: &[u8], at: usize, length: usize) -> u64 {
@@ -28,6 +30,7 @@ pub(super) struct Extra<'a> {
     zip64: Option<&'a [u8]>,
     unicode_path: Option<&'a [u8]>,
     timestamp: Option<&'a [u8]>,
+    unix_times: Option<&'a [u8]>,
 }
 
 impl<'a> Extra<'a> {
@@ -44,13 +47,14 @@ impl<'a> Extra<'a> {
                 ZIP64 => &mut extra.zip64,
                 UNICODE_PATH => &mut extra.unicode_path,
                 EXTENDED_TIMESTAMP => &mut extra.timestamp,
+                UNIX_TIMES => &mut extra.unix_times,
                 _ => {
                     bytes = &bytes[end..];
                     continue;
                 }
             };
             // Some tools would take the first one, some the last.
-            if known.replace(field).is_some() && id != EXTENDED_TIMESTAMP {
+            if known.replace(field).is_some() && matches!(id, ZIP64 | UNICODE_PATH) {
                 return Err(corrupt(
                     "an entry says twice how large it is or what its name is",
                 ));
@@ -83,10 +87,14 @@ impl<'a> Extra<'a> {
 
     /// Seconds since the epoch.
     pub(super) fn mtime(&self) -> Option<i64> {
-        let field = self.timestamp?;
-        let has_mtime = field.len() >= 5 && field[0] & 1 != 0;
-        // The field is signed.
-        has_mtime.then(|| i64::from((number(field, 1, 4) as u32).cast_signed()))
+        // The fields are signed.
+        let signed = |field, at| i64::from((number(field, at, 4) as u32).cast_signed());
+        let newer = self.timestamp.filter(|it| it.len() >= 5 && it[0] & 1 != 0);
+        // The time of the last access is before it.
+        let older = self.unix_times.filter(|it| it.len() >= 8);
+        newer
+            .map(|field| signed(field, 1))
+            .or(older.map(|field| signed(field, 4)))
     }
 }
 
