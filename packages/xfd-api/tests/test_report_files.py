@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from report_builders import comparable, node, reports, small_report
+from report_strategies import comparable, reports
 
 from xfd_api.errors import (
     DestinationError,
@@ -20,6 +20,7 @@ from xfd_api.errors import (
     XfdError,
 )
 from xfd_api.results import DistributionReport
+from xfd_testing.reports import node, small_report
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

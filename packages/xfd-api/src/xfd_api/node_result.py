@@ -27,8 +27,9 @@ class NodeResult:
         error: why the node failed.
         root: the folder that relative destinations lie under; empty if the node had no worker.
         host: the name that its machine gives itself.
-        origin_chunks: chunks read from the origin.
-        peer_chunks: chunks received from peers.
+        origin_ranges: ranges of objects read from the origin; neighbours may share a
+            request.
+        peer_ranges: ranges of objects received from peers.
         retries: requests and orders that were tried again.
     """
 
@@ -48,6 +49,6 @@ class NodeResult:
     shared_bytes: int = 0
     root: str = ""
     host: str = ""
-    origin_chunks: int = 0
-    peer_chunks: int = 0
+    origin_ranges: int = 0
+    peer_ranges: int = 0
     retries: int = 0

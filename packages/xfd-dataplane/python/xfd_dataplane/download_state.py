@@ -42,6 +42,7 @@ class DownloadState:
         cached_bytes: bytes of these objects.
         held_at_start: bytes of verified chunks that an earlier run left.
         fetched: bytes fetched for each object.
+        ranges: ranges of objects fetched.
         left_out: names and number of archive entries that the unpacked trees lack.
         recorder: when chunks moved; `began` is the start of its times.
     """
@@ -53,6 +54,7 @@ class DownloadState:
         self.cached: frozenset[ObjectIndex] = frozenset()
         self.cached_bytes = 0
         self.held_at_start = 0
+        self.ranges = 0
         self.fetched: dict[ObjectIndex, int] = {}
         self.left_out: dict[ObjectIndex, tuple[tuple[str, ...], int]] = {}
         self.recorder = TimelineRecorder(began)
@@ -120,6 +122,7 @@ class DownloadState:
                 chunk = self._chunks[event.chunk]
                 self._count(chunk)
                 if event.transfer_seconds:
+                    self.ranges += len(chunk.spans)
                     self.recorder.held(LOCAL_NODE, event, chunk.size, now)
             case ObjectLanded():
                 self.landed.add(event.object)

@@ -94,7 +94,7 @@ def report(
                 root=str(paths.root()),
                 resumed_bytes=state.held_at_start,
                 host=platform.node(),
-                origin_chunks=timeline.transfers.total,
+                origin_ranges=state.ranges,
                 retries=counters.retries + state.retried,
             ),
         ),

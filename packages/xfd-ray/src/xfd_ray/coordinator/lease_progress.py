@@ -164,14 +164,14 @@ class LeaseProgress:
         self.recorder.held(node, event, size, now)
         if event.source is None:
             state.origin_bytes += size
-            state.origin_chunks += 1
+            state.origin_ranges += len(chunk.spans)
             self.origin_rate.add(now, event.transfer_seconds, size)
             for span in chunk.spans:
                 if span.object in self.origin_bytes_of:
                     self.origin_bytes_of[span.object] += span.length
             return
         state.peer_bytes += size
-        state.peer_chunks += 1
+        state.peer_ranges += len(chunk.spans)
         peer = self.nodes.get(event.source)
         if peer is not None:
             peer.served_bytes += size

@@ -118,8 +118,8 @@ def _node_result(
         error=node.error,
         root=root,
         host=node.host,
-        origin_chunks=node.origin_chunks,
-        peer_chunks=node.peer_chunks,
+        origin_ranges=node.origin_ranges,
+        peer_ranges=node.peer_ranges,
         retries=node.retries,
     )
 

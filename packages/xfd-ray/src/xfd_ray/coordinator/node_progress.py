@@ -38,8 +38,8 @@ class NodeProgress:
     origin_bytes: int = 0
     peer_bytes: int = 0
     served_bytes: int = 0
-    origin_chunks: int = 0
-    peer_chunks: int = 0
+    origin_ranges: int = 0
+    peer_ranges: int = 0
     retries: int = 0
     cached_bytes: int = 0
     resumed_bytes: int = 0

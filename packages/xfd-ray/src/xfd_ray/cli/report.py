@@ -1,0 +1,74 @@
+"""`xfd report`: shows a saved report as text, as JSON, as a page, or as a trace."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from xfd_dataplane.cli import codes, output
+from xfd_ray.cli.command_parser import Commands, add_command
+
+_EXAMPLES = """\
+  xfd report run.json                      the table of the nodes, and what they moved
+  xfd report run.json -o report.html       one page with the time line, to look at and to send
+  xfd report run.json -o - | upload-it     the page to standard output
+  xfd report run.json --json | jq .nodes   the report itself, after its form was checked
+"""
+
+
+def add(commands: Commands) -> None:
+    """Adds the command."""
+    parser = add_command(
+        commands,
+        "report",
+        _run,
+        help="show a saved report as text, as a page or as a trace",
+        description="Shows a report that DistributionReport.save has written: as text, as one\n"
+        "HTML page that loads nothing, or as a trace for ui.perfetto.dev.",
+        examples=_EXAMPLES,
+        on_cluster=False,
+    )
+    parser.add_argument("report", metavar="RUN.json", help="a saved report")
+    parser.add_argument(
+        "-o", "--output", metavar="PAGE.html", help="write the page here; - is standard output"
+    )
+    parser.add_argument("--title", default="xfd report", help="the page's title")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from xfd_api.errors import InvalidRequestError
+    from xfd_api.results import DistributionReport
+
+    if options.json and options.output == "-":
+        raise InvalidRequestError(
+            "The page and the JSON document cannot both go to standard output",
+            remedy="Give -o a file, or leave out --json",
+        )
+    report = DistributionReport.load(options.report)
+    if options.output is not None:
+        from xfd_ray.report_page import report_page
+
+        _write(options.output, report_page(report, title=options.title))
+    if options.json:
+        output.as_json(report.to_dict())
+    elif options.output is None:
+        from xfd_ray.report_format import report_text
+
+        sys.stdout.write(report_text(report, width=_width()) + "\n")
+    return codes.OK
+
+
+def _write(place: str, text: str) -> None:
+    from xfd_api.report_files import write_atomically
+
+    if place == "-":
+        sys.stdout.buffer.write(text.encode())
+    else:
+        write_atomically(place, text)
+
+
+def _width() -> int:
+    """Columns of the terminal; more than enough if there is none."""
+    import shutil
+
+    return shutil.get_terminal_size((120, 24)).columns
