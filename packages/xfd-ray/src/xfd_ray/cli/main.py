@@ -13,10 +13,18 @@ from collections.abc import Sequence
 from xfd_api.paths import is_utf8
 from xfd_dataplane.cli import process
 from xfd_ray import __version__
-from xfd_ray.cli import dashboards, report
+from xfd_ray.cli import (
+    dashboards,
+    doctor,
+    report,
+)
 from xfd_ray.cli.command_parser import CommandModule, Commands, exit_codes
 
-MODULES: tuple[CommandModule, ...] = (report, dashboards)
+MODULES: tuple[CommandModule, ...] = (
+    report,
+    doctor,
+    dashboards,
+)
 """The commands, in the order in which the help lists them."""
 
 _DESCRIPTION = """\

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +14,11 @@ from ray import exceptions as ray_errors
 from xfd_api.errors import ClusterConnectionError
 from xfd_ray.cluster.errors import last_words
 from xfd_ray.cluster.forks import check_not_forked
+
+LISTENS_S = 10.0
+"""How long the cluster's address may take to accept a connection, in seconds."""
+
+_HOST_AND_PORT = re.compile(r"(?:ray://)?([^/:\s]+|\[[^/\s]+\]):(\d{1,5})")
 
 AUTH_SOURCES = "RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH or ~/.ray/auth_token"
 
@@ -27,10 +34,30 @@ def connect_to_ray(**arguments: Any) -> None:
     check_not_forked()
     if ray.is_initialized():
         return
+    _check_listening(arguments.get("address") or os.environ.get("RAY_ADDRESS", ""))
     try:
         ray.init(**arguments)
     except (ConnectionError, ray_errors.RayError) as error:
         raise connection_error(error, os.environ) from error
+
+
+def _check_listening(address: str) -> None:
+    """Refuses an address that nobody listens at; Ray would try for ten minutes.
+
+    Raises:
+        ClusterConnectionError: there is nobody.
+    """
+    named = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address
+    found = _HOST_AND_PORT.fullmatch(named)
+    if found is None:
+        return
+    try:
+        socket.create_connection((found[1].strip("[]"), int(found[2])), LISTENS_S).close()
+    except OSError as error:
+        raise ClusterConnectionError(
+            f"Nobody listens at {named}, the address of the Ray cluster: {error.strerror or error}",
+            remedy="Check the address, RAY_ADDRESS, and that the cluster is up",
+        ) from error
 
 
 def connection_error(error: BaseException, environ: Mapping[str, str]) -> ClusterConnectionError:

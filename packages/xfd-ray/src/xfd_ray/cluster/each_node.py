@@ -66,14 +66,17 @@ def on_each_node(
     """
     until = None if timeout_s is None else time.monotonic() + timeout_s
     task = ray.remote(function)
-    refs = {node.id: task.options(**_pinned_to(node)).remote(*args) for node in live_nodes(nodes)}
+    refs = {
+        node.id: task.options(max_retries=0, **pinned_to(node)).remote(*args)
+        for node in live_nodes(nodes)
+    }
     return {node: _answer(node, ref, until, timeout_s) for node, ref in refs.items()}
 
 
-def _pinned_to(node: NodeInfo) -> dict[str, Any]:
+def pinned_to(node: NodeInfo) -> dict[str, Any]:
+    """Options of a task or an actor that runs on this node, or nowhere, and takes no CPU."""
     return {
         "num_cpus": 0,
-        "max_retries": 0,
         "scheduling_strategy": NodeAffinitySchedulingStrategy(node.id, soft=False),
     }
 

@@ -1,0 +1,73 @@
+"""Tables on standard output: coloured and framed on a terminal, plain columns in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from xfd_api.sanitize import sanitized
+from xfd_dataplane.cli import output
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_WIDE = 10_000
+"""Columns of a pipe, where no line is broken."""
+
+
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    styles: Mapping[str, str] | None = None,
+) -> Table:
+    """A table for `show`.
+
+    Args:
+        columns: their names.
+        rows: a text for each column.
+        right: the columns that are aligned to the right.
+        styles: the style of a cell by its text, for example `{"failed": "red"}`.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        made.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(sanitized(cell), (styles or {}).get(cell, "")) for cell in row))
+    return made
+
+
+def show(*parts: Table | str) -> None:
+    """Prints lines and tables to standard output."""
+    if sys.stdout.isatty():
+        console = _console()
+        for part in parts:
+            console.print(sanitized(part) if isinstance(part, str) else part)
+        return
+    for part in parts:
+        for line in [part] if isinstance(part, str) else plain_lines(part):
+            output.say(line)
+
+
+def plain_lines(shown: Table) -> list[str]:
+    """The lines of a table in a pipe: columns without frame or colour, none of them broken."""
+    from rich.console import Console
+
+    console = Console(width=_WIDE, color_system=None, force_jupyter=False, force_terminal=False)
+    shown.box = None
+    with console.capture() as captured:
+        console.print(shown)
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False, force_jupyter=False)
