@@ -8,6 +8,7 @@ import json
 import pytest
 import structlog
 from inprocess import LocalCluster, lease, over
+from trace_events import check_trace
 
 from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.telemetry import log_events
@@ -54,6 +55,16 @@ def test_a_trace_has_each_held_chunk_and_its_order(trace, capsys):
     chunks = sorted((event["node"], event["chunk"]) for event in held)
     assert chunks == [(node, chunk) for node in ("n0", "n1") for chunk in range(4)]
     assert capsys.readouterr().err == ""  # XFD_LOG alone decides what is shown.
+
+
+def test_a_lease_leaves_its_time_line_for_perfetto(trace):
+    asyncio.run(distribute_once())
+    (file,) = trace.glob("lease-*.trace.json")
+    events = json.loads(file.read_text())["traceEvents"]
+    check_trace(events)
+    moved = [event for event in events if event["name"] in ("from the origin", "from a peer")]
+    assert sum(event["args"]["bytes"] for event in moved) == 2 * 4 * MIB
+    assert {event["args"]["object"] for event in moved} == {"big"}
 
 
 def test_a_run_without_a_usable_trace_folder_goes_on(tmp_path, monkeypatch, capsys):

@@ -12,6 +12,7 @@ _EXAMPLES = """\
   xfd report run.json                      the table of the nodes, and what they moved
   xfd report run.json -o report.html       one page with the time line, to look at and to send
   xfd report run.json -o - | upload-it     the page to standard output
+  xfd report run.json --trace run.trace.json   the same for ui.perfetto.dev
   xfd report run.json --json | jq .nodes   the report itself, after its form was checked
 """
 
@@ -32,6 +33,9 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "-o", "--output", metavar="PAGE.html", help="write the page here; - is standard output"
     )
+    parser.add_argument(
+        "--trace", metavar="TRACE.json", help="write a trace here, to open in ui.perfetto.dev"
+    )
     parser.add_argument("--title", default="xfd report", help="the page's title")
 
 
@@ -39,19 +43,25 @@ def _run(options: argparse.Namespace) -> int:
     from xfd_api.errors import InvalidRequestError
     from xfd_api.results import DistributionReport
 
-    if options.json and options.output == "-":
+    if [options.output == "-", options.trace == "-", options.json].count(True) > 1:
         raise InvalidRequestError(
-            "The page and the JSON document cannot both go to standard output",
-            remedy="Give -o a file, or leave out --json",
+            "Two documents cannot both go to standard output",
+            remedy="Give -o or --trace a file, or leave out --json",
         )
     report = DistributionReport.load(options.report)
     if options.output is not None:
         from xfd_ray.report_page import report_page
 
         _write(options.output, report_page(report, title=options.title))
+    if options.trace is not None:
+        import json
+
+        from xfd_ray.report_trace import chrome_trace
+
+        _write(options.trace, json.dumps(chrome_trace(report)) + "\n")
     if options.json:
         output.as_json(report.to_dict())
-    elif options.output is None:
+    elif options.output is None and options.trace is None:
         from xfd_ray.report_format import report_text
 
         sys.stdout.write(report_text(report, width=_width()) + "\n")

@@ -14,6 +14,7 @@ from xfd_api.traffic import Traffic
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.lease_progress import LeaseProgress
 from xfd_ray.telemetry import log_events
+from xfd_ray.telemetry.tracing import write_timeline
 
 
 class Leases:
@@ -119,5 +120,7 @@ class Leases:
                 name, error = lease.request.id, lease.error
                 if error is None:
                     self._log.emit(log_events.LEASE_DONE, lease=name)
+                    if lease.report is not None:
+                        write_timeline(name, lease.report)
                 else:
                     self._log.emit(log_events.LEASE_FAILED, lease=name, error=str(error))

@@ -6,7 +6,8 @@ shows it at the driver. Tokens, keys and credentials are never fields.
 `XFD_LOG` in a node's environment sets the lowest level that is shown: debug, info, warning (the
 default) or error. `XFD_TRACE` in a node's environment names a folder. Each process then writes its
 events of all levels to a file `ROLE-NODE-PID.jsonl` there as well, and each swarm's scheduler
-records its events and orders in `scheduler-SWARM.jsonl` (see `xfd_scheduler.trace`).
+records its events and orders in `scheduler-SWARM.jsonl` (see `xfd_scheduler.trace`). Each lease
+leaves its time line in `lease-ID.trace.json` (see `xfd_ray.report_trace`).
 
 structlog is imported with the first event that is written. Most workers never write one, and all of
 them start at the same moment.

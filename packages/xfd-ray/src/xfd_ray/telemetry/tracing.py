@@ -1,8 +1,15 @@
-"""Records what passes through a swarm's scheduler, if `XFD_TRACE` asks for it."""
+"""Writes files for people who look for a fault, if `XFD_TRACE` names a folder for them.
+
+They are the record of a swarm's scheduler, and the time line of each lease.
+"""
 
 from __future__ import annotations
 
+import json
+
 from xfd_api.ids import SwarmId
+from xfd_api.results import DistributionReport
+from xfd_ray.report_trace import chrome_trace
 from xfd_ray.telemetry.log import Log, trace_folder
 from xfd_ray.telemetry.log_events import TRACE_NOT_WRITTEN
 from xfd_scheduler.scheduler import Scheduler
@@ -21,3 +28,15 @@ def scheduler_of(swarm: SwarmId, settings: SchedulerSettings) -> Scheduler:
     except OSError as error:
         Log(swarm=swarm).emit(TRACE_NOT_WRITTEN, error=str(error))
         return Scheduler(settings)
+
+
+def write_timeline(lease: str, report: DistributionReport) -> None:
+    """Writes a lease's time line to `lease-ID.trace.json`, for Perfetto, if it is asked for."""
+    folder = trace_folder()
+    if folder is None:
+        return
+    try:
+        text = json.dumps(chrome_trace(report), separators=(",", ":"))
+        (folder / f"lease-{lease}.trace.json").write_text(text, encoding="utf-8")
+    except OSError as error:
+        Log(lease=lease).emit(TRACE_NOT_WRITTEN, error=str(error))
