@@ -11,7 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from xfd_api import chunks, errors, lookups, orders, reports, settings, store_access, stores
+from xfd_api import (
+    chunks,
+    errors,
+    lookups,
+    node_report,
+    orders,
+    reports,
+    settings,
+    store_access,
+    stores,
+)
 from xfd_dataplane._native import FIELDS
 
 CROSSING = [
@@ -23,6 +33,7 @@ CROSSING = [
     *(settings.UnpackCaps, settings.NodeSettings, settings.SwarmTicket),
     *typing.get_args(orders.Order),
     *(reports.HeldRun, reports.Inventory, reports.NodeCounters, reports.LogEvent),
+    node_report.Stall,
     *typing.get_args(reports.NodeEvent),
 ]
 

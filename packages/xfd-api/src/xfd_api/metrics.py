@@ -84,12 +84,14 @@ METRICS: Final = (
     Metric(
         "xfd_active_transfers",
         "gauge",
-        "Transfers that run now",
+        "Transfers and work on files that run now",
         {
             "origin": "active_origin",
             "peer": "active_peer",
             "served": "active_served",
             "unpack": "active_unpacks",
+            "verify": "active_verifications",
+            "land": "active_landings",
         },
         label="kind",
     ),

@@ -5,8 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from xfd_api.ids import NodeId
 from xfd_api.reports import Inventory, NodeCounters, NodeEvent
 from xfd_api.wire_format import event_columns
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A node has orders, and has received nothing for some seconds.
+
+    Attributes:
+        idle_s: seconds since its last byte, or since its first order.
+        source: the peer that it waits for; None is the origin.
+        failure: how the last request failed, as a sentence without a full stop. Empty if none has
+            failed since: the source does not send, or has not answered.
+    """
+
+    idle_s: float
+    source: NodeId | None
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +35,7 @@ class NodeReport:
         events: what happened since the previous report, in order; a `wire_format.EventColumns` once
             it has been pickled.
         counters: the node's present totals.
+        stall: why nothing arrives there; None if something does, or nothing is to.
         full: all that the node holds; set on its first report and after a gap.
     """
 
@@ -25,6 +43,8 @@ class NodeReport:
     events: Sequence[NodeEvent]
     counters: NodeCounters = field(default_factory=NodeCounters)
     full: Inventory | None = None
+    stall: Stall | None = None
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
-        return NodeReport, (self.seq, event_columns(self.events), self.counters, self.full)
+        events = event_columns(self.events)
+        return NodeReport, (self.seq, events, self.counters, self.full, self.stall)

@@ -11,6 +11,7 @@ from typing import Protocol
 from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.ids import SwarmId
 from xfd_api.lookups import Lookup
+from xfd_api.node_report import Stall
 from xfd_api.orders import Order
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import Inventory, LogEvent, NodeCounters, NodeEvent
@@ -85,7 +86,8 @@ class DataPlane(Protocol):
     def poll(self, swarm: SwarmId, timeout_s: float) -> list[NodeEvent]:
         """The events since the last poll; waits up to `timeout_s` seconds for the first.
 
-        Each event is returned once. The list is empty after the time-out.
+        Each event is returned once. The list is empty after the time-out, and sooner if `stall` or
+        what is done with the files has changed.
         """
         ...
 
@@ -99,6 +101,10 @@ class DataPlane(Protocol):
 
     def counters(self, swarm: SwarmId | None = None) -> NodeCounters:
         """Totals of one swarm, or of the node over all swarms."""
+        ...
+
+    def stall(self, swarm: SwarmId) -> Stall | None:
+        """Why no byte arrives in a swarm; None while bytes do, or if none are to."""
         ...
 
     def log_from(self, level: str | None) -> None:

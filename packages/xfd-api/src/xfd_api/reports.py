@@ -197,6 +197,8 @@ class NodeCounters:
         origin_failures: requests that origins refused or did not answer.
         objects_landed: objects that were fetched and are at their destination.
         objects_cached: objects that were there already; none of `objects_landed`.
+        active_verifications: objects whose bytes on the disk are compared with their checksums.
+        active_landings: objects or trees that are synced and get their names.
         active_resets: requests that wait for the reset of their origin's rate limit.
     """
 
@@ -218,6 +220,8 @@ class NodeCounters:
     active_peer: int = 0
     active_served: int = 0
     active_unpacks: int = 0
+    active_verifications: int = 0
+    active_landings: int = 0
     active_resets: int = 0
     unpacked_entries: int = 0
     unpacked_bytes: int = 0

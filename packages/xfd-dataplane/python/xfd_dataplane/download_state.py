@@ -42,7 +42,11 @@ class DownloadState:
         cached_bytes: bytes of these objects.
         held_at_start: bytes of verified chunks that an earlier run left.
         fetched: bytes fetched for each object.
+    <<<<<<< HEAD
         ranges: ranges of objects fetched.
+    =======
+        under_way: the same for objects that have some of their bytes and are not whole yet.
+    >>>>>>> daced17 (Show progress in bars, notebooks, lines or JSON, from one place)
         left_out: names and number of archive entries that the unpacked trees lack.
         recorder: when chunks moved; `began` is the start of its times.
     """
@@ -56,6 +60,7 @@ class DownloadState:
         self.held_at_start = 0
         self.ranges = 0
         self.fetched: dict[ObjectIndex, int] = {}
+        self.under_way: dict[ObjectIndex, int] = {}
         self.left_out: dict[ObjectIndex, tuple[tuple[str, ...], int]] = {}
         self.recorder = TimelineRecorder(began)
         self._catalog = catalog
@@ -216,7 +221,13 @@ class DownloadState:
 
     def _count(self, chunk: Chunk) -> None:
         for span in chunk.spans:
-            self.fetched[span.object] = self.fetched.get(span.object, 0) + span.length
+            fetched = self.fetched.get(span.object, 0) + span.length
+            self.fetched[span.object] = fetched
+            place = span.object - self._catalog.first_object
+            if fetched < self._catalog.objects[place].size:
+                self.under_way[span.object] = fetched
+            else:
+                self.under_way.pop(span.object, None)
 
     def _fetch(self, chunks: Iterable[Chunk]) -> list[Fetch]:
         """Orders for the chunks; one order covers neighbours of one priority."""

@@ -17,16 +17,19 @@ from xfd_api.ids import LOCAL_NODE, ObjectIndex, SwarmId
 from xfd_api.lookups import plan_downloads
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.progress import OnProgress, origin_reset
+from xfd_api.progress_modes import ProgressMode, progress_mode
 from xfd_api.reports import NodeEvent
 from xfd_api.request_forms import Requests
 from xfd_api.results import DistributionReport
 from xfd_api.settings import Durability, NodeSettings, SwarmTicket, UnpackCaps
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane.cancellation import SLICE_S, CallLimits, Cancellation
+from xfd_dataplane.download_progress import DownloadProgress
 from xfd_dataplane.download_state import DownloadState
 from xfd_dataplane.log_forwarding import forward_log, subscribe
 from xfd_dataplane.node import Node
-from xfd_dataplane.report import progress, report
+from xfd_dataplane.progress import progress_display
+from xfd_dataplane.report import report
 
 MANY_ORDERS = 32
 """With more open orders than this, events are handled in batches: waking up for each one costs more
@@ -75,6 +78,7 @@ def download(
     read_timeout_s: float | None = None,
     unpack_caps: UnpackCaps | None = None,
     deadline_s: float | None = None,
+    progress: ProgressMode | None = None,
     on_progress: OnProgress | None = None,
     cancel: Cancellation | None = None,
 ) -> DistributionReport:
@@ -99,6 +103,8 @@ def download(
         read_timeout_s: longest silence before a request is tried again, in seconds; None for 20.
         unpack_caps: upper limits for archives.
         deadline_s: longest time for the whole call, in seconds; None for no limit.
+        progress: the display on standard error: "auto", "bar", "lines", "json" or "none", see
+            `xfd_api.progress_modes`. None takes the one that XFD_PROGRESS names, else "none".
         on_progress: called some ten times a second with a `Progress`, in the calling thread.
         cancel: for example a `threading.Event`; once set, the download ends within a second.
 
@@ -119,6 +125,7 @@ def download(
         (2, 'models/config.json')
     """
     limits = CallLimits(deadline_s, cancel)
+    mode = progress_mode(progress, os.environ, otherwise="none")
     durability = Durability(durability)
     plan = plan_downloads(download_requests, object_store_config)
     settings = node_settings(
@@ -132,7 +139,7 @@ def download(
         unpack_caps=unpack_caps,
         verify_whole=verify_whole,
     ).rooted()
-    with open_node(settings) as node:
+    with open_node(settings) as node, progress_display(mode, then=on_progress) as show:
         found = limits.run(lambda: node.find_objects(plan.lookups, plan.stores))
         catalog = build_catalog(plan.lookups, found, chunk_size_bytes=chunk_size_bytes)
         return fetch(
@@ -142,7 +149,7 @@ def download(
             settings=settings,
             durability=durability,
             limits=limits,
-            on_progress=on_progress,
+            on_progress=show,
         )
 
 
@@ -213,6 +220,8 @@ def _run(
     on_progress: OnProgress | None,
     on_event: OnEvent | None,
 ) -> None:
+    made = DownloadProgress(catalog, state)
+
     def take_inventory() -> None:
         orders = state.inventory_taken(limits.run(lambda: node.extend(swarm, catalog, stores)))
         if orders:
@@ -226,7 +235,8 @@ def _run(
             if rest_s or counters.active_resets:
                 waits_for = origin_reset(time.time() + rest_s if rest_s else None)
             elapsed_s = limits.elapsed()
-            on_progress(progress(catalog, state, counters, elapsed_s, waits_for=waits_for))
+            stall = node.stall(swarm)
+            on_progress(made.at(elapsed_s, counters, stall=stall, waits_for=waits_for))
 
     take_inventory()
     inventory_again_at = time.monotonic() + INVENTORY_AGAIN_S

@@ -8,6 +8,7 @@ from pathlib import Path
 from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.ids import NodeId, ObjectIndex, SwarmId
 from xfd_api.lookups import Lookup
+from xfd_api.node_report import Stall
 from xfd_api.orders import Order
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import Inventory, LogEvent, NodeCounters, NodeEvent
@@ -89,6 +90,10 @@ class Node:
     def counters(self, swarm: SwarmId | None = None) -> NodeCounters:
         """See `DataPlane`."""
         return self.native.counters(swarm)
+
+    def stall(self, swarm: SwarmId) -> Stall | None:
+        """See `DataPlane`."""
+        return self.native.stall(swarm)
 
     def log_from(self, level: str | None) -> None:
         """See `DataPlane`."""

@@ -1,4 +1,4 @@
-"""The progress and the report of a download to one host. Pure."""
+"""The report of a download to one host. Pure."""
 
 from __future__ import annotations
 
@@ -7,54 +7,11 @@ import platform
 from xfd_api import paths
 from xfd_api.chunks import Catalog, CatalogObject
 from xfd_api.ids import LOCAL_NODE
-from xfd_api.progress import Progress
 from xfd_api.reports import NodeCounters
 from xfd_api.results import BoundSource, DistributionReport, NodeResult, ObjectResult
 from xfd_api.settings import NodeSettings
 from xfd_api.timeline import Timeline
 from xfd_dataplane.download_state import DownloadState
-
-
-def progress(
-    catalog: Catalog,
-    state: DownloadState,
-    counters: NodeCounters,
-    elapsed_s: float,
-    *,
-    waits_for: str | None = None,
-) -> Progress:
-    """How far the download has got; bytes count as they arrive, not chunk by chunk.
-
-    Args:
-        catalog: the objects.
-        state: what has arrived.
-        counters: of the swarm.
-        elapsed_s: seconds since the call.
-        waits_for: what keeps the download from going on, if something does.
-    """
-    total = catalog.total_bytes
-    present = state.cached_bytes + state.held_at_start
-    arrived = min(total, present + counters.origin_bytes)
-    return Progress(
-        elapsed_s=elapsed_s,
-        total_bytes=total,
-        done_bytes=total if state.done else arrived,
-        origin_bytes=counters.origin_bytes,
-        peer_bytes=0,
-        nodes=1,
-        nodes_done=int(state.done),
-        objects=len(catalog.objects),
-        objects_done=len(state.landed),
-        waits_for=_waits_for(catalog, state) or waits_for,
-    )
-
-
-def _waits_for(catalog: Catalog, state: DownloadState) -> str | None:
-    """The file that another process is writing, if nothing else is left to fetch."""
-    if not state.busy or state.outstanding:
-        return None
-    first = min(state.busy) - catalog.first_object
-    return f"another process, which writes {catalog.objects[first].destination}"
 
 
 def report(

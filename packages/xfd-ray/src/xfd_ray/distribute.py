@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import uuid
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from xfd_api.ids import NodeId
 from xfd_api.lookups import DownloadPlan, plan_downloads
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.progress import OnProgress
+from xfd_api.progress_modes import ProgressMode, progress_mode
 from xfd_api.request_forms import Requests, as_requests
 from xfd_api.results import DistributionReport
 from xfd_api.settings import Durability, NodeSettings
@@ -58,6 +60,7 @@ def download_distributed(
     durability: Durability | str = Durability.OBJECT,
     deadline_s: float | None = None,
     keep_s: float = 60.0,
+    progress: ProgressMode | None = None,
     on_progress: OnProgress | None = None,
     rates: LinkRates | None = None,
     prices: Prices | None = None,
@@ -81,8 +84,7 @@ def download_distributed(
         object_store_parallelism: chunks that the whole cluster reads from the origin at once. Calls
             that run at the same time share one swarm, so that nothing is fetched twice. Both limits
             are those of the first call; the coordinator logs it if a later call has others.
-        verbose: show progress on standard error. On a terminal it is a bar. In a job or a notebook
-            it is a line at each phase, and one every ten seconds.
+        verbose: the same as `progress="auto"`.
         nodes: None for all live nodes, a list of Ray node ids, a dictionary of node labels, or a
             `NodeSelector`.
         on_node_failure: "continue" names a lost node in the report. If a living node cannot get its
@@ -102,6 +104,11 @@ def download_distributed(
         deadline_s: longest time until the files are there, in seconds; None for no limit. Giving
             the lease back takes up to a second more.
         keep_s: how long coordinator and workers stay after the last lease, in seconds.
+        progress: the display on standard error. "bar" draws bars on a terminal, and one output that
+            changes in a notebook; "lines" prints a line at each phase and every ten seconds; "json"
+            prints a JSON object a line, at most one a second; "none" shows nothing. "auto" is "bar"
+            on a terminal and in a notebook, else "lines". None takes the one that the variable
+            XFD_PROGRESS names, else "auto" with `verbose`, else "none".
         on_progress: called some times a second with a `Progress`, in the calling thread.
         rates: what links and disks can do, for the bound in the report. None takes the rates of the
             `XFD_*_BYTES_PER_S` variables, else the highest that were observed.
@@ -169,11 +176,12 @@ class Distribution(DistributionOptions):
 
     def __post_init__(self) -> None:
         DistributionOptions.__post_init__(self)
+        mode = _mode_of(self.progress, "auto" if self.verbose else "none")
         request = self._lease_request()
         connect_to_ray()
         call = LeaseCall(
             _lease(replace(request, environment=Environment.of(inherited_variables()))),
-            verbose=self.verbose,
+            mode=mode,
             deadline_s=self.deadline_s,
             on_progress=self.on_progress,
         )
@@ -241,6 +249,7 @@ def ensure_local(
     *,
     deadline_s: float | None = None,
     keep_s: float = 60.0,
+    progress: ProgressMode | None = None,
 ) -> DistributionReport:
     """Brings the files to the node of this task or actor, and returns when they are there.
 
@@ -253,6 +262,7 @@ def ensure_local(
         object_store_config: see `download_distributed`.
         deadline_s: longest time until the files are there, in seconds; None for no limit.
         keep_s: how long coordinator and workers stay after the last lease, in seconds.
+        progress: see `download_distributed`.
 
     Returns:
         What was moved to this node.
@@ -274,6 +284,7 @@ def ensure_local(
     plan = _plan(download_requests, object_store_config)
     check_option("deadline_s", deadline_s)
     check_option("keep_s", keep_s)
+    mode = _mode_of(progress, "none")
     connect_to_ray()
     here = NodeId(ray.get_runtime_context().get_node_id())
     request = LeaseRequest(
@@ -289,11 +300,15 @@ def ensure_local(
         versions=installed_versions(),
         driver=socket.gethostname(),
     )
-    return LeaseCall(_lease(request), deadline_s=deadline_s).once()
+    return LeaseCall(_lease(request), mode=mode, deadline_s=deadline_s).once()
 
 
 def _lease(request: LeaseRequest) -> LeaseClient:
     return LeaseClient(request, CoordinatorClient())
+
+
+def _mode_of(given: ProgressMode | None, otherwise: ProgressMode) -> ProgressMode:
+    return progress_mode(given, os.environ, otherwise=otherwise)
 
 
 def _plan(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from xfd_api.progress import OnProgress
+from xfd_api.progress_modes import ProgressMode
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.traffic import Prices
 from xfd_ray.link_rates import LinkRates
@@ -42,6 +43,7 @@ class DistributionOptions:
     durability: Durability | str = Durability.OBJECT
     deadline_s: float | None = None
     keep_s: float = 60.0
+    progress: ProgressMode | None = None
     on_progress: OnProgress | None = field(default=None, repr=False)
     rates: LinkRates | None = None
     prices: Prices | None = None

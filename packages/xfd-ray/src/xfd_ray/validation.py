@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from xfd_api.chunking import check_chunk_size
 from xfd_api.errors import InvalidRequestError
+from xfd_api.progress_modes import checked_progress_mode
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.traffic import Prices
 from xfd_ray.link_rates import LinkRates
@@ -106,6 +107,10 @@ def _peer_tls(_name: str, value: Any) -> None:
         )
 
 
+def _progress(name: str, value: Any) -> None:
+    checked_progress_mode(name, value)
+
+
 def _ports(name: str, value: Any) -> None:
     is_pair = isinstance(value, tuple | list) and len(value) == 2
     is_range = (
@@ -150,6 +155,7 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
         "durability": _durability,
         "deadline_s": _optional(_at_least(0.0)),
         "keep_s": _at_least(0.0),
+        "progress": _optional(_progress),
         "on_progress": _optional(_function),
         "rates": _optional(_instance_of(LinkRates)),
         "prices": _optional(_instance_of(Prices)),

@@ -13,6 +13,7 @@ from xfd_api.errors import InternalError, InvalidRequestError, PeerError, XfdErr
 from xfd_api.hub_files import HubSnapshot
 from xfd_api.ids import ChunkIndex, NodeId, SwarmId
 from xfd_api.lookups import Lookup
+from xfd_api.node_report import Stall
 from xfd_api.orders import Order
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import (
@@ -68,6 +69,7 @@ class FakeDataPlane:
         extend_error: raised by the next `extend`.
         faults: by chunk.
         counted: the answer of `counters`.
+        stalled: the answer of `stall`.
         submitted: all orders so far.
         logs_from: the level of the last `log_from`.
         logged: the answer of the next `drain_log`.
@@ -90,6 +92,7 @@ class FakeDataPlane:
         self.extend_error: XfdError | None = None
         self.faults: dict[ChunkIndex, FakeFault] = {}
         self.counted = NodeCounters()
+        self.stalled: Stall | None = None
         self.submitted: list[Order] = []
         self.logs_from: str | None = None
         self.logged: list[LogEvent] = []
@@ -196,6 +199,10 @@ class FakeDataPlane:
     def counters(self, swarm: SwarmId | None = None) -> NodeCounters:  # noqa: ARG002
         """Returns the totals over all swarms, for each swarm too."""
         return self.counted
+
+    def stall(self, swarm: SwarmId) -> Stall | None:  # noqa: ARG002
+        """Returns `stalled`."""
+        return self.stalled
 
     def log_from(self, level: str | None) -> None:
         """See `DataPlane`."""

@@ -83,6 +83,10 @@ counters! {
     active_served,
     /// Archives being unpacked.
     active_unpacks,
+    /// Objects whose bytes on the disk are being compared with their checksums.
+    active_verifications,
+    /// Objects or trees that are being synced and get their names.
+    active_landings,
     /// Requests that wait for the reset of their origin's rate limit.
     active_resets,
     /// Archive entries unpacked.

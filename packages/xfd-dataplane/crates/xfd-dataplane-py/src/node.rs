@@ -210,6 +210,13 @@ impl Node {
         to_python::counters(py, &counters)
     }
 
+    /// See `xfd_api.ports.DataPlane.stall`.
+    fn stall<'py>(&self, py: Python<'py>, swarm: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let core = self.core(py)?;
+        let stall = py.detach(|| core.stall(swarm));
+        stall.map(|stall| to_python::stall(py, &stall)).transpose()
+    }
+
     /// See `xfd_api.ports.DataPlane.log_from`.
     #[staticmethod]
     fn log_from(py: Python<'_>, level: Option<&str>) {

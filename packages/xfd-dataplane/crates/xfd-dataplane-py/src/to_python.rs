@@ -7,7 +7,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use xfd_dataplane_core::log::{LogEvent, Value};
-use xfd_dataplane_core::model::{Fault, FoundObject, Inventory, NodeEvent, Source};
+use xfd_dataplane_core::model::{Fault, FoundObject, Inventory, NodeEvent, Source, Stall};
 use xfd_dataplane_core::stats::Counters;
 
 use crate::errors;
@@ -38,6 +38,9 @@ write_dataclasses! {
     );
     fn new_log_event = "xfd_api.reports"."LogEvent" (
         level: &str, name: &str, at_s: f64, fields: Bound<'py, PyDict>,
+    );
+    fn new_stall = "xfd_api.node_report"."Stall" (
+        idle_s: f64, source: Option<&str>, failure: &str,
     );
     fn new_chunk_lost = "xfd_api.reports"."ChunkLost" (chunk: u32);
     fn new_object_landed = "xfd_api.reports"."ObjectLanded" (
@@ -197,6 +200,12 @@ pub(crate) fn event<'py>(
             *chunks_suspect,
         ),
     }
+}
+
+/// `xfd_api.node_report.Stall`.
+pub(crate) fn stall<'py>(py: Python<'py>, stall: &Stall) -> PyResult<Bound<'py, PyAny>> {
+    let idle_s = stall.idle.as_secs_f64();
+    new_stall(py, idle_s, source_name(&stall.source), &stall.failure)
 }
 
 /// `xfd_api.reports.NodeCounters`.

@@ -9,7 +9,7 @@ from typing import Any
 from xfd_api.chunks import Catalog, CatalogObject
 from xfd_api.ids import ObjectIndex
 from xfd_api.paths import local_path
-from xfd_dataplane.progress_lines import human
+from xfd_dataplane.progress.words import human
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,10 @@ def _to_disk(options: argparse.Namespace) -> int:
     limits = CallLimits(options.deadline, None)
     sources = wanted(options)
     settings = settings_of(options).rooted()
+    shown = not (options.quiet or options.json)
     with (
         open_node(settings) as node,
-        output.progress(shown=not (options.quiet or options.json)) as on_progress,
+        output.progress(options.progress, shown=shown) as on_progress,
     ):
         catalog = catalog_for(options, sources, node, limits)
         report = fetch(
@@ -82,11 +83,12 @@ def _to_stdout(options: argparse.Namespace) -> int:
     limits = CallLimits(options.deadline, None)
     sources = wanted(options)
     settings = settings_of(options).rooted()
+    # On a terminal a bar would run through the object's own lines.
+    shown = not (options.quiet or sys.stdout.isatty())
     with (
         temporary_place() as place,
         open_node(settings) as node,
-        # On a terminal a bar would run through the object's own lines.
-        output.progress(shown=not (options.quiet or sys.stdout.isatty())) as on_progress,
+        output.progress(options.progress, shown=shown) as on_progress,
     ):
         catalog = catalog_for(options, [_at(each, str(place)) for each in sources], node, limits)
         with contextlib.closing(OrderedWriter(catalog, place, sys.stdout.fileno())) as writer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 from xfd_api import errors
 from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.paths import hub_cache
-from xfd_api.progress import OnProgress, Progress
+from xfd_api.progress import OnProgress
+from xfd_api.progress_modes import ProgressMode, progress_mode
 from xfd_api.results import DistributionReport
 from xfd_api.sanitize import sanitized, sanitized_json
-from xfd_dataplane.progress_display import progress_display
-from xfd_dataplane.progress_lines import EVERY_S, human, to_stderr
+from xfd_dataplane.progress import progress_display
+from xfd_dataplane.progress.lines import EVERY_S
+from xfd_dataplane.progress.outlet import to_stderr
+from xfd_dataplane.progress.words import human
 
 if TYPE_CHECKING:
     from xfd_dataplane.verification import VerifyReport
@@ -44,21 +48,25 @@ def as_json(document: dict[str, Any]) -> None:
     sys.stdout.write(sanitized_json(written) + "\n")
 
 
-def progress(*, shown: bool) -> AbstractContextManager[OnProgress | None]:
+def progress(
+    given: ProgressMode | None, *, shown: bool
+) -> AbstractContextManager[OnProgress | None]:
     """Shows progress on stderr during a block, see `progress_display`.
 
     Without a terminal the first ten seconds print nothing: scripts call the command often, and a
-    short run has its one line of result.
+    short run has its one line of result. Who asks for a display by its name gets it at once.
+
+    Args:
+        given: the display that `--progress` names.
+        shown: whether there is one if `--progress` names none.
+
+    Raises:
+        InvalidRequestError: XFD_PROGRESS names none that there is.
     """
-    return progress_display(
-        shown=shown, first="finding", describe=_description, stays=False, silent_s=EVERY_S
-    )
-
-
-def _description(now: Progress) -> str:
-    arrived = now.done_bytes >= now.total_bytes
-    count = f"{now.objects_done}/{now.objects} " if now.objects > 1 else ""
-    return count + ("landing" if arrived else "fetching")
+    if given is None and not shown:
+        return progress_display("none")
+    mode = progress_mode(given, os.environ, otherwise="auto")
+    return progress_display(mode, stays=False, silent_s=0.0 if given else EVERY_S)
 
 
 def error_line(error: errors.XfdError, *, names_node: bool = False) -> str:

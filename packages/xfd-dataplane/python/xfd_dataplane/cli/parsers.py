@@ -11,6 +11,7 @@ from xfd_dataplane.cli.shared_options import (
     add_output,
     add_patterns,
     add_pins,
+    add_progress,
     add_quiet,
     add_rates,
     add_store,
@@ -91,6 +92,7 @@ def _get(parser: argparse.ArgumentParser) -> None:
         help="fetch nothing; print what would be fetched and what is here already",
     )
     add_quiet(parser)
+    add_progress(parser)
     add_verbose(parser)
     add_output(parser)
     add_pins(parser)
@@ -106,6 +108,7 @@ def _cat(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("source", metavar="SOURCE", help=SOURCE)
     add_quiet(parser)
+    add_progress(parser)
     add_verbose(parser)
     add_pins(parser)
     add_rates(parser)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from xfd_api.progress_modes import PROGRESS_MODES
 from xfd_api.requests import Links, UnpackMethod
 from xfd_dataplane.cli.argument_types import (
     checksum,
@@ -211,6 +212,16 @@ def add_store(parser: argparse.ArgumentParser) -> None:
 def add_output(parser: argparse.ArgumentParser) -> None:
     """`--json`."""
     parser.add_argument("--json", action="store_true", help="print the result as JSON to stdout")
+
+
+def add_progress(parser: argparse.ArgumentParser) -> None:
+    """`--progress`."""
+    parser.add_argument(
+        "--progress",
+        choices=PROGRESS_MODES,
+        help="how to show progress on stderr (default: XFD_PROGRESS, else auto: bars on a "
+        "terminal, elsewhere a line every ten seconds)",
+    )
 
 
 def add_quiet(parser: argparse.ArgumentParser) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from xfd_api.progress import OnProgress
+from xfd_api.progress_modes import ProgressMode
 from xfd_api.results import DistributionReport
+from xfd_dataplane.progress import progress_display
 from xfd_ray.client.lease_client import LeaseClient
-from xfd_ray.progress import progress_shown
 
 
 class LeaseCall:
@@ -13,7 +14,7 @@ class LeaseCall:
 
     Args:
         lease: the lease, which has not run yet.
-        verbose: whether to display progress.
+        mode: how progress is displayed.
         deadline_s: longest time until the files are there, in seconds; None for no limit.
         on_progress: called with each `Progress`.
 
@@ -27,12 +28,12 @@ class LeaseCall:
         self,
         lease: LeaseClient,
         *,
-        verbose: bool = False,
+        mode: ProgressMode = "none",
         deadline_s: float | None = None,
         on_progress: OnProgress | None = None,
     ) -> None:
         self._lease = lease
-        self._verbose = verbose
+        self._mode = mode
         self._deadline_s = deadline_s
         self._on_progress = on_progress
 
@@ -53,7 +54,7 @@ class LeaseCall:
 
     def _run(self) -> None:
         try:
-            with progress_shown(shown=self._verbose, then=self._on_progress) as on_progress:
+            with progress_display(self._mode, then=self._on_progress) as on_progress:
                 self.report = self._lease.run(deadline_s=self._deadline_s, on_progress=on_progress)
         except BaseException:
             self._lease.close()

@@ -27,6 +27,8 @@ def summary_of(progress: LeaseProgress, now: float) -> Progress:
         progress.bytes if node.done_at is not None else min(progress.bytes, node.present_bytes)
         for node in live
     )
+    nodes_done = sum(node.done_at is not None for node in live)
+    is_over = nodes_done == len(live)
     return Progress(
         elapsed_s=now - progress.began,
         total_bytes=total,
@@ -34,9 +36,11 @@ def summary_of(progress: LeaseProgress, now: float) -> Progress:
         origin_bytes=sum(node.origin_bytes for node in progress.nodes.values()),
         peer_bytes=sum(node.peer_bytes for node in progress.nodes.values()),
         nodes=len(live),
-        nodes_done=sum(node.done_at is not None for node in live),
+        nodes_done=nodes_done,
         objects=len(progress.objects),
         objects_done=everywhere.bit_count() if live else 0,
+        phase="done" if is_over else "landing" if done >= total else "moving",
+        cached_bytes=sum(node.found_bytes for node in live),
     )
 
 

@@ -56,5 +56,9 @@ class NodeProgress:
     @property
     def present_bytes(self) -> int:
         """Bytes on its disk by now, found or fetched."""
-        found = self.cached_bytes + self.resumed_bytes + self.shared_bytes
-        return found + self.origin_bytes + self.peer_bytes
+        return self.found_bytes + self.origin_bytes + self.peer_bytes
+
+    @property
+    def found_bytes(self) -> int:
+        """Of these, the bytes that did not come by network for this lease."""
+        return self.cached_bytes + self.resumed_bytes + self.shared_bytes

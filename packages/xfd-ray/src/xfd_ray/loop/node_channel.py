@@ -22,8 +22,9 @@ REPEAT_AFTER_S = 0.5
 
 POLL_S = 2.0
 LONGEST_POLL_S = 20.0
-"""Events and orders end a poll at once. After a poll without any, the next one waits twice as long,
-up to this limit: an idle node sleeps, and a lost answer is noticed soon after the last event."""
+"""Events and orders end a poll at once. After a poll in which no byte came either, the next one
+waits twice as long, up to this limit: an idle node sleeps, and a lost answer is noticed soon after
+the last event."""
 
 IDLE_INTERVALS = 4
 """A poll waits for at least this many of the channel's intervals."""
@@ -63,6 +64,7 @@ class NodeChannel:
         self._calls: deque[tuple[Exchange, asyncio.Task[NodeReport]]] = deque()
         self._number = 0
         self._ack = 0
+        self._moved_bytes = 0
 
     def send(self, orders: Sequence[Order]) -> None:
         """Queues orders for the next call, which follows soon."""
@@ -150,7 +152,10 @@ class NodeChannel:
                 f"The node's report {report.seq} follows report {self._ack}", node=self._node
             )
         self._ack = report.seq
-        self._poll_s = POLL_S if report.events else min(2 * self._poll_s, LONGEST_POLL_S)
+        moved_bytes = report.counters.origin_bytes + report.counters.peer_bytes
+        is_idle = not report.events and moved_bytes == self._moved_bytes
+        self._poll_s = min(2 * self._poll_s, LONGEST_POLL_S) if is_idle else POLL_S
+        self._moved_bytes = moved_bytes
         self._on_report(report)
 
     async def _repeat_calls(self) -> None:

@@ -9,7 +9,7 @@ from xfd_api import __version__
 from xfd_api.node_names import node_name
 from xfd_api.results import DistributionReport, NodeResult
 from xfd_api.sanitize import sanitized
-from xfd_dataplane.progress_lines import human
+from xfd_dataplane.progress.words import human
 from xfd_ray.report_page import figures
 from xfd_ray.report_page.chart_data import shown
 

@@ -43,6 +43,10 @@ POLL_S = 20.0
 of a swarm end it at once."""
 
 
+Condition = tuple[tuple[NodeId | None, str] | None, tuple[bool, bool, bool]]
+"""Why nothing arrives, and whether files are verified, unpacked and landed."""
+
+
 class NodePlane(DataPlane, ObjectFinder, Protocol):
     """The data plane of a worker: `xfd_dataplane.Node`, or a test's."""
 
@@ -171,9 +175,11 @@ class NodeWorker:
         # so that reports have the sequence of their calls.
         async with state.answering:
             await state.wait_for_report(call)
-            counters = self._running_plane().counters(swarm)
+            plane = self._running_plane()
+            counters, stall = plane.counters(swarm), plane.stall(swarm)
             self._forward_log()
-            return state.reports.next_report(call.ack, counters, again=call.again)
+            state.has_news = False
+            return state.reports.next_report(call.ack, counters, stall, again=call.again)
 
     async def leave(self, swarm: SwarmId) -> None:
         """Ends the swarm on this node; see `DataPlane.leave`."""
@@ -225,6 +231,7 @@ class NodeWorker:
             raise error.at_node(self._node) from error
 
     async def _collect_events(self, swarm: SwarmId, state: SwarmState) -> None:
+        told: Condition = (None, (False, False, False))
         while not state.ended:
             try:
                 events = await self._in_thread(lambda: self._running_plane().poll(swarm, POLL_S))
@@ -235,12 +242,26 @@ class NodeWorker:
                     log_node_events(self._log, swarm, events)
                     state.reports.add(events)
                     await state.notify()
+                elif not state.ended and (now := self._condition(swarm)) != told:
+                    told, state.has_news = now, True
+                    await state.notify()
             except Exception as error:
                 # Nothing awaits this task, so `exchange` raises its error.
                 if not state.ended:
                     state.failure = as_xfd_error(error, self._node)
                     await state.notify()
                 return
+
+    def _condition(self, swarm: SwarmId) -> Condition:
+        """What a report has besides events and totals, as far as a change of it is worth one."""
+        plane = self._running_plane()
+        counters, stall = plane.counters(swarm), plane.stall(swarm)
+        work = (
+            counters.active_verifications > 0,
+            counters.active_unpacks > 0,
+            counters.active_landings > 0,
+        )
+        return None if stall is None else (stall.source, stall.failure), work
 
     def _forward_log(self) -> None:
         """Logs what the data plane has logged since the last call."""

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from xfd_api.ids import ChunkIndex, ObjectIndex
-from xfd_api.node_report import NodeReport
+from xfd_api.node_report import NodeReport, Stall
 from xfd_api.reports import (
     ChunkHeld,
     ChunkLost,
@@ -67,12 +67,20 @@ class ReportBuffer:
             elif isinstance(event, ObjectLanded):
                 self._landed.add(event.object)
 
-    def next_report(self, ack: int, counters: NodeCounters, *, again: bool = False) -> NodeReport:
+    def next_report(
+        self,
+        ack: int,
+        counters: NodeCounters,
+        stall: Stall | None = None,
+        *,
+        again: bool = False,
+    ) -> NodeReport:
         """Makes the next report, of all events since the last one.
 
         Args:
             ack: the number of the last report that arrived at the coordinator.
             counters: their present values.
+            stall: why nothing arrives.
             again: the reports after `ack` were lost; their events are repeated.
         """
         while self._sent and self._sent[0].seq <= ack:
@@ -89,6 +97,7 @@ class ReportBuffer:
             events=tuple(events),
             counters=counters,
             full=self._full() if is_gap else None,
+            stall=stall,
         )
         if again:
             self._sent.clear()

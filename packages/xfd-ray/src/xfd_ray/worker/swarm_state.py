@@ -23,6 +23,7 @@ class SwarmState:
         collector: the task that moves the data plane's events into `reports`.
         failure: the error that ended the collector.
         ended: the swarm was left.
+        has_news: something else than an event is worth a report.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,7 @@ class SwarmState:
         self.collector: asyncio.Task[None] | None = None
         self.failure: XfdError | None = None
         self.ended = False
+        self.has_news = False
         self._changed = asyncio.Condition()
         self._next_number = 1
         self._latest_number = 0
@@ -64,7 +66,12 @@ class SwarmState:
             XfdError: the collector failed.
         """
         await self._wait_until(
-            lambda: self.reports.has_events or self._latest_number > call.number or call.again,
+            lambda: (
+                self.reports.has_events
+                or self.has_news
+                or self._latest_number > call.number
+                or call.again
+            ),
             call.max_wait_s,
         )
         if self.failure is not None:

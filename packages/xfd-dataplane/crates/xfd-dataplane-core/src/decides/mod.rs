@@ -11,4 +11,5 @@ pub mod flow;
 pub mod ledger;
 pub mod queue;
 pub mod retry;
+pub mod silence;
 pub mod stalled;

@@ -17,7 +17,7 @@ pub use catalog::{BlobPlace, Catalog, CatalogObject, Chunk, Span};
 pub use ids::{ChunkIndex, NodeId, ObjectIndex, OrderId, SwarmId};
 pub use objects::{Checksum, ChecksumAlgorithm, FoundObject, Lookup};
 pub use orders::{Order, Source};
-pub use reports::{Fault, HeldRun, Inventory, NodeEvent, SurveyedObject};
+pub use reports::{Fault, HeldRun, Inventory, NodeEvent, Stall, SurveyedObject};
 pub use secret::Secret;
 pub use settings::{Durability, NodeSettings, SwarmTicket, UnpackCaps};
 pub use stores::{

@@ -1,5 +1,7 @@
 //! Reports from a node to the scheduler.
 
+use std::time::Duration;
+
 use super::ids::{ChunkIndex, NodeId, ObjectIndex, OrderId};
 use super::orders::Source;
 use super::trees::LeftOut;
@@ -78,6 +80,15 @@ pub enum NodeEvent {
         error: Error,
         chunks_suspect: bool,
     },
+}
+
+/// `xfd_api.node_report.Stall`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "see xfd_api.node_report")]
+pub struct Stall {
+    pub idle: Duration,
+    pub source: Source,
+    pub failure: String,
 }
 
 impl NodeEvent {

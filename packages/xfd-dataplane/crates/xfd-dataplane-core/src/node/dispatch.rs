@@ -21,6 +21,7 @@ use super::registry::SwarmRegistry;
 use super::swarm::NodeSwarm;
 use super::{report, self_repair};
 use crate::decides::queue::QueuedOrder;
+use crate::model::Fault;
 
 /// Starts an order that has a slot. False if it has nothing to fetch: its swarm was left, it was
 /// cancelled, or it follows another order for the same chunk.
@@ -111,6 +112,9 @@ fn end(swarm: &NodeSwarm, order: &QueuedOrder, outcome: Option<Outcome<Held>>) {
             }
         }
         Some(Err(failure)) => {
+            if failure.fault != Fault::Node {
+                swarm.obstacles.failed(&order.source, &failure.error);
+            }
             report::drop_changed(swarm, order, &failure);
             if ended.report && !self_repair::try_next_source(swarm, order) {
                 report::order_failed(swarm, order, failure);

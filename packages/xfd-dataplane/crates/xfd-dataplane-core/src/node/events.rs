@@ -16,6 +16,7 @@ pub(crate) struct Events {
 #[derive(Debug, Default)]
 struct Pending {
     events: Vec<NodeEvent>,
+    woken: bool,
     closed: bool,
 }
 
@@ -28,14 +29,21 @@ impl Events {
         }
     }
 
-    /// Takes all events; waits up to `wait` for the first one.
+    /// Has a caller that waits return, without an event.
+    pub(crate) fn wake(&self) {
+        locked(&self.pending).woken = true;
+        self.changed.notify_all();
+    }
+
+    /// Takes all events; waits up to `wait` for the first one, or until it is woken.
     pub(crate) fn drain(&self, wait: Duration) -> Vec<NodeEvent> {
         let (mut pending, _) = self
             .changed
             .wait_timeout_while(locked(&self.pending), wait, |now| {
-                now.events.is_empty() && !now.closed
+                now.events.is_empty() && !now.woken && !now.closed
             })
             .unwrap_or_else(PoisonError::into_inner);
+        pending.woken = false;
         std::mem::take(&mut pending.events)
     }
 
@@ -70,6 +78,9 @@ mod tests {
             events.push(NodeEvent::landed(1));
             assert_eq!(waiting.join().unwrap().len(), 1);
             let started = Instant::now();
+            let waiting = scope.spawn(|| events.drain(Duration::from_secs(60)));
+            events.wake();
+            assert!(waiting.join().unwrap().is_empty());
             let waiting = scope.spawn(|| events.drain(Duration::from_secs(60)));
             events.close();
             assert!(waiting.join().unwrap().is_empty());

@@ -69,6 +69,7 @@ impl Fetch<'_> {
             }
         };
         self.start_unpacking(lease.chunk());
+        self.swarm.obstacles.asked(&self.order.source);
         let stats = &self.swarm.stats;
         let (crc, blame): (_, Blame) = match &self.order.source {
             Source::Origin => {

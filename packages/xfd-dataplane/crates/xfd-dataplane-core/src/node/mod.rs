@@ -32,6 +32,7 @@ mod lane;
 mod leave;
 mod lookup;
 mod neighbours;
+mod obstacles;
 mod orders;
 mod origin_body;
 mod origins;
@@ -44,6 +45,7 @@ mod report;
 mod runtime;
 mod self_repair;
 mod slots;
+mod stall;
 mod submit;
 mod swarm;
 mod trees;
@@ -66,7 +68,7 @@ use self::swarm::NodeSwarm;
 use crate::error::{Error, Kind, Result};
 use crate::locked::locked;
 use crate::model::{
-    Catalog, FoundObject, Inventory, Lookup, NodeEvent, NodeId, NodeSettings, Order, Stores,
+    Catalog, FoundObject, Inventory, Lookup, NodeEvent, NodeId, NodeSettings, Order, Stall, Stores,
     SurveyedObject, SwarmTicket,
 };
 use crate::server;
@@ -212,6 +214,7 @@ impl Node {
         tracing::info!(swarm = id, "swarm_joined");
         let runtime = &self.context.runtime;
         runtime.spawn(landing::land_all(Arc::clone(&swarm), whole));
+        runtime.spawn(stall::watch(Arc::clone(&swarm)));
         runtime.spawn(self_repair::refetch_damaged(swarm));
         Ok(())
     }
@@ -251,7 +254,8 @@ impl Node {
         Ok(())
     }
 
-    /// The events since the last poll; waits up to `timeout` for the first one.
+    /// The events since the last poll; waits up to `timeout` for the first one, or until
+    /// [`Node::stall`] or what is done with the files changes.
     ///
     /// # Errors
     /// `InvalidRequest` for a swarm that the node is not in.
@@ -287,6 +291,13 @@ impl Node {
         };
         let swarm = self.swarms.get(id);
         swarm.map(|swarm| swarm.stats.read()).unwrap_or_default()
+    }
+
+    /// Why no byte comes in a swarm, if none does although it has orders; None for a swarm that the
+    /// node is not in.
+    #[must_use]
+    pub fn stall(&self, swarm: &str) -> Option<Stall> {
+        self.swarms.get(swarm)?.obstacles.stall()
     }
 
     /// Leaves every swarm and stops the peer server. Closing twice does nothing.

@@ -107,6 +107,11 @@ impl Orders {
         chunks
     }
 
+    /// Whether no order is alive.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.alive.is_empty()
+    }
+
     /// Whether a live order wants the chunk.
     pub(crate) fn wants(&self, chunk: ChunkIndex) -> bool {
         self.wanted.contains_key(&chunk)

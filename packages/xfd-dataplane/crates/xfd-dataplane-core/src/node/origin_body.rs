@@ -15,7 +15,7 @@ use crate::decides::flow::{self, Flow};
 use crate::decides::retry::{Retry, RetryPolicy, is_for_all_nodes};
 use crate::error::{Error, Kind, Result};
 use crate::limits::Receiving;
-use crate::model::{CatalogObject, ObjectIndex, Span};
+use crate::model::{CatalogObject, ObjectIndex, Source, Span};
 use crate::source::{Body, Get};
 
 /// A body that has not come to its end.
@@ -127,6 +127,7 @@ impl<'a> Tries<'a> {
         received: u64,
         started: Instant,
     ) -> Outcome<()> {
+        self.swarm.obstacles.failed(&Source::Origin, &error);
         let bodies = self.swarm.node.limits.bodies.count();
         let is_progress = flow::is_progress(received, started.elapsed(), bodies);
         if is_for_all_nodes(&error) {

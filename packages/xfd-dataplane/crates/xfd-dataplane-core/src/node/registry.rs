@@ -89,6 +89,8 @@ fn without_active(mut counters: Counters) -> Counters {
     counters.active_peer = 0;
     counters.active_served = 0;
     counters.active_unpacks = 0;
+    counters.active_verifications = 0;
+    counters.active_landings = 0;
     counters.active_resets = 0;
     counters
 }

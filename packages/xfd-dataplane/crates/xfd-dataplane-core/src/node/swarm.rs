@@ -10,6 +10,7 @@ use super::context::Context;
 use super::events::Events;
 use super::group::TaskGroup;
 use super::neighbours::Neighbours;
+use super::obstacles::Obstacles;
 use super::orders::Orders;
 use super::trees::Trees;
 use crate::decides::checksums::Checksums;
@@ -42,6 +43,7 @@ pub(crate) struct NodeSwarm {
     pub(crate) unpacking: TaskGroup,
     pub(crate) trees: Trees,
     pub(crate) neighbours: Neighbours,
+    pub(crate) obstacles: Obstacles,
     checksums: Mutex<Checksums>,
     /// Of streams from origins.
     typical_pace: Mutex<TypicalPace>,
@@ -87,6 +89,7 @@ impl NodeSwarm {
             unpacking: TaskGroup::new(),
             trees: Trees::default(),
             neighbours: Neighbours::default(),
+            obstacles: Obstacles::default(),
             checksums: Mutex::default(),
             typical_pace: Mutex::default(),
             orders: Mutex::default(),

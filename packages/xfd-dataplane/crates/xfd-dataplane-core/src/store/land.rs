@@ -59,6 +59,7 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
             Err(error) => drop(outcomes.insert(*object, Err(error))),
         }
     }
+    let _active = (!ready.is_empty()).then(|| inner.options.stats.active_landings.active());
     let mut keep = |ready: Vec<Ready>, outcome: &mut dyn FnMut(&mut Ready) -> Result<()>| {
         let mut kept = Vec::with_capacity(ready.len());
         for mut one in ready {

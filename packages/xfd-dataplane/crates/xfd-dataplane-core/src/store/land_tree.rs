@@ -51,6 +51,7 @@ pub(crate) fn land_with_tree(
     put_in_place: impl FnOnce() -> Result<Summary>,
 ) -> Result<()> {
     let (slot, unpack) = ready(inner, object)?;
+    let _active = inner.options.stats.active_landings.active();
     let before = recording::read(&slot)?;
     let was_ours = slot.facts().tree_is_ours;
     announce(&slot, &unpack)?;

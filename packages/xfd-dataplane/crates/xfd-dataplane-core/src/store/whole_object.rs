@@ -40,6 +40,7 @@ pub(crate) fn check(inner: &Inner, object: ObjectIndex) -> Result<Option<Arc<Slo
         slot.parts_dir()?
             .create(&slot.part_path(), OFlags::empty())?;
     }
+    let _active = inner.options.stats.active_verifications.active();
     // Hashing verifies chunks of an earlier run too.
     let hashed = match &slot.object.pin {
         Some(pin) if !is_done => Some((pin, pins::finish(inner, &slot, pin)?)),

@@ -36,5 +36,6 @@ mod reconfigured;
 mod refusals;
 mod relay;
 mod serving;
+mod stalls;
 mod strangers;
 mod support;

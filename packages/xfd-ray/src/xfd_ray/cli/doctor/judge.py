@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from xfd_api.errors import XfdError
 from xfd_api.ids import NodeId
 from xfd_api.stores import StoreKind
-from xfd_dataplane.progress_lines import human
+from xfd_dataplane.progress.words import human
 from xfd_ray.cli.doctor.connections import Tried
 from xfd_ray.cli.doctor.finding import Finding
 from xfd_ray.cli.doctor.node_facts import DiskFacts, NodeFacts

@@ -1,0 +1,64 @@
+//! Why a node receives nothing: what it has asked, and what failed last.
+//!
+//! Fetches note the source that they ask and the failures that they meet; each note replaces the
+//! last one.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+use crate::locked::locked;
+use crate::model::{Source, Stall};
+
+/// How often it is looked whether the node is silent.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The most characters of a failure's words; they may quote a server's answer.
+const MAX_WORDS: usize = 200;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Obstacles(Mutex<Noted>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    asked: Option<Source>,
+    failed: Option<(Instant, Source, String)>,
+    silent_since: Option<Instant>,
+}
+
+impl Obstacles {
+    /// A source is asked.
+    pub(crate) fn asked(&self, source: &Source) {
+        locked(&self.0).asked = Some(source.clone());
+    }
+
+    /// A request to a source failed.
+    pub(crate) fn failed(&self, source: &Source, error: &Error) {
+        let words = error.what.chars().take(MAX_WORDS).collect();
+        locked(&self.0).failed = Some((Instant::now(), source.clone(), words));
+    }
+
+    /// Since when the node is silent; None if it is not.
+    pub(crate) fn set_silent(&self, since: Option<Instant>) {
+        locked(&self.0).silent_since = since;
+    }
+
+    /// Since when nothing comes, and why; None while bytes come, or if there is nothing to fetch.
+    pub(crate) fn stall(&self) -> Option<Stall> {
+        let noted = locked(&self.0);
+        let since = noted.silent_since?;
+        // A failure right before the last byte may be known only by its look.
+        let is_recent = |at: &Instant| *at + LOOK_EVERY >= since;
+        let failed = noted.failed.as_ref().filter(|(at, ..)| is_recent(at));
+        let (source, failure) = match failed {
+            Some((_, source, words)) => (source.clone(), words.clone()),
+            None => (noted.asked.clone()?, String::new()),
+        };
+        Some(Stall {
+            idle: since.elapsed(),
+            source,
+            failure,
+        })
+    }
+}
