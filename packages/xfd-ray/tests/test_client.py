@@ -64,6 +64,9 @@ class ScriptedCoordinator:
             self.clock.now += wait_s
         return self._answer(answer, timeout_s)
 
+    def renew(self, lease_id, timeout_s):
+        return self.watch(lease_id, 0.0, timeout_s).state
+
     def detach(self, lease_id, timeout_s):
         self.detach_timeouts.append(timeout_s)
 

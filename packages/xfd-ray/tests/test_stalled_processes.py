@@ -43,6 +43,9 @@ class ThreadSafeCoordinator:
     def watch(self, lease_id: str, wait_s: float, timeout_s: float) -> LeaseStatus:
         return self._call(self._coordinator.watch(lease_id, min(wait_s, 0.1)), timeout_s)
 
+    def renew(self, lease_id: str, timeout_s: float) -> LeaseState:
+        return self._call(self._coordinator.renew(lease_id), timeout_s)
+
     def detach(self, lease_id: str, timeout_s: float) -> None:
         self._call(self._coordinator.detach(lease_id), timeout_s)
 

@@ -62,6 +62,10 @@ class CoordinatorApi(Protocol):
         """See `Coordinator.watch`."""
         ...
 
+    def renew(self, lease_id: str, timeout_s: float) -> LeaseState:
+        """See `Coordinator.renew`."""
+        ...
+
     def detach(self, lease_id: str, timeout_s: float) -> None:
         """See `Coordinator.detach`."""
         ...
@@ -172,13 +176,25 @@ class LeaseClient:
         while not self._closed.wait(RENEW_EVERY_S):
             try:
                 if self._is_held:
-                    self._watch(0.0)
+                    self._renew()
                 else:  # `run` handles losses.
-                    self._coordinator.watch(self._request.id, 0.0, self._at_most(CALL_TIMEOUT_S))
+                    self._coordinator.renew(self._request.id, self._at_most(CALL_TIMEOUT_S))
             except XfdError:
                 if self._is_held:
                     # Nothing can be raised here. Landed files stay; late nodes get none.
                     return
+
+    def _renew(self) -> None:
+        """Renews the lease, or attaches again."""
+        try:
+            state = self._coordinator.renew(self._request.id, self._at_most(CALL_TIMEOUT_S))
+        except CoordinatorLostError as error:
+            self._count_loss(error)
+            state = LeaseState.UNKNOWN
+        if state is not LeaseState.UNKNOWN:
+            self._forget_losses()
+        elif not self._closed.is_set():
+            self._attach()
 
     def _watch(self, wait_s: float) -> LeaseStatus:
         try:
@@ -211,10 +227,14 @@ class LeaseClient:
             self._sleep(self._at_most(START_AGAIN_S))
 
     def _accept(self, status: LeaseStatus) -> LeaseStatus:
+        self._forget_losses()
+        return status
+
+    def _forget_losses(self) -> None:
+        """The coordinator has answered."""
         self._endings = 0
         if self._clock() - self._lost_at >= STEADY_S:
             self._losses = 0
-        return status
 
     def _count_loss(self, error: CoordinatorLostError) -> None:
         """Counts a loss of the coordinator.

@@ -94,6 +94,11 @@ class CoordinatorClient:
             return self._switch_to_own()
         return status
 
+    def renew(self, lease_id: str, timeout_s: float) -> LeaseState:
+        """See `Coordinator.renew`."""
+        state: LeaseState = self._call("renew", timeout_s, lease_id)
+        return state
+
     def detach(self, lease_id: str, timeout_s: float) -> None:
         """See `Coordinator.detach`."""
         self._call("detach", timeout_s, lease_id)

@@ -145,6 +145,14 @@ class Coordinator:
         lease.renewed = self._running_clock()
         return lease.status(self._clock())
 
+    async def renew(self, lease_id: str) -> LeaseState:
+        """Renews the lease, which may be over: its report is not sent again."""
+        known = self._leases.get(lease_id)
+        if known is None:
+            return LeaseState.UNKNOWN
+        known[0].renewed = self._running_clock()
+        return known[0].state
+
     async def detach(self, lease_id: str) -> None:
         """Gives a lease back. When this returns, the nodes have released what only it wanted."""
         self._expired.pop(lease_id, None)
