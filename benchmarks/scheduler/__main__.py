@@ -5,13 +5,17 @@ python -m benchmarks.scheduler --quick    without rows of 500 and more nodes
 python -m benchmarks.scheduler NAME ...   some rows; `--list` prints their names
 
 Each figure is printed with its goal, if it has one. Most simulated rows run with several seeds: the
-median is compared with the goal, and the worst is printed too.
+median is compared with the goal, and the worst is printed too. The rows of `weak_spots` run with
+seeds that nothing is tuned on, and compare the worst.
+
+`python -m benchmarks.scheduler.table` compares two revisions over many small scenarios.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,7 @@ from benchmarks.scheduler.costs import WIDE, cost, memory
 from benchmarks.scheduler.goals import (
     CHURN,
     GROWTH,
+    JOIN_S,
     LARGEST,
     LATE,
     MEMORY_MIB,
@@ -31,11 +36,13 @@ from benchmarks.scheduler.goals import (
     RELAYED_ROUNDS,
     ROUNDS,
     STEPS,
+    WEAK_SPOTS,
     WITHIN,
     Goal,
     lost_share,
     rounds,
 )
+from benchmarks.scheduler.scenarios import GOAL_SEEDS, SCENARIOS
 from xfd_api.chunks import MIB
 from xfd_scheduler import SchedulerSettings
 from xfd_scheduler.simulator.cli import HEAD, line, run
@@ -51,15 +58,20 @@ TEN_GB: dict[str, Any] = {"total_bytes": 10e9, "chunk_bytes": 8e6, "settings": W
 
 def simulate(what: str, scenario: Scenario, seeds: int = 3) -> Outcome:
     """Prints the median and the worst of several seeds; returns the median."""
+    outcomes = _sorted_outcomes(what, scenario, range(seeds))
+    return outcomes[seeds // 2]
+
+
+def _sorted_outcomes(what: str, scenario: Scenario, seeds: Sequence[int]) -> list[Outcome]:
+    """Prints the median and the worst of these seeds; returns all, the best first."""
     began = time.perf_counter()
-    outcomes = [run(replace(scenario, seed=seed), "xfd") for seed in range(seeds)]
-    took = (time.perf_counter() - began) / seeds
+    outcomes = [run(replace(scenario, seed=seed), "xfd") for seed in seeds]
+    took = (time.perf_counter() - began) / len(seeds)
     outcomes.sort(key=lambda outcome: outcome.slowest_ratio)
-    median = outcomes[seeds // 2]
-    print(f"{line('xfd', median)}  {what}, {took:.0f} s a run", flush=True)
-    if seeds > 1:
-        print(line(f"  worst of {seeds}", outcomes[-1]), flush=True)
-    return median
+    print(f"{line('xfd', outcomes[len(seeds) // 2])}  {what}, {took:.0f} s a run", flush=True)
+    if len(seeds) > 1:
+        print(line(f"  worst of {len(seeds)}", outcomes[-1]), flush=True)
+    return outcomes
 
 
 def compare(goal: Goal, what: str, value: float) -> None:
@@ -147,7 +159,17 @@ def late_joins() -> None:
     for joins in ((0.0,), (0.0, 0.2, 0.3, 0.4), (0.0, 3.0, 3.0, 3.0)):
         for origin in (50e6, 1.25e9):
             joined = replace(scenario, joins_s=joins, origin=origin)
-            simulate(f"512 MiB, joins at {joins}, origin {origin / 1e6:.0f} MB/s", joined)
+            what = f"512 MiB, joins at {joins}, origin {origin / 1e6:.0f} MB/s"
+            outcome = simulate(what, joined)
+            if joins[-1] == 3.0:
+                compare(JOIN_S, "seconds", outcome.elapsed_s)
+
+
+def weak_spots() -> None:
+    """Scenarios in which versions of the policy failed that did well elsewhere."""
+    for name, (what, goal) in WEAK_SPOTS.items():
+        worst = _sorted_outcomes(f"{name}: {what}", SCENARIOS[name], GOAL_SEEDS)[-1]
+        compare(goal, f"T/bound of each node, the worst of {name}", worst.slowest_ratio)
 
 
 def stragglers() -> None:
@@ -223,6 +245,7 @@ QUICK = (
     rates,
     churn,
     late_joins,
+    weak_spots,
     stragglers,
     starving,
     one_chunk,

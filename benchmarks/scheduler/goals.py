@@ -38,6 +38,17 @@ LARGEST = Goal(1.03)
 MIXED_RATES = Goal(1.15)
 CHURN = Goal(1.15)
 LATE = Goal(1.15)
+JOIN_S = Goal(14.4)
+"""Joins at 0, 3, 3, 3 s; 13.7 s are possible."""
+WEAK_SPOTS = {
+    "drop": ("1 of 12 drops to a tenth half-way, the others", Goal(1.2)),
+    "drop16": ("the same, 16 slots, links of 4 Gbit/s", Goal(1.2)),
+    "40half": ("rates 1:4, 40 nodes, 1 GB, the fast ones", Goal(1.3)),
+    "quickO": ("an origin of ten times a node's link", Goal(1.08)),
+    "patient": ("joins at 0, 2, 2, 2 s, announced", Goal(1.2)),
+    "64long": ("64 nodes, 300 chunks, 8 slots", Goal(1.07)),
+}
+"""By scenario: what it is, and the goal of the worst node over its own bound."""
 ROUNDS = Goal(1.1 * (1 + math.ceil(math.log2(ONE_CHUNK_NODES))))
 RELAYED_ROUNDS = Goal(3.0)
 PACKS = Goal(1.2)

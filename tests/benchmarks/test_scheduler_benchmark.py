@@ -10,7 +10,9 @@ import pytest
 
 pytest.importorskip("numpy")
 
-from benchmarks.scheduler.goals import PER_SECOND, RATIO, Goal
+from benchmarks.scheduler.goals import PER_SECOND, RATIO, WEAK_SPOTS, Goal
+from benchmarks.scheduler.scenarios import GOAL_SEEDS, SCENARIOS, TUNING_SEEDS
+from benchmarks.scheduler.table import SOURCES, figures, row
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,6 +41,18 @@ def test_rows_have_names_and_others_are_refused() -> None:
     refused = bench("no-such-row")
     assert refused.returncode == 2
     assert "no-such-row" in refused.stderr
+
+
+def test_goals_have_seeds_of_their_own() -> None:
+    assert not set(GOAL_SEEDS) & set(TUNING_SEEDS)
+    assert set(WEAK_SPOTS) <= set(SCENARIOS)
+
+
+def test_a_table_marks_what_a_change_costs() -> None:
+    measured = figures(ROOT / SOURCES, ["patient"], [1], processes=1)
+    assert 1.18 < measured["patient"][0] < 1.3
+    assert row("patient", [1.2], [1.2]).endswith("| = |")
+    assert row("patient", [1.0], [1.04]).endswith("| **+4.0** |")
 
 
 def test_the_simulator_is_within_a_tenth_of_three_measured_runs_and_a_fifth_of_all() -> None:
