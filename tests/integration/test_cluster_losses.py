@@ -137,15 +137,16 @@ def holding(five: RayCluster, server: S3Server, bucket: str) -> Iterator[subproc
         yield driver
 
 
-def scraped_at() -> list[str]:
-    return [address for of_node in xfd_ray.metrics_addresses().values() for address in of_node]
+def workers() -> list[str]:
+    """Addresses of the peer servers of all workers."""
+    return [node.peer_address for status in xfd_ray.status() for node in status.nodes]
 
 
 def test_a_killed_driver_leaves_nothing_over(
     five: RayCluster, big: str, s3_server: S3Server
 ) -> None:
     with holding(five, s3_server, big) as driver:
-        addresses = scraped_at()
+        addresses = workers()
         assert len(addresses) == len(alive(five))
         assert all(is_served(address) for address in addresses)
         driver.send_signal(signal.SIGKILL)
@@ -160,7 +161,7 @@ def test_a_killed_driver_does_not_disturb_another(
     five: RayCluster, big: str, s3_server: S3Server
 ) -> None:
     with holding(five, s3_server, big) as first:
-        addresses = scraped_at()
+        addresses = workers()
         with xfd_ray.distribution(big_object(big), ObjectStoreConfig.make_for_s3(big), keep_s=0):
             coordinator = ray.get_actor("coordinator", namespace="xfd")
             assert len(ray.get(coordinator.call.remote("lease_ids"))) == 2
@@ -171,7 +172,7 @@ def test_a_killed_driver_does_not_disturb_another(
                 "the lease of the killed driver did not expire",
             )
             assert all(is_served(address) for address in addresses)
-            assert scraped_at() == addresses
+            assert workers() == addresses
     until(lambda: not has_coordinator(), 30, "the coordinator is still there")
 
 

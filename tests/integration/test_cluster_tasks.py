@@ -24,6 +24,7 @@ from xfd_testing import artifacts
 from xfd_testing.processes import free_ports, listens
 from xfd_testing.ray_cluster import RayCluster
 from xfd_testing.s3 import ONCE, S3Server
+from xfd_testing.waiting import until
 
 MIB = 2**20
 SIZE = 24 * MIB
@@ -139,6 +140,8 @@ def test_metrics_are_scraped_during_a_run_and_after_it(
     def look(_: Progress) -> None:
         during.extend(scraped().values())
 
+    xfd_ray.download_distributed(request(place, "before"), store, metrics="port")
+    until(lambda: len(scraped()) == len(driver.nodes), 10, "a node has no endpoint")
     before = scraped()
     report = xfd_ray.download_distributed(request(place), store, on_progress=look)
     assert during

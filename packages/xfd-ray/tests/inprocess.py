@@ -21,6 +21,7 @@ from xfd_api.testing import FakeDataPlane, FakeOrigin
 from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.environment import Environment
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus, WorkerTerms
+from xfd_ray.metrics.publisher import Exporter
 from xfd_ray.placement import ZONE_LABELS, NodeInfo, as_selector
 from xfd_ray.worker.node_worker import NodeWorker
 from xfd_ray.worker_api import Unavailable
@@ -81,6 +82,7 @@ class LocalCluster:
         settings: by node, those of its last worker.
         environment: by node, that of its last worker.
         plane_per_worker: each worker has a data plane of its own.
+        exported: takes what the coordinator exports through Ray; None for nothing.
         listing: while it is cleared, a call of `live_nodes` does not return.
         prepare: sets a new data plane up.
     """
@@ -98,6 +100,7 @@ class LocalCluster:
         self.settings: dict[NodeId, NodeSettings] = {}
         self.environment: dict[NodeId, Environment] = {}
         self.plane_per_worker = False
+        self.exported: Any = None
         self.ended = asyncio.Event()
         self.listing = asyncio.Event()
         self.listing.set()
@@ -143,6 +146,12 @@ class LocalCluster:
         if not worker.dead.is_set():
             await worker.worker.close()
         worker.dead.set()
+
+    async def address(self) -> str:
+        return "127.0.0.1"
+
+    def metrics_exporter(self) -> Callable[[], Exporter] | None:
+        return None if self.exported is None else lambda: self.exported
 
     async def end_coordinator(self) -> None:
         self.ended.set()

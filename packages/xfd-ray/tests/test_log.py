@@ -18,6 +18,7 @@ from xfd_api.reports import LogEvent
 from xfd_api.settings import SwarmTicket
 from xfd_api.testing import FakeDataPlane, FakeOrigin
 from xfd_ray.environment import NODE_ENVIRONMENT
+from xfd_ray.metrics.choice import MetricsChoice
 from xfd_ray.telemetry import log, log_events
 from xfd_ray.worker.node_worker import NodeWorker
 from xfd_ray.worker_api import Exchange
@@ -29,11 +30,12 @@ import asyncio, sys
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_ray.environment import NODE_ENVIRONMENT
+from xfd_ray.metrics.choice import MetricsChoice
 from xfd_ray.worker.node_worker import NodeWorker
 
 async def run():
     worker = NodeWorker(NodeId("n0"), "127.0.0.1", settings=NodeSettings(root=sys.argv[1]))
-    await worker.hello(NODE_ENVIRONMENT)
+    await worker.hello(NODE_ENVIRONMENT, MetricsChoice())
     await worker.join(SwarmTicket(SwarmId("ab" * 8), "5eed5eed" * 8))
     await worker.close()
 
@@ -45,7 +47,7 @@ asyncio.run(run())
 async def test_a_worker_logs_the_events_of_its_data_plane() -> None:
     plane = FakeDataPlane(NodeId("n0"), FakeOrigin({}))
     worker = NodeWorker(NodeId("n0"), "127.0.0.1", data_plane=lambda node, settings: plane)
-    await worker.hello(NODE_ENVIRONMENT)
+    await worker.hello(NODE_ENVIRONMENT, MetricsChoice())
     assert plane.logs_from == log.lowest_level()
     await worker.join(SwarmTicket(SWARM, "secret"))
     plane.logged.append(LogEvent("warning", "chunk_read_failed", 1.5, {"chunk": 3}))

@@ -18,10 +18,12 @@ from xfd_api.reports import ChunkHeld, NodeCounters, ObjectLanded
 from xfd_api.settings import SwarmTicket
 from xfd_api.testing import FakeDataPlane, FakeOrigin, catalog_of
 from xfd_ray.environment import NODE_ENVIRONMENT
+from xfd_ray.metrics.choice import MetricsChoice
 from xfd_ray.worker.node_worker import NodeWorker
 from xfd_ray.worker_api import Exchange, Hello
 
 MIB = 2**20
+AT_PORT = MetricsChoice(port=True)
 SWARM = SwarmId("0123456789abcdef")
 CATALOG = catalog_of({"big": 2 * MIB})
 FETCH_ALL = (Fetch(OrderId(1), ChunkIndex(0), 2, None),)
@@ -30,7 +32,7 @@ FETCH_ALL = (Fetch(OrderId(1), ChunkIndex(0), 2, None),)
 async def joined() -> tuple[NodeWorker, FakeDataPlane]:
     plane = FakeDataPlane(NodeId("n0"), FakeOrigin({"big": 2 * MIB}))
     worker = NodeWorker(NodeId("n0"), "127.0.0.1", data_plane=lambda node, settings: plane)
-    await worker.hello(NODE_ENVIRONMENT)
+    await worker.hello(NODE_ENVIRONMENT, AT_PORT)
     await worker.join(SwarmTicket(SWARM, "secret"))
     await worker.extend(SWARM, CATALOG, STORES)
     return worker, plane
@@ -174,7 +176,7 @@ async def test_a_swarm_that_is_left_during_its_join_stays_left():
 async def test_metrics_export_the_counters_of_the_data_plane():
     worker, plane = await joined()
     plane.counted = NodeCounters(origin_bytes=5, peer_bytes=6, cached_bytes=7, active_served=2)
-    hello = await worker.hello(NODE_ENVIRONMENT)
+    hello = await worker.hello(NODE_ENVIRONMENT, AT_PORT)
     lines = await scraped(hello)
     for line in (
         'xfd_bytes_total{source="origin"} 5.0',
@@ -194,7 +196,7 @@ async def test_a_start_asks_no_name_server():
         for name in ("getfqdn", "gethostbyaddr", "getnameinfo"):
             patch.setattr(f"socket.{name}", lambda *args: asked.append(args) or "n0")
         worker, _ = await joined()
-        await scraped(await worker.hello(NODE_ENVIRONMENT))
+        await scraped(await worker.hello(NODE_ENVIRONMENT, AT_PORT))
     assert asked == []
     await worker.close()
 
@@ -205,7 +207,7 @@ async def test_closing_the_metrics_endpoint_does_not_block_the_event_loop():
     ended_in: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "xfd_ray.worker.metrics.NodeMetrics.close",
+            "xfd_ray.metrics.endpoint.MetricsEndpoint.close",
             lambda self: ended_in.append(threading.get_ident()),
         )
         await worker.close()

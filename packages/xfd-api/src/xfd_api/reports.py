@@ -194,7 +194,13 @@ class NodeCounters:
 
     Attributes:
         origin_answers: requests that origins answered, lookups included; a list counts as one.
-        origin_failures: requests that origins refused or did not answer.
+        origin_throttles: requests that origins refused because there were too many.
+        origin_denials: requests that origins refused for their credentials, or that had none.
+        origin_not_found: requests for what origins do not have.
+        origin_timeouts: requests that origins did not answer in time.
+        origin_unreachable: requests without a connection, or whose connection broke before the
+            answer.
+        origin_failures: requests that failed in any other way. Each request counts once.
         objects_landed: objects that were fetched and are at their destination.
         objects_cached: objects that were there already; none of `objects_landed`.
         active_verifications: objects whose bytes on the disk are compared with their checksums.
@@ -204,6 +210,11 @@ class NodeCounters:
 
     origin_bytes: int = 0
     origin_answers: int = 0
+    origin_throttles: int = 0
+    origin_denials: int = 0
+    origin_not_found: int = 0
+    origin_timeouts: int = 0
+    origin_unreachable: int = 0
     origin_failures: int = 0
     peer_bytes: int = 0
     served_bytes: int = 0

@@ -110,6 +110,8 @@ class CoordinatorStatus:
         since_s: seconds since it started.
         swarms: in the order in which they were started.
         nodes: by swarm and id; idle workers come last.
+        metrics_address: of the coordinator's own Prometheus endpoint, `host:port`; empty if it has
+            none.
 
     Example:
         >>> status = CoordinatorStatus({"xfd_ray": "0.1.0"}, 2.5, (), ())
@@ -121,6 +123,7 @@ class CoordinatorStatus:
     since_s: float
     swarms: tuple[SwarmStatus, ...]
     nodes: tuple[NodeStatus, ...]
+    metrics_address: str = ""
 
     @property
     def leases(self) -> tuple[HeldLease, ...]:

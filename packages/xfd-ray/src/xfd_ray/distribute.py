@@ -37,6 +37,7 @@ from xfd_ray.messages import (
     OriginReads,
     Terms,
 )
+from xfd_ray.metrics.choice import MetricsChoice, MetricsMode
 from xfd_ray.options import DistributionOptions
 from xfd_ray.placement import Nodes, NodeSelector, as_selector
 from xfd_ray.telemetry.versions import installed_versions
@@ -65,6 +66,8 @@ def download_distributed(
     rates: LinkRates | None = None,
     prices: Prices | None = None,
     node_settings: NodeSettings | None = None,
+    metrics: MetricsMode | None = None,
+    metrics_ports: tuple[int, int] | None = None,
     priorities: Sequence[int] | None = None,
 ) -> DistributionReport:
     """Brings the requested files to every selected node; each chunk leaves the origin once.
@@ -116,6 +119,12 @@ def download_distributed(
         node_settings: memory budget, rate limits, time-outs and unpacking's caps of each node.
             Calls with other settings that run at the same time get workers of their own. Set the
             root by `XFD_ROOT` in the `env_vars` of Ray's `runtime_env`: workers and tasks use it.
+        metrics: "ray" exports metrics through Ray's agent on each node, which is scraped already;
+            "port" lets each process of xfd listen on a port of its own; "both" and "off" as they
+            say. None takes `XFD_METRICS`, else "ray". Calls share coordinator and workers, so what
+            one of them asks for holds for all until the coordinator ends.
+        metrics_ports: first and last port of the processes' own endpoints; None for any free port.
+            A node needs one for each worker, and one for the coordinator.
         priorities: one number per request; a smaller one is needed sooner.
 
     Returns:
@@ -213,6 +222,7 @@ class Distribution(DistributionOptions):
             prices=self.prices,
             versions=installed_versions(),
             driver=socket.gethostname(),
+            metrics=_metrics(self.metrics, self.metrics_ports),
         )
 
     @property
@@ -250,6 +260,8 @@ def ensure_local(
     deadline_s: float | None = None,
     keep_s: float = 60.0,
     progress: ProgressMode | None = None,
+    metrics: MetricsMode | None = None,
+    metrics_ports: tuple[int, int] | None = None,
 ) -> DistributionReport:
     """Brings the files to the node of this task or actor, and returns when they are there.
 
@@ -263,6 +275,8 @@ def ensure_local(
         deadline_s: longest time until the files are there, in seconds; None for no limit.
         keep_s: how long coordinator and workers stay after the last lease, in seconds.
         progress: see `download_distributed`.
+        metrics: see `download_distributed`.
+        metrics_ports: see `download_distributed`.
 
     Returns:
         What was moved to this node.
@@ -285,6 +299,8 @@ def ensure_local(
     check_option("deadline_s", deadline_s)
     check_option("keep_s", keep_s)
     mode = _mode_of(progress, "none")
+    check_option("metrics", metrics)
+    check_option("metrics_ports", metrics_ports)
     connect_to_ray()
     here = NodeId(ray.get_runtime_context().get_node_id())
     request = LeaseRequest(
@@ -299,8 +315,13 @@ def ensure_local(
         rates=LinkRates.from_environment(),
         versions=installed_versions(),
         driver=socket.gethostname(),
+        metrics=_metrics(metrics, metrics_ports),
     )
     return LeaseCall(_lease(request), mode=mode, deadline_s=deadline_s).once()
+
+
+def _metrics(mode: MetricsMode | None, ports: tuple[int, int] | None) -> MetricsChoice:
+    return MetricsChoice.of(mode, ports, os.environ.get("XFD_METRICS", ""))
 
 
 def _lease(request: LeaseRequest) -> LeaseClient:

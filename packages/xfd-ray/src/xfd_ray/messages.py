@@ -16,6 +16,7 @@ from xfd_api.settings import Durability, NodeSettings
 from xfd_api.traffic import Prices
 from xfd_ray.environment import NODE_ENVIRONMENT, Environment
 from xfd_ray.link_rates import LinkRates
+from xfd_ray.metrics.choice import THROUGH_RAY, MetricsChoice
 from xfd_ray.placement import NodeSelector
 
 LEASE_TTL_S = 6.0
@@ -121,6 +122,7 @@ class LeaseRequest:
         versions: of the driver's xfd packages.
         on_version_conflict: what to do if another lease has another version of an object.
         driver: host of the process that asks.
+        metrics: where it wants metrics.
         running_s: how long a coordinator that is lost had known the lease, in seconds.
     """
 
@@ -140,6 +142,7 @@ class LeaseRequest:
     running_s: float = 0.0
     on_version_conflict: OnVersionConflict = "fail"
     driver: str = ""
+    metrics: MetricsChoice = THROUGH_RAY
 
     @property
     def own_terms(self) -> Terms:

@@ -11,6 +11,7 @@ from xfd_api.settings import Durability, NodeSettings
 from xfd_api.traffic import Prices
 from xfd_ray.link_rates import LinkRates
 from xfd_ray.messages import OnNodeFailure, OnVersionConflict, OriginReads
+from xfd_ray.metrics.choice import MetricsMode
 from xfd_ray.placement import Nodes
 from xfd_ray.validation import check_option
 
@@ -48,6 +49,8 @@ class DistributionOptions:
     rates: LinkRates | None = None
     prices: Prices | None = None
     node_settings: NodeSettings | None = None
+    metrics: MetricsMode | None = None
+    metrics_ports: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         for name, value in self.as_arguments().items():

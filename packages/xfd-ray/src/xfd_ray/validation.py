@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from xfd_api.chunking import check_chunk_size
 from xfd_api.errors import InvalidRequestError
@@ -16,6 +16,7 @@ from xfd_api.progress_modes import checked_progress_mode
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.traffic import Prices
 from xfd_ray.link_rates import LinkRates
+from xfd_ray.metrics.choice import MetricsMode
 from xfd_ray.placement import as_selector
 
 Check = Callable[[str, Any], None]
@@ -160,6 +161,8 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
         "rates": _optional(_instance_of(LinkRates)),
         "prices": _optional(_instance_of(Prices)),
         "node_settings": _optional(_node_settings),
+        "metrics": _optional(_one_of(*get_args(MetricsMode))),
+        "metrics_ports": _optional(_ports),
     }
 )
 """The check of each option of `DistributionOptions`, by its name."""

@@ -19,6 +19,7 @@ from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_api.wire_format import decode_orders, encode_orders
 from xfd_ray.coordinator_status import DiskRoom
 from xfd_ray.environment import Environment
+from xfd_ray.metrics.choice import MetricsChoice
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer", covariant=True)
@@ -34,7 +35,7 @@ class Hello:
 
     Attributes:
         peer_address: of its peer server, `host:port`.
-        metrics_address: of its Prometheus endpoint, `host:port`.
+        metrics_address: of its own Prometheus endpoint, `host:port`; empty if it has none.
         root: folder of its relative destinations.
     """
 
@@ -78,8 +79,8 @@ class WorkerApi(Protocol):
         """The versions of the xfd packages there."""
         ...
 
-    async def hello(self, environment: Environment) -> Hello:
-        """Starts the worker's servers, at the first call."""
+    async def hello(self, environment: Environment, metrics: MetricsChoice) -> Hello:
+        """Starts the worker's servers, at the first call; more outlets of metrics at others."""
         ...
 
     async def disk_room(self) -> DiskRoom:

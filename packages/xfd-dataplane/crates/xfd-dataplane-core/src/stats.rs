@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::Result;
+use crate::error::{Kind, Result};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
@@ -51,7 +51,17 @@ counters! {
     origin_bytes,
     /// Requests that origins answered, lookups included; a list counts as one.
     origin_answers,
-    /// Requests that origins refused or did not answer.
+    /// Requests that origins refused for the number of requests.
+    origin_throttles,
+    /// Requests that origins refused for the credentials, or that had none.
+    origin_denials,
+    /// Requests for what origins do not have.
+    origin_not_found,
+    /// Requests that origins did not answer in time.
+    origin_timeouts,
+    /// Requests without a connection, or whose connection broke before the answer.
+    origin_unreachable,
+    /// Requests that failed in any other way.
     origin_failures,
     /// Bytes of bodies received from peers.
     peer_bytes,
@@ -134,12 +144,18 @@ impl Drop for Active<'_> {
 pub struct Uploading(Arc<Stats>);
 
 impl Stats {
-    /// Counts a request to an origin that has ended.
+    /// Counts a request to an origin that has ended, by its outcome: each one once.
     pub(crate) fn count_answer<T>(&self, answer: &Result<T>) {
-        match answer {
-            Ok(_) => self.origin_answers.add(1),
-            Err(_) => self.origin_failures.add(1),
-        }
+        let counter = match answer.as_ref().map_err(|error| error.kind) {
+            Ok(_) => &self.origin_answers,
+            Err(Kind::OriginThrottled) => &self.origin_throttles,
+            Err(Kind::AccessDenied | Kind::Credentials) => &self.origin_denials,
+            Err(Kind::ObjectNotFound) => &self.origin_not_found,
+            Err(Kind::OriginTimeout) => &self.origin_timeouts,
+            Err(Kind::OriginUnreachable) => &self.origin_unreachable,
+            Err(_) => &self.origin_failures,
+        };
+        counter.add(1);
     }
 
     /// Counts one more upload.
@@ -161,5 +177,34 @@ impl Uploading {
 impl Drop for Uploading {
     fn drop(&mut self) {
         self.0.active_served.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn each_request_counts_once_by_its_outcome() {
+        for (kind, counted) in [
+            (None, "origin_answers"),
+            (Some(Kind::OriginThrottled), "origin_throttles"),
+            (Some(Kind::AccessDenied), "origin_denials"),
+            (Some(Kind::Credentials), "origin_denials"),
+            (Some(Kind::ObjectNotFound), "origin_not_found"),
+            (Some(Kind::OriginTimeout), "origin_timeouts"),
+            (Some(Kind::OriginUnreachable), "origin_unreachable"),
+            (Some(Kind::OriginAnswer), "origin_failures"),
+            (Some(Kind::ObjectChanged), "origin_failures"),
+            (Some(Kind::ChecksumMismatch), "origin_failures"),
+            (Some(Kind::Internal), "origin_failures"),
+        ] {
+            let stats = Stats::default();
+            stats.count_answer(&kind.map_or(Ok(()), |kind| Err(Error::new(kind, "so"))));
+            let counts = stats.read().entries();
+            let not_zero: Vec<_> = counts.iter().filter(|(_, value)| *value != 0).collect();
+            assert_eq!(not_zero, [&(counted, 1)], "{kind:?}");
+        }
     }
 }

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 import ray
 
 from xfd_api.errors import XfdError
+from xfd_ray.cluster.raylet import metrics_exporter
 from xfd_ray.cluster.spawn import start_worker
 from xfd_ray.cluster.worker_actor import end_this_actor
 from xfd_ray.cluster.worker_client import RayWorkerClient
 from xfd_ray.messages import WorkerTerms
+from xfd_ray.metrics.publisher import Exporter
 from xfd_ray.placement import NodeInfo, nodes_of_ray
 from xfd_ray.worker_api import WorkerApi, WorkerClient
 
@@ -37,6 +40,14 @@ class RayCluster:
         with contextlib.suppress(asyncio.TimeoutError, XfdError):
             await asyncio.wait_for(worker.call(WorkerApi.close), CLOSE_TIMEOUT_S)
         ray.kill(worker.handle, no_restart=True)
+
+    async def address(self) -> str:
+        """Returns the address that Ray has of this node."""
+        return str(ray.util.get_node_ip_address())
+
+    def metrics_exporter(self) -> Callable[[], Exporter]:
+        """Returns the exporter to `ray.util.metrics`."""
+        return metrics_exporter
 
     async def end_coordinator(self) -> None:
         """Ends this process; workers that are left notice that, and end too."""

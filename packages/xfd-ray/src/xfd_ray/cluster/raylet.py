@@ -9,6 +9,8 @@ from typing import Any
 
 import ray
 
+from xfd_ray.metrics.publisher import Exporter
+
 
 def inherited_variables() -> dict[str, str]:
     """The `env_vars` of the `runtime_env` that this driver, task or actor runs in."""
@@ -18,6 +20,14 @@ def inherited_variables() -> dict[str, str]:
 def current_runtime_env() -> dict[str, Any]:
     """The `runtime_env` that this driver, task or actor runs in; empty for Ray's own."""
     return dict(ray.get_runtime_context().runtime_env)
+
+
+def metrics_exporter() -> Exporter:
+    """What takes metrics to the agent of this process's node."""
+    # Imported when metrics are exported: every process loads this module.
+    from xfd_ray.cluster.ray_metrics import RayExporter
+
+    return RayExporter()
 
 
 def environment_of_raylet(proc: Path = Path("/proc")) -> dict[str, str]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import exceptions as ray_errors
 
-from xfd_ray.cluster.raylet import environment_of_raylet, inherited_variables
+from xfd_ray.cluster.raylet import environment_of_raylet, inherited_variables, metrics_exporter
 from xfd_ray.environment import Environment, apply_environment
 from xfd_ray.worker.node_worker import NodeWorker
 
 if TYPE_CHECKING:
+    from xfd_ray.metrics.publisher import Exporter
     from xfd_ray.worker_api import WorkerApi
 
 ALONE_S = 60.0
@@ -40,6 +42,9 @@ class NodeWorkerActor(NodeWorker):
 
     def _apply_environment(self, environment: Environment) -> None:
         apply_environment(environment, inherited_variables(), environment_of_raylet())
+
+    def _metrics_exporter(self) -> Callable[[], Exporter]:
+        return metrics_exporter
 
 
 if TYPE_CHECKING:

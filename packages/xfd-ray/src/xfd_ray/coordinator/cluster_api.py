@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from xfd_ray.messages import WorkerTerms
+from xfd_ray.metrics.publisher import Exporter
 from xfd_ray.placement import NodeInfo
 from xfd_ray.worker_api import WorkerClient
 
@@ -22,6 +24,14 @@ class Cluster(Protocol):
 
     async def end_worker(self, worker: WorkerClient) -> None:
         """Makes sure that the worker's process ends. Raises nothing."""
+        ...
+
+    async def address(self) -> str:
+        """The address at which other nodes reach the coordinator's own."""
+        ...
+
+    def metrics_exporter(self) -> Callable[[], Exporter] | None:
+        """Makes what exports this process's metrics through Ray; None without a Ray."""
         ...
 
     async def end_coordinator(self) -> None:

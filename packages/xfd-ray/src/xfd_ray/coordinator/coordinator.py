@@ -15,13 +15,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from xfd_api.ids import NodeId
 from xfd_ray.coordinator.cluster_api import Cluster
 from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.lease import Lease
+from xfd_ray.coordinator.lease_totals import LeaseTotals
 from xfd_ray.coordinator.lookup import LeaseEnds
+from xfd_ray.coordinator.metrics import CoordinatorMetrics, coordinator_figures
 from xfd_ray.coordinator.status import StatusReader
 from xfd_ray.coordinator.swarm_controller import SwarmController
 from xfd_ray.coordinator.worker_pool import WorkerPool
@@ -36,6 +39,8 @@ from xfd_ray.messages import (
     Terms,
     worker_terms,
 )
+from xfd_ray.metrics.choice import MetricsChoice
+from xfd_ray.metrics.figures import CoordinatorFigures
 from xfd_ray.placement import NodeInfo
 from xfd_ray.telemetry import log_events
 from xfd_ray.telemetry.log import Log
@@ -98,6 +103,10 @@ class Coordinator:
         self._had_leases = False
         self._ended = False
         self._log = Log()
+        self._totals = LeaseTotals()
+        self._metrics = CoordinatorMetrics(
+            self._figures, cluster.metrics_exporter(), self._log, self._clock
+        )
         self._log.emit(log_events.COORDINATOR_STARTED)
         self._ticking = asyncio.create_task(self._tick_forever())
 
@@ -120,6 +129,7 @@ class Coordinator:
             if request.versions:
                 check_versions(self._versions, request.versions, node="driver")
             terms = worker_terms(self._terms_for(request), request.limits)
+            await self._export(request.metrics)
             for node, worker in workers:
                 self._pool.adopt(node, terms, worker)
             self._opening += 1
@@ -159,18 +169,21 @@ class Coordinator:
         known = self._leases.pop(lease_id, None)
         if known is not None:
             self._log.emit(log_events.LEASE_CLOSED, lease=lease_id)
+            self._totals.end(known[0])
             await self._close_lease(*known)
 
     async def metrics_addresses(self) -> dict[NodeId, list[str]]:
-        """The Prometheus endpoints of the workers that are up, by node."""
-        return {
-            node: [hello.metrics_address for hello in hellos]
-            for node, hellos in self._pool.hellos().items()
-        }
+        """The Prometheus endpoints of the workers that are up and have one, by node."""
+        addresses: dict[NodeId, list[str]] = {}
+        for each in self._pool.up():
+            if each.hello.metrics_address:
+                addresses.setdefault(each.node.id, []).append(each.hello.metrics_address)
+        return addresses
 
     async def status(self) -> CoordinatorStatus:
         """Swarms, leases and nodes as they are now; waits for the nodes' disks for 2 s at most."""
-        return await self._status.read(self._swarms.values())
+        status = await self._status.read(self._swarms.values())
+        return replace(status, metrics_address=self._metrics.address)
 
     async def lease_ids(self) -> list[str]:
         """The ids of all open leases."""
@@ -184,9 +197,11 @@ class Coordinator:
                 if self._leases.pop(lease_id, None) is None:
                     continue  # It was given back while another one was closed.
                 self._log.emit(log_events.LEASE_EXPIRED, lease=lease_id)
+                self._totals.end(known[0], expired=True)
                 self._keep_expired(known[0])
                 await self._close_lease(*known)
         self._pool.end_idle()
+        self._metrics.publish_if_due()
         if self._leases:
             live = await self._cluster.live_nodes()
             for swarm in list(self._swarms.values()):
@@ -199,8 +214,21 @@ class Coordinator:
         kept_s = EXPIRED_KEPT_TTLS * self._lease_ttl_s
         self._keep_until = max(self._keep_until, self._running_clock() + kept_s)
         while len(self._expired) >= MAX_EXPIRED_KEPT:
-            del self._expired[next(iter(self._expired))]
+            oldest = next(iter(self._expired))
+            del self._expired[oldest]
+            self._totals.forget(oldest)
         self._expired[lease.request.id] = lease
+
+    async def _export(self, metrics: MetricsChoice) -> None:
+        """Exports metrics of this process and of all workers as a call asks for it."""
+        self._metrics.open(metrics, await self._cluster.address())
+        self._pool.export(metrics)
+
+    def _figures(self) -> CoordinatorFigures:
+        for lease, _ in self._leases.values():
+            self._totals.count(lease)
+        status = self._status.known(self._swarms.values())
+        return coordinator_figures(status, self._totals, workers_lost=self._pool.workers_lost)
 
     async def _open(self, request: LeaseRequest) -> None:
         now = self._clock()
@@ -298,6 +326,7 @@ class Coordinator:
         self._ended = True
         self._log.emit(log_events.COORDINATOR_ENDING)
         try:
+            await asyncio.to_thread(self._metrics.close)
             await self._pool.close()
         finally:
             # No other process ends a coordinator that takes no more leases.

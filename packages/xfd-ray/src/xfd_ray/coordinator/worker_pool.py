@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xfd_api.errors import NodeLostError, NodeUnavailableError, PeerPortError, XfdError
 from xfd_api.ids import NodeId
@@ -12,11 +13,12 @@ from xfd_ray.coordinator.cluster_api import Cluster
 from xfd_ray.coordinator.worker_usage import WorkerKey, WorkerUsage
 from xfd_ray.loop.running_clock import within
 from xfd_ray.messages import WorkerTerms
+from xfd_ray.metrics.choice import MetricsChoice
 from xfd_ray.placement import NodeInfo
 from xfd_ray.telemetry.log import Log
 from xfd_ray.telemetry.log_events import NODE_REFUSED, NODE_STARTED
 from xfd_ray.telemetry.versions import check_versions, installed_versions
-from xfd_ray.worker_api import Hello, WorkerApi, WorkerClient
+from xfd_ray.worker_api import Hello, Unavailable, WorkerApi, WorkerClient
 
 START_TIMEOUT_S = 180.0
 """A node whose worker is not up after this time is unavailable."""
@@ -39,7 +41,11 @@ class UpWorker:
 
 
 class WorkerPool:
-    """Starts workers when swarms need them, checks their versions, and ends idle ones."""
+    """Starts workers when swarms need them, checks their versions, and ends idle ones.
+
+    Attributes:
+        workers_lost: workers that were lost so far, while they started or later.
+    """
 
     def __init__(self, cluster: Cluster, *, start_timeout_s: float = START_TIMEOUT_S) -> None:
         self._cluster = cluster
@@ -48,7 +54,10 @@ class WorkerPool:
         self._starts: dict[WorkerKey, _Start] = {}
         self._nodes: dict[NodeId, NodeInfo] = {}
         self._usage = WorkerUsage()
-        self._endings: set[asyncio.Future[None]] = set()
+        self._metrics = MetricsChoice()
+        self.workers_lost = 0
+        self._metrics_at: dict[WorkerClient, str] = {}
+        self._unawaited: set[asyncio.Future[None]] = set()
         self._log = Log()
 
     async def worker(self, node: NodeInfo, terms: WorkerTerms) -> tuple[WorkerClient, Hello]:
@@ -119,22 +128,32 @@ class WorkerPool:
         if task is None or (lost is not None and not (_is_up(task) and task.result()[0] is lost)):
             return
         self._remove((node, terms))
+        self.workers_lost += 1
         task.add_done_callback(self._end_when_up)
         task.cancel()
 
-    def hellos(self) -> dict[NodeId, list[Hello]]:
-        """The hellos of the workers that are up, by node."""
-        hellos: dict[NodeId, list[Hello]] = {}
-        for (node, _), task in self._starts.items():
+    def export(self, metrics: MetricsChoice) -> None:
+        """Has all workers export their metrics as chosen, beside what they export already."""
+        chosen = self._metrics.plus(metrics)
+        if chosen == self._metrics:
+            return
+        self._metrics = chosen
+        for key, task in self._starts.items():
             if _is_up(task):
-                hellos.setdefault(node, []).append(task.result()[1])
-        return hellos
+                self._keep(asyncio.create_task(self._widen(key, task.result()[0])))
 
     def up(self) -> Iterator[UpWorker]:
         """The workers that are up."""
         for key, task in self._starts.items():
             if _is_up(task):
-                yield UpWorker(self._nodes[key[0]], *task.result(), self._usage.is_used(key))
+                worker, hello = task.result()
+                address = self._metrics_at.get(worker, hello.metrics_address)
+                yield UpWorker(
+                    self._nodes[key[0]],
+                    worker,
+                    replace(hello, metrics_address=address),
+                    self._usage.is_used(key),
+                )
 
     async def close(self) -> None:
         """Ends every worker."""
@@ -217,7 +236,7 @@ class WorkerPool:
         try:
             check_versions(self._versions, await worker.call(WorkerApi.versions), node=node.id)
             await worker.follow()
-            hello = await worker.call(WorkerApi.hello, terms.environment)
+            hello = await self._greet(worker, terms)
         except BaseException as error:
             await self._cluster.end_worker(worker)
             if isinstance(error, XfdError) and not isinstance(error, NodeLostError):
@@ -233,15 +252,32 @@ class WorkerPool:
         )
         return worker, hello
 
+    async def _greet(self, worker: WorkerClient, terms: WorkerTerms) -> Hello:
+        """Starts the worker's servers, with the metrics that calls ask for by the time it is up."""
+        while True:
+            metrics = self._metrics
+            hello = await worker.call(WorkerApi.hello, terms.environment, metrics)
+            if self._metrics == metrics:
+                return hello
+
+    async def _widen(self, key: WorkerKey, worker: WorkerClient) -> None:
+        with contextlib.suppress(XfdError, Unavailable):  # A lost worker is noticed elsewhere.
+            hello = await self._greet(worker, key[1])
+            self._metrics_at[worker] = hello.metrics_address
+
     def _end_when_up(self, task: _Start) -> None:
         if _is_up(task):
             self._end(task.result()[0])
 
     def _end(self, worker: WorkerClient) -> asyncio.Future[None]:
-        ending = asyncio.ensure_future(self._cluster.end_worker(worker))
-        self._endings.add(ending)
-        ending.add_done_callback(self._endings.discard)
-        return ending
+        self._metrics_at.pop(worker, None)
+        return self._keep(asyncio.ensure_future(self._cluster.end_worker(worker)))
+
+    def _keep(self, task: asyncio.Future[None]) -> asyncio.Future[None]:
+        """Keeps a task that nothing awaits from being collected."""
+        self._unawaited.add(task)
+        task.add_done_callback(self._unawaited.discard)
+        return task
 
     @staticmethod
     def _now() -> float:

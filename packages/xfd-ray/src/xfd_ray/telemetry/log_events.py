@@ -80,6 +80,12 @@ CATALOG_GREW: Final = Event(
     "A lease added objects to the swarm's catalog.",
     ("objects", "chunks"),
 )
+METRICS_UNAVAILABLE: Final = Event(
+    "xfd.metrics.unavailable",
+    "warning",
+    "A process cannot export its metrics as asked, and goes on without.",
+    ("error",),
+)
 WORKER_UP: Final = Event(
     "xfd.worker.up", "debug", "A worker's process has started.", ("process_age_s",)
 )

@@ -26,6 +26,8 @@ from xfd_api.reports import Inventory
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_ray.coordinator_status import DiskRoom
 from xfd_ray.environment import Environment
+from xfd_ray.metrics.choice import MetricsChoice
+from xfd_ray.metrics.publisher import Exporter
 from xfd_ray.telemetry import log_events
 from xfd_ray.telemetry.log import Log, log_to_stderr, lowest_level, process_age_s
 from xfd_ray.telemetry.versions import installed_versions
@@ -100,8 +102,10 @@ class NodeWorker:
         """Returns the versions of the xfd packages here; a coordinator calls this first."""
         return installed_versions()
 
-    async def hello(self, environment: Environment) -> Hello:
+    async def hello(self, environment: Environment, metrics: MetricsChoice) -> Hello:
         """Starts the data plane and its servers in this environment, at the first call.
+
+        Metrics are exported as chosen, beside what earlier calls have chosen.
 
         Raises:
             PeerPortError: no port of the range is free.
@@ -113,6 +117,8 @@ class NodeWorker:
                 self._apply_environment(environment)
                 self._settings = self._settings.rooted()
                 self._hello = await self._start()
+            if self._metrics is not None:
+                self._hello = replace(self._hello, metrics_address=self._metrics.open(metrics))
             return self._hello
 
     async def disk_room(self) -> DiskRoom:
@@ -201,20 +207,25 @@ class NodeWorker:
             await self._in_thread(self._plane.close)
             self._forward_log()
         if self._metrics is not None:
-            await self._in_thread(self._metrics.close)
+            await self._metrics.close()
 
     def _apply_environment(self, environment: Environment) -> None:
         """Sets the environment of the process; does nothing if the worker shares its process."""
+
+    def _metrics_exporter(self) -> Callable[[], Exporter] | None:
+        """Makes what exports metrics through Ray; None if the worker knows no Ray."""
+        return None
 
     async def _start(self) -> Hello:
         plane = await self._in_thread(lambda: self._make_plane(self._node, self._settings))
         self._plane = plane
         plane.log_from(lowest_level())
         address = await self._in_thread(lambda: plane.serve(self._host, self._ports))
-        self._metrics = NodeMetrics(plane.counters)
-        metrics_address = self._metrics.serve(self._host)
+        self._metrics = NodeMetrics(
+            plane.counters, self._settings.root, self._host, self._metrics_exporter(), self._log
+        )
         self._log.emit(log_events.WORKER_SERVING)
-        return Hello(self._node, address, metrics_address, self._settings.root, os.getpid())
+        return Hello(self._node, address, "", self._settings.root, os.getpid())
 
     def _submit(self, swarm: SwarmId, state: SwarmState, orders: Sequence[Order]) -> None:
         if not orders:

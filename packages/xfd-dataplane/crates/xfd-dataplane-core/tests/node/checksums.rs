@@ -292,7 +292,7 @@ fn a_store_that_does_not_answer_the_question_does_not_keep_the_object_back() {
     host.until("the first is here", |events| held(events) == [0]);
     crate::support::eventually("it was asked", || {
         let counters = host.node.counters(None);
-        counters.origin_answers + counters.origin_failures == 2
+        counters.origin_answers + counters.origin_denials == 2
     });
     host.submit(vec![fetch(1, 1..2, Source::Origin)]);
     host.until_landed(1);

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from itertools import accumulate
 
-BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""Upper limits of the histogram's buckets, from a small chunk on a fast link to a stalled one."""
+from xfd_ray.metrics.readings import BUCKETS_S, Times
 
 
 class TransferTimes:
@@ -24,11 +22,10 @@ class TransferTimes:
             counts[bisect_left(BUCKETS_S, seconds)] += 1
             self._of_source[source] = counts, total + seconds
 
-    def read(self) -> dict[str, tuple[list[tuple[str, float]], float]]:
-        """By source: cumulative counts by upper limit, as Prometheus has them, and the sum."""
-        limits = [*map(str, BUCKETS_S), "+Inf"]
+    def read(self) -> dict[str, Times]:
+        """The histograms, by source."""
         with self._lock:
             return {
-                source: (list(zip(limits, map(float, accumulate(counts)), strict=True)), total)
+                source: Times(tuple(counts), total)
                 for source, (counts, total) in self._of_source.items()
             }
