@@ -34,7 +34,11 @@ class NodeReader:
             self._fetch(node, swarm, catalog, len(inventory.landed))
         finally:
             node.close()
-        found = sorted(path for path in root.rglob("*") if not path.name.startswith("."))
+        found = sorted(
+            path
+            for path in root.rglob("*")
+            if not path.name.startswith(".") and ".xfd-cache" not in path.parts
+        )
         return {
             str(path.relative_to(root)): path.read_bytes() if path.is_file() else None
             for path in found

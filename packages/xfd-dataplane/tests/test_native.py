@@ -94,6 +94,8 @@ CHANGED = NodeSettings(
     relay_wait_s=4.0,
     unpack_caps=UnpackCaps(max_entries=1),
     verify_whole=True,
+    cache_quota_bytes=1,
+    cache_max_age_s=1.0,
 )
 
 

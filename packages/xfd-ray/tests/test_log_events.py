@@ -77,6 +77,18 @@ def calls_in_rust() -> list[Call]:
     return found
 
 
+def calls_in_python_of_the_data_plane() -> list[Call]:
+    """Each `self._emit(level, name, field=...)` of xfd_dataplane."""
+    found = []
+    for path in sorted((PACKAGES / "xfd-dataplane/python").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "_emit":
+                level, name = (ast.literal_eval(value) for value in node.args)
+                fields = frozenset(str(keyword.arg) for keyword in node.keywords)
+                found.append(Call(DATA_PLANE_PREFIX + name, level, fields, path.name))
+    return found
+
+
 def arguments(text: str, start: int) -> list[str]:
     """The arguments of a macro, whose bracket opens before `start`."""
     found, depth, at = [], 0, start
@@ -110,6 +122,7 @@ def test_every_event_of_python_is_in_the_table_and_none_there_is_unused() -> Non
 
 def test_every_event_of_rust_is_in_the_table_and_none_there_is_unused() -> None:
     calls = calls_in_rust()
+    calls += calls_in_python_of_the_data_plane()
     calls.append(Call(DROPPED, "warning", frozenset({"count"}), "log.rs"))
     check(
         DATA_PLANE_EVENTS,

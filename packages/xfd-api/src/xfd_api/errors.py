@@ -72,6 +72,12 @@ class ObjectNotFoundError(XfdError, FileNotFoundError):
     remedy_by_default = "Check the uri, and the store that it is in"
 
 
+class CacheEntryNotFoundError(XfdError, FileNotFoundError):
+    """xfd keeps nothing at this place of the node's cache."""
+
+    remedy_by_default = "See what it keeps with `cache ls`"
+
+
 class AccessDeniedError(XfdError, PermissionError):
     """The origin refused the credentials, or does not let them read the object."""
 

@@ -46,6 +46,8 @@ RECONFIGURABLE: Final = frozenset(
         "origin_bytes_per_s",
         "download_bytes_per_s",
         "upload_bytes_per_s",
+        "cache_quota_bytes",
+        "cache_max_age_s",
     }
 )
 """The fields of `NodeSettings` that `DataPlane.reconfigure` changes in a running node."""
@@ -73,6 +75,9 @@ class NodeSettings:
         unpack_caps: limits for archives.
         verify_whole: read the finished file again and compare its SHA-256 or MD5, if the store has
             no other checksum.
+        cache_quota_bytes: limit on what xfd keeps under the root and in the hub cache; the least
+            recently used goes. None for no limit.
+        cache_max_age_s: what no run has used for so long is removed there. None for no limit.
 
     Raises:
         InvalidRequestError: a number of slots, bytes or attempts is below 1.
@@ -96,6 +101,8 @@ class NodeSettings:
     relay_wait_s: float = 30.0
     unpack_caps: UnpackCaps = UnpackCaps()
     verify_whole: bool = False
+    cache_quota_bytes: int | None = None
+    cache_max_age_s: float | None = None
 
     def fixed_that_differ(self, other: NodeSettings) -> tuple[str, ...]:
         """The names of settings that differ in `other` and cannot change in a running node."""

@@ -70,7 +70,7 @@ read_dataclasses! {
         download_bytes_per_s, upload_bytes_per_s, connect_timeout = "connect_timeout_s",
         read_timeout = "read_timeout_s", attempts, relay_wait = "relay_wait_s", unpack_caps,
         verify_whole,
-    } unread { "root", "hub_cache" };
+    } unread { "root", "hub_cache", "cache_quota_bytes", "cache_max_age_s" };
     SwarmTicket = "xfd_api.settings.SwarmTicket" { swarm, token, durability };
 }
 

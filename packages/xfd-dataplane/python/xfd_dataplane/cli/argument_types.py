@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable
 
 from xfd_api.checksums import parse_checksum
 from xfd_api.errors import InvalidRequestError
-
-_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+from xfd_api.quantities import bytes_of, seconds_of
 
 
 def size(text: str) -> int:
-    """Bytes from `8MiB`, `8M`, `8MB` (all 8 times 2**20) or a plain number."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", text.strip().lower())
-    if match is None or float(match[1]) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; write for example 8MiB")
-    return int(float(match[1]) * _UNITS[match[2]])
+    """Bytes; see `bytes_of`."""
+    try:
+        return bytes_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def age(text: str) -> float:
+    """A time in seconds; see `seconds_of`."""
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def count(text: str) -> int:

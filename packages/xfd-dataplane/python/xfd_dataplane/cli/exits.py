@@ -16,7 +16,10 @@ _BY_CLASS: tuple[tuple[tuple[type[errors.XfdError], ...], int], ...] = (
         ),
         codes.USAGE,
     ),
-    ((errors.ObjectNotFoundError, errors.NoNodesError), codes.NOT_FOUND),
+    (
+        (errors.ObjectNotFoundError, errors.NoNodesError, errors.CacheEntryNotFoundError),
+        codes.NOT_FOUND,
+    ),
     ((errors.AccessDeniedError, errors.CredentialsError), codes.DENIED),
     ((errors.ChecksumMismatchError,), codes.VERIFICATION),
     (

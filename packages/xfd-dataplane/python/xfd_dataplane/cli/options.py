@@ -42,7 +42,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if parser is whole:
         whole.parse_args(words)
         parser.error(f"name a source, or one of the commands {', '.join(COMMANDS)}")
-    options = parser.parse_intermixed_args(words[1:])
+    # A command with commands of its own cannot be mixed.
+    is_nested = words[0] == "cache"
+    read = parser.parse_args if is_nested else parser.parse_intermixed_args
+    options = read(words[1:])
     options.command = words[0]
     if options.command == "get":
         _check_get(parser, options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from xfd_dataplane import __version__
+from xfd_dataplane.cli import cache_options
 from xfd_dataplane.cli.codes import MEANINGS
 from xfd_dataplane.cli.shared_options import (
     SOURCE,
@@ -20,7 +21,7 @@ from xfd_dataplane.cli.shared_options import (
     add_verbose,
 )
 
-COMMANDS = ("get", "cat", "ls", "verify")
+COMMANDS = ("get", "cat", "ls", "verify", "cache")
 
 _EXAMPLES = """get is the default command:
   xfd-get s3://bucket/key DEST
@@ -65,7 +66,11 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     _cat(cat)
     _ls(ls)
     _verify(verify)
-    return parser, {"get": get, "cat": cat, "ls": ls, "verify": verify}
+    cache = commands.add_parser("cache", help=cache_options.HELP)
+    cache_options.add_cache(cache)
+    cache.set_defaults(profile=None, verbose=False)
+    by_command = {"get": get, "cat": cat, "ls": ls, "verify": verify, "cache": cache}
+    return parser, by_command
 
 
 def _get(parser: argparse.ArgumentParser) -> None:

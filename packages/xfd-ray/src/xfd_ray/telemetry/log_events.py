@@ -181,6 +181,18 @@ DATA_PLANE_EVENTS: Final = (
         "error",
     ),
     data_plane_event(
+        "cache_index_failed",
+        "warning",
+        "The index of the node's cache cannot be used; what the swarm brings is not entered.",
+        *("path", "error"),
+    ),
+    data_plane_event(
+        "cache_pruned",
+        "info",
+        "What exceeded the cache's quota or age was removed; `kept` entries cannot go.",
+        *("removed", "bytes", "kept"),
+    ),
+    data_plane_event(
         "checksum_lookup_failed", "warning", "A HEAD for an object's checksum failed.", "error"
     ),
     data_plane_event(
