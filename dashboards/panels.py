@@ -77,9 +77,11 @@ def _or_zero(expression: str) -> str:
     return f"({expression}) or 0 * sum (max_over_time(xfd_build_info[$__range]))"
 
 
-def _quantile(quantile: float, metric: str, by: str) -> str:
-    buckets = f"sum by (le, {by}) (rate({metric}_bucket[$__rate_interval]))"
-    return f"histogram_quantile({quantile}, {buckets})"
+def _quantiles(buckets: str) -> tuple[Query, ...]:
+    return (
+        Query(f"histogram_quantile(0.5, {buckets})", "median, {{source}}"),
+        Query(f"histogram_quantile(0.99, {buckets})", "99 %, {{source}}"),
+    )
 
 
 _RECEIVED = _rate('xfd_bytes_total{source!="cache"}', "instance")
@@ -274,13 +276,17 @@ ROWS: Final = (
         (
             Panel(
                 "Time of a chunk's transfer",
-                "From a chunk's first byte to its last: the median, and what one of a hundred "
-                "exceeds.",
+                "From a chunk's first byte to its last, in the shown time: the median, and what "
+                "one of a hundred exceeds.",
+                "number",
+                _quantiles(_grown("xfd_transfer_seconds_bucket", "sum by (le, source)")),
+                unit="s",
+            ),
+            Panel(
+                "Time of a chunk's transfer, over time",
+                "The same of the chunks that arrived just now.",
                 "lines",
-                (
-                    Query(_quantile(0.5, "xfd_transfer_seconds", "source"), "median, {{source}}"),
-                    Query(_quantile(0.99, "xfd_transfer_seconds", "source"), "99 %, {{source}}"),
-                ),
+                _quantiles(_rate("xfd_transfer_seconds_bucket", "le, source")),
                 unit="s",
             ),
             Panel(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -14,13 +16,62 @@ from ray.dashboard.modules.metrics.templates import (
 )
 
 from xfd_api.errors import DestinationNotWritableError, InvalidRequestError
+from xfd_api.metrics import ANY, METRICS, Metric
 from xfd_ray.cli import main
 from xfd_ray.cli.dashboards import in_words
 from xfd_ray.dashboards.install import Installed, into_folder, into_session
 
+LEFT_OUT: dict[str, str] = {}
+"""Metrics that no panel shows, and why."""
+
+BY_NAME = {row.name: row for row in METRICS}
+RAYS_LABELS = {"SessionName", "ray_io_cluster", "instance", "le"}
+MATCHERS = re.compile(r'(\w+)\s*(?:=~|!=|=)\s*"([^"]*)"')
+
 
 def packaged(name: str) -> str:
     return resources.files("xfd_ray.dashboards").joinpath(name).read_text()
+
+
+def of_panels() -> Iterator[str]:
+    for panel in json.loads(packaged("xfd.json"))["panels"]:
+        for target in panel.get("targets", []):
+            yield target["expr"].replace("${names}", "xfd")
+
+
+def of_rules() -> Iterator[str]:
+    for group in yaml.safe_load(packaged("rules.yml"))["groups"]:
+        for rule in group["rules"]:
+            yield re.sub(r'\{__name__=~"\(ray_\)\?(\w+)"(?:, )?', r"\1{", rule["expr"])
+
+
+def named(expressions: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """Each name of a metric, and what is between the braces behind it."""
+    for expression in expressions:
+        for name, _, matchers in re.findall(
+            r"(?<![:\w])(xfd_\w+?)(_bucket|_sum|_count)?(?![\w:])(?:\{([^}]*)\})?", expression
+        ):
+            yield name, matchers
+
+
+@pytest.mark.parametrize("expressions", [of_panels, of_rules])
+def test_each_metric_of_an_expression_is_in_the_table_with_its_label(expressions) -> None:
+    found = list(named(expressions()))
+    assert len(found) > 5
+    assert {name for name, _ in found} - set(BY_NAME) == set()
+    for name, matchers in found:
+        for label, value in MATCHERS.findall(matchers):
+            assert label in RAYS_LABELS or is_of(BY_NAME[name], label, value), (name, label, value)
+
+
+def is_of(row: Metric, label: str, pattern: str) -> bool:
+    known = ANY in row.series or set(pattern.split("|")) <= set(row.series)
+    return label == row.label and known
+
+
+def test_each_metric_is_on_a_panel_or_left_out_by_name() -> None:
+    shown = {name for name, _ in named(of_panels())}
+    assert set(BY_NAME) - shown == set(LEFT_OUT)
 
 
 def test_panels_have_titles_and_descriptions_and_stand_apart() -> None:

@@ -53,8 +53,9 @@ _FAST_DEATH = {
 }
 """A killed node is noticed within seconds; busy test machines still get some patience."""
 
-_MEASURING = {"RAY_enable_metrics_collection": "1", "RAY_metrics_report_interval_ms": "1000"}
-"""Processes report to their node's agent each second, the shortest interval that Ray takes."""
+_MEASURING = {"RAY_enable_metrics_collection": "1", "RAY_metrics_report_interval_ms": "2000"}
+"""Processes report to their node's agent every two seconds. The agent forgets gauges after twice
+that time, so they have to be set as often."""
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import ray
@@ -31,6 +32,7 @@ def install_on_head() -> Installed:
 
 def _install() -> Installed:
     context = ray.get_runtime_context()
-    # Older Rays do not tell its name.
+    # Older Rays tell neither.
+    folder = getattr(context, "get_temp_dir", lambda: Path(tempfile.gettempdir(), "ray"))()
     name = getattr(context, "get_session_name", lambda: "session_latest")()
-    return into_session(Path(context.get_temp_dir()) / name, os.environ)
+    return into_session(Path(folder, name), os.environ)

@@ -1,0 +1,244 @@
+"""Each panel and each rule shows a real run: Ray's agents, its discovery file, and Prometheus."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+import yaml
+
+import xfd_ray
+from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, UnpackOptions
+from xfd_api.results import DistributionReport
+from xfd_api.stores import ObjectStoreConfig
+from xfd_testing import artifacts, emulators, prometheus
+from xfd_testing.prometheus import PrometheusServer, Series
+from xfd_testing.ray_cluster import RayCluster, running
+from xfd_testing.s3 import S3Server
+from xfd_testing.slow_link import slow_link
+from xfd_testing.waiting import POLL_S, until
+
+ROOT = Path(__file__).parents[2]
+MIB = 2**20
+SIZE = 48 * MIB
+SLOW_BYTES_PER_S = 6.0 * MIB
+"""The run takes eight seconds, which is eight scrapes."""
+
+NODES = 2
+SCRAPED_S = 20.0
+"""Longest time from the end of a run to a scrape that has all of it: the workers publish, and
+report to their agents, every two seconds each."""
+
+VARIABLES = {
+    "${names}": "ray_xfd",
+    "$SessionName": ".*",
+    "$Cluster": ".*",
+    "$__range": "5m",
+    "$__rate_interval": "10s",
+}
+
+Found = list[tuple[Series, float]]
+
+
+def skip_without(variable: str, program: str) -> pytest.MarkDecorator:
+    absent = emulators.is_absent(variable, program)
+    return pytest.mark.skipif(absent, reason=f"no {program} here, and {variable} names none")
+
+
+needs_promtool = skip_without(prometheus.TOOL_VARIABLE, prometheus.TOOL)
+needs_prometheus = skip_without(prometheus.VARIABLE, prometheus.PROGRAM)
+
+
+@needs_promtool
+def test_the_rules_do_what_their_tests_say() -> None:
+    prometheus.promtool(["check", "rules", "--lint=all", "--lint-fatal", "dashboards/rules.yml"])
+    prometheus.promtool(["test", "rules", "dashboards/rules_test.yml"])
+
+
+@needs_promtool
+def test_each_alert_has_a_test_that_fires_it_and_one_that_does_not() -> None:
+    rules = yaml.safe_load((ROOT / "dashboards/rules.yml").read_text())["groups"][0]["rules"]
+    tests = yaml.safe_load((ROOT / "dashboards/rules_test.yml").read_text())["tests"]
+    cases = [case for test in tests for case in test.get("alert_rule_test", [])]
+    for alert in (rule["alert"] for rule in rules if "alert" in rule):
+        fired = {bool(case["exp_alerts"]) for case in cases if case["alertname"] == alert}
+        assert fired == {True, False}, alert
+
+
+@pytest.fixture(scope="module")
+def observed(s3_server: S3Server) -> Iterator[RayCluster]:
+    with running(NODES, env=s3_server.environment(), with_metrics=True) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def server(observed: RayCluster) -> Iterator[PrometheusServer]:
+    """Prometheus, as Ray and `xfd dashboards install` configure it, but scraping each second."""
+    command = ["xfd", "dashboards", "install", "--address", observed.address, "--json"]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)
+    installed = json.loads(ran.stdout)
+    assert Path(installed["dashboard"]).parent == observed.session / "metrics/grafana/dashboards"
+    config = Path(installed["prometheus"])
+    quick = config.with_name("quick.yml")
+    quick.write_text(
+        re.sub(r"(scrape|evaluation)_interval: 10s", r"\1_interval: 1s", config.read_text())
+    )
+    with prometheus.running(quick) as started:
+        until(lambda: scrapes_all(started), 60, "Prometheus does not scrape the agents of Ray")
+        yield started
+
+
+def scrapes_all(server: PrometheusServer) -> bool:
+    return server.value('count(up{job="ray"} == 1)') >= NODES
+
+
+def panels() -> dict[str, list[str]]:
+    """The expressions of each panel, without variables."""
+    shown = json.loads((ROOT / "dashboards/xfd.json").read_text())["panels"]
+    return {
+        panel["title"]: [in_prometheus(target["expr"]) for target in panel["targets"]]
+        for panel in shown
+        if "targets" in panel
+    }
+
+
+def in_prometheus(expression: str) -> str:
+    for variable, value in VARIABLES.items():
+        expression = expression.replace(variable, value)
+    assert "$" not in expression
+    return expression
+
+
+@needs_prometheus
+def test_each_panel_and_each_rule_shows_a_run_as_its_report_has_it(
+    server: PrometheusServer,
+    observed: RayCluster,
+    bucket: str,
+    s3_server: S3Server,
+    tmp_path: Path,
+    drive: Callable[[RayCluster], AbstractContextManager[None]],
+) -> None:
+    body = b"".join(artifacts.random_bytes(SIZE, seed=3))
+    archive = artifacts.tar_gz(tmp_path / "env.tar.gz", artifacts.environment(files=100))
+    s3_server.put(bucket, "model", body)
+    s3_server.upload(bucket, "env.tar.gz", archive)
+    wanted = [
+        DownloadRequest(ObjectDownloadRequest("model", Path(bucket, "model"))),
+        DownloadRequest(
+            ObjectDownloadRequest(
+                "env.tar.gz",
+                Path(bucket, "env.tar.gz"),
+                unpack_options=UnpackOptions(Path(bucket, "env")),
+            )
+        ),
+    ]
+    with (
+        slow_link(s3_server.endpoint, SLOW_BYTES_PER_S) as endpoint,
+        drive(observed),
+        ThreadPoolExecutor(1) as thread,
+    ):
+        store = ObjectStoreConfig.make_for_s3(bucket, endpoint=endpoint)
+        # Small chunks arrive one after the other, so that each scrape sees some more.
+        run = thread.submit(xfd_ray.download_distributed, wanted, store, chunk_size_bytes=MIB)
+        asked = {query for queries in panels().values() for query in queries}
+        seen = first_values(server, asked, run.done)
+        report = run.result()
+        scraped_all(lambda: check_panels(server, report))
+        seen |= first_values(server, asked - set(seen), lambda: True)
+        empty = {title for title, queries in panels().items() if not set(queries) <= set(seen)}
+        assert empty == set()
+        scraped_all(lambda: check_rules(server, report))
+        scraped_all(lambda: check_nodes(server, seen, observed))
+
+
+def first_values(
+    server: PrometheusServer, queries: set[str], is_over: Callable[[], bool]
+) -> dict[str, Found]:
+    """The first result of each query that has one, until all have or it is over."""
+    seen: dict[str, Found] = {}
+    while True:
+        over = is_over()
+        for query in queries - set(seen):
+            found = [each for each in server.query(query) if not math.isnan(each[1])]
+            if found:
+                seen[query] = found
+        if over or queries == set(seen):
+            return seen
+
+
+def values(server: PrometheusServer, title: str, label: str = "") -> dict[str, float]:
+    """What a panel shows, by the value of a label."""
+    return {
+        labels.get(label, ""): value
+        for query in panels()[title]
+        for labels, value in server.query(query)
+    }
+
+
+def scraped_all(check: Callable[[], None]) -> None:
+    """Repeats a check until it passes, or `SCRAPED_S` is over."""
+    deadline = time.monotonic() + SCRAPED_S
+    while True:
+        try:
+            return check()
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_S)
+
+
+def check_panels(server: PrometheusServer, report: DistributionReport) -> None:
+    def one(title: str) -> float:
+        return values(server, title)[""]
+
+    shown = values(server, "Bytes by source", "source")
+    assert (shown["origin"], shown["peer"]) == (report.origin_bytes, report.peer_bytes)
+    assert one("Origin amplification") == pytest.approx(report.amplification)
+    assert one("Efficiency of the last call") == pytest.approx(report.efficiency)
+    assert one("Still to bring") == 0
+    assert one("Since the last progress") < 30
+    assert one("Verification failures") == 0
+    assert one("Workers lost") == len(report.nodes_lost)
+    objects = values(server, "Objects and archive entries", "state")
+    assert objects["landed"] == 2 * NODES
+    assert sum(values(server, "Nodes by state", "state").values()) == NODES
+    assert values(server, "Calls that are over", "outcome")["done"] == 1
+    assert set(values(server, "Versions of xfd", "version")) == {xfd_ray.__version__}
+    requests = values(server, "Requests to the origin, in total", "outcome")
+    assert requests["answered"] >= 2
+    sources = server.query("sum by (source) (ray_xfd_bytes_total)")
+    received = {labels["source"]: value for labels, value in sources}
+    # A chunk that moves to a better source during its transfer is received twice in part.
+    assert sum(received.values()) >= report.origin_bytes + report.peer_bytes
+
+
+def check_rules(server: PrometheusServer, report: DistributionReport) -> None:
+    rules = server.rules()
+    assert {rule["health"] for rule in rules} == {"ok"}, rules
+    recorded = {rule["name"] for rule in rules if rule["type"] == "recording"}
+    assert {name for name in recorded if not server.query(name)} == set()
+    assert server.value("xfd:amplification:ratio1h") == pytest.approx(report.amplification)
+    usage = shutil.disk_usage("/")
+    quiet = {labels["alertname"] for labels, _ in server.query("ALERTS")}
+    assert quiet <= ({"XfdDiskNearlyFull"} if usage.free < 0.1 * usage.total else set())
+
+
+def check_nodes(server: PrometheusServer, seen: Mapping[str, Found], cluster: RayCluster) -> None:
+    """Nodes stand apart, and the disk is the one that they are on."""
+    (slowest,) = panels()["Slowest nodes"]
+    assert {labels["instance"] for labels, _ in seen[slowest]}
+    disk = server.query(panels()["Disk free"][0])
+    assert {labels["root"] for labels, _ in disk} == {str(root) for root in cluster.roots}
+    assert len({labels["instance"] for labels, _ in disk}) == NODES
+    usage = shutil.disk_usage(cluster.roots[0])
+    for _, ratio in disk:
+        assert ratio == pytest.approx(usage.free / usage.total, abs=0.1)
