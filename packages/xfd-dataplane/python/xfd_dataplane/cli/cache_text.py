@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xfd_dataplane.cache.actions import CacheAction, Document
-from xfd_dataplane.progress_lines import human
+from xfd_dataplane.progress.words import human
 
 
 def lines(action: CacheAction, document: Document, *, now: float) -> Iterator[str]:
