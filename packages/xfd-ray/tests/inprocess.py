@@ -147,8 +147,8 @@ class LocalCluster:
             await worker.worker.close()
         worker.dead.set()
 
-    async def address(self) -> str:
-        return "127.0.0.1"
+    async def here(self) -> NodeInfo:
+        return self.live[0]
 
     def metrics_exporter(self) -> Callable[[], Exporter] | None:
         return None if self.exported is None else lambda: self.exported

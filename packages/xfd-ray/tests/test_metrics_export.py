@@ -21,6 +21,7 @@ from xfd_ray.metrics.increments import Increments
 from xfd_ray.metrics.outlets import MetricsOutlets
 from xfd_ray.metrics.publisher import MIDDLES_S, Publisher
 from xfd_ray.metrics.readings import BUCKETS_S, Readings, node_readings
+from xfd_ray.metrics.targets import MetricsTarget
 from xfd_ray.metrics.transfer_times import TransferTimes
 from xfd_ray.telemetry.log import Log
 from xfd_ray.worker.metrics import NodeMetrics
@@ -196,18 +197,20 @@ async def test_nothing_listens_unless_a_call_asks_for_it():
     coordinator = Coordinator(cluster, tick_s=0.05)
     await coordinator.attach(lease("first", "big"))
     await over(coordinator, "first")
-    assert await coordinator.metrics_addresses() == {}
+    assert await coordinator.metrics_targets() == []
     assert (await coordinator.status()).metrics_address == ""
     await coordinator.attach(lease("second", "big", metrics=MetricsChoice(port=True)))
     await over(coordinator, "second")
 
-    addresses = {}
-    while len(addresses) < 2:
-        addresses = await coordinator.metrics_addresses()
+    targets: list[MetricsTarget] = []
+    while len(targets) < 3:  # Running workers get theirs a moment later.
+        targets = await coordinator.metrics_targets()
     status = await coordinator.status()
-    assert {node.metrics_address for node in status.nodes} == {
-        address for of_node in addresses.values() for address in of_node
+    assert {target.address for target in targets if target.role == "worker"} == {
+        node.metrics_address for node in status.nodes
     }
+    (own,) = (target for target in targets if target.role == "coordinator")
+    assert own == MetricsTarget(status.metrics_address, "coordinator", NodeId("n0"), "host-n0")
 
     lines = await asyncio.to_thread(scrape, status.metrics_address)
     assert any(line.startswith('xfd_nodes{state="done"}') for line in lines)

@@ -16,6 +16,7 @@ from xfd_ray import __version__
 from xfd_ray.cli import (
     dashboards,
     doctor,
+    metrics,
     report,
 )
 from xfd_ray.cli.command_parser import CommandModule, Commands, exit_codes
@@ -24,6 +25,7 @@ MODULES: tuple[CommandModule, ...] = (
     report,
     doctor,
     dashboards,
+    metrics,
 )
 """The commands, in the order in which the help lists them."""
 
@@ -34,6 +36,7 @@ the object store once; the nodes pass it on to each other."""
 _EXAMPLES = """\
 examples:
   xfd dashboards install                the Grafana dashboard, into Ray's running session
+  xfd metrics targets --file xfd.json   what Prometheus may scrape, beside Ray's agents
 
 a cluster is found as Ray finds it: by --address, by RAY_ADDRESS, or on this machine.
 `xfd COMMAND --help` shows examples of each command; --json prints its result for a program."""

@@ -13,6 +13,7 @@ from xfd_ray.cluster.connect import connect_to_ray
 from xfd_ray.cluster.coordinator_registry import call, find_coordinators
 from xfd_ray.cluster.errors import coordinator_error
 from xfd_ray.coordinator_status import CoordinatorStatus
+from xfd_ray.metrics.targets import MetricsTarget
 from xfd_ray.telemetry.versions import check_versions, installed_versions
 
 ANSWER_S = 10.0
@@ -55,10 +56,19 @@ def metrics_addresses() -> dict[NodeId, list[str]]:
         ...     assert all(address.rpartition(":")[2].isdigit() for address in addresses)
     """
     addresses: dict[NodeId, list[str]] = {}
-    for known in _ask_all("metrics_addresses"):
-        for node, of_node in known.items():
-            addresses.setdefault(node, []).extend(of_node)
+    for target in metrics_targets():
+        if target.role == "worker":
+            addresses.setdefault(target.node, []).append(target.address)
     return addresses
+
+
+def metrics_targets() -> list[MetricsTarget]:
+    """All Prometheus endpoints of xfd's own, those of coordinators too.
+
+    Raises:
+        VersionMismatchError: a coordinator of the cluster runs another version of xfd.
+    """
+    return [target for known in _ask_all("metrics_targets") for target in known]
 
 
 def _ask_all(method: str) -> list[Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable
 
 import ray
 
 from xfd_api.errors import XfdError
+from xfd_api.ids import NodeId
 from xfd_ray.cluster.raylet import metrics_exporter
 from xfd_ray.cluster.spawn import start_worker
 from xfd_ray.cluster.worker_actor import end_this_actor
@@ -24,6 +26,9 @@ CLOSE_TIMEOUT_S = 5.0
 
 class RayCluster:
     """The coordinator's `Cluster`."""
+
+    def __init__(self) -> None:
+        self._here: NodeInfo | None = None
 
     async def live_nodes(self) -> tuple[NodeInfo, ...]:
         """Lists what `ray.nodes()` has as alive."""
@@ -41,9 +46,14 @@ class RayCluster:
             await asyncio.wait_for(worker.call(WorkerApi.close), CLOSE_TIMEOUT_S)
         ray.kill(worker.handle, no_restart=True)
 
-    async def address(self) -> str:
-        """Returns the address that Ray has of this node."""
-        return str(ray.util.get_node_ip_address())
+    async def here(self) -> NodeInfo:
+        """Looks this process's node up in the list, once."""
+        if self._here is None:
+            own = ray.get_runtime_context().get_node_id()
+            address, host = ray.util.get_node_ip_address(), socket.gethostname()
+            listed = [node for node in await self.live_nodes() if node.id == own]
+            self._here = listed[0] if listed else NodeInfo(NodeId(own), address, host=host)
+        return self._here
 
     def metrics_exporter(self) -> Callable[[], Exporter]:
         """Returns the exporter to `ray.util.metrics`."""

@@ -26,8 +26,8 @@ class Cluster(Protocol):
         """Makes sure that the worker's process ends. Raises nothing."""
         ...
 
-    async def address(self) -> str:
-        """The address at which other nodes reach the coordinator's own."""
+    async def here(self) -> NodeInfo:
+        """The coordinator's own node."""
         ...
 
     def metrics_exporter(self) -> Callable[[], Exporter] | None:

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from xfd_api.ids import NodeId
 from xfd_ray.coordinator.cluster_api import Cluster
 from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.lease import Lease
@@ -41,6 +40,7 @@ from xfd_ray.messages import (
 )
 from xfd_ray.metrics.choice import MetricsChoice
 from xfd_ray.metrics.figures import CoordinatorFigures
+from xfd_ray.metrics.targets import MetricsTarget
 from xfd_ray.placement import NodeInfo
 from xfd_ray.telemetry import log_events
 from xfd_ray.telemetry.log import Log
@@ -172,13 +172,18 @@ class Coordinator:
             self._totals.end(known[0])
             await self._close_lease(*known)
 
-    async def metrics_addresses(self) -> dict[NodeId, list[str]]:
-        """The Prometheus endpoints of the workers that are up and have one, by node."""
-        addresses: dict[NodeId, list[str]] = {}
-        for each in self._pool.up():
-            if each.hello.metrics_address:
-                addresses.setdefault(each.node.id, []).append(each.hello.metrics_address)
-        return addresses
+    async def metrics_targets(self) -> list[MetricsTarget]:
+        """The Prometheus endpoints of workers that are up and have one, and of this process."""
+        targets = [
+            MetricsTarget(each.hello.metrics_address, "worker", each.node.id, each.node.host)
+            for each in self._pool.up()
+            if each.hello.metrics_address
+        ]
+        if self._metrics.address:
+            here = await self._cluster.here()
+            own = MetricsTarget(self._metrics.address, "coordinator", here.id, here.host)
+            targets.append(own)
+        return targets
 
     async def status(self) -> CoordinatorStatus:
         """Swarms, leases and nodes as they are now; waits for the nodes' disks for 2 s at most."""
@@ -221,7 +226,7 @@ class Coordinator:
 
     async def _export(self, metrics: MetricsChoice) -> None:
         """Exports metrics of this process and of all workers as a call asks for it."""
-        self._metrics.open(metrics, await self._cluster.address())
+        self._metrics.open(metrics, (await self._cluster.here()).address)
         self._pool.export(metrics)
 
     def _figures(self) -> CoordinatorFigures:

@@ -44,7 +44,7 @@ class MetricsEndpoint:
         Raises:
             OSError: no port of the range is free.
         """
-        listening = _listen(host, ports)
+        listening = listen(host, ports)
         self._listening = listening
         threading.Thread(
             target=self._run, args=(listening,), name="xfd-metrics", daemon=True
@@ -69,15 +69,19 @@ class MetricsEndpoint:
             with self._lock:
                 if self._closed:
                     return
-                from xfd_ray.metrics.exposition import ReadingsCollector
+                from xfd_ray.metrics.exposition import application_of
                 from xfd_ray.metrics.server import MetricsServer
 
-                self._server = MetricsServer(listening, ReadingsCollector(self._read))
+                self._server = MetricsServer(listening, application_of(self._read))
             self._server.serve_forever()
 
 
-def _listen(host: str, ports: tuple[int, int] | None) -> socket.socket:
-    """A socket that listens on the first free port."""
+def listen(host: str, ports: tuple[int, int] | None) -> socket.socket:
+    """A socket that listens on the first free port of the range; on any one without a range.
+
+    Raises:
+        OSError: none is free.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     first, last = ports or (0, 0)
     for port in range(first, last):

@@ -6,7 +6,9 @@ Loaded at the first scrape, because it imports prometheus_client.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -17,6 +19,13 @@ from prometheus_client.registry import Collector
 
 from xfd_api import metrics
 from xfd_ray.metrics.readings import Readings
+
+
+def application_of(read: Callable[[], Readings]) -> Any:
+    """A WSGI application that answers scrapes with readings taken at that moment."""
+    registry = CollectorRegistry(auto_describe=True)
+    registry.register(ReadingsCollector(read))
+    return make_wsgi_app(registry)
 
 
 class ReadingsCollector(Collector):

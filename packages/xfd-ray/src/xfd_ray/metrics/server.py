@@ -1,4 +1,4 @@
-"""Serves Prometheus metrics over HTTP, in one thread and to 64 connections at most.
+"""Serves a small WSGI application over HTTP, in one thread and to 64 connections at most.
 
 A connection has one request. The oldest one is closed if there are too many, and each one that is
 slow to ask or to read, so that no number of idle connections keeps a scrape waiting.
@@ -10,11 +10,11 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
-from prometheus_client.registry import Collector
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+"""A WSGI application."""
 
 CONNECTIONS = 64
 HEAD_BYTES = 16 * 1024
@@ -26,13 +26,16 @@ SHUTDOWN_S = 0.5
 
 
 class MetricsServer:
-    """Answers scrapes on a listening socket, in the thread that calls `serve_forever`."""
+    """Answers requests on a listening socket, in the thread that calls `serve_forever`.
 
-    def __init__(self, listening: socket.socket, collector: Collector) -> None:
+    Args:
+        listening: the socket, which is closed at the end.
+        app: answers a GET at once; it is given nothing but path, query, and what is accepted.
+    """
+
+    def __init__(self, listening: socket.socket, app: Application) -> None:
         self._listening = listening
-        registry = CollectorRegistry(auto_describe=True)
-        registry.register(collector)
-        self._app = make_wsgi_app(registry)
+        self._app = app
         self._open: dict[asyncio.Task[None], None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = threading.Event()
