@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from xfd_api.chunks import FoundObject
-from xfd_api.errors import InvalidRequestError
+from xfd_api.errors import InternalError, InvalidRequestError
 from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
 from xfd_api.requests import DownloadRequest, Links, UnpackMethod
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane.cancellation import CallLimits
 from xfd_dataplane.cli.operands import STDOUT, Operand, at_line, operands_of, read_lines
+from xfd_dataplane.cli.places import THIS_HOST, Places
 from xfd_dataplane.cli.source_requests import (
     Unpacking,
     checksum_without_object,
@@ -86,9 +87,20 @@ def stores_of(sources: Sequence[Wanted]) -> ObjectStoreConfigByProfile:
 
 
 def select(
-    options: argparse.Namespace, sources: Sequence[Wanted], node: Node, limits: CallLimits
+    options: argparse.Namespace,
+    sources: Sequence[Wanted],
+    node: Node | None,
+    limits: CallLimits,
+    places: Places = THIS_HOST,
 ) -> Selection:
     """The requests for all sources. Asks the stores for what patterns match.
+
+    Args:
+        options: of the command.
+        sources: what it names.
+        node: asks the stores; None if no source is a pattern.
+        limits: when the call has to end.
+        places: where destinations lie.
 
     Raises:
         InvalidRequestError: several objects are to go to standard output, or options contradict
@@ -100,7 +112,7 @@ def select(
     lines: list[str | None] = []
     for each in sources:
         with at_line(each.operand.line):
-            for request, match in _of_one(options, each, node, limits):
+            for request, match in _of_one(options, each, node, limits, places):
                 requests.append(request)
                 found.append(match)
                 lines.append(each.operand.line)
@@ -116,9 +128,15 @@ def resolved(source: Source, node: Node) -> Source:
 
 
 def _of_one(
-    options: argparse.Namespace, each: Wanted, node: Node, limits: CallLimits
+    options: argparse.Namespace,
+    each: Wanted,
+    node: Node | None,
+    limits: CallLimits,
+    places: Places,
 ) -> list[tuple[DownloadRequest, FoundObject | None]]:
-    source, operand = limits.run(lambda: resolved(each.source, node)), each.operand
+    source, operand = each.source, each.operand
+    if node is not None:
+        source = limits.run(partial(resolved, source, node))
     if options.destination == STDOUT and (source.is_pattern or source.is_prefix):
         raise InvalidRequestError(
             "Only one object can go to standard output",
@@ -139,15 +157,23 @@ def _of_one(
             exclude=options.exclude,
             checksum=options.checksum,
             into=operand.into,
+            places=places,
         )
         return [(request, None)]
     if options.include or options.exclude:
         raise patterns_without_prefix(source)
     if options.checksum is not None:
         raise checksum_without_object(source)
+    if node is None:
+        raise InternalError("A pattern was given, and nobody to ask its store")
     matches = limits.run(_finding(source, node))
     requests = requests_for_matches(
-        source, matches, operand.destination, cache=cache, unpacking=unpacking
+        source,
+        matches,
+        operand.destination,
+        cache=cache,
+        unpacking=unpacking,
+        places=places,
     )
     return list(zip(requests, matches, strict=True))
 

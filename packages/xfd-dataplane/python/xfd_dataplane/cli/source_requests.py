@@ -17,7 +17,8 @@ from xfd_api.requests import (
     UnpackMethod,
     UnpackOptions,
 )
-from xfd_dataplane.cli.sources import Source, absolute
+from xfd_dataplane.cli.places import THIS_HOST, Places
+from xfd_dataplane.cli.sources import Source
 from xfd_dataplane.patterns import literal_folder
 
 _ARCHIVE_ENDINGS = (".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar", ".zip", ".gz")
@@ -62,6 +63,7 @@ def request_for(
     exclude: Sequence[str] = (),
     checksum: str | None = None,
     into: bool = False,
+    places: Places = THIS_HOST,
 ) -> DownloadRequest:
     """The request for an object or a prefix; for a pattern see `requests_for_matches`.
 
@@ -74,12 +76,13 @@ def request_for(
         exclude: such patterns.
         checksum: that of the one object, see `ObjectDownloadRequest`.
         into: whether the destination is a folder that gets the source under its own name.
+        places: where destinations lie.
 
     Raises:
         InvalidRequestError: a prefix is to be unpacked or has a checksum, or patterns are given for
             one object.
     """
-    place = source.place(destination)
+    place = _place(source, destination, places)
     if source.is_prefix:
         if checksum is not None:
             raise checksum_without_object(source)
@@ -102,9 +105,9 @@ def request_for(
     if include or exclude:
         raise patterns_without_prefix(source)
     is_folder = into or (destination or "").endswith("/")
-    if place is not None and (is_folder or _is_folder(place)):
+    if place is not None and (is_folder or places.is_folder(place)):
         place /= object_name(source.key)
-    request = _object_request(source, source.key, place, cache, unpacking)
+    request = _object_request(source, source.key, place, cache, unpacking, places)
     return DownloadRequest(replace(request, checksum=checksum))
 
 
@@ -131,6 +134,7 @@ def requests_for_matches(
     *,
     cache: bool = True,
     unpacking: Unpacking | None = None,
+    places: Places = THIS_HOST,
 ) -> list[DownloadRequest]:
     """A request for each object that the pattern matches.
 
@@ -142,29 +146,35 @@ def requests_for_matches(
     for match in matches:
         below = match.key[len(folder) :].lstrip("/") if folder else match.key
         segments = checked_segments(below, what="key")
-        place = source.place(destination)
+        place = _place(source, destination, places)
         if place is not None:
             place = place.joinpath(*segments)
         each = None if unpacking is None else replace(unpacking, several=True)
-        requests.append(DownloadRequest(_object_request(source, match.key, place, cache, each)))
+        request = _object_request(source, match.key, place, cache, each, places)
+        requests.append(DownloadRequest(request))
     return requests
 
 
-def _is_folder(place: Path) -> bool:
-    try:
-        return place.is_dir()
-    except OSError:  # For example a name that is too long, which the request refuses.
-        return False
+def _place(source: Source, destination: str | None, places: Places) -> Path | None:
+    """Where a source lands; None is the hub cache."""
+    if destination is None and source.is_at_hub:
+        return None
+    return places.path(destination or ".")
 
 
 def _object_request(
-    source: Source, key: str, place: Path | None, cache: bool, unpacking: Unpacking | None
+    source: Source,
+    key: str,
+    place: Path | None,
+    cache: bool,
+    unpacking: Unpacking | None,
+    places: Places,
 ) -> ObjectDownloadRequest:
     options = None
     if unpacking is not None:
-        archive = absolute(object_name(key)) if place is None else place
+        archive = places.path(object_name(key)) if place is None else place
         options = UnpackOptions(
-            destination=_tree(archive, unpacking),
+            destination=_tree(archive, unpacking, places),
             unpack_method=unpacking.method,
             keep_archive=unpacking.keep_archive,
             links=unpacking.links,
@@ -178,11 +188,11 @@ def _object_request(
     )
 
 
-def _tree(archive: Path, unpacking: Unpacking) -> Path:
+def _tree(archive: Path, unpacking: Unpacking, places: Places) -> Path:
     """The folder to unpack into: the given one, else the archive's name without its extension."""
     if not unpacking.folder:
         return archive.with_name(_stem(archive.name))
-    folder = absolute(unpacking.folder)
+    folder = places.path(unpacking.folder)
     return folder / _stem(archive.name) if unpacking.several else folder
 
 

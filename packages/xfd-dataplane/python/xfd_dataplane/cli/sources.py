@@ -74,11 +74,10 @@ class Source:
         """A key of the store as a request names it."""
         return key if self.bucket is None else repo_named(self.bucket).uri(key)
 
-    def place(self, destination: str | None) -> Path | None:
-        """Where it lands; None is the hub cache."""
-        if destination is None and self.config.kind is StoreKind.HUB:
-            return None
-        return absolute(destination or ".")
+    @property
+    def is_at_hub(self) -> bool:
+        """Whether it lands in the hub cache if no destination is given."""
+        return self.config.kind is StoreKind.HUB
 
 
 def named_source(options: argparse.Namespace) -> Source:
@@ -195,11 +194,3 @@ def _as_on_disk(path: str) -> str:
     if not os.path.lexists(f"/{decoded}") and os.path.lexists(f"/{path}"):
         return path
     return decoded
-
-
-def absolute(destination: str) -> Path:
-    """The destination below the working directory, without `..`."""
-    path = Path(destination)
-    if path.name in ("", "..", "."):
-        return path.resolve()
-    return path.parent.resolve() / path.name

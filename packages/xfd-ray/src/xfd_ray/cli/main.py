@@ -17,11 +17,13 @@ from xfd_ray.cli import (
     dashboards,
     doctor,
     metrics,
+    get,
     report,
 )
 from xfd_ray.cli.command_parser import CommandModule, Commands, exit_codes
 
 MODULES: tuple[CommandModule, ...] = (
+    get,
     report,
     doctor,
     dashboards,
@@ -54,11 +56,31 @@ def parse(
     arguments: Sequence[str], modules: Sequence[CommandModule] = MODULES
 ) -> argparse.Namespace:
     """The options of a command line. Exits with 2 if it makes no sense."""
+    words = list(arguments)
     parser = make_parser(modules)
-    for word in arguments:
+    for word in words:
         if not is_utf8(word):
             parser.error(f"{word!a} is not UTF-8")
-    return parser.parse_args(arguments)
+    named: list[str] = []
+    # The command's own parser shows its own usage with an error, and takes options between words.
+    while words and words[0] in (below := commands_of(parser)):
+        named.append(words.pop(0))
+        parser = below[named[-1]]
+    if commands_of(parser):
+        parser.parse_args(words)  # It prints the help, or what is wrong, and ends the process.
+        parser.error("name a command")
+    options = parser.parse_intermixed_args(words)
+    options.command = " ".join(named)
+    check = parser.get_default("check")
+    if check is not None:
+        check(parser, options)
+    return options
+
+
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The commands below a parser, by their names; empty for a command that runs something."""
+    groups = (each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+    return {name: below for group in groups for name, below in group.choices.items()}
 
 
 def make_parser(modules: Sequence[CommandModule] = MODULES) -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -54,6 +55,11 @@ def show(*parts: Table | str) -> None:
     for part in parts:
         for line in [part] if isinstance(part, str) else plain_lines(part):
             output.say(line)
+
+
+def text_width() -> int:
+    """Columns for a text: those of the terminal, and enough for any table in a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 160
 
 
 def plain_lines(shown: Table) -> list[str]:

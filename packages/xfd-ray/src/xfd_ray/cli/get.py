@@ -1,0 +1,159 @@
+"""`xfd get`: distributes objects, prefixes and repositories to the nodes of the cluster."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from xfd_dataplane.cli import codes, output
+from xfd_dataplane.cli.argument_types import count
+from xfd_dataplane.cli.shared_options import add_quiet
+from xfd_ray.cli.argument_types import origin_reads, ports
+from xfd_ray.cli.command_parser import Commands, add_command
+from xfd_ray.cli.node_choice import add_nodes, choice_of
+from xfd_ray.cli.requested import USAGE, add_requested, requested
+
+if TYPE_CHECKING:
+    from xfd_api.results import DistributionReport
+
+_DESCRIPTION = """\
+Brings objects, prefixes and repositories to every node of a Ray cluster. Each byte leaves the store
+once, and the nodes pass it on to each other. Every byte is verified. A second run fetches only what
+is missing."""
+
+_EXAMPLES = """
+  xfd get s3://bucket/llama/ models/llama             a prefix, below each node's root
+  xfd get hf://org/model                              into the hub cache, for from_pretrained
+  xfd get s3://b/one.bin s3://b/two.bin /data/models/ several sources into a folder
+  xfd get s3://b/env.tar.gz /opt/env.tar.gz --unpack /opt/env
+  xfd get s3://bucket/llama/ --nodes market=spot      on nodes with this label
+  xfd get requests.yaml --report run.json             what a file lists; keep the report
+  xfd get s3://bucket/llama/ -e AWS_PROFILE=models    with this profile on the nodes
+"""
+
+
+def add(commands: Commands) -> None:
+    """Adds the command."""
+    parser = add_command(
+        commands,
+        "get",
+        run,
+        help="bring files to every node of the cluster",
+        description=_DESCRIPTION,
+        examples=_EXAMPLES,
+    )
+    parser.usage = USAGE.format("get")
+    add_requested(parser)
+    add_nodes(parser)
+    cluster = parser.add_argument_group("distribution")
+    cluster.add_argument(
+        "--on-node-failure",
+        choices=("continue", "fail"),
+        default="continue",
+        help="continue: finish on the other nodes, and name the lost one (default); fail: stop",
+    )
+    cluster.add_argument(
+        "--on-version-conflict",
+        choices=("fail", "wait", "pinned"),
+        default="fail",
+        help="what to do if a running call has another version of an object (default: fail)",
+    )
+    cluster.add_argument(
+        "--origin-policy",
+        type=origin_reads,
+        default="once-per-cluster",
+        metavar="POLICY",
+        help="how often each byte is read from the store: once-per-cluster (default), "
+        "once-per-zone, or a number of times",
+    )
+    cluster.add_argument(
+        "--store-parallel",
+        type=count,
+        default=1000,
+        metavar="N",
+        help="ranges that the whole cluster reads from the store at once (default: 1000)",
+    )
+    cluster.add_argument(
+        "--peer-ports",
+        type=ports,
+        metavar="FIRST-LAST",
+        help="ports on which nodes serve each other (default: any free port)",
+    )
+    cluster.add_argument(
+        "--keep",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long coordinator and workers stay after the last call (default: 60)",
+    )
+    parser.add_argument(
+        "--report", metavar="RUN.json", help="save the report here, for `xfd report`"
+    )
+    add_quiet(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carries out `get`, and returns the exit code."""
+    from xfd_ray.cli.connection import connected
+
+    with connected(options):
+        report = distribute(options)
+    if options.report is not None:
+        report.save(options.report)
+    _print(report, options)
+    return codes.OK
+
+
+def distribute(options: argparse.Namespace) -> DistributionReport:
+    """Distributes what the options ask for.
+
+    Raises:
+        XfdError: see `xfd_ray.download_distributed`.
+    """
+    import xfd_ray
+    from xfd_ray.cluster.each_node import live_nodes
+
+    everyone = live_nodes()
+    selector = choice_of(options).selector(everyone)
+    chosen = [node.id for node in live_nodes(selector)]
+    wanted = requested(options, chosen)
+    return xfd_ray.download_distributed(
+        wanted.requests,
+        wanted.stores,
+        priorities=wanted.priorities,
+        **_arguments(options, selector),
+    )
+
+
+def _arguments(options: argparse.Namespace, selector: Any) -> dict[str, Any]:
+    from xfd_dataplane.cli.node_settings import settings_of
+
+    return {
+        "nodes": selector,
+        "chunk_size_bytes": options.chunk_size,
+        "node_parallelism": options.parallel,
+        "object_store_parallelism": options.store_parallel,
+        "on_node_failure": options.on_node_failure,
+        "on_version_conflict": options.on_version_conflict,
+        "origin_policy": options.origin_policy,
+        "peer_ports": options.peer_ports,
+        "durability": options.durability,
+        "deadline_s": options.deadline,
+        "keep_s": options.keep,
+        "node_settings": settings_of(options),
+        "verbose": not (options.quiet or options.json),
+    }
+
+
+def _print(report: DistributionReport, options: argparse.Namespace) -> None:
+    if options.json:
+        output.as_json({"ok": True, **report.to_dict()})
+    elif not options.quiet:
+        from xfd_ray.cli.tables import text_width
+        from xfd_ray.report_format import report_text
+
+        for line in report_text(report, width=text_width()).splitlines():
+            output.say(line)
+    for node in report.nodes:
+        if node.error is not None:
+            output.complain(output.error_line(node.error, names_node=True), program="xfd: warning")
