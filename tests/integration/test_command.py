@@ -108,7 +108,7 @@ def test_get_takes_patterns_lists_and_files_of_requests_to_chosen_nodes(
 
 def test_errors_end_with_the_codes_of_xfd_get(xfd: Xfd, bucket: str, tmp_path: Path) -> None:
     broken = tmp_path / "broken.yaml"
-    broken.write_text("requests:\n  - uri: s3://b/k\n    destinaton: d\n")
+    broken.write_text("requests:\n  - uri: s3://b/k\n    destin: d\n")
 
     missing = xfd("get", f"s3://{bucket}/nothing", "--json", code=3)
     wrong = xfd("get", broken, code=2)
@@ -116,7 +116,7 @@ def test_errors_end_with_the_codes_of_xfd_get(xfd: Xfd, bucket: str, tmp_path: P
 
     assert json.loads(missing.stdout)["error"]["type"] == "ObjectNotFoundError"
     assert missing.stderr.splitlines()[-1].startswith("xfd: error: ")
-    assert "line 3, requests[0].destinaton" in wrong.stderr
+    assert "line 3, requests[0].destin" in wrong.stderr
     assert "No live node is called no-such-host" in nowhere.stderr
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xfd_dataplane.cli import codes, output
 from xfd_dataplane.cli.argument_types import count
-from xfd_dataplane.cli.shared_options import add_quiet
+from xfd_dataplane.cli.shared_options import add_progress, add_quiet
 from xfd_ray.cli.argument_types import origin_reads, ports
 from xfd_ray.cli.command_parser import Commands, add_command
 from xfd_ray.cli.node_choice import add_nodes, choice_of
@@ -89,6 +89,16 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--report", metavar="RUN.json", help="save the report here, for `xfd report`"
     )
+    cluster.add_argument(
+        "--metrics",
+        choices=("ray", "port", "both", "off"),
+        help="where metrics are exported: by Ray's agents, at a port of each process, both, or not "
+        "at all (default: XFD_METRICS, else ray)",
+    )
+    cluster.add_argument(
+        "--metrics-ports", type=ports, metavar="FIRST-LAST", help="the ports for --metrics port"
+    )
+    add_progress(parser)
     add_quiet(parser)
 
 
@@ -141,7 +151,10 @@ def _arguments(options: argparse.Namespace, selector: Any) -> dict[str, Any]:
         "deadline_s": options.deadline,
         "keep_s": options.keep,
         "node_settings": settings_of(options),
-        "verbose": not (options.quiet or options.json),
+        "progress": "none" if options.quiet else options.progress,
+        "verbose": not options.json,
+        "metrics": options.metrics,
+        "metrics_ports": options.metrics_ports,
     }
 
 

@@ -16,14 +16,16 @@ from xfd_ray import __version__
 from xfd_ray.cli import (
     dashboards,
     doctor,
-    metrics,
     get,
+    metrics,
     report,
+    status,
 )
 from xfd_ray.cli.command_parser import CommandModule, Commands, exit_codes
 
 MODULES: tuple[CommandModule, ...] = (
     get,
+    status,
     report,
     doctor,
     dashboards,
@@ -37,6 +39,10 @@ the object store once; the nodes pass it on to each other."""
 
 _EXAMPLES = """\
 examples:
+  xfd get s3://bucket/llama/ models/llama
+  xfd get hf://org/model                into the hub cache of every node
+  xfd status --watch                    what runs, and how far each node is
+  xfd doctor                            what is missing, and what to do
   xfd dashboards install                the Grafana dashboard, into Ray's running session
   xfd metrics targets --file xfd.json   what Prometheus may scrape, beside Ray's agents
 

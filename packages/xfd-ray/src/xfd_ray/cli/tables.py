@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from xfd_api.sanitize import sanitized
@@ -55,6 +56,21 @@ def show(*parts: Table | str) -> None:
     for part in parts:
         for line in [part] if isinstance(part, str) else plain_lines(part):
             output.say(line)
+
+
+@contextlib.contextmanager
+def live() -> Iterator[Callable[..., None]]:
+    """A part of the terminal that changes during a block: a function that is called as `show`."""
+    from rich.console import Group
+    from rich.live import Live
+
+    with Live(console=_console(), auto_refresh=False) as shown:
+
+        def update(*parts: Table | str) -> None:
+            lines = (sanitized(part) if isinstance(part, str) else part for part in parts)
+            shown.update(Group(*lines), refresh=True)
+
+        yield update
 
 
 def text_width() -> int:
