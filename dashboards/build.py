@@ -72,12 +72,7 @@ def build() -> str:
 
 
 def _variables() -> list[Builder[dashboard.VariableModel]]:
-    source = (
-        builders.DatasourceVariable("datasource")
-        .label("Prometheus")
-        .type("prometheus")
-        .hide(dashboard.VariableHide.HIDE_VARIABLE)
-    )
+    source = builders.DatasourceVariable("datasource").label("Prometheus").type("prometheus")
     options = [
         dashboard.VariableOption(True, "Ray's agents", "ray_xfd"),
         dashboard.VariableOption(False, "ports of their own", "xfd"),
