@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import shutil
 import subprocess
 import time
@@ -21,6 +20,7 @@ from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, UnpackOptio
 from xfd_api.results import DistributionReport
 from xfd_api.stores import ObjectStoreConfig
 from xfd_testing import artifacts, emulators, prometheus
+from xfd_testing.processes import Supervised
 from xfd_testing.prometheus import PrometheusServer, Series
 from xfd_testing.ray_cluster import RayCluster, running
 from xfd_testing.s3 import S3Server
@@ -38,8 +38,10 @@ SCRAPED_S = 20.0
 """Longest time from the end of a run to a scrape that has all of it: the workers publish, and
 report to their agents, every two seconds each."""
 
+SOURCES = ("ray_xfd", "xfd")
+"""Beginnings of names: from Ray's agents, and from endpoints of xfd's own."""
+
 VARIABLES = {
-    "${names}": "ray_xfd",
     "$SessionName": ".*",
     "$Cluster": ".*",
     "$__range": "5m",
@@ -60,8 +62,10 @@ needs_prometheus = skip_without(prometheus.VARIABLE, prometheus.PROGRAM)
 
 @needs_promtool
 def test_the_rules_do_what_their_tests_say() -> None:
-    prometheus.promtool(["check", "rules", "--lint=all", "--lint-fatal", "dashboards/rules.yml"])
-    prometheus.promtool(["test", "rules", "dashboards/rules_test.yml"])
+    prometheus.promtool(
+        ["check", "rules", "--lint=all", "--lint-fatal", str(ROOT / "dashboards/rules.yml")]
+    )
+    prometheus.promtool(["test", "rules", str(ROOT / "dashboards/rules_test.yml")])
 
 
 @needs_promtool
@@ -81,38 +85,52 @@ def observed(s3_server: S3Server) -> Iterator[RayCluster]:
 
 
 @pytest.fixture(scope="module")
-def server(observed: RayCluster) -> Iterator[PrometheusServer]:
-    """Prometheus, as Ray and `xfd dashboards install` configure it, but scraping each second."""
-    command = ["xfd", "dashboards", "install", "--address", observed.address, "--json"]
-    ran = subprocess.run(command, check=True, capture_output=True, text=True)
-    installed = json.loads(ran.stdout)
-    assert Path(installed["dashboard"]).parent == observed.session / "metrics/grafana/dashboards"
-    config = Path(installed["prometheus"])
-    quick = config.with_name("quick.yml")
-    quick.write_text(
-        re.sub(r"(scrape|evaluation)_interval: 10s", r"\1_interval: 1s", config.read_text())
-    )
-    with prometheus.running(quick) as started:
-        until(lambda: scrapes_all(started), 60, "Prometheus does not scrape the agents of Ray")
-        yield started
+def server(
+    observed: RayCluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrometheusServer]:
+    """Prometheus, as Ray and `xfd dashboards install` configure it, but scraping each second.
+
+    It scrapes what `xfd metrics targets` lists as well.
+    """
+    folder = tmp_path_factory.mktemp("targets")
+    at = ("--address", observed.address)
+    command = ["xfd", "metrics", "targets", *at, "--file", str(folder / "xfd.json"), "--every", "1"]
+    targets = Supervised(command, folder / "log")
+    try:
+        install = ["xfd", "dashboards", "install", *at, "--json"]
+        ran = subprocess.run(install, check=True, capture_output=True, text=True)
+        installed = json.loads(ran.stdout)
+        dashboards = observed.session / "metrics/grafana/dashboards"
+        assert Path(installed["dashboard"]).parent == dashboards
+        config = Path(installed["prometheus"])
+        quick = yaml.safe_load(config.read_text())
+        quick["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+        files = {"files": [str(folder / "xfd.json")], "refresh_interval": "1s"}
+        quick["scrape_configs"].append({"job_name": "xfd", "file_sd_configs": [files]})
+        config.with_name("quick.yml").write_text(yaml.safe_dump(quick))
+        with prometheus.running(config.with_name("quick.yml")) as started:
+            until(lambda: scrapes_all(started), 60, "Prometheus does not scrape Ray's agents")
+            yield started
+    finally:
+        targets.stop()
 
 
 def scrapes_all(server: PrometheusServer) -> bool:
     return server.value('count(up{job="ray"} == 1)') >= NODES
 
 
-def panels() -> dict[str, list[str]]:
+def panels(source: str) -> dict[str, list[str]]:
     """The expressions of each panel, without variables."""
     shown = json.loads((ROOT / "dashboards/xfd.json").read_text())["panels"]
     return {
-        panel["title"]: [in_prometheus(target["expr"]) for target in panel["targets"]]
+        panel["title"]: [in_prometheus(target["expr"], source) for target in panel["targets"]]
         for panel in shown
         if "targets" in panel
     }
 
 
-def in_prometheus(expression: str) -> str:
-    for variable, value in VARIABLES.items():
+def in_prometheus(expression: str, source: str) -> str:
+    for variable, value in {"${names}": source, **VARIABLES}.items():
         expression = expression.replace(variable, value)
     assert "$" not in expression
     return expression
@@ -148,15 +166,21 @@ def test_each_panel_and_each_rule_shows_a_run_as_its_report_has_it(
     ):
         store = ObjectStoreConfig.make_for_s3(bucket, endpoint=endpoint)
         # Small chunks arrive one after the other, so that each scrape sees some more.
-        run = thread.submit(xfd_ray.download_distributed, wanted, store, chunk_size_bytes=MIB)
-        asked = {query for queries in panels().values() for query in queries}
-        seen = first_values(server, asked, run.done)
+        run = thread.submit(
+            xfd_ray.download_distributed, wanted, store, chunk_size_bytes=MIB, metrics="both"
+        )
+        asked = {
+            (source, title): set(queries)
+            for source in SOURCES
+            for title, queries in panels(source).items()
+        }
+        seen = first_values(server, set().union(*asked.values()), run.done)
         report = run.result()
-        scraped_all(lambda: check_panels(server, report))
-        seen |= first_values(server, asked - set(seen), lambda: True)
-        empty = {title for title, queries in panels().items() if not set(queries) <= set(seen)}
-        assert empty == set()
-        scraped_all(lambda: check_rules(server, report))
+        for source in SOURCES:
+            scraped_all(lambda source=source: check_panels(server, source, report))
+        seen |= first_values(server, set().union(*asked.values()) - set(seen), lambda: True)
+        assert {panel for panel, queries in asked.items() if not queries <= set(seen)} == set()
+        scraped_all(lambda: check_rules(server, report, observed))
         scraped_all(lambda: check_nodes(server, seen, observed))
 
 
@@ -173,13 +197,14 @@ def first_values(
                 seen[query] = found
         if over or queries == set(seen):
             return seen
+        time.sleep(POLL_S)
 
 
-def values(server: PrometheusServer, title: str, label: str = "") -> dict[str, float]:
+def values(server: PrometheusServer, source: str, title: str, label: str = "") -> dict[str, float]:
     """What a panel shows, by the value of a label."""
     return {
         labels.get(label, ""): value
-        for query in panels()[title]
+        for query in panels(source)[title]
         for labels, value in server.query(query)
     }
 
@@ -190,55 +215,62 @@ def scraped_all(check: Callable[[], None]) -> None:
     while True:
         try:
             return check()
-        except AssertionError:
+        except (AssertionError, KeyError):
             if time.monotonic() > deadline:
                 raise
             time.sleep(POLL_S)
 
 
-def check_panels(server: PrometheusServer, report: DistributionReport) -> None:
-    def one(title: str) -> float:
-        return values(server, title)[""]
+def check_panels(server: PrometheusServer, source: str, report: DistributionReport) -> None:
+    def shown(title: str, label: str = "") -> dict[str, float]:
+        return values(server, source, title, label)
 
-    shown = values(server, "Bytes by source", "source")
-    assert (shown["origin"], shown["peer"]) == (report.origin_bytes, report.peer_bytes)
+    def one(title: str) -> float:
+        return shown(title)[""]
+
+    sources = shown("Bytes by source", "source")
+    assert (sources["origin"], sources["peer"]) == (report.origin_bytes, report.peer_bytes)
     assert one("Origin amplification") == pytest.approx(report.amplification)
     assert one("Efficiency of the last call") == pytest.approx(report.efficiency)
     assert one("Still to bring") == 0
     assert one("Since the last progress") < 30
     assert one("Verification failures") == 0
     assert one("Workers lost") == len(report.nodes_lost)
-    objects = values(server, "Objects and archive entries", "state")
+    objects = shown("Objects and archive entries", "state")
     assert objects["landed"] == 2 * NODES
-    assert sum(values(server, "Nodes by state", "state").values()) == NODES
-    assert values(server, "Calls that are over", "outcome")["done"] == 1
-    assert set(values(server, "Versions of xfd", "version")) == {xfd_ray.__version__}
-    requests = values(server, "Requests to the origin, in total", "outcome")
+    assert sum(shown("Nodes by state", "state").values()) == NODES
+    assert shown("Calls that are over", "outcome")["done"] == 1
+    assert set(shown("Versions of xfd", "version")) == {xfd_ray.__version__}
+    requests = shown("Requests to the origin, in total", "outcome")
     assert requests["answered"] >= 2
-    sources = server.query("sum by (source) (ray_xfd_bytes_total)")
-    received = {labels["source"]: value for labels, value in sources}
+    received = {
+        labels["source"]: value
+        for labels, value in server.query(f"sum by (source) ({source}_bytes_total)")
+    }
     # A chunk that moves to a better source during its transfer is received twice in part.
     assert sum(received.values()) >= report.origin_bytes + report.peer_bytes
 
 
-def check_rules(server: PrometheusServer, report: DistributionReport) -> None:
+def check_rules(server: PrometheusServer, report: DistributionReport, cluster: RayCluster) -> None:
     rules = server.rules()
     assert {rule["health"] for rule in rules} == {"ok"}, rules
     recorded = {rule["name"] for rule in rules if rule["type"] == "recording"}
     assert {name for name in recorded if not server.query(name)} == set()
-    assert server.value("xfd:amplification:ratio1h") == pytest.approx(report.amplification)
-    usage = shutil.disk_usage("/")
-    quiet = {labels["alertname"] for labels, _ in server.query("ALERTS")}
-    assert quiet <= ({"XfdDiskNearlyFull"} if usage.free < 0.1 * usage.total else set())
+    amplification = [value for _, value in server.query("xfd:amplification:ratio1h")]
+    assert amplification == [pytest.approx(report.amplification)] * len(SOURCES)
+    usage = shutil.disk_usage(cluster.roots[0])
+    alerts = {labels["alertname"] for labels, _ in server.query("ALERTS")}
+    assert alerts <= ({"XfdDiskNearlyFull"} if usage.free < 0.1 * usage.total else set())
 
 
 def check_nodes(server: PrometheusServer, seen: Mapping[str, Found], cluster: RayCluster) -> None:
     """Nodes stand apart, and the disk is the one that they are on."""
-    (slowest,) = panels()["Slowest nodes"]
-    assert {labels["instance"] for labels, _ in seen[slowest]}
-    disk = server.query(panels()["Disk free"][0])
+    for source in SOURCES:
+        (slowest,) = panels(source)["Slowest nodes"]
+        assert all(labels["instance"] for labels, _ in seen[slowest])
+    disk = [each for source in SOURCES for each in server.query(panels(source)["Disk free"][0])]
     assert {labels["root"] for labels, _ in disk} == {str(root) for root in cluster.roots}
-    assert len({labels["instance"] for labels, _ in disk}) == NODES
+    assert len({labels["instance"] for labels, _ in disk}) == NODES * len(SOURCES)
     usage = shutil.disk_usage(cluster.roots[0])
     for _, ratio in disk:
         assert ratio == pytest.approx(usage.free / usage.total, abs=0.1)
