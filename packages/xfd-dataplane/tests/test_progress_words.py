@@ -8,9 +8,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from xfd_api.errors import InvalidRequestError
 from xfd_api.progress import NodeStanding, ObjectStanding, Progress
-from xfd_api.progress_modes import PROGRESS_MODES, progress_mode
 from xfd_dataplane.progress.bars import drawn
 from xfd_dataplane.progress.json_lines import JsonLines
 from xfd_dataplane.progress.notebook import html_of
@@ -141,28 +139,3 @@ def test_json_lines_have_all_fields_and_come_at_most_once_a_second() -> None:
     ]
     assert set(documents[1]) == {"event", "schema", *(each.name for each in fields(Progress))}
     assert documents[1]["total_bytes"] == 4 * MIB
-
-
-@pytest.mark.parametrize(
-    ("given", "variable", "otherwise", "mode"),
-    [
-        (None, None, "auto", "auto"),
-        (None, "", "none", "none"),
-        (None, "json", "none", "json"),
-        ("bar", "json", "none", "bar"),
-    ],
-)
-def test_the_argument_wins_over_the_variable(given, variable, otherwise, mode) -> None:
-    environment = {} if variable is None else {"XFD_PROGRESS": variable}
-    assert progress_mode(given, environment, otherwise=otherwise) == mode
-
-
-@pytest.mark.parametrize(
-    ("given", "variable", "named"), [("bars", "json", "progress"), (None, "Bar", "XFD_PROGRESS")]
-)
-def test_an_unknown_display_is_refused_and_all_are_named(given, variable, named) -> None:
-    with pytest.raises(InvalidRequestError) as caught:
-        progress_mode(given, {"XFD_PROGRESS": variable}, otherwise="auto")
-
-    assert named in caught.value.what
-    assert all(repr(mode) in caught.value.remedy for mode in PROGRESS_MODES)

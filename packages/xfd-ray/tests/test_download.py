@@ -48,7 +48,6 @@ def test_every_argument_is_explained():
         {"node_parallelism": 2.0},
         {"node_parallelism": True},
         {"node_parallelism": "8"},
-        {"object_store_parallelism": None},
         {"keep_s": "60"},
         {"deadline_s": "5"},
         {"peer_ports": "90"},

@@ -2,7 +2,6 @@
 
 import pytest
 
-from xfd_api.errors import InvalidRequestError
 from xfd_ray.coordinator.lower_bound import (
     bound_s,
     bound_with_source,
@@ -74,14 +73,6 @@ def test_a_run_of_a_moment_is_never_better_than_its_bound():
     for run_s in (0.3, 1.9, 2.0, 2.1):
         bound, _ = bound_with_source([F], F, 0, run_s, None, observed_rates(meter, [meter], []))
         assert bound is None or bound <= run_s
-
-
-def test_rates_come_from_the_environment():
-    assert LinkRates.from_environment({}) is None
-    rates = LinkRates.from_environment({"XFD_DOWN_BYTES_PER_S": "5e6"})
-    assert rates == LinkRates(down=5e6)
-    with pytest.raises(InvalidRequestError, match="XFD_UP_BYTES_PER_S"):
-        LinkRates.from_environment({"XFD_UP_BYTES_PER_S": "fast"})
 
 
 def test_the_peak_rate_is_that_of_the_busiest_second():

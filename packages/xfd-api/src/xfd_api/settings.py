@@ -7,9 +7,17 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Final
 
 from xfd_api.chunks import MIB
-from xfd_api.errors import InvalidRequestError
+from xfd_api.configuration.configuration import check_value
+from xfd_api.configuration.table import BY_KEY
 from xfd_api.ids import SwarmId
 from xfd_api.paths import checked_root, hub_cache, root
+
+
+def _check_fields(table: str, settings: UnpackCaps | NodeSettings) -> None:
+    for each in fields(settings):
+        value = getattr(settings, each.name)
+        if value is not None and (key := f"{table}.{each.name}") in BY_KEY:
+            check_value(key, value)
 
 
 class Durability(str, enum.Enum):
@@ -36,6 +44,9 @@ class UnpackCaps:
     max_entries: int = 10_000_000
     max_bytes: int | None = None
     max_ratio: float = 250.0
+
+    def __post_init__(self) -> None:
+        _check_fields("unpack", self)
 
 
 RECONFIGURABLE: Final = frozenset(
@@ -80,7 +91,7 @@ class NodeSettings:
         cache_max_age_s: what no run has used for so long is removed there. None for no limit.
 
     Raises:
-        InvalidRequestError: a number of slots, bytes or attempts is below 1.
+        InvalidRequestError: a setting has a value that docs/configuration.md does not allow.
 
     Example:
         >>> NodeSettings(download_bytes_per_s=10 * 2**20).node_parallelism
@@ -126,11 +137,8 @@ class NodeSettings:
         return replace(self, root=own, hub_cache=cache)
 
     def __post_init__(self) -> None:
-        for name in ("node_parallelism", "max_uploads", "memory_budget_bytes", "attempts"):
-            if getattr(self, name) < 1:
-                raise InvalidRequestError(
-                    f"{name} is {getattr(self, name)}", remedy="Use 1 or more"
-                )
+        check_value("node_parallelism", self.node_parallelism)
+        _check_fields("node", self)
 
 
 @dataclass(frozen=True, slots=True)

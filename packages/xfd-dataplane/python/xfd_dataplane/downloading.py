@@ -9,15 +9,16 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from xfd_api.catalog import build_catalog
 from xfd_api.chunks import Catalog
+from xfd_api.configuration import check_value, load
 from xfd_api.ids import LOCAL_NODE, ObjectIndex, SwarmId
 from xfd_api.lookups import plan_downloads
+from xfd_api.node_configuration import node_settings
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.progress import OnProgress, origin_reset
-from xfd_api.progress_modes import ProgressMode, progress_mode
+from xfd_api.progress_modes import ProgressMode
 from xfd_api.reports import NodeEvent
 from xfd_api.request_forms import Requests
 from xfd_api.results import DistributionReport
@@ -44,12 +45,6 @@ INVENTORY_AGAIN_S = 0.5
 OnEvent = Callable[[NodeEvent], None]
 
 
-def node_settings(**given: Any) -> NodeSettings:
-    """The settings of a data plane; None stands for the default of `NodeSettings`."""
-    known = {name: value for name, value in given.items() if value is not None}
-    return NodeSettings(**known)
-
-
 @contextlib.contextmanager
 def open_node(settings: NodeSettings | None = None) -> Iterator[Node]:
     """Opens a data plane for this host, and closes it after the block."""
@@ -69,8 +64,8 @@ def download(
     chunk_size_bytes: int | None = None,
     node_parallelism: int | None = None,
     memory_budget_bytes: int | None = None,
-    durability: Durability | str = Durability.OBJECT,
-    verify_whole: bool = False,
+    durability: Durability | str | None = None,
+    verify_whole: bool | None = None,
     origin_bytes_per_s: int | None = None,
     download_bytes_per_s: int | None = None,
     attempts: int | None = None,
@@ -84,27 +79,30 @@ def download(
 ) -> DistributionReport:
     """Downloads to this host, and returns when everything is at its destination.
 
+    An option that is None is as configured (docs/configuration.md), else has its default.
+
     Args:
         download_requests: the objects and prefixes, and their destinations. A list of
             `DownloadRequest`s, bare requests or uris, or a single one of these.
         object_store_config: the store, or one per profile. None is enough for full uris.
-        chunk_size_bytes: size of a chunk in bytes, at most 100 MiB; None chooses it from each
+        chunk_size_bytes: size of a chunk in bytes, at most 100 MiB; by default chosen from each
             object's size.
-        node_parallelism: chunks fetched at once; None for 16.
-        memory_budget_bytes: limit on the bytes in flight between sockets and files; None for
+        node_parallelism: chunks fetched at once; by default 16.
+        memory_budget_bytes: limit on the bytes in flight between sockets and files; by default
             64 MiB.
-        durability: "object" syncs a file to disk before it gets its name; "none" syncs nothing.
+        durability: "object", the default, syncs a file to disk before it gets its name; "none"
+            syncs nothing.
         verify_whole: read the finished file again and compare its SHA-256 or MD5, if the store has
-            no other checksum.
-        origin_bytes_per_s: limit on reading from the origin; None for no limit.
-        download_bytes_per_s: limit on all receiving; None for no limit.
-        attempts: tries for one request to the origin; None for 8.
-        connect_timeout_s: time-out of a connection to the origin, in seconds; None for 5.
-        read_timeout_s: longest silence before a request is tried again, in seconds; None for 20.
+            no other checksum; by default False.
+        origin_bytes_per_s: limit on reading from the origin; by default none.
+        download_bytes_per_s: limit on all receiving; by default none.
+        attempts: tries for one request to the origin; by default 8.
+        connect_timeout_s: time-out of a connection to the origin, in seconds; by default 5.
+        read_timeout_s: longest silence before a request is tried again, in seconds; by default 20.
         unpack_caps: upper limits for archives.
-        deadline_s: longest time for the whole call, in seconds; None for no limit.
+        deadline_s: longest time for the whole call, in seconds; by default no limit.
         progress: the display on standard error: "auto", "bar", "lines", "json" or "none", see
-            `xfd_api.progress_modes`. None takes the one that XFD_PROGRESS names, else "none".
+            `xfd_api.progress_modes`; by default "none".
         on_progress: called some ten times a second with a `Progress`, in the calling thread.
         cancel: for example a `threading.Event`; once set, the download ends within a second.
 
@@ -124,11 +122,16 @@ def download(
         >>> (report.catalog_bytes, report.objects[0].key)
         (2, 'models/config.json')
     """
-    limits = CallLimits(deadline_s, cancel)
-    mode = progress_mode(progress, os.environ, otherwise="none")
-    durability = Durability(durability)
+    configuration = load()
+    if progress is not None:
+        check_value("progress", progress)
+    limits = CallLimits(configuration.resolve("deadline_s", deadline_s), cancel)
+    mode: ProgressMode = configuration.resolve("progress", progress) or "none"
+    durability = Durability(configuration.resolve("durability", durability))
+    chunk_size_bytes = configuration.resolve("chunk_size_bytes", chunk_size_bytes)
     plan = plan_downloads(download_requests, object_store_config)
     settings = node_settings(
+        configuration,
         node_parallelism=node_parallelism,
         memory_budget_bytes=memory_budget_bytes,
         origin_bytes_per_s=origin_bytes_per_s,

@@ -38,8 +38,8 @@ class DistributedDownloadConfig(DistributionOptions):
         >>> DistributedDownloadConfig(
         ...     object_store_config=file_distribution.ObjectStoreConfig.make_for_s3("my-models"),
         ...     chunk_size_bytes=50 * 2**20,
-        ... ).object_store_parallelism
-        1000
+        ... ).chunk_size_bytes
+        52428800
     """
 
     object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None = None

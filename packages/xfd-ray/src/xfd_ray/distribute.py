@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import uuid
 from collections.abc import Sequence
@@ -11,12 +10,13 @@ from types import TracebackType
 
 import ray
 
+from xfd_api.configuration import load
 from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId
 from xfd_api.lookups import DownloadPlan, plan_downloads
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.progress import OnProgress
-from xfd_api.progress_modes import ProgressMode, progress_mode
+from xfd_api.progress_modes import ProgressMode
 from xfd_api.request_forms import Requests, as_requests
 from xfd_api.results import DistributionReport
 from xfd_api.settings import Durability, NodeSettings
@@ -27,6 +27,7 @@ from xfd_ray.client.lease_client import LeaseClient
 from xfd_ray.cluster.connect import connect_to_ray
 from xfd_ray.cluster.coordinator_client import CoordinatorClient
 from xfd_ray.cluster.raylet import inherited_variables
+from xfd_ray.configured import ConfiguredOptions, configured, configured_rates
 from xfd_ray.environment import Environment
 from xfd_ray.link_rates import LinkRates
 from xfd_ray.messages import (
@@ -39,7 +40,7 @@ from xfd_ray.messages import (
 )
 from xfd_ray.metrics.choice import MetricsChoice, MetricsMode
 from xfd_ray.options import DistributionOptions
-from xfd_ray.placement import Nodes, NodeSelector, as_selector
+from xfd_ray.placement import Nodes, NodeSelector
 from xfd_ray.telemetry.versions import installed_versions
 from xfd_ray.validation import check_option
 
@@ -50,17 +51,17 @@ def download_distributed(
     *,
     chunk_size_bytes: int | None = None,
     node_parallelism: int | None = None,
-    object_store_parallelism: int = 1000,
+    object_store_parallelism: int | None = None,
     verbose: bool = False,
     nodes: Nodes = None,
-    on_node_failure: OnNodeFailure = "continue",
-    on_version_conflict: OnVersionConflict = "fail",
-    origin_policy: OriginReads = "once-per-cluster",
-    peer_tls: bool = False,
+    on_node_failure: OnNodeFailure | None = None,
+    on_version_conflict: OnVersionConflict | None = None,
+    origin_policy: OriginReads | None = None,
+    peer_tls: bool | None = None,
     peer_ports: tuple[int, int] | None = None,
-    durability: Durability | str = Durability.OBJECT,
+    durability: Durability | str | None = None,
     deadline_s: float | None = None,
-    keep_s: float = 60.0,
+    keep_s: float | None = None,
     progress: ProgressMode | None = None,
     on_progress: OnProgress | None = None,
     rates: LinkRates | None = None,
@@ -76,54 +77,59 @@ def download_distributed(
     lies where `xfd_api.local_path` finds it in this driver's tasks. Keys, proxies and certificates
     that `object_store_config` lacks are those of its tasks as well (see `xfd_ray.environment`).
 
+    An option that is None is as configured (docs/configuration.md), else has its default.
+
     Args:
         download_requests: the objects and prefixes, and their destinations. A list of
             `DownloadRequest`s, bare requests or uris, or a single one of these.
         object_store_config: the store, or one per profile. None is enough for full uris, which are
             then read with the credentials of their stores' own chains on each node.
-        chunk_size_bytes: size of a chunk in bytes, from 1 to 100 MiB. None chooses it from each
-            object's size: 4 to 16 MiB for most, up to 100 MiB.
-        node_parallelism: chunks that a node fetches at once; None for 16.
+        chunk_size_bytes: size of a chunk in bytes, from 1 to 100 MiB. By default chosen from
+            each object's size: 4 to 16 MiB for most, up to 100 MiB.
+        node_parallelism: chunks that a node fetches at once; by default 16.
         object_store_parallelism: chunks that the whole cluster reads from the origin at once. Calls
             that run at the same time share one swarm, so that nothing is fetched twice. Both limits
-            are those of the first call; the coordinator logs it if a later call has others.
+            are those of the first call; the coordinator logs it if a later call has others. By
+            default 1,000.
         verbose: the same as `progress="auto"`.
-        nodes: None for all live nodes, a list of Ray node ids, a dictionary of node labels, or a
-            `NodeSelector`.
-        on_node_failure: "continue" names a lost node in the report. If a living node cannot get its
-            files, the others finish before its error is raised. "fail" ends the distribution at the
-            first lost or failed node.
+        nodes: a list of Ray node ids, a dictionary of node labels, or a `NodeSelector`. By default
+            all live nodes.
+        on_node_failure: "continue", the default, names a lost node in the report. If a living node
+            cannot get its files, the others finish before its error is raised. "fail" ends the
+            distribution at the first lost or failed node.
         on_version_conflict: what to do if an object was overwritten at its store, while a call that
-            is still open has the older version at the same destination. "fail" raises a
-            `VersionConflictError` that names both versions, "wait" starts when the other call is
+            is still open has the older version at the same destination. "fail", the default, raises
+            a `VersionConflictError` that names both versions, "wait" starts when the other call is
             over, and "pinned" takes the other call's version. If the other call has another object
             there, "wait" waits as well, and the others raise a `DestinationConflictError`.
-        origin_policy: how often each chunk is read from the origin: "once-per-cluster",
-            "once-per-zone", or a number of times, in different zones first. A zone is the value of
-            the Ray node label `ray.io/availability-zone` or `topology.kubernetes.io/zone`.
+        origin_policy: how often each chunk is read from the origin: "once-per-cluster", the
+            default, "once-per-zone", or a number of times, in different zones first. A zone is the
+            value of the Ray node label `ray.io/availability-zone` or `topology.kubernetes.io/zone`.
         peer_tls: encrypt between peers. It is not available yet: True is refused.
-        peer_ports: first and last port that peer servers may use; None for any free port.
-        durability: "object" syncs a file to disk before it gets its name, "none" syncs nothing.
-        deadline_s: longest time until the files are there, in seconds; None for no limit. Giving
+        peer_ports: first and last port that peer servers may use; by default any free port.
+        durability: "object", the default, syncs a file to disk before it gets its name; "none"
+            syncs nothing.
+        deadline_s: longest time until the files are there, in seconds; by default no limit. Giving
             the lease back takes up to a second more.
-        keep_s: how long coordinator and workers stay after the last lease, in seconds.
+        keep_s: how long coordinator and workers stay after the last lease, in seconds; by default
+            60.
         progress: the display on standard error. "bar" draws bars on a terminal, and one output that
             changes in a notebook; "lines" prints a line at each phase and every ten seconds; "json"
             prints a JSON object a line, at most one a second; "none" shows nothing. "auto" is "bar"
-            on a terminal and in a notebook, else "lines". None takes the one that the variable
-            XFD_PROGRESS names, else "auto" with `verbose`, else "none".
+            on a terminal and in a notebook, else "lines". By default
+            "auto" with `verbose`, else "none".
         on_progress: called some times a second with a `Progress`, in the calling thread.
-        rates: what links and disks can do, for the bound in the report. None takes the rates of the
-            `XFD_*_BYTES_PER_S` variables, else the highest that were observed.
+        rates: what links and disks can do, for the bound in the report. By default the highest
+            rates that were observed.
         prices: what moving bytes costs, for the estimate in the report's `traffic`.
         node_settings: memory budget, rate limits, time-outs and unpacking's caps of each node.
             Calls with other settings that run at the same time get workers of their own. Set the
             root by `XFD_ROOT` in the `env_vars` of Ray's `runtime_env`: workers and tasks use it.
         metrics: "ray" exports metrics through Ray's agent on each node, which is scraped already;
             "port" lets each process of xfd listen on a port of its own; "both" and "off" as they
-            say. None takes `XFD_METRICS`, else "ray". Calls share coordinator and workers, so what
-            one of them asks for holds for all until the coordinator ends.
-        metrics_ports: first and last port of the processes' own endpoints; None for any free port.
+            say. The default is "ray". Calls share coordinator and workers, so what one of them asks
+            for holds for all until the coordinator ends.
+        metrics_ports: first and last port of the processes' own endpoints; by default any free one.
             A node needs one for each worker, and one for the coordinator.
         priorities: one number per request; a smaller one is needed sooner.
 
@@ -185,44 +191,41 @@ class Distribution(DistributionOptions):
 
     def __post_init__(self) -> None:
         DistributionOptions.__post_init__(self)
-        mode = _mode_of(self.progress, "auto" if self.verbose else "none")
-        request = self._lease_request()
+        options = configured(self, load())
+        request = self._lease_request(options)
         connect_to_ray()
         call = LeaseCall(
             _lease(replace(request, environment=Environment.of(inherited_variables()))),
-            mode=mode,
-            deadline_s=self.deadline_s,
+            mode=options.progress,
+            deadline_s=options.deadline_s,
             on_progress=self.on_progress,
         )
         object.__setattr__(self, "_call", call)
 
-    def _lease_request(self) -> LeaseRequest:
+    def _lease_request(self, options: ConfiguredOptions) -> LeaseRequest:
         plan = _plan(self.download_requests, self.object_store_config, self.priorities)
-        settings = self.node_settings or NodeSettings()
         return LeaseRequest(
             id=uuid.uuid4().hex,
             lookups=plan.lookups,
             stores=plan.stores,
-            selector=as_selector(self.nodes),
+            selector=options.nodes,
             terms=Terms(
-                Durability(self.durability),
-                self.origin_policy,
-                None if self.peer_ports is None else (self.peer_ports[0], self.peer_ports[1]),
-                self.peer_tls,
-                settings,
+                options.durability,
+                options.origin_policy,
+                options.peer_ports,
+                options.peer_tls,
+                options.node_settings,
             ),
-            limits=Limits(
-                self.node_parallelism or settings.node_parallelism, self.object_store_parallelism
-            ),
-            chunk_size_bytes=self.chunk_size_bytes,
-            on_node_failure=self.on_node_failure,
-            on_version_conflict=self.on_version_conflict,
-            keep_s=self.keep_s,
-            rates=self.rates or LinkRates.from_environment(),
-            prices=self.prices,
+            limits=Limits(options.node_parallelism, options.object_store_parallelism),
+            chunk_size_bytes=options.chunk_size_bytes,
+            on_node_failure=options.on_node_failure,
+            on_version_conflict=options.on_version_conflict,
+            keep_s=options.keep_s,
+            rates=options.rates,
+            prices=options.prices,
             versions=installed_versions(),
             driver=socket.gethostname(),
-            metrics=_metrics(self.metrics, self.metrics_ports),
+            metrics=options.metrics,
         )
 
     @property
@@ -258,7 +261,7 @@ def ensure_local(
     object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None = None,
     *,
     deadline_s: float | None = None,
-    keep_s: float = 60.0,
+    keep_s: float | None = None,
     progress: ProgressMode | None = None,
     metrics: MetricsMode | None = None,
     metrics_ports: tuple[int, int] | None = None,
@@ -272,8 +275,10 @@ def ensure_local(
     Args:
         download_requests: see `download_distributed`.
         object_store_config: see `download_distributed`.
-        deadline_s: longest time until the files are there, in seconds; None for no limit.
-        keep_s: how long coordinator and workers stay after the last lease, in seconds.
+        deadline_s: longest time until the files are there, in seconds; None is as configured, by
+            default no limit.
+        keep_s: how long coordinator and workers stay after the last lease, in seconds; None is as
+            configured, by default 60.
         progress: see `download_distributed`.
         metrics: see `download_distributed`.
         metrics_ports: see `download_distributed`.
@@ -298,9 +303,10 @@ def ensure_local(
     plan = _plan(download_requests, object_store_config)
     check_option("deadline_s", deadline_s)
     check_option("keep_s", keep_s)
-    mode = _mode_of(progress, "none")
+    check_option("progress", progress)
     check_option("metrics", metrics)
     check_option("metrics_ports", metrics_ports)
+    configuration = load()
     connect_to_ray()
     here = NodeId(ray.get_runtime_context().get_node_id())
     request = LeaseRequest(
@@ -311,25 +317,24 @@ def ensure_local(
         terms=None,
         on_version_conflict="pinned",
         environment=Environment.of(inherited_variables()),
-        keep_s=keep_s,
-        rates=LinkRates.from_environment(),
+        keep_s=configuration.resolve("keep_s", keep_s),
+        rates=configured_rates(configuration),
         versions=installed_versions(),
         driver=socket.gethostname(),
-        metrics=_metrics(metrics, metrics_ports),
+        metrics=MetricsChoice.of(
+            configuration.resolve("metrics", metrics),
+            configuration.resolve("metrics_ports", metrics_ports),
+        ),
     )
-    return LeaseCall(_lease(request), mode=mode, deadline_s=deadline_s).once()
-
-
-def _metrics(mode: MetricsMode | None, ports: tuple[int, int] | None) -> MetricsChoice:
-    return MetricsChoice.of(mode, ports, os.environ.get("XFD_METRICS", ""))
+    return LeaseCall(
+        _lease(request),
+        mode=configuration.resolve("progress", progress) or "none",
+        deadline_s=configuration.resolve("deadline_s", deadline_s),
+    ).once()
 
 
 def _lease(request: LeaseRequest) -> LeaseClient:
     return LeaseClient(request, CoordinatorClient())
-
-
-def _mode_of(given: ProgressMode | None, otherwise: ProgressMode) -> ProgressMode:
-    return progress_mode(given, os.environ, otherwise=otherwise)
 
 
 def _plan(

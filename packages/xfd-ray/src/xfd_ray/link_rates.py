@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xfd_api.errors import InvalidRequestError
@@ -30,23 +28,3 @@ class LinkRates:
             rate = getattr(self, name)
             if rate is not None and rate <= 0:
                 raise InvalidRequestError(f"The {name} rate is {rate}", remedy="Use more than 0")
-
-    @staticmethod
-    def from_environment(environ: Mapping[str, str] = os.environ) -> LinkRates | None:
-        """Reads `XFD_ORIGIN_BYTES_PER_S` and the same with DOWN, UP, WRITE; None if none is set.
-
-        Raises:
-            InvalidRequestError: one of them is not a number.
-        """
-        rates: dict[str, float] = {}
-        for name in ("origin", "down", "up", "write"):
-            variable = f"XFD_{name.upper()}_BYTES_PER_S"
-            if text := environ.get(variable):
-                try:
-                    rates[name] = float(text)
-                except ValueError:
-                    raise InvalidRequestError(
-                        f"{variable} is {text!r}",
-                        remedy="Set it to bytes per second, or unset it",
-                    ) from None
-        return LinkRates(**rates) if rates else None

@@ -20,30 +20,31 @@ from xfd_ray.validation import check_option
 class DistributionOptions:
     """The options of a distribution; `xfd_ray.download_distributed` explains each of them.
 
-    `xfd_ray.distribution` and `xfd_pipelines.pipelines.DistributedDownloadConfig` take them all.
+    `xfd_ray.distribution` and `xfd_pipelines.pipelines.DistributedDownloadConfig` take them all. An
+    option that is None is as configured (docs/configuration.md), else has its default.
 
     Raises:
         InvalidRequestError: an option cannot have the value that it is given.
 
     Example:
         >>> from xfd_ray import DistributionOptions
-        >>> DistributionOptions(deadline_s=600.0).keep_s
-        60.0
+        >>> DistributionOptions(deadline_s=600.0).deadline_s
+        600.0
     """
 
     chunk_size_bytes: int | None = None
     node_parallelism: int | None = None
-    object_store_parallelism: int = 1000
+    object_store_parallelism: int | None = None
     verbose: bool = False
     nodes: Nodes = None
-    on_node_failure: OnNodeFailure = "continue"
-    on_version_conflict: OnVersionConflict = "fail"
-    origin_policy: OriginReads = "once-per-cluster"
-    peer_tls: bool = False
+    on_node_failure: OnNodeFailure | None = None
+    on_version_conflict: OnVersionConflict | None = None
+    origin_policy: OriginReads | None = None
+    peer_tls: bool | None = None
     peer_ports: tuple[int, int] | None = None
-    durability: Durability | str = Durability.OBJECT
+    durability: Durability | str | None = None
     deadline_s: float | None = None
-    keep_s: float = 60.0
+    keep_s: float | None = None
     progress: ProgressMode | None = None
     on_progress: OnProgress | None = field(default=None, repr=False)
     rates: LinkRates | None = None

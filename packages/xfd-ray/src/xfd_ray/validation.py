@@ -8,27 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, get_args
+from typing import Any, Final
 
-from xfd_api.chunking import check_chunk_size
+from xfd_api.configuration import SETTINGS, check_value
 from xfd_api.errors import InvalidRequestError
-from xfd_api.progress_modes import checked_progress_mode
-from xfd_api.settings import Durability, NodeSettings
+from xfd_api.settings import NodeSettings
 from xfd_api.traffic import Prices
 from xfd_ray.link_rates import LinkRates
-from xfd_ray.metrics.choice import MetricsMode
 from xfd_ray.placement import as_selector
 
 Check = Callable[[str, Any], None]
 
 
 def check_option(name: str, value: Any) -> None:
-    """Refuses a value that the option of this name cannot have.
+    """Refuses a value that the option of this name cannot have. None is as configured.
 
     Raises:
         InvalidRequestError: it names the option, the value and what to give instead.
     """
-    CHECKS[name](name, value)
+    if value is not None:
+        CHECKS[name](name, value)
 
 
 def _refused(name: str, value: Any, remedy: str) -> InvalidRequestError:
@@ -39,32 +38,8 @@ def _any_value(_name: str, _value: Any) -> None:
     pass
 
 
-def _optional(check: Check) -> Check:
-    def check_unless_none(name: str, value: Any) -> None:
-        if value is not None:
-            check(name, value)
-
-    return check_unless_none
-
-
-def _at_least(least: int | float) -> Check:
-    """A number that is no less; a whole number if `least` is one."""
-    kinds = int if isinstance(least, int) else int | float
-    number = "a whole number, " if isinstance(least, int) else ""
-
-    def check(name: str, value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, kinds) or not value >= least:
-            raise _refused(name, value, f"Use {number}{least:g} or more")
-
-    return check
-
-
-def _one_of(*choices: str) -> Check:
-    def check(name: str, value: Any) -> None:
-        if value not in choices:
-            raise _refused(name, value, f"Use one of {', '.join(map(repr, choices))}")
-
-    return check
+def _as_in_the_table(name: str, value: Any) -> None:
+    check_value(name, value)
 
 
 def _instance_of(kind: type) -> Check:
@@ -80,47 +55,8 @@ def _function(name: str, value: Any) -> None:
         raise _refused(name, value, "Give a function")
 
 
-def _chunk_size(_name: str, value: Any) -> None:
-    check_chunk_size(value)
-
-
 def _nodes(_name: str, value: Any) -> None:
     as_selector(value)
-
-
-def _durability(name: str, value: Any) -> None:
-    try:
-        Durability(value)
-    except ValueError:
-        raise _refused(name, value, "Use 'object' or 'none'") from None
-
-
-def _origin_policy(name: str, value: Any) -> None:
-    is_budget = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    if not is_budget and value not in ("once-per-cluster", "once-per-zone"):
-        raise _refused(name, value, "Use 'once-per-cluster', 'once-per-zone' or a number of times")
-
-
-def _peer_tls(_name: str, value: Any) -> None:
-    if value:
-        raise InvalidRequestError(
-            "TLS between peers is not available yet", remedy="Leave peer_tls at False"
-        )
-
-
-def _progress(name: str, value: Any) -> None:
-    checked_progress_mode(name, value)
-
-
-def _ports(name: str, value: Any) -> None:
-    is_pair = isinstance(value, tuple | list) and len(value) == 2
-    is_range = (
-        is_pair
-        and all(isinstance(port, int) for port in value)
-        and 0 < value[0] <= value[1] < 2**16
-    )
-    if not is_range:
-        raise _refused(name, value, "Give the first and the last port")
 
 
 def _node_settings(name: str, value: Any) -> None:
@@ -143,26 +79,18 @@ def _node_settings(name: str, value: Any) -> None:
 
 CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
     {
-        "chunk_size_bytes": _optional(_chunk_size),
-        "node_parallelism": _optional(_at_least(1)),
-        "object_store_parallelism": _at_least(1),
-        "verbose": _any_value,
+        **{
+            each.key: _as_in_the_table
+            for each in SETTINGS
+            if each.in_file and "." not in each.key and "cluster" in each.readers
+        },
         "nodes": _nodes,
-        "on_node_failure": _one_of("continue", "fail"),
-        "on_version_conflict": _one_of("fail", "wait", "pinned"),
-        "origin_policy": _origin_policy,
-        "peer_tls": _peer_tls,
-        "peer_ports": _optional(_ports),
-        "durability": _durability,
-        "deadline_s": _optional(_at_least(0.0)),
-        "keep_s": _at_least(0.0),
-        "progress": _optional(_progress),
-        "on_progress": _optional(_function),
-        "rates": _optional(_instance_of(LinkRates)),
-        "prices": _optional(_instance_of(Prices)),
-        "node_settings": _optional(_node_settings),
-        "metrics": _optional(_one_of(*get_args(MetricsMode))),
-        "metrics_ports": _optional(_ports),
+        "verbose": _any_value,
+        "on_progress": _function,
+        "rates": _instance_of(LinkRates),
+        "prices": _instance_of(Prices),
+        "node_settings": _node_settings,
     }
 )
-"""The check of each option of `DistributionOptions`, by its name."""
+"""The check of each option of `DistributionOptions`, by its name. What files and variables may set
+too has the check of its setting."""

@@ -7,12 +7,12 @@ import contextlib
 import sys
 
 from xfd_api.errors import InvalidRequestError
-from xfd_api.settings import Durability
+from xfd_api.settings import Durability, NodeSettings
 from xfd_dataplane.cancellation import CallLimits
 from xfd_dataplane.cli import codes, output
 from xfd_dataplane.cli.catalog import catalog_for
 from xfd_dataplane.cli.dry_run import DryRun
-from xfd_dataplane.cli.node_settings import settings_of
+from xfd_dataplane.cli.node_settings import configure
 from xfd_dataplane.cli.operands import STDOUT, Operand
 from xfd_dataplane.cli.selection import Wanted, stores_of, wanted
 from xfd_dataplane.cli.stdout_writer import OrderedWriter, temporary_place
@@ -21,21 +21,21 @@ from xfd_dataplane.downloading import fetch, open_node, survey
 
 def run(options: argparse.Namespace) -> int:
     """Carries out `get`, and returns the exit code."""
+    settings = configure(options).rooted()
     if options.dry_run:
-        return _dry_run(options)
+        return _dry_run(options, settings)
     if options.destination == STDOUT:
-        return _to_stdout(options)
-    return _to_disk(options)
+        return _to_stdout(options, settings)
+    return _to_disk(options, settings)
 
 
-def _to_disk(options: argparse.Namespace) -> int:
+def _to_disk(options: argparse.Namespace, settings: NodeSettings) -> int:
     limits = CallLimits(options.deadline, None)
     sources = wanted(options)
-    settings = settings_of(options).rooted()
     shown = not (options.quiet or options.json)
     with (
         open_node(settings) as node,
-        output.progress(options.progress, shown=shown) as on_progress,
+        output.progress(options.progress, options.configured_progress, shown=shown) as on_progress,
     ):
         catalog = catalog_for(options, sources, node, limits)
         report = fetch(
@@ -57,10 +57,10 @@ def _to_disk(options: argparse.Namespace) -> int:
     return codes.OK
 
 
-def _dry_run(options: argparse.Namespace) -> int:
+def _dry_run(options: argparse.Namespace, settings: NodeSettings) -> int:
     limits = CallLimits(options.deadline, None)
     sources = wanted(options)
-    with open_node(settings_of(options)) as node:
+    with open_node(settings) as node:
         catalog = catalog_for(options, sources, node, limits)
         present = limits.run(lambda: survey(node, catalog))
     plan = DryRun(catalog, present)
@@ -72,7 +72,7 @@ def _dry_run(options: argparse.Namespace) -> int:
     return codes.OK
 
 
-def _to_stdout(options: argparse.Namespace) -> int:
+def _to_stdout(options: argparse.Namespace, settings: NodeSettings) -> int:
     """Writes one object to standard output, and nothing else."""
     if not options.stdout_is_open:
         raise InvalidRequestError(
@@ -82,13 +82,12 @@ def _to_stdout(options: argparse.Namespace) -> int:
         )
     limits = CallLimits(options.deadline, None)
     sources = wanted(options)
-    settings = settings_of(options).rooted()
     # On a terminal a bar would run through the object's own lines.
     shown = not (options.quiet or sys.stdout.isatty())
     with (
         temporary_place() as place,
         open_node(settings) as node,
-        output.progress(options.progress, shown=shown) as on_progress,
+        output.progress(options.progress, options.configured_progress, shown=shown) as on_progress,
     ):
         catalog = catalog_for(options, [_at(each, str(place)) for each in sources], node, limits)
         with contextlib.closing(OrderedWriter(catalog, place, sys.stdout.fileno())) as writer:

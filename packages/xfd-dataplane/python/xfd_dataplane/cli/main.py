@@ -7,11 +7,17 @@ import gc
 import os
 from collections.abc import Sequence
 
-from xfd_dataplane.cli import cache, get, ls, process, verify
+from xfd_dataplane.cli import cache, config, get, ls, process, verify
 from xfd_dataplane.cli.log_lines import show_log
 from xfd_dataplane.cli.options import parse
 
-_COMMANDS = {"get": get.run, "ls": ls.run, "verify": verify.run, "cache": cache.run}
+_COMMANDS = {
+    "get": get.run,
+    "ls": ls.run,
+    "verify": verify.run,
+    "cache": cache.run,
+    "config": config.run,
+}
 
 
 def run(arguments: Sequence[str] | None) -> int:

@@ -51,6 +51,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         _check_get(parser, options)
     elif options.command == "cat":
         vars(options).update(_AS_CAT, sources=[options.source])
+    elif options.command == "config":
+        if (options.file is None) is (options.action == "check"):
+            parser.error("write config show, or config check FILE")
     elif options.command == "verify":
         is_stored = is_source(options.paths[0])
         if is_stored and len(options.paths) > 2:

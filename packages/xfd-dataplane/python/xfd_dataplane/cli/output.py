@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from xfd_api import errors
 from xfd_api.chunks import Catalog, FoundObject
 from xfd_api.paths import hub_cache
 from xfd_api.progress import OnProgress
-from xfd_api.progress_modes import ProgressMode, progress_mode
+from xfd_api.progress_modes import ProgressMode
 from xfd_api.results import DistributionReport
 from xfd_api.sanitize import sanitized, sanitized_json
 from xfd_dataplane.progress import progress_display
@@ -49,7 +48,7 @@ def as_json(document: dict[str, Any]) -> None:
 
 
 def progress(
-    given: ProgressMode | None, *, shown: bool
+    given: ProgressMode | None, configured: ProgressMode | None, *, shown: bool
 ) -> AbstractContextManager[OnProgress | None]:
     """Shows progress on stderr during a block, see `progress_display`.
 
@@ -58,15 +57,14 @@ def progress(
 
     Args:
         given: the display that `--progress` names.
+        configured: the display that is configured.
         shown: whether there is one if `--progress` names none.
-
-    Raises:
-        InvalidRequestError: XFD_PROGRESS names none that there is.
     """
     if given is None and not shown:
         return progress_display("none")
-    mode = progress_mode(given, os.environ, otherwise="auto")
-    return progress_display(mode, stays=False, silent_s=0.0 if given else EVERY_S)
+    return progress_display(
+        given or configured or "auto", stays=False, silent_s=0.0 if given else EVERY_S
+    )
 
 
 def error_line(error: errors.XfdError, *, names_node: bool = False) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from xfd_dataplane import __version__
-from xfd_dataplane.cli import cache_options
+from xfd_dataplane.cli import cache_options, config
 from xfd_dataplane.cli.codes import MEANINGS
 from xfd_dataplane.cli.shared_options import (
     SOURCE,
@@ -21,7 +21,7 @@ from xfd_dataplane.cli.shared_options import (
     add_verbose,
 )
 
-COMMANDS = ("get", "cat", "ls", "verify", "cache")
+COMMANDS = ("get", "cat", "ls", "verify", "cache", "config")
 
 _EXAMPLES = """get is the default command:
   xfd-get s3://bucket/key DEST
@@ -33,6 +33,7 @@ _EXAMPLES = """get is the default command:
   xfd-get az://container/prefix/ DIR --account NAME
   xfd-get -n gs://bucket/prefix/ DIR              what would be fetched, and what is here
   xfd-get cat s3://bucket/logs.tar.gz | tar tz
+  xfd-get config show --origin                    settings, and where they come from
 
 credentials come from where the tools of each store have them: the AWS chain, HF_TOKEN or the
 token file, Google's application default credentials, AZURE_* variables, .netrc (--netrc)"""
@@ -62,6 +63,11 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     cat = commands.add_parser("cat", help="write one object to standard output")
     ls = commands.add_parser("ls", help="list objects of a store")
     verify = commands.add_parser("verify", help="read landed files again and compare them")
+    settings = commands.add_parser(
+        "config",
+        help="show the settings that hold, or check a file of them",
+        description=config.DESCRIPTION,
+    )
     _get(get)
     _cat(cat)
     _ls(ls)
@@ -69,8 +75,9 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     cache = commands.add_parser("cache", help=cache_options.HELP)
     cache_options.add_cache(cache)
     cache.set_defaults(profile=None, verbose=False)
-    by_command = {"get": get, "cat": cat, "ls": ls, "verify": verify, "cache": cache}
-    return parser, by_command
+    _config(settings)
+    by_command = {"get": get, "cat": cat, "ls": ls, "verify": verify}
+    return parser, {**by_command, "cache": cache, "config": settings}
 
 
 def _get(parser: argparse.ArgumentParser) -> None:
@@ -139,3 +146,15 @@ def _verify(parser: argparse.ArgumentParser) -> None:
     add_verbose(parser)
     add_output(parser)
     add_store(parser)
+
+
+def _config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        choices=("show", "check"),
+        help=f"show: {config.SHOW_HELP}; check: {config.CHECK_HELP}",
+    )
+    parser.add_argument("file", nargs="?", metavar="FILE", help="the file to check")
+    config.add_show(parser)
+    add_output(parser)
+    parser.set_defaults(profile=None, verbose=0)

@@ -95,7 +95,6 @@ def add_transfer(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--durability",
         choices=("object", "none"),
-        default="object",
         help="object: sync a file to disk before it gets its name (default); none: do not sync",
     )
     add_rates(parser)
@@ -118,7 +117,7 @@ def add_rates(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--verify-whole",
-        action="store_true",
+        action=argparse.BooleanOptionalAction,
         help="read the finished file again if the store has only a SHA-256 or an MD5 of it",
     )
     parser.add_argument(

@@ -14,6 +14,7 @@ from xfd_api.paths import is_utf8
 from xfd_dataplane.cli import process
 from xfd_ray import __version__
 from xfd_ray.cli import (
+    config,
     dashboards,
     doctor,
     get,
@@ -30,6 +31,7 @@ MODULES: tuple[CommandModule, ...] = (
     doctor,
     dashboards,
     metrics,
+    config,
 )
 """The commands, in the order in which the help lists them."""
 
@@ -45,6 +47,7 @@ examples:
   xfd doctor                            what is missing, and what to do
   xfd dashboards install                the Grafana dashboard, into Ray's running session
   xfd metrics targets --file xfd.json   what Prometheus may scrape, beside Ray's agents
+  xfd config show --origin              the settings that hold, and where they come from
 
 a cluster is found as Ray finds it: by --address, by RAY_ADDRESS, or on this machine.
 `xfd COMMAND --help` shows examples of each command; --json prints its result for a program."""

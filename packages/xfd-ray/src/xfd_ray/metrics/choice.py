@@ -8,9 +8,7 @@ for all, until the coordinator ends: a second call can add an endpoint to runnin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
-
-from xfd_api.errors import InvalidRequestError
+from typing import Literal
 
 MetricsMode = Literal["ray", "port", "both", "off"]
 """ray: through `ray.util.metrics`, by the agent that Ray has on each node. port: each process has a
@@ -32,30 +30,16 @@ class MetricsChoice:
     ports: tuple[int, int] | None = None
 
     @staticmethod
-    def of(mode: str | None, ports: tuple[int, int] | None, configured: str = "") -> MetricsChoice:
-        """The choice of a call.
-
-        Args:
-            mode: None for the configured one.
-            ports: see the class.
-            configured: what `XFD_METRICS` says; empty for "ray".
-
-        Raises:
-            InvalidRequestError: there is no such mode.
+    def of(mode: MetricsMode, ports: tuple[int, int] | None) -> MetricsChoice:
+        """The choice of a call, as its arguments or its configuration say.
 
         Example:
             >>> MetricsChoice.of("both", (9300, 9310))
             MetricsChoice(ray=True, port=True, ports=(9300, 9310))
         """
-        chosen = mode or configured or "ray"
-        if chosen not in get_args(MetricsMode):
-            raise InvalidRequestError(
-                f"metrics is {chosen!r}{'' if mode else ', by XFD_METRICS'}",
-                remedy="Give one of: " + ", ".join(get_args(MetricsMode)),
-            )
         return MetricsChoice(
-            ray=chosen in ("ray", "both"),
-            port=chosen in ("port", "both"),
+            ray=mode in ("ray", "both"),
+            port=mode in ("port", "both"),
             ports=None if ports is None else (ports[0], ports[1]),
         )
 
