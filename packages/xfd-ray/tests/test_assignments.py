@@ -28,7 +28,8 @@ from xfd_ray.coordinator.assignments import Assignments
 from xfd_ray.coordinator.catalog_union import LeaseObjects
 from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.coordinator.lease_progress import new_progress
-from xfd_ray.coordinator.lease_report import report_of, summary_of
+from xfd_ray.coordinator.lease_report import report_of
+from xfd_ray.coordinator.lease_summary import summary_of
 
 MIB = 2**20
 A, B = NodeId("a"), NodeId("b")
@@ -92,7 +93,7 @@ def test_a_lease_that_joins_starts_at_what_is_there_and_its_sums_add_up(
     progress = new_progress(wanted, began=10.0)
     progress.add_node(A, 10.0)
     progress.took_inventory(A, joined.known, joined.inventory, 10.0)
-    assert summary_of(progress, 11.0).done_bytes == cached + resumed
+    assert summary_of(progress, 11.0, {}).done_bytes == cached + resumed
     present = {run.first_chunk for run in joined.inventory.held}
     landed = set(joined.inventory.landed)
     for chunk in catalog.chunks:

@@ -195,7 +195,7 @@ async def test_a_status_names_the_process_that_a_lease_waits_for() -> None:
     await coordinator.attach(lease("l", "a.bin"))
     await until(lambda: bool(cluster.workers) and "extend" in cluster.workers[0].calls)
     status = await coordinator.watch("l", 0.2)
-    assert "another process on node n0, which writes out/a.bin" in str(status.waits_for)
+    assert "another process on node host-n0 (n0), which writes out/a.bin" in str(status.waits_for)
     assert status.progress is not None
     assert status.progress.waits_for == status.waits_for
     cluster.planes[cluster.live[0].id].busy.clear()

@@ -10,7 +10,8 @@ from xfd_api.reports import ChunkHeld, HeldRun, Inventory, ObjectLanded
 from xfd_api.testing import catalog_of
 from xfd_api.traffic import Traffic
 from xfd_ray.coordinator.lease_progress import LeaseProgress
-from xfd_ray.coordinator.lease_report import report_of, summary_of
+from xfd_ray.coordinator.lease_report import report_of
+from xfd_ray.coordinator.lease_summary import summary_of
 from xfd_ray.link_rates import LinkRates
 from xfd_ray.report_format import report_text
 
@@ -54,7 +55,7 @@ def test_bytes_are_booked_where_they_came_from_and_went_to(progress):
     assert (report.bound_s, report.bound_source) == (total / MIB, "configured")
     assert [node.served_bytes for node in report.nodes] == [total, 0]
     assert [item.origin_bytes for item in report.objects] == [3 * MIB, 100]
-    assert summary_of(progress, 12.0).done_bytes == 2 * total
+    assert summary_of(progress, 12.0, {}).done_bytes == 2 * total
 
 
 def test_an_order_for_a_chunk_that_is_here_moves_nothing(progress):

@@ -28,7 +28,11 @@ START_AGAIN_S = 0.5
 """The pause before the next attempt to reach a coordinator."""
 
 PROGRESS_EVERY_S = 0.25
-"""How often `on_progress` is called."""
+"""How often `on_progress` is called; on a large cluster less often, see the next figure."""
+
+PROGRESS_S_PER_NODE = 0.00025
+"""The coordinator looks at each node for a progress, which takes 4 microseconds. So progress of
+2,000 nodes takes it 2 % of a core for each driver."""
 
 CALL_TIMEOUT_S = 120.0
 """A coordinator that does not answer a call within this time counts as lost."""
@@ -136,7 +140,7 @@ class LeaseClient:
             if status.error is not None:
                 raise status.error
             self._check_deadline()
-            wait_s = RENEW_EVERY_S if on_progress is None else PROGRESS_EVERY_S
+            wait_s = RENEW_EVERY_S if on_progress is None else _progress_every_s(status)
             status = self._watch(self._at_most(wait_s))
 
     def hold(self) -> None:
@@ -281,6 +285,11 @@ class LeaseClient:
         return min(seconds, max(0.0, self._deadline_s - (self._clock() - self._began)))
 
 
+def _progress_every_s(status: LeaseStatus) -> float:
+    nodes = 0 if status.progress is None else status.progress.nodes
+    return max(PROGRESS_EVERY_S, min(PROGRESS_S_PER_NODE * nodes, RENEW_EVERY_S))
+
+
 def _progress_text(status: LeaseStatus | None) -> str:
     if status is None:
         return "the coordinator had not answered"
@@ -291,4 +300,5 @@ def _progress_text(status: LeaseStatus | None) -> str:
             f"{now.nodes_done} of {now.nodes} nodes were done, with {now.done_bytes} of "
             f"{now.total_bytes} bytes"
         )
+        parts += now.stalls
     return "; ".join(parts) or "the objects were still being looked for"

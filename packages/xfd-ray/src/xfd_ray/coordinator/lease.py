@@ -9,11 +9,14 @@ from dataclasses import replace
 from xfd_api.chunks import FoundObject
 from xfd_api.errors import NodeLostError, VersionMismatchError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex
+from xfd_api.node_names import node_name
 from xfd_api.results import DistributionReport
 from xfd_api.traffic import Traffic
 from xfd_ray.coordinator.catalog_union import LeaseObjects
 from xfd_ray.coordinator.lease_progress import LeaseProgress, new_progress
-from xfd_ray.coordinator.lease_report import report_of, summary_of
+from xfd_ray.coordinator.lease_report import report_of
+from xfd_ray.coordinator.lease_summary import summary_of
+from xfd_ray.coordinator.node_activity import NodeActivity
 from xfd_ray.coordinator.resumed_lease import carry_over
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
 
@@ -30,6 +33,7 @@ class Lease:
         lookup: the task that finds the objects.
         waits_for: what keeps the lookup from ending, if something does.
         rate_limit: until when the origin rests, and how a status says it; None for never.
+        activities: what the nodes of its swarm last reported.
         earlier: the expired lease that this one continues.
     """
 
@@ -54,6 +58,7 @@ class Lease:
         self.waits_for: str | None = None
         self.rate_limit: tuple[float, str] | None = None
         self.lookup: asyncio.Task[None] | None = None
+        self.activities: Mapping[NodeId, NodeActivity] = {}
 
     @property
     def state(self) -> LeaseState:
@@ -67,7 +72,8 @@ class Lease:
         waits_for = self._waits_for(now)
         progress = None
         if self.progress is not None:
-            progress = replace(summary_of(self.progress, now), waits_for=waits_for)
+            progress = summary_of(self.progress, now, self.activities)
+            progress = replace(progress, waits_for=waits_for)
         return LeaseStatus(self.state, progress, self.report, self.error, waits_for)
 
     def _waits_for(self, now: float) -> str | None:
@@ -77,7 +83,8 @@ class Lease:
             for index, writer in node.locked_by.items():
                 if writer is None:
                     place = self.progress.objects[index].destination
-                    return f"another process on node {name}, which writes {place}"
+                    where = node_name(name, node.host)
+                    return f"another process on node {where}, which writes {place}"
         if self.rate_limit is not None and now < self.rate_limit[0]:
             return self.rate_limit[1]
         return None

@@ -1,4 +1,4 @@
-"""Makes summaries and reports of a lease's progress. Pure."""
+"""Makes the report of a lease. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from xfd_api.ids import NodeId
-from xfd_api.progress import Progress
 from xfd_api.results import DistributionReport, NodeResult, ObjectResult
 from xfd_api.traffic import Traffic
 from xfd_ray.coordinator.lease_progress import LeaseProgress
@@ -14,34 +13,6 @@ from xfd_ray.coordinator.lower_bound import bound_with_source
 from xfd_ray.coordinator.node_progress import NodeProgress
 from xfd_ray.coordinator.rate_meter import observed_rates
 from xfd_ray.link_rates import LinkRates
-
-
-def summary_of(progress: LeaseProgress, now: float) -> Progress:
-    """How far the lease is, for its driver."""
-    live = progress.live
-    everywhere = progress.mask
-    for node in live:
-        everywhere &= node.landed
-    total = progress.bytes * len(live)
-    done = sum(
-        progress.bytes if node.done_at is not None else min(progress.bytes, node.present_bytes)
-        for node in live
-    )
-    nodes_done = sum(node.done_at is not None for node in live)
-    is_over = nodes_done == len(live)
-    return Progress(
-        elapsed_s=now - progress.began,
-        total_bytes=total,
-        done_bytes=done,
-        origin_bytes=sum(node.origin_bytes for node in progress.nodes.values()),
-        peer_bytes=sum(node.peer_bytes for node in progress.nodes.values()),
-        nodes=len(live),
-        nodes_done=nodes_done,
-        objects=len(progress.objects),
-        objects_done=everywhere.bit_count() if live else 0,
-        phase="done" if is_over else "landing" if done >= total else "moving",
-        cached_bytes=sum(node.found_bytes for node in live),
-    )
 
 
 def report_of(

@@ -27,6 +27,7 @@ from xfd_ray.coordinator.last_progress import LastProgress
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.leases import Leases
 from xfd_ray.coordinator.lookup import LeaseEnds, LeaseLookup
+from xfd_ray.coordinator.node_activity import SwarmActivity
 from xfd_ray.coordinator.pooled_transport import PooledTransport
 from xfd_ray.coordinator.scheduler_settings import scheduler_settings
 from xfd_ray.coordinator.status_parts import held_lease, node_of_leases
@@ -100,12 +101,14 @@ class SwarmController:
         self._ends = ends or LeaseEnds()
         self._lookup = LeaseLookup(self._union, self.leases, self._ends, others, self._log)
         self._began = self._clock()
+        self._activity = SwarmActivity()
         self._last_progress = LastProgress(self._began)
         self._log.emit(log_events.SWARM_STARTED, clock=now())
 
     def open(self, lease: Lease, live: Sequence[NodeInfo]) -> None:
         """Puts a lease on the swarm. Its status reports whatever goes wrong from here on."""
         lease.rate_limit = self._rate_limit
+        lease.activities = self._activity
         if not self._is_unfinished():
             self._last_progress.resumed(self._clock())
         self.leases.add(lease)
@@ -236,6 +239,7 @@ class SwarmController:
         report = replace(report, events=tuple(report.events))  # Columns are decoded only once.
         self._count_retries(node, report.counters.retries)
         self._last_progress.reported(node, report.counters, now)
+        self._activity.reported(node, report, now)
         self._assignments.reported(node, report)
         for event in report.events:
             if isinstance(event, OrderFailed):
@@ -269,6 +273,7 @@ class SwarmController:
         self._assignments.forget(node)
         self._retries_of.pop(node, None)
         self._last_progress.forget(node)
+        self._activity.lost(node, now)
         if self._nodes.lost(node, error):
             self.leases.start_over(node, error, now)
         elif isinstance(error, NodeUnavailableError):
