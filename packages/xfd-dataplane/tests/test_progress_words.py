@@ -76,6 +76,14 @@ def test_a_cluster_has_bars_for_the_nodes_that_are_behind() -> None:
     assert (view.whole.done, view.whole.total) == (2 * MIB, 4 * MIB)
 
 
+def test_nodes_of_one_host_have_their_ids_beside_its_name() -> None:
+    standings = tuple(NodeStanding(f"{k}f2a91c0d2e4", "gpu.internal") for k in range(2))
+
+    labels = [bar.label for bar in view_of(replace(HALF, per_node=standings)).parts]
+
+    assert labels == ["gpu 0f2a91c0", "gpu 1f2a91c0"]
+
+
 def test_one_host_has_bars_for_its_files_if_there_are_several() -> None:
     files = (ObjectStanding("/models/llama/weights-00001.safetensors", 200, 100),)
     now = replace(HALF, nodes=1, per_object=files)

@@ -222,6 +222,18 @@ def test_why_a_node_receives_nothing(reports, now: float, words: str | None) -> 
     assert summary.stalls == (() if words is None else (f"node host-0 (n0000): {words}",))
 
 
+def test_bytes_of_unfinished_chunks_count_as_far_as_chunks_are_under_way() -> None:
+    story = Story(1)
+    story.inventories()
+    story.report(0, 2.0, origin_bytes=MIB // 2, active_origin=1)
+    assert story.at(2.0).done_bytes == MIB // 2
+    story.report(0, 3.0, *came(0), origin_bytes=MIB + MIB // 4, active_origin=1)
+    assert story.at(3.0).done_bytes == MIB + MIB // 4
+    # What came in vain is no progress: nothing is under way.
+    story.report(0, 4.0, origin_bytes=2 * MIB)
+    assert story.at(4.0).done_bytes == MIB
+
+
 def test_a_stalled_node_has_no_rate() -> None:
     story = Story(1)
     story.inventories()

@@ -58,6 +58,8 @@ class DownloadProgress:
             lacks_bytes=state.outstanding > 0 or bool(state.busy),
         )
         rate = self._rate.per_s if phase == "moving" else None
+        if rate is not None and stall is not None:
+            rate = 0.0  # The smoothed one takes its time to fall.
         return Progress(
             elapsed_s=elapsed_s,
             total_bytes=total,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -54,8 +55,9 @@ def view_of(now: Progress | None) -> View:
         return View(Bar("finding", 0, None, "looking for objects"))
     parts: list[Bar] = []
     if now.nodes > 1:
-        behind = [node for node in now.per_node if node.phase != "done"]
-        parts = [_node_bar(node) for node in behind[:MOST_ROWS]]
+        behind = [node for node in now.per_node if node.phase != "done"][:MOST_ROWS]
+        hosts = Counter(node.host for node in behind)
+        parts = [_node_bar(node, is_alone=hosts[node.host] == 1) for node in behind]
     elif now.objects > 1:
         parts = [_object_bar(each) for each in now.per_object[:MOST_ROWS]]
     summary = ", ".join(part for part in (left(now), counts(now)) if part)
@@ -69,11 +71,14 @@ def _whole_bar(now: Progress) -> Bar:
     return _bar(now.phase, now.done_bytes, now.total_bytes, text)
 
 
-def _node_bar(node: NodeStanding) -> Bar:
+def _node_bar(node: NodeStanding, *, is_alone: bool) -> Bar:
+    """The bar of a node. Its host names it, unless another one of that host is shown."""
     rate = f"  {human(node.bytes_per_s)}/s" if node.bytes_per_s is not None else ""
     state = rate if node.phase == "moving" else f"  {node.phase}"
     share = 100 * node.done_bytes // node.total_bytes if node.total_bytes else 100
-    label = short_host(node.host) or node.node[:8]
+    label = short_host(node.host)
+    if not label or not is_alone:
+        label = f"{label} {node.node[:8]}".lstrip()
     return _bar(label, node.done_bytes, node.total_bytes, f"{share:>3} %{state}")
 
 

@@ -32,6 +32,7 @@ class LeaseProgress:
 
     Attributes:
         began: when the driver called.
+        largest_chunk: bytes of the lease in the largest chunk.
         nodes: all nodes that take part, lost ones included.
         missing_anywhere: chunks that some node lacked at its first inventory.
         held_anywhere: chunks that some node had at its first inventory.
@@ -57,6 +58,7 @@ class LeaseProgress:
         self.excluded = excluded
         self.snapshots = frozenset(snapshots)
         self.bytes_of = {chunk.index: self._bytes_of(chunk) for chunk in chunks}
+        self.largest_chunk = max(self.bytes_of.values(), default=0)
         self.nodes: dict[NodeId, NodeProgress] = {}
         self.origin_bytes_of: dict[ObjectIndex, int] = dict.fromkeys(self.objects, 0)
         self.errors_of: dict[ObjectIndex, XfdError] = {}

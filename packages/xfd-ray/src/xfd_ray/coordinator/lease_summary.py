@@ -104,7 +104,8 @@ def _look(
         objects=progress.objects,
         name_of=name_of,
     )
-    return _Seen(False, done_bytes(state, progress.bytes), name, now_phase, stall)
+    here = done_bytes(state, activity, progress.bytes, progress.largest_chunk)
+    return _Seen(False, here, name, now_phase, stall)
 
 
 def _phase_of_all(behind: list[_Seen]) -> Phase:
@@ -135,6 +136,7 @@ def _standings(
             activities.get(each.node),
             each.phase,
             progress.bytes,
+            each.done_bytes,
             each.stall,
         )
         for each in heapq.nsmallest(MOST_STANDINGS, seen)

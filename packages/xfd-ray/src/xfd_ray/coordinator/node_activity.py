@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from xfd_api.ids import NodeId
 from xfd_api.node_report import NodeReport, Stall
-from xfd_api.reports import NodeCounters, OrderFailed
+from xfd_api.reports import ChunkHeld, NodeCounters, OrderFailed
 from xfd_api.smoothed_rate import SmoothedRate
 
 
@@ -23,6 +23,7 @@ class NodeActivity:
         has_worker: False from the loss of its worker to the first report of the next one.
         moved_at: when a report had bytes that the one before had not.
         counters: of the swarm on this node.
+        held_bytes: of the chunks that came whole.
         rate: of the bytes that it receives.
         stall: why nothing arrives, at the time of the last report.
         failure: why its last order failed, as a `Stall`; None if bytes came since.
@@ -32,6 +33,7 @@ class NodeActivity:
     moved_at: float
     has_worker: bool = True
     counters: NodeCounters = field(default_factory=NodeCounters)
+    held_bytes: int = 0
     rate: SmoothedRate = field(default_factory=SmoothedRate)
     stall: Stall | None = None
     failure: Stall | None = None
@@ -42,13 +44,21 @@ class NodeActivity:
         before = self.counters.origin_bytes + self.counters.peer_bytes
         if received != before:
             self.moved_at, self.failure = now, None
-        for event in reversed(report.events):
+        for event in report.events:
             if isinstance(event, OrderFailed) and event.fault != "node":
                 self.failure = Stall(0.0, event.source, event.error.what)
-                break
+            elif isinstance(event, ChunkHeld) and event.transfer_seconds:
+                self.held_bytes += event.size
         self.rate.add(now, received)
         self.heard_at, self.has_worker = now, True
         self.counters, self.stall = report.counters, report.stall
+
+    def bytes_in_flight(self, largest_chunk: int) -> int:
+        """Bytes of chunks that are not whole yet; what was received in vain does not count."""
+        counters = self.counters
+        received = counters.origin_bytes + counters.peer_bytes
+        active = counters.active_origin + counters.active_peer
+        return max(0, min(received - self.held_bytes, active * largest_chunk))
 
 
 class SwarmActivity(Mapping[NodeId, NodeActivity]):

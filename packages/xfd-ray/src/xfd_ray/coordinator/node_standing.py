@@ -26,9 +26,14 @@ has the same limit for orders that it tries again by itself (`decides/silence.rs
 _NOTHING = NodeCounters()
 
 
-def done_bytes(state: NodeProgress, total_bytes: int) -> int:
-    """Bytes of the lease that are on a node's disk."""
-    return total_bytes if state.done_at is not None else min(total_bytes, state.present_bytes)
+def done_bytes(
+    state: NodeProgress, activity: NodeActivity | None, total_bytes: int, largest_chunk: int
+) -> int:
+    """Bytes of the lease that are on a node's disk, those of unfinished chunks included."""
+    if state.done_at is not None:
+        return total_bytes
+    in_flight = 0 if activity is None else activity.bytes_in_flight(largest_chunk)
+    return min(total_bytes, state.present_bytes + in_flight)
 
 
 def phase(state: NodeProgress, activity: NodeActivity | None, mask: int, total_bytes: int) -> Phase:
@@ -88,6 +93,7 @@ def standing_of(
     activity: NodeActivity | None,
     now_phase: Phase,
     total_bytes: int,
+    done_bytes: int,
     stall: str | None,
 ) -> NodeStanding:
     """The node's part of a `Progress`."""
@@ -97,7 +103,7 @@ def standing_of(
         host=state.host,
         phase=now_phase,
         total_bytes=total_bytes,
-        done_bytes=done_bytes(state, total_bytes),
+        done_bytes=done_bytes,
         bytes_per_s=rate_now(rate, stall) if now_phase == "moving" else None,
         stall=stall,
     )

@@ -23,7 +23,8 @@ pub(crate) struct Obstacles(Mutex<Noted>);
 #[derive(Debug, Default)]
 struct Noted {
     asked: Option<Source>,
-    failed: Option<(Instant, Source, String)>,
+    /// The last failure of the origin, and of any peer.
+    failed: [Option<(Instant, Source, String)>; 2],
     silent_since: Option<Instant>,
 }
 
@@ -36,7 +37,8 @@ impl Obstacles {
     /// A request to a source failed.
     pub(crate) fn failed(&self, source: &Source, error: &Error) {
         let words = error.what.chars().take(MAX_WORDS).collect();
-        locked(&self.0).failed = Some((Instant::now(), source.clone(), words));
+        let place = usize::from(*source != Source::Origin);
+        locked(&self.0).failed[place] = Some((Instant::now(), source.clone(), words));
     }
 
     /// Since when the node is silent; None if it is not.
@@ -50,8 +52,9 @@ impl Obstacles {
         let since = noted.silent_since?;
         // A failure right before the last byte may be known only by its look.
         let is_recent = |at: &Instant| *at + LOOK_EVERY >= since;
-        let failed = noted.failed.as_ref().filter(|(at, ..)| is_recent(at));
-        let (source, failure) = match failed {
+        // Peers that wait for the origin fail too, but they are not the cause.
+        let mut failed = noted.failed.iter().flatten();
+        let (source, failure) = match failed.find(|(at, ..)| is_recent(at)) {
             Some((_, source, words)) => (source.clone(), words.clone()),
             None => (noted.asked.clone()?, String::new()),
         };
