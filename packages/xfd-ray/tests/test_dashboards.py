@@ -96,7 +96,7 @@ def session(tmp_path: Path) -> Path:
     session = tmp_path / "session_1"
     grafana, prometheus = session / "metrics" / "grafana", session / "metrics" / "prometheus"
     provisioning = grafana / "provisioning" / "dashboards"
-    for folder in (provisioning, prometheus):
+    for folder in (provisioning, prometheus, grafana / "dashboards"):
         folder.mkdir(parents=True)
     (provisioning / "default.yml").write_text(
         DASHBOARD_PROVISIONING_TEMPLATE.format(dashboard_output_folder=grafana / "dashboards")
@@ -139,6 +139,7 @@ def test_the_folder_of_rays_variable_counts(session: Path, tmp_path: Path) -> No
     default = moved / "grafana" / "provisioning" / "dashboards" / "default.yml"
     default.write_text(DASHBOARD_PROVISIONING_TEMPLATE.format(dashboard_output_folder="/nowhere"))
     default.write_text(default.read_text().replace("/nowhere", str(tmp_path / "shown")))
+    (tmp_path / "shown").mkdir()
     installed = into_session(session, {"RAY_METRICS_OUTPUT_ROOT": str(moved)})
     assert installed.dashboard == str(tmp_path / "shown" / "xfd.json")
 
@@ -161,7 +162,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DestinationNotWritableError) as raised:
         into_folder(tmp_path / "file")
-    assert raised.value.path == str(tmp_path / "file" / "xfd.json")
+    assert raised.value.path == str(tmp_path / "file")
 
 
 def test_the_command_copies_into_a_folder(

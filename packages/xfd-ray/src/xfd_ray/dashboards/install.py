@@ -11,13 +11,13 @@ A new session has new ones, so the copies are made once for each session.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from xfd_api.errors import DestinationNotWritableError, InvalidRequestError
+from xfd_ray.whole_file import write_whole
 
 DASHBOARD = "xfd.json"
 RULES = "xfd_rules.yml"
@@ -57,6 +57,12 @@ def into_folder(folder: Path) -> Installed:
         ('xfd.json', 'xfd_rules.yml')
     """
     folder = folder.absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DestinationNotWritableError(
+            f"The folder cannot be made: {error.strerror}", path=str(folder)
+        ) from error
     return Installed(_copy("xfd.json", folder / DASHBOARD), _copy("rules.yml", folder / RULES))
 
 
@@ -106,26 +112,13 @@ def _load_rules(config: Path) -> bool:
         text = config.read_text()
         loaded = (yaml.safe_load(text) or {}).get("rule_files")
         if loaded is None:
-            _write(config, f"{text.rstrip()}\n\nrule_files:\n- {RULES}\n")
+            write_whole(config, f"{text.rstrip()}\n\nrule_files:\n- {RULES}\n")
             return True
-    except (OSError, AttributeError, yaml.YAMLError):  # Ray has made none, or it is not Ray's.
+    except (OSError, AttributeError, yaml.YAMLError):  # There is none, or it is not Ray's to edit.
         return False
     return isinstance(loaded, list) and RULES in loaded
 
 
 def _copy(name: str, to: Path) -> str:
-    _write(to, resources.files("xfd_ray.dashboards").joinpath(name).read_text())
+    write_whole(to, resources.files("xfd_ray.dashboards").joinpath(name).read_text())
     return str(to)
-
-
-def _write(to: Path, text: str) -> None:
-    """Replaces a file in one step, because Grafana reads whatever it finds there."""
-    hidden = to.with_name(f".{to.name}.xfd-{os.getpid()}")
-    try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        hidden.write_text(text)
-        hidden.replace(to)
-    except OSError as error:
-        raise DestinationNotWritableError(
-            f"The folder cannot be written: {error.strerror}", path=str(to)
-        ) from error

@@ -9,11 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Literal
 
-from xfd_api.errors import DestinationError, DestinationNotWritableError
 from xfd_api.ids import NodeId
 
 
@@ -58,33 +55,3 @@ def discovery_document(targets: Iterable[MetricsTarget]) -> str:
     ]
     lines = ",\n".join(f"  {json.dumps(group)}" for group in groups)
     return f"[\n{lines}\n]" if lines else "[]"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Puts the text at this path, so that a reader finds either the old text or the new one.
-
-    Raises:
-        DestinationNotWritableError: the folder is not there, or cannot be written to.
-        DestinationError: the disk failed.
-    """
-    try:
-        with NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False
-        ) as file:
-            written = Path(file.name)
-            try:
-                file.write(text + "\n")
-                file.flush()
-                written.chmod(0o644)  # Prometheus is another user.
-                written.replace(path)
-            except BaseException:
-                written.unlink(missing_ok=True)
-                raise
-    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
-        raise DestinationNotWritableError(
-            f"The targets cannot be written: {error.strerror}", path=str(path)
-        ) from error
-    except OSError as error:
-        raise DestinationError(
-            f"The targets cannot be written: {error.strerror}", path=str(path)
-        ) from error
