@@ -38,7 +38,9 @@ def test_a_node_that_takes_no_worker_is_left_out_and_named(refused: list[str]) -
         for name, node in by_name.items():
             assert node.state == ("lost" if name in refused else "done")
         assert isinstance(by_name[NodeId(refused[0])].error, NodeUnavailableError)
-        assert f"{refused[0]}: Ray starts no process there" in report_text(report)
+        assert f"host-{refused[0]} ({refused[0]}): Ray starts no process there" in report_text(
+            report
+        )
         # The others had theirs long before the node was given up.
         assert report.elapsed_s < 2.0
         assert {item.nodes_landed for item in report.objects} == {3 - len(refused)}
