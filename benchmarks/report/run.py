@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from pathlib import Path
 
 import ray
@@ -23,18 +24,27 @@ from xfd_testing.s3 import S3Server, running
 
 BUCKET = "report"
 MIB = 2**20
+LATE_S = 0.0
+"""When another node is started, in seconds after the call; Ray takes some seconds for it."""
+
 SETTINGS = NodeSettings(
-    origin_bytes_per_s=12 * MIB, download_bytes_per_s=24 * MIB, upload_bytes_per_s=24 * MIB
+    origin_bytes_per_s=10 * MIB, download_bytes_per_s=20 * MIB, upload_bytes_per_s=20 * MIB
 )
+RATES = xfd_ray.LinkRates(down=20 * MIB, up=20 * MIB)
 PRICES = Prices(origin_per_gb=0.09)
 
 
 def run(nodes: int) -> DistributionReport:
-    """Brings weights, an archive and a tokenizer to this many nodes, and returns the report."""
+    """Brings weights, an archive and a tokenizer to this many nodes, and to one that joins late.
+
+    Returns the report.
+    """
     with running() as server, tempfile.TemporaryDirectory(prefix="xfd-report-") as folder:
         _upload(server, Path(folder))
         cluster = RayCluster.start(nodes)
+        late = threading.Timer(LATE_S, cluster.add_node)
         try:
+            late.start()
             ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
             return xfd_ray.download_distributed(
                 [
@@ -55,9 +65,11 @@ def run(nodes: int) -> DistributionReport:
                 chunk_size_bytes=4 * MIB,
                 node_parallelism=4,
                 node_settings=SETTINGS,
+                rates=RATES,
                 prices=PRICES,
             )
         finally:
+            late.join()
             ray.shutdown()
             cluster.stop()
 
@@ -65,7 +77,7 @@ def run(nodes: int) -> DistributionReport:
 def _upload(server: S3Server, folder: Path) -> None:
     server.make_bucket(BUCKET)
     files = (
-        artifacts.weights_file(folder / "weights.safetensors", 160 * MIB),
+        artifacts.weights_file(folder / "weights.safetensors", 224 * MIB),
         artifacts.tar_gz(folder / "environment.tar.gz", artifacts.environment(files=1500)),
     )
     for file in files:

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from xfd_testing.documents import Page, Repository, check_page, constants, documents_of
+from xfd_testing.documents import (
+    Page,
+    Repository,
+    check_page,
+    constants,
+    documents_of,
+    report_fields,
+)
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = documents_of(ROOT)
@@ -58,3 +65,9 @@ def test_the_constants_of_the_scheduler_are_those_of_its_module() -> None:
     tables = constants.tables_of(constants.constants_of((ROOT / constants.MODULE).read_text()))
     document = (ROOT / constants.DOCUMENT).read_text()
     assert constants.with_tables(document, tables) == document
+
+
+def test_the_fields_of_a_report_are_those_of_its_dataclasses() -> None:
+    """After a change: `python -m xfd_testing.documents.report_fields`."""
+    document = (ROOT / report_fields.DOCUMENT).read_text()
+    assert report_fields.with_tables(document, report_fields.tables()) == document

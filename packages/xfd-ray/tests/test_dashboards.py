@@ -17,8 +17,8 @@ from ray.dashboard.modules.metrics.templates import (
 
 from xfd_api.errors import DestinationNotWritableError, InvalidRequestError
 from xfd_api.metrics import ANY, METRICS, Metric
-from xfd_ray.cli.main import run as main
 from xfd_ray.cli.dashboards import in_words
+from xfd_ray.cli.main import run as main
 from xfd_ray.dashboards.install import Installed, into_folder, into_session
 
 LEFT_OUT: dict[str, str] = {}

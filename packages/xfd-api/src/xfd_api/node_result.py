@@ -14,7 +14,11 @@ class NodeResult:
     """One node's part in a distribution.
 
     Attributes:
+        node: its Ray node id, or "local" on a host without a cluster.
         state: "lost" for a node that died on the way, or that Ray gave no worker to.
+        elapsed_s: from when it was asked to take part to its last file.
+        objects: objects that are whole at their destinations.
+        files: of these, those that are files and not `dir/` markers.
         bytes: what the node has at the end: the sum of `origin_bytes`, `peer_bytes`,
             `cached_bytes`, `resumed_bytes` and `shared_bytes`.
         origin_bytes: read from the origin.

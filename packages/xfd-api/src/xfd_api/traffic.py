@@ -43,7 +43,13 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class ZoneBytes:
-    """Bytes that nodes in the zone `target` received from the zone `source` (None: the origin)."""
+    """Bytes that nodes of one zone received from another, or from the origin.
+
+    Attributes:
+        source: the zone of the senders; None is the origin.
+        target: the zone of the receivers.
+        bytes: in all.
+    """
 
     source: str | None
     target: str
