@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xfd_api.configuration import SETTINGS, Configuration, Value, load
@@ -343,6 +343,7 @@ def values_of(key: str) -> st.SearchStrategy[Any]:
 IN_FILES = [each.key for each in SETTINGS if each.in_file]
 
 
+@settings(deadline=None)
 @given(st.fixed_dictionaries({}, optional={key: values_of(key) for key in IN_FILES}))
 def test_what_is_shown_can_be_read_back(
     tmp_path_factory: pytest.TempPathFactory, chosen: dict[str, Any]

@@ -97,6 +97,25 @@ def test_the_command_says_what_holds_and_why(settings: Path) -> None:
     assert Command({}).run("config", "show").out == plain.out
 
 
+def test_a_variable_that_is_no_setting_is_named(settings: Path) -> None:
+    said = Command({"XFD_CHUNK_SIZE": "1MiB"}).run("config", "show")
+
+    assert "XFD_CHUNK_SIZE is no setting; did you mean XFD_CHUNK_SIZE_BYTES?" in said.err
+    assert said.code == 0
+
+
+def test_every_command_reads_the_settings(settings: Path, big: Path) -> None:
+    settings.write_text("keep = 5\n")
+
+    for words in (
+        ["ls", f"file://{big}"],
+        ["verify", f"file://{big}", str(big)],
+        ["cat", "s3://b"],
+    ):
+        said = Command({}).run(*words)
+        assert (said.code, "Did you mean keep_s?" in said.err) == (2, True)
+
+
 def test_the_command_says_what_is_wrong_with_a_file(settings: Path) -> None:
     settings.write_text('keep = 5\ndurability = "object"\n')
 

@@ -47,8 +47,17 @@ OnEvent = Callable[[NodeEvent], None]
 
 @contextlib.contextmanager
 def open_node(settings: NodeSettings | None = None) -> Iterator[Node]:
-    """Opens a data plane for this host, and closes it after the block."""
-    node = Node(LOCAL_NODE, (settings or NodeSettings()).rooted())
+    """Opens a data plane for this host, and closes it after the block.
+
+    Args:
+        settings: None for the configured ones.
+
+    Raises:
+        InvalidRequestError: a file or a variable has a wrong setting.
+    """
+    if settings is None:
+        settings = node_settings(load())
+    node = Node(LOCAL_NODE, settings.rooted())
     subscribe(node)
     try:
         yield node

@@ -181,6 +181,24 @@ def _unknown(file: SettingsFile, key: str) -> InvalidRequestError:
     return InvalidRequestError(f"{file.place(key)}: there is no setting {key}", remedy=remedy)
 
 
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """What is said of variables that begin with `XFD_` and are none of the settings.
+
+    They are no error: variables of other programs, or of another version, may begin so.
+
+    Example:
+        >>> unknown_variables({"XFD_KEPP_S": "60", "XFD_KEEP_S": "60"})
+        ['XFD_KEPP_S is no setting; did you mean XFD_KEEP_S?']
+    """
+    known = [each.variable for each in SETTINGS]
+    said = []
+    for name in sorted(environ):
+        if name.startswith("XFD_") and name not in known:
+            near = nearest(name, known)
+            said.append(f"{name} is no setting" + (f"; did you mean {near}?" if near else ""))
+    return said
+
+
 def nearest(name: str, known: Sequence[str]) -> str | None:
     """The known name that is most like this one, with or without its table."""
     import difflib  # Needed for an error alone.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from xfd_api.configuration import load
-from xfd_api.configuration.configuration import check_file
+from xfd_api.configuration.configuration import check_file, unknown_variables
 from xfd_api.configuration.files import read_settings
 from xfd_api.configuration.rendering import as_documents, as_toml
 from xfd_dataplane.cli import codes, output
+from xfd_dataplane.progress.outlet import to_stderr
 
 SHOW_HELP = "print all settings as a file of settings"
 CHECK_HELP = "say what is wrong with a file of settings"
@@ -34,10 +36,13 @@ def add_check(parser: argparse.ArgumentParser) -> None:
 
 def show(options: argparse.Namespace) -> int:
     """Prints the settings that hold, and returns the exit code."""
-    values = load().values()
+    values, unknown = load().values(), unknown_variables(os.environ)
     if options.json:
-        output.as_json({"ok": True, "settings": as_documents(values)})
+        document = {"ok": True, "settings": as_documents(values), "unknown_variables": unknown}
+        output.as_json(document)
     else:
+        for line in unknown:
+            to_stderr(line)
         for line in as_toml(values, origins=options.origin).splitlines():
             output.say(line)
     return codes.OK
