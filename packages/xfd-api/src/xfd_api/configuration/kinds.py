@@ -247,7 +247,7 @@ class Ports(Kind):
     @property
     def allowed(self) -> str:
         """See `Kind`."""
-        return 'the first and the last port, as [7000, 7099] or "7000-7099"'
+        return 'the first and the last port, as [7000, 7099], "7000-7099" or "7000"'
 
     def check(self, value: Any) -> tuple[int, int]:
         """See `Kind`."""
@@ -266,8 +266,8 @@ class Ports(Kind):
 
     def parse(self, text: str) -> tuple[int, int]:
         """See `Kind`."""
-        match = re.fullmatch(r"\s*(\d{1,5})\s*-\s*(\d{1,5})\s*", text)
-        return self.check(() if match is None else (int(match[1]), int(match[2])))
+        match = re.fullmatch(r"\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?", text)
+        return self.check(() if match is None else (int(match[1]), int(match[2] or match[1])))
 
     def toml(self, value: Any) -> str:
         """See `Kind`."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 from xfd_api.checksums import parse_checksum
+from xfd_api.configuration.table import BY_KEY
 from xfd_api.errors import InvalidRequestError
 from xfd_api.quantities import bytes_of, seconds_of
 
@@ -76,3 +78,20 @@ def checksum(text: str) -> str:
 def checksum_by(algorithm: str) -> Callable[[str], str]:
     """The type of an option that takes the checksum of one algorithm."""
     return lambda text: checksum(f"{algorithm}:{text}")
+
+
+def setting(key: str) -> Callable[[str], Any]:
+    """The type of an option that has the values of a setting, written as in its variable.
+
+    Example:
+        >>> setting("peer_ports")("7000-7099")
+        (7000, 7099)
+    """
+
+    def value_of(text: str) -> Any:
+        try:
+            return BY_KEY[key].kind.parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r} will not do. {error}") from None
+
+    return value_of

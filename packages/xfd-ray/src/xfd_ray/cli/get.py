@@ -6,11 +6,10 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from xfd_dataplane.cli import codes, output
-from xfd_dataplane.cli.argument_types import count
+from xfd_dataplane.cli.argument_types import count, setting
 from xfd_dataplane.cli.shared_options import add_progress, add_quiet
-from xfd_ray.cli.argument_types import origin_reads, ports
 from xfd_ray.cli.command_parser import Commands, add_command
-from xfd_ray.cli.node_choice import add_nodes, choice_of
+from xfd_ray.cli.node_choice import add_nodes, configured_choice
 from xfd_ray.cli.requested import USAGE, add_requested, requested
 
 if TYPE_CHECKING:
@@ -49,19 +48,16 @@ def add(commands: Commands) -> None:
     cluster.add_argument(
         "--on-node-failure",
         choices=("continue", "fail"),
-        default="continue",
         help="continue: finish on the other nodes, and name the lost one (default); fail: stop",
     )
     cluster.add_argument(
         "--on-version-conflict",
         choices=("fail", "wait", "pinned"),
-        default="fail",
         help="what to do if a running call has another version of an object (default: fail)",
     )
     cluster.add_argument(
         "--origin-policy",
-        type=origin_reads,
-        default="once-per-cluster",
+        type=setting("origin_policy"),
         metavar="POLICY",
         help="how often each byte is read from the store: once-per-cluster (default), "
         "once-per-zone, or a number of times",
@@ -69,22 +65,21 @@ def add(commands: Commands) -> None:
     cluster.add_argument(
         "--store-parallel",
         type=count,
-        default=1000,
         metavar="N",
         help="ranges that the whole cluster reads from the store at once (default: 1000)",
     )
     cluster.add_argument(
         "--peer-ports",
-        type=ports,
+        type=setting("peer_ports"),
         metavar="FIRST-LAST",
         help="ports on which nodes serve each other (default: any free port)",
     )
     cluster.add_argument(
         "--keep",
-        type=float,
-        default=60.0,
+        type=setting("keep_s"),
         metavar="SECONDS",
-        help="how long coordinator and workers stay after the last call (default: 60)",
+        help="how long coordinator and workers stay after the last call, as 90 or 15m (default: "
+        "60)",
     )
     parser.add_argument(
         "--report", metavar="RUN.json", help="save the report here, for `xfd report`"
@@ -96,7 +91,10 @@ def add(commands: Commands) -> None:
         "at all (default: XFD_METRICS, else ray)",
     )
     cluster.add_argument(
-        "--metrics-ports", type=ports, metavar="FIRST-LAST", help="the ports for --metrics port"
+        "--metrics-ports",
+        type=setting("metrics_ports"),
+        metavar="FIRST-LAST",
+        help="the ports for --metrics port",
     )
     add_progress(parser)
     add_quiet(parser)
@@ -124,7 +122,7 @@ def distribute(options: argparse.Namespace) -> DistributionReport:
     from xfd_ray.cluster.each_node import live_nodes
 
     everyone = live_nodes()
-    selector = choice_of(options).selector(everyone)
+    selector = configured_choice(options).selector(everyone)
     chosen = [node.id for node in live_nodes(selector)]
     wanted = requested(options, chosen)
     return xfd_ray.download_distributed(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from xfd_api.configuration import load
 from xfd_api.errors import NoNodesError
 from xfd_api.ids import NodeId
 from xfd_ray.placement import NodeInfo, NodeSelector
@@ -64,6 +65,20 @@ def choice_of(options: argparse.Namespace) -> NodeChoice:
     """The choice that the options name."""
     names, labels = options.nodes or ((), {})
     return NodeChoice(names, labels, options.exclude_head)
+
+
+def configured_choice(options: argparse.Namespace) -> NodeChoice:
+    """The choice that the options name, else the one that is configured.
+
+    Raises:
+        InvalidRequestError: a file or a variable has a wrong setting.
+    """
+    if options.nodes is not None or options.exclude_head:
+        return choice_of(options)
+    configured = load().resolve("nodes") or ()
+    if isinstance(configured, Mapping):
+        return NodeChoice(labels=configured)
+    return NodeChoice(names=tuple(configured))
 
 
 def parse_nodes(text: str) -> tuple[tuple[str, ...], dict[str, str]]:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from xfd_dataplane.cli import codes, output
-from xfd_ray.cli.argument_types import ports
+from xfd_dataplane.cli.argument_types import setting
 from xfd_ray.cli.command_parser import Commands, add_command
 from xfd_ray.cli.node_choice import add_nodes
 
@@ -48,7 +48,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument(
         "--peer-ports",
-        type=ports,
+        type=setting("peer_ports"),
         metavar="FIRST-LAST",
         help="listen on these ports, as distributions with this option do (default: any free port)",
     )
