@@ -1,5 +1,7 @@
 """The report as text."""
 
+import pytest
+
 from xfd_api.errors import NodeLostError
 from xfd_api.ids import NodeId
 from xfd_api.results import DistributionReport, NodeResult
@@ -63,6 +65,21 @@ def test_hosts_are_named_beside_the_ids_that_ray_gives_their_nodes():
     assert f"nodes lost: [bold]gpu\\x1b[31m-18 ({'b' * 12})" in text
     assert "\x1b" not in text
     assert all(len(line) <= 100 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("width", [80, 96, 200])
+def test_a_table_has_all_columns_on_a_terminal(width):
+    wide = result(
+        "a" * 56, host="ip-10-0-1-233.ec2.internal", bytes=8123450 * MIB, joined_late=True
+    )
+    report = DistributionReport(0.1, None, None, 5, 0, 0, 0, 5, 0, (wide,), ())
+    head, row, *_ = report_text(report, width=width).splitlines()
+    names = ["host", "node", "state", "files", "GiB", "origin", "peers", "cached", "served", "s"]
+    assert head.split() == names
+    assert row.split()[1:] == [
+        *("a" * 12, "done,", "late", "3", "7933.1", "0.0", "0.0", "0.0", "0.0", "1.50")
+    ]
+    assert max(len(head), len(row)) <= width
 
 
 def test_an_unknown_bound_is_called_unknown():

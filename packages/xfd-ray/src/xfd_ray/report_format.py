@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from xfd_api.chunks import MIB
 from xfd_api.node_names import SHORT_ID, node_name
-from xfd_api.results import DistributionReport
+from xfd_api.results import DistributionReport, NodeResult
 from xfd_api.sanitize import sanitized
 
+if TYPE_CHECKING:
+    from rich.text import Text
+
 HOST_WIDTH = 18
+NARROW_HOST_WIDTH = 8
 """Characters of a host's name in the table; a longer one is cut."""
+
+ROOMY = 96
+"""A table of this width has long hosts, and two blanks between its columns."""
+
+_UNITS = (("MiB", MIB), ("GiB", 1024 * MIB), ("TiB", 1024 * 1024 * MIB))
 
 
 def report_text(report: DistributionReport, *, width: int = 100) -> str:
@@ -16,41 +27,58 @@ def report_text(report: DistributionReport, *, width: int = 100) -> str:
 
     Args:
         report: what a distribution did.
-        width: width of the table in characters.
+        width: width of the table in characters; it needs 80.
     """
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     console = Console(width=width, color_system=None, record=True, quiet=True)
-    table = Table(title="Distribution", title_justify="left")
+    unit, size = _unit_of(report)
     hosts = any(node.host for node in report.nodes)
+    roomy = width >= ROOMY
+    table = Table(box=None, padding=(0, 2 if roomy else 1, 0, 0), pad_edge=False)
     if hosts:
-        table.add_column("host", no_wrap=True, max_width=HOST_WIDTH)
-    table.add_column("node", no_wrap=True)
+        longest = HOST_WIDTH if roomy else NARROW_HOST_WIDTH
+        table.add_column("host", no_wrap=True, max_width=longest)
+    table.add_column("node", no_wrap=True, min_width=SHORT_ID)
     table.add_column("state", no_wrap=True)
-    for name in ("files", "MiB", "origin", "peers", "cached", "served", "s"):
-        table.add_column(name, justify="right")
+    for name in ("files", unit, "origin", "peers", "cached", "served", "s"):
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     for node in report.nodes:
-        state = f"{node.state}, late" if node.joined_late else node.state
-        table.add_row(
-            *([Text(sanitized(node.host))] if hosts else []),
-            node.node[:SHORT_ID],
-            state,
-            str(node.files),
-            _mib(node.bytes),
-            _mib(node.origin_bytes),
-            _mib(node.peer_bytes),
-            _mib(node.cached_bytes),
-            _mib(node.served_bytes),
-            f"{node.elapsed_s:.2f}",
-        )
+        table.add_row(*_cells(node, size, with_host=hosts))
     with console.capture() as captured:
         console.quiet = False
         console.print(table)
-        for line in _summary(report):
+        for line in ["", *_summary(report)]:
             console.print(sanitized(line), highlight=False, markup=False, soft_wrap=True)
-    return captured.get().rstrip("\n")
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _cells(node: NodeResult, size: int, *, with_host: bool) -> list[str | Text]:
+    from rich.text import Text
+
+    state = f"{node.state}, late" if node.joined_late else node.state
+    amounts = (
+        node.bytes,
+        node.origin_bytes,
+        node.peer_bytes,
+        node.cached_bytes,
+        node.served_bytes,
+    )
+    return [
+        *([Text(sanitized(node.host))] if with_host else []),
+        node.node[:SHORT_ID],
+        state,
+        str(node.files),
+        *(f"{amount / size:.1f}" for amount in amounts),
+        f"{node.elapsed_s:.2f}",
+    ]
+
+
+def _unit_of(report: DistributionReport) -> tuple[str, int]:
+    """The unit of the table: the smallest in which the largest number has four digits at most."""
+    most = max((max(node.bytes, node.served_bytes) for node in report.nodes), default=0)
+    return next((unit for unit in _UNITS if most < 10_000 * unit[1]), _UNITS[-1])
 
 
 def _summary(report: DistributionReport) -> list[str]:
