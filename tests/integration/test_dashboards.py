@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import re
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -58,6 +61,9 @@ def skip_without(variable: str, program: str) -> pytest.MarkDecorator:
 
 needs_promtool = skip_without(prometheus.TOOL_VARIABLE, prometheus.TOOL)
 needs_prometheus = skip_without(prometheus.VARIABLE, prometheus.PROGRAM)
+needs_agents = pytest.mark.skipif(
+    find_spec("opentelemetry") is None, reason="Ray's agents need what ray[default] installs"
+)
 
 
 @needs_promtool
@@ -119,14 +125,19 @@ def scrapes_all(server: PrometheusServer) -> bool:
     return server.value('count(up{job="ray"} == 1)') >= NODES
 
 
+def targets() -> Iterator[tuple[str, str, str]]:
+    """The panel's title, the expression with its variables, and the legend, of each query."""
+    for panel in json.loads((ROOT / "dashboards/xfd.json").read_text())["panels"]:
+        for target in panel.get("targets", []):
+            yield panel["title"], target["expr"], target["legendFormat"]
+
+
 def panels(source: str) -> dict[str, list[str]]:
     """The expressions of each panel, without variables."""
-    shown = json.loads((ROOT / "dashboards/xfd.json").read_text())["panels"]
-    return {
-        panel["title"]: [in_prometheus(target["expr"], source) for target in panel["targets"]]
-        for panel in shown
-        if "targets" in panel
-    }
+    found: dict[str, list[str]] = {}
+    for title, expression, _ in targets():
+        found.setdefault(title, []).append(in_prometheus(expression, source))
+    return found
 
 
 def in_prometheus(expression: str, source: str) -> str:
@@ -136,6 +147,7 @@ def in_prometheus(expression: str, source: str) -> str:
     return expression
 
 
+@needs_agents
 @needs_prometheus
 def test_each_panel_and_each_rule_shows_a_run_as_its_report_has_it(
     server: PrometheusServer,
@@ -180,6 +192,7 @@ def test_each_panel_and_each_rule_shows_a_run_as_its_report_has_it(
             scraped_all(lambda source=source: check_panels(server, source, report))
         seen |= first_values(server, set().union(*asked.values()) - set(seen), lambda: True)
         assert {panel for panel, queries in asked.items() if not queries <= set(seen)} == set()
+        check_legends(seen)
         scraped_all(lambda: check_rules(server, report, observed))
         scraped_all(lambda: check_nodes(server, seen, observed))
 
@@ -249,6 +262,13 @@ def check_panels(server: PrometheusServer, source: str, report: DistributionRepo
     }
     # A chunk that moves to a better source during its transfer is received twice in part.
     assert sum(received.values()) >= report.origin_bytes + report.peer_bytes
+
+
+def check_legends(seen: Mapping[str, Found]) -> None:
+    """Each label of a legend is one that its series have."""
+    for source, (title, expression, legend) in itertools.product(SOURCES, targets()):
+        for labels, _ in seen[in_prometheus(expression, source)]:
+            assert set(re.findall(r"{{(\w+)}}", legend)) <= set(labels), title
 
 
 def check_rules(server: PrometheusServer, report: DistributionReport, cluster: RayCluster) -> None:
