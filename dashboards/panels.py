@@ -130,7 +130,7 @@ ROWS: Final = (
             Panel(
                 "Origin amplification",
                 "Bytes read from the store in the shown time for each byte that was missing. It is "
-                "1 if every byte left the store once.",
+                "1 if every byte left the store once, and the number of zones if that was asked.",
                 "number",
                 (Query(f"({_FROM_ORIGIN}) / (({_MISSING}) > 0)"),),
                 warns_at=1.05,
