@@ -1,4 +1,4 @@
-"""Nodes in two zones, which a label of Ray's distinguishes, and settings of a call's nodes."""
+"""Nodes in two zones, which a label of Ray's distinguishes, and settings of calls and files."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def test_two_zones_read_each_chunk_once_each_and_settings_reach_the_nodes(
     s3_server: S3Server,
     drive: Callable[[RayCluster], AbstractContextManager[None]],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bucket = f"test-{uuid.uuid4().hex[:12]}"
     s3_server.make_bucket(bucket)
@@ -70,5 +71,18 @@ def test_two_zones_read_each_chunk_once_each_and_settings_reach_the_nodes(
                     node_settings=NodeSettings(unpack_caps=UnpackCaps(max_entries=2)),
                     keep_s=0.0,
                 )
+
+            (tmp_path / "xfd.toml").write_text(
+                'keep_s = 0\nnodes = { "ray.io/availability-zone" = "east" }\n'
+                "[unpack]\nmax_entries = 2\n[rates]\norigin = '10GiB'\n"
+            )
+            monkeypatch.chdir(tmp_path)
+            report = xfd_ray.download_distributed(
+                ObjectDownloadRequest("big", Path("again")), store
+            )
+            assert len(report.nodes) == 2
+            assert report.bound_source == "configured"
+            with pytest.raises(ArchiveTooLargeError):
+                xfd_ray.download_distributed(packed, store)
     finally:
         cluster.stop()
