@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from xfd_ray.coordinator.disk_rooms import DiskRooms, Rooms, worker_id
@@ -65,10 +64,14 @@ class StatusReader:
 def _with_worker(node: NodeStatus, hello: Hello | None, rooms: Rooms) -> NodeStatus:
     if hello is None:
         return node
-    return replace(
-        node,
-        root=hello.root,
-        disk=rooms.get(worker_id(hello)),
-        peer_address=hello.peer_address,
-        metrics_address=hello.metrics_address,
+    return NodeStatus(  # `replace` takes three times as long, and this is done for each node.
+        node.id,
+        node.host,
+        node.state,
+        node.swarm,
+        hello.root,
+        rooms.get(worker_id(hello)),
+        hello.peer_address,
+        hello.metrics_address,
+        node.error,
     )

@@ -74,7 +74,7 @@ class SwarmNodes:
 
     def has_worker(self, node: NodeId) -> bool:
         """Whether the node has a worker, or one is starting."""
-        return node in self._loop.nodes
+        return self._loop.has_node(node)
 
     def host(self, node: NodeId) -> str:
         """The name of the node's machine; empty if the node is gone."""

@@ -147,13 +147,9 @@ class WorkerPool:
         for key, task in self._starts.items():
             if _is_up(task):
                 worker, hello = task.result()
-                address = self._metrics_at.get(worker, hello.metrics_address)
-                yield UpWorker(
-                    self._nodes[key[0]],
-                    worker,
-                    replace(hello, metrics_address=address),
-                    self._usage.is_used(key),
-                )
+                if worker in self._metrics_at:
+                    hello = replace(hello, metrics_address=self._metrics_at[worker])
+                yield UpWorker(self._nodes[key[0]], worker, hello, self._usage.is_used(key))
 
     async def close(self) -> None:
         """Ends every worker."""

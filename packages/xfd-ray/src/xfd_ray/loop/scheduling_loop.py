@@ -98,6 +98,10 @@ class SchedulingLoop:
         """The nodes that were added and are not lost."""
         return tuple(self._members)
 
+    def has_node(self, node: NodeId) -> bool:
+        """Whether the node was added, and is not lost."""
+        return node in self._members
+
     def is_joined(self, node: NodeId) -> bool:
         """Whether the node is a member."""
         member = self._members.get(node)
