@@ -19,7 +19,9 @@ from xfd_api.requests import (
     DownloadRequest,
     PrefixDownloadRequest,
 )
+from xfd_api.results import DistributionReport
 from xfd_api.stores import ObjectStoreConfig
+from xfd_api.timeline import FROM_ORIGIN
 from xfd_dataplane import download, list_objects
 
 MIB = 2**20
@@ -39,6 +41,29 @@ def test_an_object_lands_whole_and_the_report_says_so(
     (result,) = report.objects
     assert (result.destination, result.origin_bytes) == (str(destination), len(body))
     assert (report.nodes[0].state, report.nodes[0].files) == ("done", 1)
+
+
+def test_the_report_says_when_each_chunk_arrived_and_can_be_saved(
+    origin: Path, store: ObjectStoreConfig, tmp_path: Path
+) -> None:
+    put(origin, "m/weights.bin", 5 * MIB + 3)
+    put(origin, "m/small", 7)
+
+    report = download([a_prefix("m", tmp_path / "m")], store, chunk_size_bytes=MIB)
+
+    timeline = report.timeline
+    assert timeline is not None
+    moved, times = timeline.transfers, timeline.times
+    assert sum(moved.bytes) == report.catalog_bytes
+    assert sorted(moved.chunk) == list(range(timeline.chunks))
+    assert set(moved.source) == {FROM_ORIGIN}
+    ends = [at + took for at, took in zip(moved.start_s, moved.seconds, strict=True)]
+    assert all(0 <= end <= report.elapsed_s + 0.01 for end in [*ends, *timeline.landings.at_s])
+    assert times.joined_s == (0.0,)
+    assert times.done_s == (pytest.approx(report.elapsed_s, abs=0.001),)
+    assert report.nodes[0].origin_ranges == 7
+    report.save(tmp_path / "run.json")
+    assert DistributionReport.load(tmp_path / "run.json") == report
 
 
 def test_a_relative_destination_lies_under_the_root(

@@ -125,3 +125,14 @@ async def test_a_bug_in_ending_the_workers_keeps_no_coordinator():
         patch.setattr("xfd_ray.coordinator.worker_pool.WorkerPool.close", lambda self: [][0])
         coordinator_of(cluster)
         await asyncio.wait_for(cluster.ended.wait(), SOON_S)
+
+
+@run_async
+async def test_a_renewal_of_a_lease_that_is_done_brings_its_state_alone():
+    coordinator = coordinator_of(LocalCluster(1, SIZES))
+    await coordinator.attach(lease("l", "big", keep_s=0))
+    await over(coordinator, "l")
+    assert await coordinator.renew("l") is LeaseState.DONE
+    assert await coordinator.renew("another") is LeaseState.UNKNOWN
+    await coordinator.detach("l")
+    assert await coordinator.renew("l") is LeaseState.UNKNOWN

@@ -51,12 +51,12 @@ class _Sample:
 class TimelineRecorder:
     """Records one call.
 
-    Args:
+    Attributes:
         began: when the call began, by the clock of the times that it is given.
     """
 
     def __init__(self, began: float) -> None:
-        self._began = began
+        self.began = began
         self._number: dict[NodeId, int] = {}
         self._transfers = _Sample(MAX_TRANSFERS)
         self._landings = _Sample(MAX_LANDINGS)
@@ -108,7 +108,7 @@ class TimelineRecorder:
             return FROM_ORIGIN if peer is None else place.setdefault(peer, len(place))
 
         def since(at: float) -> float:
-            return round(max(0.0, at - self._began), _DIGITS)
+            return round(max(0.0, at - self.began), _DIGITS)
 
         transfers = _columns(
             Transfers,
@@ -158,7 +158,7 @@ class TimelineRecorder:
         objects: Mapping[ObjectIndex, ObjectIndex],
     ) -> TimelineRecorder:
         """The same record under new indexes; what has none is left out."""
-        again = TimelineRecorder(self._began)
+        again = TimelineRecorder(self.began)
         for mine, theirs in (
             (self._transfers, again._transfers),
             (self._landings, again._landings),

@@ -76,8 +76,9 @@ def report(
 
 def _timeline(catalog: Catalog, state: DownloadState, elapsed_s: float) -> Timeline:
     """When the chunks arrived."""
+    began = state.recorder.began
     return state.recorder.timeline(
-        {LOCAL_NODE: (0.0, elapsed_s)},
+        {LOCAL_NODE: (began, began + elapsed_s)},
         {chunk.index: chunk.spans[0].object for chunk in catalog.chunks},
         [item.index for item in catalog.objects],
     )
