@@ -11,6 +11,7 @@ from asked_store import BODY, asked_store
 from s3_stores import store_that_says
 from xfd_get_process import Command
 
+from xfd_api.results import DistributionReport
 from xfd_testing import artifacts
 
 MIB = 2**20
@@ -37,6 +38,27 @@ def test_an_archive_is_unpacked_up_to_its_caps(
     assert json.loads(refused.out)["error"]["type"] == "ArchiveTooLargeError"
     assert not (tmp_path / "out" / "tree").exists()
     assert xfd_get.run(*command).code == 0
+
+
+def test_the_report_is_saved_for_those_who_look_at_it_later(
+    xfd_get: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "source").write_bytes(BODY)
+    command = [f"file://{tmp_path / 'source'}", tmp_path / "k"]
+
+    done = xfd_get.run(*command, "--report", tmp_path / "run.json")
+
+    assert (done.code, (tmp_path / "k").read_bytes()) == (0, BODY)
+    report = DistributionReport.load(tmp_path / "run.json")
+    assert report.catalog_bytes == len(BODY)
+    assert report.timeline is not None
+    assert report.timeline.transfers.total == 1
+    for words in (["--dry-run"], []):
+        place = "-" if not words else tmp_path / "k"
+        refused = xfd_get.run(command[0], place, *words, "--report", tmp_path / "another.json")
+        assert refused.code == 2
+        assert "--report goes with a download to disk" in refused.err
+    assert not (tmp_path / "another.json").exists()
 
 
 def test_the_payer_is_named_with_each_request(

@@ -47,6 +47,8 @@ def _to_disk(options: argparse.Namespace, settings: NodeSettings) -> int:
             limits=limits,
             on_progress=on_progress,
         )
+    if options.report is not None:
+        report.save(options.report)
     if options.json:
         output.as_json(output.report_document(report, catalog))
     elif not options.quiet:

@@ -23,6 +23,7 @@ _AS_CAT: dict[str, object] = {
     "max_entries": None,
     "max_ratio": None,
     "max_unpacked": None,
+    "report": None,
     "unpack": None,
 }
 """`cat SOURCE` is `get SOURCE -`, without the options that have no meaning for it."""
@@ -74,6 +75,8 @@ def _check_get(parser: argparse.ArgumentParser, options: argparse.Namespace) -> 
     if not options.sources and options.from_file is None:
         parser.error("name a source, or a list of them with --from-file")
     check_request(parser, options)
+    if options.report is not None and (options.dry_run or options.destination == STDOUT):
+        parser.error("--report goes with a download to disk")
     if options.destination == STDOUT:
         if options.unpack is not None:
             parser.error("--unpack needs a destination on disk; pipe it to tar instead")

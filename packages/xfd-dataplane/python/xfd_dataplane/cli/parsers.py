@@ -15,6 +15,7 @@ from xfd_dataplane.cli.shared_options import (
     add_progress,
     add_quiet,
     add_rates,
+    add_report,
     add_store,
     add_transfer,
     add_unpacking,
@@ -103,6 +104,7 @@ def _get(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="fetch nothing; print what would be fetched and what is here already",
     )
+    add_report(parser)
     add_quiet(parser)
     add_progress(parser)
     add_verbose(parser)

@@ -213,6 +213,15 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON to stdout")
 
 
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """`--report`."""
+    parser.add_argument(
+        "--report",
+        metavar="RUN.json",
+        help="save the report here, for `xfd report RUN.json -o PAGE.html`",
+    )
+
+
 def add_progress(parser: argparse.ArgumentParser) -> None:
     """`--progress`."""
     parser.add_argument(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xfd_dataplane.cli import codes, output
 from xfd_dataplane.cli.argument_types import count, setting
-from xfd_dataplane.cli.shared_options import add_progress, add_quiet
+from xfd_dataplane.cli.shared_options import add_progress, add_quiet, add_report
 from xfd_ray.cli.command_parser import Commands, add_command
 from xfd_ray.cli.node_choice import add_nodes, configured_choice
 from xfd_ray.cli.requested import USAGE, add_requested, requested
@@ -81,9 +81,6 @@ def add(commands: Commands) -> None:
         help="how long coordinator and workers stay after the last call, as 90 or 15m (default: "
         "60)",
     )
-    parser.add_argument(
-        "--report", metavar="RUN.json", help="save the report here, for `xfd report`"
-    )
     cluster.add_argument(
         "--metrics",
         choices=("ray", "port", "both", "off"),
@@ -96,6 +93,7 @@ def add(commands: Commands) -> None:
         metavar="FIRST-LAST",
         help="the ports for --metrics port",
     )
+    add_report(parser)
     add_progress(parser)
     add_quiet(parser)
 
