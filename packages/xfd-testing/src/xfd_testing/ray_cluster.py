@@ -103,7 +103,7 @@ class RayCluster:
         self._env = {**_QUIET, **_FAST_DEATH, **measuring, "RAY_TMPDIR": str(folder), **env}
         self._num_cpus = num_cpus
         self._store_mib = store_mib
-        self._port = free_ports(1)[0]
+        self._port, self._dashboard_port, self._client_port = free_ports(3)
         self._gcs: GcsClient | None = None
         self.address = f"{HOST}:{self._port}"
         self.nodes: list[RayNode] = []
@@ -152,6 +152,16 @@ class RayCluster:
     def session(self) -> Path:
         """The folder of Ray's session, with `metrics/` and the discovery file for Prometheus."""
         return (self._folder / "session_latest").resolve()
+
+    @property
+    def dashboard_url(self) -> str:
+        """Where jobs are submitted to, with `with_metrics`."""
+        return f"http://{HOST}:{self._dashboard_port}"
+
+    @property
+    def client_address(self) -> str:
+        """Where drivers of Ray Client connect to, if grpc is installed."""
+        return f"ray://{HOST}:{self._client_port}"
 
     def add_node(
         self,
@@ -239,9 +249,9 @@ class RayCluster:
             command += ["--head", f"--port={self._port}", f"--temp-dir={self._folder}"]
             command += [f"--include-dashboard={self._with_metrics}", "--no-monitor"]
             if self._with_metrics:
-                command += [f"--dashboard-port={free_ports(1)[0]}"]
+                command += [f"--dashboard-port={self._dashboard_port}"]
             if find_spec("grpc"):  # Then Ray would start its client server, on a fixed port.
-                command += [f"--ray-client-server-port={free_ports(1)[0]}"]
+                command += [f"--ray-client-server-port={self._client_port}"]
         else:
             command += [f"--address={self.address}"]
         if labels:
