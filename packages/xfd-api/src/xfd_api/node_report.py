@@ -36,6 +36,8 @@ class NodeReport:
             it has been pickled.
         counters: the node's present totals.
         stall: why nothing arrives there; None if something does, or nothing is to.
+        lookup_failure: how lookups of the node fail, as a sentence without a full stop. Empty if
+            none runs, or they are answered.
         full: all that the node holds; set on its first report and after a gap.
     """
 
@@ -44,7 +46,9 @@ class NodeReport:
     counters: NodeCounters = field(default_factory=NodeCounters)
     full: Inventory | None = None
     stall: Stall | None = None
+    lookup_failure: str = ""
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         events = event_columns(self.events)
-        return NodeReport, (self.seq, events, self.counters, self.full, self.stall)
+        rest = (self.counters, self.full, self.stall, self.lookup_failure)
+        return NodeReport, (self.seq, events, *rest)

@@ -103,8 +103,11 @@ class DataPlane(Protocol):
         """Totals of one swarm, or of the node over all swarms."""
         ...
 
-    def stall(self, swarm: SwarmId) -> Stall | None:
-        """Why no byte arrives in a swarm; None while bytes do, or if none are to."""
+    def stall(self, swarm: SwarmId | None = None) -> Stall | None:
+        """Why no byte arrives in a swarm; without a swarm, why lookups bring nothing.
+
+        None while bytes or answers come, or if none are to.
+        """
         ...
 
     def log_from(self, level: str | None) -> None:

@@ -103,6 +103,36 @@ class Progress:
     stalls: tuple[str, ...] = ()
 
 
+def finding(
+    elapsed_s: float, *, waits_for: str | None = None, stalls: tuple[str, ...] = ()
+) -> Progress:
+    """The progress before any object is found: its totals are 0.
+
+    Args:
+        elapsed_s: seconds since the call.
+        waits_for: what keeps it from going on.
+        stalls: why the origin brings nothing.
+
+    Example:
+        >>> finding(1.5).phase
+        'finding'
+    """
+    return Progress(
+        elapsed_s=elapsed_s,
+        total_bytes=0,
+        done_bytes=0,
+        origin_bytes=0,
+        peer_bytes=0,
+        nodes=0,
+        nodes_done=0,
+        objects=0,
+        objects_done=0,
+        waits_for=waits_for,
+        phase="finding",
+        stalls=stalls,
+    )
+
+
 MOST_STANDINGS: Final = 20
 """Nodes, or objects, that a `Progress` has each for itself. A `Progress` is sent some times a
 second, so its size must not grow with the cluster."""

@@ -26,19 +26,22 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def stall_words(stall: Stall, idle_s: float, name_of: Names = str) -> str:
+def stall_words(
+    stall: Stall, idle_s: float, lack: str = "no bytes", *, name_of: Names = str
+) -> str:
     """What a node says of its stall.
 
     Args:
         stall: as the node reported it.
         idle_s: seconds without a byte by now.
+        lack: what does not come.
         name_of: what the peer that it waits for is called.
 
     Example:
         >>> stall_words(Stall(9.0, None, "The origin answered with status 503 SlowDown"), 12.0)
         'no bytes for 12 s, the origin answered with status 503 SlowDown'
     """
-    return f"no bytes for {duration(idle_s)}, {_reason(stall, name_of)}"
+    return f"{lack} for {duration(idle_s)}, {_reason(stall, name_of)}"
 
 
 def _reason(stall: Stall, name_of: Names) -> str:

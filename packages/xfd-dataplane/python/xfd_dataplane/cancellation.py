@@ -30,12 +30,16 @@ class CallLimits:
     Args:
         deadline_s: longest time for the call, in seconds; None for no limit.
         cancel: ends the call once it is set.
+
+    Attributes:
+        meanwhile: called several times a second while `run` waits.
     """
 
     def __init__(self, deadline_s: float | None, cancel: Cancellation | None) -> None:
         self.started = time.monotonic()
         self._deadline_s = deadline_s
         self._cancel = cancel
+        self.meanwhile: Callable[[], None] | None = None
 
     def elapsed(self) -> float:
         """Seconds since the call began."""
@@ -73,6 +77,8 @@ class CallLimits:
                 result, error = results.get(timeout=SLICE_S)
             except queue.Empty:
                 self.check()
+                if self.meanwhile is not None:
+                    self.meanwhile()
                 continue
             if error is not None:
                 raise error

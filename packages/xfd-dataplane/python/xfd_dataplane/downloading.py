@@ -17,12 +17,13 @@ from xfd_api.ids import LOCAL_NODE, ObjectIndex, SwarmId
 from xfd_api.lookups import plan_downloads
 from xfd_api.node_configuration import node_settings
 from xfd_api.profiles import ObjectStoreConfigByProfile
-from xfd_api.progress import OnProgress, origin_reset
+from xfd_api.progress import OnProgress, finding, origin_reset
 from xfd_api.progress_modes import ProgressMode
 from xfd_api.reports import NodeEvent
 from xfd_api.request_forms import Requests
 from xfd_api.results import DistributionReport
 from xfd_api.settings import Durability, NodeSettings, SwarmTicket, UnpackCaps
+from xfd_api.stall_words import stall_words
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane.cancellation import SLICE_S, CallLimits, Cancellation
 from xfd_dataplane.download_progress import DownloadProgress
@@ -152,6 +153,7 @@ def download(
         verify_whole=verify_whole,
     ).rooted()
     with open_node(settings) as node, progress_display(mode, then=on_progress) as show:
+        tell_of_lookups(limits, node, show)
         found = limits.run(lambda: node.find_objects(plan.lookups, plan.stores))
         catalog = build_catalog(plan.lookups, found, chunk_size_bytes=chunk_size_bytes)
         return fetch(
@@ -204,6 +206,24 @@ def fetch(
         raise
     node.leave(swarm)
     return report(catalog, state, counters, settings, elapsed_s)
+
+
+def tell_of_lookups(limits: CallLimits, node: Node, on_progress: OnProgress | None) -> None:
+    """From now on, passes on why lookups bring nothing, if they do not.
+
+    Args:
+        limits: runs the lookups.
+        node: makes them.
+        on_progress: called with a `Progress` of the phase "finding".
+    """
+
+    def tell() -> None:
+        stall = node.stall()
+        if stall is not None and on_progress is not None:
+            words = stall_words(stall, stall.idle_s, "no answer")
+            on_progress(finding(limits.elapsed(), stalls=(words,)))
+
+    limits.meanwhile = tell
 
 
 def survey(node: Node, catalog: Catalog) -> dict[ObjectIndex, tuple[int, bool]]:

@@ -122,7 +122,7 @@ class Node:
         """See `DataPlane`."""
         return self.native.counters(swarm)
 
-    def stall(self, swarm: SwarmId) -> Stall | None:
+    def stall(self, swarm: SwarmId | None = None) -> Stall | None:
         """See `DataPlane`."""
         return self.native.stall(swarm)
 

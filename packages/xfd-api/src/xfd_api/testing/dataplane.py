@@ -200,9 +200,9 @@ class FakeDataPlane:
         """Returns the totals over all swarms, for each swarm too."""
         return self.counted
 
-    def stall(self, swarm: SwarmId) -> Stall | None:  # noqa: ARG002
-        """Returns `stalled`."""
-        return self.stalled
+    def stall(self, swarm: SwarmId | None = None) -> Stall | None:
+        """Returns `stalled` for each swarm, and None for lookups."""
+        return None if swarm is None else self.stalled
 
     def log_from(self, level: str | None) -> None:
         """See `DataPlane`."""

@@ -211,7 +211,12 @@ impl Node {
     }
 
     /// See `xfd_api.ports.DataPlane.stall`.
-    fn stall<'py>(&self, py: Python<'py>, swarm: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    #[pyo3(signature = (swarm=None))]
+    fn stall<'py>(
+        &self,
+        py: Python<'py>,
+        swarm: Option<&str>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let core = self.core(py)?;
         let stall = py.detach(|| core.stall(swarm));
         stall.map(|stall| to_python::stall(py, &stall)).transpose()

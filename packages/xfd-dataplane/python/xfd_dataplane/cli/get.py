@@ -16,7 +16,7 @@ from xfd_dataplane.cli.node_settings import configure
 from xfd_dataplane.cli.operands import STDOUT, Operand
 from xfd_dataplane.cli.selection import Wanted, stores_of, wanted
 from xfd_dataplane.cli.stdout_writer import OrderedWriter, temporary_place
-from xfd_dataplane.downloading import fetch, open_node, survey
+from xfd_dataplane.downloading import fetch, open_node, survey, tell_of_lookups
 
 
 def run(options: argparse.Namespace) -> int:
@@ -37,6 +37,7 @@ def _to_disk(options: argparse.Namespace, settings: NodeSettings) -> int:
         open_node(settings) as node,
         output.progress(options.progress, options.configured_progress, shown=shown) as on_progress,
     ):
+        tell_of_lookups(limits, node, on_progress)
         catalog = catalog_for(options, sources, node, limits)
         report = fetch(
             node,
@@ -91,6 +92,7 @@ def _to_stdout(options: argparse.Namespace, settings: NodeSettings) -> int:
         open_node(settings) as node,
         output.progress(options.progress, options.configured_progress, shown=shown) as on_progress,
     ):
+        tell_of_lookups(limits, node, on_progress)
         catalog = catalog_for(options, [_at(each, str(place)) for each in sources], node, limits)
         with contextlib.closing(OrderedWriter(catalog, place, sys.stdout.fileno())) as writer:
             try:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from xfd_api.progress import PHASES, Progress
+from xfd_api.progress import PHASES, Progress, finding
 from xfd_api.sanitize import sanitized_json
 from xfd_dataplane.progress.outlet import to_stderr
 
@@ -18,26 +18,12 @@ SCHEMA = 1
 AT_LEAST_S = 1.0
 """Time between two lines of one phase, in seconds."""
 
-FINDING = Progress(
-    elapsed_s=0.0,
-    total_bytes=0,
-    done_bytes=0,
-    origin_bytes=0,
-    peer_bytes=0,
-    nodes=0,
-    nodes_done=0,
-    objects=0,
-    objects_done=0,
-    phase="finding",
-)
-"""What is known before any object is found."""
-
 
 def document(now: Progress) -> dict[str, Any]:
     """The JSON object of a `Progress`: its fields by their names, in bytes and seconds.
 
     Example:
-        >>> document(FINDING)["phase"]
+        >>> document(finding(0.0))["phase"]
         'finding'
     """
     fields = asdict(now)
@@ -67,7 +53,7 @@ class JsonLines:
         self._clock = clock
         self._latest = -1
         self._printed_at = 0.0
-        self(FINDING)
+        self(finding(0.0))
 
     def __call__(self, now: Progress) -> None:
         """Prints a line if a later phase has begun, or the last line is a second old."""

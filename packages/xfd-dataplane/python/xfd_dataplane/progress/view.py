@@ -8,7 +8,17 @@ from pathlib import PurePath
 
 from xfd_api.progress import NodeStanding, ObjectStanding, Progress
 from xfd_api.sanitize import sanitized
-from xfd_dataplane.progress.words import counts, human, left, pace, percent, share_of, troubles
+from xfd_dataplane.progress.words import (
+    LOOKING,
+    counts,
+    human,
+    is_looking,
+    left,
+    pace,
+    percent,
+    share_of,
+    troubles,
+)
 
 MOST_ROWS = 5
 """Nodes or files with a bar of their own."""
@@ -51,8 +61,9 @@ class View:
 
 def view_of(now: Progress | None) -> View:
     """What is shown of a `Progress`; None while objects are looked for."""
-    if now is None:
-        return View(Bar("finding", 0, None, "looking for objects"))
+    if now is None or is_looking(now):
+        notes = [] if now is None else [sanitized(note) for note in troubles(now)]
+        return View(Bar("finding", 0, None, LOOKING), notes=tuple(notes))
     parts: list[Bar] = []
     if now.nodes > 1:
         behind = [node for node in now.per_node if node.phase != "done"][:MOST_ROWS]

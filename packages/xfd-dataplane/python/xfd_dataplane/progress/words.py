@@ -8,6 +8,8 @@ from xfd_api.stall_words import duration
 STALE_S = 5.0
 """Progress that is older than this says so."""
 
+LOOKING = "looking for objects"
+
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -66,6 +68,11 @@ def left(now: Progress) -> str:
     return f"about {duration(now.left_s)} left"
 
 
+def is_looking(now: Progress) -> bool:
+    """Whether no object is found yet."""
+    return now.phase == "finding" and now.nodes == 0
+
+
 def troubles(now: Progress) -> list[str]:
     """Why it does not go on, or not everywhere: a line each."""
     waits = [] if now.waits_for is None else [f"waiting for {now.waits_for}"]
@@ -80,7 +87,9 @@ def line_of(now: Progress | None, age_s: float = 0.0) -> str:
         age_s: how old it is, in seconds.
     """
     if now is None:
-        return "looking for objects"
+        return LOOKING
+    if is_looking(now):
+        return "; ".join([LOOKING, *troubles(now)])
     share = f" ({percent(now)} %)" if now.total_bytes else ""
     moved = f"{now.phase}: {share_of(now.done_bytes, now.total_bytes)}{share}"
     stale = f"no news for {duration(age_s)}" if age_s >= STALE_S else ""

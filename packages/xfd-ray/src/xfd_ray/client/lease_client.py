@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from xfd_api.errors import CoordinatorLostError, DeadlineExceededError, XfdError
-from xfd_api.progress import Progress
+from xfd_api.progress import Progress, finding
 from xfd_api.results import DistributionReport
 from xfd_ray.messages import RENEW_EVERY_S, LeaseRequest, LeaseState, LeaseStatus
 
@@ -133,8 +133,12 @@ class LeaseClient:
         while True:
             self._status = status
             self._log_wait(status.waits_for)
-            if on_progress is not None and status.progress is not None:
-                on_progress(status.progress)
+            if on_progress is not None:
+                if status.progress is not None:
+                    on_progress(status.progress)
+                elif status.waits_for is not None:
+                    elapsed_s = self._clock() - self._began
+                    on_progress(finding(elapsed_s, waits_for=status.waits_for))
             if status.state is LeaseState.DONE and status.report is not None:
                 return status.report
             if status.error is not None:

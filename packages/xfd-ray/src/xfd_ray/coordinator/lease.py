@@ -77,8 +77,14 @@ class Lease:
         return LeaseStatus(self.state, progress, self.report, self.error, waits_for)
 
     def _waits_for(self, now: float) -> str | None:
-        if self.waits_for is not None or self.progress is None or self.over.is_set():
+        if self.waits_for is not None or self.over.is_set():
             return self.waits_for
+        if self.progress is None:
+            failures = (each.lookup_failure for each in self.activities.values())
+            failure = next(filter(None, failures), None)
+            if failure is None:
+                return None
+            return f"an answer to its lookups: {failure[:1].lower()}{failure[1:]}"
         for name, node in self.progress.nodes.items():
             for index, writer in node.locked_by.items():
                 if writer is None:

@@ -26,6 +26,7 @@ class NodeActivity:
         held_bytes: of the chunks that came whole.
         rate: of the bytes that it receives.
         stall: why nothing arrives, at the time of the last report.
+        lookup_failure: how its lookups fail; empty if they do not.
         failure: why its last order failed, as a `Stall`; None if bytes came since.
     """
 
@@ -36,6 +37,7 @@ class NodeActivity:
     held_bytes: int = 0
     rate: SmoothedRate = field(default_factory=SmoothedRate)
     stall: Stall | None = None
+    lookup_failure: str = ""
     failure: Stall | None = None
 
     def reported(self, report: NodeReport, now: float) -> None:
@@ -52,6 +54,7 @@ class NodeActivity:
         self.rate.add(now, received)
         self.heard_at, self.has_worker = now, True
         self.counters, self.stall = report.counters, report.stall
+        self.lookup_failure = report.lookup_failure
 
     def bytes_in_flight(self, largest_chunk: int) -> int:
         """Bytes of chunks that are not whole yet; what was received in vain does not count."""

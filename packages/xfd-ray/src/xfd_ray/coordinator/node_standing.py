@@ -76,14 +76,14 @@ def stall_of(
     if not is_moving:
         return None
     if activity.stall is not None:
-        return stall_words(activity.stall, activity.stall.idle_s + unheard_s, name_of)
+        return stall_words(activity.stall, activity.stall.idle_s + unheard_s, name_of=name_of)
     if state.locked_by:
         index, writer = next(iter(state.locked_by.items()))
         other = "another process" if writer is None else f"node {name_of(writer)}"
         return f"waits for {other}, which writes {objects[index].destination} on the same disk"
     silent_s = now - activity.moved_at
     if activity.failure is not None and silent_s >= SILENT_AFTER_S:
-        return stall_words(activity.failure, silent_s, name_of)
+        return stall_words(activity.failure, silent_s, name_of=name_of)
     return None
 
 

@@ -45,8 +45,8 @@ POLL_S = 20.0
 of a swarm end it at once."""
 
 
-Condition = tuple[tuple[NodeId | None, str] | None, tuple[bool, bool, bool]]
-"""Why nothing arrives, and whether files are verified, unpacked and landed."""
+Condition = tuple[tuple[NodeId | None, str] | None, str, tuple[bool, bool, bool]]
+"""Why nothing arrives, how lookups fail, and whether files are verified, unpacked and landed."""
 
 
 class NodePlane(DataPlane, ObjectFinder, Protocol):
@@ -185,7 +185,9 @@ class NodeWorker:
             counters, stall = plane.counters(swarm), plane.stall(swarm)
             self._forward_log()
             state.has_news = False
-            return state.reports.next_report(call.ack, counters, stall, again=call.again)
+            return state.reports.next_report(
+                call.ack, counters, stall, self._lookup_failure(), again=call.again
+            )
 
     async def leave(self, swarm: SwarmId) -> None:
         """Ends the swarm on this node; see `DataPlane.leave`."""
@@ -242,7 +244,7 @@ class NodeWorker:
             raise error.at_node(self._node) from error
 
     async def _collect_events(self, swarm: SwarmId, state: SwarmState) -> None:
-        told: Condition = (None, (False, False, False))
+        told: Condition = (None, "", (False, False, False))
         while not state.ended:
             try:
                 events = await self._in_thread(lambda: self._running_plane().poll(swarm, POLL_S))
@@ -272,7 +274,12 @@ class NodeWorker:
             counters.active_unpacks > 0,
             counters.active_landings > 0,
         )
-        return None if stall is None else (stall.source, stall.failure), work
+        reason = None if stall is None else (stall.source, stall.failure)
+        return reason, self._lookup_failure(), work
+
+    def _lookup_failure(self) -> str:
+        stall = self._running_plane().stall()
+        return "" if stall is None else stall.failure
 
     def _forward_log(self) -> None:
         """Logs what the data plane has logged since the last call."""

@@ -72,6 +72,7 @@ class ReportBuffer:
         ack: int,
         counters: NodeCounters,
         stall: Stall | None = None,
+        lookup_failure: str = "",
         *,
         again: bool = False,
     ) -> NodeReport:
@@ -81,6 +82,7 @@ class ReportBuffer:
             ack: the number of the last report that arrived at the coordinator.
             counters: their present values.
             stall: why nothing arrives.
+            lookup_failure: how lookups fail.
             again: the reports after `ack` were lost; their events are repeated.
         """
         while self._sent and self._sent[0].seq <= ack:
@@ -98,6 +100,7 @@ class ReportBuffer:
             counters=counters,
             full=self._full() if is_gap else None,
             stall=stall,
+            lookup_failure=lookup_failure,
         )
         if again:
             self._sent.clear()

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::obstacles::LookupFailures;
 use super::origins::Origins;
 use super::slots::Slots;
 use crate::limits::Limits;
@@ -33,6 +34,7 @@ pub(crate) struct Context {
     pub(crate) closed: CancellationToken,
     /// Counts requests that belong to no swarm: those that look for objects.
     pub(crate) lookups: Stats,
+    pub(crate) lookup_failures: LookupFailures,
 }
 
 impl Context {
@@ -55,6 +57,7 @@ impl Context {
             hashers: Arc::new(Semaphore::new(cores)),
             closed: CancellationToken::new(),
             lookups: Stats::default(),
+            lookup_failures: LookupFailures::default(),
             settings,
         }
     }

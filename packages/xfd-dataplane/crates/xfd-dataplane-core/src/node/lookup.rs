@@ -36,6 +36,7 @@ async fn find(node: &Context, lookup: &Lookup, stores: &Stores) -> Result<Vec<Fo
             }
         };
         node.lookups.count_answer(&answer);
+        node.lookup_failures.note(&answer);
         answer
     });
     found.await.map_err(|error| error.with_object(&lookup.key))

@@ -147,12 +147,14 @@ impl Node {
     ) -> Result<Vec<Vec<FoundObject>>> {
         self.check_open()?;
         let all = lookup::find_all(&self.context, lookups, stores);
-        self.context.runtime.block_on(async {
+        let found = self.context.runtime.block_on(async {
             tokio::select! {
                 () = self.context.closed.cancelled() => Err(closed()),
                 found = all => found,
             }
-        })
+        });
+        self.context.lookup_failures.clear();
+        found
     }
 
     /// Starts a peer server, one more with each call; its address.
@@ -293,11 +295,14 @@ impl Node {
         swarm.map(|swarm| swarm.stats.read()).unwrap_or_default()
     }
 
-    /// Why no byte comes in a swarm, if none does although it has orders; None for a swarm that the
-    /// node is not in.
+    /// Why no byte comes in a swarm, if none does although it has orders. Without a swarm: why
+    /// lookups bring nothing.
     #[must_use]
-    pub fn stall(&self, swarm: &str) -> Option<Stall> {
-        self.swarms.get(swarm)?.obstacles.stall()
+    pub fn stall(&self, swarm: Option<&str>) -> Option<Stall> {
+        match swarm {
+            Some(id) => self.swarms.get(id)?.obstacles.stall(),
+            None => self.context.lookup_failures.stall(),
+        }
     }
 
     /// Leaves every swarm and stops the peer server. Closing twice does nothing.

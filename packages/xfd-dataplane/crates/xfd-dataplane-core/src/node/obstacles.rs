@@ -6,7 +6,8 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::error::Error;
+use crate::decides::silence::SILENT_AFTER;
+use crate::error::{Error, Result};
 use crate::locked::locked;
 use crate::model::{Source, Stall};
 
@@ -36,7 +37,7 @@ impl Obstacles {
 
     /// A request to a source failed.
     pub(crate) fn failed(&self, source: &Source, error: &Error) {
-        let words = error.what.chars().take(MAX_WORDS).collect();
+        let words = words_of(error);
         let place = usize::from(*source != Source::Origin);
         locked(&self.0).failed[place] = Some((Instant::now(), source.clone(), words));
     }
@@ -64,4 +65,42 @@ impl Obstacles {
             failure,
         })
     }
+}
+
+/// How lookups fail, from the first failure until one is answered.
+#[derive(Debug, Default)]
+pub(crate) struct LookupFailures(Mutex<Option<(Instant, String)>>);
+
+impl LookupFailures {
+    /// A lookup was answered or failed.
+    pub(crate) fn note<T>(&self, answer: &Result<T>) {
+        let mut noted = locked(&self.0);
+        *noted = answer.as_ref().err().map(|error| {
+            let since = noted
+                .as_ref()
+                .map_or_else(Instant::now, |(since, _)| *since);
+            (since, words_of(error))
+        });
+    }
+
+    /// No lookup runs any more.
+    pub(crate) fn clear(&self) {
+        *locked(&self.0) = None;
+    }
+
+    /// Why lookups bring nothing, if they have failed for long enough to say so.
+    pub(crate) fn stall(&self) -> Option<Stall> {
+        let noted = locked(&self.0);
+        let (since, failure) = noted.as_ref()?;
+        let idle = since.elapsed();
+        (idle >= SILENT_AFTER).then(|| Stall {
+            idle,
+            source: Source::Origin,
+            failure: failure.clone(),
+        })
+    }
+}
+
+fn words_of(error: &Error) -> String {
+    error.what.chars().take(MAX_WORDS).collect()
 }

@@ -12,7 +12,7 @@ use crate::decides::silence::Silence;
 pub(crate) async fn watch(swarm: Arc<NodeSwarm>) {
     let began = Instant::now();
     let mut silence = Silence::default();
-    let mut told = (None, [false; 3]);
+    let mut told = ([None, None], [false; 3]);
     loop {
         tokio::select! {
             () = swarm.left.cancelled() => return,
@@ -23,13 +23,14 @@ pub(crate) async fn watch(swarm: Arc<NodeSwarm>) {
         let has_orders = !swarm.orders().is_empty();
         let since = silence.look(began.elapsed(), received, has_orders);
         swarm.obstacles.set_silent(since.map(|since| began + since));
-        let reason = swarm.obstacles.stall().map(|it| (it.source, it.failure));
+        let stalls = [swarm.obstacles.stall(), swarm.node.lookup_failures.stall()];
+        let reasons = stalls.map(|stall| stall.map(|it| (it.source, it.failure)));
         let work = [
             counters.active_verifications > 0,
             counters.active_unpacks > 0,
             counters.active_landings > 0,
         ];
-        let now = (reason, work);
+        let now = (reasons, work);
         if now != told {
             told = now;
             swarm.events.wake();

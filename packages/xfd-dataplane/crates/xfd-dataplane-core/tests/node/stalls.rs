@@ -31,7 +31,7 @@ fn a_node_without_bytes_says_why_until_they_come() {
     let started = Instant::now();
     b.submit(vec![fetch(0, 0..1, a.as_source())]);
     a.submit(vec![fetch(0, 0..1, Source::Origin)]);
-    assert_eq!(a.node.stall(SWARM), None);
+    assert_eq!(a.node.stall(Some(SWARM)), None);
 
     for (host, source, failure) in [
         (&a, Source::Origin, "Slow down, says the script"),
@@ -40,7 +40,7 @@ fn a_node_without_bytes_says_why_until_they_come() {
         // Whoever polls is woken by it.
         let events = host.node.poll(SWARM, Duration::from_secs(60)).unwrap();
         assert!(events.is_empty(), "{events:?}");
-        let stall = host.node.stall(SWARM).expect("it is silent");
+        let stall = host.node.stall(Some(SWARM)).expect("it is silent");
         assert_eq!((stall.source, stall.failure.as_str()), (source, failure));
         // It looks once a second.
         let longest = started.elapsed() + Duration::from_secs(1);
@@ -50,7 +50,7 @@ fn a_node_without_bytes_says_why_until_they_come() {
     for host in [&mut a, &mut b] {
         host.until_landed(1);
         eventually("it is silent no longer", || {
-            host.node.stall(SWARM).is_none()
+            host.node.stall(Some(SWARM)).is_none()
         });
     }
 }
