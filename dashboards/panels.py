@@ -84,8 +84,12 @@ def _quantiles(buckets: str) -> tuple[Query, ...]:
     )
 
 
-_RECEIVED = _rate('xfd_bytes_total{source!="cache"}', "instance")
-_RECEIVING = 'sum by (instance) (xfd_active_transfers{kind=~"origin|peer"}) > 0'
+_RECEIVED = (
+    _rate('xfd_bytes_total{source!="cache"}', "instance")
+    + ' and on (instance) (sum by (instance) (xfd_active_transfers{kind=~"origin|peer"}) > 0)'
+)
+"""Bytes per second of each node with a transfer that runs."""
+
 _MISSING = _grown("xfd_lease_missing_bytes_total", "sum")
 _FROM_ORIGIN = _grown('xfd_lease_bytes_total{source="origin"}', "sum")
 
@@ -224,24 +228,30 @@ ROWS: Final = (
                 "The five nodes that receive least, among those with a transfer that runs. One "
                 "that stays far below the others is slow itself.",
                 "table",
-                (Query(f"bottomk(5, {_RECEIVED} and on (instance) ({_RECEIVING}))"),),
+                (Query(f"bottomk(5, {_RECEIVED})"),),
                 unit="Bps",
             ),
             Panel(
-                "Bytes per second by node",
-                "What each node receives, by the address at which Prometheus scrapes it.",
+                "Bytes per second of a node",
+                "Of the nodes with a transfer that runs: the fastest, the median and the slowest. "
+                "Lines that lie apart mean that some nodes hold the others up.",
                 "lines",
-                (Query(_RECEIVED, "{{instance}}"),),
+                (
+                    Query(f"max({_RECEIVED})", "fastest"),
+                    Query(f"quantile(0.5, {_RECEIVED})", "median"),
+                    Query(f"min({_RECEIVED})", "slowest"),
+                ),
                 unit="Bps",
             ),
             Panel(
-                "Disk free",
-                "Free part of the disk where xfd puts files. The alert XfdDiskNearlyFull fires "
-                "below 5 %.",
+                "Fullest disks",
+                "Free part of the ten fullest disks where xfd puts files. The alert "
+                "XfdDiskNearlyFull fires below 5 %.",
                 "lines",
                 (
                     Query(
-                        "min by (instance, root) (xfd_disk_free_bytes / xfd_disk_size_bytes)",
+                        "bottomk(10, min by (instance, root) "
+                        "(xfd_disk_free_bytes / xfd_disk_size_bytes))",
                         "{{instance}} {{root}}",
                     ),
                 ),

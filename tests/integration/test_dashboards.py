@@ -288,7 +288,7 @@ def check_nodes(server: PrometheusServer, seen: Mapping[str, Found], cluster: Ra
     for source in SOURCES:
         (slowest,) = panels(source)["Slowest nodes"]
         assert all(labels["instance"] for labels, _ in seen[slowest])
-    disk = [each for source in SOURCES for each in server.query(panels(source)["Disk free"][0])]
+    disk = [each for source in SOURCES for each in server.query(panels(source)["Fullest disks"][0])]
     assert {labels["root"] for labels, _ in disk} == {str(root) for root in cluster.roots}
     assert len({labels["instance"] for labels, _ in disk}) == NODES * len(SOURCES)
     usage = shutil.disk_usage(cluster.roots[0])
