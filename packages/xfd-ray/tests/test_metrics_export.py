@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from inprocess import LocalCluster, lease, over, run_async, scrape, until
 
-from xfd_api.configuration import load
 from xfd_api.ids import ChunkIndex, NodeId, OrderId
 from xfd_api.metrics import METRICS, Metric
 from xfd_api.reports import ChunkHeld, NodeCounters
-from xfd_ray.configured import configured as configured_options
 from xfd_ray.coordinator.coordinator import Coordinator
-from xfd_ray.metrics.choice import MetricsChoice, MetricsMode
+from xfd_ray.metrics.choice import MetricsChoice
 from xfd_ray.metrics.figures import WorkerFigures
 from xfd_ray.metrics.increments import Increments
 from xfd_ray.metrics.outlets import MetricsOutlets
@@ -25,7 +22,6 @@ from xfd_ray.metrics.publisher import MIDDLES_S, Publisher
 from xfd_ray.metrics.readings import BUCKETS_S, Readings, node_readings
 from xfd_ray.metrics.targets import MetricsTarget
 from xfd_ray.metrics.transfer_times import TransferTimes
-from xfd_ray.options import DistributionOptions
 from xfd_ray.telemetry.log import Log
 from xfd_ray.worker.metrics import NodeMetrics
 
@@ -136,26 +132,15 @@ def test_histograms_that_begin_anew_count_whole():
     assert sum(added) == 1
 
 
-@pytest.mark.parametrize(
-    ("mode", "configured", "expected"),
-    [
-        (None, "", MetricsChoice(ray=True)),
-        (None, "both", MetricsChoice(ray=True, port=True)),
-        ("off", "both", MetricsChoice()),
-        ("port", "off", MetricsChoice(port=True)),
-    ],
-)
-def test_an_argument_comes_before_the_environment(
-    mode: MetricsMode | None, configured: str, expected: MetricsChoice
-):
-    settings = load({"XFD_METRICS": configured}, Path("/"))
-    assert configured_options(DistributionOptions(metrics=mode), settings).metrics == expected
-
-
 def test_choices_of_several_calls_add_up_and_the_first_ports_stay():
-    choice = MetricsChoice.of("off", None)
-    for mode, ports in (("ray", None), ("port", (9300, 9310)), ("both", (1, 2)), ("off", None)):
-        choice = choice.plus(MetricsChoice.of(mode, ports))
+    choice = MetricsChoice.of("off")
+    for later in (
+        MetricsChoice.of("ray"),
+        MetricsChoice.of("port", (9300, 9310)),
+        MetricsChoice.of("both", (1, 2)),
+        MetricsChoice.of("off"),
+    ):
+        choice = choice.plus(later)
     assert choice == MetricsChoice(ray=True, port=True, ports=(9300, 9310))
 
 

@@ -30,8 +30,8 @@ class MetricsChoice:
     ports: tuple[int, int] | None = None
 
     @staticmethod
-    def of(mode: MetricsMode, ports: tuple[int, int] | None) -> MetricsChoice:
-        """The choice of a call, as its arguments or its configuration say.
+    def of(mode: MetricsMode, ports: tuple[int, int] | None = None) -> MetricsChoice:
+        """The choice of a call, by its options.
 
         Example:
             >>> MetricsChoice.of("both", (9300, 9310))
