@@ -98,6 +98,28 @@ async def test_a_disk_that_hangs_is_left_out():
     assert [node.disk is None for node in status.nodes] == [True, False]
 
 
+@run_async
+async def test_a_swarm_is_as_old_as_its_last_progress_while_bytes_are_to_come():
+    now = [100.0]
+    cluster = LocalCluster(1, SIZES)
+    cluster.prepare = lambda plane: setattr(plane, "paused", True)
+    coordinator = Coordinator(cluster, tick_s=0.05, clock=lambda: now[0])
+    await coordinator.attach(lease("l", "big"))
+
+    async def age_s() -> float:
+        await asyncio.sleep(0.01)
+        (swarm,) = (await coordinator.status()).swarms
+        return swarm.progress_age_s
+
+    assert await age_s() == 0  # Its objects are looked up.
+    while (await coordinator.status()).leases[0].progress is None:
+        await asyncio.sleep(0.01)
+    now[0] += 50
+    assert await age_s() == pytest.approx(50)
+    now[0] += 50
+    assert await age_s() == pytest.approx(100)
+
+
 def test_progress_is_a_byte_that_moved_or_an_object_that_landed():
     last = LastProgress(0.0)
     last.reported(NodeId("a"), NodeCounters(origin_bytes=5), 1.0)

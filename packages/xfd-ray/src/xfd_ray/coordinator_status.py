@@ -90,8 +90,8 @@ class SwarmStatus:
 
     Attributes:
         since_s: seconds since it started.
-        progress_age_s: seconds since a byte arrived on a node or an object landed; 0 if no lease of
-            the swarm is unfinished.
+        progress_age_s: seconds since a byte arrived on a node or an object landed; 0 unless a lease
+            of the swarm is unfinished whose objects are found.
         leases: in the order in which they were opened.
     """
 

@@ -46,7 +46,7 @@ class StatusReader:
         nodes = [
             _with_worker(node, hellos.get(id(worker)), rooms)
             for swarm in swarms
-            for node, worker in swarm.node_statuses()
+            for node, worker in swarm.view.nodes()
         ]
         idle = [
             _with_worker(NodeStatus(each.node.id, each.node.host, "idle"), each.hello, rooms)
@@ -56,7 +56,7 @@ class StatusReader:
         return CoordinatorStatus(
             versions=self._versions,
             since_s=now - self._began,
-            swarms=tuple(swarm.status(now) for swarm in swarms),
+            swarms=tuple(swarm.view.status(now) for swarm in swarms),
             nodes=(*nodes, *sorted(idle, key=lambda node: node.id)),
         )
 

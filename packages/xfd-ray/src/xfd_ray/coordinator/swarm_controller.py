@@ -30,18 +30,16 @@ from xfd_ray.coordinator.lookup import LeaseEnds, LeaseLookup
 from xfd_ray.coordinator.node_activity import SwarmActivity
 from xfd_ray.coordinator.pooled_transport import PooledTransport
 from xfd_ray.coordinator.scheduler_settings import scheduler_settings
-from xfd_ray.coordinator.status_parts import held_lease, node_of_leases
 from xfd_ray.coordinator.swarm_nodes import SwarmNodes, dead
+from xfd_ray.coordinator.swarm_view import SwarmView
 from xfd_ray.coordinator.worker_pool import WorkerPool
-from xfd_ray.coordinator_status import NodeState, NodeStatus, SwarmStatus
 from xfd_ray.loop.scheduling_loop import SchedulingLoop
-from xfd_ray.messages import LeaseState, Limits, Terms, worker_terms
+from xfd_ray.messages import Limits, Terms, worker_terms
 from xfd_ray.placement import NodeInfo, select
 from xfd_ray.telemetry import log_events
 from xfd_ray.telemetry.log import Log
 from xfd_ray.telemetry.tracing import scheduler_of
 from xfd_ray.unexpected import as_xfd_error
-from xfd_ray.worker_api import WorkerClient
 from xfd_scheduler.trace import Recorder
 
 RESET_REPORT_S = 5.0
@@ -66,6 +64,7 @@ class SwarmController:
 
     Attributes:
         leases: those that were not given back.
+        view: how the swarm looks from outside.
         is_broken: a bug has stopped the swarm; later leases need another one.
     """
 
@@ -100,17 +99,18 @@ class SwarmController:
         self.leases = Leases(self._log)
         self._ends = ends or LeaseEnds()
         self._lookup = LeaseLookup(self._union, self.leases, self._ends, others, self._log)
-        self._began = self._clock()
         self._activity = SwarmActivity()
-        self._last_progress = LastProgress(self._began)
+        began = self._clock()
+        self._last_progress = LastProgress(began)
+        self.view = SwarmView(
+            self.id, self.leases, self._nodes, self._transport, self._last_progress, began
+        )
         self._log.emit(log_events.SWARM_STARTED, clock=now())
 
     def open(self, lease: Lease, live: Sequence[NodeInfo]) -> None:
         """Puts a lease on the swarm. Its status reports whatever goes wrong from here on."""
         lease.rate_limit = self._rate_limit
         lease.activities = self._activity
-        if not self._is_unfinished():
-            self._last_progress.resumed(self._clock())
         self.leases.add(lease)
         try:
             chosen = select(live, lease.request.selector)
@@ -172,29 +172,6 @@ class SwarmController:
                 self._nodes.roots(nodes),
                 lease.request.environment,
             )
-
-    def status(self, now: float) -> SwarmStatus:
-        """The swarm and its leases at this time."""
-        age_s = now - self._last_progress.at if self._is_unfinished() else 0.0
-        leases = tuple(held_lease(lease, now) for lease in self.leases)
-        return SwarmStatus(self.id, now - self._began, age_s, leases)
-
-    def node_statuses(self) -> Iterator[tuple[NodeStatus, WorkerClient | None]]:
-        """The nodes that its leases or its loop have, with their workers; without addresses."""
-        nodes = {node for _, progress in self.leases.running() for node in progress.nodes}
-        for node in sorted(nodes | set(self._nodes.with_worker)):
-            state, error = self._node_state(node)
-            status = NodeStatus(node, self._nodes.host(node), state, self.id, error=error)
-            yield status, self._transport.member(node)
-
-    def _node_state(self, node: NodeId) -> tuple[NodeState, XfdError | None]:
-        state = self._nodes.state(node)
-        if state == "joined":
-            return node_of_leases(node, self.leases)
-        return state, self._nodes.refusal(node)
-
-    def _is_unfinished(self) -> bool:
-        return any(lease.state is LeaseState.RUNNING for lease in self.leases)
 
     # The methods of a LoopObserver.
 
@@ -301,6 +278,8 @@ class SwarmController:
         except XfdError as error:
             lease.fail(error)
             return
+        if not self.view.is_moving:
+            self._last_progress.resumed(self._clock())
         progress = lease.start(wanted, self._retries, self._scheduler.traffic())
         if wanted.grown is not None:
             catalog = wanted.grown.catalog
