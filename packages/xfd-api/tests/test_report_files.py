@@ -148,7 +148,7 @@ def test_a_file_that_cannot_be_read_is_named(
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DestinationError) as caught:
+    with pytest.raises(DestinationNotWritableError) as caught:
         small_report().save(tmp_path / "absent" / "run.json")
     assert caught.value.path == str(tmp_path / "absent" / "run.json")
 

@@ -17,9 +17,9 @@ from xfd_api.errors import (
     VersionMismatchError,
 )
 from xfd_api.ids import NodeId
+from xfd_api.whole_file import write_whole
 from xfd_ray.cli import metrics
 from xfd_ray.metrics.targets import MetricsTarget, discovery_document
-from xfd_ray.whole_file import write_whole
 
 ONE = MetricsTarget("10.0.0.1:9400", "worker", NodeId("a1"), "gpu-1")
 OWN = MetricsTarget("10.0.0.1:9401", "coordinator", NodeId("a1"), "gpu-1")

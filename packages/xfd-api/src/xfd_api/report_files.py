@@ -1,21 +1,18 @@
-"""Saved reports: JSON documents with a schema number, and files that are replaced in one step.
+"""Saved reports: JSON documents with a schema number.
 
 `DistributionReport` has the methods that use this.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from xfd_api.errors import (
     DestinationError,
-    DestinationNotWritableError,
     ReportFileError,
     ReportSchemaError,
 )
@@ -87,36 +84,6 @@ def load_report(kind: type[Report], path: str | os.PathLike[str]) -> Report:
         return read_report(kind, text)
     except (ReportFileError, ReportSchemaError) as error:
         raise type(error)(error.what, path=str(path)) from error
-
-
-def write_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Writes a file: its name has the old content or the new one, whole.
-
-    Raises:
-        DestinationNotWritableError: its folder does not allow it.
-        DestinationError: the file system failed.
-    """
-    target = Path(path)
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.xfd-tmp")
-    try:
-        try:
-            with beside.open("x", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                beside.unlink()
-            raise
-    except PermissionError as error:
-        raise DestinationNotWritableError(
-            f"The file cannot be written: {error.strerror}", path=str(target)
-        ) from error
-    except OSError as error:
-        raise DestinationError(
-            f"The file cannot be written: {error.strerror}", path=str(target)
-        ) from error
 
 
 def _check_timeline(timeline: Timeline, nodes: int, objects: int) -> None:

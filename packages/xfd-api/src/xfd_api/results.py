@@ -177,12 +177,12 @@ class DistributionReport:
         """Writes the report into a file as JSON; an old file is replaced in one step.
 
         Raises:
-            DestinationNotWritableError: the folder does not allow it.
+            DestinationNotWritableError: the folder is not there, or does not allow it.
             DestinationError: the file system failed.
         """
-        from xfd_api.report_files import write_atomically
+        from xfd_api.whole_file import write_whole
 
-        write_atomically(path, self.to_json() + "\n")
+        write_whole(path, self.to_json() + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> DistributionReport:

@@ -97,6 +97,14 @@ def _summary(report: DistributionReport) -> list[str]:
             f"elapsed {report.elapsed_s:.2f} s, bound {report.bound_s:.2f} s "
             f"({report.bound_source} rates), efficiency {report.efficiency:.2f}"
         )
+    if report.traffic.estimated_cost is not None:
+        lines.append(f"estimated cost {report.traffic.estimated_cost:.4f}")
+    return [*lines, *notes_of(report)]
+
+
+def notes_of(report: DistributionReport) -> list[str]:
+    """What is out of the ordinary in a report, a line each; names are those of strangers."""
+    lines = []
     if report.uncounted_s:
         lines.append(
             f"the coordinator was lost: bytes moved in the first {report.uncounted_s:.1f} s "
@@ -108,8 +116,6 @@ def _summary(report: DistributionReport) -> list[str]:
             f"within zones {_mib(traffic.within_zones_bytes)} MiB, "
             f"across zones {_mib(traffic.across_zones_bytes)} MiB"
         )
-    if traffic.estimated_cost is not None:
-        lines.append(f"estimated cost {traffic.estimated_cost:.4f}")
     if report.excluded:
         lines.append(f"left out by include and exclude: {report.excluded} objects")
     lines += [line for result in report.objects if (line := result.left_out_line) is not None]

@@ -121,10 +121,10 @@ def keep_file(
     Raises:
         DestinationNotWritableError: the folder is not there, or cannot be written to.
     """
-    from xfd_ray.whole_file import write_whole
+    from xfd_api.whole_file import write_whole
 
     def write(document: str) -> None:
-        write_whole(path, document + "\n")
+        write_whole(path, document + "\n", mode=0o644)  # Prometheus is another user.
 
     repeat(write, ask, every_s, once=once)
 

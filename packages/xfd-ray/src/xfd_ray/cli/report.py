@@ -69,12 +69,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _write(place: str, text: str) -> None:
-    from xfd_api.report_files import write_atomically
+    from xfd_api.whole_file import write_whole
 
     if place == "-":
         sys.stdout.buffer.write(text.encode())
     else:
-        write_atomically(place, text)
+        write_whole(place, text)
 
 
 def _width() -> int:

@@ -17,11 +17,12 @@ from importlib import resources
 from pathlib import Path
 
 from xfd_api.errors import DestinationNotWritableError, InvalidRequestError
-from xfd_ray.whole_file import write_whole
+from xfd_api.whole_file import write_whole
 
 DASHBOARD = "xfd.json"
 RULES = "xfd_rules.yml"
 METRICS_ROOT = "RAY_METRICS_OUTPUT_ROOT"
+READABLE = 0o644  # Prometheus and Grafana are other users.
 """Ray's variable for another folder than `SESSION/metrics`."""
 
 
@@ -112,7 +113,7 @@ def _load_rules(config: Path) -> bool:
         text = config.read_text()
         loaded = (yaml.safe_load(text) or {}).get("rule_files")
         if loaded is None:
-            write_whole(config, f"{text.rstrip()}\n\nrule_files:\n- {RULES}\n")
+            write_whole(config, f"{text.rstrip()}\n\nrule_files:\n- {RULES}\n", mode=READABLE)
             return True
     except (OSError, AttributeError, yaml.YAMLError):  # There is none, or it is not Ray's to edit.
         return False
@@ -120,5 +121,6 @@ def _load_rules(config: Path) -> bool:
 
 
 def _copy(name: str, to: Path) -> str:
-    write_whole(to, resources.files("xfd_ray.dashboards").joinpath(name).read_text())
+    text = resources.files("xfd_ray.dashboards").joinpath(name).read_text()
+    write_whole(to, text, mode=READABLE)
     return str(to)

@@ -14,6 +14,7 @@ from xfd_api.results import DistributionReport
 from xfd_api.sanitize import sanitized_json
 from xfd_ray.report_page import sections
 from xfd_ray.report_page.chart_data import chart_data
+from xfd_ray.report_page.html import text_of
 
 _STYLES = ("vendored/uPlot.min.css", "assets/page.css")
 _SCRIPTS = (
@@ -46,7 +47,7 @@ def report_page(report: DistributionReport, *, title: str = "xfd report") -> str
     head = (
         f'<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f'<meta name="color-scheme" content="light dark"><title>{sections.text_of(title)}</title>'
+        f'<meta name="color-scheme" content="light dark"><title>{text_of(title)}</title>'
         + "".join(f"<style>{_asset(name)}</style>" for name in _STYLES)
     )
     body = sections.body(report, title=title, drawn=data is not None)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
-from html import escape
-
 from xfd_api import __version__
 from xfd_api.node_names import node_name
 from xfd_api.results import DistributionReport, NodeResult
-from xfd_api.sanitize import sanitized
 from xfd_dataplane.progress.words import human
+from xfd_ray.report_format import notes_of
 from xfd_ray.report_page import figures
 from xfd_ray.report_page.chart_data import shown
+from xfd_ray.report_page.html import seconds, section, table, text_of
 
 MOST_NODES = 40
 """Rows of the table of nodes: those that failed and the slowest."""
@@ -20,6 +18,7 @@ MOST_OBJECTS = 25
 """Rows of the table of objects: those that failed and the largest."""
 
 MOST_FAILURES = 20
+MOST_NOTES = 12
 
 _SOURCES = (
     ("origin", "the object store"),
@@ -41,6 +40,7 @@ def body(report: DistributionReport, *, title: str, drawn: bool) -> str:
     parts = [
         f"<header><h1>{text_of(title)}</h1><p>{text_of(headline(report))}</p></header>",
         _cards(report),
+        _notes(report),
         _bound(report),
         _charts(report) if drawn else "<p>The report has no timeline, so nothing is drawn.</p>",
         _bytes_by_source(report),
@@ -62,19 +62,6 @@ def headline(report: DistributionReport) -> str:
     if bad:
         words += f" {len(bad)} of them did not finish."
     return words
-
-
-def seconds(value: float) -> str:
-    """A time for people.
-
-    Example:
-        >>> seconds(0.1234), seconds(83.0)
-        ('0.12 s', '1 min 23 s')
-    """
-    if value < 60:
-        return f"{value:.2f} s"
-    minutes, rest = divmod(round(value), 60)
-    return f"{minutes} min {rest} s"
 
 
 def _cards(report: DistributionReport) -> str:
@@ -109,6 +96,17 @@ def _cards(report: DistributionReport) -> str:
     return f'<dl class="cards">{items}</dl>'
 
 
+def _notes(report: DistributionReport) -> str:
+    """What is out of the ordinary."""
+    notes = notes_of(report)
+    if not notes:
+        return ""
+    items = "".join(f"<li>{text_of(shown(note))}</li>" for note in notes[:MOST_NOTES])
+    more = len(notes) - MOST_NOTES
+    rest = f'<p class="note">{more:,} more are in the report itself.</p>' if more > 0 else ""
+    return section("Notes", f'<ul id="notes">{items}</ul>{rest}')
+
+
 def _bound(report: DistributionReport) -> str:
     """The time against the bound, and where it went."""
     total = report.elapsed_s
@@ -138,13 +136,13 @@ def _bound(report: DistributionReport) -> str:
             for kind, words, part in parts
         )
         bars += f'<div class="bar"><b>{name}</b><div>{pieces}</div><p>{legend}</p></div>'
-    return _section("Time against the bound", bars)
+    return section("Time against the bound", bars)
 
 
 def _charts(report: DistributionReport) -> str:
     timeline = report.timeline
     if timeline is None or not timeline.transfers.node:
-        return _section("Time line", "<p>Nothing moved.</p>")
+        return section("Time line", "<p>Nothing moved.</p>")
     moved = timeline.transfers
     note = ""
     if moved.every > 1:
@@ -162,20 +160,25 @@ def _charts(report: DistributionReport) -> str:
         + "</p>"
     )
     return (
-        _section("Bytes that arrived", '<div id="throughput" class="plot"></div>' + note)
-        + _section(
+        section("Bytes that arrived", '<div id="throughput" class="plot"></div>' + note)
+        + section(
             "Orders of each node",
-            legend + '<div class="drawn"><canvas id="orders"></canvas></div>'
-            '<p class="tip" id="orders-tip">Point at a transfer to see it.</p>',
+            legend
+            + _canvas("orders", "transfers of each node over time")
+            + '<p class="tip" id="orders-tip">Point at a transfer to see it.</p>',
         )
-        + _section(
+        + section(
             "Chunks over time",
             '<p><span class="ramp"></span> how many of the nodes that lacked a chunk have it, '
             'none to all; <span class="key origin">read from the origin</span></p>'
-            '<div class="drawn"><canvas id="chunks"></canvas></div>'
-            '<p class="tip" id="chunks-tip">Point at a row to see its chunk.</p>',
+            + _canvas("chunks", "which share of the nodes has each chunk, over time")
+            + '<p class="tip" id="chunks-tip">Point at a row to see its chunk.</p>',
         )
     )
+
+
+def _canvas(name: str, what: str) -> str:
+    return f'<div class="drawn"><canvas id="{name}" role="img" aria-label="{what}"></canvas></div>'
 
 
 def _bytes_by_source(report: DistributionReport) -> str:
@@ -197,8 +200,8 @@ def _bytes_by_source(report: DistributionReport) -> str:
         for name, words in _SOURCES
         if (share := f"{sizes[name] / total:.1%}") and (sizes[name] or name in ("origin", "peers"))
     ]
-    table = _table(("source", "", "bytes", "share"), rows, "sources", numbers=(2, 3))
-    return _section("Bytes by source", f'<div class="bar wide"><div>{pieces}</div></div>{table}')
+    rows_html = table(("source", "", "bytes", "share"), rows, "sources", numbers=(2, 3))
+    return section("Bytes by source", f'<div class="bar wide"><div>{pieces}</div></div>{rows_html}')
 
 
 def _alone(report: DistributionReport) -> str:
@@ -209,8 +212,8 @@ def _alone(report: DistributionReport) -> str:
     ]
     if what.cost is not None and what.actual_cost is not None:
         rows.append(("cost of moving bytes", f"{what.actual_cost:,.4f}", f"{what.cost:,.4f}"))
-    table = _table(("", "this run", "each node by itself"), rows, "alone", numbers=(1, 2))
-    return _section("If each node had downloaded by itself", table)
+    rows_html = table(("", "this run", "each node by itself"), rows, "alone", numbers=(1, 2))
+    return section("If each node had downloaded by itself", rows_html)
 
 
 def _nodes(report: DistributionReport) -> str:
@@ -234,7 +237,7 @@ def _nodes(report: DistributionReport) -> str:
     heads = ("node", "state", "time", "to median", "origin", "peers", "found", "sent", "retries")
     more = len(report.nodes) - len(chosen)
     note = f'<p class="note">{more:,} other nodes were faster.</p>' if more else ""
-    return _section("Slowest nodes", _table(heads, rows, "nodes", numbers=range(3, 9)) + note)
+    return section("Slowest nodes", table(heads, rows, "nodes", numbers=range(3, 9)) + note)
 
 
 def _state(node: NodeResult) -> str:
@@ -260,7 +263,7 @@ def _failures(report: DistributionReport) -> str:
         for node, error, is_origin, count in counted[:MOST_FAILURES]
     ]
     heads = ("node", "error", "asked", "times")
-    return _section("Failed orders", _table(heads, rows, "failures", numbers=(3,)))
+    return section("Failed orders", table(heads, rows, "failures", numbers=(3,)))
 
 
 def _objects(report: DistributionReport) -> str:
@@ -286,35 +289,4 @@ def _objects(report: DistributionReport) -> str:
     heads = ("object", "size", "from the origin", "nodes", "cached on", "")
     more = len(report.objects) - len(chosen)
     note = f'<p class="note">{more:,} smaller objects are not listed.</p>' if more else ""
-    return _section("Objects", _table(heads, rows, "objects", numbers=range(1, 5)) + note)
-
-
-def _section(name: str, inner: str) -> str:
-    return f"<section><h2>{text_of(name)}</h2>{inner}</section>"
-
-
-def _table(
-    heads: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    name: str,
-    *,
-    numbers: Container[int],
-) -> str:
-    """A table; the cells are HTML already. The columns `numbers` end at the right."""
-
-    def row(tag: str, cells: Iterable[str]) -> str:
-        marks = (' class="number"' if place in numbers else "" for place in range(len(heads)))
-        paired = zip(cells, marks, strict=True)
-        return f"<tr>{''.join(f'<{tag}{mark}>{cell}</{tag}>' for cell, mark in paired)}</tr>"
-
-    head = row("th", map(text_of, heads))
-    filled = "".join(row("td", each) for each in rows)
-    return (
-        f'<div class="scroll"><table id="{name}"><thead>{head}</thead>'
-        f"<tbody>{filled}</tbody></table></div>"
-    )
-
-
-def text_of(text: str) -> str:
-    """A stranger's text as HTML that shows it, with control characters made visible."""
-    return escape(sanitized(text))
+    return section("Objects", table(heads, rows, "objects", numbers=range(1, 5)) + note)
