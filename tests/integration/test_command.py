@@ -159,3 +159,48 @@ def test_doctor_finds_the_cluster_well_and_a_store_that_has_nothing(
     assert "owner-secret" not in well.stdout
     findings = json.loads(ill.stdout)["findings"]
     assert {each["check"] for each in findings if each["state"] == "fail"} == {"store"}
+
+
+def test_plan_says_what_a_get_does_and_changes_nothing(
+    xfd: Xfd, s3_server: S3Server, bucket: str, place: str, cluster: RayCluster
+) -> None:
+    upload(s3_server, bucket)
+    total = sum(map(len, SMALL.values()))
+    words = (f"s3://{bucket}/small/", f"{place}/all")
+    xfd("get", *words, "-q", "--nodes", cluster.nodes[0].id)
+    sent = s3_server.sent_bytes(bucket)
+
+    planned = json.loads(xfd("plan", *words, "--json", "--link-rate", "1M").stdout)
+
+    assert (planned["catalog_bytes"], planned["origin_bytes"]) == (total, 0)
+    assert planned["peer_bytes"] == 2 * total
+    cached = {each["node"]: each["cached_bytes"] for each in planned["nodes"]}
+    assert cached == {node.id: total * (node is cluster.nodes[0]) for node in cluster.nodes}
+    assert planned["expected_s"] >= planned["bound_s"] > 0
+    assert on_nodes(cluster, place, "all") == [SMALL, None, None]
+    assert s3_server.sent_bytes(bucket) == sent
+    report = json.loads(xfd("get", *words, "--json").stdout)
+    assert (report["origin_bytes"], report["peer_bytes"]) == (0, 2 * total)
+
+
+def test_status_shows_a_call_while_it_runs(
+    s3_server: S3Server, bucket: str, place: str, cluster: RayCluster, xfd: Xfd
+) -> None:
+    s3_server.put(bucket, "big", b"".join(artifacts.random_bytes(64 * MIB, seed=9)))
+    words = ("get", f"s3://{bucket}/big", f"{place}/big", "--limit-rate", 4 * MIB, "-q")
+
+    with subprocess.Popen(command(cluster, *words)) as running:
+        try:
+            found: list[Any] = []
+            while running.poll() is None and not found:
+                status = json.loads(xfd("status", "--json").stdout)
+                swarms = [each for some in status["coordinators"] for each in some["swarms"]]
+                found = [lease for swarm in swarms for lease in swarm["leases"]]
+            shown = xfd("status").stdout
+        finally:
+            running.send_signal(signal.SIGINT)
+            running.wait(timeout=30)
+
+    assert found[0]["state"] in ("finding", "running")
+    assert "1 call, 3 nodes" in shown
+    assert all(node.id[:12] in shown for node in cluster.nodes)

@@ -45,7 +45,7 @@ def test_options_may_stand_between_the_words() -> None:
     options = parse(["get", "s3://b/w.bin", "--peer-ports", "7000-7010", "models/", "-q"])
     assert options.destination == "models/"
     assert options.peer_ports == (7000, 7010)
-    assert options.origin_policy == "once-per-cluster"
+    assert options.origin_policy is None  # As configured.
 
 
 def test_archives_are_unpacked_below_the_root() -> None:

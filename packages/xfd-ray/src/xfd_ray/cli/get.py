@@ -104,10 +104,22 @@ def run(options: argparse.Namespace) -> int:
 
     with connected(options):
         report = distribute(options)
+        _keep_rates(report)
     if options.report is not None:
         report.save(options.report)
     _print(report, options)
     return codes.OK
+
+
+def _keep_rates(report: DistributionReport) -> None:
+    """Keeps what the run shows of the links, for `xfd plan`."""
+    import time
+
+    import ray
+
+    from xfd_ray.cli.plan.rates import keep_observed
+
+    keep_observed(report, ray.get_runtime_context().gcs_address, time.time())
 
 
 def distribute(options: argparse.Namespace) -> DistributionReport:

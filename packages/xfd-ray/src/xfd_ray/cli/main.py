@@ -19,6 +19,7 @@ from xfd_ray.cli import (
     doctor,
     get,
     metrics,
+    plan,
     report,
     status,
 )
@@ -26,6 +27,7 @@ from xfd_ray.cli.command_parser import CommandModule, Commands, exit_codes
 
 MODULES: tuple[CommandModule, ...] = (
     get,
+    plan,
     status,
     report,
     doctor,
