@@ -15,8 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +23,6 @@ os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 
 import ray
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
-from rich.progress import Progress as Bars
 
 import xfd_ray
 from xfd_pipelines import file_distribution, pipelines, specs
@@ -119,58 +115,32 @@ def make_artifacts(server: S3Server, weights_mib: int, folder: Path) -> None:
         server.put(BUCKET, f"tokenizer/{key}", body)
 
 
-@contextmanager
-def shown_progress() -> Iterator[Any]:
-    """Shows the progress of a distribution: a bar on a terminal, else a line each second.
-
-    Yields a function to call with each `Progress`, and one that ends the bar.
-    """
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(True))
-    with Bars(*columns, TransferSpeedColumn(), console=console) as bars:
-        task = bars.add_task("looking for objects", total=None)
-        printed_at = [0.0]
-
-        def show(now: file_distribution.Progress) -> None:
-            text = f"{now.nodes_done}/{now.nodes} nodes, {now.objects_done}/{now.objects} objects"
-            bars.update(task, description=text, total=now.total_bytes, completed=now.done_bytes)
-            if not console.is_terminal and time.monotonic() - printed_at[0] >= 1.0:
-                printed_at[0] = time.monotonic()
-                console.print(
-                    f"  {text}, {now.done_bytes / MIB:.0f} of {now.total_bytes / MIB:.0f} MiB: "
-                    f"{now.origin_bytes / MIB:.0f} from S3, {now.peer_bytes / MIB:.0f} from peers"
-                )
-
-        yield show, bars.stop
-
-
 def run_once(server: S3Server) -> None:
     """Runs the pipeline, and prints its report and the bytes that the S3 server counted."""
     before = server.sent_bytes(BUCKET)
     began = time.monotonic()
-    with shown_progress() as (show, finish):
 
-        def print_report(report: file_distribution.DistributionReport) -> None:
-            finish()
-            print(xfd_ray.report_text(report, width=console.width))
-            sent = server.sent_bytes(BUCKET) - before
-            print(f"the S3 server itself counted {sent / MIB:.1f} MiB sent", flush=True)
+    def print_report(report: file_distribution.DistributionReport) -> None:
+        print(xfd_ray.report_text(report, width=console.width))
+        sent = server.sent_bytes(BUCKET) - before
+        print(f"the S3 server itself counted {sent / MIB:.1f} MiB sent", flush=True)
 
-        results = pipelines.run_pipeline(
-            specs.PipelineSpec(
-                input_data=[f"sentence number {number}" for number in range(96)],
-                stages=[Tokenize(), Embed()],
+    results = pipelines.run_pipeline(
+        specs.PipelineSpec(
+            input_data=[f"sentence number {number}" for number in range(96)],
+            stages=[Tokenize(), Embed()],
+        ),
+        pipelines.DistributedDownloadConfig(
+            object_store_config=file_distribution.ObjectStoreConfig.make_for_s3(
+                bucket=BUCKET,
+                endpoint=server.endpoint,
+                access_key_id=server.owner.access_key_id,
+                secret_access_key=server.owner.secret_access_key,
             ),
-            pipelines.DistributedDownloadConfig(
-                object_store_config=file_distribution.ObjectStoreConfig.make_for_s3(
-                    bucket=BUCKET,
-                    endpoint=server.endpoint,
-                    access_key_id=server.owner.access_key_id,
-                    secret_access_key=server.owner.secret_access_key,
-                ),
-                on_progress=show,
-                on_report=print_report,
-            ),
-        )
+            progress="auto",
+            on_report=print_report,
+        ),
+    )
     took = time.monotonic() - began
     nodes = len({result["node"] for result in results})
     print(

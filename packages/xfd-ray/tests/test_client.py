@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from inprocess import lease
@@ -21,6 +22,7 @@ UNKNOWN = LeaseStatus(LeaseState.UNKNOWN)
 LOST = CoordinatorLostError("The coordinator is gone: killed")
 SILENT = CoordinatorLostError("The coordinator did not answer")
 PROGRESS = Progress(1.0, 100, 40, 20, 20, 5, 2, 3, 1)
+STALLED = replace(PROGRESS, stalls=("node n0: no bytes for 9 s",))
 
 
 class Clock:
@@ -152,6 +154,11 @@ def test_a_request_that_the_coordinator_refuses_is_not_repeated():
             "2 of 5 nodes were done, with 40 of 100 bytes",
         ),
         (
+            lambda n: LeaseStatus(LeaseState.RUNNING, STALLED),
+            lambda n: LeaseStatus(LeaseState.RUNNING, STALLED),
+            "with 40 of 100 bytes; node n0: no bytes for 9 s",
+        ),
+        (
             lambda n: LeaseStatus(LeaseState.RUNNING, waits_for="another call to end. It has x"),
             lambda n: LeaseStatus(LeaseState.RUNNING, waits_for="another call to end. It has x"),
             "it waited for another call to end. It has x",
@@ -175,6 +182,16 @@ def test_a_driver_logs_what_it_waits_for_once(polls, logged, caplog):
     assert lease_client.run() is REPORT
     messages = [record.getMessage() for record in caplog.records if record.name == "xfd_ray"]
     assert messages == ["The distribution waits for another call to end"] * logged
+
+
+def test_before_objects_are_found_the_caller_hears_what_that_waits_for():
+    looking = LeaseStatus(LeaseState.RUNNING, waits_for="an answer to its lookups")
+    lease_client, _, _ = client(lambda n: looking, lambda n: DONE)
+    seen: list[Progress] = []
+    lease_client.run(on_progress=seen.append)
+    lease_client.close()
+    assert [each.phase for each in seen] == ["finding"]
+    assert seen[0].waits_for == "an answer to its lookups"
 
 
 def test_without_a_deadline_giving_back_has_its_own_time():

@@ -13,6 +13,7 @@ from inprocess import STORES, run_async, scrape
 
 from xfd_api.errors import DiskFullError, InternalError
 from xfd_api.ids import ChunkIndex, NodeId, OrderId, SwarmId
+from xfd_api.node_report import Stall
 from xfd_api.orders import Cancel, Fetch
 from xfd_api.reports import ChunkHeld, NodeCounters, ObjectLanded
 from xfd_api.settings import SwarmTicket
@@ -65,6 +66,22 @@ async def test_a_call_is_answered_when_time_is_up_or_a_later_call_comes():
     assert (await waiting).events == ()
     plane.resume()
     assert len((await later).events) > 0
+    await worker.close()
+
+
+@run_async
+async def test_a_stall_and_its_end_are_worth_a_report():
+    worker, plane = await joined()
+    plane.paused = True
+    stalled = Stall(5.0, None, "The origin answered with status 503")
+    for number, stall in ((1, stalled), (2, None)):
+        waiting = asyncio.create_task(
+            worker.exchange(SWARM, Exchange(number, (), ack=number - 1, max_wait_s=30))
+        )
+        await asyncio.sleep(0)
+        plane.stalled = stall
+        report = await asyncio.wait_for(waiting, 10)
+        assert (report.events, report.stall) == ((), stall)
     await worker.close()
 
 

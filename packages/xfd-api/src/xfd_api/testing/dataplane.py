@@ -69,7 +69,7 @@ class FakeDataPlane:
         extend_error: raised by the next `extend`.
         faults: by chunk.
         counted: the answer of `counters`.
-        stalled: the answer of `stall`.
+        stalled: the answer of `stall`; a poll that waits ends when it changes.
         submitted: all orders so far.
         logs_from: the level of the last `log_from`.
         logged: the answer of the next `drain_log`.
@@ -180,8 +180,9 @@ class FakeDataPlane:
         """See `DataPlane`."""
         here = self._swarm(swarm)
         events: list[NodeEvent] = []
+        stalled_before = self.stalled
         for _ in range(max(1, round(timeout_s / RETRY_S))):
-            if events or swarm not in self._swarms:
+            if events or swarm not in self._swarms or self.stalled != stalled_before:
                 break
             with self._lock:
                 self._carry_out(here)

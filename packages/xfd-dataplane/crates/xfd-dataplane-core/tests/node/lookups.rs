@@ -7,6 +7,7 @@ use crate::faulty::{Fault, FaultyOrigin};
 use crate::memory::MemoryOrigin;
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
+use xfd_dataplane_core::decides::silence::SILENT_AFTER;
 use xfd_dataplane_core::error::{Error, Kind, Result};
 use xfd_dataplane_core::model::{
     Durability, FoundObject, HttpConfig, Lookup, NodeEvent, Secret, Source, StoreConfig, Stores,
@@ -15,7 +16,7 @@ use xfd_dataplane_core::model::{
 use xfd_dataplane_core::node::{Connect, Node};
 use xfd_dataplane_core::source::{FileOrigin, Origin};
 
-use crate::support::{MIB, SWARM, TOKEN, catalog, fetch, random_bytes, settings};
+use crate::support::{MIB, SWARM, TOKEN, catalog, eventually, fetch, random_bytes, settings};
 
 fn lookup(profile_name: Option<&str>, key: &str, is_prefix: bool) -> Lookup {
     Lookup {
@@ -136,4 +137,30 @@ fn the_first_failure_in_their_order_wins() {
     assert_eq!(error.object.as_deref(), Some("missing"));
     let error = node.find_objects(&lookups[3..], &stores).unwrap_err();
     assert_eq!(error.kind, Kind::InvalidRequest);
+}
+
+#[test]
+fn a_node_says_how_lookups_fail_while_they_do() {
+    let origin = MemoryOrigin::new();
+    origin.put("here", "x");
+    let mut faulty = FaultyOrigin::new(Arc::new(origin));
+    for call in 0..4 {
+        faulty = faulty.on_call(call, Fault::Throttle(Some(Duration::from_secs(2))));
+    }
+    let mut patient = settings();
+    patient.attempts = 8;
+    let connect = Arc::new(Given(Arc::new(faulty)));
+    let node = Node::with_origins("n".into(), patient, connect).unwrap();
+    let stores: Stores = vec![(None, memory())];
+    let lookups = [lookup(None, "here", false)];
+    std::thread::scope(|scope| {
+        let finding = scope.spawn(|| node.find_objects(&lookups, &stores).map(|it| it.len()));
+        assert_eq!(node.stall(None), None);
+        eventually("it says so", || node.stall(None).is_some());
+        let stall = node.stall(None).unwrap();
+        assert_eq!(stall.failure, "Slow down, says the script");
+        assert!(stall.idle >= SILENT_AFTER);
+        assert_eq!(finding.join().unwrap(), Ok(1));
+    });
+    assert_eq!(node.stall(None), None);
 }
