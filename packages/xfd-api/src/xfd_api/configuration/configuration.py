@@ -182,7 +182,7 @@ def _unknown(file: SettingsFile, key: str) -> InvalidRequestError:
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """What is said of variables that begin with `XFD_` and are none of the settings.
+    """What is said of variables that look like one of a setting, and are none.
 
     They are no error: variables of other programs, or of another version, may begin so.
 
@@ -194,18 +194,19 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     said = []
     for name in sorted(environ):
         if name.startswith("XFD_") and name not in known:
-            near = nearest(name, known)
-            said.append(f"{name} is no setting" + (f"; did you mean {near}?" if near else ""))
+            near = nearest(name, known, likeness=0.8)
+            if near is not None:
+                said.append(f"{name} is no setting; did you mean {near}?")
     return said
 
 
-def nearest(name: str, known: Sequence[str]) -> str | None:
+def nearest(name: str, known: Sequence[str], *, likeness: float = 0.6) -> str | None:
     """The known name that is most like this one, with or without its table."""
     import difflib  # Needed for an error alone.
 
-    if close := difflib.get_close_matches(name, known, n=1):
+    if close := difflib.get_close_matches(name, known, n=1, cutoff=likeness):
         return close[0]
     last = name.rpartition(".")[2]
     names = {each.rpartition(".")[2]: each for each in known}
-    close = difflib.get_close_matches(last, names, n=1)
+    close = difflib.get_close_matches(last, names, n=1, cutoff=likeness)
     return names[close[0]] if close else None

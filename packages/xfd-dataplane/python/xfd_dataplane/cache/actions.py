@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from xfd_api.configuration import load
 from xfd_api.errors import InvalidRequestError
-from xfd_api.settings import NodeSettings
+from xfd_api.node_configuration import node_settings
 from xfd_dataplane.cache import upkeep
 from xfd_dataplane.cache.entries import CacheEntry
 from xfd_dataplane.cache.leftovers import OLD_S
@@ -81,7 +82,7 @@ def _list(cache: NodeCache, action: CacheAction) -> Document:
 
 
 def _usage(cache: NodeCache, _: CacheAction) -> Document:
-    limits = limits_of(NodeSettings(), os.environ)
+    limits = limits_of(node_settings(load()), os.environ)
     listed = upkeep.entries(cache)
     counted = [each for each in listed if any(map(each[0].path.is_relative_to, cache.folders))]
     existing = next((at for at in (cache.root, *cache.root.parents) if at.exists()), Path("/"))
@@ -107,7 +108,7 @@ def _remove(cache: NodeCache, action: CacheAction) -> Document:
 
 
 def _prune(cache: NodeCache, action: CacheAction) -> Document:
-    configured, given = limits_of(NodeSettings(), os.environ), action.limits
+    configured, given = limits_of(node_settings(load()), os.environ), action.limits
     limits = CacheLimits(
         configured.quota_bytes if given.quota_bytes is None else given.quota_bytes,
         configured.max_age_s if given.max_age_s is None else given.max_age_s,
