@@ -19,7 +19,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common, dashboard
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from dashboards.panels import ROWS, Kind, Panel
+from dashboards.panel import Kind, Panel
+from dashboards.panels import ROWS
 
 Shown = stat.Panel | table.Panel | timeseries.Panel
 

@@ -6,92 +6,10 @@ each name, and the labels of the chosen session and cluster behind it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-Kind = Literal["number", "lines", "table"]
-
-
-@dataclass(frozen=True)
-class Query:
-    """One expression of a panel, and the name of its series, with `{{label}}`."""
-
-    expression: str
-    legend: str = ""
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One panel.
-
-    Attributes:
-        description: what a reader should know to judge it.
-        unit: Grafana's name of the unit.
-        warns_at: from this value on it is orange; None for a panel that judges nothing.
-        alarms_at: from this value on it is red; below `warns_at`, small values are the bad ones.
-        width: of 24 columns.
-    """
-
-    title: str
-    description: str
-    kind: Kind
-    queries: tuple[Query, ...]
-    unit: str = "short"
-    warns_at: float | None = None
-    alarms_at: float | None = None
-    width: int = 12
-
-
-@dataclass(frozen=True)
-class Row:
-    """Panels below one heading, each `height` units of 36 pixels high."""
-
-    title: str
-    height: int
-    panels: tuple[Panel, ...]
-
-
-def _growth(metric: str, by: str = "") -> str:
-    """How much a counter grew in the shown time, also that of workers that started or ended in it.
-
-    `increase` counts only what grew between two scrapes, and a short run may have one.
-    """
-    if not by:
-        return _or_zero(_grown(metric, "sum"))
-    return _grown(metric, f"sum by ({by})")
-
-
-def _grown(metric: str, total: str) -> str:
-    most = f"{total} (max_over_time({metric}[$__range]))"
-    return f"{most} - ({total} ({metric} offset $__range) or 0 * {most})"
-
-
-def _rate(metric: str, by: str = "") -> str:
-    if not by:
-        return _or_zero(f"sum (rate({metric}[$__rate_interval]))")
-    return f"sum by ({by}) (rate({metric}[$__rate_interval]))"
-
-
-def _or_zero(expression: str) -> str:
-    """Zero for a counter that nothing has counted yet, which Ray does not export, if xfd runs."""
-    return f"({expression}) or 0 * sum (max_over_time(xfd_build_info[$__range]))"
-
-
-def _quantiles(buckets: str) -> tuple[Query, ...]:
-    return (
-        Query(f"histogram_quantile(0.5, {buckets})", "median, {{source}}"),
-        Query(f"histogram_quantile(0.99, {buckets})", "99 %, {{source}}"),
-    )
-
-
-_RECEIVED = (
-    _rate('xfd_bytes_total{source!="cache"}', "instance")
-    + ' and on (instance) (sum by (instance) (xfd_active_transfers{kind=~"origin|peer"}) > 0)'
-)
-"""Bytes per second of each node with a transfer that runs."""
-
-_MISSING = _grown("xfd_lease_missing_bytes_total", "sum")
-_FROM_ORIGIN = _grown('xfd_lease_bytes_total{source="origin"}', "sum")
+from dashboards.panel import Panel, Query, Row
+from dashboards.promql import AMPLIFICATION, RECEIVED, growth, quantiles, rate
 
 ROWS: Final = (
     Row(
@@ -136,7 +54,7 @@ ROWS: Final = (
                 "Bytes read from the store in the shown time for each byte that was missing. It is "
                 "1 if every byte left the store once, and the number of zones if that was asked.",
                 "number",
-                (Query(f"({_FROM_ORIGIN}) / (({_MISSING}) > 0)"),),
+                (Query(AMPLIFICATION),),
                 warns_at=1.05,
                 alarms_at=1.1,
                 width=4,
@@ -163,7 +81,7 @@ ROWS: Final = (
                 "Bytes that nodes received in the shown time, and found in their caches. Each byte "
                 "that was missing should come from the origin once, and else from peers.",
                 "number",
-                (Query(_growth("xfd_lease_bytes_total", "source"), "{{source}}"),),
+                (Query(growth("xfd_lease_bytes_total", "source"), "{{source}}"),),
                 unit="bytes",
                 width=8,
             ),
@@ -171,7 +89,7 @@ ROWS: Final = (
                 "Bytes per second by source",
                 "What all nodes receive together. Runs of a few scrapes show in the totals alone.",
                 "lines",
-                (Query(_rate("xfd_bytes_total", "source"), "{{source}}"),),
+                (Query(rate("xfd_bytes_total", "source"), "{{source}}"),),
                 unit="Bps",
                 width=16,
             ),
@@ -188,9 +106,9 @@ ROWS: Final = (
                 "What all nodes pass on to each other, and write to files.",
                 "lines",
                 (
-                    Query(_rate("xfd_served_bytes_total"), "sent to peers"),
-                    Query(_rate("xfd_written_bytes_total"), "written"),
-                    Query(_rate("xfd_unpacked_bytes_total"), "unpacked"),
+                    Query(rate("xfd_served_bytes_total"), "sent to peers"),
+                    Query(rate("xfd_written_bytes_total"), "written"),
+                    Query(rate("xfd_unpacked_bytes_total"), "unpacked"),
                 ),
                 unit="Bps",
             ),
@@ -209,7 +127,7 @@ ROWS: Final = (
                 "Calls that ended in the shown time: with all files, with an error, given up "
                 "before, or not renewed by their driver.",
                 "number",
-                (Query(_growth("xfd_leases_ended_total", "outcome"), "{{outcome}}"),),
+                (Query(growth("xfd_leases_ended_total", "outcome"), "{{outcome}}"),),
             ),
         ),
     ),
@@ -228,7 +146,7 @@ ROWS: Final = (
                 "The five nodes that receive least, among those with a transfer that runs. One "
                 "that stays far below the others is slow itself.",
                 "table",
-                (Query(f"bottomk(5, {_RECEIVED})"),),
+                (Query(f"bottomk(5, {RECEIVED})"),),
                 unit="Bps",
             ),
             Panel(
@@ -237,9 +155,9 @@ ROWS: Final = (
                 "Lines that lie apart mean that some nodes hold the others up.",
                 "lines",
                 (
-                    Query(f"max({_RECEIVED})", "fastest"),
-                    Query(f"quantile(0.5, {_RECEIVED})", "median"),
-                    Query(f"min({_RECEIVED})", "slowest"),
+                    Query(f"max({RECEIVED})", "fastest"),
+                    Query(f"quantile(0.5, {RECEIVED})", "median"),
+                    Query(f"min({RECEIVED})", "slowest"),
                 ),
                 unit="Bps",
             ),
@@ -263,7 +181,7 @@ ROWS: Final = (
                 "Workers lost",
                 "Workers that were lost in the shown time, with their node or without it.",
                 "number",
-                (Query(_growth("xfd_workers_lost_total")),),
+                (Query(growth("xfd_workers_lost_total")),),
                 warns_at=1,
                 alarms_at=10,
             ),
@@ -289,14 +207,14 @@ ROWS: Final = (
                 "From a chunk's first byte to its last, in the shown time: the median, and what "
                 "one of a hundred exceeds.",
                 "number",
-                _quantiles(_grown("xfd_transfer_seconds_bucket", "sum by (le, source)")),
+                quantiles(growth("xfd_transfer_seconds_bucket", "le, source")),
                 unit="s",
             ),
             Panel(
                 "Time of a chunk's transfer, over time",
                 "The same of the chunks that arrived just now.",
                 "lines",
-                _quantiles(_rate("xfd_transfer_seconds_bucket", "le, source")),
+                quantiles(rate("xfd_transfer_seconds_bucket", "le, source")),
                 unit="s",
             ),
             Panel(
@@ -310,8 +228,8 @@ ROWS: Final = (
                 "Chunks that arrived whole, by source, and chunks that were sent to peers.",
                 "lines",
                 (
-                    Query(_rate("xfd_chunks_total", "source"), "from {{source}}"),
-                    Query(_rate("xfd_served_chunks_total"), "sent to peers"),
+                    Query(rate("xfd_chunks_total", "source"), "from {{source}}"),
+                    Query(rate("xfd_served_chunks_total"), "sent to peers"),
                 ),
             ),
             Panel(
@@ -319,8 +237,8 @@ ROWS: Final = (
                 "Objects that became whole in the shown time, and entries of archives.",
                 "number",
                 (
-                    Query(_growth("xfd_objects_total", "state"), "{{state}}"),
-                    Query(_growth("xfd_unpacked_entries_total"), "unpacked entries"),
+                    Query(growth("xfd_objects_total", "state"), "{{state}}"),
+                    Query(growth("xfd_unpacked_entries_total"), "unpacked entries"),
                 ),
             ),
         ),
@@ -334,14 +252,14 @@ ROWS: Final = (
                 "Requests that ended, by outcome. The alert XfdStoreThrottles fires if more than "
                 "10 % are refused because there are too many.",
                 "lines",
-                (Query(_rate("xfd_origin_requests_total", "outcome"), "{{outcome}}"),),
+                (Query(rate("xfd_origin_requests_total", "outcome"), "{{outcome}}"),),
                 unit="reqps",
             ),
             Panel(
                 "Requests to the origin, in total",
                 "Requests that ended in the shown time, by outcome.",
                 "number",
-                (Query(_growth("xfd_origin_requests_total", "outcome"), "{{outcome}}"),),
+                (Query(growth("xfd_origin_requests_total", "outcome"), "{{outcome}}"),),
             ),
             Panel(
                 "Requests sent again, and waits",
@@ -349,7 +267,7 @@ ROWS: Final = (
                 "the reset of the origin's rate limit.",
                 "lines",
                 (
-                    Query(_rate("xfd_retries_total"), "sent again per s"),
+                    Query(rate("xfd_retries_total"), "sent again per s"),
                     Query("sum(xfd_origin_resets_awaited)", "waiting for a reset"),
                 ),
             ),
@@ -358,7 +276,7 @@ ROWS: Final = (
                 "Chunks and objects that differed from their checksum in the shown time. They were "
                 "fetched again.",
                 "number",
-                (Query(_growth("xfd_verification_failures_total")),),
+                (Query(growth("xfd_verification_failures_total")),),
                 warns_at=1,
                 alarms_at=10,
             ),
