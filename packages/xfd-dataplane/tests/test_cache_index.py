@@ -81,11 +81,11 @@ def test_objects_are_found_by_identity_and_the_newest_of_a_name_counts(tmp_path:
         index.put(entry, [IndexedObject("f7", 1, 5000, 9)], tree_bytes=0)
 
         found = index.twins("identity", [*range(1200), 5000])
-        assert {(number, name) for number, _, name in found} == {
+        assert {(number, name) for number, _, _, name in found} == {
             *((k, f"f{k}") for k in range(1200) if k != 7),
             (5000, "f7"),
         }
-        assert index.twins("content", [9]) == [(9, entry.path, "f7")]
+        assert index.twins("content", [9]) == [(9, str(entry.path), "prefix", "f7")]
         index.remove([entry.path])
         assert index.twins("content", [9]) == []
 

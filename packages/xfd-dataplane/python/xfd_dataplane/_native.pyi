@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, final
 
@@ -33,7 +33,12 @@ class Node:
     def reconfigure(self, settings: NodeSettings) -> None: ...
     def join(self, ticket: SwarmTicket) -> None: ...
     def extend(
-        self, swarm: SwarmId, catalog: Catalog, stores: ObjectStoreConfigByProfile
+        self,
+        swarm: SwarmId,
+        catalog: Catalog,
+        stores: ObjectStoreConfigByProfile,
+        find_twins: Callable[[list[ObjectIndex]], list[tuple[ObjectIndex, str, str | None]]]
+        | None = None,
     ) -> Inventory: ...
     def survey(self, swarm: SwarmId, catalog: Catalog) -> list[tuple[ObjectIndex, int, bool]]: ...
     def submit(self, swarm: SwarmId, orders: Sequence[Order]) -> None: ...

@@ -82,7 +82,8 @@ class Node:
         if use is not None:
             use.begin(catalog, stores)
         added = links.check(catalog) if links is not None else []
-        inventory = self.native.extend(swarm, catalog, stores)
+        find_twins = None if use is None else use.find_twins
+        inventory = self.native.extend(swarm, catalog, stores, find_twins)
         if links is not None:
             links.extend(catalog, added, inventory.landed)
         if use is not None:

@@ -45,15 +45,30 @@ pub(crate) fn place(object: &mut CatalogObject, root: &Path, cache: &Path) -> Re
         ));
     }
     let folder = cache.join(repository).join("blobs");
-    let of_cache = format!("{:016x}", crc64(cache.as_os_str().as_encoded_bytes()));
     object.blob = Some(BlobPlace {
         cache: cache.to_owned(),
         repository: repository.to_owned(),
-        records: root.join(RECORDS).join(of_cache).join(repository),
+        records: records_of(root, cache, repository),
     });
     object.destination = folder.join(name);
     object.group = Some(folder);
     Ok(true)
+}
+
+/// The folder with the records of a repository's blobs.
+fn records_of(root: &Path, cache: &Path, repository: &str) -> PathBuf {
+    let of_cache = format!("{:016x}", crc64(cache.as_os_str().as_encoded_bytes()));
+    root.join(RECORDS).join(of_cache).join(repository)
+}
+
+/// The folder with the records of a blob's repository; None for any other file.
+pub(crate) fn records_of_blob(root: &Path, cache: &Path, path: &Path) -> Option<PathBuf> {
+    let relative = path.strip_prefix(cache).ok()?;
+    let parts: Vec<_> = relative.iter().map(|part| part.to_str()).collect();
+    match parts[..] {
+        [Some(repository), Some("blobs"), Some(_)] => Some(records_of(root, cache, repository)),
+        _ => None,
+    }
 }
 
 fn in_cache(destination: &Path) -> Option<String> {

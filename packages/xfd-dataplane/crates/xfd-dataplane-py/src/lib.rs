@@ -12,6 +12,7 @@ mod hub_cache;
 mod node;
 mod read;
 mod to_python;
+mod twins;
 mod wait;
 mod write;
 

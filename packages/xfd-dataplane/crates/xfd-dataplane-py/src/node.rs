@@ -14,6 +14,7 @@ use xfd_dataplane_core::model::{Lookup, NodeSettings, Order, SwarmTicket};
 use xfd_dataplane_core::node::Node as Core;
 
 use crate::read::Read;
+use crate::twins::TwinsOfPython;
 use crate::wait::{interruptible, slice};
 use crate::{errors, from_python, hub_cache, to_python};
 
@@ -129,18 +130,27 @@ impl Node {
         self.raised(py, joined)
     }
 
-    /// See `xfd_api.ports.DataPlane.extend`.
+    /// See `xfd_api.ports.DataPlane.extend`. `find_twins` says where missing objects may be on this
+    /// node; see `twins`.
+    #[pyo3(signature = (swarm, catalog, stores, find_twins=None))]
     fn extend<'py>(
         &self,
         py: Python<'py>,
         swarm: String,
         catalog: &Bound<'py, PyAny>,
         stores: &Bound<'py, PyAny>,
+        find_twins: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let catalog = from_python::catalog(catalog, &self.root, &self.hub_cache)?;
         let stores = from_python::stores(stores)?;
         let core = Arc::clone(self.core(py)?);
-        let inventory = interruptible(py, move || core.extend(&swarm, catalog, &stores))?;
+        let twins = TwinsOfPython {
+            find: find_twins,
+            root: self.root.clone(),
+            hub_cache: self.hub_cache.clone(),
+        };
+        let extend = move || core.extend_with(&swarm, catalog, &stores, &twins);
+        let inventory = interruptible(py, extend)?;
         to_python::inventory(py, &self.raised(py, inventory)?)
     }
 

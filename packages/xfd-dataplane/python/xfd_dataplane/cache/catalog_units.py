@@ -60,6 +60,7 @@ class CatalogUnits:
         self._environment = environment
         self._blobs: dict[str, CatalogObject] = {}
         self._stores: dict[tuple[str | None, str | None], str] = {}
+        self._identities: dict[ObjectIndex, tuple[int | None, int | None]] = {}
 
     def extend(self, catalog: Catalog, stores: ObjectStoreConfigByProfile) -> list[CatalogUnit]:
         """Adds a part of the catalog; the units that it adds to."""
@@ -121,18 +122,23 @@ class CatalogUnits:
             return (IndexedObject(name, 0, None, None) for name in names)
         items = ((name, unit.objects[name]) for name in names)
         return (
-            IndexedObject(name, item.size, self.identity(item, stores), content_identity(item))
-            for name, item in items
+            IndexedObject(name, item.size, *self.identities(item, stores)) for name, item in items
         )
 
-    def identity(self, item: CatalogObject, stores: ObjectStoreConfigByProfile) -> int | None:
-        """See `version_identity`."""
-        key = (item.profile_name, item.bucket)
-        store = self._stores.get(key)
-        if store is None:
-            store = store_name(stores.of(item.profile_name), item.bucket, self._environment)
-            self._stores[key] = store
-        return version_identity(store, item.found)
+    def identities(
+        self, item: CatalogObject, stores: ObjectStoreConfigByProfile
+    ) -> tuple[int | None, int | None]:
+        """See `version_identity` and `content_identity`."""
+        known = self._identities.get(item.index)
+        if known is None:
+            key = (item.profile_name, item.bucket)
+            store = self._stores.get(key)
+            if store is None:
+                store = store_name(stores.of(item.profile_name), item.bucket, self._environment)
+                self._stores[key] = store
+            known = (version_identity(store, item.found), content_identity(item))
+            self._identities[item.index] = known
+        return known
 
     def _unit(
         self, path: Path, item: CatalogObject, stores: ObjectStoreConfigByProfile

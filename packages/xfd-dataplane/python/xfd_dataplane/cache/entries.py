@@ -57,3 +57,25 @@ class IndexedObject(NamedTuple):
     size: int
     identity: int | None
     content: int | None
+
+
+def place_of(path: str, kind: EntryKind, name: str) -> tuple[str, str | None]:
+    """The file of an indexed object, and the folder of the group that its record is with.
+
+    Args:
+        path: of the entry.
+        kind: of the entry.
+        name: of the object in it.
+
+    Example:
+        >>> place_of("/m/p", "prefix", "a/b")
+        ('/m/p/a/b', '/m/p')
+    """
+    match kind:
+        case "prefix":
+            return f"{path}/{name}", path
+        case "snapshot":
+            blobs = f"{Path(path).parents[1]}/blobs"
+            return f"{blobs}/{name}", blobs
+        case _:
+            return path, None

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from xfd_dataplane.cache.entries import CacheEntry, IndexedObject
+from xfd_dataplane.cache.entries import CacheEntry, EntryKind, IndexedObject
 
 FORMAT = 1
 """An index of another format is replaced."""
@@ -46,10 +46,12 @@ _ENTRIES = """
 SELECT path, kind, source, bytes, objects, landed_at, used_at, pinned, is_ours, tree FROM entries
 """
 
-_TWINS = {
-    "identity": "SELECT identity, path, name FROM objects JOIN entries ON entry = id"
+Column = Literal["identity", "content"]
+
+_TWINS: dict[Column, str] = {
+    "identity": "SELECT identity, path, kind, name FROM objects JOIN entries ON entry = id"
     " WHERE identity IN",
-    "content": "SELECT content, path, name FROM objects JOIN entries ON entry = id"
+    "content": "SELECT content, path, kind, name FROM objects JOIN entries ON entry = id"
     " WHERE content IN",
 }
 
@@ -151,8 +153,9 @@ class CacheIndex:
     def put(self, entry: CacheEntry, objects: Iterable[IndexedObject], *, tree_bytes: int) -> None:
         """Adds an entry, or objects to it, which take the place of those of the same names.
 
-        What is known of an entry stays: when it landed, whether it is pinned or ours. Its number of
-        objects and its bytes are those of all its objects, and of its tree.
+        What is known of an entry stays: when it landed, whether it is pinned. It is ours as long as
+        all of it is. Its number of objects and its bytes are those of all its objects, and of its
+        tree.
         """
         path = os.fspath(entry.path)
         tree = None if entry.tree is None else os.fspath(entry.tree)
@@ -161,7 +164,7 @@ class CacheIndex:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (path) DO UPDATE SET kind = excluded.kind, tree = excluded.tree,"
             " source = CASE excluded.source WHEN '' THEN source ELSE excluded.source END,"
-            " used_at = max(used_at, excluded.used_at)",
+            " used_at = max(used_at, excluded.used_at), is_ours = min(is_ours, excluded.is_ours)",
             (
                 *(path, entry.kind, entry.source, entry.landed_at, entry.used_at),
                 *(entry.pinned, entry.is_ours, tree),
@@ -195,8 +198,8 @@ class CacheIndex:
             self._connection.execute("DELETE FROM entries WHERE path = ?", (path,))
 
     def twins(
-        self, column: Literal["identity", "content"], numbers: Sequence[int]
-    ) -> list[tuple[int, Path, str]]:
+        self, column: Column, numbers: Sequence[int]
+    ) -> list[tuple[int, str, EntryKind, str]]:
         """Where content of these numbers is, as far as it is known.
 
         Args:
@@ -204,7 +207,7 @@ class CacheIndex:
             numbers: the numbers.
 
         Returns:
-            For each place its number, the entry's path, and the name in the entry.
+            For each place its number, the entry's path and kind, and the name in the entry.
         """
         found = []
         for first in range(0, len(numbers), _AT_ONCE):
@@ -212,7 +215,7 @@ class CacheIndex:
             marks = ", ".join("?" * len(some))
             query = f"{_TWINS[column]} ({marks})"
             rows = self._connection.execute(query, some)
-            found += [(number, Path(path), name) for number, path, name in rows]
+            found += rows.fetchall()
         return found
 
     def fact(self, name: str) -> str | None:

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import LogEvent, LogLevel, NodeEvent, ObjectLanded
 from xfd_api.settings import NodeSettings
 from xfd_dataplane.cache.catalog_units import CatalogUnit, CatalogUnits
-from xfd_dataplane.cache.entries import CacheEntry
-from xfd_dataplane.cache.index import CacheIndex
+from xfd_dataplane.cache.entries import CacheEntry, place_of
+from xfd_dataplane.cache.index import CacheIndex, Column
 from xfd_dataplane.cache.limits import limits_of
 from xfd_dataplane.cache.node_cache import NodeCache
 from xfd_dataplane.cache.upkeep import prune
@@ -66,6 +66,38 @@ class SwarmUse:
         with self._lock:
             self._stores = stores
             self._guarded(lambda: self._begin(catalog, stores))
+
+    def find_twins(
+        self, missing: Sequence[ObjectIndex]
+    ) -> list[tuple[ObjectIndex, str, str | None]]:
+        """Where missing objects may be under other destinations of this node.
+
+        Returns:
+            Of each place the object, the file, and the folder of the prefix that it landed with.
+        """
+        places: list[tuple[ObjectIndex, str, str | None]] = []
+        with self._lock:
+            self._guarded(lambda: places.extend(self._find_twins(missing)))
+        return places
+
+    def _find_twins(
+        self, missing: Sequence[ObjectIndex]
+    ) -> Iterator[tuple[ObjectIndex, str, str | None]]:
+        stores = self._stores
+        if stores is None or not self._cache.index_path.exists():
+            return
+        wanted: dict[Column, dict[int, list[ObjectIndex]]] = {"identity": {}, "content": {}}
+        for index in missing:
+            for unit, name in self._units.places.get(index, ())[:1]:
+                numbers = self._units.identities(unit.objects[name], stores)
+                for column, number in zip(wanted, numbers, strict=True):
+                    if number is not None:
+                        wanted[column].setdefault(number, []).append(index)
+        with self._cache.opened() as opened:
+            for column, by_number in wanted.items():
+                for number, path, kind, name in opened.twins(column, list(by_number)):
+                    file, group = place_of(path, kind, name)
+                    yield from ((index, file, group) for index in by_number[number])
 
     def found(self, landed: Iterable[ObjectIndex]) -> None:
         """An inventory found these objects valid."""
@@ -165,10 +197,14 @@ class SwarmUse:
                     unchanged.append(unit.path)
                     continue
                 if entry is None:
-                    is_ours = self._is_ours(unit, index)
-                    entry = CacheEntry(unit.path, unit.kind, "", 0, 0, now, now, is_ours=is_ours)
+                    entry = CacheEntry(unit.path, unit.kind, "", 0, 0, now, now)
                 entry = replace(
-                    entry, kind=unit.kind, source=unit.source, tree=unit.tree, used_at=now
+                    entry,
+                    kind=unit.kind,
+                    source=unit.source,
+                    tree=unit.tree,
+                    used_at=now,
+                    is_ours=entry.is_ours and self._is_ours(unit, names, index),
                 )
                 objects = self._units.indexed(unit, names, stores)
                 index.put(entry, objects, tree_bytes=tree_bytes)
@@ -185,8 +221,8 @@ class SwarmUse:
         found = (size, len(items), unit.kind, unit.tree)
         return found == (entry.bytes, entry.objects, entry.kind, entry.tree)
 
-    def _is_ours(self, unit: CatalogUnit, index: CacheIndex) -> bool:
-        """Whether xfd has fetched all of a new entry.
+    def _is_ours(self, unit: CatalogUnit, names: Sequence[str], index: CacheIndex) -> bool:
+        """Whether xfd has fetched these objects of an entry.
 
         Whatever has a record of xfd was. Blobs of a hub cache have one too if another tool put them
         there, so they have to be fetched by this run, or be in a snapshot that is ours.
@@ -197,9 +233,7 @@ class SwarmUse:
         for entry in index.entries():
             if entry.kind == "snapshot" and entry.is_ours and entry.path.parent == unit.path.parent:
                 ours.update(each.name for each in index.objects(entry.path))
-        return all(
-            item.index in self._fetched or name in ours for name, item in unit.objects.items()
-        )
+        return all(name in ours or unit.objects[name].index in self._fetched for name in names)
 
 
 def _known(index: CacheIndex, paths: Collection[Path]) -> dict[Path, CacheEntry]:

@@ -339,5 +339,17 @@ DATA_PLANE_EVENTS: Final = (
     ),
     data_plane_event("swarm_joined", "info", "The node joined a swarm.", "swarm"),
     data_plane_event("swarm_left", "info", "The node left a swarm.", "swarm", "in_time"),
+    data_plane_event(
+        "twin_not_landed",
+        "info",
+        "What was taken from another destination differs from its checksums, and is fetched.",
+        *("object", "error"),
+    ),
+    data_plane_event(
+        "twin_not_taken",
+        "info",
+        "The same object at another destination could not be copied, and is fetched.",
+        *("path", "error"),
+    ),
 )
 """The events of the data plane; see `DATA_PLANE_PREFIX` for their names there."""

@@ -74,7 +74,7 @@ use crate::model::{
 use crate::server;
 use crate::source::ConnectOptions;
 use crate::stats::Counters;
-use crate::store::{Disk, StatVfs};
+use crate::store::{Disk, FindTwins, NoTwins, StatVfs};
 
 /// How long leaving a swarm waits for tasks that cannot be cancelled.
 const LEAVE_WAIT: Duration = Duration::from_millis(750);
@@ -226,9 +226,23 @@ impl Node {
     /// # Errors
     /// Those of [`crate::store::Store::extend`].
     pub fn extend(&self, swarm: &str, catalog: Catalog, stores: &Stores) -> Result<Inventory> {
+        self.extend_with(swarm, catalog, stores, &NoTwins)
+    }
+
+    /// The same, and takes objects that are elsewhere on this node from there.
+    ///
+    /// # Errors
+    /// Those of [`crate::store::Store::extend`].
+    pub fn extend_with(
+        &self,
+        swarm: &str,
+        catalog: Catalog,
+        stores: &Stores,
+        twins: &dyn FindTwins,
+    ) -> Result<Inventory> {
         let swarm = self.swarm(swarm)?;
         swarm.add_stores(stores);
-        let inventory = swarm.store.extend(catalog)?;
+        let inventory = swarm.store.extend_with(catalog, twins)?;
         for object in swarm.store.ready() {
             // A suspect object would fail again. It lands when one of its chunks was fetched again.
             if !swarm.is_suspect(object) {

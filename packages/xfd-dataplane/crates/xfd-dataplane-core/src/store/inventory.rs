@@ -11,17 +11,20 @@ use super::manifest::Manifest;
 use super::plan::{Inspected, Plan, apply};
 use super::slot::Location;
 use super::state::State;
+use super::twins;
 use crate::crc::crc64;
 use crate::decides::ledger::{ChunkState, ObjectState};
 use crate::model::{Catalog, Chunk, HeldRun, Inventory, NodeId, ObjectIndex};
 
-/// The last step of [`super::take_inventory::extend`]. It cannot fail.
+/// The last step of [`super::take_inventory::extend`]. It cannot fail. `whole` has landed then,
+/// unless it turns out wrong.
 pub(crate) fn enter(
     inner: &Inner,
     catalog: Catalog,
     inspected: Vec<Inspected>,
     manifests: HashMap<PathBuf, Arc<Mutex<Manifest>>>,
     locks: HashMap<PathBuf, DiskLock>,
+    whole: &[ObjectIndex],
 ) -> Inventory {
     inspected.iter().for_each(apply);
     let mut state = inner.state();
@@ -74,6 +77,9 @@ pub(crate) fn enter(
     }
     state.resumed.clear();
     let objects = catalog.objects.iter().map(|object| object.index);
+    drop(state);
+    twins::land(inner, whole);
+    let state = inner.state();
     let mut inventory = inventory(&state, objects, &chunks, &owners);
     inventory.left_out = left_out;
     drop(state);

@@ -22,6 +22,7 @@
 //!
 //! ```text
 //!   mod (Store) ─► take_inventory ─► claims, resume, inventory ─► plan ─► inspect
+//!               ─► twins: objects that are elsewhere on this node
 //!               ─► lease ─► target, resumable       reader, in_order ─► damage
 //!               ─► land ─► whole_object, naming; land_tree
 //!                        └─► pins ─► hashing     postponed: why an object does not land now
@@ -75,6 +76,7 @@ mod span_sums;
 mod state;
 mod take_inventory;
 mod target;
+mod twins;
 mod whole_object;
 mod write_behind;
 
@@ -91,6 +93,7 @@ pub use options::StoreOptions;
 pub use pins::Unhashed;
 pub use reader::{ChunkRead, ChunkReader};
 pub use recorded_texts::{manifest_texts, record_path, record_text};
+pub use twins::{FindTwins, NoTwins, Twin};
 pub use write_behind::Unsynced;
 
 use crate::error::Result;
@@ -133,7 +136,16 @@ impl Store {
     /// `DiskFull`, `DestinationNotWritable`, `DestinationNotEmpty`, `Destination`, `UnsafePath`;
     /// `Internal` for a chunk of an unknown object.
     pub fn extend(&self, catalog: Catalog) -> Result<Inventory> {
-        take_inventory::extend(&self.inner, catalog)
+        self.extend_with(catalog, &NoTwins)
+    }
+
+    /// The same, and takes the bytes of objects that are elsewhere on this node from there. Those
+    /// that are whole then have landed.
+    ///
+    /// # Errors
+    /// As [`Store::extend`].
+    pub fn extend_with(&self, catalog: Catalog, twins: &dyn FindTwins) -> Result<Inventory> {
+        take_inventory::extend(&self.inner, catalog, twins)
     }
 
     /// How much of each object is on the disk: valid, or left by an earlier run, whose bytes are

@@ -84,7 +84,10 @@ fn recorded(slot: &Slot, part: &OnDisk) -> Result<Option<Sums>> {
 /// are missing.
 pub(crate) fn verify(inspected: &mut [Inspected]) {
     let resumed = |one: &Inspected| match &one.plan {
-        Plan::Fetch(chunks) => chunks.iter().map(|chunk| chunk.sums.length).sum(),
+        Plan::Fetch(chunks) => {
+            let unread = chunks.iter().filter(|chunk| !chunk.verified);
+            unread.map(|chunk| chunk.sums.length).sum()
+        }
         _ => 0,
     };
     let total: u64 = inspected.iter().map(resumed).sum();
@@ -98,6 +101,7 @@ pub(crate) fn verify(inspected: &mut [Inspected]) {
             _ => None,
         })
         .flat_map(|(slot, chunks)| chunks.iter_mut().map(move |chunk| (slot, chunk)))
+        .filter(|(_, chunk)| !chunk.verified)
         .collect();
     let threads = THREADS.min(work.len());
     let work = Mutex::new(work);

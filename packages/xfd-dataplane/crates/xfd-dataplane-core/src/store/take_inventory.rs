@@ -24,13 +24,14 @@ use super::manifest::Manifest;
 use super::plan::{Inspected, Plan, needs, plan};
 use super::resume;
 use super::slot::{Slot, base};
+use super::twins::{self, FindTwins};
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
 use crate::locked::locked;
 use crate::model::{Catalog, CatalogObject, Inventory, ObjectIndex, SurveyedObject};
 
 /// See [`super::Store::extend`].
-pub(crate) fn extend(inner: &Inner, catalog: Catalog) -> Result<Inventory> {
+pub(crate) fn extend(inner: &Inner, catalog: Catalog, twins: &dyn FindTwins) -> Result<Inventory> {
     let _alone = locked(&inner.extending);
     check(inner, &catalog)?;
     let mut claims = Claims::new(inner);
@@ -42,11 +43,15 @@ pub(crate) fn extend(inner: &Inner, catalog: Catalog) -> Result<Inventory> {
         claims.claim(one)?;
     }
     hub_cache::claim_all(inner, &mut inspected)?;
-    find_resumed(&catalog, &mut inspected)?;
+    let layouts = layouts(&catalog);
+    find_resumed(&layouts, &mut inspected)?;
+    let layout_of = |object| layout_of(&layouts, object);
+    let whole = twins::take(inner, &mut inspected, layout_of, twins);
+    resume::verify(&mut inspected);
     needs(&inspected).check(inner.disk.as_ref())?;
     let locks = claims.into_locks();
     Ok(inventory::enter(
-        inner, catalog, inspected, manifests, locks,
+        inner, catalog, inspected, manifests, locks, &whole,
     ))
 }
 
@@ -175,17 +180,15 @@ fn inspect_all(
 }
 
 /// Finds what an earlier run left of the objects that are to be fetched.
-fn find_resumed(catalog: &Catalog, inspected: &mut [Inspected]) -> Result<()> {
-    let layouts = layouts(catalog);
+fn find_resumed(layouts: &Layouts, inspected: &mut [Inspected]) -> Result<()> {
     for one in inspected.iter_mut() {
-        let layout = layout_of(&layouts, one.slot.object.index);
+        let layout = layout_of(layouts, one.slot.object.index);
         match &mut one.plan {
             Plan::Fetch(_) if one.is_blank => {}
             Plan::Fetch(resumed) => *resumed = resume::read(&one.slot, layout)?,
             _ => one.inspection.forget_other_layout(layout),
         }
     }
-    resume::verify(inspected);
     Ok(())
 }
 

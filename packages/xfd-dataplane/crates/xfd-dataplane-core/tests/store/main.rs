@@ -26,6 +26,7 @@ mod room;
 mod sharing;
 mod support;
 mod trees;
+mod twins;
 #[path = "../support/users.rs"]
 mod users;
 mod write_behind;

@@ -27,7 +27,7 @@ fn checksum(algorithm: ChecksumAlgorithm, bytes: &[u8]) -> Checksum {
     }
 }
 
-fn sha256(bytes: &[u8]) -> Option<Checksum> {
+pub(crate) fn sha256(bytes: &[u8]) -> Option<Checksum> {
     Some(checksum(ChecksumAlgorithm::Sha256, bytes))
 }
 
