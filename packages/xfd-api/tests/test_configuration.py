@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -115,6 +116,22 @@ def test_one_file_can_be_named(tmp_path: Path, home: dict[str, str]) -> None:
     assert load({**home, "XFD_CONFIG": "/dev/null"}, folder).resolve("keep_s") == 60.0
     with pytest.raises(InvalidRequestError, match="No such file"):
         load({**home, "XFD_CONFIG": str(tmp_path / "none")}, folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+@pytest.mark.parametrize(
+    ("mode", "owner", "is_read"), [(0o1777, 12345, False), (0o755, 12345, True), (0o1777, 0, True)]
+)
+def test_a_file_that_a_stranger_left_is_not_read(
+    mode: int, owner: int, is_read: bool, tmp_path: Path, home: dict[str, str]
+) -> None:
+    shared = tmp_path / "shared"
+    (shared / "work").mkdir(parents=True)
+    (shared / "xfd.toml").write_text("keep_s = 5")
+    shared.chmod(mode)
+    os.chown(shared / "xfd.toml", owner, -1)
+
+    assert (load(home, shared / "work").resolve("keep_s") == 5) is is_read
 
 
 GOOD = {

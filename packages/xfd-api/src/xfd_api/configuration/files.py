@@ -3,12 +3,15 @@
 A project's file is `xfd.toml`, or the table `[tool.xfd]` of `pyproject.toml`, in the working folder
 or the nearest folder above it. The search ends at the root of a repository and at the user's home.
 A user's file is `xfd/xfd.toml` in `XDG_CONFIG_HOME`, or in `~/.config`. The project's settings
-precede the user's. `XFD_CONFIG` names a file that is read in place of both.
+precede the user's. `XFD_CONFIG` names a file that is read in place of both. A file that another
+user put into a folder where everybody may write, such as `/tmp`, counts as not there.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -60,7 +63,7 @@ def settings_files(environ: Mapping[str, str], start: Path) -> list[SettingsFile
     found = _project_file(start, home)
     base = Path(environ.get("XDG_CONFIG_HOME") or "")
     own = (base if base.is_absolute() else home / ".config") / "xfd" / NAME
-    if _is_file(own) and (found is None or found.path != own):
+    if _is_trusted(own) and (found is None or found.path != own):
         return [*filter(None, [found]), read_settings(own)]
     return [*filter(None, [found])]
 
@@ -85,10 +88,10 @@ def read_settings(path: Path) -> SettingsFile:
 
 def _project_file(start: Path, home: Path) -> SettingsFile | None:
     for folder in (start, *start.parents):
-        if _is_file(path := folder / NAME):
+        if _is_trusted(path := folder / NAME):
             return read_settings(path)
         # Most of these have no such table, and need not be read as TOML.
-        if _is_file(path := folder / _PROJECT) and "xfd" in _text(path):
+        if _is_trusted(path := folder / _PROJECT) and "xfd" in _text(path):
             found = read_settings(path)
             if found.values:
                 return found
@@ -97,11 +100,15 @@ def _project_file(start: Path, home: Path) -> SettingsFile | None:
     return None
 
 
-def _is_file(path: Path) -> bool:
+def _is_trusted(path: Path) -> bool:
+    """Whether there is such a file, and not another user's in a folder such as `/tmp`."""
     try:
-        return path.is_file()
-    except OSError:  # The folder may not be read, so it has no settings for this user.
+        file = path.stat()
+        is_shared = bool(path.parent.stat().st_mode & stat.S_IWOTH)
+    except OSError:  # There is none, or its folder may not be read by this user.
         return False
+    is_ours = file.st_uid in (0, os.geteuid())
+    return stat.S_ISREG(file.st_mode) and (is_ours or not is_shared)
 
 
 def _exists(path: Path) -> bool:
