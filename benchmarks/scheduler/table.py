@@ -80,7 +80,7 @@ def figures(
             [
                 sys.executable,
                 "-m",
-                __spec__.name if __spec__ else __name__,
+                "benchmarks.scheduler.table",
                 "--measure",
                 "--only",
                 *share,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from xfd_api.ids import NodeId
+from xfd_api.orders import Cancel
 from xfd_scheduler.policy.tree_layout import least_promised_parents
 from xfd_scheduler.scheduler import SchedulerSettings
 from xfd_scheduler.testing.script import Script
@@ -82,3 +83,55 @@ def test_slow_nodes_send_to_each_other_as_much_as_their_links_carry() -> None:
     assert given[0] == 0
     assert any(source >= 2 for source in given)
     assert all(source < node for node, source in enumerate(given, 2))
+
+
+def carry_out_for(script: Script, seconds: float, stuck: str = "") -> None:
+    """Nodes carry out what waits for no stuck node; a stuck node brings nothing to an end."""
+    until = script.now + seconds
+    while script.now < until:
+        script.plan()
+        for node, mine in script.assignments.items():
+            done = [chunk for chunk in mine if first_of(script, chunk, node) != stuck]
+            if done and node != stuck:
+                script.holds(node, *done[:4], seconds=0.1)
+        script.now = round(script.now + 0.1, 3)
+    script.plan()
+
+
+def waiting_for(script: Script, node: str) -> list[tuple[str, int]]:
+    """Orders of other nodes whose path to a chunk leads over the node."""
+    return [
+        (other, chunk)
+        for other, mine in script.assignments.items()
+        for chunk in mine
+        if other != node and first_of(script, chunk, other) == node
+    ]
+
+
+def relaying(checked: Checked) -> Script:
+    """Six nodes with four slots each, of which each has received at the same pace for 3 s."""
+    settings = SchedulerSettings(download_slots=4, upload_slots=8, report_interval_s=0.1)
+    script = checked(Script.of_nodes(6, chunks=600, settings=settings))
+    carry_out_for(script, 3.0)
+    return script
+
+
+def test_no_node_waits_for_one_whose_link_becomes_slow(checked: Checked) -> None:
+    """It reports nothing any more, so only what the others receive meanwhile tells."""
+    script = relaying(checked)
+    carry_out_for(script, 0.5, stuck="n3")
+    assert waiting_for(script, "n3")
+    carry_out_for(script, 2.5, stuck="n3")
+    assert not waiting_for(script, "n3")
+    assert script.assignments[NodeId("n3")]
+
+
+def test_no_node_counts_as_slow_if_all_are_silent(checked: Checked) -> None:
+    """The origin pauses, or this process did."""
+    script = relaying(checked)
+    script.plan()
+    before = len(script.orders)
+    for _ in range(10):
+        script.now += 1.0
+        script.plan()
+    assert not [order for _, order in script.orders[before:] if isinstance(order, Cancel)]

@@ -61,7 +61,7 @@ class Scheduler:
         self._failures = Failures(self._swarm)
         self._inventories = Inventories(self._swarm, self._failures)
         self._reports = Reports(self._swarm, self._failures, self._inventories, self._estimator)
-        self._planner = Planner(self._swarm, seed)
+        self._planner = Planner(self._swarm, self._estimator, seed)
         self._now = 0.0
         self._is_unfinished = False
         self._sized_for = 0

@@ -124,6 +124,20 @@ class LinkEstimator:
             # Streams that share a link end together, and the node is given more orders at once.
             self.classify(member)
 
+    def add_shortfall(self, member: Member, share: float, *, was_fast: bool) -> None:
+        """A busy node lately received this share of what the fastest nodes did.
+
+        If it was as fast as they before, orders that it has already are late.
+        """
+        share = max(MIN_UP_SHARE, share)
+        if self._reference_pace is not None:
+            member.pace = max(member.pace, self._reference_pace - math.log2(share))
+        if member.rate is not None:
+            member.rate = min(member.rate, share * self._reference_rate)
+        self.classify(member)
+        if member.speed_class and was_fast:
+            self.links.slowed |= member.bit
+
     def _add_origin_read(
         self, member: Member, events: EventColumns, row: int, took_s: float
     ) -> None:
@@ -170,6 +184,8 @@ class LinkEstimator:
             self.links.classes_changed = True
         if member.speed_class:
             self.links.are_alike = False
+        else:
+            self.links.slowed &= ~member.bit
 
     def _estimated_share(self, member: Member) -> float:
         """The downlink as a share of the reference, by fast streams and by the total rate."""
@@ -203,9 +219,9 @@ class LinkEstimator:
         links.best_rate = max((m.rate for m in every if m.rate is not None), default=0.0)
         links.interval_s = min((m.interval_s for m in every if m.interval_s), default=0.0)
         known = [m for m in every if m.samples >= MIN_SAMPLES]
-        self._reference_rate = -(_reference([-m.rate for m in known if m.rate]) or 0.0)
-        self._reference_burst = -(_reference([-m.burst_rate for m in known]) or 0.0)
-        self._reference_pace = _reference([m.pace for m in known])
+        self._reference_rate = -(reference([-m.rate for m in known if m.rate]) or 0.0)
+        self._reference_burst = -(reference([-m.burst_rate for m in known]) or 0.0)
+        self._reference_pace = reference([m.pace for m in known])
         links.are_alike = len(known) == len(members)
         for member in every:
             self.classify(member)
@@ -239,6 +255,6 @@ def _share_of(rate: float | None, best: float) -> float | None:
     return None if rate is None else max(MIN_UP_SHARE, rate / best)
 
 
-def _reference(values: list[float]) -> float | None:
+def reference(values: list[float]) -> float | None:
     """The value that the lowest part of the nodes stays below; None for fewer than two nodes."""
     return sorted(values)[len(values) // REFERENCE_NODES_DIVISOR] if len(values) > 1 else None

@@ -7,7 +7,7 @@ from xfd_scheduler.state import origin_budget
 from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.keys import NO_SOURCE, ORIGIN
 from xfd_scheduler.state.node import Member
-from xfd_scheduler.state.relay_paths import children_of
+from xfd_scheduler.state.relay_paths import children_of, top_of
 from xfd_scheduler.state.swarm_state import SwarmState
 from xfd_scheduler.state.transitions import move_order
 from xfd_scheduler.tuning import END_GAME_INTERVALS, TAKE_OVER_READ_S
@@ -40,25 +40,26 @@ class EndGame:
         if slow is None or slow.speed_class <= member.speed_class:
             return
         holders = swarm.holders[chunk] & swarm.available & ~slow.bit
-        if not holders and swarm.source_of(slow.index, chunk) == ORIGIN:
+        if not holders:
             # A node that has never read does not know how long that takes, and takes nothing over.
             takes_s = member.origin_pace * swarm.catalog.sizes[chunk]
             waited_s = now - (member.end_game_since or now)
             if takes_s and waited_s >= max(TAKE_OVER_READ_S, takes_s):
-                take_over_read(swarm, member, slow, chunk, now)
+                take_over_read(swarm, member, chunk, now)
             return
         best = self._sources.least_loaded(member, holders, now, None)
         if best != NO_SOURCE and swarm.members[best].speed_class <= member.speed_class:
             move_order(swarm, member, chunk, best)
 
 
-def take_over_read(swarm: SwarmState, member: Member, slow: Member, chunk: int, now: float) -> bool:
-    """The member continues what a slow node reads from the origin, if it may.
+def take_over_read(swarm: SwarmState, member: Member, chunk: int, now: float) -> bool:
+    """The member continues what a slower node above it reads from the origin, if it may.
 
     The slow node, and its faster children, receive the chunk from the member. A moved order keeps
     its bytes, so next to nothing is transferred twice.
     """
-    if not swarm.pending[chunk] & slow.bit or swarm.source_of(slow.index, chunk) != ORIGIN:
+    slow = swarm.members[top_of(swarm, member.index, chunk)]
+    if not swarm.pending[chunk] & slow.bit or slow.speed_class <= member.speed_class:
         return False
     if now < swarm.origin_rest_until or not swarm.available & member.bit:
         return False

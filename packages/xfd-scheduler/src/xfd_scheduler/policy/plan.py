@@ -10,10 +10,12 @@ from __future__ import annotations
 from itertools import islice
 
 from xfd_scheduler.links import windows
+from xfd_scheduler.links.estimate import LinkEstimator
 from xfd_scheduler.policy.backfill import Backfill
 from xfd_scheduler.policy.end_game import EndGame
 from xfd_scheduler.policy.limits import waits_for_nodes
 from xfd_scheduler.policy.reparent import Reparent
+from xfd_scheduler.policy.slow_receivers import SlowReceivers
 from xfd_scheduler.policy.sources import Sources
 from xfd_scheduler.policy.spread import Spread
 from xfd_scheduler.policy.stragglers import Stragglers
@@ -27,11 +29,12 @@ from xfd_scheduler.tuning import RESTING_PAIRS_LIMIT, WANT_SET_SAMPLE
 class Planner:
     """Plans orders. `seed` decides where the search for a source starts."""
 
-    def __init__(self, swarm: SwarmState, seed: int) -> None:
+    def __init__(self, swarm: SwarmState, estimator: LinkEstimator, seed: int) -> None:
         self.swarm = swarm
         sources = Sources(swarm, seed)
         self._spread = Spread(swarm)
         self._backfill = Backfill(swarm, sources)
+        self._slow_receivers = SlowReceivers(swarm, estimator)
         self._reparent = Reparent(swarm, sources)
         self._end_game = EndGame(swarm, sources)
         self.stragglers = Stragglers(swarm, sources)
@@ -46,6 +49,7 @@ class Planner:
         if now >= swarm.origin_rest_until and not waits_for_nodes(swarm, now):
             left = self._spread.launch(left)
         left = self._backfill.fill(left, now, only_starving=False)
+        self._slow_receivers.look(now)
         self._reparent.look(now)
         self._end_game.look(now)
         self.stragglers.look(now)

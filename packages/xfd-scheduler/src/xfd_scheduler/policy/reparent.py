@@ -3,15 +3,17 @@
 The first waves leave before anything is known of the links, so slow nodes stand at the top of trees
 as often as fast ones. All nodes below them receive these chunks at their pace, and wait for reads
 that have not started. So when classes change, this module examines all pending orders, each chunk's
-tree from its top. A node below a much slower one moves to a source that has the chunk, or will have
-it without a slow node on its path. If there is none because the slow node is to read the chunk, the
-faster node reads it instead. It does not if the slow node may have started: the bytes would be
-transferred twice, and nodes that share a slow origin seem unequal too.
+tree from its top, and afterwards again those chunks of which some node found no better source.
+
+A node below a much slower one moves to a source that has the chunk, or will have it without a slow
+node on its path. If there is none because a slow node at the top is to read the chunk, the faster
+node reads it instead. It does not if the slow node may have started: nodes that share a slow origin
+seem unequal too. But a node that became slow gives up what it has started as well.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import bisect_left
 
 from xfd_scheduler.links import windows
 from xfd_scheduler.policy.end_game import take_over_read
@@ -19,6 +21,7 @@ from xfd_scheduler.policy.sources import Sources
 from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.keys import NO_SOURCE, ORIGIN
 from xfd_scheduler.state.node import Member
+from xfd_scheduler.state.relay_paths import top_of
 from xfd_scheduler.state.swarm_state import SwarmState
 from xfd_scheduler.state.transitions import move_order
 from xfd_scheduler.tuning import REPARENT_CLASS_GAP, UNSTARTED_READ_SLOTS
@@ -31,28 +34,27 @@ class Reparent:
         self.swarm = swarm
         self._sources = sources
         self._next = 0.0
-        self._again = False
-        self._earlier_orders: Counter[int] = Counter()
-        """For each slow node, its pending chunks that were launched before the present one."""
+        self._stuck = 0
+        """Chunks of which some node had no better source at the last look, as a bit set."""
+        self._launches: dict[int, list[int]] = {}
+        """For slow readers, the launch numbers of their pending chunks in order, in this look."""
 
     def look(self, now: float) -> None:
-        """Examines all chunks, at most once between two exchanges, with which orders leave."""
+        """Examines chunks, at most once between two exchanges, with which orders leave."""
         swarm = self.swarm
-        if now < self._next or not (swarm.links.classes_changed or self._again):
+        chunks = swarm.pending_chunks if swarm.links.classes_changed else self._stuck
+        if now < self._next or not chunks:
             return
         self._next = now + windows.assumed_interval(swarm.settings, len(swarm.members))
-        swarm.links.classes_changed = self._again = False
-        slow = sum(
-            member.bit
-            for member in swarm.members.values()
-            if member.speed_class >= REPARENT_CLASS_GAP
-        )
-        if not slow or not swarm.links.classes_apply:
+        swarm.links.classes_changed = False
+        self._stuck = 0
+        slowest = max(member.speed_class for member in swarm.members.values())
+        if slowest < REPARENT_CLASS_GAP or not swarm.links.classes_apply:
             return
-        self._earlier_orders.clear()
-        for chunk in sorted(positions(swarm.pending_chunks), key=swarm.launch_number.__getitem__):
+        self._launches.clear()
+        pending = positions(chunks & swarm.pending_chunks)
+        for chunk in sorted(pending, key=swarm.launch_number.__getitem__):
             self._look_at_tree(chunk, now)
-            self._earlier_orders.update(positions(swarm.pending[chunk] & slow))
 
     def _look_at_tree(self, chunk: int, now: float) -> None:
         """Moves nodes of one chunk's tree; the nodes above a node come before it."""
@@ -103,10 +105,23 @@ class Reparent:
         if best != NO_SOURCE:
             move_order(swarm, member, chunk, best)
             return best
-        unstarted = UNSTARTED_READ_SLOTS * swarm.settings.download_slots
-        if self._earlier_orders[slow.index] >= unstarted:
-            # Once a fast node reads it, nodes that were examined before can receive it from there.
-            self._again = True
-            if take_over_read(swarm, member, slow, chunk, now):
-                return ORIGIN
+        # Once a fast node has it or reads it, nodes that were examined before can receive it there.
+        self._stuck |= 1 << chunk
+        reader = top_of(swarm, slow.index, chunk)
+        is_late = swarm.links.slowed >> reader & 1 or not self._has_started(reader, chunk)
+        if is_late and take_over_read(swarm, member, chunk, now):
+            return ORIGIN
         return slow.index
+
+    def _has_started(self, reader: int, chunk: int) -> bool:
+        """Whether the node may have started to read the chunk, by how many it fetches before."""
+        swarm = self.swarm
+        launches = self._launches.get(reader)
+        if launches is None:
+            mine = positions(swarm.pending_chunks & swarm.members[reader].wants)
+            launches = sorted(
+                swarm.launch_number[one] for one in mine if swarm.pending[one] >> reader & 1
+            )
+            self._launches[reader] = launches
+        before = bisect_left(launches, swarm.launch_number[chunk])
+        return before < UNSTARTED_READ_SLOTS * swarm.settings.download_slots

@@ -3,9 +3,8 @@
 Every node passes a chunk on to a few others, and nodes that have promised least stand at the top.
 Over a few waves each node has been inside one tree and a leaf in the others, so that all uplinks
 carry the same. SplitStream (Castro et al., 2003) sets this rotation up explicitly; here it follows
-from the order. A node with a quarter of the uplink is inside a tree a quarter as often, and has
-fewer children there. It stands below the fast nodes, so that no fast node waits for it. What it can
-send goes to other slow nodes.
+from the order. A node with a quarter of the uplink is inside a tree a quarter as often. It stands
+below the fast nodes, so that no fast node waits for it. What it can send goes to other slow nodes.
 """
 
 from __future__ import annotations

@@ -34,9 +34,8 @@ def _nodes_below_root(children: int) -> int:
 def fan_out_by_node(swarm: SwarmState) -> FanOut:
     """How many nodes each node sends a chunk to, in trees that are laid out now.
 
-    None if it is not available, or named by as many orders as it may be. A slow node has fewer
-    children, by its share. A node that catches up has some only if such nodes have most of the
-    swarm's uplink.
+    None if it is not available, or named by as many orders as it may be. A node that catches up has
+    some only if such nodes have most of the swarm's uplink.
     """
     members = swarm.members
     most = fan_out(swarm)
@@ -50,9 +49,7 @@ def fan_out_by_node(swarm: SwarmState) -> FanOut:
             return 0
         if not swarm.available & member.bit or member.promised >= promise_limit(swarm, member):
             return 0
-        if not member.speed_class:
-            return most
-        return round(most * member.up_share)
+        return most
 
     return children
 

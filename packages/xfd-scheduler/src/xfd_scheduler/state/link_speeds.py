@@ -19,6 +19,7 @@ class LinkSpeeds:
         classes_apply: whether speed classes order trees: the fast nodes have most of the swarm's
             uplink. Otherwise the few nodes at the top would carry everything.
         are_alike: whether the link of every node is known, and none is slow.
+        slowed: nodes that became slow while they had orders, as a bit set.
         classes_changed: whether the class of a node changed since the policy last looked.
     """
 
@@ -29,3 +30,4 @@ class LinkSpeeds:
     classes_apply: bool = True
     are_alike: bool = False
     classes_changed: bool = False
+    slowed: int = 0

@@ -13,6 +13,16 @@ def children_of(swarm: SwarmState, source: int, chunk: int) -> list[int]:
     return [node for node in nodes if swarm.source_of(node, chunk) == source]
 
 
+def top_of(swarm: SwarmState, node: int, chunk: int) -> int:
+    """The node at the top of the path to `node`: it reads the chunk, or has it."""
+    while swarm.pending[chunk] >> node & 1:
+        source = swarm.source_of(node, chunk)
+        if source == ORIGIN:
+            break
+        node = source
+    return node
+
+
 def subtree_of(swarm: SwarmState, node: int, chunk: int) -> int:
     """Nodes whose path to the chunk leads through `node`, itself included; bit set."""
     found = 1 << node
