@@ -204,3 +204,22 @@ def test_status_shows_a_call_while_it_runs(
     assert found[0]["state"] in ("finding", "running")
     assert "1 call, 3 nodes" in shown
     assert all(node.id[:12] in shown for node in cluster.nodes)
+
+
+def test_verify_finds_a_byte_that_changed_on_one_node(
+    xfd: Xfd, s3_server: S3Server, bucket: str, place: str, cluster: RayCluster
+) -> None:
+    upload(s3_server, bucket)
+    words = (f"s3://{bucket}/small/", f"{place}/all")
+    xfd("get", *words, "-q")
+    name = next(key for key, body in SMALL.items() if body)
+    spoiled = cluster.nodes[2].root / place / "all" / name
+    spoiled.write_bytes(bytes(len(SMALL[name])))
+
+    found = xfd("verify", *words, "--json", code=5)
+    paths = xfd("verify", f"{place}/all", "--nodes", cluster.nodes[0].id)
+
+    nodes = {each["node"]: each for each in json.loads(found.stdout)["nodes"]}
+    assert [nodes[node.id]["ok"] for node in cluster.nodes] == [True, True, False]
+    assert {wrong["path"] for wrong in nodes[cluster.nodes[2].id]["mismatches"]} == {str(spoiled)}
+    assert "all as they should be" in paths.stdout

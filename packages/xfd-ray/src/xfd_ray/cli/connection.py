@@ -31,6 +31,8 @@ def connected(options: argparse.Namespace) -> Iterator[None]:
     from xfd_ray.cluster.connect import connect_to_ray
 
     variables = variables_of(options.env, os.environ)
+    if (profile := getattr(options, "profile", None)) is not None:
+        variables = {**_with_profile(profile), **variables}
     if ray.is_initialized():
         if variables:
             raise InvalidRequestError(
@@ -75,6 +77,12 @@ def variables_of(given: Sequence[str], environ: Mapping[str, str]) -> dict[str, 
             value = environ[name]
         variables[name] = value
     return variables
+
+
+def _with_profile(name: str) -> dict[str, str]:
+    """Makes the AWS chain of the nodes use a profile: keys in variables would take precedence."""
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    return {"AWS_PROFILE": name, **dict.fromkeys(keys, "")}
 
 
 @contextlib.contextmanager

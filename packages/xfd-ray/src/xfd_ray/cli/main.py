@@ -14,6 +14,7 @@ from xfd_api.paths import is_utf8
 from xfd_dataplane.cli import process
 from xfd_ray import __version__
 from xfd_ray.cli import (
+    completion,
     config,
     dashboards,
     doctor,
@@ -22,6 +23,7 @@ from xfd_ray.cli import (
     plan,
     report,
     status,
+    verify,
 )
 from xfd_ray.cli.command_parser import CommandModule, Commands, exit_codes
 
@@ -29,11 +31,13 @@ MODULES: tuple[CommandModule, ...] = (
     get,
     plan,
     status,
+    verify,
     report,
     doctor,
     dashboards,
     metrics,
     config,
+    completion,
 )
 """The commands, in the order in which the help lists them."""
 
@@ -68,7 +72,7 @@ def parse(
 ) -> argparse.Namespace:
     """The options of a command line. Exits with 2 if it makes no sense."""
     words = list(arguments)
-    parser = make_parser(modules)
+    parser = whole = make_parser(modules)
     for word in words:
         if not is_utf8(word):
             parser.error(f"{word!a} is not UTF-8")
@@ -81,7 +85,7 @@ def parse(
         parser.parse_args(words)  # It prints the help, or what is wrong, and ends the process.
         parser.error("name a command")
     options = parser.parse_intermixed_args(words)
-    options.command = " ".join(named)
+    options.command, options.whole_parser = " ".join(named), whole
     check = parser.get_default("check")
     if check is not None:
         check(parser, options)

@@ -52,7 +52,7 @@ def add_requested(parser: argparse.ArgumentParser) -> None:
         help=f"SOURCE: {SOURCE}. DEST, the last word, is the same on each node, and lies below the "
         "node's root if it is relative: a file, or a folder if it ends in / or gets several "
         "objects (default: the source's own path in its store, and for hf:// the hub cache). A "
-        "single word that is no source is a file of requests in YAML",
+        "single word that ends in .yaml, .yml or .json is a file of requests",
     )
     parser.add_argument(
         "--from-file",
@@ -67,16 +67,25 @@ def add_requested(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(check=_check)
 
 
-def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    words = options.words
+def is_request_file(words: Sequence[str]) -> bool:
+    """Whether the words are the name of a file of requests."""
+    return (
+        len(words) == 1
+        and words[0].lower().endswith((".yaml", ".yml", ".json"))
+        and (not is_source(words[0]))
+    )
+
+
+def check_words(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Says which of the words are sources. Exits with 2 if they make no sense."""
     options.request_file = None
-    if len(words) == 1 and not is_source(words[0]) and options.from_file is None:
-        options.request_file = words[0]
-        options.sources, options.destination = [], None
+    options.sources, options.destination = [], None
+    if is_request_file(options.words) and options.from_file is None:
+        options.request_file = options.words[0]
         return
     try:
         options.sources, options.destination = split_words(
-            words, from_file=options.from_file is not None
+            options.words, from_file=options.from_file is not None
         )
     except InvalidRequestError as error:
         parser.error(f"{error.what}: {error.object}. {error.remedy}")
@@ -84,6 +93,10 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         parser.error("name a source, a file of requests, or a list with --from-file")
     if options.destination == STDOUT:
         parser.error("nodes have no standard output for it; use xfd-get SOURCE - on one host")
+
+
+def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    check_words(parser, options)
     check_request(parser, options)
 
 
@@ -141,7 +154,7 @@ def _select_there(options: argparse.Namespace, sources: list[Wanted], node: str)
         *("force", "include", "exclude", "checksum", "destination"),
         *("unpack", "unpack_method", "links", "no_keep_archive"),
     )
-    shipped = argparse.Namespace(**{name: getattr(options, name) for name in needed})
+    shipped = argparse.Namespace(**{name: getattr(options, name, None) for name in needed})
     answers = on_each_node(select_on_node, shipped, sources, nodes=[node], timeout_s=FIND_S)
     (answer,) = answers.values()
     if isinstance(answer, XfdError):
