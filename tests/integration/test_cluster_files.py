@@ -54,6 +54,21 @@ def upload(server: S3Server, bucket: str) -> int:
     return len(BIG) + sum(map(len, SMALL.values()))
 
 
+def check_timeline(report: DistributionReport) -> None:
+    """The time line has each byte that moved, within the call's time; a saved one is equal."""
+    assert report.timeline is not None
+    moved, landed = report.timeline.transfers, report.timeline.landings
+    assert sum(moved.bytes) == report.origin_bytes + report.peer_bytes
+    read = [size for size, source in zip(moved.bytes, moved.source, strict=True) if source < 0]
+    assert sum(read) == report.origin_bytes
+    ends = [at + took for at, took in zip(moved.start_s, moved.seconds, strict=True)]
+    assert 0 < min(moved.start_s)
+    assert max(*ends, *landed.at_s) <= report.elapsed_s + 0.01
+    assert len(landed.at_s) == len(report.nodes) * len(report.objects)
+    assert all(node.host for node in report.nodes)
+    assert DistributionReport.from_json(report.to_json()) == report
+
+
 def test_each_byte_leaves_the_store_once_and_then_the_cache_serves(
     s3_server: S3Server, bucket: str, place: str, driver: RayCluster
 ) -> None:
@@ -70,6 +85,8 @@ def test_each_byte_leaves_the_store_once_and_then_the_cache_serves(
     assert report.amplification == 1.0
     assert report.efficiency is None or report.efficiency <= 1.0
     assert {(node.state, node.files) for node in report.nodes} == {("done", 1 + len(SMALL))}
+
+    check_timeline(report)
 
     again = xfd_ray.download_distributed(requests(place), store)
     assert s3_server.sent_bytes(bucket) == sent
