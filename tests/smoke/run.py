@@ -7,6 +7,7 @@ pipeline is left out, for versions of Ray that xfd-ray supports and xfd-pipeline
 import faulthandler
 import importlib.metadata
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -20,7 +21,13 @@ os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
 import ray
 
 import xfd_ray
-from xfd_api import ObjectDownloadRequest, ObjectStoreConfig, PrefixDownloadRequest, local_path
+from xfd_api import (
+    DistributionReport,
+    ObjectDownloadRequest,
+    ObjectStoreConfig,
+    PrefixDownloadRequest,
+    local_path,
+)
 
 WEIGHTS = bytes(range(256)) * 40_000
 TIMEOUT_S = 300
@@ -52,12 +59,22 @@ def main(with_pipeline: bool) -> None:
     report = xfd_ray.download_distributed(requests, config, deadline_s=60)
     assert local_path("weights.bin").read_bytes() == WEIGHTS
     assert report.origin_bytes == len(WEIGHTS) + 5, report
+    _page(report, folder)
     if with_pipeline:
         _pipeline(config, requests)
     ray.shutdown()
     faulthandler.cancel_dump_traceback_later()
     versions = {name: importlib.metadata.version(name) for name in ("ray", "xfd-ray")}
     print(f"Python {sys.version.split()[0]}, {versions}: all as it should be")
+
+
+def _page(report: DistributionReport, folder: Path) -> None:
+    """The page needs files that are no Python; the wheel has to bring them."""
+    report.save(folder / "run.json")
+    command = [sys.executable, "-m", "xfd_ray", "report", folder / "run.json", "-o", "-"]
+    page = subprocess.run(command, check=True, capture_output=True).stdout
+    assert b"uPlot" in page, page
+    assert b"weights.bin" in page, page
 
 
 def _pipeline(config: ObjectStoreConfig, requests: list[object]) -> None:
