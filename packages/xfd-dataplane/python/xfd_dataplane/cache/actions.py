@@ -13,9 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from xfd_api.configuration import load
 from xfd_api.errors import InvalidRequestError
-from xfd_api.node_configuration import node_settings
+from xfd_api.settings import NodeSettings
 from xfd_dataplane.cache import upkeep
 from xfd_dataplane.cache.entries import CacheEntry
 from xfd_dataplane.cache.leftovers import OLD_S
@@ -37,7 +36,8 @@ class CacheAction:
         command: which one.
         paths: destinations: absolute, below the root, or below `working_folder`.
         working_folder: that of the command on this host; None for another node.
-        limits: of `prune`; what is None is taken from the node's environment.
+        settings: as they are configured where the command was typed.
+        limits: of `prune`; what is None is as configured, or as in the node's environment.
         only_looks: says what would be done, and changes nothing.
         old_s: see `leftovers`.
     """
@@ -45,6 +45,7 @@ class CacheAction:
     command: Command
     paths: tuple[str, ...] = ()
     working_folder: str | None = None
+    settings: NodeSettings = field(default_factory=NodeSettings)
     limits: CacheLimits = field(default_factory=CacheLimits)
     only_looks: bool = False
     old_s: float = OLD_S
@@ -62,7 +63,7 @@ def carry_out(action: CacheAction) -> Document:
         >>> sorted(carry_out(CacheAction("ls")))
         ['bytes', 'entries', 'hub_cache', 'root']
     """
-    cache = NodeCache.of()
+    cache = NodeCache.of(action.settings)
     return _ACTIONS[action.command](cache, action)
 
 
@@ -81,8 +82,8 @@ def _list(cache: NodeCache, action: CacheAction) -> Document:
     }
 
 
-def _usage(cache: NodeCache, _: CacheAction) -> Document:
-    limits = limits_of(node_settings(load()), os.environ)
+def _usage(cache: NodeCache, action: CacheAction) -> Document:
+    limits = limits_of(action.settings, os.environ)
     listed = upkeep.entries(cache)
     counted = [each for each in listed if any(map(each[0].path.is_relative_to, cache.folders))]
     existing = next((at for at in (cache.root, *cache.root.parents) if at.exists()), Path("/"))
@@ -108,7 +109,7 @@ def _remove(cache: NodeCache, action: CacheAction) -> Document:
 
 
 def _prune(cache: NodeCache, action: CacheAction) -> Document:
-    configured, given = limits_of(node_settings(load()), os.environ), action.limits
+    configured, given = limits_of(action.settings, os.environ), action.limits
     limits = CacheLimits(
         configured.quota_bytes if given.quota_bytes is None else given.quota_bytes,
         configured.max_age_s if given.max_age_s is None else given.max_age_s,

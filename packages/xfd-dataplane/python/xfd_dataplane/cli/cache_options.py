@@ -36,6 +36,7 @@ def _add_commands(parser: argparse.ArgumentParser) -> Iterator[argparse.Argument
 
     def add(name: str, does: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=does, description=f"{does[:1].upper()}{does[1:]}.")
+        added.set_defaults(cache_command=name)
         add_output(added)
         return added
 
@@ -84,6 +85,8 @@ def _dry_run(parser: argparse.ArgumentParser) -> None:
 
 def action_of(options: argparse.Namespace) -> CacheAction:
     """The action that the options ask for."""
+    from xfd_api.configuration import load
+    from xfd_api.node_configuration import node_settings
     from xfd_dataplane.cache.actions import CacheAction
     from xfd_dataplane.cache.leftovers import OLD_S
     from xfd_dataplane.cache.verdict import CacheLimits
@@ -94,6 +97,7 @@ def action_of(options: argparse.Namespace) -> CacheAction:
         command,
         tuple(getattr(options, "paths", ())),
         working_folder=str(Path.cwd()),
+        settings=node_settings(load()),
         limits=CacheLimits(getattr(options, "quota", None), getattr(options, "max_age", None)),
         only_looks=not options.remove if command == "records" else only_looks,
         old_s=getattr(options, "older_than", OLD_S),

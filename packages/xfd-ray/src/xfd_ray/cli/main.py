@@ -14,6 +14,7 @@ from xfd_api.paths import is_utf8
 from xfd_dataplane.cli import process
 from xfd_ray import __version__
 from xfd_ray.cli import (
+    cache,
     completion,
     config,
     dashboards,
@@ -33,6 +34,7 @@ MODULES: tuple[CommandModule, ...] = (
     status,
     verify,
     report,
+    cache,
     doctor,
     dashboards,
     metrics,
@@ -50,6 +52,7 @@ examples:
   xfd get s3://bucket/llama/ models/llama
   xfd get hf://org/model                into the hub cache of every node
   xfd status --watch                    what runs, and how far each node is
+  xfd cache du --cluster                what each node keeps
   xfd doctor                            what is missing, and what to do
   xfd dashboards install                the Grafana dashboard, into Ray's running session
   xfd metrics targets --file xfd.json   what Prometheus may scrape, beside Ray's agents
