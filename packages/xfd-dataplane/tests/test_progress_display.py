@@ -31,7 +31,9 @@ def command(source: Path, destination: Path, *words: str) -> list[str]:
 
 
 @pytest.fixture
-def weights(tmp_path: Path) -> Path:
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file to fetch; a node with a root of its own has not seen it before."""
+    monkeypatch.setenv("XFD_ROOT", str(tmp_path / "root"))
     return artifacts.weights_file(tmp_path / "w.bin", 3 * MIB)
 
 
@@ -81,12 +83,22 @@ def test_a_terminal_gets_lines_if_it_is_asked_for_them(weights: Path, tmp_path: 
     # The variable alone keeps short runs quiet; --progress does not.
     assert written == ""
 
-    written = on_a_terminal(command(weights, tmp_path / "again", "--progress", "lines"))
+    words = command(weights, tmp_path / "again", "--progress", "lines")
+    written = on_a_terminal(words, XFD_ROOT=str(tmp_path / "another root"))
     assert [line.split(":")[1] for line in written.splitlines()][:2] == [
         " looking for objects",
         " moving",
     ]
     assert "done: 3.0 of 3.0 MiB (100 %)" in written.splitlines()[-1]
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(weights: Path, tmp_path: Path) -> None:
+    words = command(weights, tmp_path / "out", "--progress", "auto")
+
+    written = on_a_terminal(words, TERM="dumb")
+
+    assert written.startswith("xfd: looking for objects")
+    assert "\x1b" not in written
 
 
 def test_a_pipe_gets_no_control_characters(weights: Path, tmp_path: Path) -> None:
@@ -175,7 +187,6 @@ def test_a_notebook_gets_one_output_that_ends_with_everything(
 ) -> None:
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
-    monkeypatch.setenv("XFD_ROOT", str(tmp_path / "root"))
     cell = nbformat.v4.new_code_cell(IN_A_NOTEBOOK.format(store=str(weights.parent)))
     notebook = nbformat.v4.new_notebook(cells=[cell])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Literal
 
@@ -11,9 +12,14 @@ Place = Literal["terminal", "notebook", "elsewhere"]
 
 
 def place() -> Place:
-    """Where standard error goes. A job's log, a pipe and a file are elsewhere."""
+    """Where standard error goes. A job's log, a pipe and a file are elsewhere.
+
+    So is a terminal that cannot move its cursor, such as an editor's.
+    """
     if _is_notebook():
         return "notebook"
+    if os.environ.get("TERM", "").lower() in ("dumb", "unknown"):
+        return "elsewhere"
     try:
         return "terminal" if sys.stderr is not None and sys.stderr.isatty() else "elsewhere"
     except ValueError:  # It was closed.
