@@ -1,0 +1,1 @@
+"""Measures what metrics cost on a real Ray cluster."""
