@@ -14,6 +14,7 @@ from xfd_api.configuration import SETTINGS, Configuration, load
 from xfd_api.errors import InvalidRequestError
 from xfd_api.settings import NodeSettings
 from xfd_api.traffic import Prices
+from xfd_ray.cli.main import run
 from xfd_ray.configured import configured
 from xfd_ray.link_rates import LinkRates
 from xfd_ray.options import DistributionOptions
@@ -103,3 +104,18 @@ def test_a_wrong_setting_is_refused_before_ray_is_started(
     for call in (xfd_ray.download_distributed, xfd_ray.ensure_local):
         with pytest.raises(InvalidRequestError, match="Did you mean keep_s"):
             call(requests("big"), STORES)
+
+
+def test_the_command_shows_settings_and_checks_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "xfd.toml"
+    file.write_text("keep_s = 3\n")
+    assert run(["config", "show", "--origin"]) == 0
+    assert f"keep_s = 3  # {file}:1\n" in capsys.readouterr().out
+    file.write_text("keep = 3\n")
+    assert run(["config", "check", str(file)]) == 2
+    assert "Did you mean keep_s?" in capsys.readouterr().out
+    assert run(["config", "show"]) == 2
+    assert capsys.readouterr().err.startswith(f"xfd: error: {file}:1: there is no setting keep.")
