@@ -182,9 +182,7 @@ with warnings.catch_warnings():
 """
 
 
-def test_a_notebook_gets_one_output_that_ends_with_everything(
-    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_notebook_gets_one_output_that_ends_with_everything(weights: Path) -> None:
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     cell = nbformat.v4.new_code_cell(IN_A_NOTEBOOK.format(store=str(weights.parent)))
