@@ -48,7 +48,7 @@ def bert(hub: HubServer) -> HubServer:
 def test_no_block_goes_untested() -> None:
     assert len(BLOCKS) == len(PYTHON) + len(SHELL)
     assert len(PYTHON) == 3
-    assert len(SHELL) == 3
+    assert len(SHELL) == 4
 
 
 def script(block: Block, server: S3Server, cluster: RayCluster, folder: Path) -> str:
@@ -111,6 +111,23 @@ def test_the_command_works_on_one_host(
     assert (tmp_path / "weights.safetensors").read_bytes() == WEIGHTS
     assert artifacts.tree_of(tmp_path / "tokenizer") == PIECES
     assert caches.snapshot_of(home, BERT) == BERT_FILES
+
+
+def test_the_command_works_on_a_cluster(
+    store: S3Server, cluster: RayCluster, tmp_path: Path
+) -> None:
+    (block,) = (block for block in SHELL if "xfd doctor" in block.text)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    state = str(tmp_path / "state")
+    env = {**os.environ, "RAY_ADDRESS": cluster.address, "PATH": path, "XDG_STATE_HOME": state}
+    command = ["bash", "-euo", "pipefail", "-c", block.text]
+    ran = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    for root in cluster.roots:
+        assert (root / "llama/weights.safetensors").read_bytes() == WEIGHTS
+    assert (tmp_path / "run.json").is_file()
+    assert "all as they should be" in ran.stdout
+    assert "all well" in ran.stdout
 
 
 def test_the_two_commands_name_tasks_that_exist() -> None:

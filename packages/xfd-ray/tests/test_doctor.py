@@ -36,7 +36,7 @@ VERSIONS = dict.fromkeys(judge.XFD, "0.1.0") | {
 @pytest.mark.parametrize(
     ("disk", "state", "says"),
     [
-        (DISK, "ok", "50.0 GiB of 100.0 GiB free below /data, xfs, reflinks"),
+        (DISK, "ok", "50.0 GiB of 100.0 GiB free, xfs, reflinks: /data"),
         (replace(DISK, has_reflinks=False), "ok", "no reflinks"),
         (replace(DISK, free_bytes=GIB), "warn", "1.0 GiB of 100.0 GiB free"),
         (replace(DISK, kind="tmpfs"), "warn", "tmpfs"),
@@ -46,10 +46,16 @@ VERSIONS = dict.fromkeys(judge.XFD, "0.1.0") | {
     ids=["well", "no reflinks", "nearly full", "in memory", "slow", "cannot write"],
 )
 def test_a_disk_is_judged(disk: DiskFacts, state: State, says: str) -> None:
-    (finding, _) = judge.judge_disks({A: NodeFacts(disk, DISK, {})})
+    cache = replace(DISK, device=2)
+    (finding, _) = judge.judge_disks({A: NodeFacts(disk, cache, {})})
     assert (finding.check, finding.state) == ("disk", state)
     assert says in finding.what
     assert bool(finding.remedy) == (state != "ok")
+
+
+def test_a_hub_cache_on_the_same_disk_is_not_described_again() -> None:
+    (_, cache) = judge.judge_disks({A: NodeFacts(DISK, DISK, {})})
+    assert (cache.check, cache.state, cache.what) == ("hub cache", "ok", "on the same disk")
 
 
 @pytest.mark.parametrize(

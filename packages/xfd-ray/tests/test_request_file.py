@@ -16,6 +16,9 @@ from xfd_api.requests import (
 )
 from xfd_api.stores import StoreKind
 from xfd_ray.cli.request_file import parse_requests, read_request_file
+from xfd_testing.markdown import blocks_of
+
+PAGE = Path(__file__).parents[1] / "README.md"
 
 WHOLE = """
 stores:
@@ -118,3 +121,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(InvalidRequestError, match="not UTF-8"):
         read_request_file(str(tmp_path / "binary.yaml"))
+
+
+def test_the_file_that_the_page_shows_is_one() -> None:
+    (shown,) = (block for block in blocks_of(PAGE) if block.language == "yaml")
+    assert len(parse_requests(shown.text).requests) == 4

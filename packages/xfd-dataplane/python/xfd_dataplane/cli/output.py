@@ -25,6 +25,11 @@ _OWN_REMEDIES: dict[type[errors.XfdError], str] = {
     errors.UnknownArchiveError: "Name the format with --unpack-method",
     errors.ArchiveCorruptError: "Check the object, or name its format with --unpack-method",
     errors.OriginThrottledError: "Lower --parallel, or raise the store's request limit",
+    errors.NoNodesError: "Check --nodes, and that the Ray nodes are alive",
+    errors.NodeLostError: "Run again, on the nodes that are left",
+    errors.NodeUnavailableError: "Leave the node out with --nodes, or run again when it is back",
+    errors.PeerPortError: "Give --peer-ports a range with a free port",
+    errors.DeadlineExceededError: "Allow more with --deadline; a second run goes on from here",
 }
 
 

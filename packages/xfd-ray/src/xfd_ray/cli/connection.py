@@ -55,6 +55,15 @@ def connected(options: argparse.Namespace) -> Iterator[None]:
         ray.shutdown()
 
 
+def cluster_name() -> str:
+    """A name for the cluster that this process is connected to: its address, if Ray says it."""
+    import ray
+
+    # Ray Client does not know it.
+    address = getattr(ray.get_runtime_context(), "gcs_address", None)
+    return address or os.environ.get("RAY_ADDRESS", "")
+
+
 def variables_of(given: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of `--env`; a name alone has its value in `environ`.
 

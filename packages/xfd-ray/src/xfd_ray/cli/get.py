@@ -115,11 +115,10 @@ def _keep_rates(report: DistributionReport) -> None:
     """Keeps what the run shows of the links, for `xfd plan`."""
     import time
 
-    import ray
-
+    from xfd_ray.cli.connection import cluster_name
     from xfd_ray.cli.plan.rates import keep_observed
 
-    keep_observed(report, ray.get_runtime_context().gcs_address, time.time())
+    keep_observed(report, cluster_name(), time.time())
 
 
 def distribute(options: argparse.Namespace) -> DistributionReport:

@@ -62,7 +62,10 @@ def judge_disks(found: Mapping[NodeId, NodeFacts]) -> list[Finding]:
     """Room, rights and features of the disks below the root and the hub cache."""
     findings = [_disk("disk", node, facts.root, "XFD_ROOT") for node, facts in found.items()]
     for node, facts in found.items():
-        findings.append(_disk("hub cache", node, facts.hub_cache, "HF_HOME"))
+        if not facts.hub_cache.problem and facts.hub_cache.device == facts.root.device:
+            findings.append(Finding("hub cache", node, "ok", "on the same disk"))
+        else:
+            findings.append(_disk("hub cache", node, facts.hub_cache, "HF_HOME"))
     return findings
 
 
@@ -70,10 +73,10 @@ def _disk(check: str, node: NodeId, disk: DiskFacts, variable: str) -> Finding:
     if disk.problem:
         remedy = f"Set {variable} on the nodes to a folder that their user may write to"
         return Finding(check, node, "fail", f"{disk.folder}: {disk.problem}", remedy)
-    room = f"{human(disk.free_bytes)} of {human(disk.size_bytes)} free below {disk.folder}"
+    room = f"{human(disk.free_bytes)} of {human(disk.size_bytes)} free"
     kind = f", {disk.kind}" if disk.kind else ""
     links = "reflinks" if disk.has_reflinks else "no reflinks"
-    what = f"{room}{kind}, {links}"
+    what = f"{room}{kind}, {links}: {disk.folder}"
     if disk.free_bytes < LITTLE_ROOM * disk.size_bytes:
         return Finding(check, node, "warn", what, "Free room, or set " + variable)
     if disk.kind == "tmpfs":
@@ -190,7 +193,7 @@ def _failed(check: str, node: NodeId, error: XfdError) -> Finding:
 
 def _within(seconds: float) -> str:
     """A time as the next power of ten, so that nodes can share a line."""
-    for bound, name in ((0.001, "1 ms"), (0.01, "10 ms"), (0.1, "100 ms"), (1.0, "1 s")):
+    for bound, name in ((0.01, "10 ms"), (0.1, "100 ms"), (1.0, "1 s")):
         if seconds <= bound:
             return f"within {name}"
     return f"after {seconds:.0f} s"

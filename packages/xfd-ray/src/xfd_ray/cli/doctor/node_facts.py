@@ -34,6 +34,7 @@ class DiskFacts:
         problem: why no file can be written there; empty if one can. The rest is then unknown.
         has_reflinks: whether two files can share blocks.
         sync_s: seconds that it takes to write and sync one MiB.
+        device: a number of the file system.
     """
 
     folder: str
@@ -43,6 +44,7 @@ class DiskFacts:
     problem: str = ""
     has_reflinks: bool = False
     sync_s: float = 0.0
+    device: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def disk_facts(folder: Path) -> DiskFacts:
                 _file_system(folder, Path("/proc/self/mountinfo").read_text()),
                 has_reflinks=_shares_blocks(one, two),
                 sync_s=sync_s,
+                device=one.stat().st_dev,
             )
     except OSError as error:
         return DiskFacts(named, problem=error.strerror or str(error))

@@ -84,10 +84,9 @@ def make_plan(options: argparse.Namespace) -> Plan:
     Raises:
         XfdError: a request makes no sense, or the store could not be asked.
     """
-    import ray
-
     from xfd_api.errors import XfdError
     from xfd_api.lookups import plan_downloads
+    from xfd_ray.cli.connection import cluster_name
     from xfd_ray.cli.plan.estimate import estimate, simulated_s
     from xfd_ray.cli.plan.on_node import Survey, find_catalog, survey_node
     from xfd_ray.cli.plan.rates import known_rates
@@ -107,7 +106,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
     answers = on_each_node(survey_node, catalog, nodes=ids, timeout_s=limit_s)
     surveys = {node: each for node, each in answers.items() if isinstance(each, Survey)}
     planned = estimate(catalog, surveys, len(lookups.lookups))
-    cluster = ray.get_runtime_context().gcs_address
+    cluster = cluster_name()
     known = known_rates(_given(options), cluster)
     simulated, problem = None, None
     if known is not None:
