@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from inprocess import LocalCluster, lease, over, run_async, scrape, until
+from structlog.testing import capture_logs
 
 from xfd_api.ids import ChunkIndex, NodeId, OrderId
 from xfd_api.metrics import METRICS, Metric
@@ -153,6 +155,20 @@ def test_an_exporter_that_fails_is_left_alone():
     outlets = MetricsOutlets(lambda: readings(NodeCounters()), Broken, Log())
     outlets.open(MetricsChoice(ray=True), "127.0.0.1")
     outlets.publish()
+    outlets.close()
+
+
+def test_a_process_that_finds_no_port_says_so_and_goes_on():
+    exported = Exported()
+    outlets = MetricsOutlets(lambda: readings(NodeCounters(retries=1)), lambda: exported, Log())
+    with socket.create_server(("127.0.0.1", 0)) as taken, capture_logs() as logged:
+        port = taken.getsockname()[1]
+        outlets.open(MetricsChoice(ray=True, port=True, ports=(port, port)), "127.0.0.1")
+    assert outlets.address == ""
+    assert exported.counters["xfd_retries_total", ""] == 1
+    (event,) = logged
+    assert event["event"] == "xfd.metrics.unavailable"
+    assert str(port) in event["error"]
     outlets.close()
 
 
