@@ -90,6 +90,14 @@ def test_panels_have_titles_and_descriptions_and_stand_apart() -> None:
     assert max(x for x, _ in places) < 24
 
 
+def test_each_command_that_an_alert_names_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    commands = set(re.findall(r"`xfd ([a-z ]+)`", packaged("rules.yml")))
+    assert {"status", "cache prune"} <= commands
+    for command in commands:
+        assert main([*command.split(), "--help"]) == 0, command
+        assert f"usage: xfd {command} " in capsys.readouterr().out
+
+
 @pytest.fixture
 def session(tmp_path: Path) -> Path:
     """A session's folder as Ray's dashboard leaves it."""
