@@ -19,6 +19,7 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _NAMES = frozenset(
     {
         *("XFD_ROOT", "XDG_CACHE_HOME", "HOME"),
+        *("XFD_CACHE_QUOTA", "XFD_CACHE_MAX_AGE"),
         *_PROXIES,
         *(name.upper() for name in _PROXIES),
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC"),
