@@ -114,6 +114,7 @@ class CoordinatorStatus:
             none.
 
     Example:
+        >>> from xfd_ray import CoordinatorStatus
         >>> status = CoordinatorStatus({"xfd_ray": "0.1.0"}, 2.5, (), ())
         >>> status.leases
         ()
