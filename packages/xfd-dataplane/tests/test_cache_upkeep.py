@@ -15,7 +15,7 @@ import pytest
 from local_objects import a_prefix, an_object, put
 from xfd_get_process import hidden_files
 
-from xfd_api.errors import CacheEntryNotFoundError
+from xfd_api.errors import CacheEntryNotFoundError, DestinationError
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, UnpackOptions
 from xfd_api.settings import NodeSettings
 from xfd_api.stores import ObjectStoreConfig
@@ -340,6 +340,30 @@ def test_a_root_without_an_index_downloads_all_the_same(
 
     assert report.origin_bytes == 100
     assert (cache.root / "one").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another user")
+@pytest.mark.parametrize("what", [".xfd-cache", ".xfd-cache/index.sqlite", "a link"])
+def test_the_index_of_another_user_is_neither_believed_nor_changed(
+    origin: Path, store: ObjectStoreConfig, cache: NodeCache, what: str, tmp_path: Path
+) -> None:
+    put(origin, "one", 100)
+    download(an_object("one", "one"), store)
+    before = cache.index_path.read_bytes()
+    if what == "a link":
+        cache.own.rename(tmp_path / "elsewhere")
+        cache.own.symlink_to(tmp_path / "elsewhere")
+    else:
+        os.chown(cache.root / what, 65534, 65534)
+
+    with pytest.raises(DestinationError, match="belongs to user"):
+        upkeep.prune(cache, NOTHING_STAYS)
+    put(origin, "two", 100)
+    download(an_object("two", "two"), store)
+
+    assert (cache.root / "one").exists()
+    assert (cache.root / "two").exists()
+    assert cache.index_path.read_bytes() == before
 
 
 def test_limits_of_a_running_node_can_change() -> None:

@@ -21,6 +21,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from xfd_dataplane.cache.entries import CacheEntry, EntryKind, IndexedObject
+from xfd_dataplane.cache.uses import check_owner
 
 FORMAT = 1
 """An index of another format is replaced."""
@@ -65,6 +66,7 @@ def opened(path: Path) -> Iterator[CacheIndex]:
 
     Raises:
         sqlite3.Error: the disk failed. A damaged index is no error: it is emptied.
+        PermissionError: it is another user's.
     """
     connection = _connect(path)
     try:
@@ -99,6 +101,8 @@ def _remove(path: Path) -> None:
 
 
 def _begun(path: Path) -> sqlite3.Connection:
+    with contextlib.suppress(FileNotFoundError):
+        check_owner(path)
     uri = f"file:{quote(os.fspath(path))}?nolock=1"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     try:

@@ -6,6 +6,7 @@ and the next run that uses it enters it.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
@@ -150,6 +151,8 @@ class SwarmUse:
             do()
         except _FAILURES as error:
             self._is_off = True
+            if isinstance(error, PermissionError) or getattr(error, "errno", None) == errno.EROFS:
+                return  # A root that this user may only read, or another user's index.
             path = os.fspath(self._cache.own)
             self._emit("warning", "cache_index_failed", path=path, error=str(error))
 

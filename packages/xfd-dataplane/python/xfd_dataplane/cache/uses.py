@@ -12,8 +12,10 @@ FOLDER/uses/RUN      the destinations of a run, each ended by a zero byte
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -40,7 +42,10 @@ class Uses:
         Raises:
             OSError: the folder cannot be written to, has no locks, or is busy.
         """
+        with contextlib.suppress(FileNotFoundError):
+            check_owner(self.folder)
         with locked(self.folder / "lock"):
+            check_owner(self.folder)
             try:
                 yield
             finally:
@@ -103,6 +108,19 @@ class Use:
             self._path.unlink(missing_ok=True)
             os.close(self._file)
             self._file = None
+
+
+def check_owner(path: Path) -> None:
+    """Checks that a file or folder is this user's or root's, and no link.
+
+    In a folder that others may write to, somebody else's index could name files to be removed.
+
+    Raises:
+        PermissionError: it is not.
+    """
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode) or found.st_uid not in (0, os.geteuid()):
+        raise PermissionError(errno.EPERM, f"It belongs to user {found.st_uid}", os.fspath(path))
 
 
 def _write_all(file: int, text: bytes) -> None:
