@@ -24,6 +24,7 @@ from xfd_ray.metrics.publisher import MIDDLES_S, Publisher
 from xfd_ray.metrics.readings import BUCKETS_S, Readings, node_readings
 from xfd_ray.metrics.targets import MetricsTarget
 from xfd_ray.metrics.transfer_times import TransferTimes
+from xfd_ray.placement import NodeInfo
 from xfd_ray.telemetry.log import Log
 from xfd_ray.worker.metrics import NodeMetrics
 
@@ -216,6 +217,29 @@ async def test_nothing_listens_unless_a_call_asks_for_it():
     assert any(line.startswith('xfd_nodes{state="done"}') for line in lines)
     await coordinator.detach("first")
     await coordinator.detach("second")
+
+
+@run_async
+async def test_a_coordinator_does_not_end_while_it_opens_an_endpoint():
+    cluster, now, is_known = LocalCluster(1, {"big": MIB}), [0.0], asyncio.Event()
+
+    async def here() -> NodeInfo:
+        await is_known.wait()
+        return cluster.live[0]
+
+    cluster.here = here  # type: ignore[method-assign]
+    coordinator = Coordinator(cluster, tick_s=10.0, first_lease_s=5.0, clock=lambda: now[0])
+    at_port = MetricsChoice(port=True)
+    attaching = asyncio.create_task(coordinator.attach(lease("l", "big", metrics=at_port)))
+    await asyncio.sleep(0)
+    for _ in range(3):
+        now[0] += 10.0
+        await coordinator.tick()
+    assert not cluster.ended.is_set()
+    is_known.set()
+    await attaching
+    assert (await over(coordinator, "l")).report is not None
+    await coordinator.detach("l")
 
 
 @run_async

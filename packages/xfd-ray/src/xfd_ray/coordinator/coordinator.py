@@ -129,11 +129,12 @@ class Coordinator:
             if request.versions:
                 check_versions(self._versions, request.versions, node="driver")
             terms = worker_terms(self._terms_for(request), request.limits)
-            await self._export(request.metrics)
+            self._pool.export(request.metrics)
             for node, worker in workers:
                 self._pool.adopt(node, terms, worker)
             self._opening += 1
             try:
+                await self._export(request.metrics)
                 await self._open(request)
             finally:
                 self._opening -= 1
@@ -225,9 +226,9 @@ class Coordinator:
         self._expired[lease.request.id] = lease
 
     async def _export(self, metrics: MetricsChoice) -> None:
-        """Exports metrics of this process and of all workers as a call asks for it."""
-        self._metrics.open(metrics, (await self._cluster.here()).address)
-        self._pool.export(metrics)
+        """Exports metrics of this process as a call asks for it."""
+        host = (await self._cluster.here()).address if metrics.port else ""
+        self._metrics.open(metrics, host)
 
     def _figures(self) -> CoordinatorFigures:
         for lease, _ in self._leases.values():
