@@ -206,6 +206,16 @@ def test_status_shows_a_call_while_it_runs(
     assert all(node.id[:12] in shown for node in cluster.nodes)
 
 
+def test_watching_ends_well_with_ctrl_c(cluster: RayCluster) -> None:
+    words = command(cluster, "status", "--watch", 0.5, "--json")
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        documents = [json.loads(watching.stdout.readline()) for _ in range(2)]
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(timeout=30) == 0
+    assert [each["ok"] for each in documents] == [True, True]
+
+
 def test_verify_finds_a_byte_that_changed_on_one_node(
     xfd: Xfd, s3_server: S3Server, bucket: str, place: str, cluster: RayCluster
 ) -> None:

@@ -11,7 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from xfd_api.errors import AccessDeniedError, ClusterConnectionError, NodeLostError, PeerPortError
+from xfd_api.errors import (
+    AccessDeniedError,
+    ClusterConnectionError,
+    NodeLostError,
+    PeerPortError,
+    VersionMismatchError,
+)
 from xfd_api.ids import NodeId
 from xfd_api.stores import StoreKind
 from xfd_ray.cli.doctor import judge
@@ -20,6 +26,7 @@ from xfd_ray.cli.doctor.credentials import IDENTITY, credentials_of
 from xfd_ray.cli.doctor.finding import Finding, State, document, rows, summary
 from xfd_ray.cli.doctor.node_facts import DiskFacts, NodeFacts, disk_facts, packages_there
 from xfd_ray.cli.doctor.store_reach import Reached
+from xfd_ray.coordinator_status import CoordinatorStatus, NodeStatus
 from xfd_testing.processes import free_ports
 
 GIB = 2**30
@@ -88,6 +95,18 @@ def test_clocks_are_compared(there: float, state: State, says: str) -> None:
     (finding,) = judge.judge_clocks({A: there}, asked_at=100.0, answered_at=105.0)
     assert finding.state == state
     assert says in finding.what
+
+
+def test_a_coordinator_is_asked_what_it_knows() -> None:
+    lost = NodeStatus(A, "gpu-1", "lost", error=NodeLostError("Its worker is gone"))
+    well = CoordinatorStatus({}, 90.0, (), (lost,))
+    up, node = judge.judge_coordinators([well])
+    assert (up.state, up.what) == ("ok", "up 1 min 30 s, with 0 call(s)")
+    assert (node.node, node.state, node.what) == (A, "warn", "lost: Its worker is gone")
+    (none,) = judge.judge_coordinators([])
+    assert (none.node, none.state) == (None, "ok")
+    (other,) = judge.judge_coordinators(VersionMismatchError("another version"))
+    assert (other.state, other.what) == ("fail", "another version")
 
 
 def test_a_node_that_cannot_be_reached_is_named() -> None:

@@ -14,7 +14,9 @@ from xfd_ray.cli.node_choice import add_nodes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from xfd_api.errors import XfdError
     from xfd_ray.cli.doctor.finding import Finding
+    from xfd_ray.coordinator_status import CoordinatorStatus
     from xfd_ray.placement import NodeInfo
 
 _EXAMPLES = """
@@ -103,6 +105,7 @@ def examine(
     if not nodes:  # Whatever else is asked of a node is asked by these packages.
         return found
     ids = [node.id for node in nodes]
+    found += judge.judge_coordinators(_coordinators())
     answers = on_each_node(node_facts, nodes=ids)
     facts = {node: each for node, each in answers.items() if isinstance(each, NodeFacts)}
     found += judge.failed_nodes("disk", answers)
@@ -116,3 +119,13 @@ def examine(
     if plan is not None:
         found += judge.judge_stores(on_each_node(reach_stores, plan, nodes=ids), sources)
     return found
+
+
+def _coordinators() -> list[CoordinatorStatus] | XfdError:
+    import xfd_ray
+    from xfd_api.errors import XfdError
+
+    try:
+        return xfd_ray.status()
+    except XfdError as error:
+        return error

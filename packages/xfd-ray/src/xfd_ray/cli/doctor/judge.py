@@ -6,12 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 from xfd_api.errors import XfdError
 from xfd_api.ids import NodeId
+from xfd_api.stall_words import duration
 from xfd_api.stores import StoreKind
 from xfd_dataplane.progress.words import human
 from xfd_ray.cli.doctor.connections import Tried
 from xfd_ray.cli.doctor.finding import Finding
 from xfd_ray.cli.doctor.node_facts import DiskFacts, NodeFacts
 from xfd_ray.cli.doctor.store_reach import Reached
+from xfd_ray.coordinator_status import CoordinatorStatus
 
 XFD = ("xfd-api", "xfd-scheduler", "xfd-dataplane", "xfd-ray")
 
@@ -55,6 +57,24 @@ def judge_packages(
             f"{versions['machine']}"
         )
         findings.append(Finding("packages", node, "ok", what))
+    return findings
+
+
+def judge_coordinators(found: Sequence[CoordinatorStatus] | XfdError) -> list[Finding]:
+    """What the coordinators that run say, or why they say nothing."""
+    if isinstance(found, XfdError):
+        return [Finding("coordinator", None, "fail", found.what, found.remedy)]
+    if not found:
+        return [Finding("coordinator", None, "ok", "none runs: the next call starts one")]
+    findings = []
+    for each in found:
+        what = f"up {duration(each.since_s)}, with {len(each.leases)} call(s)"
+        findings.append(Finding("coordinator", None, "ok", what))
+        findings += [
+            Finding("coordinator", node.id, "warn", f"{node.state}: {error.what}", error.remedy)
+            for node in each.nodes
+            if (error := node.error) is not None
+        ]
     return findings
 
 
