@@ -76,6 +76,7 @@ mod span_sums;
 mod state;
 mod take_inventory;
 mod target;
+mod twin_bytes;
 mod twins;
 mod whole_object;
 mod write_behind;

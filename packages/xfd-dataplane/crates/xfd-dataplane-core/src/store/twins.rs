@@ -9,13 +9,10 @@
 //! a twin that changes meanwhile does no harm.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
-use rustix::io::Errno;
 
 use super::checks::Sums;
 use super::inner::Inner;
@@ -25,8 +22,8 @@ use super::manifest::Manifest;
 use super::plan::{Inspected, Plan, ResumedChunk};
 use super::record::{self, Record};
 use super::slot::Slot;
+use super::twin_bytes::{Taken, fill, stamp};
 use crate::beside::{Dir, folder_of};
-use crate::crc::crc64;
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Result};
 use crate::model::{ChecksumAlgorithm, ObjectIndex};
@@ -146,7 +143,14 @@ fn take_one(
     let mut part = slot
         .parts_dir()?
         .create(&slot.part_path(), OFlags::empty())?;
-    let taken = fill(inner, slot, &mut source, &mut part, &record, known)?;
+    let taken = fill(
+        inner,
+        slot,
+        &mut source,
+        &mut part,
+        &record,
+        &mut known.clones_fail,
+    )?;
     if taken == Taken::Not {
         slot.drop_part();
         return Ok(None);
@@ -198,75 +202,6 @@ fn is_same(slot: &Slot, record: &Record) -> bool {
     let is_content = known.any(|it| is_strong(it.algorithm) && record.pins.contains(it));
     (is_version || is_content) && record.version.size == object.found.size
 }
-
-fn stamp(file: &File) -> io::Result<Option<(u64, i64)>> {
-    let found = file.metadata()?;
-    let mtime_ns = found.mtime().saturating_mul(1_000_000_000);
-    Ok(Some((
-        found.len(),
-        mtime_ns.saturating_add(found.mtime_nsec()),
-    )))
-}
-
-/// What came of a twin's bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Taken {
-    /// They are in the part file.
-    Unread,
-    /// The same, and they are what its record says.
-    AndCompared,
-    /// There is no room for them, or they have changed.
-    Not,
-}
-
-/// Gives the part file the bytes of a twin.
-fn fill(
-    inner: &Inner,
-    slot: &Slot,
-    source: &mut File,
-    part: &mut File,
-    record: &Record,
-    known: &mut Known,
-) -> Result<Taken> {
-    let path = slot.part_path();
-    let failed = |error: io::Error| Error::of_path(&error, "copy the same object", &path);
-    let size = slot.object.found.size;
-    if !known.clones_fail {
-        match rustix::fs::ioctl_ficlone(&*part, &*source) {
-            Ok(()) => return Ok(Taken::Unread),
-            // File systems that cannot share blocks say so in several ways.
-            Err(error) => known.clones_fail = error != Errno::XDEV,
-        }
-    }
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    if inner.disk.room(folder).map_err(failed)?.free < size {
-        return Ok(Taken::Not);
-    }
-    if size > SMALL_BYTES || record.chunks.len() != 1 {
-        let copied = io::copy(source, part).map_err(failed)?;
-        return Ok(match copied == size {
-            true => Taken::Unread,
-            false => Taken::Not,
-        });
-    }
-    let mut bytes = Vec::new();
-    source
-        .take(SMALL_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    if record.chunks != [(bytes.len() as u64, crc64(&bytes))] {
-        return Ok(Taken::Not);
-    }
-    part.write_all(&bytes).map_err(failed)?;
-    // The store's own checksum may need the bytes read by another algorithm.
-    Ok(match slot.second_algorithm() {
-        None => Taken::AndCompared,
-        Some(_) => Taken::Unread,
-    })
-}
-
-/// Copies of at most this size are compared in memory.
-const SMALL_BYTES: u64 = 1 << 20;
 
 /// What is known of the places of twins.
 #[derive(Default)]
