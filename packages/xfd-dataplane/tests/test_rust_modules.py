@@ -35,6 +35,7 @@ def test_what_swarms_share_knows_no_swarm() -> None:
 
     assert {name for name in reached if name.startswith("node::")} == {
         "node::context",
+        "node::obstacles",
         "node::origins",
         "node::slots",
     }
