@@ -18,7 +18,7 @@ from xfd_api.errors import (
 )
 from xfd_api.ids import NodeId
 from xfd_api.whole_file import write_whole
-from xfd_ray.cli import metrics
+from xfd_ray.cli import main, metrics
 from xfd_ray.metrics.targets import MetricsTarget, discovery_document
 
 ONE = MetricsTarget("10.0.0.1:9400", "worker", NodeId("a1"), "gpu-1")
@@ -117,3 +117,25 @@ def test_http_answers_have_the_latest_targets(capfd: pytest.CaptureFixture[str])
         ):
             pass
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--port", "70000"], "'70000' is not a port"),
+        (["--port", "x"], "'x' is not a port"),
+        (["--every", "0"], "'0' is not a number of seconds"),
+        (["--file", "x", "--http-sd"], "not allowed with argument"),
+        (["--once"], "--once has no file to write"),
+        (["--once", "--http-sd"], "--once has no file to write"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_before_ray_is_needed(
+    words: list[str], said: str, capfd: pytest.CaptureFixture[str]
+):
+    try:
+        code = main(["metrics", "targets", *words])
+    except SystemExit as refused:
+        code = refused.code
+    assert code == 2
+    assert said in capfd.readouterr().err

@@ -57,18 +57,31 @@ def add(commands: Commands) -> None:
     how.add_argument("--http-sd", action="store_true", help="answer http_sd_configs")
     targets.add_argument("--once", action="store_true", help="write the file once, and end")
     targets.add_argument(
-        "--host", default="127.0.0.1", metavar="ADDRESS", help="where --http-sd listens; 127.0.0.1"
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="where --http-sd listens (default: 127.0.0.1)",
     )
     targets.add_argument(
-        "--port", type=int, default=PORT, metavar="N", help=f"its port; {PORT}, or 0 for a free one"
+        "--port",
+        type=_port,
+        default=PORT,
+        metavar="N",
+        help=f"its port; 0 for a free one (default: {PORT})",
     )
     targets.add_argument(
         "--every",
         type=_seconds,
         default=EVERY_S,
         metavar="SECONDS",
-        help=f"how often the cluster is asked; {EVERY_S:g}",
+        help=f"how often the cluster is asked (default: {EVERY_S:g})",
     )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**16:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
@@ -82,9 +95,12 @@ def _seconds(text: str) -> float:
 
 
 def _targets(options: argparse.Namespace) -> int:
+    from xfd_api.errors import InvalidRequestError
     from xfd_ray.cli.connection import connected
     from xfd_ray.cluster.coordinator_queries import metrics_targets
 
+    if options.once and options.file is None:
+        raise InvalidRequestError("--once has no file to write", remedy="Give --file, or leave it")
     with connected(options):
         if options.file is not None:
             keep_file(options.file, metrics_targets, options.every, once=options.once)
