@@ -18,7 +18,8 @@ from xfd_api.errors import (
 )
 from xfd_api.ids import NodeId
 from xfd_api.whole_file import write_whole
-from xfd_ray.cli import main, metrics
+from xfd_ray.cli import metrics
+from xfd_ray.cli.main import run
 from xfd_ray.metrics.targets import MetricsTarget, discovery_document
 
 ONE = MetricsTarget("10.0.0.1:9400", "worker", NodeId("a1"), "gpu-1")
@@ -134,7 +135,7 @@ def test_options_that_make_no_sense_are_refused_before_ray_is_needed(
     words: list[str], said: str, capfd: pytest.CaptureFixture[str]
 ):
     try:
-        code = main(["metrics", "targets", *words])
+        code = run(["metrics", "targets", *words])
     except SystemExit as refused:
         code = refused.code
     assert code == 2
