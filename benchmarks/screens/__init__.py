@@ -1,0 +1,1 @@
+"""Pictures of what a user sees, taken of real runs: `nox -s bench -- screens`."""
