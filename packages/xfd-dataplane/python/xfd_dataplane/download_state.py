@@ -42,11 +42,8 @@ class DownloadState:
         cached_bytes: bytes of these objects.
         held_at_start: bytes of verified chunks that an earlier run left.
         fetched: bytes fetched for each object.
-    <<<<<<< HEAD
         ranges: ranges of objects fetched.
-    =======
         under_way: the same for objects that have some of their bytes and are not whole yet.
-    >>>>>>> daced17 (Show progress in bars, notebooks, lines or JSON, from one place)
         left_out: names and number of archive entries that the unpacked trees lack.
         recorder: when chunks moved; `began` is the start of its times.
     """
