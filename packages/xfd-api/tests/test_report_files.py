@@ -72,6 +72,11 @@ def test_errors_keep_their_class_and_fields_and_have_no_passwords() -> None:
         ({"nodes": {}}, "nodes is {} instead of a list"),
         ({"nodes": [{"node": "a"}]}, "nodes[0].state is missing"),
         ({"nodes": [7]}, "nodes[0] is 7 instead of an object with fields"),
+        ({"elapsed_s": float("nan")}, "elapsed_s is nan instead of a finite number"),
+        ({"bound_s": float("inf")}, "bound_s is inf instead of a finite number"),
+        ({"elapsed_s": 10**400}, "elapsed_s is 1000"),
+        ({"catalog_bytes": 10**400}, "instead of a whole number of 64 bits"),
+        ({"catalog_bytes": -(2**63) - 1}, "instead of a whole number of 64 bits"),
         ({"bound_source": "guessed"}, "bound_source is 'guessed' instead of one of"),
         ({"traffic": {"prices": {"origin_per_gb": -1.0}}}, "traffic.prices: origin_per_gb is -1.0"),
     ],
@@ -103,6 +108,21 @@ def test_a_timeline_that_refers_to_nothing_is_refused(
     with pytest.raises(ReportFileError) as caught:
         DistributionReport.from_json(json.dumps(document))
     assert words in caught.value.what
+
+
+def test_only_nodes_of_the_report_receive_in_its_timeline() -> None:
+    document = small_report().to_dict()
+    document["timeline"]["nodes"].append("a peer that only sent")
+    document["timeline"]["transfers"]["source"] = [2, 2, 2, 2]
+    assert DistributionReport.from_json(json.dumps(document)).timeline is not None
+    for column in ("transfers", "landings"):
+        wrong = json.loads(json.dumps(document))
+        wrong["timeline"][column]["node"][0] = 2
+        with pytest.raises(ReportFileError, match=f"{column}.node has a place outside 0 to 1"):
+            DistributionReport.from_json(json.dumps(wrong))
+    del document["timeline"]["nodes"][1:]
+    with pytest.raises(ReportFileError, match=r"timeline\.nodes lacks 1 nodes of the report"):
+        DistributionReport.from_json(json.dumps(document))
 
 
 def test_a_report_of_a_later_schema_names_the_remedy(tmp_path: Path) -> None:

@@ -67,6 +67,15 @@ def test_hosts_are_named_beside_the_ids_that_ray_gives_their_nodes():
     assert all(len(line) <= 100 for line in text.splitlines())
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"), [("[/x]", "[/x]"), ("[red]a", "[red]a"), ("\x1b[2Jb\n", "\\x1b[2Jb\\n")]
+)
+def test_ids_of_a_strangers_report_are_shown_as_they_are(name: str, shown: str):
+    report = DistributionReport(0.1, None, None, 5, 0, 0, 0, 5, 0, (result(name),), ())
+    row = report_text(report).splitlines()[1]
+    assert row.split()[:2] == [shown, "done"]
+
+
 @pytest.mark.parametrize("width", [80, 96, 200])
 def test_a_table_has_all_columns_on_a_terminal(width):
     wide = result(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import types
 import typing
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from xfd_api import errors
 from xfd_api.error_base import XfdError
 
 T = TypeVar("T")
+_NUMBERS = 2**63
 _ERROR_FIELDS = ("object", "node", "path", "remedy")
 
 
@@ -89,10 +91,15 @@ def _read(kind: Any, value: Any, place: str) -> Any:
         return _read_error(value, place)
     if dataclasses.is_dataclass(kind):
         return _read_fields(kind, value, place)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and type(value) is int and abs(value) < _NUMBERS:
         return float(value)
     if type(value) is not kind:
         raise WrongDataError(_text(place, value, f"a value of the type {kind.__name__}"))
+    # Readers of JSON disagree on what lies beyond, and Python's own accepts NaN.
+    if kind is float and not math.isfinite(value):
+        raise WrongDataError(_text(place, value, "a finite number"))
+    if kind is int and not -_NUMBERS <= value < _NUMBERS:
+        raise WrongDataError(_text(place, value, "a whole number of 64 bits"))
     return value
 
 

@@ -92,6 +92,9 @@ def _check_timeline(timeline: Timeline, nodes: int, objects: int) -> None:
     Raises:
         WrongDataError: it is not.
     """
+    of_all = len(timeline.nodes)
+    if of_all < nodes:
+        raise WrongDataError(f"timeline.nodes lacks {nodes - of_all} nodes of the report")
     moved, landed, failed = timeline.transfers, timeline.landings, timeline.failures
     for name, columns in (
         ("times", (timeline.times.joined_s, timeline.times.done_s, range(nodes))),
@@ -103,15 +106,15 @@ def _check_timeline(timeline: Timeline, nodes: int, objects: int) -> None:
         if len({len(column) for column in columns}) > 1:
             raise WrongDataError(f"the columns of timeline.{name} have different lengths")
     for name, places, least, end in (
-        ("transfers.node", moved.node, 0, len(timeline.nodes)),
-        ("transfers.source", moved.source, FROM_ORIGIN, len(timeline.nodes)),
+        ("transfers.node", moved.node, 0, nodes),
+        ("transfers.source", moved.source, FROM_ORIGIN, of_all),
         ("transfers.chunk", moved.chunk, 0, timeline.chunks),
         ("transfers.object", moved.object, 0, objects),
-        ("landings.node", landed.node, 0, len(timeline.nodes)),
+        ("landings.node", landed.node, 0, nodes),
         ("landings.object", landed.object, 0, objects),
-        ("failures.node", failed.node, 0, len(timeline.nodes)),
+        ("failures.node", failed.node, 0, nodes),
         ("failures.chunk", failed.chunk, 0, timeline.chunks),
-        ("failures.source", failed.source, FROM_ORIGIN, len(timeline.nodes)),
+        ("failures.source", failed.source, FROM_ORIGIN, of_all),
     ):
         if places and not (least <= min(places) and max(places) < end):
             raise WrongDataError(f"timeline.{name} has a place outside {least} to {end - 1}")

@@ -67,7 +67,7 @@ def _cells(node: NodeResult, size: int, *, with_host: bool) -> list[str | Text]:
     )
     return [
         *([Text(sanitized(node.host))] if with_host else []),
-        node.node[:SHORT_ID],
+        Text(sanitized(node.node[:SHORT_ID])),
         state,
         str(node.files),
         *(f"{amount / size:.1f}" for amount in amounts),
