@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xfd_api.smoothed_rate import HALF_LIFE_S, SmoothedRate
+from xfd_api.smoothed_rate import HALF_LIFE_S, SmoothedRate, seconds_left
 
 MIB = 2**20
 
@@ -53,3 +53,21 @@ def test_it_is_never_outside_of_what_was_seen(steps: list[tuple[float, int]]) ->
         rate.add(now, total)
         fastest = max(fastest, moved / elapsed_s)
     assert rate.per_s is None or 0.0 <= rate.per_s <= fastest * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("missing", "rate", "left_s"),
+    [
+        (10, None, None),
+        (10, 0.0, None),
+        (10, 5.0, 2.0),
+        (0, 5.0, 0.0),
+        (2**40, 5e-324, None),
+        (2**40, 1e-9, None),
+        (2**50, 2.0**30, 2.0**20),
+    ],
+)
+def test_what_is_left_is_said_if_it_can_be(
+    missing: int, rate: float | None, left_s: float | None
+) -> None:
+    assert seconds_left(missing, rate) == left_s

@@ -13,6 +13,22 @@ SHORTEST_SAMPLE_S: Final = 0.2
 FIRST_SAMPLE_S: Final = 1.0
 """The first sample is longer. Connections are being opened, so nothing is known before."""
 
+LONGEST_FORECAST_S: Final = 30 * 86400.0
+"""A rate that fades out promises ages; nobody is helped by a forecast beyond this."""
+
+
+def seconds_left(missing_bytes: int, bytes_per_s: float | None) -> float | None:
+    """The time until these bytes are there at that rate; None if it cannot be said.
+
+    Example:
+        >>> seconds_left(300, 100.0), seconds_left(300, 0.0), seconds_left(300, 1e-30)
+        (3.0, None, None)
+    """
+    if not bytes_per_s:
+        return None
+    left_s = missing_bytes / bytes_per_s
+    return left_s if left_s <= LONGEST_FORECAST_S else None
+
 
 class SmoothedRate:
     """The exponentially weighted mean of the rates between totals.

@@ -9,7 +9,7 @@ from xfd_api.node_report import Stall
 from xfd_api.progress import MOST_STANDINGS, ObjectStanding, Progress
 from xfd_api.progress_phases import phase_of
 from xfd_api.reports import NodeCounters
-from xfd_api.smoothed_rate import SmoothedRate
+from xfd_api.smoothed_rate import SmoothedRate, seconds_left
 from xfd_api.stall_words import stall_words
 from xfd_dataplane.download_state import DownloadState
 
@@ -57,8 +57,9 @@ class DownloadProgress:
             has_inventory=True,
             lacks_bytes=state.outstanding > 0 or bool(state.busy),
         )
+        waits_for = self._busy_file() or waits_for
         rate = self._rate.per_s if phase == "moving" else None
-        if rate is not None and stall is not None:
+        if rate is not None and (stall is not None or waits_for is not None):
             rate = 0.0  # The smoothed one takes its time to fall.
         return Progress(
             elapsed_s=elapsed_s,
@@ -70,11 +71,11 @@ class DownloadProgress:
             nodes_done=int(state.done),
             objects=len(catalog.objects),
             objects_done=len(state.landed),
-            waits_for=self._busy_file() or waits_for,
+            waits_for=waits_for,
             phase=phase,
             cached_bytes=present,
             bytes_per_s=rate,
-            left_s=(total - done_bytes) / rate if rate else None,
+            left_s=seconds_left(total - done_bytes, rate),
             per_object=tuple(self._under_way()),
             retries=counters.retries + state.retried,
             stalls=() if stall is None else (stall_words(stall, stall.idle_s),),

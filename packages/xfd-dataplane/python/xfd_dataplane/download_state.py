@@ -43,7 +43,7 @@ class DownloadState:
         held_at_start: bytes of verified chunks that an earlier run left.
         fetched: bytes fetched for each object.
         ranges: ranges of objects fetched.
-        under_way: the same for objects that have some of their bytes and are not whole yet.
+        under_way: bytes in verified chunks, of objects that have some and are not whole yet.
         left_out: names and number of archive entries that the unpacked trees lack.
         recorder: when chunks moved; `began` is the start of its times.
     """
@@ -60,6 +60,7 @@ class DownloadState:
         self.under_way: dict[ObjectIndex, int] = {}
         self.left_out: dict[ObjectIndex, tuple[tuple[str, ...], int]] = {}
         self.recorder = TimelineRecorder(began)
+        self._resumed: dict[ObjectIndex, int] = {}
         self._catalog = catalog
         self._chunks = {chunk.index: chunk for chunk in catalog.chunks}
         self._held: set[ChunkIndex] = set()
@@ -101,9 +102,12 @@ class DownloadState:
         if first_time:
             self.cached = frozenset(inventory.landed)
             self.cached_bytes = inventory.cached_bytes
-            self.held_at_start = sum(
-                self._chunks[index].size for index in self._held if self._is_wanted(index)
-            )
+            resumed = [self._chunks[index] for index in self._held if self._is_wanted(index)]
+            self.held_at_start = sum(chunk.size for chunk in resumed)
+            for chunk in sorted(resumed, key=lambda chunk: chunk.index):
+                self._count(chunk, self._resumed)
+        for index in self.landed:
+            self.under_way.pop(index, None)
         settled = self.landed | self.busy
         missing = (
             chunk
@@ -122,12 +126,13 @@ class DownloadState:
                 self._outstanding.discard(event.chunk)
                 self._resets_in_a_row = 0
                 chunk = self._chunks[event.chunk]
-                self._count(chunk)
+                self._count(chunk, self.fetched)
                 if event.transfer_seconds:
                     self.ranges += len(chunk.spans)
                     self.recorder.held(LOCAL_NODE, event, chunk.size, now)
             case ObjectLanded():
                 self.landed.add(event.object)
+                self.under_way.pop(event.object, None)
                 self.recorder.landed(LOCAL_NODE, event.object, now)
                 if event.left_out_count:
                     self.left_out[event.object] = (event.left_out, event.left_out_count)
@@ -216,13 +221,14 @@ class DownloadState:
     def _is_wanted(self, index: ChunkIndex) -> bool:
         return any(span.object not in self.landed for span in self._chunks[index].spans)
 
-    def _count(self, chunk: Chunk) -> None:
+    def _count(self, chunk: Chunk, among: dict[ObjectIndex, int]) -> None:
+        """Counts a chunk among those that were fetched, or found in unfinished files."""
         for span in chunk.spans:
-            fetched = self.fetched.get(span.object, 0) + span.length
-            self.fetched[span.object] = fetched
+            among[span.object] = among.get(span.object, 0) + span.length
+            here = self.fetched.get(span.object, 0) + self._resumed.get(span.object, 0)
             place = span.object - self._catalog.first_object
-            if fetched < self._catalog.objects[place].size:
-                self.under_way[span.object] = fetched
+            if here < self._catalog.objects[place].size and span.object not in self.landed:
+                self.under_way[span.object] = here
             else:
                 self.under_way.pop(span.object, None)
 

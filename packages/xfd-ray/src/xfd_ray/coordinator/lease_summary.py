@@ -19,6 +19,7 @@ from xfd_api.progress import (
     Phase,
     Progress,
 )
+from xfd_api.smoothed_rate import seconds_left
 from xfd_api.stall_words import Names
 from xfd_ray.coordinator.lease_progress import LeaseProgress
 from xfd_ray.coordinator.node_activity import NodeActivity
@@ -77,7 +78,7 @@ def summary_of(
         phase=phase_now,
         cached_bytes=sum(state.found_bytes for state in live.values()),
         bytes_per_s=rate,
-        left_s=(total - done) / rate if rate and phase_now == "moving" else None,
+        left_s=seconds_left(total - done, rate) if phase_now == "moving" else None,
         per_node=standings,
         slowest=standings[0].node if behind else None,
         retries=sum(state.retries for state in progress.nodes.values()),
