@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 from xfd_api.configuration import SETTINGS, Configuration, Value, load
 from xfd_api.configuration.configuration import check_file, nearest
 from xfd_api.configuration.files import read_settings
-from xfd_api.configuration.kinds import Choice, Flag, NodeChoice, Number, Off, Ports, Size, Whole
+from xfd_api.configuration.kinds import (
+    MOST_WHOLE,
+    Choice,
+    Flag,
+    NodeChoice,
+    Number,
+    Off,
+    Ports,
+    Size,
+    Whole,
+)
 from xfd_api.configuration.rendering import as_documents, as_toml
 from xfd_api.configuration.table import BY_KEY
 from xfd_api.errors import InvalidRequestError
@@ -118,6 +128,31 @@ def test_one_file_can_be_named(tmp_path: Path, home: dict[str, str]) -> None:
         load({**home, "XFD_CONFIG": str(tmp_path / "none")}, folder)
 
 
+def test_a_file_of_a_windows_editor_is_read(tmp_path: Path, home: dict[str, str]) -> None:
+    folder = project(tmp_path, "")
+    path = tmp_path / "repository" / "xfd.toml"
+    path.write_bytes("\ufeff# One\u2028line\r\nkeep_s = 3\r\n".encode())
+
+    assert load(home, folder).value("keep_s").origin == f"{path}:2"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"), [("tool = 5 # xfd", "no table"), ("tool.xfd = 5", "no table")]
+)
+def test_a_pyproject_without_tables_is_named(
+    text: str, what: str, tmp_path: Path, home: dict[str, str]
+) -> None:
+    folder = project(tmp_path, text, "pyproject.toml")
+    with pytest.raises(InvalidRequestError, match=what) as caught:
+        load(home, folder)
+    assert caught.value.path == str(tmp_path / "repository" / "pyproject.toml")
+
+
+def test_the_home_of_nobody_is_no_file(tmp_path: Path, home: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequestError, match="No such file"):
+        load({**home, "XFD_CONFIG": "~nobody-has-this-name/xfd.toml"}, tmp_path)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
 @pytest.mark.parametrize(
     ("mode", "owner", "is_read"), [(0o1777, 12345, False), (0o755, 12345, True), (0o1777, 0, True)]
@@ -179,13 +214,18 @@ BAD = [
     ("qqqq = 1", "no setting qqqq", "config show"),
     ("[nodes.x]\ny = 1", "nodes is", "node ids"),
     ("[nodd]", "no setting nodd", "Did you mean"),
-    ("node = 3", "no setting node", "Did you mean"),
+    ("node = 3", ":1: node is a table", "below [node]"),
+    ("[[node]]\nattempts = 3", "node is a table", "below [node]"),
     ("keep_s = -1", "keep_s is -1", "seconds, 0 or more"),
     ("keep_s = nan", "keep_s is nan", "0 or more"),
     ("keep_s = inf", "keep_s is inf", "0 or more"),
     ('keep_s = "long"', "keep_s is 'long'", "seconds, 0 or more"),
     ("keep_s = true", "keep_s is True", "seconds, 0 or more"),
-    ("node_parallelism = 0", "node_parallelism is 0", "a whole number, 1 or more"),
+    ("node_parallelism = 0", "node_parallelism is 0", "a whole number, 1 to 2147483647"),
+    ("node.attempts = 2147483648", "attempts is 2147483648", "1 to 2147483647"),
+    ("keep_s = 1" + "0" * 400, "keep_s is 1000", "seconds, 0 or more"),
+    ("rates.up = 1" + "0" * 400, "rates.up is 1000", "bytes per second"),
+    (f'rates.up = "1{"0" * 400}"', "rates.up is '1000", "bytes per second"),
     ("node_parallelism = 1.0", "node_parallelism is 1.0", "a whole number"),
     ('chunk_size_bytes = "101MiB"', "chunk_size_bytes is '101MiB'", "104857600 at most"),
     ('chunk_size_bytes = "much"', "chunk_size_bytes is 'much'", "such as"),
@@ -251,6 +291,7 @@ def test_all_that_is_wrong_with_a_file_is_found(tmp_path: Path) -> None:
         ("XFD_UNPACK_MAX_BYTES", "1G", "unpack.max_bytes", 2**30),
         ("XFD_LOG", "debug", "log", "debug"),
         ("XFD_KEEP_S", "2h", "keep_s", 7200.0),
+        ("XFD_CACHE_QUOTA", str(2**63 - 1), "node.cache_quota_bytes", 2**63 - 1),
         ("XFD_CACHE_QUOTA", "500GiB", "node.cache_quota_bytes", 500 * 2**30),
         ("XFD_METRICS_PORTS", "9300-9310", "metrics_ports", (9300, 9310)),
     ],
@@ -266,6 +307,12 @@ def test_a_variable_may_say_so(variable: str, text: str, key: str, value: Any) -
     [
         ("XFD_KEEP_S", "long"),
         ("XFD_KEEP_S", "nan"),
+        ("XFD_NODE_READ_TIMEOUT_S", "1e10"),
+        ("XFD_KEEP_S", "9" * 400),
+        ("XFD_KEEP_S", "9" * 400 + "d"),
+        ("XFD_NODE_ATTEMPTS", "9" * 5000),
+        ("XFD_NODE_MEMORY_BUDGET_BYTES", "1e30"),
+        ("XFD_NODE_MEMORY_BUDGET_BYTES", "9" * 400),
         ("XFD_NODE_ATTEMPTS", "1.5"),
         ("XFD_UP_BYTES_PER_S", "fast"),
         ("XFD_UP_BYTES_PER_S", "inf"),
@@ -321,7 +368,13 @@ def test_a_variable_that_a_node_reads_does_not_travel(tmp_path: Path, home: dict
 
 @pytest.mark.parametrize(
     ("given", "why"),
-    [({"attempts": 0}, "attempts is 0"), ({"read_timeout_s": -1.0}, "read_timeout_s is -1.0")],
+    [
+        ({"connect_timeout_s": float("inf")}, "connect_timeout_s is inf"),
+        ({"relay_wait_s": 1e300}, "relay_wait_s is 1e+300"),
+        ({"attempts": 10**12}, "attempts is 1000000000000"),
+        ({"attempts": 0}, "attempts is 0"),
+        ({"read_timeout_s": -1.0}, "read_timeout_s is -1.0"),
+    ],
 )
 def test_settings_in_code_are_checked_by_the_same_table(given: dict[str, Any], why: str) -> None:
     with pytest.raises(InvalidRequestError, match=re.escape(why)):
@@ -342,11 +395,11 @@ def values_of(key: str) -> st.SearchStrategy[Any]:
     number = st.floats(1.5, 1e12) | st.integers(2, 10**9)
     match kind:
         case Whole():
-            return st.integers(kind.least, 10**12)
+            return st.integers(kind.least, MOST_WHOLE)
         case Number():
-            return number
+            return number.filter(lambda value: value <= kind.most)
         case Size():
-            return st.integers(1, kind.most or 2**50)
+            return st.integers(1, kind.most)
         case Off():
             return st.just(value=False)
         case Flag():

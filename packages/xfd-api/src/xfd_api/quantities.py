@@ -6,6 +6,7 @@ import re
 
 _BYTES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_TOO_LARGE = 2**63
 
 
 def bytes_of(text: str) -> int:
@@ -21,7 +22,10 @@ def bytes_of(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", text.strip().lower())
     if match is None or float(match[1]) == 0:
         raise ValueError(f"{text!r} is no size; write for example 8MiB")
-    return int(float(match[1]) * _BYTES[match[2]])
+    size = float(match[1]) * _BYTES[match[2]]
+    if size >= _TOO_LARGE:
+        raise ValueError(f"{text!r} is more than any disk has")
+    return int(size)
 
 
 def seconds_of(text: str) -> float:
@@ -37,4 +41,7 @@ def seconds_of(text: str) -> float:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", text.strip().lower())
     if match is None or float(match[1]) == 0:
         raise ValueError(f"{text!r} is no time; write for example 36h or 30d")
-    return float(match[1]) * _SECONDS[match[2]]
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds >= _TOO_LARGE:
+        raise ValueError(f"{text!r} is longer than any run")
+    return seconds

@@ -176,6 +176,11 @@ def _unknown(file: SettingsFile, key: str) -> InvalidRequestError:
             remedy="Give it to make_for_… in code, or use the store's own chain of credentials",
         )
     known = [each.key for each in SETTINGS if each.in_file]
+    if any(each.startswith(f"{key}.") for each in known):
+        return InvalidRequestError(
+            f"{file.place(key)}: {key} is a table, and no value",
+            remedy=f"Write its settings below [{key}]",
+        )
     near = nearest(key, known)
     remedy = f"Did you mean {near}?" if near else "`xfd-get config show` prints all of them"
     return InvalidRequestError(f"{file.place(key)}: there is no setting {key}", remedy=remedy)

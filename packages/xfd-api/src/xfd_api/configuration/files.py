@@ -57,7 +57,10 @@ def settings_files(environ: Mapping[str, str], start: Path) -> list[SettingsFile
         InvalidRequestError: a file is not there, cannot be read, or is no TOML.
     """
     if named := environ.get("XFD_CONFIG"):
-        path = Path(named).expanduser()
+        try:
+            path = Path(named).expanduser()
+        except RuntimeError:  # ~NAME, and there is no such user.
+            path = Path(named)
         return [read_settings(start / path)]
     home = Path(environ.get("HOME") or "/")
     found = _project_file(start, home)
@@ -79,7 +82,8 @@ def read_settings(path: Path) -> SettingsFile:
     prefix: tuple[str, ...] = ()
     if path.name == _PROJECT:
         prefix = _TOOL
-        document = document.get("tool", {}).get("xfd", {})
+        tools = document.get("tool", {})
+        document = tools.get("xfd", {}) if isinstance(tools, dict) else tools
     if not isinstance(document, dict):
         raise InvalidRequestError("tool.xfd is no table", path=str(path))
     values = dict(_flattened(document))
@@ -120,7 +124,7 @@ def _exists(path: Path) -> bool:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")  # Some editors begin a file with a mark of its bytes.
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise InvalidRequestError(
@@ -159,7 +163,7 @@ def _lines(text: str, prefix: tuple[str, ...], values: Mapping[str, Any]) -> dic
     start = "".join(f"{name}." for name in prefix)
     lines: dict[str, int] = {}
     table = ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if header := _HEADER.fullmatch(line):
             table = f"{_bare(header[1])}."
         elif assigned := _ASSIGNMENT.match(line):

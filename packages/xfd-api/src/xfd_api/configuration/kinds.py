@@ -15,6 +15,12 @@ from typing import Any
 
 from xfd_api.quantities import bytes_of, seconds_of
 
+MOST_WHOLE = 2**31 - 1
+"""The largest whole number that the data plane counts to."""
+
+_MOST = 2**63 - 1
+"""The largest number of bytes or seconds."""
+
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -44,7 +50,7 @@ class Kind(ABC):
 
 
 class Whole(Kind):
-    """A whole number of at least `least`."""
+    """A whole number from `least` to `MOST_WHOLE`."""
 
     def __init__(self, least: int = 1) -> None:
         self.least = least
@@ -52,36 +58,44 @@ class Whole(Kind):
     @property
     def allowed(self) -> str:
         """See `Kind`."""
-        return f"a whole number, {self.least} or more"
+        return f"a whole number, {self.least} to {MOST_WHOLE}"
 
     def check(self, value: Any) -> int:
         """See `Kind`."""
-        if isinstance(value, bool) or not isinstance(value, int) or value < self.least:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise _instead(self)
+        if not self.least <= value <= MOST_WHOLE:
             raise _instead(self)
         return value
 
     def parse(self, text: str) -> int:
         """See `Kind`."""
-        return self.check(int(text) if re.fullmatch(r"\s*\d+\s*", text) else None)
+        return self.check(int(text) if re.fullmatch(r"\s*\d{1,20}\s*", text) else None)
 
 
 class Number(Kind):
-    """A finite number of at least `least`, or above it."""
+    """A number of at least `least`, or above it, and of `most` at most."""
 
-    def __init__(self, least: float = 0.0, *, above: bool = False) -> None:
-        self.least, self.above = least, above
+    def __init__(self, least: float = 0.0, *, above: bool = False, most: float = math.inf) -> None:
+        self.least, self.above, self.most = least, above, most
 
     @property
     def allowed(self) -> str:
         """See `Kind`."""
-        bound = f"more than {self.least:g}" if self.above else f"{self.least:g} or more"
-        return f"a number, {bound}"
+        return f"a number, {self._bounds}"
+
+    @property
+    def _bounds(self) -> str:
+        least = f"more than {self.least:g}" if self.above else f"{self.least:g} or more"
+        return least if self.most == math.inf else f"{least}, {self.most:.0f} at most"
 
     def check(self, value: Any) -> float:
         """See `Kind`."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise _instead(self)
-        if value < self.least or (self.above and value == self.least):
+        if isinstance(value, int) and value > _MOST:  # No float may have it.
+            raise _instead(self)
+        if not self.least <= value <= self.most or (self.above and value == self.least):
             raise _instead(self)
         return value
 
@@ -110,8 +124,7 @@ class Seconds(Number):
     @property
     def allowed(self) -> str:
         """See `Kind`."""
-        bound = f"more than {self.least:g}" if self.above else f"{self.least:g} or more"
-        return f'seconds, {bound}, such as 90, "15m", "36h" or "30d"'
+        return f'seconds, {self._bounds}, such as 90, "15m", "36h" or "30d"'
 
     def read(self, value: Any) -> float:
         """See `Kind`."""
@@ -132,21 +145,21 @@ class Seconds(Number):
 class Size(Kind):
     """A number of bytes; a file or a variable may write it with a unit."""
 
-    def __init__(self, most: int | None = None, *, per_second: bool = False) -> None:
+    def __init__(self, most: int = _MOST, *, per_second: bool = False) -> None:
         self.most, self.per_second = most, per_second
 
     @property
     def allowed(self) -> str:
         """See `Kind`."""
         what = "bytes per second" if self.per_second else "bytes"
-        most = "" if self.most is None else f", {self.most} at most"
+        most = "" if self.most == _MOST else f", {self.most} at most"
         return f'{what} of 1 or more{most}, such as 67108864 or "64MiB"'
 
     def check(self, value: Any) -> int:
         """See `Kind`."""
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, int):
             raise _instead(self)
-        if self.most is not None and value > self.most:
+        if not 1 <= value <= self.most:
             raise _instead(self)
         return value
 
@@ -157,7 +170,7 @@ class Size(Kind):
     def parse(self, text: str) -> int:
         """See `Kind`. Plain numbers may have a fraction or an exponent, as rates do."""
         try:
-            return self.check(int(float(text)))
+            return self.check(int(text) if text.strip().isdecimal() else int(float(text)))
         except (ValueError, OverflowError):
             pass
         try:

@@ -29,6 +29,9 @@ from xfd_api.progress_modes import PROGRESS_MODES
 
 MIB = 2**20
 
+LONGEST_S = 10**9
+"""Seconds in 31 years: the data plane's clock does not go on for ever."""
+
 Reader = Literal["cluster", "here", "host", "commands", "node"]
 
 READERS: Final[Mapping[Reader, str]] = MappingProxyType(
@@ -217,20 +220,20 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     _node("upload_bytes_per_s", Size(per_second=True), None, "limit on serving", "no limit"),
     _node(
         "connect_timeout_s",
-        Seconds(above=True),
+        Seconds(above=True, most=LONGEST_S),
         5.0,
         "time-out of a connection to the origin or a peer",
     ),
     _node(
         "read_timeout_s",
-        Seconds(above=True),
+        Seconds(above=True, most=LONGEST_S),
         20.0,
         "longest silence in a body before its request is retried",
     ),
     _node("attempts", Whole(), 8, "tries for one origin request"),
     _node(
         "relay_wait_s",
-        Seconds(),
+        Seconds(most=LONGEST_S),
         30.0,
         "how long a peer's request waits for a chunk that this node still fetches",
     ),
@@ -251,7 +254,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "node.cache_max_age_s",
-        Seconds(above=True),
+        Seconds(above=True, most=LONGEST_S),
         None,
         "what no run has used for so long is removed",
         ("cluster", "host", "node"),
