@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from xfd_get_process import Command
@@ -72,6 +73,28 @@ def test_a_wrong_setting_is_refused_before_anything_moves(settings: Path, big: P
     assert not (settings.parent / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"deadline_s": "5"},
+        {"deadline_s": float("nan")},
+        {"deadline_s": -1.0},
+        {"durability": "full"},
+        {"chunk_size_bytes": "8MiB"},
+        {"read_timeout_s": float("inf")},
+        {"progress": "Bar"},
+    ],
+    ids=str,
+)
+def test_an_argument_is_checked_by_the_table(
+    options: dict[str, Any], settings: Path, big: Path
+) -> None:
+    (name,) = options
+    store = ObjectStoreConfig.make_for_local(big.parent)
+    with pytest.raises(InvalidRequestError, match=f"{name} is {options[name]!r}"):
+        download(ObjectDownloadRequest("big", settings.parent / "out"), store, **options)
+
+
 def test_a_deadline_can_be_configured(settings: Path, big: Path) -> None:
     settings.write_text("deadline_s = 0.3\n[node]\ndownload_bytes_per_s = 100_000\n")
     ended = Command({}).run(f"file://{big}", "out")
@@ -132,3 +155,4 @@ def test_the_command_says_what_is_wrong_with_a_file(settings: Path) -> None:
     right = Command({}).run("config", "check", settings)
     assert (right.code, right.out) == (0, f"{settings}: 1 setting, all as they should be\n")
     assert Command({}).run("config", "check").code == 2
+    assert Command({}).run("config", "check", settings, "--origin").code == 2

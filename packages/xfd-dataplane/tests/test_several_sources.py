@@ -11,7 +11,7 @@ import pytest
 from xfd_get_process import Command
 
 from xfd_api.errors import InvalidRequestError
-from xfd_dataplane.cli.operands import Operand, operands_of, parse_lines, split_words
+from xfd_dataplane.cli.operands import Operand, operands_of, parse_lines, read_lines, split_words
 from xfd_dataplane.cli.selection import named_by_profile
 from xfd_dataplane.cli.sources import parse_source, parse_sources
 from xfd_dataplane.cli.store_options import StoreOptions
@@ -86,6 +86,16 @@ def test_lines_land_below_the_destination_of_the_command() -> None:
         Operand("s3://b/m", "/abs o lute/", line="f, line 5"),
     ]
     assert operands_of([], None, lines)[1].destination == "sub/x"
+
+
+def test_a_list_of_a_windows_editor_is_read_and_names_keep_their_characters(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_bytes("\ufeffs3://b/one\r\ns3://b/t\u2028w\x85o\x0c x\r\n".encode())
+
+    assert [(each.source, each.destination) for each in read_lines(str(path))] == [
+        ("s3://b/one", None),
+        ("s3://b/t\u2028w\x85o\x0c", "x"),
+    ]
 
 
 @pytest.mark.parametrize(

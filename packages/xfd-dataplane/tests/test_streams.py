@@ -183,6 +183,7 @@ def test_a_file_may_still_be_called_that(tmp_path: Path) -> None:
         ('"$@" >&- 2>&-', ["file://{folder}/a", "{folder}/out"], 0),
         ('"$@" <&- >&- 2>&-', ["file://{folder}/a", "{folder}/out"], 0),
         ('"$@" >&-', ["file://{folder}/a", "-"], 2),
+        ('"$@" >&-', ["--from-file", "{folder}/a", "-"], 2),
         ('"$@" >&- 2>&-', ["file://{folder}/none", "{folder}/out"], 3),
         ('"$@" 2>&-', ["--nonsense"], 2),
         ('"$@" >&-', ["--help"], 0),

@@ -133,8 +133,14 @@ def download(
         (2, 'models/config.json')
     """
     configuration = load()
-    if progress is not None:
-        check_value("progress", progress)
+    for name, value in (
+        ("progress", progress),
+        ("deadline_s", deadline_s),
+        ("durability", durability),
+        ("chunk_size_bytes", chunk_size_bytes),
+    ):
+        if value is not None:
+            check_value(name, value)
     limits = CallLimits(configuration.resolve("deadline_s", deadline_s), cancel)
     mode: ProgressMode = configuration.resolve("progress", progress) or "none"
     durability = Durability(configuration.resolve("durability", durability))

@@ -80,7 +80,7 @@ def _to_stdout(options: argparse.Namespace, settings: NodeSettings) -> int:
     if not options.stdout_is_open:
         raise InvalidRequestError(
             "Standard output is closed",
-            object=options.sources[0],
+            object=next(iter(options.sources), None),
             remedy="Redirect it, or name a destination on disk",
         )
     limits = CallLimits(options.deadline, None)

@@ -7,6 +7,7 @@ folder. Pure, except for `read_lines`.
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -137,7 +138,7 @@ def read_lines(name: str) -> list[Operand]:
     shown = "standard input" if name == STDIN else name
     try:
         body = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
-        text = body.decode("utf-8")
+        text = body.decode("utf-8-sig")  # Some editors begin a file with a mark of its bytes.
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise InvalidRequestError(f"The list cannot be read: {reason}", path=shown) from None
@@ -152,7 +153,8 @@ def parse_lines(text: str, name: str) -> list[Operand]:
         Operand(source='s3://b/two', destination='my models/', into=False, line='list, line 3')
     """
     operands = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Only these end a line: names of objects may have the other ones that Python knows.
+    for number, line in enumerate(re.split(r"\r?\n", text), start=1):
         where = f"{name}, line {number}"
         if line.strip() and not line.lstrip().startswith("#"):
             operands.append(_operand(line, where))

@@ -55,6 +55,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     elif options.command == "config":
         if (options.file is None) is (options.action == "check"):
             parser.error("write config show, or config check FILE")
+        if options.origin and options.action == "check":
+            parser.error("--origin goes with config show")
     elif options.command == "verify":
         is_stored = is_source(options.paths[0])
         if is_stored and len(options.paths) > 2:
