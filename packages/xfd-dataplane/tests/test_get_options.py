@@ -61,6 +61,19 @@ def test_the_report_is_saved_for_those_who_look_at_it_later(
     assert not (tmp_path / "another.json").exists()
 
 
+def test_a_report_that_cannot_be_saved_is_refused_before_anything_moves(
+    xfd_get: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "source").write_bytes(BODY)
+    place = tmp_path / "absent" / "run.json"
+
+    refused = xfd_get.run(f"file://{tmp_path / 'source'}", tmp_path / "k", "--report", place)
+
+    assert refused.code == 6
+    assert str(place) in refused.err
+    assert not (tmp_path / "k").exists()
+
+
 def test_the_payer_is_named_with_each_request(
     xfd_get: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _to_disk(options: argparse.Namespace, settings: NodeSettings) -> int:
+    if options.report is not None:
+        from xfd_api.whole_file import check_place  # Few ask for a report.
+
+        check_place(options.report)
     limits = CallLimits(options.deadline, None)
     sources = wanted(options)
     shown = not (options.quiet or options.json)

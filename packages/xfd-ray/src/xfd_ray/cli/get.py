@@ -100,8 +100,11 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carries out `get`, and returns the exit code."""
+    from xfd_api.whole_file import check_place
     from xfd_ray.cli.connection import connected
 
+    if options.report is not None:
+        check_place(options.report)
     with connected(options):
         report = distribute(options)
         _keep_rates(report)
