@@ -95,6 +95,8 @@ def test_the_page_shows_the_numbers_of_the_report(
         assert page.locator("#nodes tbody tr").count() == 2
         assert "OriginThrottledError" in page.inner_text("#failures")
         box = page.locator("#orders").bounding_box()
+        times = "[0.1234, 59.999, 83, 119.7].map(secondsText)"
+        assert page.evaluate(times) == ["0.12 s", "1 min 0 s", "1 min 23 s", "2 min 0 s"]
         texts = set()
         for x in range(240, int(box["width"]), 90):
             for y in range(4, int(box["height"]) - 24, 9):

@@ -12,12 +12,12 @@ def seconds(value: float) -> str:
     """A time for people.
 
     Example:
-        >>> seconds(0.1234), seconds(83.0)
-        ('0.12 s', '1 min 23 s')
+        >>> seconds(0.1234), seconds(59.999), seconds(83.0)
+        ('0.12 s', '1 min 0 s', '1 min 23 s')
     """
-    if value < 60:
-        return f"{value:.2f} s"
     minutes, rest = divmod(round(value), 60)
+    if not minutes:
+        return f"{value:.2f} s"
     return f"{minutes} min {rest} s"
 
 

@@ -9,8 +9,9 @@ function bytesText(size) {
 }
 
 function secondsText(value) {
-  if (value < 60) return `${value.toFixed(2)} s`;
-  return `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
+  const whole = Math.round(value);
+  if (whole < 60) return `${value.toFixed(2)} s`;
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
 function colour(name) {
