@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from xfd_api.errors import OriginThrottledError
+from xfd_api.errors import DiskFullError, NodeLostError, OriginThrottledError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
 from xfd_api.node_report import NodeReport, Stall
 from xfd_api.progress import MOST_STALLS, MOST_STANDINGS, Progress
@@ -254,6 +254,41 @@ def test_the_file_that_another_process_writes_is_named() -> None:
     (stall,) = story.at(3.0).stalls
 
     assert "waits for another process, which writes out/big on the same disk" in stall
+
+
+def test_a_node_that_receives_other_files_does_not_wait_for_a_locked_one() -> None:
+    story = Story(1)
+    story.inventories()
+    busy = Inventory(elsewhere=((BIG, None),))
+    story.progress.took_inventory(story.nodes[0], (BIG,), busy, 2.0)
+    for now in (2.0, 3.0, 4.0):
+        story.report(0, now, origin_bytes=int(now * MIB), active_origin=1)
+
+    moving = story.at(4.0)
+    assert (moving.stalls, moving.bytes_per_s) == ((), pytest.approx(MIB))
+    story.report(0, 10.0, origin_bytes=4 * MIB, active_origin=1)
+    assert "waits for another process" in story.at(10.0).stalls[0]
+
+
+def test_a_node_that_failed_has_the_bytes_that_it_has() -> None:
+    story = Story(2)
+    story.inventories()
+    story.report(0, 2.0, *came(0, 1, 2, 3), ObjectLanded(BIG), origin_bytes=4 * MIB)
+    story.report(1, 2.0, *came(0), origin_bytes=MIB)
+    story.progress.failed(story.nodes[1], (BIG,), DiskFullError("No room"), 3.0)
+
+    end = story.at(3.0)
+
+    assert (end.phase, end.nodes_done) == ("done", 2)
+    assert (end.done_bytes, end.total_bytes) == (5 * MIB, 8 * MIB)
+    assert sorted(each.done_bytes for each in end.per_node) == [MIB, 4 * MIB]
+
+
+def test_without_any_node_nothing_is_done() -> None:
+    story = Story(1)
+    story.inventories()
+    story.progress.lost(story.nodes[0], NodeLostError("gone"), 2.0)
+    assert (story.at(2.0).phase, story.at(2.0).objects_done) == ("moving", 0)
 
 
 def test_a_worker_that_starts_again_is_given_its_time() -> None:

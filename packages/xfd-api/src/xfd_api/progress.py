@@ -67,7 +67,7 @@ class Progress:
         elapsed_s: seconds since the call.
         total_bytes: of all objects, on all nodes.
         done_bytes: of these, the bytes that are on the nodes' disks. It begins with what was there
-            before, and ends at `total_bytes`.
+            before, and ends at `total_bytes`, unless a node failed.
         waits_for: what outside the call keeps it from going on, if something does.
         phase: what most of the work is now: the earliest phase of the nodes that are not done.
         cached_bytes: of `done_bytes`, what the nodes' disks had before.

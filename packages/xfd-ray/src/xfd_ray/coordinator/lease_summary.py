@@ -63,7 +63,7 @@ def summary_of(
     total = progress.bytes * len(live)
     done = sum(each.done_bytes for each in seen)
     rate = _rate_of(behind, activities)
-    phase_now = _phase_of_all(behind)
+    phase_now = _phase_of_all(behind) if seen else "moving"
     standings = _standings(progress, seen, activities)
     return Progress(
         elapsed_s=now - progress.began,
@@ -94,8 +94,9 @@ def _look(
     activity: NodeActivity | None,
     name_of: Names,
 ) -> _Seen:
+    here = done_bytes(state, activity, progress.bytes, progress.largest_chunk)
     if state.done_at is not None:
-        return _Seen(True, progress.bytes, name, "done", None)
+        return _Seen(True, here, name, "done", None)
     now_phase = phase(state, activity, progress.mask, progress.bytes)
     stall = stall_of(
         state,
@@ -105,7 +106,6 @@ def _look(
         objects=progress.objects,
         name_of=name_of,
     )
-    here = done_bytes(state, activity, progress.bytes, progress.largest_chunk)
     return _Seen(False, here, name, now_phase, stall)
 
 

@@ -56,6 +56,11 @@ class NodeActivity:
         self.counters, self.stall = report.counters, report.stall
         self.lookup_failure = report.lookup_failure
 
+    @property
+    def is_receiving(self) -> bool:
+        """Whether chunks are under way to it."""
+        return self.counters.active_origin + self.counters.active_peer > 0
+
     def bytes_in_flight(self, largest_chunk: int) -> int:
         """Bytes of chunks that are not whole yet; what was received in vain does not count."""
         counters = self.counters

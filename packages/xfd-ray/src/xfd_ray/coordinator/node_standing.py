@@ -30,7 +30,7 @@ def done_bytes(
     state: NodeProgress, activity: NodeActivity | None, total_bytes: int, largest_chunk: int
 ) -> int:
     """Bytes of the lease that are on a node's disk, those of unfinished chunks included."""
-    if state.done_at is not None:
+    if state.done_at is not None and not state.failed:
         return total_bytes
     in_flight = 0 if activity is None else activity.bytes_in_flight(largest_chunk)
     return min(total_bytes, state.present_bytes + in_flight)
@@ -77,11 +77,11 @@ def stall_of(
         return None
     if activity.stall is not None:
         return stall_words(activity.stall, activity.stall.idle_s + unheard_s, name_of=name_of)
-    if state.locked_by:
+    silent_s = now - activity.moved_at
+    if state.locked_by and (silent_s >= SILENT_AFTER_S or not activity.is_receiving):
         index, writer = next(iter(state.locked_by.items()))
         other = "another process" if writer is None else f"node {name_of(writer)}"
         return f"waits for {other}, which writes {objects[index].destination} on the same disk"
-    silent_s = now - activity.moved_at
     if activity.failure is not None and silent_s >= SILENT_AFTER_S:
         return stall_words(activity.failure, silent_s, name_of=name_of)
     return None
