@@ -40,6 +40,7 @@ class Model:
         blamed: nodes that another one may have blamed for bad bytes.
         excused: chunks of which orders to read may be cancelled.
         doubted: chunks with copies of different checksums.
+        given_up: chunks of which the latest plan cancelled a read, so another node may read them.
     """
 
     settings: SchedulerSettings
@@ -50,6 +51,7 @@ class Model:
     tries: dict[tuple[str, int], int] = field(default_factory=dict)
     blamed: set[str] = field(default_factory=set)
     excused: set[int] = field(default_factory=set)
+    given_up: set[int] = field(default_factory=set)
     doubted: set[int] = field(default_factory=set)
 
     def joined(self, node: str, zone: str, held: tuple[int, ...]) -> None:
@@ -93,6 +95,7 @@ class Model:
     def planned(self, given: dict[NodeId, list[Order]], banned: set[str], now: float) -> None:
         """Takes in the orders of one plan."""
         assert banned <= self.blamed
+        self.given_up.clear()
         for node, orders in given.items():
             for order in orders:
                 if isinstance(order, Discard):
@@ -110,27 +113,32 @@ class Model:
                 elif isinstance(order, Cancel):
                     ids = range(order.first_order, order.first_order + order.count)
                     new = [each for each in new if each[2].order not in ids]
-                    self._cancelled(node, ids, now)
+                    added = sum(each[0] == node for each in new)
+                    self._cancelled(node, ids, now, added)
         before = dict(self.running)
         reads: dict[tuple[int, str], int] = {}
         for node, chunk, running in new:
             assert running.source is None or running.source in self.holds, "its source is lost"
             assert running.source not in banned, "its source is banned"
             self.running[node, chunk] = running
-            if running.source is None and not self._is_impatient(node, chunk):
+            is_taken_over = chunk in self.given_up
+            if running.source is None and not (is_taken_over or self._is_impatient(node, chunk)):
                 zone = self._zone(node)
                 assert not self._others(node, chunk, zone, banned, before), "a peer can give it"
                 if node not in banned:
                     reads[chunk, zone] = reads.get((chunk, zone), 0) + 1
         assert max(reads.values(), default=0) <= self.settings.origin_copies
 
-    def _cancelled(self, node: str, ids: range, now: float) -> None:
+    def _cancelled(self, node: str, ids: range, now: float, added: int) -> None:
+        """Orders of the node are cancelled by a plan that gave it `added` others before."""
         for key, running in list(self.running.items()):
             if key[0] == node and running.order in ids:
                 del self.running[key]
                 was_read = running.source is None
+                if was_read:
+                    self.given_up.add(key[1])
                 excused = key[1] in self.excused or now - running.since >= TAKE_OVER_READ_S
-                waits = sum(other == node for other, _ in self.running)
+                waits = added + sum(other == node for other, _ in self.running)
                 excused |= waits >= UNSTARTED_READ_SLOTS * self.settings.download_slots
                 assert excused or not was_read, "an order to read is cancelled for no reason"
 

@@ -14,6 +14,7 @@ from xfd_api.errors import (
     PeerError,
     PinMismatchError,
 )
+from xfd_api.ids import NodeId
 from xfd_api.orders import Fetch
 from xfd_api.reports import LONGEST_ASKED_REST_S, LONGEST_RESET_S, Fault, Inventory
 from xfd_scheduler.events import NodeTraits
@@ -238,3 +239,29 @@ def test_the_last_chunks_are_asked_of_a_faster_holder(checked: Checked) -> None:
     assert script.source("late", 0) == "fast"
     script.runs_to_the_end()
     assert script.origin_reads == {}
+
+
+def test_nodes_that_wait_for_a_lost_copy_nobody_wants_there_ask_others(checked: Checked) -> None:
+    script = checked(Script())
+    script.grow([1])
+    script.joins("a", held=(0,), wants=())
+    for node in ("b", "c"):
+        script.joins(node)
+    script.plan()
+    assert {script.source(node, 0) for node in ("b", "c")} & {"a"}
+    script.loses("a", 0)
+    script.plan()
+    assert not {script.source(node, 0) for node in ("b", "c")} & {"a"}
+    script.runs_to_the_end()
+    assert script.origin_reads == {0: 1}
+
+
+def test_a_chunk_that_a_second_inventory_leaves_out_is_fetched_again(checked: Checked) -> None:
+    script = checked(Script.of_nodes(2, chunks=4))
+    script.exchanges()
+    script.exchanges()
+    script.takes_inventory("n0", held=(0, 2))
+    script.plan()
+    assert set(script.assignments[NodeId("n0")]) == {1, 3}
+    assert {script.source("n0", chunk) for chunk in (1, 3)} == {"n1"}
+    script.runs_to_the_end()

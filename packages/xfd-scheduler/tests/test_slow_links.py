@@ -8,6 +8,7 @@ import pytest
 
 from xfd_api.ids import NodeId
 from xfd_api.orders import Cancel
+from xfd_scheduler.events import NodeTraits
 from xfd_scheduler.policy.tree_layout import least_promised_parents
 from xfd_scheduler.scheduler import SchedulerSettings
 from xfd_scheduler.testing.script import Script
@@ -135,3 +136,16 @@ def test_no_node_counts_as_slow_if_all_are_silent(checked: Checked) -> None:
         script.now += 1.0
         script.plan()
     assert not [order for _, order in script.orders[before:] if isinstance(order, Cancel)]
+
+
+def test_nothing_is_planned_after_all_nodes_of_unequal_links_are_lost(checked: Checked) -> None:
+    settings = SchedulerSettings(download_slots=1, upload_slots=2, relay=False)
+    script = checked(Script(settings))
+    script.grow([1])
+    script.joins("slow", held=(0,), traits=NodeTraits(up_bytes_per_s=1e8))
+    script.joins("fast", traits=NodeTraits(up_bytes_per_s=1e9))
+    script.plan()
+    script.is_lost("fast")
+    script.is_lost("slow")
+    script.now += 1.0
+    assert script.plan() == {}

@@ -433,26 +433,14 @@ Evidence: cost.
 RELAY_LOAD = 8
 """promised orders per uplink share. With more at the best holder, relays are considered too.
 
-Why: a relay passes the chunk on while it receives it.
+Why: a relay passes the chunk on while it receives it, but its bytes come later than a holder's.
 Evidence: 4, 8 and 16 are the same; off join3 +33.3 (`fill-relay`).
 """
-RELAY_LOAD_DIVISOR = 2
-"""divisor of the best holder's load. A relay is chosen if its load is below this part.
-
-Why: its bytes come later than a holder's.
-Evidence: not measured.
-"""
 OTHER_ZONE_LOAD = 4.0
-"""load, and ratio of loads. Above it, a source in another zone is considered, and chosen.
+"""ratio of loads. Above it, a source in another zone is chosen.
 
 Why: links between zones cost more and may be narrow.
-Evidence: no scenario exercises it (`overflow`).
-"""
-FIRST_COPY_DIVISOR = 8
-"""divisor of a source's promises. This part is reserved for nodes whose zone has no copy.
-
-Why: a late zone would wait for nodes that have neighbours to ask.
-Evidence: no scenario exercises it (`seed-share`).
+Evidence: no scenario exercises it.
 """
 
 # -- Moved orders ----------------------------------------------------------------------------------
@@ -520,12 +508,6 @@ STRAGGLER_QUEUE_FACTOR = 2.0
 
 Why: the age of an order includes its time in the queue.
 Evidence: not measured.
-"""
-OVERTAKEN_FACTOR = 8.0
-"""multiples of an order's size. An order is overtaken if every slot received this much meanwhile.
-
-Why: the order then got far less than its fair share of the link.
-Evidence: off 0.0 (`overtaken`).
 """
 FEW_LATE_DIVISOR = 4
 """divisor of a node's download slots. Fewer late orders do not mean that its link is slow.

@@ -155,15 +155,14 @@ class Failures:
     def chunk_lost(self, member: Member, chunk: int, now: float) -> None:
         """A copy is gone. The node fetches it again, and nodes that wait for it there wait on.
 
-        If it was the only copy, this node reads it.
+        If it was the only copy, this node reads it. If it does not want it, the others ask others.
         """
         swarm = self.swarm
         if not swarm.holders[chunk] & member.bit:
             return
         lose_chunk(swarm, member, chunk)
-        if not swarm.open_on[chunk] & member.bit:
-            return
-        if swarm.usable(chunk) & ~subtree_of(swarm, member.index, chunk):
+        is_wanted = swarm.open_on[chunk] & member.bit
+        if not is_wanted or swarm.usable(chunk) & ~subtree_of(swarm, member.index, chunk):
             reopen_children(swarm, member.index, chunk)
         elif now >= swarm.origin_rest_until and origin_budget.may_read(swarm, member, 1):
             order_chunk(swarm, member, chunk, ORIGIN)

@@ -9,7 +9,7 @@ from xfd_scheduler.state.bitset import mask_of, positions
 from xfd_scheduler.state.keys import key_of
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.swarm_state import SwarmState
-from xfd_scheduler.state.transitions import close_chunk, hold_chunk
+from xfd_scheduler.state.transitions import close_chunk, hold_chunk, lose_chunk
 from xfd_scheduler.tuning import FIRST_ORIGIN_READS, MUCH_MISSED_SHARE
 
 
@@ -40,6 +40,7 @@ class Inventories:
         if inventory.elsewhere or refused or member.wants:
             self.open_wanted()  # Only a node's first, plain inventory changes nothing that is open.
         examined = mask_of(list(objects))
+        is_repeated = bool(member.inventoried & examined)
         member.inventoried |= examined
         member.landed &= ~examined
         member.failed &= ~examined
@@ -55,11 +56,21 @@ class Inventories:
         member.wants |= wanted
         for chunk in positions(wanted & member.open):
             close_chunk(swarm, member, chunk)
-        if inventory.held or member.queued or len(swarm.resting_chunks):
+        if is_repeated:
+            self._lose_omitted(member, wanted, inventory)
+        if is_repeated or inventory.held or member.queued or len(swarm.resting_chunks):
             wanted = mask_of([c for c in positions(wanted) if self._is_unwanted(member, c)])
         if wanted:
             self._to_open[wanted] = self._to_open.get(wanted, 0) | member.bit
             self._note_missed(member, wanted)
+
+    def _lose_omitted(self, member: Member, wanted: int, inventory: Inventory) -> None:
+        """Books chunks as lost that the node held, and that its new inventory leaves out."""
+        for run in inventory.held:
+            wanted &= ~(((1 << len(run.crcs)) - 1) << run.first_chunk)
+        for chunk in positions(wanted):
+            if self.swarm.holders[chunk] & member.bit:
+                lose_chunk(self.swarm, member, chunk)
 
     def hold(self, member: Member, inventory: Inventory) -> None:
         """Books the chunks that the node holds, and the objects that have landed there."""

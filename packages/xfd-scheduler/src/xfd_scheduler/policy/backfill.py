@@ -1,13 +1,15 @@
 """Gives single nodes what others hold already, or will hold, rarest first.
 
-Slow nodes get what they missed, late nodes everything, and any node what failed.
+Slow nodes get what they missed, late nodes everything, and any node what failed. What late nodes
+missed goes in the order of the chunks: nodes that joined together then fetch the same chunks at a
+time, and pass them on to each other.
 """
 
 from __future__ import annotations
 
 from xfd_scheduler.policy.limits import run_limit
 from xfd_scheduler.policy.sources import Sources
-from xfd_scheduler.state.bitset import positions, run_length
+from xfd_scheduler.state.bitset import lowest, positions, run_length
 from xfd_scheduler.state.keys import NO_SOURCE, ORIGIN
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.swarm_state import SwarmState
@@ -43,15 +45,12 @@ class Backfill:
     def _fill_node(self, member: Member, now: float, only_starving: bool) -> None:
         """Orders runs of neighbouring chunks that one source holds."""
         swarm = self.swarm
-        priorities = swarm.catalog.by_priority.values()
         mask = member.open & ~swarm.rarity.without_a_copy
         skips = 0
         while mask and skips < BACKFILL_SKIPS and self._left > 0:
             if not self._nodes(only_starving) & member.bit:
                 return
-            chunk = swarm.rarity.rarest(mask, priorities)
-            if chunk < 0:
-                return
+            chunk = self._next_chunk(member, mask)
             source = self._sources.choose(member, chunk, now)
             if source == NO_SOURCE:
                 mask &= ~(1 << chunk)
@@ -65,3 +64,12 @@ class Backfill:
                 count += 1
             mask &= member.open
             self._left -= count
+
+    def _next_chunk(self, member: Member, mask: int) -> int:
+        """The chunk of `mask` to order next: the first that the node missed, or the rarest."""
+        swarm = self.swarm
+        priorities = swarm.catalog.by_priority.values()
+        for urgent in priorities:
+            if missed := mask & member.missed & urgent:
+                return lowest(missed)
+        return swarm.rarity.rarest(mask, priorities)

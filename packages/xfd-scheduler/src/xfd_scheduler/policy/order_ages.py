@@ -23,7 +23,6 @@ from xfd_scheduler.state.keys import ORIGIN, key_of, split_key
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.swarm_state import SwarmState
 from xfd_scheduler.tuning import (
-    OVERTAKEN_FACTOR,
     STRAGGLER_MIN_AGE_S,
     STRAGGLER_ORDERS_PER_LOOK,
     STRAGGLER_PACE_FACTOR,
@@ -41,15 +40,12 @@ class _Watched:
         order: its id; an order with another id is watched anew.
         since: a time at which it ran for certain.
         queue_s: the work that its node had by then.
-        received_bytes, origin_bytes: what its node had received, and the origin given, by then.
         moves: how often the node's order for the chunk was moved.
     """
 
     order: OrderId
     since: float
     queue_s: float
-    received_bytes: int
-    origin_bytes: int
     moves: int = 0
 
 
@@ -61,7 +57,6 @@ class OrderAges:
         self._watched: dict[int, _Watched] = {}
         self._launch_counts: deque[tuple[float, int]] = deque()
         """Times, and how many chunks were launched by then, as far back as matters."""
-        self._origin_bytes = 0
         self._wave_cursor = self._single_cursor = 0
 
     def clear(self) -> None:
@@ -72,7 +67,6 @@ class OrderAges:
     def late_orders(self, now: float) -> dict[int, list[int]]:
         """Chunks of late orders, by node."""
         self._forget_ended()
-        self._origin_bytes = self.swarm.traffic.from_origin()
         late: dict[int, list[int]] = {}
         for node, chunk, since in self._candidates(now):
             member = self.swarm.members[node]
@@ -88,25 +82,11 @@ class OrderAges:
         before = self._watched.pop(key_of(member.index, chunk), None)
         self._watch(member, chunk, now, moves=1 if before is None else before.moves + 1)
 
-    def is_overtaken(self, member: Member, chunk: int) -> bool:
-        """Whether the node's link, or the origin's, carried much more than the order meanwhile."""
-        swarm = self.swarm
-        watched = self._watched[key_of(member.index, chunk)]
-        enough = OVERTAKEN_FACTOR * swarm.catalog.sizes[chunk]
-        received = member.received_bytes - watched.received_bytes
-        if received >= enough * swarm.settings.download_slots:
-            return True
-        if swarm.source_of(member.index, chunk) != ORIGIN:
-            return False
-        return self._origin_bytes - watched.origin_bytes >= enough * max(1, swarm.origin_load)
-
     def _watch(self, member: Member, chunk: int, since: float, *, moves: int) -> _Watched:
         watched = _Watched(
             self.swarm.order_id(member.index, chunk),
             since,
             member.queued_bytes / member.rate if member.rate else 0.0,
-            member.received_bytes,
-            self._origin_bytes,
             moves,
         )
         self._watched[key_of(member.index, chunk)] = watched

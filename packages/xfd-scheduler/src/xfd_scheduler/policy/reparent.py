@@ -48,7 +48,7 @@ class Reparent:
         self._next = now + windows.assumed_interval(swarm.settings, len(swarm.members))
         swarm.links.classes_changed = False
         self._stuck = 0
-        slowest = max(member.speed_class for member in swarm.members.values())
+        slowest = max((member.speed_class for member in swarm.members.values()), default=0)
         if slowest < REPARENT_CLASS_GAP or not swarm.links.classes_apply:
             return
         self._launches.clear()
@@ -101,7 +101,7 @@ class Reparent:
         zone = swarm.zone_mask(member)
         if zone & slow.bit:
             among &= zone
-        best = self._sources.peer(member, chunk, now, among)
+        best = self._sources.soonest(member, chunk, now, among)
         if best != NO_SOURCE:
             move_order(swarm, member, chunk, best)
             return best

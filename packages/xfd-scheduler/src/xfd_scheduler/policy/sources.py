@@ -1,11 +1,12 @@
 """Chooses the source of a single order: the least loaded of a few nodes, or the origin.
 
 With zones, a source in the node's own zone is preferred. One in another zone is chosen if it is far
-less busy. Sources keep some places free for the first copy in a zone, so that a late zone does not
-wait for nodes that have neighbours to ask.
+less busy.
 """
 
 from __future__ import annotations
+
+import math
 
 from xfd_scheduler.policy.limits import delays_others, promise_limit
 from xfd_scheduler.state import origin_budget
@@ -16,10 +17,8 @@ from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.relay_paths import is_fed
 from xfd_scheduler.state.swarm_state import SwarmState
 from xfd_scheduler.tuning import (
-    FIRST_COPY_DIVISOR,
     OTHER_ZONE_LOAD,
     RELAY_LOAD,
-    RELAY_LOAD_DIVISOR,
     SOURCE_CANDIDATES,
 )
 
@@ -49,14 +48,9 @@ class Sources:
         is_patient = not attempts.may_read(self.settings.attempts)
         zone = swarm.zone_mask(member)
         stays_inside = self.settings.origin_policy == "once-per-zone" and attempts == NO_ATTEMPTS
-        if not zone:
-            best = self.peer(member, chunk, now, -1)
-        elif (holding | pending) & zone:
-            best = self._peer_by_zone(member, chunk, now, zone, stays_inside=stays_inside)
-        elif stays_inside:
+        if zone and stays_inside and not (holding | pending) & zone:
             return self._origin(member, now)
-        else:
-            best = self.peer(member, chunk, now, -1, first_in_zone=True)
+        best = self.soonest(member, chunk, now, zone if zone and stays_inside else -1)
         if best != NO_SOURCE:
             return best
         asked = zone if zone and stays_inside else -1
@@ -67,30 +61,35 @@ class Sources:
             return NO_SOURCE
         return self._origin(member, now)
 
-    def peer(
-        self, member: Member, chunk: int, now: float, among: int, *, first_in_zone: bool = False
-    ) -> int:
-        """The best peer of the bit set `among` that holds the chunk or will, or `NO_SOURCE`."""
+    def soonest(self, member: Member, chunk: int, now: float, among: int = -1) -> int:
+        """The least loaded peer of the bit set `among` that holds the chunk or will.
+
+        One in another zone is chosen if it is far less loaded. `NO_SOURCE` if there is no peer.
+        """
+        zone = self.swarm.zone_mask(member)
+        if not zone:
+            return self._soonest(member, chunk, now, among)[0]
+        near, near_load = self._soonest(member, chunk, now, among & zone)
+        far, far_load = self._soonest(member, chunk, now, among & ~zone)
+        return far if far_load * OTHER_ZONE_LOAD < near_load else near
+
+    def _soonest(self, member: Member, chunk: int, now: float, among: int) -> tuple[int, float]:
+        """The least loaded holder, or a relay that is less loaded than a busy one; and its load."""
         swarm = self.swarm
         able = among & swarm.available
-        holders = swarm.holders[chunk] & able
-        best = self.least_loaded(member, holders, now, None, first_in_zone=first_in_zone)
-        if best == NO_SOURCE or self._load(best) > RELAY_LOAD:
-            relays = swarm.pending[chunk] & able
-            relay = self.least_loaded(member, relays, now, chunk, first_in_zone=first_in_zone)
-            if relay != NO_SOURCE and (
-                best == NO_SOURCE or self._load(relay) < self._load(best) / RELAY_LOAD_DIVISOR
-            ):
-                return relay
-        return best
+        holder = self.least_loaded(member, swarm.holders[chunk] & able, now, None)
+        load = math.inf if holder == NO_SOURCE else self._load(holder)
+        if load <= RELAY_LOAD:
+            return holder, load
+        relay = self.least_loaded(member, swarm.pending[chunk] & able, now, chunk)
+        if relay != NO_SOURCE and self._load(relay) < load:
+            return relay, self._load(relay)
+        return holder, load
 
     def other_peer(self, member: Member, chunk: int, before: int, now: float) -> int:
-        """The best peer except the source `before`, in the node's own zone first."""
-        swarm = self.swarm
-        among = -1 if before == ORIGIN else ~swarm.members[before].bit
-        zone = swarm.zone_mask(member)
-        best = self.peer(member, chunk, now, among & zone) if zone else NO_SOURCE
-        return self.peer(member, chunk, now, among) if best == NO_SOURCE else best
+        """The best peer except the source `before`."""
+        among = -1 if before == ORIGIN else ~self.swarm.members[before].bit
+        return self.soonest(member, chunk, now, among)
 
     def least_loaded(
         self,
@@ -98,8 +97,6 @@ class Sources:
         candidates: int,
         now: float,
         relayed: int | None,
-        *,
-        first_in_zone: bool = False,
     ) -> int:
         """The least loaded of a few nodes of the bit set `candidates`, or `NO_SOURCE`.
 
@@ -108,22 +105,17 @@ class Sources:
             candidates: nodes that hold the chunk, or will.
             now: the time.
             relayed: the chunk, if they will hold it: these must not wait for `member`.
-            first_in_zone: whether the zone of `member` has no copy.
         """
         swarm = self.swarm
         if not candidates:
             return NO_SOURCE
         # The generator of ANSI C's rand().
         self._random = (self._random * 1103515245 + 12345) & 0x7FFFFFFF
-        keeps_places = len(swarm.zones) > 1 and not first_in_zone
         best = NO_SOURCE
         least = 0.0
         for node in sample(candidates, self._random % swarm.next_index, SOURCE_CANDIDATES):
             peer = swarm.members[node]
-            places = promise_limit(swarm, peer)
-            if keeps_places:
-                places -= places // FIRST_COPY_DIVISOR
-            if peer.promised >= places:
+            if peer.promised >= promise_limit(swarm, peer):
                 continue
             if swarm.resting_pairs.get(pair_of(member.index, node), 0.0) > now:
                 continue
@@ -136,21 +128,6 @@ class Sources:
             if best == NO_SOURCE or load < least:
                 best, least = node, load
         return best
-
-    def _peer_by_zone(
-        self, member: Member, chunk: int, now: float, zone: int, *, stays_inside: bool
-    ) -> int:
-        """The best peer of the node's own zone, or one elsewhere that is far less busy."""
-        best = self.peer(member, chunk, now, zone)
-        if stays_inside or (best != NO_SOURCE and self._load(best) <= OTHER_ZONE_LOAD):
-            return best
-        other = self.peer(member, chunk, now, ~zone)
-        if best == NO_SOURCE:
-            return other
-        is_far_less_busy = other != NO_SOURCE and (
-            self._load(other) * OTHER_ZONE_LOAD < self._load(best)
-        )
-        return other if is_far_less_busy else best
 
     def _origin(self, member: Member, now: float) -> int:
         swarm = self.swarm

@@ -37,60 +37,35 @@ class Spread:
         waits for no room.
         """
         self._left = left
-        if self._launchable():
-            self._launch_urgent()
-            if self._launch_for_starving():
-                self._launch_for_most()
-        return self._left
-
-    def _launch_urgent(self) -> None:
-        swarm = self.swarm
-        while self._left > 0:
-            chunk = self._rarest(self._launchable())
-            if chunk < 0 or swarm.catalog.priorities[chunk] >= self._latest_priority:
-                return
-            if not self._launch_wave(chunk, swarm.open_on[chunk]):
-                return
-
-    def _launch_for_starving(self) -> bool:
-        """Launches waves until no node is starving; False if no node may read the origin now.
-
-        If the origin's window blocks a wave, it skips all nodes that want the chunk.
-        """
-        swarm = self.swarm
-        blocked = 0
-        for index in positions(swarm.starving & swarm.has_open_chunks):
-            while ((swarm.starving & ~blocked) >> index) & 1 and self._left > 0:
-                chunk = self._rarest(swarm.members[index].open & swarm.rarity.without_a_copy)
-                if chunk < 0:
-                    break
-                wanting = swarm.open_on[chunk]
-                if not self._launch_wave(chunk, swarm.below_twice_depth):
-                    if origin_budget.is_exhausted(swarm):
-                        return False
-                    blocked |= wanting
-        return True
-
-    def _launch_for_most(self) -> None:
-        """Launches waves while enough of the nodes that want them are below their depth."""
         swarm = self.swarm
         blocked = 0
         while self._left > 0 and (mask := self._launchable_beside(blocked)):
-            chunk = self._rarest(mask)
+            chunk = swarm.rarity.rarest(mask, swarm.catalog.by_priority.values())
             wanting = swarm.open_on[chunk]
-            ready = (wanting & swarm.below_depth).bit_count()
-            are_enough = WAVE_START_DIVISOR * ready >= wanting.bit_count()
-            if not are_enough or not self._launch_wave(chunk, swarm.below_twice_depth):
+            if not self._launch_wave(chunk, self._room(chunk, wanting)):
                 if origin_budget.is_exhausted(swarm):
-                    return
+                    break
                 blocked |= wanting
+        return self._left
+
+    def _room(self, chunk: int, wanting: int) -> int:
+        """The nodes of `wanting` that may receive the chunk now; none if it should wait."""
+        swarm = self.swarm
+        if swarm.catalog.priorities[chunk] < self._latest_priority:
+            return wanting
+        ready = (wanting & swarm.below_depth).bit_count()
+        may_start = wanting & swarm.starving or WAVE_START_DIVISOR * ready >= wanting.bit_count()
+        return wanting & swarm.below_twice_depth if may_start else 0
 
     def _launchable(self) -> int:
         """Wanted chunks without a copy, as a bit set."""
         return self.swarm.rarity.without_a_copy & self.swarm.open_chunks
 
     def _launchable_beside(self, blocked: int) -> int:
-        """All launchable chunks, or those of one node that is not blocked; bit set."""
+        """All launchable chunks, or those of one node that is not blocked; bit set.
+
+        A node is blocked if the first chunk that it wants has to wait.
+        """
         swarm = self.swarm
         launchable = self._launchable()
         if not blocked:
@@ -99,9 +74,6 @@ class Spread:
             if mine := launchable & swarm.members[index].open:
                 return mine
         return 0
-
-    def _rarest(self, mask: int) -> int:
-        return self.swarm.rarity.rarest(mask, self.swarm.catalog.by_priority.values())
 
     def _launch_wave(self, first: int, room: int) -> bool:
         """Launches a run of chunks without a copy on nodes with room; False if none may be read."""

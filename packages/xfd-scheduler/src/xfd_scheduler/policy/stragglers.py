@@ -2,15 +2,13 @@
 
 `order_ages` says which orders are late. This module decides whose link is slow:
 
-    the node received much meanwhile         the order's own: its share of the link was far less
-                                             than that of the others
     few of its orders are late, or all       the sources': as many streams as are left would be
     of them have the same source             faster on a link that carries what it did before
     many of its orders are late, from        the node's: other sources would not help
     several sources
 
 The same holds for the origin, for chunks that no other node can give. It is asked again for a few
-late orders, or if it gave much to others meanwhile, but not if it is slow as a whole.
+late orders, but not if it is slow as a whole.
 
 A data plane breaks off a silent or starved stream by itself, and long before this. These are orders
 that it does not notice, or considers good enough.
@@ -64,15 +62,12 @@ class Stragglers:
         for node, chunks in sorted(late.items()):
             member = swarm.members[node]
             own_sources = {sources[node, chunk] for chunk in chunks}
-            link_is_slow = len(chunks) > few and len(own_sources) > 1
+            if len(chunks) > few and len(own_sources) > 1:
+                continue
             for chunk in chunks:
                 if sources[node, chunk] != swarm.source_of(node, chunk):
                     continue  # It was just moved together with another node's order.
-                is_overtaken = self._ages.is_overtaken(member, chunk)
-                if link_is_slow and not is_overtaken:
-                    continue
-                may_read_again = is_overtaken or not origin_is_slow
-                self._ask_another(member, chunk, now, may_read_again=may_read_again)
+                self._ask_another(member, chunk, now, may_read_again=not origin_is_slow)
 
     def _ask_another(self, member: Member, chunk: int, now: float, *, may_read_again: bool) -> None:
         """Moves the order to another source; to the origin again only if no node has the chunk."""

@@ -18,10 +18,6 @@ class TrafficMeter:
         self.moved: dict[tuple[str | None, str], int] = {}
         self.zone_of: dict[NodeId, str] = {}
 
-    def from_origin(self) -> int:
-        """Bytes that all nodes read from the origin."""
-        return sum(size for (source, _), size in self.moved.items() if source is None)
-
     def add(self, node: NodeId, events: EventColumns) -> None:
         """Adds the chunks of a report; those that took no time were there already."""
         by_source = [0] * len(events.sources)
