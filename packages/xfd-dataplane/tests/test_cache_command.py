@@ -132,3 +132,17 @@ def test_a_path_without_anything_is_not_found(
     assert code == 3
     assert "xfd keeps nothing there" in err
     assert "cache ls" in err
+
+
+@pytest.mark.parametrize("command", ["rm", "ls", "pin", "unpin", "records"])
+@pytest.mark.parametrize("path", ["", " "])
+def test_an_empty_path_is_refused_rather_than_taken_for_everything(
+    root: Path, capsys: pytest.CaptureFixture[str], command: str, path: str
+) -> None:
+    code, _, err = run(capsys, command, path)
+
+    assert (code, "A path is empty" in err) == (2, True)
+    assert sorted(each.name for each in (root / "models").iterdir() if each.name[0] != ".") == [
+        "new",
+        "old",
+    ]

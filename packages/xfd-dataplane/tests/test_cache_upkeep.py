@@ -370,3 +370,44 @@ def test_limits_of_a_running_node_can_change() -> None:
     limited = NodeSettings(cache_quota_bytes=1, cache_max_age_s=2.0)
 
     assert NodeSettings().fixed_that_differ(limited) == ()
+
+
+def test_a_file_in_use_stays_whatever_links_lead_to_it(
+    origin: Path, store: ObjectStoreConfig, cache: NodeCache, tmp_path: Path
+) -> None:
+    cache.root.mkdir(exist_ok=True)
+    (tmp_path / "link").symlink_to(cache.root)
+    put(origin, "one", 100)
+    download(an_object("one", "one"), store)
+
+    with cache.uses.locked():
+        use = cache.uses.begin()
+        use.add([str(tmp_path / "link/one")])
+    kept = upkeep.remove(cache, [[cache.root / "one"]]).kept
+    use.end()
+    with cache.uses.locked():
+        use = cache.uses.begin()
+        use.add([str(cache.root / "one")])
+    download(an_object("one", str(tmp_path / "link/one")), store)
+    kept += upkeep.remove(cache, [[tmp_path / "link/one"]]).kept
+    use.end()
+
+    assert [why for _, why in kept] == ["a run uses it", "a run uses it"]
+    assert (cache.root / "one").exists()
+
+
+def test_what_lies_in_a_root_below_this_one_is_that_roots_alone(
+    origin: Path, store: ObjectStoreConfig, cache: NodeCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = NodeSettings(root=str(cache.root / "inner"))
+    monkeypatch.setenv("XFD_ROOT", inner.root)
+    put(origin, "one", 100)
+    download(an_object("one", "one"), store)
+    part = cache.root / "inner/.two.xfd-part"
+    part.write_bytes(b"begun")
+    os.utime(part, (0, 0))
+
+    assert upkeep.entries(cache) == []
+    assert upkeep.clean(cache) == []
+    assert [entry.path.name for entry, _ in upkeep.entries(NodeCache.of(inner))] == ["one"]
+    assert [each.path for each in upkeep.clean(NodeCache.of(inner))] == [part]

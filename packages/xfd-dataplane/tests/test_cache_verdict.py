@@ -109,3 +109,12 @@ def test_a_limit_is_kept_unless_only_protected_entries_are_left(
     if quota is not None and age is None and going:
         # The last one was needed.
         assert sum(each.bytes for each in left) + going[-1].bytes > quota
+
+
+def test_a_clock_that_was_set_back_makes_nothing_old_but_a_quota_still_holds() -> None:
+    later = entry("later", used_at=NOW + 1e6)
+
+    assert to_remove([later], CacheLimits(max_age_s=1), now=NOW, folders=[ROOT], grace_s=0) == ()
+    assert to_remove([later], CacheLimits(quota_bytes=0), now=NOW, folders=[ROOT]) == ()
+    (gone,) = to_remove([later], CacheLimits(quota_bytes=0), now=NOW, folders=[ROOT], grace_s=0)
+    assert gone.reason == "quota"

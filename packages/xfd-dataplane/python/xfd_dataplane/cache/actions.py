@@ -56,7 +56,7 @@ def carry_out(action: CacheAction) -> Document:
 
     Raises:
         CacheEntryNotFoundError: xfd keeps nothing at a path.
-        InvalidRequestError: `prune` has neither a quota nor an age.
+        InvalidRequestError: a path is empty, or `prune` has neither a quota nor an age.
         DestinationError: the index cannot be opened.
 
     Example:
@@ -161,7 +161,16 @@ _ACTIONS: Mapping[str, Callable[[NodeCache, CacheAction], Document]] = {
 
 
 def _places(cache: NodeCache, action: CacheAction) -> list[list[Path]]:
-    """What each path may mean: in the command's folder, or below the root."""
+    """What each path may mean: in the command's folder, or below the root.
+
+    Raises:
+        InvalidRequestError: a path is empty, as an unset variable of a shell is.
+    """
+    if not all(map(str.strip, action.paths)):
+        raise InvalidRequestError(
+            "A path is empty, which would mean everything",
+            remedy="Name a path; . is the working folder",
+        )
     folders = [action.working_folder, os.fspath(cache.root)]
     return [
         list(

@@ -46,6 +46,8 @@ def leftovers(
 ) -> list[Leftover]:
     """What is left over in these folders and below them; links are not followed.
 
+    Folders below them that have an index of their own are left out.
+
     Args:
         cache: the node's. With its root among the folders, the hub cache is looked at too.
         folders: where to look.
@@ -63,6 +65,9 @@ def leftovers(
 
 def _below(folder: Path, used: UsedPlaces, before: float) -> Iterator[Leftover]:
     for above, folders, names in os.walk(folder):
+        if OWN in folders and Path(above) != folder:  # Its runs are not among those in use.
+            folders.clear()
+            continue
         for name in folders:
             if name.startswith((_TREE, ASIDE)) and not used.has(Path(above)):
                 yield from _old(Path(above, name), "tree", before, used)

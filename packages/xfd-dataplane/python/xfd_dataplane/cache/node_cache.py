@@ -84,4 +84,5 @@ class NodeCache:
             if os.access(self.hub_cache, os.W_OK | os.X_OK):
                 stack.enter_context(self.hub_uses.locked())
                 used |= self.hub_uses.now()
-            yield opened, used
+            # The same file may have an entry under a path with other links.
+            yield opened, used | {Path(os.path.realpath(place)) for place in used}

@@ -68,8 +68,14 @@ def _content(record: Record) -> int | None:
 
 
 def record_files(folder: Path) -> Iterator[Path]:
-    """The records and manifests in a folder and below it; links are not followed."""
+    """The records and manifests in a folder and below it; links are not followed.
+
+    Folders with an index of their own are left out: this root does not know their runs.
+    """
     for above, folders, names in os.walk(folder):
+        if OWN in folders and Path(above) != folder:
+            folders.clear()
+            continue
         folders[:] = [name for name in folders if name not in (OWN, RECORDS)]
         for name in names:
             if name.startswith(".") and name.endswith(".xfd"):

@@ -8,6 +8,7 @@ while places are left, so that no run begins to use an entry that goes.
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 from collections.abc import Collection, Iterable
@@ -89,10 +90,16 @@ def take_away(
     return outcome
 
 
+def is_used(entry: CacheEntry, used: UsedPlaces) -> bool:
+    """Whether a run uses an entry, by its own path or by another one that links lead to."""
+    real = (Path(os.path.realpath(place)) for place in entry.places)
+    return used.overlaps(entry) or any(map(used.has, real))
+
+
 def _why_kept(index: CacheIndex, entry: CacheEntry, used: UsedPlaces) -> str | None:
     if entry.pinned:
         return "it is pinned"
-    if used.overlaps(entry):
+    if is_used(entry, used):
         return "a run uses it"
     if is_gone(entry):
         return None

@@ -19,7 +19,7 @@ from xfd_dataplane.cache.index import CacheIndex
 from xfd_dataplane.cache.leftovers import OLD_S, Leftover, leftovers, remove_leftovers
 from xfd_dataplane.cache.node_cache import NodeCache
 from xfd_dataplane.cache.rebuilding import rebuild_once
-from xfd_dataplane.cache.removing import Removed, delete_leftovers, take_away
+from xfd_dataplane.cache.removing import Removed, delete_leftovers, is_used, take_away
 from xfd_dataplane.cache.verdict import CacheLimits, UsedPlaces, to_remove
 
 Place = Sequence[Path]
@@ -33,7 +33,7 @@ def entries(cache: NodeCache) -> list[tuple[CacheEntry, bool]]:
         DestinationError: the index cannot be opened.
     """
     with _opened(cache) as (index, used):
-        return [(entry, used.overlaps(entry)) for entry in index.entries()]
+        return [(entry, is_used(entry, used)) for entry in index.entries()]
 
 
 def prune(

@@ -60,7 +60,7 @@ def to_remove(
     Args:
         entries: all of them.
         limits: quota and age.
-        now: seconds since 1970.
+        now: seconds since 1970. What was used later, by a clock that was set back, was used now.
         folders: what lies in none of these is neither removed nor counted.
         in_use: destinations that runs use.
         grace_s: entries that were used less than this many seconds ago stay.
@@ -71,6 +71,7 @@ def to_remove(
         >>> [each.reason for each in to_remove([old], limits, now=999.0, folders=[Path("/c")])]
         ['quota']
     """
+    idle_s = {entry.path: max(0.0, now - entry.used_at) for entry in entries}
     counted = [entry for entry in entries if any(map(entry.path.is_relative_to, folders))]
     used = UsedPlaces(in_use)
     removable = [
@@ -78,13 +79,13 @@ def to_remove(
         for entry in sorted(counted, key=lambda entry: (entry.used_at, str(entry.path)))
         if entry.is_ours
         and not entry.pinned
-        and now - entry.used_at >= grace_s
+        and idle_s[entry.path] >= grace_s
         and not used.overlaps(entry)
     ]
     left = sum(entry.bytes for entry in counted)
     going: list[Removal] = []
     for entry in removable:
-        is_old = limits.max_age_s is not None and now - entry.used_at > limits.max_age_s
+        is_old = limits.max_age_s is not None and idle_s[entry.path] > limits.max_age_s
         if not is_old and (limits.quota_bytes is None or left <= limits.quota_bytes):
             continue
         going.append(Removal(entry, "age" if is_old else "quota"))
