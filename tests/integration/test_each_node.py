@@ -8,7 +8,9 @@ from pathlib import Path
 
 from xfd_api import root
 from xfd_api.errors import DiskFullError, NodeLostError, NodeUnavailableError, XfdError
+from xfd_api.ids import NodeId
 from xfd_ray.cluster.each_node import live_nodes, on_each_node
+from xfd_ray.placement import NodeInfo
 from xfd_testing.ray_cluster import RayCluster
 
 
@@ -23,6 +25,15 @@ def test_a_selection_leaves_other_nodes_alone(driver: RayCluster) -> None:
     chosen = driver.nodes[1].id
 
     assert on_each_node(root, nodes=[chosen]) == {chosen: driver.nodes[1].root}
+
+
+def test_a_node_that_was_lost_since_it_was_looked_up_fails_alone(driver: RayCluster) -> None:
+    gone = NodeInfo(NodeId("e" * 56), "10.0.0.9", host="gpu-9")
+
+    found = on_each_node(root, nodes=[*live_nodes(), gone])
+
+    assert {type(answer) for answer in found.values()} == {type(root()), NodeUnavailableError}
+    assert isinstance(found[gone.id], NodeUnavailableError)
 
 
 def test_a_failure_is_its_nodes_own(driver: RayCluster) -> None:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -124,6 +125,26 @@ def test_a_variable_without_a_value_is_that_of_the_shell() -> None:
     assert variables_of(["A", "B=2=3", "C="], {"A": "1"}) == {"A": "1", "B": "2=3", "C": ""}
     with pytest.raises(errors.InvalidRequestError, match="names A, which is not set"):
         variables_of(["A"], {})
+
+
+def test_a_misspelt_variable_does_not_show_its_value(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["status", "-e", "AWS-KEY=hunter2"])
+
+    shown = capsys.readouterr().err
+    assert "AWS-KEY" in shown
+    assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize("place", ["missing/run.json", "."])
+def test_a_report_that_could_not_be_kept_is_refused_before_the_run(
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(["get", "s3://bucket/key", "--report", str(tmp_path / place)])
+
+    assert end.value.code == 2
+    assert "folder" in capsys.readouterr().err
 
 
 def test_help_needs_neither_ray_nor_the_data_plane() -> None:

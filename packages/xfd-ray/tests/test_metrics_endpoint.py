@@ -2,6 +2,8 @@
 
 import contextlib
 import gzip
+import os
+import resource
 import socket
 import threading
 import time
@@ -46,6 +48,16 @@ def metrics() -> Iterator[Endpoint]:
     for thread in set(threading.enumerate()) - others:
         thread.join(5)
         assert not thread.is_alive()
+
+
+def test_a_process_with_many_open_files_answers_too(metrics: Endpoint):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 2048), hard), hard))
+    with contextlib.ExitStack() as files:
+        while files.enter_context(open(os.devnull)).fileno() <= 1024:  # noqa: PTH123
+            pass
+        address = metrics.serve("127.0.0.1")
+        assert any(line.startswith("xfd_build_info") for line in scrape(address))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from xfd_api.errors import NoNodesError
+from xfd_api.errors import InvalidRequestError, NoNodesError
 from xfd_api.ids import NodeId
 from xfd_ray.cli.node_choice import NodeChoice, names_of, parse_nodes
 from xfd_ray.placement import NodeInfo, NodeSelector
@@ -60,6 +60,14 @@ def test_a_name_finds_its_nodes(name: str, places: list[int]) -> None:
 def test_a_name_that_fits_no_node_is_refused(name: str) -> None:
     with pytest.raises(NoNodesError, match=f"called {name}.*gpu-1, 3f2b00000000"):
         NodeChoice((name,)).selector(LIVE)
+
+
+def test_the_beginning_of_several_ids_names_none_of_them() -> None:
+    alike = (*LIVE, NodeInfo(NodeId("3f2a" + "1" * 52), "10.0.0.4", host="gpu-3"))
+
+    with pytest.raises(InvalidRequestError, match="3f2a is the beginning of 2 node ids"):
+        NodeChoice(("3f2a",)).selector(alike)
+    assert NodeChoice(("3f2a1",)).selector(alike).ids == (alike[-1].id,)
 
 
 def test_without_a_name_nodes_that_come_later_may_fit() -> None:

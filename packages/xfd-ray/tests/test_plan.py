@@ -152,6 +152,16 @@ def test_rates_are_given_configured_or_observed(
     assert known_rates(None, "head:6379") is None
 
 
+def test_a_user_without_a_home_has_no_observed_rates(monkeypatch: pytest.MonkeyPatch) -> None:
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", home)
+
+    keep_observed(report(MOVED), "head:6379", at=0.0)
+
+
 def plan(*surveys: Survey, known: KnownRates | None, expected: float | None = None) -> Plan:
     by_node = dict(zip((A, B), surveys, strict=False))
     failed = {} if len(surveys) == 2 else {B: NodeLostError("gone", node=B)}

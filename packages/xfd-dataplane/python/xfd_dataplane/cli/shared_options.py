@@ -11,6 +11,7 @@ from xfd_dataplane.cli.argument_types import (
     checksum_by,
     count,
     header,
+    new_file,
     ratio,
     seconds,
     size,
@@ -217,6 +218,7 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     """`--report`."""
     parser.add_argument(
         "--report",
+        type=new_file,
         metavar="RUN.json",
         help="save the report here, for `xfd report RUN.json -o PAGE.html`",
     )

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Answers = Mapping["NodeId", "Document | XfdError"]
 
+ACT_S = 600.0
+"""Time for the nodes to make an index of their files, or to delete what goes, in seconds."""
+
 _EXAMPLES = {
     "ls": """\
   xfd cache ls                                    what is kept on this host
@@ -76,8 +79,7 @@ def run(options: argparse.Namespace) -> int:
     with connected(options):
         everyone = live_nodes()
         chosen = live_nodes(choice_of(options).selector(everyone))
-        ids = [node.id for node in chosen]
-        answers = relevant(on_each_node(carry_out, action, nodes=ids))
+        answers = relevant(on_each_node(carry_out, action, nodes=chosen, timeout_s=ACT_S))
     names = names_of(everyone)
     if options.json:
         output.as_json(document_of(answers, names))

@@ -95,5 +95,6 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
 def _variable(text: str) -> str:
     name = text.partition("=")[0]
     if not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME or NAME=VALUE")
+        # The value may be a secret.
+        raise argparse.ArgumentTypeError(f"{name!r} is no name of a variable: give NAME[=VALUE]")
     return text

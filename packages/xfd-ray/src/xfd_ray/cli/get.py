@@ -107,9 +107,9 @@ def run(options: argparse.Namespace) -> int:
         check_place(options.report)
     with connected(options):
         report = distribute(options)
+        if options.report is not None:
+            report.save(options.report)
         _keep_rates(report)
-    if options.report is not None:
-        report.save(options.report)
     _print(report, options)
     return codes.OK
 

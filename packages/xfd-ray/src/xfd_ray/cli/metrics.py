@@ -217,8 +217,9 @@ def answering(host: str, port: int) -> Iterator[Latest]:
         server = MetricsServer(listening, latest)
         thread = threading.Thread(target=server.serve_forever, name="xfd-http-sd", daemon=True)
         thread.start()
-        where = listening.getsockname()
-        output.complain(f"answers at http://{where[0]}:{where[1]}/", program="xfd")
+        address, at = listening.getsockname()[:2]
+        shown = f"[{address}]" if ":" in address else address
+        output.complain(f"answers at http://{shown}:{at}/", program="xfd")
         try:
             yield latest
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xfd_api.configuration import load
-from xfd_api.errors import NoNodesError
+from xfd_api.errors import InvalidRequestError, NoNodesError
 from xfd_api.ids import NodeId
 from xfd_ray.placement import NodeInfo, NodeSelector
 
@@ -41,6 +41,7 @@ class NodeChoice:
 
         Raises:
             NoNodesError: a name fits no live node.
+            InvalidRequestError: the beginning of an id fits several.
         """
         ids = tuple(node.id for name in self.names for node in _named(name, live))
         return NodeSelector(
@@ -107,6 +108,12 @@ def _named(name: str, live: Sequence[NodeInfo]) -> list[NodeInfo]:
     found = [node for node in live if name in (node.id, node.host, node.address)]
     if not found and len(name) >= LEAST:
         found = [node for node in live if node.id.startswith(name)]
+        if len(found) > 1:
+            fitting = ", ".join(node.id for node in found)
+            raise InvalidRequestError(
+                f"{name} is the beginning of {len(found)} node ids",
+                remedy=f"Give more of the one that is meant: {fitting}",
+            )
     if not found:
         known = ", ".join(names_of(live).values())
         raise NoNodesError(

@@ -81,18 +81,19 @@ def run(options: argparse.Namespace) -> int:
 
     with connected(options):
         nodes = live_nodes(configured_choice(options).selector(live_nodes()))
-        ids = [node.id for node in nodes]
         limit_s = options.deadline
         if options.are_paths:
-            answers = on_each_node(verify_paths_there, options.words, nodes=ids, timeout_s=limit_s)
+            answers = on_each_node(
+                verify_paths_there, options.words, nodes=nodes, timeout_s=limit_s
+            )
         else:
             from xfd_api.profiles import ObjectStoreConfigByProfile
 
-            wanted = requested(options, ids)
+            wanted = requested(options, [node.id for node in nodes])
             # Without a store, files would be compared with their records alone.
             stores = wanted.stores or ObjectStoreConfigByProfile({})
             answers = on_each_node(
-                verify_there, wanted.requests, stores, nodes=ids, timeout_s=limit_s
+                verify_there, wanted.requests, stores, nodes=nodes, timeout_s=limit_s
             )
     _print(answers, nodes, options)
     return _code(answers)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 import ray
 from ray import exceptions as ray_errors
@@ -35,7 +35,7 @@ def live_nodes(nodes: Nodes = None) -> tuple[NodeInfo, ...]:
 def on_each_node(
     function: Callable[..., Answer],
     *args: Any,
-    nodes: Nodes = None,
+    nodes: Nodes | Sequence[NodeInfo] = None,
     timeout_s: float | None = ANSWER_TIMEOUT_S,
 ) -> dict[NodeId, Answer | XfdError]:
     """Calls a function on each node at once, and returns what each one returned or raised.
@@ -46,7 +46,8 @@ def on_each_node(
     Args:
         function: a function of a module that the nodes have; a local function travels by value.
         args: its arguments, the same on each node.
-        nodes: see `xfd_ray.download_distributed`.
+        nodes: see `xfd_ray.download_distributed`; or nodes that were looked up before, of which
+            those that were lost since have an error of their own.
         timeout_s: longest time for all answers, in seconds; None for no limit. A node that takes
             longer has a `NodeUnavailableError`, and its task is ended.
 
@@ -68,9 +69,17 @@ def on_each_node(
     task = ray.remote(function)
     refs = {
         node.id: task.options(max_retries=0, **pinned_to(node)).remote(*args)
-        for node in live_nodes(nodes)
+        for node in _looked_up(nodes)
     }
     return {node: _answer(node, ref, until, timeout_s) for node, ref in refs.items()}
+
+
+def _looked_up(nodes: Nodes | Sequence[NodeInfo]) -> Sequence[NodeInfo]:
+    if isinstance(nodes, Sequence) and nodes:
+        known = [node for node in nodes if isinstance(node, NodeInfo)]
+        if len(known) == len(nodes):
+            return known
+    return live_nodes(cast("Nodes", nodes))
 
 
 def pinned_to(node: NodeInfo) -> dict[str, Any]:

@@ -22,8 +22,10 @@ from xfd_api.whole_file import write_whole
 DASHBOARD = "xfd.json"
 RULES = "xfd_rules.yml"
 METRICS_ROOT = "RAY_METRICS_OUTPUT_ROOT"
-READABLE = 0o644  # Prometheus and Grafana are other users.
 """Ray's variable for another folder than `SESSION/metrics`."""
+
+READABLE = 0o644
+"""Permissions of the copies: Prometheus and Grafana run as other users."""
 
 
 @dataclass(frozen=True, slots=True)

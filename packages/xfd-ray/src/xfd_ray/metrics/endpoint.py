@@ -65,7 +65,9 @@ class MetricsEndpoint:
 
     def _run(self, listening: socket.socket) -> None:
         with listening:
-            select.select([listening], [], [])
+            waiting = select.poll()  # select takes no descriptor above 1023.
+            waiting.register(listening, select.POLLIN)
+            waiting.poll()
             with self._lock:
                 if self._closed:
                     return

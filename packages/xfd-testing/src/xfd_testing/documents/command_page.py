@@ -19,7 +19,8 @@ INTRODUCTION = """\
 
 `xfd` comes with `pip install xfd-ray`. It is used where a driver of Ray may run: on a node, in a
 Ray job, or on a machine that reaches the cluster by `ray://`. Its words, options and exit codes are
-those of `xfd-get`, which fetches to one host without Ray.
+those of `xfd-get`, which fetches to one host without Ray. An old viewer of X11 fonts, in Debian's
+`x11-utils`, is called `xfd` too: if your shell finds that one, `python -m xfd_ray` always works.
 
 This page is made from the parsers of the command. `xfd COMMAND --help` shows the same.
 """

@@ -97,27 +97,25 @@ def examine(
     from xfd_ray.cluster.each_node import on_each_node
 
     plan = plan_downloads(list(sources), None) if sources else None
-    ids = [node.id for node in nodes]
     versions = packages_there()
-    found = judge.judge_packages(on_each_node(versions, nodes=ids), versions())
+    found = judge.judge_packages(on_each_node(versions, nodes=nodes), versions())
     unfit = {each.node for each in found if each.state == "fail"}
     nodes = [node for node in nodes if node.id not in unfit]
     if not nodes:  # Whatever else is asked of a node is asked by these packages.
         return found
-    ids = [node.id for node in nodes]
     found += judge.judge_coordinators(_coordinators())
-    answers = on_each_node(node_facts, nodes=ids)
+    answers = on_each_node(node_facts, nodes=nodes)
     facts = {node: each for node, each in answers.items() if isinstance(each, NodeFacts)}
     found += judge.failed_nodes("disk", answers)
     found += judge.judge_disks(facts)
     asked_at = time.time()
-    clocks = on_each_node(clock, nodes=ids)
+    clocks = on_each_node(clock, nodes=nodes)
     found += judge.judge_clocks(clocks, asked_at, time.time())
     found += judge.judge_connections(connections(nodes, peer_ports), names_of(nodes))
     kinds = set() if plan is None else {store.kind for store in plan.stores.profiles.values()}
     found += judge.judge_credentials(facts, kinds)
     if plan is not None:
-        found += judge.judge_stores(on_each_node(reach_stores, plan, nodes=ids), sources)
+        found += judge.judge_stores(on_each_node(reach_stores, plan, nodes=nodes), sources)
     return found
 
 

@@ -17,6 +17,7 @@ from xfd_api.errors import PeerPortError, XfdError
 from xfd_api.ids import NodeId
 from xfd_ray.cluster.each_node import pinned_to
 from xfd_ray.cluster.errors import worker_error
+from xfd_ray.metrics.endpoint import listen
 from xfd_ray.placement import NodeInfo
 
 CONNECT_S = 5.0
@@ -48,16 +49,11 @@ class Listener:
         Raises:
             PeerPortError: no port of the range is free, or the address is not this node's.
         """
-        last: OSError | None = None
-        for port in [0] if ports is None else range(ports[0], ports[1] + 1):
-            try:
-                self._socket = socket.create_server((host, port))
-                break
-            except OSError as error:
-                last = error
-        if self._socket is None:
-            reason = "no port" if last is None else last.strerror
-            raise PeerPortError(f"It cannot listen on {host}, ports {ports}: {reason}") from last
+        try:
+            self._socket = listen(host, ports)
+        except OSError as error:
+            where = host if ports is None else f"{host}, ports {ports[0]}-{ports[1]}"
+            raise PeerPortError(f"It cannot listen on {where}: {error.strerror}") from error
         threading.Thread(target=self._greet, args=(self._socket,), daemon=True).start()
         return host, self._socket.getsockname()[1], self._greeting
 

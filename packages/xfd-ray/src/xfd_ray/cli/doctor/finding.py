@@ -45,7 +45,7 @@ def document(findings: Sequence[Finding], names: Mapping[NodeId, str]) -> dict[s
             {
                 "check": each.check,
                 "node": each.node,
-                "host": None if each.node is None else names.get(each.node),
+                "name": None if each.node is None else names.get(each.node),
                 "state": each.state,
                 "what": each.what,
                 "remedy": each.remedy or None,

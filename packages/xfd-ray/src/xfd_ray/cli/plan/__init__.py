@@ -94,16 +94,15 @@ def make_plan(options: argparse.Namespace) -> Plan:
     from xfd_ray.cluster.each_node import live_nodes, on_each_node
 
     nodes = live_nodes(configured_choice(options).selector(live_nodes()))
-    ids = [node.id for node in nodes]
-    wanted = requested(options, ids)
+    wanted = requested(options, [node.id for node in nodes])
     lookups = plan_downloads(wanted.requests, wanted.stores)
     limit_s = options.deadline or SURVEY_S
     (catalog,) = on_each_node(
-        find_catalog, lookups, options.chunk_size, nodes=ids[:1], timeout_s=limit_s
+        find_catalog, lookups, options.chunk_size, nodes=nodes[:1], timeout_s=limit_s
     ).values()
     if isinstance(catalog, XfdError):
         raise catalog
-    answers = on_each_node(survey_node, catalog, nodes=ids, timeout_s=limit_s)
+    answers = on_each_node(survey_node, catalog, nodes=nodes, timeout_s=limit_s)
     surveys = {node: each for node, each in answers.items() if isinstance(each, Survey)}
     planned = estimate(catalog, surveys, len(lookups.lookups))
     cluster = cluster_name()

@@ -71,8 +71,8 @@ def keep_observed(report: DistributionReport, cluster: str, at: float) -> None:
     if rates is None:
         return
     kept = {**_read(), cluster: {"at": at, "rates": asdict(rates)}}
-    path = _path()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RuntimeError):
+        path = _path()
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f"{path.name}.{os.getpid()}")
         beside.write_text(json.dumps(kept))
@@ -136,7 +136,7 @@ def _spread(start: float, took: float) -> list[tuple[int, float]]:
 def _read() -> Mapping[str, Any]:
     try:
         kept = json.loads(_path().read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, RuntimeError, ValueError):  # This user may have no home.
         return {}
     return kept if isinstance(kept, dict) else {}
 
