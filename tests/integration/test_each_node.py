@@ -47,7 +47,8 @@ def test_a_failure_is_its_nodes_own(driver: RayCluster) -> None:
         time.sleep(60)
         return "late"
 
-    found = on_each_node(act, full, dying, slow, timeout_s=3.0)
+    on_each_node(root)  # Each node has a process now, so that few seconds are enough.
+    found = on_each_node(act, full, dying, slow, timeout_s=8.0)
 
     errors = [found[node.id] for node in driver.nodes]
     assert [type(error) for error in errors] == [DiskFullError, NodeLostError, NodeUnavailableError]
