@@ -234,7 +234,8 @@ def lint(session: nox.Session) -> None:
     env = cargo_env(session)
     session.install(*group("lint"), *group("types"))
     stages = "packages/xfd-pipelines/tests/stage_forms.py"
-    paths = os.pathsep.join(str(ROOT / source) for source in SOURCES)
+    # No package is installed here: what reads one finds it by its path.
+    by_path = ("env", "PYTHONPATH=" + os.pathsep.join(str(ROOT / source) for source in SOURCES))
     shown = Path(session.create_tmp()) / "shown"
     shutil.rmtree(shown, ignore_errors=True)
     session.run("python", "packages/xfd-testing/src/xfd_testing/markdown.py", str(shown), *PAGES)
@@ -244,9 +245,9 @@ def lint(session: nox.Session) -> None:
         ("ruff", "format", "--check", "."),
         ("codespell",),
         ("mypy", *SOURCES, "packages/xfd-testing/src", stages),
-        ("env", f"PYTHONPATH={paths}", "lint-imports"),
+        (*by_path, "lint-imports"),
         types,
-        ("python", "-m", "pytest", "-q", "tests/repository"),
+        (*by_path, "python", "-m", "pytest", "-q", "tests/repository"),
     ]
     where = ("--manifest-path", str(CRATES / "Cargo.toml"))
     rust = [
