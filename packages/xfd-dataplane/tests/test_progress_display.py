@@ -178,20 +178,28 @@ from xfd_dataplane import download
 
 with warnings.catch_warnings():
     warnings.simplefilter("error")
-    report = download("w.bin", ObjectStoreConfig.make_for_local({store!r}), progress="auto")
+    report = download({key!r}, ObjectStoreConfig.make_for_local({store!r}), progress="auto")
 """
 
 
 def test_a_notebook_gets_one_output_that_ends_with_everything(weights: Path) -> None:
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
-    cell = nbformat.v4.new_code_cell(IN_A_NOTEBOOK.format(store=str(weights.parent)))
-    notebook = nbformat.v4.new_notebook(cells=[cell])
+    cells = [
+        nbformat.v4.new_code_cell(IN_A_NOTEBOOK.format(key=key, store=str(weights.parent)))
+        for key in ("w.bin", "none")
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    client = nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True)
 
-    nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    client.execute()
 
     (output,) = notebook.cells[0].outputs
     html = output["data"]["text/html"]
     assert "<progress" in html
     assert "3.0 of 3.0 MiB" in html
     assert "done" in html
+    failed, error = notebook.cells[1].outputs
+    assert error["ename"] == "ObjectNotFoundError"
+    assert "finding: stopped" in failed["data"]["text/html"]
+    assert '<progress value="0" max="1">' in failed["data"]["text/html"]

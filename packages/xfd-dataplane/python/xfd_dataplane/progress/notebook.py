@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -45,7 +46,10 @@ class NotebookBars:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._show()
+        if error is None:
+            self._show()
+        else:
+            self._draw(html_of(view_of(self._now), stopped=True))
 
     def __call__(self, now: Progress) -> None:
         """Changes the output, unless it has just changed."""
@@ -56,15 +60,26 @@ class NotebookBars:
     def _show(self) -> None:
         if self._now is self._shown:
             return
+        self._shown, self._shown_at = self._now, self._clock()
+        self._draw(html_of(view_of(self._now)))
+
+    def _draw(self, page: str) -> None:
         from IPython.display import HTML
 
-        self._shown, self._shown_at = self._now, self._clock()
-        self._output.update(HTML(html_of(view_of(self._now))))
+        self._output.update(HTML(page))
 
 
-def html_of(view: View) -> str:
-    """The HTML of a view; names in it are escaped."""
-    rows = "".join(_row(bar) for bar in (view.whole, *view.parts))
+def html_of(view: View, *, stopped: bool = False) -> str:
+    """The HTML of a view; names in it are escaped.
+
+    Args:
+        view: what it shows.
+        stopped: an error has ended it, so no bar moves back and forth, and its name says so.
+    """
+    whole = view.whole
+    if stopped:
+        whole = replace(whole, label=f"{whole.label}: stopped", total=whole.total or 1)
+    rows = "".join(_row(bar) for bar in (whole, *view.parts))
     notes = "".join(f"<div>{html.escape(note)}</div>" for note in view.notes)
     return f'<table style="font-family: monospace">{rows}</table>{notes}'
 

@@ -62,9 +62,10 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         output.as_json(report.to_dict())
     elif options.output is None and options.trace is None:
+        from xfd_ray.cli.tables import text_width
         from xfd_ray.report_format import report_text
 
-        sys.stdout.write(report_text(report, width=_width()) + "\n")
+        sys.stdout.write(report_text(report, width=text_width()) + "\n")
     return codes.OK
 
 
@@ -75,10 +76,3 @@ def _write(place: str, text: str) -> None:
         sys.stdout.buffer.write(text.encode())
     else:
         write_whole(place, text)
-
-
-def _width() -> int:
-    """Columns of the terminal; more than enough if there is none."""
-    import shutil
-
-    return shutil.get_terminal_size((120, 24)).columns
