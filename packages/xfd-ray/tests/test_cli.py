@@ -13,6 +13,7 @@ import pytest
 
 from xfd_api import errors
 from xfd_dataplane.cli import process
+from xfd_dataplane.cli.signals import Terminated
 from xfd_ray.cli.command_parser import Commands, add_command
 from xfd_ray.cli.connection import variables_of
 from xfd_ray.cli.main import MODULES, make_parser, parse
@@ -90,6 +91,19 @@ def test_ctrl_c_says_that_a_second_run_goes_on(capsys: pytest.CaptureFixture[str
     ended(failing(KeyboardInterrupt()))
 
     assert capsys.readouterr().err == "xfd: interrupted; run it again to go on from here\n"
+
+
+@pytest.mark.parametrize(("cause", "code"), [(KeyboardInterrupt(), 130), (Terminated(), 143)])
+def test_a_signal_that_ray_wraps_into_its_own_error_ends_the_command_as_any(
+    cause: BaseException, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrapped = SystemError("returned a result with an exception set")
+    wrapped.__cause__ = cause
+
+    assert ended(failing(wrapped)) == code
+    assert "Traceback" not in capsys.readouterr().err
+    with pytest.raises(SystemError):
+        ended(failing(SystemError("another one")))
 
 
 def test_every_command_teaches() -> None:

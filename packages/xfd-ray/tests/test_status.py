@@ -99,6 +99,24 @@ async def test_a_disk_that_hangs_is_left_out():
 
 
 @run_async
+async def test_two_may_ask_for_the_room_of_workers_that_come_and_go():
+    cluster = LocalCluster(2, SIZES)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("l", "big"))
+    await over(coordinator, "l")
+    one, two = ((disk_rooms.worker_id(each.hello), each.client) for each in coordinator._pool.up())
+    now = [0.0]
+    rooms = disk_rooms.DiskRooms(lambda: now[0])
+    await rooms.of(dict([two]))
+    cluster.worker_of("n0").delays_s["disk_room"] = 0.05
+    both = asyncio.create_task(rooms.of(dict([one, two])))
+    await asyncio.sleep(0.01)
+    now[0] += disk_rooms.KEPT_S
+    await rooms.of({})
+    assert set(await both) == {one[0], two[0]}
+
+
+@run_async
 async def test_a_swarm_is_as_old_as_its_last_progress_while_bytes_are_to_come():
     now = [100.0]
     cluster = LocalCluster(1, SIZES)

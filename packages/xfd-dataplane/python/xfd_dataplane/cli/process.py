@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from xfd_api.errors import XfdError
 from xfd_dataplane.cli import codes, output
 from xfd_dataplane.cli.exits import exit_code
-from xfd_dataplane.cli.signals import EndOnSignal, Terminated
+from xfd_dataplane.cli.signals import EndOnSignal, Terminated, signals_unwrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,8 @@ def _run(program: Program, arguments: Sequence[str], *, stdout_is_open: bool) ->
         options = program.parse(arguments)
         options.stdout_is_open = stdout_is_open
         as_json, command = options.json, options.command
-        code = program.run(options)
+        with signals_unwrapped():
+            code = program.run(options)
         sys.stdout.flush()
     except XfdError as error:
         with contextlib.suppress(BrokenPipeError):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterator
 from types import FrameType
 
 CLEAN_UP_S = 10.0
@@ -15,6 +17,21 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 class Terminated(BaseException):
     """SIGTERM as an exception, so that every `with` block on the way is left in order."""
+
+
+@contextlib.contextmanager
+def signals_unwrapped() -> Iterator[None]:
+    """Raises what a signal raised, in place of the error that an extension makes of it.
+
+    Ray looks for signals while it waits, and Python turns what their handler raises inside of a
+    conversion into a `SystemError` with that as its cause.
+    """
+    try:
+        yield
+    except SystemError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt | Terminated):
+            raise error.__cause__ from None
+        raise
 
 
 class EndOnSignal:

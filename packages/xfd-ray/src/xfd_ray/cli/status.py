@@ -50,6 +50,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carries out `status`; ending `--watch` by Ctrl-C is no failure."""
+    from xfd_dataplane.cli.signals import signals_unwrapped
     from xfd_ray.cli.connection import connected
 
     with connected(options):
@@ -57,7 +58,8 @@ def run(options: argparse.Namespace) -> int:
             _print(options)
         else:
             try:
-                _watch(options)
+                with signals_unwrapped():
+                    _watch(options)
             except KeyboardInterrupt:
                 return codes.OK
     return codes.OK

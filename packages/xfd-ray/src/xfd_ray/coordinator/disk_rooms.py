@@ -40,14 +40,16 @@ class DiskRooms:
     async def of(self, workers: Mapping[WorkerId, WorkerClient]) -> Rooms:
         """The room that each of these workers has; None if it does not say."""
         now = self._clock()
-        due = [
-            key for key in workers if key not in self._known or now - self._known[key][0] >= KEPT_S
-        ]
-        rooms = await asyncio.gather(*(_ask(workers[key]) for key in due))
-        self._known = {key: known for key, known in self._known.items() if key in workers} | {
-            key: (now, room) for key, room in zip(due, rooms, strict=True)
+        known = {
+            key: (at, room)
+            for key, (at, room) in self._known.items()
+            if key in workers and now - at < KEPT_S
         }
-        return {key: self._known[key][1] for key in workers}
+        due = [key for key in workers if key not in known]
+        rooms = await asyncio.gather(*(_ask(workers[key]) for key in due))
+        known |= {key: (now, room) for key, room in zip(due, rooms, strict=True)}
+        self._known = known  # Somebody else may have asked meanwhile, about other workers.
+        return {key: room for key, (_, room) in known.items()}
 
 
 async def _ask(worker: WorkerClient) -> DiskRoom | None:
