@@ -6,6 +6,7 @@ import argparse
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from xfd_dataplane.cli.signals import Terminated
 from xfd_ray.cli.command_parser import Commands, add_command
 from xfd_ray.cli.connection import variables_of
 from xfd_ray.cli.main import MODULES, make_parser, parse
+from xfd_ray.cli.own_stdout import own_stdout
 
 
 class Sample:
@@ -159,6 +161,24 @@ def test_a_report_that_could_not_be_kept_is_refused_before_the_run(
 
     assert end.value.code == 2
     assert "folder" in capsys.readouterr().err
+
+
+def test_what_the_threads_of_ray_print_is_no_part_of_the_result(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = sys.stdout
+    with own_stdout():
+        print('{"ok": ', end="")
+        other = threading.Thread(target=print, args=("(raylet) a node was lost",))
+        other.start()
+        other.join()
+        print("true}")
+        assert sys.stdout.encoding == before.encoding
+    assert sys.stdout is before
+
+    shown = capsys.readouterr()
+    assert json.loads(shown.out) == {"ok": True}
+    assert shown.err == "(raylet) a node was lost\n"
 
 
 def test_help_needs_neither_ray_nor_the_data_plane() -> None:

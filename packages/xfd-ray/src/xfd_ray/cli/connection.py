@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from xfd_api.errors import InvalidRequestError
+from xfd_ray.cli.own_stdout import own_stdout
 
 AUTO = "auto"
 """Ray's word for RAY_ADDRESS, else the cluster that this machine is part of."""
@@ -20,7 +21,8 @@ AUTO = "auto"
 def connected(options: argparse.Namespace) -> Iterator[None]:
     """Connects this process to the cluster that the options name, for a `with` block.
 
-    A process that is connected already keeps its connection.
+    What Ray's threads print goes to stderr meanwhile. A process that is connected already keeps its
+    connection.
 
     Raises:
         ClusterConnectionError: there is no cluster at that address. None is started.
@@ -42,17 +44,18 @@ def connected(options: argparse.Namespace) -> Iterator[None]:
         yield
         return
     arguments: dict[str, Any] = {"runtime_env": {"env_vars": variables}} if variables else {}
-    with _signal_handlers_kept():
-        connect_to_ray(
-            address=options.address or AUTO,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **arguments,
-        )
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    with own_stdout():
+        with _signal_handlers_kept():
+            connect_to_ray(
+                address=options.address or AUTO,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **arguments,
+            )
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
 def cluster_name() -> str:
