@@ -93,6 +93,7 @@ class FakeDataPlane:
         self.faults: dict[ChunkIndex, FakeFault] = {}
         self.counted = NodeCounters()
         self.stalled: Stall | None = None
+        self._stall_told: Stall | None = None
         self.submitted: list[Order] = []
         self.logs_from: str | None = None
         self.logged: list[LogEvent] = []
@@ -180,9 +181,9 @@ class FakeDataPlane:
         """See `DataPlane`."""
         here = self._swarm(swarm)
         events: list[NodeEvent] = []
-        stalled_before = self.stalled
         for _ in range(max(1, round(timeout_s / RETRY_S))):
-            if events or swarm not in self._swarms or self.stalled != stalled_before:
+            # A change between two polls ends the second one, as in the data plane.
+            if events or swarm not in self._swarms or self.stalled != self._stall_told:
                 break
             with self._lock:
                 self._carry_out(here)
@@ -190,6 +191,7 @@ class FakeDataPlane:
                 events.append(here.events.get(timeout=RETRY_S))
                 while True:
                     events.append(here.events.get_nowait())
+        self._stall_told = self.stalled
         return events
 
     def leave(self, swarm: SwarmId) -> None:
