@@ -30,6 +30,7 @@ from xfd_api.configuration.rendering import as_documents, as_toml
 from xfd_api.configuration.table import BY_KEY
 from xfd_api.errors import InvalidRequestError
 from xfd_api.node_configuration import node_settings
+from xfd_api.sanitize import sanitized
 from xfd_api.settings import NodeSettings, UnpackCaps
 from xfd_api.traffic import Prices
 from xfd_testing.documents import settings as document
@@ -424,13 +425,23 @@ def test_what_is_shown_can_be_read_back(
 ) -> None:
     shown = Configuration({key: Value(BY_KEY[key], value) for key, value in chosen.items()})
     path = tmp_path_factory.getbasetemp() / "shown.toml"
-    path.write_text(as_toml(shown.values(), origins=True))
+    text = as_toml(shown.values(), origins=True)
+    # A terminal gets it line by line, with what is unfit for it escaped.
+    path.write_text("".join(f"{sanitized(line)}\n" for line in text.splitlines()))
 
     read = load({"XFD_CONFIG": str(path)}, Path("/"))
 
     assert {key: read.resolve(key) for key in IN_FILES} == {
         key: shown.resolve(key) for key in IN_FILES
     }
+
+
+def test_the_name_of_a_folder_is_no_setting(tmp_path: Path, home: dict[str, str]) -> None:
+    folder = project(tmp_path / "x\nkeep_s = 1 #", "deadline_s = 5")
+    shown = as_toml(load(home, folder).values(), origins=True)
+    assert "deadline_s = 5  # " in shown
+    (tmp_path / "shown.toml").write_text(shown)
+    assert read_settings(tmp_path / "shown.toml").values["keep_s"] == 60.0
 
 
 def test_the_settings_for_a_program_have_their_origins() -> None:

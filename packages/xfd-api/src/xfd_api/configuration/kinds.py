@@ -354,7 +354,12 @@ def _instead(kind: Kind) -> ValueError:
 
 
 def _quoted(text: str) -> str:
-    """A basic string of TOML. Its escapes are those of JSON, and it wants DEL escaped too."""
+    """A basic string of TOML: as in JSON, but beyond 16 bits. What cannot be seen is escaped."""
     import json  # Needed to print settings alone.
 
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(each if each.isprintable() else _escaped(ord(each)) for each in quoted)
+
+
+def _escaped(code: int) -> str:
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from xfd_api.configuration.configuration import Value
+from xfd_api.sanitize import sanitized
 
 
 def as_toml(values: Sequence[Value], *, origins: bool = False) -> str:
@@ -57,5 +58,6 @@ def _line(value: Value, name: str, origins: bool, *, comment: bool = False) -> s
     setting = value.setting
     if value.value is None:
         return f"# {name} is not set: {setting.unset}"
-    origin = f"  # {value.origin}" if origins else ""
+    # A folder's name may end a line, and what follows would count as a setting.
+    origin = f"  # {sanitized(value.origin)}" if origins else ""
     return f"{'# ' if comment else ''}{name} = {setting.kind.toml(value.value)}{origin}"
