@@ -156,3 +156,24 @@ def test_the_command_says_what_is_wrong_with_a_file(settings: Path) -> None:
     assert (right.code, right.out) == (0, f"{settings}: 1 setting, all as they should be\n")
     assert Command({}).run("config", "check").code == 2
     assert Command({}).run("config", "check", settings, "--origin").code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "configured", "events"),
+    [
+        (["--json"], "", 0),
+        (["--json"], "json", 3),
+        (["--json", "-q"], "json", 0),
+        (["--json", "-q", "--progress", "json"], "none", 3),
+    ],
+    ids=str,
+)
+def test_progress_for_programs_is_shown_if_somebody_asks_for_it(
+    words: list[str], configured: str, events: int, big: Path
+) -> None:
+    done = Command({"XFD_PROGRESS": configured}).run(f"file://{big}", big.parent / "o", *words)
+
+    assert json.loads(done.out)["ok"] is True
+    shown = [json.loads(line)["event"] for line in done.err.splitlines()]
+    assert len(shown) >= events
+    assert set(shown) == ({"progress"} if events else set())

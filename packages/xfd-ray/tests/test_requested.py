@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from xfd_api.errors import InvalidRequestError
+from xfd_ray.cli import get
 from xfd_ray.cli.main import parse
 from xfd_ray.cli.requested import requested
 
@@ -76,3 +77,13 @@ def test_words_that_make_no_sense_end_with_2(words: list[str]) -> None:
 def test_a_web_server_itself_has_no_path() -> None:
     with pytest.raises(InvalidRequestError):
         destinations("https://host/")
+
+
+@pytest.mark.parametrize(
+    ("words", "mode"),
+    [([], None), (["-q"], "none"), (["-q", "--progress", "json"], "json")],
+    ids=str,
+)
+def test_a_display_that_is_named_precedes_silence(words: list[str], mode: str | None) -> None:
+    options = parse(["get", "s3://b/w.bin", *words])
+    assert get.arguments(options, None)["progress"] == mode

@@ -36,10 +36,14 @@ def _to_disk(options: argparse.Namespace, settings: NodeSettings) -> int:
         check_place(options.report)
     limits = CallLimits(options.deadline, None)
     sources = wanted(options)
-    shown = not (options.quiet or options.json)
     with (
         open_node(settings) as node,
-        output.progress(options.progress, options.configured_progress, shown=shown) as on_progress,
+        output.progress(
+            options.progress,
+            options.configured_progress,
+            shown=not options.quiet,
+            otherwise="none" if options.json else "auto",
+        ) as on_progress,
     ):
         tell_of_lookups(limits, node, on_progress)
         catalog = catalog_for(options, sources, node, limits)

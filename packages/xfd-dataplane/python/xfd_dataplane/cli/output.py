@@ -53,7 +53,11 @@ def as_json(document: dict[str, Any]) -> None:
 
 
 def progress(
-    given: ProgressMode | None, configured: ProgressMode | None, *, shown: bool
+    given: ProgressMode | None,
+    configured: ProgressMode | None,
+    *,
+    shown: bool,
+    otherwise: ProgressMode = "auto",
 ) -> AbstractContextManager[OnProgress | None]:
     """Shows progress on stderr during a block, see `progress_display`.
 
@@ -64,11 +68,12 @@ def progress(
         given: the display that `--progress` names.
         configured: the display that is configured.
         shown: whether there is one if `--progress` names none.
+        otherwise: the display if none is configured either.
     """
     if given is None and not shown:
         return progress_display("none")
     return progress_display(
-        given or configured or "auto", stays=False, silent_s=0.0 if given else EVERY_S
+        given or configured or otherwise, stays=False, silent_s=0.0 if given else EVERY_S
     )
 
 

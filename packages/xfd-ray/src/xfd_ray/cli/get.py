@@ -141,11 +141,12 @@ def distribute(options: argparse.Namespace) -> DistributionReport:
         wanted.requests,
         wanted.stores,
         priorities=wanted.priorities,
-        **_arguments(options, selector),
+        **arguments(options, selector),
     )
 
 
-def _arguments(options: argparse.Namespace, selector: Any) -> dict[str, Any]:
+def arguments(options: argparse.Namespace, selector: Any) -> dict[str, Any]:
+    """The arguments of `xfd_ray.download_distributed` that the options ask for."""
     from xfd_dataplane.cli.node_settings import settings_of
 
     return {
@@ -161,7 +162,7 @@ def _arguments(options: argparse.Namespace, selector: Any) -> dict[str, Any]:
         "deadline_s": options.deadline,
         "keep_s": options.keep,
         "node_settings": settings_of(options),
-        "progress": "none" if options.quiet else options.progress,
+        "progress": options.progress or ("none" if options.quiet else None),
         "verbose": not options.json,
         "metrics": options.metrics,
         "metrics_ports": options.metrics_ports,
