@@ -241,3 +241,16 @@ def test_log_lines_are_shown_on_request(folder: Path, tmp_path: Path) -> None:
     assert "info:" not in silent.err
     assert "xfd-get: info: object_failed object=0" in loud.err
     assert loud.out == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("s3://b/k/", "k/"),
+        ("s3://b/", "b"),
+        ("hf://org/m", "models/org/m"),
+        ("file:///data/models/", "/data/models"),
+    ],
+)
+def test_a_source_without_a_key_has_a_name(source: str, named: str) -> None:
+    assert parse_source(source).named == named

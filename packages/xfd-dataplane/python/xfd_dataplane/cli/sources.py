@@ -48,8 +48,8 @@ class Source:
 
     @property
     def named(self) -> str:
-        """What an error calls it: the key, or the bucket or repository whose all it is."""
-        return self.key or self.bucket or self.config.bucket or ""
+        """What an error calls it: the key, or the bucket, repository or folder whose all it is."""
+        return self.key or self.bucket or self.config.bucket or self.config.directory or ""
 
     @property
     def folder_name(self) -> str:
