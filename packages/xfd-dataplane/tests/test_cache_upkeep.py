@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -411,3 +412,26 @@ def test_what_lies_in_a_root_below_this_one_is_that_roots_alone(
     assert upkeep.clean(cache) == []
     assert [entry.path.name for entry, _ in upkeep.entries(NodeCache.of(inner))] == ["one"]
     assert [each.path for each in upkeep.clean(NodeCache.of(inner))] == [part]
+
+
+def test_an_archive_stays_if_its_tree_cannot_be_removed(
+    origin: Path, store: ObjectStoreConfig, cache: NodeCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    an_archive(origin, "a.tar")
+    download(unpacked("a.tar"), store)
+    rename = Path.rename
+
+    def refuses_trees(path: Path, target: Path) -> Path:
+        if path.name == "tree":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuses_trees)
+    removed = upkeep.remove(cache, [[cache.root / "a.tar"]])
+
+    assert [why for _, why in removed.kept] == ["it cannot be removed: Permission denied"]
+    assert (cache.root / "a.tar").exists()
+    assert (cache.root / "tree/pkg/data.bin").exists()
+    monkeypatch.undo()
+    monkeypatch.setenv("XFD_ROOT", str(cache.root))
+    assert download(unpacked("a.tar"), store).origin_bytes == 0

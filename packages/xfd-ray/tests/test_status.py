@@ -84,6 +84,22 @@ async def test_a_node_whose_worker_is_lost_or_refused_is_listed_with_the_reason(
 
 
 @run_async
+async def test_a_node_that_is_gone_is_listed_with_the_reason():
+    cluster = LocalCluster(2, SIZES)
+    cluster.prepare = lambda plane: setattr(plane, "paused", True)
+    coordinator = Coordinator(cluster, tick_s=0.05)
+    await coordinator.attach(lease("l", "big"))
+    while (await coordinator.status()).leases[0].progress is None:
+        await asyncio.sleep(0.01)
+    cluster.remove_node("n1")
+    await coordinator.tick()
+    lost = [node for node in (await coordinator.status()).nodes if node.state == "lost"]
+    assert [(node.id, str(node.error)) for node in lost] == [
+        ("n1", str(NodeLostError("Ray lists the node as dead", node="n1")))
+    ]
+
+
+@run_async
 async def test_a_disk_that_hangs_is_left_out():
     cluster = LocalCluster(2, SIZES)
     coordinator = Coordinator(cluster, tick_s=0.05)

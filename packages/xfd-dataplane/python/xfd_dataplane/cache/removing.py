@@ -116,9 +116,16 @@ def _take(cache: NodeCache, entry: CacheEntry, outcome: Removed, used: UsedPlace
     if entry.kind == "snapshot":
         hub_snapshots.remove(cache, entry)
         return
-    for place in entry.places:
-        with contextlib.suppress(FileNotFoundError):
-            outcome.aside.append(_put_aside(cache, place))
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for place in entry.places:
+            with contextlib.suppress(FileNotFoundError):
+                moved.append((place, _put_aside(cache, place)))
+    except OSError:
+        for place, aside in moved:  # It stays whole.
+            aside.rename(place)
+        raise
+    outcome.aside += (aside for _, aside in moved)
     record = record_path(entry.path)
     for path in (record, Path(f"{record}-part"), Path(f"{record}-journal")):
         path.unlink(missing_ok=True)

@@ -127,7 +127,9 @@ def read_request_file(name: str) -> RequestFile:
         text = Path(name).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise InvalidRequestError(f"The requests cannot be read: {reason}", path=name) from None
+        raise InvalidRequestError(
+            f"The requests cannot be read: {reason}", path=name, remedy="Name a file in YAML"
+        ) from None
     return parse_requests(text, name)
 
 

@@ -70,7 +70,7 @@ class SwarmView:
         state = self._nodes.state(node)
         if state == "joined":
             return node_of_leases(node, self._leases)
-        return state, self._nodes.refusal(node)
+        return state, self._nodes.refusal(node) or loss_of(node, self._leases)
 
 
 def held_lease(lease: Lease, now: float) -> HeldLease:
@@ -93,6 +93,15 @@ def _state_of(status: LeaseStatus) -> HeldState:
     if status.waits_for is not None:
         return "waiting"
     return "finding" if status.progress is None else "running"
+
+
+def loss_of(node: NodeId, leases: Iterable[Lease]) -> XfdError | None:
+    """Why a lease counts the node as lost, if one does."""
+    for lease in leases:
+        progress = None if lease.progress is None else lease.progress.nodes.get(node)
+        if progress is not None and progress.is_lost:
+            return progress.error
+    return None
 
 
 def node_of_leases(node: NodeId, leases: Iterable[Lease]) -> tuple[NodeState, XfdError | None]:

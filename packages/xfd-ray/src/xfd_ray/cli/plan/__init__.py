@@ -27,7 +27,8 @@ _DESCRIPTION = """\
 Shows what `xfd get` with the same words would do: objects and bytes, what each node has and lacks,
 the room on its disks, requests to the store, and how long it would take. The time comes from the
 scheduler's simulator, for the rates that are given, configured, or observed by the last `xfd get`
-from this machine. Nothing is changed anywhere."""
+from this machine. What a node has at another destination counts as missing, although `xfd get` may
+copy it from there. Nothing is changed anywhere."""
 
 _EXAMPLES = """
   xfd plan s3://bucket/llama/ models/llama
