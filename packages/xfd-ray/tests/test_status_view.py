@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import sys
 
 import pytest
 
-from xfd_api.errors import NodeLostError
+from xfd_api.errors import CoordinatorLostError, NodeLostError
 from xfd_api.ids import NodeId, SwarmId
 from xfd_api.progress import NodeStanding, Progress
+from xfd_ray.cli.status import _watch
 from xfd_ray.cli.status_view import document, parts
 from xfd_ray.cli.tables import plain_lines, show, table
 from xfd_ray.coordinator_status import (
@@ -125,3 +127,31 @@ def test_a_strangers_words_cannot_reach_the_terminal(monkeypatch: pytest.MonkeyP
     assert "\x1b]0" not in shown
     assert "\x1b[2J" not in shown
     assert r"\x1b]0;title\x07evil [bold]" in shown
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_watch_outlives_a_coordinator_that_does_not_answer_in_time(
+    as_json: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers: list[list[CoordinatorStatus] | BaseException] = [
+        CoordinatorLostError("It did not answer within 10 s"),
+        [],
+        KeyboardInterrupt(),
+    ]
+
+    def asked() -> list[CoordinatorStatus]:
+        answer = answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("xfd_ray.status", asked)
+    with pytest.raises(KeyboardInterrupt):
+        _watch(argparse.Namespace(json=as_json, watch=0.0))
+
+    lines = capsys.readouterr().out.splitlines()
+    if as_json:
+        assert [json.loads(line)["ok"] for line in lines] == [False, True]
+    else:
+        assert "did not answer" in lines[1]
+        assert "Nothing runs" in lines[3]

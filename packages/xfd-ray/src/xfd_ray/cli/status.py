@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
 
 from xfd_dataplane.cli import codes, output
 from xfd_dataplane.cli.argument_types import seconds
@@ -78,12 +77,23 @@ def _print(options: argparse.Namespace) -> None:
 
 
 def _watch(options: argparse.Namespace) -> None:
-    """On a terminal one view that changes; elsewhere views after each other, each with its time."""
+    """On a terminal one view that changes; elsewhere views after each other, each with its time.
+
+    A coordinator that does not answer may do so the next time.
+    """
+    from xfd_api.errors import CoordinatorLostError
+
     if options.json or not sys.stdout.isatty():
         while True:
             if not options.json:
                 output.say(time.strftime("%Y-%m-%d %H:%M:%S"))
-            _print(options)
+            try:
+                _print(options)
+            except CoordinatorLostError as error:
+                if options.json:
+                    output.as_json(output.error_document(error, names_node=True))
+                else:
+                    output.say(output.error_line(error))
             sys.stdout.flush()
             time.sleep(options.watch)
     import xfd_ray
@@ -91,10 +101,9 @@ def _watch(options: argparse.Namespace) -> None:
     from xfd_ray.cli.tables import live
 
     with live() as update:
-        _again_and_again(lambda: update(*parts(xfd_ray.status())), options.watch)
-
-
-def _again_and_again(act: Callable[[], object], every_s: float) -> None:
-    while True:
-        act()
-        time.sleep(every_s)
+        while True:
+            try:
+                update(*parts(xfd_ray.status()))
+            except CoordinatorLostError as error:
+                update(output.error_line(error))
+            time.sleep(options.watch)
