@@ -35,6 +35,7 @@ def test_two_zones_read_each_chunk_once_each_and_settings_reach_the_nodes(
     bucket = f"test-{uuid.uuid4().hex[:12]}"
     s3_server.make_bucket(bucket)
     s3_server.put(bucket, "big", b"".join(artifacts.random_bytes(SIZE, seed=3)))
+    s3_server.put(bucket, "small", b"".join(artifacts.random_bytes(2**20, seed=4)))
     archive = artifacts.tar_gz(tmp_path / "tree.tar.gz", artifacts.environment(files=20))
     s3_server.upload(bucket, "tree.tar.gz", archive)
     store = ObjectStoreConfig.make_for_s3(bucket)
@@ -78,7 +79,7 @@ def test_two_zones_read_each_chunk_once_each_and_settings_reach_the_nodes(
             )
             monkeypatch.chdir(tmp_path)
             report = xfd_ray.download_distributed(
-                ObjectDownloadRequest("big", Path("again")), store
+                ObjectDownloadRequest("small", Path("small")), store
             )
             assert len(report.nodes) == 2
             assert report.bound_source == "configured"
