@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -150,17 +149,6 @@ def test_a_misspelt_variable_does_not_show_its_value(capsys: pytest.CaptureFixtu
     shown = capsys.readouterr().err
     assert "AWS-KEY" in shown
     assert "hunter2" not in shown
-
-
-@pytest.mark.parametrize("place", ["missing/run.json", "."])
-def test_a_report_that_could_not_be_kept_is_refused_before_the_run(
-    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as end:
-        parse(["get", "s3://bucket/key", "--report", str(tmp_path / place)])
-
-    assert end.value.code == 2
-    assert "folder" in capsys.readouterr().err
 
 
 def test_what_the_threads_of_ray_print_is_no_part_of_the_result(

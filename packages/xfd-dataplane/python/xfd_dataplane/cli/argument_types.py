@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from xfd_api.checksums import parse_checksum
@@ -28,18 +26,6 @@ def age(text: str) -> float:
         return seconds_of(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def new_file(text: str) -> str:
-    """A file that can be written when all is done, so that a long run does not end in vain."""
-    folder = Path(text).parent
-    if Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"{text} is a folder")
-    if not folder.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {folder}")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise argparse.ArgumentTypeError(f"{folder} cannot be written to")
-    return text
 
 
 def count(text: str) -> int:

@@ -11,7 +11,6 @@ from xfd_dataplane.cli.argument_types import (
     checksum_by,
     count,
     header,
-    new_file,
     ratio,
     seconds,
     size,
@@ -218,7 +217,6 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     """`--report`."""
     parser.add_argument(
         "--report",
-        type=new_file,
         metavar="RUN.json",
         help="save the report here, for `xfd report RUN.json -o PAGE.html`",
     )
