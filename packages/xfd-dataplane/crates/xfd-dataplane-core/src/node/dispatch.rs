@@ -115,6 +115,7 @@ fn end(swarm: &NodeSwarm, order: &QueuedOrder, outcome: Option<Outcome<Held>>) {
             if failure.fault != Fault::Node {
                 swarm.obstacles.failed(&order.source, &failure.error);
             }
+            let _giving_up = swarm.giving_up();
             report::drop_changed(swarm, order, &failure);
             if ended.report && !self_repair::try_next_source(swarm, order) {
                 report::order_failed(swarm, order, failure);

@@ -14,7 +14,9 @@
 //!
 //! * An order is reported once or cancelled, never both (`orders`).
 //! * An object is reported after its chunks (`swarm`, `reporting`).
-//! * No lock is held across an await, and none but `reporting` while another one is taken.
+//! * The reason why an object is given up is reported before the orders that end because of it
+//!   (`swarm`, `giving_up`).
+//! * No lock is held across an await, and none but these two while another one is taken.
 //! * A body in flight holds a share of the byte budget only once its first byte has come, so nodes
 //!   that relay to each other never wait in a circle.
 //! * Leaving a swarm first stops fetches and landings, then the store, which wakes the unpackers.

@@ -25,7 +25,7 @@ pub(crate) fn order_held(swarm: &NodeSwarm, order: &QueuedOrder, held: &Held) {
     });
 }
 
-/// The order was given up.
+/// The order was given up. [`NodeSwarm::giving_up`] is held.
 pub(crate) fn order_failed(swarm: &NodeSwarm, order: &QueuedOrder, failure: Failure) {
     let Failure {
         error,
@@ -41,7 +41,7 @@ pub(crate) fn order_failed(swarm: &NodeSwarm, order: &QueuedOrder, failure: Fail
             return;
         }
         for object in swarm.objects_of(order.chunk) {
-            give_up(swarm, object, (*error).clone());
+            drop_and_report(swarm, object, (*error).clone());
         }
         return;
     }
@@ -92,6 +92,12 @@ pub(crate) fn object_failed(swarm: &NodeSwarm, object: ObjectIndex, error: Error
 
 /// Drops all of an object and reports that, once.
 fn give_up(swarm: &NodeSwarm, object: ObjectIndex, error: Error) {
+    let _giving_up = swarm.giving_up();
+    drop_and_report(swarm, object, error);
+}
+
+/// The same while [`NodeSwarm::giving_up`] is held.
+fn drop_and_report(swarm: &NodeSwarm, object: ObjectIndex, error: Error) {
     if !swarm.store.fail(object) {
         return;
     }

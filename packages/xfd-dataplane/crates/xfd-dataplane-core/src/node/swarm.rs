@@ -52,6 +52,8 @@ pub(crate) struct NodeSwarm {
     stores: Mutex<Arc<Stores>>,
     /// Read-locked while a chunk is committed and reported.
     reporting: RwLock<()>,
+    /// See [`NodeSwarm::giving_up`].
+    giving_up: Mutex<()>,
     /// Sends whole objects to be landed.
     whole: mpsc::UnboundedSender<ObjectIndex>,
     /// Whole objects that were sent and have not landed yet.
@@ -95,6 +97,7 @@ impl NodeSwarm {
             orders: Mutex::default(),
             stores: Mutex::default(),
             reporting: RwLock::default(),
+            giving_up: Mutex::default(),
             whole,
             landing: Mutex::default(),
             suspects: Mutex::default(),
@@ -128,6 +131,12 @@ impl NodeSwarm {
                 .write()
                 .unwrap_or_else(PoisonError::into_inner),
         );
+    }
+
+    /// Held from before an object is given up until its reason is reported, and while a failed order
+    /// is: orders that end because of it are reported after the reason.
+    pub(crate) fn giving_up(&self) -> MutexGuard<'_, ()> {
+        locked(&self.giving_up)
     }
 
     /// What the peer server needs of the swarm.
