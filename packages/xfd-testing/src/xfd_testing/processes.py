@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import os
 import random
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+
+SHARES = 64
+"""Into how many shares the ports are split; more processes than that share all of them."""
 
 OUTSIDE = range(20_000, 32_768)
 """Ports that Linux gives to no connection where nobody has changed `ip_local_port_range`."""
@@ -27,16 +33,39 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
 
     They lie below the kernel's ephemeral range, out of which any connection may take one before the
     server does that it was looked for. All are held at once meanwhile, so no two are the same.
+    Processes that run at the same time look among different ones.
     """
     found: list[int] = []
+    own = _ports_of_this_process()
     with ExitStack() as held:
-        for port in random.sample(OUTSIDE, len(OUTSIDE)):
+        for port in random.sample(own, len(own)):
             if len(found) == count:
                 break
             with suppress(OSError):
                 held.enter_context(socket.socket()).bind((host, port))
                 found.append(port)
     return found
+
+
+@functools.cache
+def _ports_of_this_process() -> Sequence[int]:
+    """A share of the ports, which a locked file keeps from others until this process ends.
+
+    A server binds its ports some time after they were found free, and another process could have
+    found the same ones meanwhile.
+    """
+    folder = Path(tempfile.gettempdir()) / "xfd-test-ports"
+    folder.mkdir(exist_ok=True)
+    for share in range(SHARES):
+        lock = os.open(folder / str(share), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        size = len(OUTSIDE) // SHARES
+        return OUTSIDE[share * size : (share + 1) * size]
+    return OUTSIDE
 
 
 def listens(host: str, port: int) -> bool:
