@@ -169,13 +169,16 @@ def test_a_driver_right_after_a_killed_one_reports_the_chunks_that_it_found(
 ) -> None:
     """The killed driver's lease still holds the swarm, so the second driver joins that."""
     progress: list[Progress] = []
-    with driver_process(three, s3_server, big, "big", "--endpoint", slow) as first:
+    # Twelve chunks at once are 12 MiB: with half of the bytes sent, some are whole.
+    few = ("--chunk-size", str(MIB), "--parallel", "4")
+    with driver_process(three, s3_server, big, "big", "--endpoint", slow, *few) as first:
         until(lambda: s3_server.sent_bytes(big) > SIZE // 2, 30, "little was sent")
         first.kill()
         first.wait(10)
         report = xfd_ray.download_distributed(
             big_object(big),
             ObjectStoreConfig.make_for_s3(big, endpoint=slow),
+            chunk_size_bytes=MIB,
             on_progress=progress.append,
         )
     assert_whole(three, big)

@@ -26,6 +26,8 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--endpoint")
     parser.add_argument("--durability", default="object")
+    parser.add_argument("--chunk-size", type=int)
+    parser.add_argument("--parallel", type=int)
     parser.add_argument("--hold", action="store_true")
     options = parser.parse_args()
     ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR)
@@ -43,7 +45,13 @@ def main() -> None:
             print("started", flush=True)
 
     report = xfd_ray.download_distributed(
-        requests, store, on_progress=on_progress, durability=options.durability, keep_s=0
+        requests,
+        store,
+        on_progress=on_progress,
+        durability=options.durability,
+        chunk_size_bytes=options.chunk_size,
+        node_parallelism=options.parallel,
+        keep_s=0,
     )
     fields = ("origin_bytes", "peer_bytes", "cached_bytes", "uncounted_s")
     figures = {field: getattr(report, field) for field in fields}
