@@ -33,15 +33,20 @@ BODY = b"".join(artifacts.random_bytes(SIZE, seed=8))
 
 @pytest.fixture
 def place(bucket: str, driver: RayCluster, s3_server: S3Server) -> Iterator[str]:
-    """A folder below each node's root that is this test's own; `big` is in the bucket."""
+    """A folder below each node's root that is this test's own; two objects are in the bucket.
+
+    A node that has one object under another name may copy it: a test that counts what is moved
+    asks for an object once on a node.
+    """
     s3_server.put(bucket, "big", BODY)
+    s3_server.put(bucket, "other", BODY)
     yield bucket
     for root in driver.roots:
         shutil.rmtree(root / bucket, ignore_errors=True)
 
 
-def request(place: str, name: str = "big") -> list[DownloadRequest]:
-    return [DownloadRequest(ObjectDownloadRequest("big", Path(place, name)))]
+def request(place: str, name: str = "big", key: str = "big") -> list[DownloadRequest]:
+    return [DownloadRequest(ObjectDownloadRequest(key, Path(place, name)))]
 
 
 def test_only_selected_nodes_get_the_files(bucket: str, place: str, driver: RayCluster) -> None:
@@ -62,7 +67,7 @@ def test_a_node_is_not_sent_the_objects_of_another_node(
     bucket: str, place: str, driver: RayCluster, s3_server: S3Server
 ) -> None:
     store = ObjectStoreConfig.make_for_s3(bucket)
-    one, other = request(place), request(place, "copy")
+    one, other = request(place), request(place, "copy", "other")
     first, second = driver.nodes[0], driver.nodes[1]
     with xfd_ray.distribution([*one, *other], store, nodes=[first.id]):
         xfd_ray.download_distributed(other, store, nodes=[second.id])
@@ -140,7 +145,8 @@ def test_metrics_are_scraped_during_a_run_and_after_it(
     def look(_: Progress) -> None:
         during.extend(scraped().values())
 
-    xfd_ray.download_distributed(request(place, "before"), store, metrics="port")
+    before_it = request(place, "before", "other")
+    xfd_ray.download_distributed(before_it, store, metrics="port")
     until(lambda: len(scraped()) == len(driver.nodes), 10, "a node has no endpoint")
     before = scraped()
     report = xfd_ray.download_distributed(request(place), store, on_progress=look)

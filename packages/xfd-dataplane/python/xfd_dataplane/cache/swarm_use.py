@@ -48,18 +48,22 @@ class SwarmUse:
     Args:
         cache: the node's.
         log: takes events.
+        clock: seconds; how often the index is written depends on it.
     """
 
-    def __init__(self, cache: NodeCache, log: Log) -> None:
+    def __init__(
+        self, cache: NodeCache, log: Log, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._cache = cache
         self._log = log
+        self._clock = clock
         self._lock = threading.Lock()
         self._units = CatalogUnits(os.fspath(cache.root), os.fspath(cache.hub_cache), os.environ)
         self._stores: ObjectStoreConfigByProfile | None = None
         self._uses: dict[bool, Use] = {}
         self._fetched: set[ObjectIndex] = set()
         self._pending: dict[Path, list[str]] = {}
-        self._entered_at = 0.0
+        self._entered_at = clock()
         self._is_off = False
 
     def begin(self, catalog: Catalog, stores: ObjectStoreConfigByProfile) -> None:
@@ -107,14 +111,12 @@ class SwarmUse:
             self._guarded(self._enter)
 
     def handle(self, events: Sequence[NodeEvent]) -> None:
-        """Takes in what has landed."""
+        """Takes in what has landed. Call it without events too, so that all is entered in time."""
         landed = [event.object for event in events if isinstance(event, ObjectLanded)]
-        if not landed:
-            return
         with self._lock:
             self._fetched.update(landed)
             self._add(landed)
-            if time.monotonic() - self._entered_at > ENTERED_EVERY_S:
+            if self._pending and self._clock() - self._entered_at > ENTERED_EVERY_S:
                 self._guarded(self._enter)
 
     def end(self, settings: NodeSettings) -> None:
@@ -181,7 +183,7 @@ class SwarmUse:
                 pending.setdefault(unit.path, []).append(name)
 
     def _enter(self) -> None:
-        self._entered_at = time.monotonic()
+        self._entered_at = self._clock()
         stores = self._stores
         if not self._pending or stores is None:
             return
