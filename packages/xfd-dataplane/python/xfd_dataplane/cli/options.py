@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from xfd_api.errors import InvalidRequestError
 from xfd_api.paths import is_utf8
-from xfd_dataplane.cli.operands import STDOUT, is_source, split_words
+from xfd_dataplane.cli.operands import STDOUT, is_source
 from xfd_dataplane.cli.parsers import COMMANDS, make_parsers
-from xfd_dataplane.cli.shared_options import check_request
+from xfd_dataplane.cli.shared_options import check_request, check_sources
 
 _AS_CAT: dict[str, object] = {
     "command": "get",
@@ -68,14 +67,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _check_get(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    try:
-        options.sources, options.destination = split_words(
-            options.words, from_file=options.from_file is not None
-        )
-    except InvalidRequestError as error:
-        parser.error(f"{error.what}: {error.object}. {error.remedy}")
-    if not options.sources and options.from_file is None:
-        parser.error("name a source, or a list of them with --from-file")
+    check_sources(parser, options, "or a list of them with --from-file")
     check_request(parser, options)
     if options.report is not None and (options.dry_run or options.destination == STDOUT):
         parser.error("--report goes with a download to disk")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from xfd_api.errors import InvalidRequestError
 from xfd_api.progress_modes import PROGRESS_MODES
 from xfd_api.requests import Links, UnpackMethod
 from xfd_dataplane.cli.argument_types import (
@@ -15,6 +16,7 @@ from xfd_dataplane.cli.argument_types import (
     seconds,
     size,
 )
+from xfd_dataplane.cli.operands import split_words
 
 SOURCE = (
     "s3://bucket/key, s3://bucket/prefix/, s3://bucket/dir/*.bin (** crosses folders), the same "
@@ -155,6 +157,24 @@ def add_caps(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="most unpacked bytes per archived byte, above 100MiB (default: 250)",
     )
+
+
+def check_sources(parser: argparse.ArgumentParser, options: argparse.Namespace, also: str) -> None:
+    """Splits `words` into sources and destination. Exits with 2 if that makes no sense.
+
+    Args:
+        parser: of the command.
+        options: what it read, with `from_file`.
+        also: what else could be named in place of a source.
+    """
+    try:
+        options.sources, options.destination = split_words(
+            options.words, from_file=options.from_file is not None
+        )
+    except InvalidRequestError as error:
+        parser.error(f"{error.what}: {error.object}. {error.remedy}")
+    if not options.sources and options.from_file is None:
+        parser.error(f"name a source, {also}")
 
 
 def check_request(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

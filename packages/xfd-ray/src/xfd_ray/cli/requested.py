@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xfd_api.errors import InvalidRequestError, XfdError
-from xfd_dataplane.cli.operands import STDOUT, Operand, is_source, split_words
+from xfd_dataplane.cli.operands import STDOUT, Operand, is_source
 from xfd_dataplane.cli.shared_options import (
     SOURCE,
     add_patterns,
@@ -17,6 +17,7 @@ from xfd_dataplane.cli.shared_options import (
     add_transfer,
     add_unpacking,
     check_request,
+    check_sources,
 )
 
 if TYPE_CHECKING:
@@ -83,14 +84,7 @@ def check_words(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
     if is_request_file(options.words) and options.from_file is None:
         options.request_file = options.words[0]
         return
-    try:
-        options.sources, options.destination = split_words(
-            options.words, from_file=options.from_file is not None
-        )
-    except InvalidRequestError as error:
-        parser.error(f"{error.what}: {error.object}. {error.remedy}")
-    if not options.sources and options.from_file is None:
-        parser.error("name a source, a file of requests, or a list with --from-file")
+    check_sources(parser, options, "a file of requests, or a list with --from-file")
     if options.destination == STDOUT:
         parser.error("nodes have no standard output for it; use xfd-get SOURCE - on one host")
 
