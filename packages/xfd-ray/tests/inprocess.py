@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from xfd_api.errors import NodeLostError
 from xfd_api.ids import NodeId
 from xfd_api.lookups import plan_downloads
+from xfd_api.node_selector import as_selector
 from xfd_api.profiles import by_profile
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.settings import NodeSettings
@@ -22,7 +23,7 @@ from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.environment import Environment
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus, WorkerTerms
 from xfd_ray.metrics.publisher import Exporter
-from xfd_ray.placement import ZONE_LABELS, NodeInfo, as_selector
+from xfd_ray.placement import ZONE_LABELS, NodeInfo
 from xfd_ray.worker.node_worker import NodeWorker
 from xfd_ray.worker_api import Unavailable
 

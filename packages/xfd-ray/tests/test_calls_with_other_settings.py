@@ -12,6 +12,7 @@ from inprocess import STORES, LocalCluster, lease, over, run_async, until
 from xfd_api.errors import DestinationConflictError, VersionConflictError
 from xfd_api.ids import NodeId
 from xfd_api.lookups import plan_downloads
+from xfd_api.node_selector import as_selector
 from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.settings import Durability, NodeSettings
@@ -21,7 +22,6 @@ from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.coordinator.destinations import Claim, reconcile
 from xfd_ray.environment import Environment
 from xfd_ray.messages import LeaseRequest, LeaseState, Terms
-from xfd_ray.placement import as_selector
 
 MIB = 2**20
 SIZES = {"a.bin": 4 * MIB, "b.bin": 2 * MIB, "dir/x": 10, "dir/y": 20}

@@ -12,13 +12,13 @@ from inprocess import STORES, requests
 import xfd_ray
 from xfd_api.configuration import SETTINGS, Configuration, load
 from xfd_api.errors import InvalidRequestError
+from xfd_api.node_selector import NodeSelector
 from xfd_api.settings import NodeSettings
 from xfd_api.traffic import Prices
 from xfd_ray.cli.main import run
 from xfd_ray.configured import configured
 from xfd_ray.link_rates import LinkRates
 from xfd_ray.options import DistributionOptions
-from xfd_ray.placement import NodeSelector
 
 PER_CALL = {"verbose", "on_progress", "rates", "prices", "node_settings"}
 """Options that no setting has: functions and tables, and `verbose`, which `progress` replaces."""

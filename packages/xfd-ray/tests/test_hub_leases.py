@@ -10,6 +10,7 @@ from inprocess import LocalCluster, over, run_async
 from xfd_api.chunks import FoundObject
 from xfd_api.errors import DestinationNotWritableError, MissingPackageError
 from xfd_api.lookups import Lookup, plan_downloads
+from xfd_api.node_selector import as_selector
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.request_forms import Requests
 from xfd_api.requests import ObjectDownloadRequest
@@ -18,7 +19,6 @@ from xfd_api.testing import FakeDataPlane
 from xfd_dataplane.finding import find_objects
 from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
-from xfd_ray.placement import as_selector
 from xfd_testing.hub import HubServer, running
 
 FIRST = {"config.json": b"{}", "model.safetensors": b"w" * 1000}

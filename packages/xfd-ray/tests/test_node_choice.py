@@ -8,8 +8,9 @@ import pytest
 
 from xfd_api.errors import InvalidRequestError, NoNodesError
 from xfd_api.ids import NodeId
+from xfd_api.node_selector import NodeSelector
 from xfd_ray.cli.node_choice import NodeChoice, names_of, parse_nodes
-from xfd_ray.placement import NodeInfo, NodeSelector
+from xfd_ray.placement import NodeInfo
 
 LIVE = (
     NodeInfo(NodeId("3f2a" + "0" * 52), "10.0.0.1", host="gpu-1"),

@@ -11,12 +11,12 @@ from inprocess import STORES, LocalCluster, lease, over, run_async, until
 
 from xfd_api.errors import DestinationConflictError, ObjectNotFoundError, VersionConflictError
 from xfd_api.lookups import plan_downloads
+from xfd_api.node_selector import as_selector
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.results import DistributionReport
 from xfd_api.testing import FakeOrigin
 from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
-from xfd_ray.placement import as_selector
 
 MIB = 2**20
 SIZES = {"model/a.bin": 4 * MIB, "model/b.bin": 100, "other": 10}

@@ -2,9 +2,10 @@
 
 import pytest
 
-from xfd_api.errors import InvalidRequestError, NoNodesError
+from xfd_api.errors import NoNodesError
 from xfd_api.ids import NodeId
-from xfd_ray.placement import NodeInfo, NodeSelector, as_selector, nodes_of_ray, select
+from xfd_api.node_selector import NodeSelector, as_selector
+from xfd_ray.placement import NodeInfo, nodes_of_ray, select
 
 HEAD = NodeInfo(NodeId("aa"), "10.0.0.1", {}, {"CPU": 8, "node:__internal_head__": 1})
 GPU = NodeInfo(NodeId("cc"), "10.0.0.3", {"pool": "train"}, {"CPU": 8, "GPU": 4})
@@ -46,33 +47,6 @@ def test_an_id_of_no_live_node_is_refused_by_name():
         select(LIVE, as_selector(["aa", "dd"]))
 
 
-@pytest.mark.parametrize(
-    "conditions",
-    [
-        {"ids": "aa"},
-        {"ids": {"aa"}},
-        {"ids": (b"aa",)},
-        {"labels": "pool=train"},
-        {"labels": None},
-        {"resources": "GPU"},
-        {"resources": {"GPU": "1"}},
-        {"resources": {"GPU": True}},
-    ],
-    ids=str,
-)
-def test_a_condition_of_the_wrong_type_is_refused_by_name(conditions):
-    [name] = conditions
-    with pytest.raises(InvalidRequestError, match=name) as caught:
-        NodeSelector(**conditions)
-    assert caught.value.remedy
-
-
-@pytest.mark.parametrize("nodes", ["aa", [], 3, [1, 2], {"aa"}])
-def test_what_is_no_selection_is_refused(nodes):
-    with pytest.raises(InvalidRequestError):
-        as_selector(nodes)
-
-
 def test_dead_nodes_that_ray_still_lists_are_skipped():
     listed = [
         {"NodeID": "aa", "NodeManagerAddress": "10.0.0.1", "Alive": False, "Resources": {}},
@@ -88,9 +62,3 @@ def test_dead_nodes_that_ray_still_lists_are_skipped():
     (node,) = nodes_of_ray(listed)
     assert (node.id, node.address, node.host) == ("bb", "10.0.0.2", "gpu-17")
     assert (node.zone, node.is_head) == ("b", False)
-
-
-def test_only_a_list_of_ids_leaves_late_nodes_out():
-    assert as_selector(None).takes_late_nodes
-    assert as_selector({"pool": "train"}).takes_late_nodes
-    assert not as_selector(["aa"]).takes_late_nodes

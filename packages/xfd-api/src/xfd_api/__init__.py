@@ -4,6 +4,7 @@ import xfd_api as file_distribution
 """
 
 from xfd_api import errors
+from xfd_api.node_selector import NodeSelector
 from xfd_api.paths import hub_cache, local_path, root
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.progress import NodeStanding, ObjectStanding, Phase, Progress
@@ -29,6 +30,7 @@ __all__ = [
     "Durability",
     "HubDownloadRequest",
     "NodeResult",
+    "NodeSelector",
     "NodeSettings",
     "NodeStanding",
     "ObjectDownloadRequest",

@@ -13,6 +13,7 @@ from xfd_api.chunks import Checksum, Unpack
 from xfd_api.errors import InvalidRequestError
 from xfd_api.hub_repos import HubRepo, repo_named
 from xfd_api.key_filter import checked_patterns
+from xfd_api.node_selector import NodeSelector, as_selector
 from xfd_api.paths import HUB_CACHE, checked_destination, checked_segments, is_in_hub_cache
 from xfd_api.places import HUB_PROFILE, Place, place_of
 from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
@@ -54,6 +55,7 @@ class Lookup:
         include: see `PrefixDownloadRequest`.
         exclude: see `PrefixDownloadRequest`.
         pin: the checksum that the request gives.
+        nodes: which of the call's nodes get what is found; None for all.
     """
 
     profile_name: str | None
@@ -67,6 +69,7 @@ class Lookup:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     pin: Checksum | None = None
+    nodes: NodeSelector | None = None
 
     @property
     def named(self) -> str:
@@ -192,6 +195,7 @@ def _lookup(request: DownloadRequest, place: Place, priority: int) -> Lookup:
         include=include,
         exclude=exclude,
         pin=pin,
+        nodes=None if request.nodes is None else as_selector(request.nodes),
     )
 
 

@@ -59,6 +59,23 @@ def as_requests(requests: Requests, *, what: str = "download_requests") -> list[
     return [_as_request(each, what) for each in requests]
 
 
+def for_one_host(requests: Requests) -> list[DownloadRequest]:
+    """The requests of a call that brings files to its own host alone.
+
+    Raises:
+        InvalidRequestError: a request selects nodes; and as `as_requests` does.
+    """
+    given = as_requests(requests)
+    for request in given:
+        if request.nodes is not None:
+            raise InvalidRequestError(
+                "The request has nodes=, and this call knows no cluster to select from",
+                object=getattr(request.value, "uri", None),
+                remedy="Drop nodes=, or use xfd_ray.download_distributed",
+            )
+    return given
+
+
 def _as_request(given: RequestLike, what: str) -> DownloadRequest:
     if isinstance(given, DownloadRequest):
         return given

@@ -9,6 +9,7 @@ from typing import Literal
 
 from xfd_api.errors import UnknownArchiveError
 from xfd_api.hub_repos import RepoType
+from xfd_api.node_selector import Nodes, as_selector
 
 
 class UnpackMethod(str, enum.Enum):
@@ -187,10 +188,23 @@ class DownloadRequest:
 
     Attributes:
         value: what to download.
+        nodes: of the nodes that the call selects, those that get it: Ray node ids, a dictionary of
+            node labels, or a `NodeSelector`, which the other forms become. None is all of them.
+
+    Raises:
+        InvalidRequestError: `nodes` has none of these forms.
 
     Example:
-        >>> DownloadRequest(value=PrefixDownloadRequest("tokenizer/", Path("tok"))).value.cache
-        True
+        >>> shard = ObjectDownloadRequest("llama/rank0.bin", Path("llama/rank0.bin"))
+        >>> DownloadRequest(value=shard, nodes={"rank": "0"}).nodes.labels
+        {'rank': '0'}
     """
 
     value: ObjectDownloadRequest | PrefixDownloadRequest | HubDownloadRequest
+    nodes: Nodes = None
+
+    def __post_init__(self) -> None:
+        """Refuses what selects no nodes, and keeps the rest as a `NodeSelector`."""
+        if self.nodes is not None:
+            selector = as_selector(self.nodes, what="DownloadRequest(nodes=...)")
+            object.__setattr__(self, "nodes", selector)

@@ -20,7 +20,7 @@ from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.progress import OnProgress, finding, origin_reset
 from xfd_api.progress_modes import ProgressMode
 from xfd_api.reports import NodeEvent
-from xfd_api.request_forms import Requests
+from xfd_api.request_forms import Requests, for_one_host
 from xfd_api.results import DistributionReport
 from xfd_api.settings import Durability, NodeSettings, SwarmTicket, UnpackCaps
 from xfd_api.stall_words import stall_words
@@ -145,7 +145,7 @@ def download(
     mode: ProgressMode = configuration.resolve("progress", progress) or "none"
     durability = Durability(configuration.resolve("durability", durability))
     chunk_size_bytes = configuration.resolve("chunk_size_bytes", chunk_size_bytes)
-    plan = plan_downloads(download_requests, object_store_config)
+    plan = plan_downloads(for_one_host(download_requests), object_store_config)
     settings = node_settings(
         configuration,
         node_parallelism=node_parallelism,

@@ -14,7 +14,7 @@ from xfd_api.chunks import Checksum, FoundObject
 from xfd_api.lookups import plan_downloads
 from xfd_api.paths import is_in_hub_cache, local_path
 from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
-from xfd_api.request_forms import Requests, as_requests
+from xfd_api.request_forms import Requests, for_one_host
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.stores import ObjectStoreConfig
 from xfd_dataplane._native import checksums, owner_doubted, record_path
@@ -130,7 +130,7 @@ def verify(
         True
     """
     limits = CallLimits(None, cancel)
-    requests = as_requests(download_requests)
+    requests = for_one_host(download_requests)
     if object_store_config is None:
         items = list(_recorded(requests))
     else:

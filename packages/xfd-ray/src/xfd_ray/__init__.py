@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xfd_api.node_selector import NodeSelector
     from xfd_ray.cluster.coordinator_queries import metrics_addresses, status
     from xfd_ray.coordinator_status import CoordinatorStatus
     from xfd_ray.distribute import (
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     )
     from xfd_ray.link_rates import LinkRates
     from xfd_ray.options import DistributionOptions
-    from xfd_ray.placement import NodeSelector
     from xfd_ray.report_format import report_text
 
 __version__ = "0.1.0"
@@ -37,17 +37,17 @@ __all__ = [
 ]
 
 _MODULES = {
-    "CoordinatorStatus": "coordinator_status",
-    "Distribution": "distribute",
-    "DistributionOptions": "options",
-    "LinkRates": "link_rates",
-    "NodeSelector": "placement",
-    "distribution": "distribute",
-    "download_distributed": "distribute",
-    "ensure_local": "distribute",
-    "metrics_addresses": "cluster.coordinator_queries",
-    "report_text": "report_format",
-    "status": "cluster.coordinator_queries",
+    "CoordinatorStatus": "xfd_ray.coordinator_status",
+    "Distribution": "xfd_ray.distribute",
+    "DistributionOptions": "xfd_ray.options",
+    "LinkRates": "xfd_ray.link_rates",
+    "NodeSelector": "xfd_api.node_selector",
+    "distribution": "xfd_ray.distribute",
+    "download_distributed": "xfd_ray.distribute",
+    "ensure_local": "xfd_ray.distribute",
+    "metrics_addresses": "xfd_ray.cluster.coordinator_queries",
+    "report_text": "xfd_ray.report_format",
+    "status": "xfd_ray.cluster.coordinator_queries",
 }
 
 
@@ -58,7 +58,7 @@ def __getattr__(name: str) -> Any:
     """
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    value = getattr(importlib.import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from xfd_api.configuration import Configuration
 from xfd_api.node_configuration import node_settings
+from xfd_api.node_selector import NodeSelector, as_selector
 from xfd_api.progress_modes import ProgressMode
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.traffic import Prices
@@ -14,7 +15,6 @@ from xfd_ray.link_rates import LinkRates
 from xfd_ray.messages import OnNodeFailure, OnVersionConflict, OriginReads
 from xfd_ray.metrics.choice import MetricsChoice
 from xfd_ray.options import DistributionOptions
-from xfd_ray.placement import NodeSelector, as_selector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

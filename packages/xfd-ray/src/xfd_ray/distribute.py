@@ -14,6 +14,7 @@ from xfd_api.configuration import load
 from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId
 from xfd_api.lookups import DownloadPlan, plan_downloads
+from xfd_api.node_selector import Nodes, NodeSelector
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.progress import OnProgress
 from xfd_api.progress_modes import ProgressMode
@@ -40,7 +41,6 @@ from xfd_ray.messages import (
 )
 from xfd_ray.metrics.choice import MetricsChoice, MetricsMode
 from xfd_ray.options import DistributionOptions
-from xfd_ray.placement import Nodes, NodeSelector
 from xfd_ray.telemetry.versions import installed_versions
 from xfd_ray.validation import check_option
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from xfd_api.errors import XfdError
 from xfd_api.lookups import Lookup
+from xfd_api.node_selector import NodeSelector
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.progress import Progress
 from xfd_api.results import DistributionReport
@@ -17,7 +18,6 @@ from xfd_api.traffic import Prices
 from xfd_ray.environment import NODE_ENVIRONMENT, Environment
 from xfd_ray.link_rates import LinkRates
 from xfd_ray.metrics.choice import THROUGH_RAY, MetricsChoice
-from xfd_ray.placement import NodeSelector
 
 LEASE_TTL_S = 6.0
 """A lease that was not renewed for this long has lost its driver."""

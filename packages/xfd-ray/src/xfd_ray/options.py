@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from xfd_api.node_selector import Nodes
 from xfd_api.progress import OnProgress
 from xfd_api.progress_modes import ProgressMode
 from xfd_api.settings import Durability, NodeSettings
@@ -12,7 +13,6 @@ from xfd_api.traffic import Prices
 from xfd_ray.link_rates import LinkRates
 from xfd_ray.messages import OnNodeFailure, OnVersionConflict, OriginReads
 from xfd_ray.metrics.choice import MetricsMode
-from xfd_ray.placement import Nodes
 from xfd_ray.validation import check_option
 
 

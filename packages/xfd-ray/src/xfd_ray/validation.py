@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from xfd_api.configuration import SETTINGS, check_value
 from xfd_api.errors import InvalidRequestError
+from xfd_api.node_selector import as_selector
 from xfd_api.settings import NodeSettings
 from xfd_api.traffic import Prices
 from xfd_ray.link_rates import LinkRates
-from xfd_ray.placement import as_selector
 
 Check = Callable[[str, Any], None]
 

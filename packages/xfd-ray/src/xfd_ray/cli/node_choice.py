@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from xfd_api.configuration import load
 from xfd_api.errors import InvalidRequestError, NoNodesError
 from xfd_api.ids import NodeId
-from xfd_ray.placement import NodeInfo, NodeSelector
+from xfd_api.node_selector import NodeSelector
+from xfd_ray.placement import NodeInfo
 
 SHORT = 12
 """Characters of a node id that are shown, and the most that `--nodes` needs to find it."""

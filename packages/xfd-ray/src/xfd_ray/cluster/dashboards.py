@@ -9,9 +9,10 @@ from pathlib import Path
 import ray
 
 from xfd_api.errors import XfdError
+from xfd_api.node_selector import NodeSelector
 from xfd_ray.cluster.each_node import on_each_node
 from xfd_ray.dashboards.install import Installed, into_session
-from xfd_ray.placement import HEAD_RESOURCE, NodeSelector
+from xfd_ray.placement import HEAD_RESOURCE
 
 
 def install_on_head() -> Installed:

@@ -13,8 +13,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from xfd_api.errors import NodeUnavailableError, XfdError
 from xfd_api.ids import NodeId
+from xfd_api.node_selector import Nodes, as_selector
 from xfd_ray.cluster.errors import task_error
-from xfd_ray.placement import NodeInfo, Nodes, as_selector, nodes_of_ray, select
+from xfd_ray.placement import NodeInfo, nodes_of_ray, select
 
 Answer = TypeVar("Answer")
 

@@ -35,7 +35,7 @@ from xfd_ray.coordinator.swarm_view import SwarmView
 from xfd_ray.coordinator.worker_pool import WorkerPool
 from xfd_ray.loop.scheduling_loop import SchedulingLoop
 from xfd_ray.messages import Limits, Terms, worker_terms
-from xfd_ray.placement import NodeInfo, select
+from xfd_ray.placement import NodeInfo, matches, select
 from xfd_ray.telemetry import log_events
 from xfd_ray.telemetry.log import Log
 from xfd_ray.telemetry.tracing import scheduler_of
@@ -155,7 +155,7 @@ class SwarmController:
             selector = lease.request.selector
             for node in live:
                 state = progress.nodes.get(node.id)
-                if state is None and selector.takes_late_nodes and selector.matches(node):
+                if state is None and selector.takes_late_nodes and matches(selector, node):
                     progress.add_node(node.id, now, late=True, host=node.host)
                     self._assign(lease, node)
                 elif state is not None and not state.is_lost and self._nodes.is_due(node.id):

@@ -1,0 +1,112 @@
+"""Which nodes of a cluster a call, or one of its requests, is for. Pure.
+
+`nodes=` is one of: None, for all nodes; a list of Ray node ids (hexadecimal); a dictionary of node
+labels; or a `NodeSelector` for anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from xfd_api.errors import InvalidRequestError
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSelector:
+    """Selects the nodes that meet every condition; a selector without conditions selects all.
+
+    Attributes:
+        ids: only these nodes; None for any.
+        labels: each of these node labels has this value.
+        resources: the node has at least this much of each of these resources in total.
+        exclude_head: leave the head node out.
+
+    Raises:
+        InvalidRequestError: a condition has the wrong type.
+
+    Example:
+        >>> NodeSelector(labels={"market": "spot"}, exclude_head=True).takes_late_nodes
+        True
+    """
+
+    ids: tuple[str, ...] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    resources: Mapping[str, float] = field(default_factory=dict, hash=False)
+    exclude_head: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses conditions of the wrong type, which would match nothing, or single letters."""
+        if self.ids is not None:
+            object.__setattr__(self, "ids", _checked_ids(self.ids))
+        for name, conditions in (("labels", self.labels), ("resources", self.resources)):
+            if not isinstance(conditions, Mapping):
+                raise InvalidRequestError(
+                    f"NodeSelector({name}=...) is {conditions!r}", remedy="Give a dictionary"
+                )
+            for key in conditions:
+                if not isinstance(key, str):
+                    raise InvalidRequestError(
+                        f"NodeSelector({name}=...) names {key!r}", remedy="Give names as texts"
+                    )
+        for name, value in self.labels.items():
+            if not isinstance(value, str):
+                raise InvalidRequestError(
+                    f"NodeSelector(labels=...) asks for {value!r} of {name}",
+                    remedy="Give the label's value as a text",
+                )
+        for name, amount in self.resources.items():
+            if isinstance(amount, bool) or not isinstance(amount, int | float):
+                raise InvalidRequestError(
+                    f"NodeSelector(resources=...) asks for {amount!r} of {name}",
+                    remedy="Give a number",
+                )
+
+    @property
+    def takes_late_nodes(self) -> bool:
+        """Whether nodes that the cluster does not have yet may match."""
+        return self.ids is None
+
+
+Nodes = NodeSelector | Sequence[str] | Mapping[str, str] | None
+"""The forms of `nodes=`."""
+
+
+def as_selector(nodes: Nodes, *, what: str = "nodes") -> NodeSelector:
+    """Turns a value of `nodes=` into a selector.
+
+    Args:
+        nodes: the value.
+        what: the name of the argument, for errors.
+
+    Raises:
+        InvalidRequestError: the value has none of these forms, or is an empty list.
+
+    Example:
+        >>> as_selector({"market": "spot"})
+        NodeSelector(ids=None, labels={'market': 'spot'}, resources={}, exclude_head=False)
+    """
+    if nodes is None:
+        return NodeSelector()
+    if isinstance(nodes, NodeSelector):
+        return nodes
+    if isinstance(nodes, Mapping):
+        return NodeSelector(labels=dict(nodes))
+    if isinstance(nodes, Sequence) and not isinstance(nodes, str | bytes) and nodes:
+        return NodeSelector(ids=tuple(nodes))
+    raise InvalidRequestError(
+        f"{what} is {nodes!r}", remedy="Give None, node ids, a dict of labels or a NodeSelector"
+    )
+
+
+def _checked_ids(ids: Any) -> tuple[str, ...]:
+    if (
+        isinstance(ids, str)
+        or not isinstance(ids, Sequence)
+        or not all(isinstance(each, str) for each in ids)
+    ):
+        raise InvalidRequestError(
+            f"NodeSelector(ids=...) is {ids!r}", remedy="Give a tuple of Ray node ids"
+        )
+    return tuple(ids)
