@@ -24,7 +24,7 @@ import nox
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "tests", "rust", "stubs", "integration", "smoke"]
+nox.options.sessions = ["lint", "docs", "tests", "rust", "stubs", "integration", "smoke"]
 
 # Ray starts many processes; without bytecode each one compiles all of Ray anew, which takes longer
 # than what is tested or measured.
@@ -262,6 +262,19 @@ def lint(session: nox.Session) -> None:
     env["RUSTDOCFLAGS"] = "-D warnings -A rustdoc::private_intra_doc_links"
     # The compiler leaves a core idle now and then, and the Python tools use one each.
     run_side_by_side(session, (python, rust), env)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into .nox/docs-site, and look at it; `nox -s docs -- serve` to write pages."""
+    session.install(*group("docs"))
+    session.install("--no-deps", "--editable", "packages/xfd-testing")
+    quiet = {"NO_MKDOCS_2_WARNING": "1"}
+    if session.posargs:
+        session.run("mkdocs", *session.posargs, env=quiet)
+        return
+    session.run("mkdocs", "build", "--quiet", env=quiet)
+    session.run("python", "-m", "pytest", "-q", "tests/site", env=debian(session))
 
 
 @nox.session(requires=["build"])

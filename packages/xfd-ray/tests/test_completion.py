@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,10 @@ from xfd_api.errors import InvalidRequestError
 from xfd_ray.cli.completion import SHELLS, script_for
 from xfd_ray.cli.main import make_parser
 from xfd_testing.documents import command_page
+from xfd_testing.markdown import blocks_of
 
 ROOT = Path(__file__).parents[3]
+SHOWN = [line for block in blocks_of(ROOT / "docs/cli.md") for line in block.text.splitlines()]
 
 BASH = """
 source "$1"; shift
@@ -105,3 +108,11 @@ def test_a_shell_that_shtab_does_not_know_is_refused(monkeypatch: pytest.MonkeyP
 def test_the_page_of_the_command_is_made_from_its_parsers() -> None:
     """After a change: `python -m xfd_testing.documents.command_page`."""
     assert (ROOT / command_page.DOCUMENT).read_text() == command_page.page(make_parser())
+
+
+@pytest.mark.parametrize("line", SHOWN, ids=str)
+def test_each_command_that_the_page_shows_can_be_given(line: str) -> None:
+    words = shlex.split(line.partition(" | ")[0].partition(" > ")[0], comments=True)
+    if words[0] == "source":
+        words = line.removeprefix("source <(").partition(")")[0].split()
+    assert make_parser().parse_args(words[1:])

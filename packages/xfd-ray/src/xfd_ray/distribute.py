@@ -137,8 +137,9 @@ def download_distributed(
         What was moved, how long it took, and the result of each node and object.
 
     Raises:
-        InvalidRequestError, UnknownProfileError, UnsafePathError, UnknownArchiveError,
-            DestinationConflictError: before anything is started or read.
+        InvalidRequestError: a request or an option makes no sense. Like UnknownProfileError,
+            UnsafePathError, UnknownArchiveError and DestinationConflictError it is raised before
+            anything is started or read.
         ClusterConnectionError: this process is not connected to Ray, and `ray.init()` finds no
             cluster, or one that asks for a token which this process lacks.
         NoNodesError: the selection matches no live node.

@@ -1,4 +1,4 @@
-"""A real Chromium without a window, driven by Playwright, which looks at a page in a file."""
+"""A real Chromium without a window, driven by Playwright, which looks at pages."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class Browser:
     @contextmanager
     def open(
         self,
-        file: Path,
+        place: Path | str,
         *,
         width: int,
         height: int = 900,
         scheme: Literal["light", "dark"] = "light",
         scale: float = 1.0,
     ) -> Iterator[Look]:
-        """Opens a file in a window of its own."""
+        """Opens a file, or an address, in a window of its own."""
         window = self._browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=scheme,
@@ -63,7 +63,7 @@ class Browser:
             look.page.on("request", lambda request: look.requests.append(request.url))
             look.page.on("console", lambda message: look.complaints.append(message.text))
             look.page.on("pageerror", lambda error: look.complaints.append(str(error)))
-            look.page.goto(file.resolve().as_uri())
+            look.page.goto(place if isinstance(place, str) else place.resolve().as_uri())
             yield look
         finally:
             window.close()

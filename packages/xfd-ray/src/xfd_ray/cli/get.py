@@ -23,7 +23,7 @@ is missing."""
 _EXAMPLES = """
   xfd get s3://bucket/llama/ models/llama             a prefix, below each node's root
   xfd get hf://org/model                              into the hub cache, for from_pretrained
-  xfd get s3://b/one.bin s3://b/two.bin /data/models/ several sources into a folder
+  xfd get s3://b/one.bin s3://b/two.bin /data/models/  several sources into a folder
   xfd get s3://b/env.tar.gz /opt/env.tar.gz --unpack /opt/env
   xfd get s3://bucket/llama/ --nodes market=spot      on nodes with this label
   xfd get requests.yaml --report run.json             what a file lists; keep the report

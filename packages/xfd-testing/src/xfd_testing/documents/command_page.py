@@ -8,6 +8,7 @@ writes it. A test compares the two.
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,16 +51,25 @@ def commands_of(
 
 def _section(name: str, parser: argparse.ArgumentParser) -> str:
     rows = [
-        f"| {_shown(action)} | {_escaped(_help(action, parser))} |"
+        f"| {_shown(action)} | {_one_line(_help(action, parser))} |"
         for action in parser._actions
         if action.dest != "help"
     ]
     table = "\n".join(["| argument | what it is |", "|---|---|", *rows])
     examples = (parser.epilog or "").partition("examples:\n")[2].strip("\n")
-    lines = [line.removeprefix("  ").rstrip() for line in examples.splitlines()]
+    lines = [_example(line) for line in examples.splitlines()]
     description = " ".join((parser.description or "").split())
     shown = "\n".join(_wrapped(description))
     return f"## {name}\n\n{shown}\n\n```sh\n" + "\n".join(lines) + f"\n```\n\n{table}"
+
+
+def _example(line: str) -> str:
+    """A line of shell; what an example says after two spaces is a comment.
+
+    >>> _example("  xfd status --watch     again and again")
+    'xfd status --watch     # again and again'
+    """
+    return re.sub(r"(?<=\S)( {2,})(?=\S)", r"\1# ", line.removeprefix("  ").rstrip(), count=1)
 
 
 def _shown(action: argparse.Action) -> str:
@@ -87,7 +97,8 @@ def _escaped(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return _escaped(" ".join(text.split()))
+    """A cell of a table, as it is: `[` begins no link, and `*` no emphasis."""
+    return re.sub(r"([*\[])", r"\\\1", _escaped(" ".join(text.split())))
 
 
 def _anchor(name: str) -> str:

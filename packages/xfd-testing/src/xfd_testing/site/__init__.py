@@ -1,0 +1,1 @@
+"""What `mkdocs` runs while it builds the documentation site; `mkdocs.yml` names `hooks.py`."""

@@ -1,0 +1,65 @@
+"""Every block of every page does what it shows, on one cluster for all of them.
+
+CONTRIBUTING.md says how a page is written; `xfd_testing.pages.world` is what the blocks find.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from xfd_testing.documents import documents_of
+from xfd_testing.pages import World, blocks_of_page, run_page, world
+
+ROOT = Path(__file__).parents[2]
+
+ELSEWHERE = {
+    "docs/cli.md": "packages/xfd-ray/tests/test_completion.py",
+    "docs/origins.md": "tests/integration/test_examples.py",
+    "packages/xfd-dataplane/README.md": "packages/xfd-dataplane/tests/test_readme.py",
+}
+"""Pages whose blocks have a test of their own, which says more than that they run."""
+
+SHOWN = {
+    "docs/ARCHITECTURE.md": 1,
+    "docs/monitoring.md": 3,
+    "docs/operation.md": 3,
+    "docs/screens/README.md": 1,
+}
+"""How many blocks of a page are only shown. Each says why, in its comment."""
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+PAGES = [
+    page
+    for page in documents_of(ROOT)
+    if name(page).startswith(("docs/", "packages/"))
+    and name(page) not in ELSEWHERE
+    and blocks_of_page(page)
+]
+
+
+@pytest.fixture(scope="module")
+def everything() -> Iterator[World]:
+    with world.running() as started:
+        yield started
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_page_does_what_it_shows(page: Path, everything: World, tmp_path: Path) -> None:
+    run_page(page, everything, tmp_path, pytest.skip)
+
+
+def test_blocks_that_are_only_shown_are_few_and_known() -> None:
+    counted = {name(page): sum(b.is_shown_only for b in blocks_of_page(page)) for page in PAGES}
+    assert {page: count for page, count in counted.items() if count} == SHOWN
+
+
+@pytest.mark.parametrize(("page", "test"), ELSEWHERE.items(), ids=list(ELSEWHERE))
+def test_a_page_that_is_left_out_has_a_test_of_its_own(page: str, test: str) -> None:
+    assert (ROOT / page).name in (ROOT / test).read_text()
