@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from inprocess import lease
 from xfd_api.errors import CoordinatorLostError, DeadlineExceededError, VersionMismatchError
 from xfd_api.progress import Progress
 from xfd_api.results import DistributionReport
+from xfd_ray.client.lease_call import LeaseCall
 from xfd_ray.client.lease_client import CALL_TIMEOUT_S, DETACH_TIMEOUT_S, LeaseClient
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
 
@@ -219,3 +221,15 @@ def test_a_lease_is_renewed_while_the_caller_takes_its_time_over_progress():
     assert lease_client.run(on_progress=lambda progress: renewed.wait(20)) is REPORT
     assert coordinator.watches >= 2  # One of them while `on_progress` waited for it.
     lease_client.close()
+
+
+def test_a_cancelled_call_gives_its_lease_back():
+    def watched(n: int) -> LeaseStatus:
+        if n == 3:
+            lease_client.cancel()
+        return RUNNING
+
+    lease_client, coordinator, _ = client(lambda n: RUNNING, watched)
+    with pytest.raises(CancelledError):
+        LeaseCall(lease_client).once()
+    assert (coordinator.watches, len(coordinator.detach_timeouts)) == (3, 1)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from ray._private.ray_constants import WORKER_PROCESS_SETUP_HOOK_ENV_VAR
 
 from xfd_api.errors import InvalidRequestError
 from xfd_api.settings import NodeSettings
@@ -61,6 +62,10 @@ def test_what_a_process_takes_on(
 def test_a_new_process_is_started_with_nobodys_keys() -> None:
     inherited = {"AWS_SECRET_ACCESS_KEY": "s", "HOME": "/a", "OMP_NUM_THREADS": "1"}
     assert blanked(inherited) == {"AWS_SECRET_ACCESS_KEY": ""}
+
+
+def test_a_new_process_does_not_run_the_hook_that_may_wait_for_it() -> None:
+    assert blanked([WORKER_PROCESS_SETUP_HOOK_ENV_VAR]) == {WORKER_PROCESS_SETUP_HOOK_ENV_VAR: ""}
 
 
 def test_a_drivers_surroundings_are_what_matters_of_its_variables_and_are_never_shown() -> None:

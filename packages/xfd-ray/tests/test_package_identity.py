@@ -31,7 +31,7 @@ PIP = {"packages": ["numpy"], "pip_check": False}
         ({"conda": "env"}, False),
         ({"image_uri": "image"}, False),
         ({"py_executable": "uv run python"}, False),
-        ({"worker_process_setup_hook": "module.hook"}, False),
+        ({"worker_process_setup_hook": "module.hook"}, True),
         ({"env_vars": {"PYTHONPATH": "/code"}}, False),
         ({"env_vars": {"LD_PRELOAD": "/lib.so"}}, False),
     ],

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
         Distribution,
         distribution,
         download_distributed,
-        ensure_local,
     )
+    from xfd_ray.frameworks.setup_hook import setup_hook
     from xfd_ray.link_rates import LinkRates
+    from xfd_ray.on_this_node import ensure_local, ensure_local_async
     from xfd_ray.options import DistributionOptions
     from xfd_ray.report_format import report_text
 
@@ -31,8 +32,10 @@ __all__ = [
     "distribution",
     "download_distributed",
     "ensure_local",
+    "ensure_local_async",
     "metrics_addresses",
     "report_text",
+    "setup_hook",
     "status",
 ]
 
@@ -44,9 +47,11 @@ _MODULES = {
     "NodeSelector": "xfd_api.node_selector",
     "distribution": "xfd_ray.distribute",
     "download_distributed": "xfd_ray.distribute",
-    "ensure_local": "xfd_ray.distribute",
+    "ensure_local": "xfd_ray.on_this_node",
+    "ensure_local_async": "xfd_ray.on_this_node",
     "metrics_addresses": "xfd_ray.cluster.coordinator_queries",
     "report_text": "xfd_ray.report_format",
+    "setup_hook": "xfd_ray.frameworks.setup_hook",
     "status": "xfd_ray.cluster.coordinator_queries",
 }
 

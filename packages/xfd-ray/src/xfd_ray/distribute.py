@@ -1,4 +1,4 @@
-"""The calls of a driver, a task or an actor."""
+"""The calls of a driver: files for all selected nodes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 
-import ray
-
 from xfd_api.configuration import load
 from xfd_api.errors import InvalidRequestError
-from xfd_api.ids import NodeId
 from xfd_api.lookups import DownloadPlan, plan_downloads
-from xfd_api.node_selector import Nodes, NodeSelector
+from xfd_api.node_selector import Nodes
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.progress import OnProgress
 from xfd_api.progress_modes import ProgressMode
@@ -28,7 +25,7 @@ from xfd_ray.client.lease_client import LeaseClient
 from xfd_ray.cluster.connect import connect_to_ray
 from xfd_ray.cluster.coordinator_client import CoordinatorClient
 from xfd_ray.cluster.raylet import inherited_variables
-from xfd_ray.configured import ConfiguredOptions, configured, configured_rates
+from xfd_ray.configured import ConfiguredOptions, configured
 from xfd_ray.environment import Environment
 from xfd_ray.link_rates import LinkRates
 from xfd_ray.messages import (
@@ -39,10 +36,9 @@ from xfd_ray.messages import (
     OriginReads,
     Terms,
 )
-from xfd_ray.metrics.choice import MetricsChoice, MetricsMode
+from xfd_ray.metrics.choice import MetricsMode
 from xfd_ray.options import DistributionOptions
 from xfd_ray.telemetry.versions import installed_versions
-from xfd_ray.validation import check_option
 
 
 def download_distributed(
@@ -196,7 +192,10 @@ class Distribution(DistributionOptions):
         request = self._lease_request(options)
         connect_to_ray()
         call = LeaseCall(
-            _lease(replace(request, environment=Environment.of(inherited_variables()))),
+            LeaseClient(
+                replace(request, environment=Environment.of(inherited_variables())),
+                CoordinatorClient(),
+            ),
             mode=options.progress,
             deadline_s=options.deadline_s,
             on_progress=self.on_progress,
@@ -204,7 +203,7 @@ class Distribution(DistributionOptions):
         object.__setattr__(self, "_call", call)
 
     def _lease_request(self, options: ConfiguredOptions) -> LeaseRequest:
-        plan = _plan(self.download_requests, self.object_store_config, self.priorities)
+        plan = plan_of(self.download_requests, self.object_store_config, self.priorities)
         return LeaseRequest(
             id=uuid.uuid4().hex,
             lookups=plan.lookups,
@@ -257,92 +256,17 @@ distribution = Distribution
 """The same by the name of a call: `with distribution(requests, store) as files:`."""
 
 
-def ensure_local(
-    download_requests: Requests,
-    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None = None,
-    *,
-    deadline_s: float | None = None,
-    keep_s: float | None = None,
-    progress: ProgressMode | None = None,
-    metrics: MetricsMode | None = None,
-    metrics_ports: tuple[int, int] | None = None,
-) -> DistributionReport:
-    """Brings the files to the node of this task or actor, and returns when they are there.
-
-    Joins the swarm that runs, if one does: what that brings anyway is not fetched again. It comes
-    in the version that the open call pinned, whatever the store has by now. The call blocks; in an
-    asynchronous actor, call it from a thread.
-
-    Args:
-        download_requests: see `download_distributed`.
-        object_store_config: see `download_distributed`.
-        deadline_s: longest time until the files are there, in seconds; None is as configured, by
-            default no limit.
-        keep_s: how long coordinator and workers stay after the last lease, in seconds; None is as
-            configured, by default 60.
-        progress: see `download_distributed`.
-        metrics: see `download_distributed`.
-        metrics_ports: see `download_distributed`.
-
-    Returns:
-        What was moved to this node.
-
-    Raises:
-        XfdError: see `download_distributed`.
-
-    Example:
-        >>> import ray, xfd_ray
-        >>> from xfd_api import ObjectStoreConfig, local_path
-        >>> store = ObjectStoreConfig.make_for_s3(bucket="my-models")
-        >>> @ray.remote
-        ... def size_of(uri):
-        ...     xfd_ray.ensure_local(uri, store)
-        ...     return local_path(uri).stat().st_size
-        >>> ray.get(size_of.remote("llama/config.json"))
-        2
-    """
-    plan = _plan(download_requests, object_store_config)
-    check_option("deadline_s", deadline_s)
-    check_option("keep_s", keep_s)
-    check_option("progress", progress)
-    check_option("metrics", metrics)
-    check_option("metrics_ports", metrics_ports)
-    configuration = load()
-    connect_to_ray()
-    here = NodeId(ray.get_runtime_context().get_node_id())
-    request = LeaseRequest(
-        id=uuid.uuid4().hex,
-        lookups=plan.lookups,
-        stores=plan.stores,
-        selector=NodeSelector(ids=(here,)),
-        terms=None,
-        on_version_conflict="pinned",
-        environment=Environment.of(inherited_variables()),
-        keep_s=configuration.resolve("keep_s", keep_s),
-        rates=configured_rates(configuration),
-        versions=installed_versions(),
-        driver=socket.gethostname(),
-        metrics=MetricsChoice.of(
-            configuration.resolve("metrics", metrics),
-            configuration.resolve("metrics_ports", metrics_ports),
-        ),
-    )
-    return LeaseCall(
-        _lease(request),
-        mode=configuration.resolve("progress", progress) or "none",
-        deadline_s=configuration.resolve("deadline_s", deadline_s),
-    ).once()
-
-
-def _lease(request: LeaseRequest) -> LeaseClient:
-    return LeaseClient(request, CoordinatorClient())
-
-
-def _plan(
+def plan_of(
     download_requests: Requests,
     object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None,
     priorities: Sequence[int] | None = None,
 ) -> DownloadPlan:
+    """What the requests of a call look up.
+
+    Raises:
+        InvalidRequestError, UnknownProfileError, UnsafePathError, UnknownArchiveError,
+            DestinationConflictError: they make no sense.
+    """
     requests = as_requests(download_requests)
     if not requests:
         raise InvalidRequestError("There is nothing to download", remedy="Give a request")

@@ -31,6 +31,9 @@ _NAMES = frozenset(
 )
 _PREFIXES = ("AWS_", "AZURE_", "GOOGLE_", "HF_OIDC_")
 _NEEDED_TO_START = frozenset({"HOME", "XDG_CACHE_HOME"})
+SETUP_HOOK = "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR"
+"""By which Ray has a process run its driver's `worker_process_setup_hook`."""
+
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{([^}]*)\})")
 _UNKNOWN = re.compile(r"\$\{[A-Z0-9_]+\}")
 
@@ -67,10 +70,15 @@ def affects_files(name: str) -> bool:
 def blanked(inherited: Iterable[str]) -> dict[str, str]:
     """Variables to start a process with, so that it inherits no driver's environment.
 
+    It runs no driver's setup hook either: one that brings files needs these processes for that.
     Ray gives an actor the variables of the process that starts it. They can be overridden there but
     not removed: these are empty, and `overrides` says what follows once the process runs.
     """
-    return {name: "" for name in inherited if affects_files(name) and name not in _NEEDED_TO_START}
+    return {
+        name: ""
+        for name in inherited
+        if name == SETUP_HOOK or (affects_files(name) and name not in _NEEDED_TO_START)
+    }
 
 
 def overrides(

@@ -48,6 +48,10 @@ class LeaseCall:
         self._lease.close()
         return self.report
 
+    def cancel(self) -> None:
+        """Has a call of another thread give the lease back soon, and raise `CancelledError`."""
+        self._lease.cancel()
+
     def close(self) -> None:
         """Gives the lease back."""
         self._lease.close()

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from typing import Protocol
 
@@ -122,6 +123,7 @@ class LeaseClient:
         Raises:
             DeadlineExceededError: it took longer than `deadline_s`.
             CoordinatorLostError: the coordinator was lost again and again.
+            CancelledError: another thread has closed the lease.
             XfdError: why it failed.
         """
         self._began = self._clock()
@@ -131,6 +133,8 @@ class LeaseClient:
             # The caller's function may take longer than a lease lives without being renewed.
             self._renew_meanwhile()
         while True:
+            if self._closed.is_set():
+                raise CancelledError("The lease was given back")
             self._status = status
             self._log_wait(status.waits_for)
             if on_progress is not None:
@@ -152,6 +156,10 @@ class LeaseClient:
         self._deadline_s = None
         self._is_held = True
         self._renew_meanwhile()
+
+    def cancel(self) -> None:
+        """Ends a `run` of another thread at its next answer, at most `RENEW_EVERY_S` from now."""
+        self._closed.set()
 
     def close(self) -> None:
         """Gives the lease back. Raises nothing: a lease that is not given back expires."""

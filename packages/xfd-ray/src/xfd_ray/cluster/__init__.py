@@ -1,1 +1,1 @@
-"""Everything that talks to Ray. With `xfd_ray.distribute` the only code that imports ray."""
+"""Everything that talks to Ray. With `frameworks` and `cli` the only code that imports ray."""

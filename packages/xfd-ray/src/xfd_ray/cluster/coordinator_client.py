@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
 
 import ray
@@ -37,14 +39,30 @@ def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, RayWorkerClient
     return [(node, RayWorkerClient(node.id, start_worker(node, terms))) for node in nodes]
 
 
+def wait_in_thread(ref: Any, timeout_s: float) -> Any:
+    """As `ray.get`, which warns that it blocks when a thread of an asynchronous actor calls it."""
+    try:
+        return ref.future().result(timeout_s)
+    except FutureTimeoutError as error:
+        raise ray_errors.GetTimeoutError(f"No answer within {timeout_s:g} s") from error
+
+
+def _wait(ref: Any, timeout_s: float) -> Any:
+    return ray.get(ref, timeout=timeout_s)
+
+
 class CoordinatorClient:
     """The `CoordinatorApi` of the cluster's coordinator.
 
     Another driver with other packages of xfd may have started that. If they do not fit, this driver
     turns to a coordinator of its own, once.
+
+    Args:
+        wait: returns the value of a Ray reference, or raises `GetTimeoutError` after some seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wait: Callable[[Any, float], Any] = _wait) -> None:
+        self._wait = wait
         self._handle: Any = None
         self._is_own = False
         self._is_shared = False
@@ -112,7 +130,7 @@ class CoordinatorClient:
         if self._handle is None or not ray.is_initialized():
             raise CoordinatorLostError("There is no connection to the coordinator")
         try:
-            return ray.get(call(self._handle, method, *args), timeout=timeout_s)
+            return self._wait(call(self._handle, method, *args), timeout_s)
         except (ray_errors.RayError, XfdError) as error:
             if isinstance(error, ray_errors.ActorUnschedulableError):
                 self._is_node_refused = True

@@ -2,9 +2,10 @@
 
 A coordinator and its workers have the packages of the `runtime_env` of the driver that started
 them. Drivers may differ in folders of code (`working_dir`, `py_modules`), which do other drivers no
-harm, and still share a coordinator. Anything that makes another interpreter, or puts it elsewhere
-(`pip`, `uv`, `conda`, a container, a hook, `PYTHONPATH`), may fail on a node, take minutes, or see
-other files. Drivers share a coordinator only if they agree in all of that.
+harm, and still share a coordinator; so may their setup hooks, which do not run in these processes.
+Anything that makes another interpreter, or puts it elsewhere (`pip`, `uv`, `conda`, a container,
+`PYTHONPATH`), may fail on a node, take minutes, or see other files. Drivers share a coordinator
+only if they agree in all of that.
 
 If folders of code bring another version of xfd itself, the coordinator refuses the driver. The
 driver then starts a coordinator of its own.
@@ -18,7 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _CODE = frozenset({"working_dir", "py_modules", "java_jars"})
-_NO_PACKAGES = frozenset({"env_vars", "excludes", "config"})
+_NO_PACKAGES = frozenset({"env_vars", "excludes", "config", "worker_process_setup_hook"})
 _READ_AT_START = frozenset({"PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LD_PRELOAD"})
 
 

@@ -1,0 +1,170 @@
+"""The calls of a task or an actor: files for its own node."""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import ray
+
+from xfd_api.configuration import load
+from xfd_api.ids import NodeId
+from xfd_api.node_selector import NodeSelector
+from xfd_api.profiles import ObjectStoreConfigByProfile
+from xfd_api.progress_modes import ProgressMode
+from xfd_api.request_forms import Requests
+from xfd_api.results import DistributionReport
+from xfd_api.stores import ObjectStoreConfig
+from xfd_ray.client.in_thread import in_thread
+from xfd_ray.client.lease_call import LeaseCall
+from xfd_ray.client.lease_client import LeaseClient
+from xfd_ray.cluster.connect import connect_to_ray
+from xfd_ray.cluster.coordinator_client import CoordinatorClient, wait_in_thread
+from xfd_ray.cluster.raylet import inherited_variables
+from xfd_ray.configured import configured_rates
+from xfd_ray.distribute import plan_of
+from xfd_ray.environment import Environment
+from xfd_ray.messages import LeaseRequest
+from xfd_ray.metrics.choice import MetricsChoice, MetricsMode
+from xfd_ray.telemetry.versions import installed_versions
+from xfd_ray.validation import check_option
+
+
+def ensure_local(
+    download_requests: Requests,
+    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None = None,
+    *,
+    deadline_s: float | None = None,
+    keep_s: float | None = None,
+    progress: ProgressMode | None = None,
+    metrics: MetricsMode | None = None,
+    metrics_ports: tuple[int, int] | None = None,
+) -> DistributionReport:
+    """Brings the files to the node of this task or actor, and returns when they are there.
+
+    Joins the swarm that runs, if one does: what that brings anyway is not fetched again. It comes
+    in the version that the open call pinned, whatever the store has by now. Any number of processes
+    of a node may call it at once. The call blocks; an asynchronous actor awaits
+    `ensure_local_async`.
+
+    Args:
+        download_requests: see `download_distributed`.
+        object_store_config: see `download_distributed`.
+        deadline_s: longest time until the files are there, in seconds; None is as configured, by
+            default no limit.
+        keep_s: how long coordinator and workers stay after the last lease, in seconds; None is as
+            configured, by default 60.
+        progress: see `download_distributed`.
+        metrics: see `download_distributed`.
+        metrics_ports: see `download_distributed`.
+
+    Returns:
+        What was moved to this node.
+
+    Raises:
+        XfdError: see `download_distributed`.
+
+    Example:
+        >>> import ray, xfd_ray
+        >>> from xfd_api import ObjectStoreConfig, local_path
+        >>> store = ObjectStoreConfig.make_for_s3(bucket="my-models")
+        >>> @ray.remote
+        ... def size_of(uri):
+        ...     xfd_ray.ensure_local(uri, store)
+        ...     return local_path(uri).stat().st_size
+        >>> ray.get(size_of.remote("llama/config.json"))
+        2
+    """
+    return _call(**locals()).once()  # All arguments, by their names.
+
+
+async def ensure_local_async(
+    download_requests: Requests,
+    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None = None,
+    *,
+    deadline_s: float | None = None,
+    keep_s: float | None = None,
+    progress: ProgressMode | None = None,
+    metrics: MetricsMode | None = None,
+    metrics_ports: tuple[int, int] | None = None,
+) -> DistributionReport:
+    """Awaits the files on the node of this actor; other tasks of the event loop go on.
+
+    It is `ensure_local` for asynchronous actors. Any number of calls may be awaited at once; each
+    has a thread. A call that is cancelled ends at once, and gives its lease back within seconds.
+
+    Args:
+        download_requests: see `download_distributed`.
+        object_store_config: see `download_distributed`.
+        deadline_s: see `ensure_local`.
+        keep_s: see `ensure_local`.
+        progress: see `download_distributed`.
+        metrics: see `download_distributed`.
+        metrics_ports: see `download_distributed`.
+
+    Returns:
+        What was moved to this node.
+
+    Raises:
+        XfdError: see `download_distributed`.
+
+    Example:
+        >>> import ray, xfd_ray
+        >>> from xfd_api import ObjectStoreConfig, local_path
+        >>> store = ObjectStoreConfig.make_for_s3(bucket="my-models")
+        >>> @ray.remote
+        ... class Sizes:
+        ...     async def size_of(self, uri):
+        ...         await xfd_ray.ensure_local_async(uri, store)
+        ...         return local_path(uri).stat().st_size
+        >>> ray.get(Sizes.remote().size_of.remote("llama/config.json"))
+        2
+    """
+    call = _call(**locals(), wait=wait_in_thread)  # All arguments, by their names.
+    return await in_thread(call.once, call.cancel)
+
+
+def _call(
+    download_requests: Requests,
+    object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None,
+    *,
+    deadline_s: float | None,
+    keep_s: float | None,
+    progress: ProgressMode | None,
+    metrics: MetricsMode | None,
+    metrics_ports: tuple[int, int] | None,
+    **client: Callable[[Any, float], Any],
+) -> LeaseCall:
+    plan = plan_of(download_requests, object_store_config)
+    check_option("deadline_s", deadline_s)
+    check_option("keep_s", keep_s)
+    check_option("progress", progress)
+    check_option("metrics", metrics)
+    check_option("metrics_ports", metrics_ports)
+    configuration = load()
+    connect_to_ray()
+    here = NodeId(ray.get_runtime_context().get_node_id())
+    request = LeaseRequest(
+        id=uuid.uuid4().hex,
+        lookups=plan.lookups,
+        stores=plan.stores,
+        selector=NodeSelector(ids=(here,)),
+        terms=None,
+        on_version_conflict="pinned",
+        environment=Environment.of(inherited_variables()),
+        keep_s=configuration.resolve("keep_s", keep_s),
+        rates=configured_rates(configuration),
+        versions=installed_versions(),
+        driver=socket.gethostname(),
+        metrics=MetricsChoice.of(
+            configuration.resolve("metrics", metrics),
+            configuration.resolve("metrics_ports", metrics_ports),
+        ),
+    )
+    return LeaseCall(
+        LeaseClient(request, CoordinatorClient(**client)),
+        mode=configuration.resolve("progress", progress) or "none",
+        deadline_s=configuration.resolve("deadline_s", deadline_s),
+    )
