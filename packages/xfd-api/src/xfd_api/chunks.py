@@ -74,6 +74,7 @@ class Unpack:
     method: UnpackMethod
     keep_archive: bool
     links: Links = Links.Safe
+    conda_unpack: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,12 @@ class ArchiveUnsupportedError(XfdError, ValueError):
     remedy_by_default = "Make the archive again without this feature"
 
 
+class CondaUnpackError(XfdError, ValueError):
+    """The tree is no environment that conda-pack packed, or its own conda-unpack failed."""
+
+    remedy_by_default = "Pack the environment with conda-pack, or unpack without conda_unpack"
+
+
 # The cluster.
 
 

@@ -255,11 +255,24 @@ def _unpack(options: UnpackOptions, key: str) -> Unpack:
     links = _one_of(Links, options.links, "links", key)
     if method is UnpackMethod.Auto:
         method = detect_unpack_method(key)
+    if not isinstance(options.conda_unpack, bool):
+        raise InvalidRequestError(
+            f"UnpackOptions.conda_unpack is {options.conda_unpack!r}",
+            object=key,
+            remedy="Give True or False",
+        )
+    if options.conda_unpack and method is UnpackMethod.Gz:
+        raise InvalidRequestError(
+            "conda_unpack goes with archives of a whole environment, and this is a single file",
+            object=key,
+            remedy="Pack the environment as tar.gz, tar.zst, tar or zip",
+        )
     return Unpack(
         destination=checked_destination(options.destination),
         method=method,
         keep_archive=options.keep_archive,
         links=links,
+        conda_unpack=options.conda_unpack,
     )
 
 

@@ -76,6 +76,8 @@ class UnpackOptions:
         keep_archive: whether the archive itself stays on disk after the distribution.
         links: "safe", or "keep" for a trusted archive; see `Links`. A tree that was unpacked with
             the other value is unpacked again.
+        conda_unpack: for an environment that conda-pack packed: its `conda-unpack` runs in the tree
+            before the tree gets its name. It executes code of the archive.
 
     Example:
         >>> options = UnpackOptions(Path("models/bert"), unpack_method=UnpackMethod.TarGz)
@@ -87,6 +89,7 @@ class UnpackOptions:
     unpack_method: UnpackMethod = UnpackMethod.Auto
     keep_archive: bool = True
     links: Links | Literal["safe", "keep"] = Links.Safe
+    conda_unpack: bool = False
 
 
 @dataclass(frozen=True, slots=True)

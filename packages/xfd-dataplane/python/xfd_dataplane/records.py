@@ -7,7 +7,8 @@ Format 1. `.NAME.xfd` beside NAME (shortened if it would be too long) is a JSON 
 - `file`: [size, mtime in ns] on disk, or null if the archive was not kept;
 - `chunks`: [length, CRC-64/NVME] of each, in order;
 - `tree`, if it was unpacked: `destination`, `links`, `bytes`, and `entries` of `path`, `kind`,
-  `size`, `mtime_ns`. A name that is not UTF-8 is a list of its bytes;
+  `size`, `mtime_ns`, and `conda_unpack` if that ran in it. A name that is not UTF-8 is a list of
+  its bytes;
 - `pins`, if requests named checksums of the whole file: `algorithm` and `value` of those that it
   was compared with.
 

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
             max_ratio: f64::INFINITY,
         },
         links: Links::Safe,
+        conda_unpack: false,
         sync: false,
         cancel: &AtomicBool::new(false),
     });

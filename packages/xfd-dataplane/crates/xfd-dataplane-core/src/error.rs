@@ -32,6 +32,7 @@ pub enum Kind {
     ArchiveUnsafe,
     ArchiveTooLarge,
     ArchiveUnsupported,
+    CondaUnpack,
     Peer,
     PeerPort,
     Cancelled,

@@ -10,6 +10,8 @@
 #[path = "unpack/support.rs"]
 mod support;
 
+#[path = "unpack/conda.rs"]
+mod conda;
 #[path = "unpack/destination.rs"]
 mod destination;
 #[path = "unpack/dialects.rs"]

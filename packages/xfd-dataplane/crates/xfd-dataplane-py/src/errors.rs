@@ -30,6 +30,7 @@ const fn class_name(kind: Kind) -> &'static str {
         Kind::ArchiveUnsafe => "ArchiveUnsafeError",
         Kind::ArchiveTooLarge => "ArchiveTooLargeError",
         Kind::ArchiveUnsupported => "ArchiveUnsupportedError",
+        Kind::CondaUnpack => "CondaUnpackError",
         Kind::Peer => "PeerError",
         Kind::PeerPort => "PeerPortError",
         Kind::Cancelled => "DownloadCancelledError",

@@ -41,7 +41,9 @@ read_dataclasses! {
     FoundObject = "xfd_api.chunks.FoundObject" {
         key, size, etag, last_modified_ns, checksum, refused, location,
     } unread { "hub_file" };
-    Unpack = "xfd_api.chunks.Unpack" { destination, method, keep_archive, links };
+    Unpack = "xfd_api.chunks.Unpack" {
+        destination, method, keep_archive, links, conda_unpack,
+    };
     CatalogObject = "xfd_api.chunks.CatalogObject" {
         index, profile_name, bucket, found, destination, group, is_directory, cache, unpack,
         priority, pin,

@@ -191,5 +191,6 @@ def _unpacking(options: argparse.Namespace, *, several: bool) -> Unpacking | Non
         keep_archive=not options.no_keep_archive,
         method=UnpackMethod(options.unpack_method),
         links=Links(options.links),
+        conda_unpack=options.conda_unpack,
         several=several,
     )

@@ -64,6 +64,11 @@ def add_unpacking(parser: argparse.ArgumentParser) -> None:
         "(default: safe)",
     )
     parser.add_argument(
+        "--conda-unpack",
+        action="store_true",
+        help="the archive is an environment of conda-pack: run its conda-unpack too",
+    )
+    parser.add_argument(
         "--no-keep-archive", action="store_true", help="remove the archive after unpacking"
     )
 
@@ -185,6 +190,8 @@ def check_request(parser: argparse.ArgumentParser, options: argparse.Namespace) 
         parser.error("--unpack-method goes with --unpack")
     if options.links != Links.Safe.value and options.unpack is None:
         parser.error("--links goes with --unpack")
+    if options.conda_unpack and options.unpack is None:
+        parser.error("--conda-unpack goes with --unpack")
     if options.unpack is not None and "://" in options.unpack:
         parser.error("--unpack took the source for its folder; write --unpack=DIR, or put it last")
 

@@ -33,6 +33,7 @@ class Unpacking:
         keep_archive: see `UnpackOptions`.
         method: see `UnpackOptions`.
         links: see `UnpackOptions`.
+        conda_unpack: see `UnpackOptions`.
         several: whether there are several archives, each of which gets a folder in `folder`.
     """
 
@@ -40,6 +41,7 @@ class Unpacking:
     keep_archive: bool
     method: UnpackMethod = UnpackMethod.Auto
     links: Links = Links.Safe
+    conda_unpack: bool = False
     several: bool = False
 
 
@@ -178,6 +180,7 @@ def _object_request(
             unpack_method=unpacking.method,
             keep_archive=unpacking.keep_archive,
             links=unpacking.links,
+            conda_unpack=unpacking.conda_unpack,
         )
     return ObjectDownloadRequest(
         source.uri(key),

@@ -57,6 +57,7 @@ _UNPACK: Mapping[str, type] = {
     "method": str,
     "keep_archive": bool,
     "links": str,
+    "conda_unpack": bool,
 }
 _ONLY_OBJECTS = ("checksum", "unpack")
 _ONLY_PREFIXES = ("include", "exclude")

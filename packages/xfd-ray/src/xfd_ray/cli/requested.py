@@ -146,7 +146,7 @@ def _select_there(options: argparse.Namespace, sources: list[Wanted], node: str)
 
     needed = (
         *("force", "include", "exclude", "checksum", "destination"),
-        *("unpack", "unpack_method", "links", "no_keep_archive"),
+        *("unpack", "unpack_method", "links", "conda_unpack", "no_keep_archive"),
     )
     shipped = argparse.Namespace(**{name: getattr(options, name, None) for name in needed})
     answers = on_each_node(select_on_node, shipped, sources, nodes=[node], timeout_s=FIND_S)

@@ -37,6 +37,7 @@ pub struct Unpack {
     pub method: UnpackMethod,
     pub keep_archive: bool,
     pub links: Links,
+    pub conda_unpack: bool,
 }
 
 /// One file system entry that unpacking made, as the record of a tree keeps it.

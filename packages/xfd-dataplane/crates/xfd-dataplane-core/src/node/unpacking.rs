@@ -80,6 +80,7 @@ fn run(
         destination,
         method,
         links,
+        conda_unpack,
         ..
     }) = &object.unpack
     else {
@@ -108,6 +109,7 @@ fn run(
         replace: swarm.store.may_replace_tree(object.index),
         caps: swarm.node.settings.unpack_caps,
         links: *links,
+        conda_unpack: *conda_unpack,
         sync: swarm.durability == Durability::Object,
         cancel: stop,
     })

@@ -129,6 +129,7 @@ fn record_of(slot: &Slot, unpack: &Unpack, made: Option<Summary>) -> Result<Reco
     record.tree = Some(RecordedTree {
         destination: unpack.destination.clone(),
         links: unpack.links,
+        conda_unpack: unpack.conda_unpack,
         bytes: made.bytes,
         entries: is_made.then_some(made.entries),
         left_out: made.left_out,

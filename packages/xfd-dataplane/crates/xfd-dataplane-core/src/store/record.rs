@@ -46,6 +46,9 @@ pub(crate) struct RecordedTree {
     /// What the archive's links were allowed to be.
     #[serde(default)]
     pub(crate) links: Links,
+    /// Whether the tree got its prefix by conda-unpack.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) conda_unpack: bool,
     /// In bytes, of all files.
     pub(crate) bytes: u64,
     /// None while the tree is about to get its place: the tree there is ours, and may not be whole.
@@ -53,6 +56,12 @@ pub(crate) struct RecordedTree {
     /// Entries of the archive that the tree does not have.
     #[serde(default, skip_serializing_if = "LeftOut::is_empty")]
     pub(crate) left_out: LeftOut,
+}
+
+impl RecordedTree {
+    fn is_made_as(&self, wanted: &Unpack) -> bool {
+        (self.links, self.conda_unpack) == (wanted.links, wanted.conda_unpack)
+    }
 }
 
 impl Record {
@@ -92,13 +101,13 @@ impl Record {
             pins: &self.pins,
             tree: self
                 .tree_at(unpack)
-                .filter(|tree| unpack.is_some_and(|wanted| wanted.links == tree.links))
+                .filter(|tree| unpack.is_some_and(|wanted| tree.is_made_as(wanted)))
                 .and_then(|tree| tree.entries.as_deref()),
         }
     }
 
-    /// The tree that xfd left at the place that `unpack` wants, whatever its links were allowed to
-    /// be. It may be replaced.
+    /// The tree that xfd left at the place that `unpack` wants, however it was made. It may be
+    /// replaced.
     pub(crate) fn tree_at(&self, unpack: Option<&Unpack>) -> Option<&RecordedTree> {
         let wanted = unpack?;
         let tree = self.tree.as_ref()?;
@@ -121,4 +130,12 @@ pub(crate) fn write(dir: &Dir, destination: &Path, record: &Record) -> Result<()
     let failed = |error: std::io::Error| Error::of_path(&error, "write the record", &path);
     let text = serde_json::to_vec(record).map_err(|error| failed(error.into()))?;
     dir.replace(&path, &text)
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
 }

@@ -10,10 +10,12 @@
 //!          ├─ tar ── members ── header, pax, sparse; finisher ── bytes and times of small files, a thread
 //!          └─ gz
 //!   zip ── entries over threads
+//!   conda ── the prefix of a packed environment
 //!   maker ── creates entries below the staged root; tree ── modes and times of folders, summary
 //!   staging ── claims, exchanges, removes
 //! ```
 
+mod conda;
 mod finisher;
 mod gz;
 mod header;
@@ -87,7 +89,8 @@ pub fn unpack(task: Task<'_>) -> Result<Summary> {
 ///
 /// # Errors
 /// `ArchiveCorrupt`, `ArchiveUnsafe`, `ArchiveTooLarge`, `ArchiveUnsupported`,
-/// `DestinationNotEmpty`, `DestinationNotWritable`, `DiskFull`, `Destination`, `Cancelled`.
+/// `CondaUnpack`, `DestinationNotEmpty`, `DestinationNotWritable`, `DiskFull`, `Destination`,
+/// `Cancelled`.
 pub fn stage(task: Task<'_>) -> Result<Staged> {
     let key = task.key;
     run(task).map_err(|error| error.with_object(key))
@@ -118,7 +121,10 @@ fn run(task: Task<'_>) -> Result<Staged> {
             )?;
         }
     }
-    let summary = tree.settle()?;
+    let mut summary = tree.settle()?;
+    if task.conda_unpack {
+        conda::unpack(&staging, &mut summary, task.cancel)?;
+    }
     if task.sync {
         staging.sync()?;
     }

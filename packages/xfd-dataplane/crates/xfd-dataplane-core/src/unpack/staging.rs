@@ -10,7 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -75,6 +75,15 @@ impl Staging {
     /// The staged root.
     pub(super) fn root(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
+    }
+
+    /// Where the staged root is as long as nobody moves it.
+    pub(super) fn path(&self) -> PathBuf {
+        let destination = &self.place.destination;
+        match (self.place.is_inside, destination.parent()) {
+            (false, Some(above)) => above.join(&self.name),
+            _ => destination.join(&self.name),
+        }
     }
 
     /// What the tree is called in errors: where it will be.

@@ -44,6 +44,8 @@ pub struct Task<'a> {
     pub caps: UnpackCaps,
     /// What links may be, and whether devices and pipes are refused or left out.
     pub links: Links,
+    /// Whether the tree is an environment of conda-pack, whose `conda-unpack` gives it its prefix.
+    pub conda_unpack: bool,
     /// Whether the tree is synced, and its name after the exchange.
     pub sync: bool,
     /// Set by another thread to stop; the result is then `Cancelled`. Noticed at the next read of

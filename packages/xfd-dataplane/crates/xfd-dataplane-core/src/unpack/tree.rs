@@ -1,12 +1,15 @@
 //! A tree in the making: the filter's answers carried out, and the summary kept.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{Mode, Timespec};
+use rustix::fs::{AtFlags, Mode, Timespec};
+use rustix::io::Errno;
 
 use super::maker::{Maker, timestamps};
 use super::task::Summary;
@@ -210,6 +213,31 @@ pub(super) fn finish(
         mtime_ns: mtime_ns(&stat),
         ..entry(path, 'f')
     })
+}
+
+/// Notes what files are on the disk after another program changed some and removed others.
+pub(super) fn look_again(root: BorrowedFd<'_>, shown: &Path, summary: &mut Summary) -> Result<()> {
+    let mut entries = Vec::with_capacity(summary.entries.len());
+    for mut entry in summary.entries.drain(..) {
+        if entry.kind == 'f' {
+            let path = OsStr::from_bytes(&entry.path);
+            match rustix::fs::statat(root, path, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => {
+                    entry.size = u64::try_from(stat.st_size).unwrap_or_default();
+                    entry.mtime_ns = mtime_ns(&stat);
+                }
+                Err(Errno::NOENT) => continue,
+                Err(error) => {
+                    let path = shown.join(path);
+                    return Err(Error::of_path(&error.into(), "look at a file", &path));
+                }
+            }
+        }
+        entries.push(entry);
+    }
+    summary.bytes = entries.iter().map(|entry| entry.size).sum();
+    summary.entries = entries;
+    Ok(())
 }
 
 /// What writing to a file of the tree failed with.

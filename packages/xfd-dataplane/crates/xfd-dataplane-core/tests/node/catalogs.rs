@@ -77,6 +77,7 @@ pub fn archive(root: &Path, found: &FoundObject, method: UnpackMethod, chunk: u6
         method,
         keep_archive: true,
         links: Links::Safe,
+        conda_unpack: false,
     });
     catalog
 }

@@ -35,6 +35,7 @@ pub fn archive(place: &Place) -> Catalog {
         method: UnpackMethod::Tar,
         keep_archive: true,
         links: Links::Safe,
+        conda_unpack: false,
     });
     cut(vec![archive], 4)
 }

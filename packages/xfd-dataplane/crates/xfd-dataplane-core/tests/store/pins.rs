@@ -384,6 +384,7 @@ fn a_tree_is_made_of_the_pinned_archive_only() {
             method: UnpackMethod::Tar,
             keep_archive,
             links: Links::Safe,
+            conda_unpack: false,
         });
         let bad = store();
         extend(&bad, &wanted, 4);

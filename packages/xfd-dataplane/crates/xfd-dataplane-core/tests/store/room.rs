@@ -65,6 +65,7 @@ fn a_tree_needs_room_beside_its_archive() {
         method: UnpackMethod::Tar,
         keep_archive: false,
         links: Links::Safe,
+        conda_unpack: false,
     });
     let error = store_with(1999).extend(cut(vec![archive.clone()], 1000));
     assert_eq!(error.unwrap_err().kind, Kind::DiskFull);

@@ -18,6 +18,7 @@ fn archive(place: &Place, keep_archive: bool) -> CatalogObject {
         method: UnpackMethod::Tar,
         keep_archive,
         links: Links::Safe,
+        conda_unpack: false,
     });
     archive
 }

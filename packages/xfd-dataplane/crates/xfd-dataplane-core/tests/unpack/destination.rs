@@ -118,6 +118,7 @@ fn the_longest_name_has_room_for_its_staging() {
         replace: false,
         caps: super::support::CAPS,
         links: Links::Safe,
+        conda_unpack: false,
         sync: true,
         cancel: &cancel,
     })

@@ -22,12 +22,14 @@ pub const CAPS: UnpackCaps = UnpackCaps {
     max_ratio: 250.0,
 };
 
-/// A folder with a destination in it; `replace`, `caps`, `links` and `cancel` as for `Task`.
+/// A folder with a destination in it; `replace`, `caps`, `links`, `conda_unpack` and
+/// `cancel` as for `Task`.
 pub struct Place {
     pub home: TempDir,
     pub replace: bool,
     pub caps: UnpackCaps,
     pub links: Links,
+    pub conda_unpack: bool,
     pub cancel: AtomicBool,
 }
 
@@ -38,6 +40,7 @@ impl Place {
             replace: false,
             caps: CAPS,
             links: Links::Safe,
+            conda_unpack: false,
             cancel: AtomicBool::new(false),
         }
     }
@@ -100,6 +103,7 @@ impl Place {
             replace: self.replace,
             caps: self.caps,
             links: self.links,
+            conda_unpack: self.conda_unpack,
             sync: false,
             cancel: &self.cancel,
         })
