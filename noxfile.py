@@ -46,6 +46,7 @@ NOT_PUBLISHED = {"target", "tests", "__pycache__", ".pytest_cache", ".hypothesis
 OLDEST_RUST = (1, 94, 1)
 FAKE_GCS = "github.com/fsouza/fake-gcs-server@v1.56.1"
 AZURITE = "azurite@3.37.0"
+MERMAID = "@mermaid-js/tiny@11.17.2"
 # The profile of the wheel, with checks in the crates of this workspace: all others compile once.
 CHECKED = ("--release", "--config", str(CRATES / "tests.toml"), "--locked", "--workspace")
 CORES = os.cpu_count() or 1
@@ -270,6 +271,11 @@ def docs(session: nox.Session) -> None:
     session.install(*group("docs"))
     session.install("--no-deps", "--editable", "packages/xfd-testing")
     quiet = {"NO_MKDOCS_2_WARNING": "1"}
+    # Draws the diagrams; a copy is part of the site.
+    mermaid = ROOT / ".nox" / "mermaid" / MERMAID.rpartition("@")[2]
+    if not mermaid.exists():
+        npm = ("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(mermaid))
+        session.run(*npm, MERMAID, success_codes=range(256))
     if session.posargs:
         session.run("mkdocs", *session.posargs, env=quiet)
         return

@@ -9,13 +9,34 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files, InclusionLevel
+from pymdownx.superfences import fence_code_format
 
 from xfd_testing.site import outside
+
+MERMAID = ".nox/mermaid/*/node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js"
+"""Draws diagrams in the reader's browser; `nox -s docs` fetches it once."""
+
+_SCRIPT = "assets/mermaid.js"
+
+
+def on_config(config: Any) -> Any:
+    """Has diagrams drawn, if the site has a program for that.
+
+    Without one they stay text: the theme would ask a server for the program, and so would every
+    reader's browser.
+    """
+    fences = config.mdx_configs.setdefault("pymdownx.superfences", {})
+    if _mermaid(config):
+        drawn = {"name": "mermaid", "class": "mermaid", "format": fence_code_format}
+        fences["custom_fences"] = [drawn]
+    return config
 
 
 def on_files(files: Files, config: Any) -> Files:
     """Adds what the pages of `docs/` link to outside of it, and what those link to."""
     root = Path(config.config_file_path).parent
+    if mermaid := _mermaid(config):
+        files.append(File.generated(config, _SCRIPT, abs_src_path=str(mermaid)))
     waiting = [
         (f"docs/{page.src_uri}", Path(page.abs_src_path).read_text())
         for page in files.documentation_pages()
@@ -45,3 +66,17 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     is_outside = here.startswith(f"{outside.PLACE}/")
     path = here.removeprefix(f"{outside.PLACE}/") if is_outside else f"docs/{here}"
     return outside.with_links(markdown, path, here)
+
+
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    """Loads the program that draws diagrams on the pages that have one, before the theme's own."""
+    if 'class="mermaid"' not in output:
+        return output
+    script = "../" * page.url.count("/") + _SCRIPT
+    before, found, after = output.rpartition('<script src="')
+    return f'{before}<script src="{script}"></script>{found}{after}'
+
+
+def _mermaid(config: Any) -> Path | None:
+    found = sorted(Path(config.config_file_path).parent.glob(MERMAID))
+    return found[-1] if found else None
