@@ -109,9 +109,9 @@ class LocalCluster:
         for k in range(nodes):
             self.add_node(f"n{k}")
 
-    def add_node(self, name: str, zone: str = "") -> NodeId:
+    def add_node(self, name: str, zone: str = "", **labels: str) -> NodeId:
         node = NodeId(name)
-        labels = {ZONE_LABELS[0]: zone} if zone else {}
+        labels |= {ZONE_LABELS[0]: zone} if zone else {}
         self.live.append(NodeInfo(node, "127.0.0.1", labels, host=f"host-{node}"))
         return node
 

@@ -11,6 +11,7 @@ from xfd_api.chunks import Catalog
 from xfd_api.errors import DiskFullError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
 from xfd_api.node_report import NodeReport
+from xfd_api.node_selector import NodeSelector
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import (
     ChunkHeld,
@@ -25,8 +26,8 @@ from xfd_api.testing import catalog_of
 from xfd_api.traffic import Traffic
 from xfd_ray.catalog_part import CatalogPart
 from xfd_ray.coordinator.assignments import Assignments
-from xfd_ray.coordinator.catalog_union import LeaseObjects
 from xfd_ray.coordinator.coordinator import Coordinator
+from xfd_ray.coordinator.lease_objects import LeaseObjects
 from xfd_ray.coordinator.lease_progress import new_progress
 from xfd_ray.coordinator.lease_report import report_of
 from xfd_ray.coordinator.lease_summary import summary_of
@@ -42,7 +43,8 @@ def swarm() -> tuple[Catalog, LeaseObjects]:
     """Two objects: chunks 0 to 2 and chunk 3."""
     catalog = catalog_of({"big": 3 * MIB, "small": 100})
     part = CatalogPart(catalog, ObjectStoreConfigByProfile({}))
-    return catalog, LeaseObjects(objects=((part, (BIG, SMALL)),), grown=part)
+    everywhere = frozenset((NodeSelector(),))
+    return catalog, LeaseObjects({everywhere: ((part, (BIG, SMALL)),)}, (part,))
 
 
 def came(chunk: int) -> ChunkHeld:
@@ -84,11 +86,11 @@ def test_a_lease_that_joins_starts_at_what_is_there_and_its_sums_add_up(
 ) -> None:
     catalog, wanted = swarm()
     assignments = Assignments()
-    list(assignments.assign(A, wanted))
+    list(assignments.assign(A, wanted.objects))
     assignments.took_inventory(A, (BIG, SMALL), first)
     assignments.reported(A, report(*before))
 
-    (joined,) = assignments.assign(A, wanted)
+    (joined,) = assignments.assign(A, wanted.objects)
     assert (joined.new, joined.known) == ((), (BIG, SMALL))
     progress = new_progress(wanted, began=10.0)
     progress.add_node(A, 10.0)
@@ -109,8 +111,8 @@ def test_a_lease_that_joins_starts_at_what_is_there_and_its_sums_add_up(
 def test_an_inventory_that_is_on_its_way_is_not_anticipated() -> None:
     _, wanted = swarm()
     assignments = Assignments()
-    list(assignments.assign(A, wanted))
-    (joined,) = assignments.assign(A, wanted)
+    list(assignments.assign(A, wanted.objects))
+    (joined,) = assignments.assign(A, wanted.objects)
     assert (joined.new, joined.known) == ((), ())
     assert joined.inventory == Inventory()
 
@@ -119,14 +121,14 @@ def test_objects_that_another_node_of_the_disk_writes_are_no_missing_ones() -> N
     _, wanted = swarm()
     assignments = Assignments()
     for node in (A, B):
-        list(assignments.assign(node, wanted))
+        list(assignments.assign(node, wanted.objects))
     assignments.took_inventory(A, (BIG, SMALL), Inventory())
     assignments.took_inventory(B, (BIG, SMALL), Inventory(elsewhere=((BIG, A), (SMALL, A))))
     assignments.reported(A, report(came(3), ObjectLanded(SMALL)))
     progress = new_progress(wanted, began=10.0)
     for node in (B, A):
         progress.add_node(node, 10.0)
-        (joined,) = assignments.assign(node, wanted)
+        (joined,) = assignments.assign(node, wanted.objects)
         progress.took_inventory(node, joined.known, joined.inventory, 10.0)
     assert progress.nodes[B].missing_bytes == 0
     assert progress.nodes[B].shared_bytes == 100
@@ -142,11 +144,11 @@ def test_objects_that_another_node_of_the_disk_writes_are_no_missing_ones() -> N
 def test_after_a_gap_in_its_reports_a_node_has_what_its_full_inventory_names() -> None:
     _, wanted = swarm()
     assignments = Assignments()
-    list(assignments.assign(A, wanted))
+    list(assignments.assign(A, wanted.objects))
     assignments.took_inventory(A, (BIG, SMALL), FOUND)
     full = Inventory(held=(HeldRun(ChunkIndex(1), (1, 1)),), landed=(SMALL,))
     assignments.reported(A, report(full=full))
-    (joined,) = assignments.assign(A, wanted)
+    (joined,) = assignments.assign(A, wanted.objects)
     assert [run.first_chunk for run in joined.inventory.held] == [1, 2]
     assert joined.inventory.landed == (SMALL,)
 
@@ -154,11 +156,11 @@ def test_after_a_gap_in_its_reports_a_node_has_what_its_full_inventory_names() -
 def test_a_lease_that_joins_learns_what_the_trees_of_landed_archives_lack() -> None:
     _, wanted = swarm()
     assignments = Assignments()
-    list(assignments.assign(A, wanted))
+    list(assignments.assign(A, wanted.objects))
     found = Inventory(landed=(SMALL,), left_out=((SMALL, ("dev/null",), 1),))
     assignments.took_inventory(A, (BIG, SMALL), found)
     assignments.reported(A, report(ObjectLanded(BIG, ("run/pipe",), 1)))
-    (joined,) = assignments.assign(A, wanted)
+    (joined,) = assignments.assign(A, wanted.objects)
     assert dict(entry[:2] for entry in joined.inventory.left_out) == {
         BIG: ("run/pipe",),
         SMALL: ("dev/null",),
@@ -168,13 +170,13 @@ def test_a_lease_that_joins_learns_what_the_trees_of_landed_archives_lack() -> N
 def test_what_failed_and_what_a_lost_node_had_is_assigned_again() -> None:
     _, wanted = swarm()
     assignments = Assignments()
-    list(assignments.assign(A, wanted))
+    list(assignments.assign(A, wanted.objects))
     assignments.took_inventory(A, (BIG, SMALL), Inventory(landed=(SMALL,)))
     assignments.failed(A, (BIG,))
-    (again,) = assignments.assign(A, wanted)
+    (again,) = assignments.assign(A, wanted.objects)
     assert (again.new, again.known) == ((BIG,), (SMALL,))
     assignments.forget(A)
-    (anew,) = assignments.assign(A, wanted)
+    (anew,) = assignments.assign(A, wanted.objects)
     assert (anew.new, anew.known) == ((BIG, SMALL), ())
 
 

@@ -38,16 +38,14 @@ def test_the_same_object_and_destination_is_in_the_catalog_once(origin):
     union = CatalogUnion()
     first = add(union, origin, [one("a"), one("b")])
     second = add(union, origin, [one("b"), one("dir/c")])
-    assert first.grown is not None
-    assert second.grown is not None
-    assert [item.found.key for item in second.grown.catalog.objects] == ["dir/c"]
-    assert second.grown.catalog.first_object == 2
-    assert second.grown.catalog.first_chunk == len(first.grown.catalog.chunks)
+    assert [item.found.key for item in second.grown[0].catalog.objects] == ["dir/c"]
+    assert second.grown[0].catalog.first_object == 2
+    assert second.grown[0].catalog.first_chunk == len(first.grown[0].catalog.chunks)
     assert {part.catalog.first_object: found for part, found in second.objects} == {
         0: (1,),
         2: (2,),
     }
-    assert add(union, origin, [one("a")]).grown is None
+    assert add(union, origin, [one("a")]).grown == ()
 
 
 def test_only_what_nobody_wants_any_more_is_released(origin):
@@ -57,8 +55,7 @@ def test_only_what_nobody_wants_any_more_is_released(origin):
     assert union.drop(first) == (0,)
     assert union.drop(second) == (1,)
     again = add(union, origin, [one("a")])
-    assert again.grown is not None
-    assert again.grown.catalog.first_object == 2  # an index is never used twice
+    assert again.grown[0].catalog.first_object == 2  # an index is never used twice
 
 
 def test_a_place_that_another_lease_has_is_refused_and_nothing_is_taken_up(origin):
@@ -69,15 +66,15 @@ def test_a_place_that_another_lease_has_is_refused_and_nothing_is_taken_up(origi
     origin.versions["a"] += 1
     with pytest.raises(DestinationConflictError):
         add(union, origin, [one("a", "out/x")])
-    assert add(union, origin, [one("b", "out/y")]).grown.catalog.first_object == 1
+    assert add(union, origin, [one("b", "out/y")]).grown[0].catalog.first_object == 1
 
 
 def test_profiles_of_one_name_and_two_stores_stay_apart(origin):
     union = CatalogUnion()
     mine = by_profile(ObjectStoreConfig.make_for_s3("mine"))
     theirs = by_profile(ObjectStoreConfig.make_for_s3("theirs"))
-    first = add(union, origin, [one("a", "out/1")], mine).grown
-    second = add(union, origin, [one("a", "out/2")], theirs).grown
+    first = add(union, origin, [one("a", "out/1")], mine).grown[0]
+    second = add(union, origin, [one("a", "out/2")], theirs).grown[0]
     names = [part.catalog.objects[0].profile_name for part in (first, second)]
     assert len(set(names)) == 2
     assert [
@@ -103,10 +100,10 @@ OTHERS = {
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
 def test_no_chunk_goes_from_a_store_to_one_that_is_reached_otherwise(origin, other):
     union = CatalogUnion()
-    mine = add(union, origin, [one("a", "out/1", "p")], _profile(**KEYS)).grown
+    mine = add(union, origin, [one("a", "out/1", "p")], _profile(**KEYS)).grown[0]
     same = add(union, origin, [one("a", "out/1", "p"), one("a", "out/2", "p")], _profile(**KEYS))
-    theirs = add(union, origin, [one("a", "out/3", "p")], _profile(**other)).grown
-    assert [item.destination for item in same.grown.catalog.objects] == ["out/2"]
+    theirs = add(union, origin, [one("a", "out/3", "p")], _profile(**other)).grown[0]
+    assert [item.destination for item in same.grown[0].catalog.objects] == ["out/2"]
     [item] = theirs.catalog.objects
     assert theirs.stores.of(item.profile_name) == _profile(**other).of("p")
     # A worker that comes late is sent each part with the stores it was asked for with.
@@ -129,8 +126,8 @@ def test_a_prefix_and_one_of_its_objects_are_one_file(origin):
     union = CatalogUnion()
     tree = DownloadRequest(PrefixDownloadRequest("dir/", Path("out/dir")))
     whole = add(union, origin, [tree])
-    assert len(whole.grown.catalog.objects) == 2
-    assert add(union, origin, [one("dir/c", "out/dir/c")]).grown is None
+    assert len(whole.grown[0].catalog.objects) == 2
+    assert add(union, origin, [one("dir/c", "out/dir/c")]).grown == ()
 
 
 def _profile(**options) -> ObjectStoreConfigByProfile:
@@ -141,8 +138,7 @@ def _profile(**options) -> ObjectStoreConfigByProfile:
 def test_a_part_can_be_cut_down_to_what_a_node_wants(origin):
     big = FakeOrigin({"a": 5 * MIB, "b": 5 * MIB, "dir/c": 30, "dir/d": 40, "dir/e/": 0})
     prefix = DownloadRequest(PrefixDownloadRequest("dir", Path("out/dir")))
-    grown = add(CatalogUnion(), big, [one("a"), one("b"), prefix]).grown
-    assert grown is not None
+    grown = add(CatalogUnion(), big, [one("a"), one("b"), prefix]).grown[0]
     whole = {item.found.key: item.index for item in grown.catalog.objects}
 
     def keys(*wanted: str) -> list[str]:
@@ -165,7 +161,7 @@ def test_leases_that_share_a_swarm_share_the_bound_on_its_chunks(monkeypatch):
     origin = FakeOrigin({"a": 24 * MIB, "b": 24 * MIB})
     union = CatalogUnion()
     first = add(union, origin, [one("a")])
-    assert add(union, origin, [one("a")]).grown is None
+    assert add(union, origin, [one("a")]).grown == ()
 
     with pytest.raises(InvalidRequestError, match="beside the 6 that are being") as caught:
         add(union, origin, [one("b")])
@@ -175,7 +171,7 @@ def test_leases_that_share_a_swarm_share_the_bound_on_its_chunks(monkeypatch):
     with pytest.raises(InvalidRequestError):
         add(union, origin, [one("b")])
     union.drop(first)
-    assert add(union, origin, [one("b")]).grown is not None
+    assert add(union, origin, [one("b")]).grown
 
 
 def test_a_lease_knows_how_many_objects_its_patterns_left_out(origin):
@@ -184,7 +180,7 @@ def test_a_lease_knows_how_many_objects_its_patterns_left_out(origin):
     mine = add(CatalogUnion(), origin, [DownloadRequest(wanted)])
 
     assert mine.excluded == 1
-    assert [item.found.key for item in mine.grown.catalog.objects] == ["dir/d"]
+    assert [item.found.key for item in mine.grown[0].catalog.objects] == ["dir/d"]
 
 
 def test_prefixes_of_other_patterns_share_what_both_want(origin):
@@ -193,4 +189,4 @@ def test_prefixes_of_other_patterns_share_what_both_want(origin):
 
     less = PrefixDownloadRequest("dir", Path("out"), exclude=("c",))
 
-    assert add(union, origin, [DownloadRequest(less)]).grown is None
+    assert add(union, origin, [DownloadRequest(less)]).grown == ()

@@ -6,12 +6,12 @@ objects and chunks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from xfd_api.chunking import OBJECTS_AT_MOST, check_chunk_size, cut, refuse_too_many_chunks
 from xfd_api.chunks import Catalog, CatalogObject, Checksum, FoundObject
-from xfd_api.destination_conflicts import refuse_conflicts
+from xfd_api.destination_conflicts import Meet, refuse_conflicts
 from xfd_api.errors import (
     InvalidRequestError,
     ObjectNotFoundError,
@@ -20,11 +20,13 @@ from xfd_api.errors import (
     UnsafePathError,
     XfdError,
 )
+from xfd_api.hub_files import HubSnapshot
 from xfd_api.hub_snapshots import blob_destination, snapshots_of
 from xfd_api.identity import ObjectIdentity, object_identity
 from xfd_api.ids import ObjectIndex
 from xfd_api.key_filter import KeyFilter, pattern_for
 from xfd_api.lookups import Lookup
+from xfd_api.node_selector import NodeSelector, may_meet
 from xfd_api.paths import NAME_AT_MOST_BYTES, checked_segments, is_in_hub_cache
 
 SIZE_AT_MOST = 2**63 - 1
@@ -58,14 +60,56 @@ def build_catalog(
         XfdError: why a listed name can be no object (`FoundObject.refused`).
         DestinationConflictError: two objects have the same destination.
     """
+    catalog, _ = catalog_for_nodes(
+        lookups,
+        found,
+        chunk_size_bytes=chunk_size_bytes,
+        first_object=first_object,
+        first_chunk=first_chunk,
+    )
+    return catalog
+
+
+Selectors = frozenset[NodeSelector]
+SelectorsOf = Mapping[ObjectIndex, Selectors]
+"""The nodes that get each object: those that one of the selectors selects."""
+
+
+def catalog_for_nodes(
+    lookups: Sequence[Lookup],
+    found: Sequence[Sequence[FoundObject]],
+    *,
+    chunk_size_bytes: int | None = None,
+    first_object: int = 0,
+    first_chunk: int = 0,
+    meet: Callable[[NodeSelector, NodeSelector], bool] = may_meet,
+) -> tuple[Catalog, SelectorsOf]:
+    """The catalog of `build_catalog`, and which nodes get its objects.
+
+    Objects that meet on no node may have one destination.
+
+    Args:
+        lookups: see `build_catalog`, as for all but the last.
+        found: what they found.
+        chunk_size_bytes: size of chunks.
+        first_object: index of the first object.
+        first_chunk: index of the first chunk.
+        meet: whether a node may be selected by both.
+
+    Returns:
+        The selectors are empty if no lookup selects nodes: then each node gets all.
+
+    Raises:
+        XfdError: see `build_catalog`.
+    """
     check_chunk_size(chunk_size_bytes)
     taken = [_selected(lookup, answers) for lookup, answers in zip(lookups, found, strict=True)]
-    objects = _objects(lookups, taken, first_object)
+    objects, selectors = _objects(lookups, taken, first_object)
     excluded = sum(map(len, found)) - sum(map(len, taken))
     snapshots = snapshots_of(lookups, taken)
-    refuse_conflicts(objects)
+    refuse_conflicts(objects, _meeting(selectors, meet) if selectors else None)
     refuse_too_many_chunks(objects, chunk_size_bytes, first_chunk=first_chunk)
-    return Catalog(
+    catalog = Catalog(
         objects=objects,
         chunks=tuple(cut(objects, chunk_size_bytes, first_chunk)),
         first_object=first_object,
@@ -73,27 +117,54 @@ def build_catalog(
         excluded=excluded,
         snapshots=snapshots,
     )
+    return catalog, selectors
+
+
+def snapshots_for(
+    lookups: Sequence[Lookup], found: Sequence[Sequence[FoundObject]]
+) -> tuple[HubSnapshot, ...]:
+    """The snapshots of some lookups of a catalog; see `snapshots_of`."""
+    return snapshots_of(
+        lookups,
+        [_selected(lookup, answers) for lookup, answers in zip(lookups, found, strict=True)],
+    )
+
+
+def _meeting(selectors: SelectorsOf, meet: Callable[[NodeSelector, NodeSelector], bool]) -> Meet:
+    def objects_meet(one: CatalogObject, two: CatalogObject) -> bool:
+        return any(meet(s, t) for s in selectors[one.index] for t in selectors[two.index])
+
+    return objects_meet
 
 
 def _objects(
     lookups: Sequence[Lookup], taken: Sequence[Sequence[FoundObject]], first_object: int
-) -> tuple[CatalogObject, ...]:
-    """The objects of what was found and not left out.
+) -> tuple[tuple[CatalogObject, ...], SelectorsOf]:
+    """The objects of what was found and not left out, and which nodes get them.
 
     An object that is requested twice is one object, with the sooner priority and `cache=False` if
-    either request has that.
+    either request has that. It is for the nodes of both.
     """
     kept: dict[ObjectIdentity, CatalogObject] = {}
+    selectors: dict[ObjectIndex, Selectors] = {}
+    unions: dict[tuple[Selectors, Selectors], Selectors] = {}
+    is_for_some = any(lookup.nodes is not None for lookup in lookups)
     for lookup, answers in zip(lookups, taken, strict=True):
         if len(kept) + len(answers) > OBJECTS_AT_MOST:
             raise _too_many_objects(lookup, len(kept) + len(answers))
+        mine = frozenset((lookup.nodes or NodeSelector(),))
         for answer in answers:
             item = _object(ObjectIndex(first_object + len(kept)), lookup, answer)
             identity = object_identity(item)
             before = kept.setdefault(identity, item)
             if before is not item:
                 kept[identity] = _merged(before, item)
-    return tuple(kept.values())
+            if is_for_some:
+                others = selectors.setdefault(before.index, mine)
+                if others is not mine:
+                    union = unions.setdefault((others, mine), others | mine)
+                    selectors[before.index] = union
+    return tuple(kept.values()), selectors
 
 
 def _selected(lookup: Lookup, answers: Sequence[FoundObject]) -> Sequence[FoundObject]:

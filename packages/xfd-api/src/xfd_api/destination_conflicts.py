@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from xfd_api.chunks import CatalogObject
 from xfd_api.errors import DestinationConflictError
@@ -19,44 +19,92 @@ _SHORTENED = re.compile(r"(.+)~[0-9a-f]{16}", re.DOTALL)
 """A name that was too long: its end is replaced by a checksum."""
 
 
-def refuse_conflicts(objects: Sequence[CatalogObject]) -> None:
+Meet = Callable[[CatalogObject, CatalogObject], bool]
+"""Whether some node gets both objects."""
+
+
+def refuse_conflicts(objects: Sequence[CatalogObject], meet: Meet | None = None) -> None:
     """Checks that each destination has one object, and that no object lies inside another.
+
+    Args:
+        objects: all objects.
+        meet: objects that meet on no node are not in each other's way; None if all nodes get all.
 
     Raises:
         DestinationConflictError: naming both objects.
     """
-    owner: dict[str, CatalogObject] = {}
     for item in objects:
-        tree = item.unpack
-        if tree is not None and f"{item.destination}/".startswith(f"{tree.destination}/"):
-            raise DestinationConflictError(
-                "The archive lies in the folder to unpack into, which the unpacked tree replaces",
-                object=item.found.key,
-                path=tree.destination,
-                remedy="Unpack into another folder",
-            )
+        _refuse_own_tree(item)
+    owners = _Owners(meet)
+    for item in objects:
         for place in _places(item):
-            if (other := owner.setdefault(place, item)) is not item:
-                raise _conflict(place, other, item)
+            owners.add(place, item)
     for item in objects:
         for place in _places(item):
             for above in _folders_above(place):
-                holder = owner.get(above)
-                if holder is None or (holder.is_directory and above == holder.destination):
-                    continue
-                raise _conflict(above, holder, item)
+                for holder in owners.at(above):
+                    if not (holder.is_directory and above == holder.destination):
+                        owners.refuse(above, holder, item)
     for item in objects:
         _refuse_place_of_records(item)
-    for place, item in owner.items():
+    for place in owners.places:
         neighbour = _file_that_owns(place)
         if neighbour is None:
             continue
-        if neighbour in owner:
-            raise _conflict(place, owner[neighbour], item)
+        owners.refuse_all(place, neighbour)
         if shortened := _SHORTENED.fullmatch(neighbour):
-            for long in owner:
+            for long in owners.places:
                 if len(long) > len(neighbour) and _is_name_after(shortened[1], long):
-                    raise _conflict(place, owner[long], item)
+                    owners.refuse_all(place, long)
+
+
+class _Owners:
+    """The objects at each place; several, if no node gets two of them."""
+
+    def __init__(self, meet: Meet | None) -> None:
+        self._meet = meet
+        self._first: dict[str, CatalogObject] = {}
+        self._more: dict[str, list[CatalogObject]] = {}
+
+    @property
+    def places(self) -> Collection[str]:
+        """All places that objects have."""
+        return self._first.keys()
+
+    def at(self, place: str) -> Sequence[CatalogObject]:
+        """The objects at a place."""
+        first = self._first.get(place)
+        return () if first is None else (first, *self._more.get(place, ()))
+
+    def add(self, place: str, item: CatalogObject) -> None:
+        """Adds an object, unless it is in the way of another one."""
+        if self._first.setdefault(place, item) is item:
+            return
+        for other in self.at(place):
+            self.refuse(place, other, item)
+        self._more.setdefault(place, []).append(item)
+
+    def refuse(self, place: str, one: CatalogObject, two: CatalogObject) -> None:
+        """Refuses two objects that some node gets."""
+        if self._meet is None or self._meet(one, two):
+            raise _conflict(place, one, two)
+
+    def refuse_all(self, place: str, other: str) -> None:
+        """Refuses the objects at one place with those at another one."""
+        for one in self.at(other):
+            for two in self.at(place):
+                self.refuse(place, one, two)
+
+
+def _refuse_own_tree(item: CatalogObject) -> None:
+    tree = item.unpack
+    if tree is not None and f"{item.destination}/".startswith(f"{tree.destination}/"):
+        raise DestinationConflictError(
+            "The archive lies in the folder to unpack into, which the unpacked tree replaces",
+            object=item.found.key,
+            path=tree.destination,
+            remedy="Unpack into another folder",
+        )
 
 
 def _refuse_place_of_records(item: CatalogObject) -> None:

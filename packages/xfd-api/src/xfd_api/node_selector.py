@@ -100,6 +100,42 @@ def as_selector(nodes: Nodes, *, what: str = "nodes") -> NodeSelector:
     )
 
 
+def both(one: NodeSelector, two: NodeSelector) -> NodeSelector:
+    """Selects the nodes that meet the conditions of both.
+
+    Example:
+        >>> both(NodeSelector(ids=("aa", "bb")), NodeSelector(ids=("bb", "cc"))).ids
+        ('bb',)
+    """
+    ids = one.ids if two.ids is None else two.ids
+    if one.ids is not None and two.ids is not None:
+        ids = tuple(each for each in one.ids if each in two.ids)
+    resources = dict(one.resources)
+    for name, amount in two.resources.items():
+        resources[name] = max(amount, resources.get(name, amount))
+    return NodeSelector(
+        ids=() if _contradict(one, two) else ids,
+        labels={**one.labels, **two.labels},
+        resources=resources,
+        exclude_head=one.exclude_head or two.exclude_head,
+    )
+
+
+def may_meet(one: NodeSelector, two: NodeSelector) -> bool:
+    """Whether a node can be selected by both, as far as the conditions alone say.
+
+    Example:
+        >>> may_meet(NodeSelector(labels={"rank": "0"}), NodeSelector(labels={"rank": "1"}))
+        False
+    """
+    return both(one, two).ids != ()
+
+
+def _contradict(one: NodeSelector, two: NodeSelector) -> bool:
+    """Whether both ask for one label, with different values."""
+    return any(two.labels.get(name, value) != value for name, value in one.labels.items())
+
+
 def _checked_ids(ids: Any) -> tuple[str, ...]:
     if (
         isinstance(ids, str)

@@ -89,7 +89,8 @@ def download_distributed(
             default 1,000.
         verbose: the same as `progress="auto"`.
         nodes: a list of Ray node ids, a dictionary of node labels, or a `NodeSelector`. By default
-            all live nodes.
+            all live nodes. A `DownloadRequest` selects with `nodes=` among these; nodes that no
+            request is for take no part.
         on_node_failure: "continue", the default, names a lost node in the report. If a living node
             cannot get its files, the others finish before its error is raised. "fail" ends the
             distribution at the first lost or failed node.
@@ -138,7 +139,7 @@ def download_distributed(
             anything is started or read.
         ClusterConnectionError: this process is not connected to Ray, and `ray.init()` finds no
             cluster, or one that asks for a token which this process lacks.
-        NoNodesError: the selection matches no live node.
+        NoNodesError: the call, or a request in it, selects no live node.
         DeadlineExceededError: `deadline_s` is over; a second call goes on where this one stopped.
         XfdError: any other error, of the type that it had on its node, with object, node and
             remedy.

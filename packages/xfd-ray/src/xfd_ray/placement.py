@@ -8,7 +8,8 @@ from typing import Any
 
 from xfd_api.errors import NoNodesError
 from xfd_api.ids import NodeId
-from xfd_api.node_selector import NodeSelector
+from xfd_api.node_selector import NodeSelector, both
+from xfd_api.node_selector import may_meet as conditions_may_meet
 
 HEAD_RESOURCE = "node:__internal_head__"
 ZONE_LABELS = ("ray.io/availability-zone", "topology.kubernetes.io/zone")
@@ -50,6 +51,17 @@ def matches(selector: NodeSelector, node: NodeInfo) -> bool:
     )
 
 
+def may_meet(one: NodeSelector, two: NodeSelector, live: Mapping[NodeId, NodeInfo]) -> bool:
+    """Whether a node may be selected by both, now or when it joins."""
+    if not conditions_may_meet(one, two):
+        return False
+    ids = both(one, two).ids
+    if ids is None:
+        return True
+    named = [live[node] for node in map(NodeId, ids) if node in live]
+    return any(matches(one, node) and matches(two, node) for node in named)
+
+
 def select(live: Sequence[NodeInfo], selector: NodeSelector) -> tuple[NodeInfo, ...]:
     """The live nodes that the selector matches, in the order of their ids.
 
@@ -63,12 +75,12 @@ def select(live: Sequence[NodeInfo], selector: NodeSelector) -> tuple[NodeInfo, 
         raise NoNodesError(f"Not among the live nodes of the cluster: {named}")
     if not chosen:
         raise NoNodesError(
-            f"None of the {len(live)} live nodes is as asked for: {_in_words(selector, live)}"
+            f"None of the {len(live)} live nodes is as asked for: {in_words(selector, live)}"
         )
     return chosen
 
 
-def _in_words(selector: NodeSelector, live: Sequence[NodeInfo]) -> str:
+def in_words(selector: NodeSelector, live: Sequence[NodeInfo]) -> str:
     """Describes the conditions; for each label, with the values that nodes have instead."""
     words = []
     for name, value in selector.labels.items():

@@ -23,17 +23,18 @@ from xfd_ray.cluster.raylet import current_runtime_env
 from xfd_ray.cluster.spawn import start_worker
 from xfd_ray.cluster.worker_client import RayWorkerClient
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus, worker_terms
-from xfd_ray.placement import NodeInfo, nodes_of_ray, select
+from xfd_ray.placement import NodeInfo, nodes_of_ray
+from xfd_ray.request_nodes import select_for
 
 
 def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, RayWorkerClient]]:
-    """Starts a worker on each node that the request selects; returns their clients.
+    """Starts a worker on each node that gets something of the request; returns their clients.
 
     If it selects none, nothing is started: the coordinator then explains what is wrong.
     """
     terms = worker_terms(request.own_terms, request.limits)
     try:
-        nodes = select(nodes_of_ray(ray.nodes()), request.selector)
+        nodes = select_for(nodes_of_ray(ray.nodes()), request.selector, request.lookups)
     except NoNodesError:
         return []
     return [(node, RayWorkerClient(node.id, start_worker(node, terms))) for node in nodes]

@@ -13,7 +13,7 @@ from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.node_report import NodeReport
 from xfd_api.reports import ChunkHeld, ChunkLost, HeldRun, Inventory, ObjectLanded
 from xfd_ray.catalog_part import CatalogPart
-from xfd_ray.coordinator.catalog_union import LeaseObjects
+from xfd_ray.coordinator.lease_objects import ByPart
 from xfd_scheduler.state.bitset import mask_of, positions
 
 
@@ -63,10 +63,10 @@ class Assignments:
     def __iter__(self) -> Iterator[NodeId]:
         return iter(tuple(self._nodes))
 
-    def assign(self, node: NodeId, wanted: LeaseObjects) -> Iterator[Assignment]:
-        """Assigns what a lease wants to a node, part by part."""
+    def assign(self, node: NodeId, share: ByPart) -> Iterator[Assignment]:
+        """Assigns to a node what it gets of a lease, part by part."""
         state = self._nodes.setdefault(node, _NodeState())
-        for part, objects in wanted.objects:
+        for part, objects in share:
             requested = mask_of(objects)
             new = _objects(requested & ~state.assigned)
             known = _objects(requested & state.inspected)
@@ -116,6 +116,11 @@ class Assignments:
         if state is not None:
             state.assigned &= ~mask_of(objects)
             state.inspected &= state.assigned
+
+    def has(self, node: NodeId, index: ObjectIndex) -> bool:
+        """Whether the node is to have the object."""
+        state = self._nodes.get(node)
+        return state is not None and bool(state.assigned >> index & 1)
 
     def forget(self, node: NodeId) -> None:
         """The node's worker is gone."""

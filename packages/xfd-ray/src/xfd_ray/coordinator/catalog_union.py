@@ -9,15 +9,16 @@ name, so each store gets a name of its own in the catalog.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from types import MappingProxyType
 
-from xfd_api.catalog import build_catalog
+from xfd_api.catalog import Selectors
 from xfd_api.chunking import cut, refuse_too_many_chunks
 from xfd_api.chunks import Catalog, CatalogObject, FoundObject
-from xfd_api.destination_conflicts import refuse_conflicts
+from xfd_api.destination_conflicts import Meet, refuse_conflicts
 from xfd_api.errors import DestinationConflictError
-from xfd_api.hub_files import HubSnapshot
 from xfd_api.identity import (
     Version,
     lookup_identity,
@@ -26,8 +27,9 @@ from xfd_api.identity import (
     store_location,
     version_identity,
 )
-from xfd_api.ids import ObjectIndex
+from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.lookups import Lookup
+from xfd_api.node_selector import NodeSelector
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.stores import ObjectStoreConfig
 from xfd_ray.catalog_part import CatalogPart
@@ -38,24 +40,11 @@ from xfd_ray.coordinator.destinations import (
     reconcile,
     without_checksum,
 )
+from xfd_ray.coordinator.lease_objects import ByPart, LeaseObjects
+from xfd_ray.coordinator.requested_objects import Requested, requested_objects
+from xfd_ray.placement import NodeInfo, may_meet
 
-
-@dataclass(frozen=True, slots=True)
-class LeaseObjects:
-    """What one lease wants.
-
-    Attributes:
-        objects: by part, in the catalog's order.
-        grown: the part that this lease added, if it added one.
-        excluded: how many objects the lease's `include` and `exclude` left out.
-        snapshots: what is linked in the hub cache, as a part without objects; None without any. Its
-            blobs may be objects that other leases have added.
-    """
-
-    objects: tuple[tuple[CatalogPart, tuple[ObjectIndex, ...]], ...]
-    grown: CatalogPart | None
-    excluded: int = 0
-    snapshots: CatalogPart | None = None
+EVERY_NODE = NodeSelector()
 
 
 class CatalogUnion:
@@ -64,7 +53,7 @@ class CatalogUnion:
     def __init__(self) -> None:
         self._index_of: dict[Version, ObjectIndex] = {}
         self._live: dict[ObjectIndex, tuple[CatalogObject, CatalogPart]] = {}
-        self._wanted_by: dict[ObjectIndex, int] = {}
+        self._wanted_by: dict[ObjectIndex, tuple[Selectors, ...]] = {}
         self._profile_of: dict[ObjectStoreConfig, str | None] = {}
         self._stores: dict[str | None, ObjectStoreConfig] = {}
         self._next_object = 0
@@ -81,18 +70,28 @@ class CatalogUnion:
         found: Sequence[Sequence[FoundObject]],
         stores: ObjectStoreConfigByProfile,
         chunk_size_bytes: int | None,
-    ) -> Catalog:
-        """The objects of one lease, with indexes after those that are taken; adds none of them.
+        *,
+        nodes: NodeSelector = EVERY_NODE,
+        live: Mapping[NodeId, NodeInfo] = MappingProxyType({}),
+    ) -> Requested:
+        """The objects of one lease; adds none of them.
+
+        Args:
+            lookups: of the lease.
+            found: what they found.
+            stores: that they name.
+            chunk_size_bytes: see `build_catalog`.
+            nodes: what the lease selects.
+            live: the live nodes.
 
         Raises:
             XfdError: the request is wrong in itself; see `build_catalog`.
         """
-        renamed = tuple(
-            replace(lookup, profile_name=self._profile(lookup, stores)) for lookup in lookups
-        )
-        return build_catalog(
-            renamed,
+        return requested_objects(
+            [replace(each, profile_name=self._profile(each, stores)) for each in lookups],
             found,
+            nodes,
+            live,
             chunk_size_bytes=chunk_size_bytes,
             first_object=self._next_object,
             first_chunk=self._next_chunk,
@@ -100,7 +99,7 @@ class CatalogUnion:
 
     def add(
         self,
-        requested: Catalog,
+        requested: Requested,
         chunk_size_bytes: int | None,
         *,
         as_pinned: bool = False,
@@ -122,34 +121,76 @@ class CatalogUnion:
                 with other credentials.
             InvalidRequestError: there would be too many chunks, with those of other leases.
         """
-        objects = list(self._versions(requested.objects, as_pinned))
+        catalog = requested.catalog
+        objects = list(self._versions(catalog.objects, as_pinned))
         if lease is not None:
             mine = replace(lease, objects=objects, stores=self._stores)
             objects = reconcile(mine, others, as_pinned=as_pinned)
-        wanted = {version_identity(item): item for item in objects}
-        new = {key: item for key, item in wanted.items() if key not in self._index_of}
+        wanted = {
+            version_identity(item): (item, requested.selectors_of(asked))
+            for item, asked in zip(objects, catalog.objects, strict=True)
+        }
+        new = {key: each for key, each in wanted.items() if key not in self._index_of}
         live = [item for item, _ in self._live.values()]
-        self._refuse_other_owners(live, new.values())
-        refuse_conflicts(live + list(new.values()))
+        added = [item for item, _ in new.values()]
+        meet = self._meeting(wanted, requested.live)
+        self._refuse_other_owners(live, added, meet)
+        refuse_conflicts(live + added, meet)
         refuse_too_many_chunks(
-            list(new.values()),
-            chunk_size_bytes,
-            first_chunk=self._next_chunk,
-            beside=self._live_chunks(),
+            added, chunk_size_bytes, first_chunk=self._next_chunk, beside=self._live_chunks()
         )
-        grown = self._grow(requested, new, chunk_size_bytes) if new else None
-        by_part: dict[int, tuple[CatalogPart, list[ObjectIndex]]] = {}
-        for version in wanted:
-            index = self._index_of[version]
-            self._wanted_by[index] = self._wanted_by.get(index, 0) + 1
-            part = self._live[index][1]
-            by_part.setdefault(part.catalog.first_object, (part, []))[1].append(index)
+        by_selectors: dict[Selectors, dict[Version, CatalogObject]] = {}
+        for version, (item, selectors) in new.items():
+            by_selectors.setdefault(selectors, {})[version] = item
+        grown = tuple(self._grow(catalog, each, chunk_size_bytes) for each in by_selectors.values())
         return LeaseObjects(
-            objects=tuple((part, tuple(sorted(indexes))) for part, indexes in by_part.values()),
+            objects_by=self._take(wanted),
             grown=grown,
-            excluded=requested.excluded,
-            snapshots=_links(requested.snapshots),
+            excluded=catalog.excluded,
+            snapshots_by=requested.snapshots_by,
         )
+
+    def _take(
+        self, wanted: Mapping[Version, tuple[CatalogObject, Selectors]]
+    ) -> dict[Selectors, ByPart]:
+        """Counts a lease in on the objects that it wants, which are all in the catalog."""
+        taken: dict[Selectors, dict[int, tuple[CatalogPart, list[ObjectIndex]]]] = {}
+        alone: dict[Selectors, tuple[Selectors]] = {}
+        for version, (_, selectors) in wanted.items():
+            index = self._index_of[version]
+            before = self._wanted_by.get(index, ())
+            mine = alone.setdefault(selectors, (selectors,))
+            self._wanted_by[index] = (*before, *mine) if before else mine
+            part = self._live[index][1]
+            by_part = taken.setdefault(selectors, {})
+            by_part.setdefault(part.catalog.first_object, (part, []))[1].append(index)
+        return {
+            selectors: tuple((part, tuple(sorted(indexes))) for part, indexes in parts.values())
+            for selectors, parts in taken.items()
+        }
+
+    def _meeting(
+        self,
+        wanted: Mapping[Version, tuple[CatalogObject, Selectors]],
+        live: Mapping[NodeId, NodeInfo],
+    ) -> Meet:
+        """Whether a node gets both of two objects, by the leases and by what is wanted now."""
+
+        @functools.cache
+        def wanted_now() -> dict[ObjectIndex, Selectors]:
+            return {
+                self._index_of.get(version, item.index): selectors
+                for version, (item, selectors) in wanted.items()
+            }
+
+        def selecting(item: CatalogObject) -> frozenset[NodeSelector]:
+            now = wanted_now().get(item.index, frozenset())
+            return now.union(*self._wanted_by.get(item.index, ()))
+
+        def meet(one: CatalogObject, two: CatalogObject) -> bool:
+            return any(may_meet(s, t, live) for s in selecting(one) for t in selecting(two))
+
+        return meet
 
     def _versions(
         self, requested: Iterable[CatalogObject], as_pinned: bool
@@ -184,10 +225,12 @@ class CatalogUnion:
     def drop(self, wanted: LeaseObjects) -> tuple[ObjectIndex, ...]:
         """Takes a lease out; returns the objects that no lease wants any more."""
         released = []
-        for _, indexes in wanted.objects:
-            for index in indexes:
-                self._wanted_by[index] -= 1
-                if self._wanted_by[index] == 0:
+        for selectors, parts in wanted.objects_by.items():
+            for index in (index for _, indexes in parts for index in indexes):
+                left = list(self._wanted_by[index])
+                left.remove(selectors)
+                self._wanted_by[index] = tuple(left)
+                if not left:
                     item, _ = self._live.pop(index)
                     del self._wanted_by[index]
                     del self._index_of[version_identity(item)]
@@ -224,13 +267,17 @@ class CatalogUnion:
         return sum(len(part.catalog.chunks) for part in parts.values())
 
     def _refuse_other_owners(
-        self, live: Iterable[CatalogObject], new: Iterable[CatalogObject]
+        self, live: Iterable[CatalogObject], new: Iterable[CatalogObject], meet: Meet
     ) -> None:
         """Refuses objects at destinations of others, with the reason if only credentials differ."""
-        owners = {item.destination: item for item in live}
-        for item in new:
-            owner = owners.get(item.destination)
-            if owner is None:
+        places = {item.destination for item in new}
+        owners: dict[str, list[CatalogObject]] = {}
+        for owner in live:
+            if owner.destination in places:
+                owners.setdefault(owner.destination, []).append(owner)
+        pairs = ((owner, item) for item in new for owner in owners.get(item.destination, ()))
+        for owner, item in pairs:
+            if not meet(owner, item):
                 continue
             if owner.profile_name == item.profile_name or (
                 (owner.bucket, owner.found.key) != (item.bucket, item.found.key)
@@ -257,9 +304,3 @@ class CatalogUnion:
             self._profile_of[config] = name
             self._stores[name] = config
         return self._profile_of[config]
-
-
-def _links(snapshots: tuple[HubSnapshot, ...]) -> CatalogPart | None:
-    if not snapshots:
-        return None
-    return CatalogPart(Catalog((), (), snapshots=snapshots), ObjectStoreConfigByProfile({}))

@@ -138,8 +138,11 @@ def _refuse_other_objects(
         owner = owners.get(here.place(item.destination))
         if owner is not None:
             raise other_object(owner, there.stores, item, here.stores)
+    theirs, own = [*map(there.absolute, rest)], [*map(here.absolute, objects)]
+    ours = set(map(id, own))
     try:
-        refuse_conflicts([*map(there.absolute, rest), *map(here.absolute, objects)])
+        # Those of one swarm have been compared already.
+        refuse_conflicts(theirs + own, lambda one, two: (id(one) in ours) != (id(two) in ours))
     except DestinationConflictError as error:
         raise DestinationConflictError(
             f"{error.what}: one belongs to a call that is still open, with other settings",

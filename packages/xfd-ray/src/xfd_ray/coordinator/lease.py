@@ -12,13 +12,14 @@ from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.node_names import node_name
 from xfd_api.results import DistributionReport
 from xfd_api.traffic import Traffic
-from xfd_ray.coordinator.catalog_union import LeaseObjects
+from xfd_ray.coordinator.lease_objects import LeaseObjects, Share, Shares
 from xfd_ray.coordinator.lease_progress import LeaseProgress, new_progress
 from xfd_ray.coordinator.lease_report import report_of
 from xfd_ray.coordinator.lease_summary import summary_of
 from xfd_ray.coordinator.node_activity import NodeActivity
 from xfd_ray.coordinator.resumed_lease import carry_over
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
+from xfd_ray.placement import NodeInfo
 
 
 class Lease:
@@ -47,6 +48,7 @@ class Lease:
         self.earlier = earlier
         self.found: list[list[FoundObject]] | None = None if earlier is None else earlier.found
         self.wanted: LeaseObjects | None = None
+        self._shares: Shares | None = None
         self.progress: LeaseProgress | None = None
         self.retries: int = 0 if earlier is None else earlier.retries
         self.traffic: Traffic = Traffic() if earlier is None else earlier.traffic
@@ -109,11 +111,16 @@ class Lease:
         self.wanted = wanted
         self._retries_before = retries
         self._traffic_before = traffic
-        self.progress = new_progress(wanted, began=self.began)
+        self._shares = Shares(wanted)
+        self.progress = new_progress(wanted, began=self.began, whole=self._shares.whole)
         if self.earlier is not None and self.earlier.progress is not None:
             carry_over(self.earlier.progress, self.progress)
         self.earlier = None
         return self.progress
+
+    def share_of(self, node: NodeInfo) -> Share | None:
+        """What a node gets; None for nothing, and before the objects are found."""
+        return None if self._shares is None else self._shares.of(node)
 
     def count(self, retries: int, traffic: Traffic) -> None:
         """Adds what the swarm has retried and moved since the last call to the lease's totals."""
@@ -136,7 +143,7 @@ class Lease:
         if progress is None or progress.is_lost:
             return
         self.progress.lost(node, error, now)
-        if self.request.on_node_failure == "fail" or not self.progress.live:
+        if self.request.on_node_failure == "fail" or self.progress.lost_everywhere():
             self.fail(error if isinstance(error, NodeLostError) else _lost(node, error))
 
     def refuse(

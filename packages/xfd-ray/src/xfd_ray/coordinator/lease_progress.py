@@ -1,7 +1,7 @@
 """What one lease has on each node so far: the source of its progress and of its report. Pure.
 
 It takes inventories, reports, failures and losses, each with the time. A node is done when each
-object of the lease has landed there or has failed there.
+object that it gets has landed there or has failed there.
 
 Only bytes of the lease's objects count, even if a pack brings others along. A node read them from
 the origin, received them from peers, or found them: whole in its cache, in an unfinished file
@@ -12,7 +12,7 @@ for this very lease.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from xfd_api.chunks import CatalogObject, Chunk
 from xfd_api.errors import XfdError
@@ -21,7 +21,7 @@ from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded, OrderFailed
 from xfd_api.timeline import Timeline
 from xfd_api.timeline_recorder import TimelineRecorder
-from xfd_ray.coordinator.catalog_union import LeaseObjects
+from xfd_ray.coordinator.lease_objects import LeaseObjects, Share, links_of
 from xfd_ray.coordinator.node_progress import NodeProgress
 from xfd_ray.coordinator.rate_meter import RateMeter
 from xfd_scheduler.state.bitset import mask_of, positions
@@ -37,7 +37,8 @@ class LeaseProgress:
         missing_anywhere: chunks that some node lacked at its first inventory.
         held_anywhere: chunks that some node had at its first inventory.
         excluded: objects that `include` and `exclude` left out.
-        snapshots: what each node links in its hub cache before it is done.
+        snapshots: what nodes link in their hub caches before they are done.
+        whole: the share of a node that gets all.
         recorder: when chunks moved.
     """
 
@@ -49,6 +50,7 @@ class LeaseProgress:
         began: float,
         excluded: int = 0,
         snapshots: Iterable[HubSnapshot] = (),
+        whole: Share | None = None,
     ) -> None:
         self.began = began
         self.objects = {item.index: item for item in objects}
@@ -57,6 +59,9 @@ class LeaseProgress:
         self.bytes = sum(item.size for item in objects)
         self.excluded = excluded
         self.snapshots = frozenset(snapshots)
+        self.whole = whole or Share(
+            (), self.mask, mask_of(self.chunks), self.bytes, links=links_of(snapshots)
+        )
         self.bytes_of = {chunk.index: self._bytes_of(chunk) for chunk in chunks}
         self.largest_chunk = max(self.bytes_of.values(), default=0)
         self.nodes: dict[NodeId, NodeProgress] = {}
@@ -80,15 +85,27 @@ class LeaseProgress:
         """Whether each node that is not lost is done."""
         return all(state.done_at is not None for state in self.live)
 
-    def add_node(self, node: NodeId, now: float, *, late: bool = False, host: str = "") -> None:
-        """Adds a node; one that was lost continues with what it has."""
+    def add_node(
+        self,
+        node: NodeId,
+        now: float,
+        *,
+        late: bool = False,
+        host: str = "",
+        share: Share | None = None,
+    ) -> None:
+        """Adds a node with its share, or all; one that was lost continues with what it has."""
         before = self.nodes.get(node)
+        share = share or self.whole
         if before is None:
             self.nodes[node] = NodeProgress(
-                now, joined_late=late, host=host, unlinked=self.snapshots
+                now, share, joined_late=late, host=host, unlinked=share.snapshots
             )
             self._settle(node, now)
-        elif before.is_lost:
+            return
+        if before.share is not share:
+            before.share, before.unlinked = share, share.snapshots
+        if before.is_lost:
             before.is_lost, before.error, before.joined_late = False, None, late
             self.start_over(node)
 
@@ -97,7 +114,7 @@ class LeaseProgress:
         state = self.nodes.get(node)
         if state is not None:
             state.landed = state.failed = 0
-            state.unlinked = self.snapshots
+            state.unlinked = state.share.snapshots
             state.done_at = state.ended_before = None
             state.locked_by.clear()
 
@@ -128,7 +145,7 @@ class LeaseProgress:
         state = self.nodes.get(node)
         if state is None:
             return
-        inspected = {index for index in objects if index in self.objects}
+        inspected = {index for index in objects if self._gets(state, index)}
         here = [index for index in inventory.landed if index in inspected]
         for index in here:
             if not state.inspected >> index & 1 and not state.landed >> index & 1:
@@ -146,7 +163,7 @@ class LeaseProgress:
         state.locked_by.update(elsewhere)
         self._count_missing(state, inspected - set(here) - set(elsewhere), inventory)
         state.inspected |= mask_of(inspected)
-        if not self.mask & ~state.landed and not state.unlinked:
+        if not state.share.mask & ~state.landed and not state.unlinked:
             state.done_at = state.done_at or state.ended_before
         self._settle_locked(node)
         self._settle(node, now)
@@ -156,11 +173,11 @@ class LeaseProgress:
         """The node reports that it holds a chunk."""
         chunk = self.chunks.get(event.chunk)
         state = self.nodes.get(node)
-        if chunk is None or state is None:
+        if chunk is None or state is None or not self._gets_chunk(state, chunk.index):
             return
         if not event.transfer_seconds:
             return  # Nothing moved: the order had another source before, say.
-        size = self.bytes_of[chunk.index]
+        size = self._bytes_on(state, chunk)
         state.received |= 1 << chunk.index
         state.down.add(now, event.transfer_seconds, size)
         self.recorder.held(node, event, size, now)
@@ -169,7 +186,7 @@ class LeaseProgress:
             state.origin_ranges += len(chunk.spans)
             self.origin_rate.add(now, event.transfer_seconds, size)
             for span in chunk.spans:
-                if span.object in self.origin_bytes_of:
+                if self._gets(state, span.object):
                     self.origin_bytes_of[span.object] += span.length
             return
         state.peer_bytes += size
@@ -182,7 +199,7 @@ class LeaseProgress:
     def landed(self, node: NodeId, event: ObjectLanded, now: float) -> None:
         """An object is whole on the node."""
         state = self.nodes.get(node)
-        if state is None or event.object not in self.objects:
+        if state is None or not self._gets(state, event.object):
             return
         state.landed |= 1 << event.object
         self.recorder.landed(node, event.object, now)
@@ -205,9 +222,9 @@ class LeaseProgress:
     def failed(
         self, node: NodeId, objects: Sequence[ObjectIndex], error: XfdError, now: float
     ) -> bool:
-        """These objects cannot land on the node; returns whether the lease has any of them."""
+        """These objects cannot land on the node; returns whether it gets any of them."""
         state = self.nodes.get(node)
-        mine = [index for index in objects if index in self.objects]
+        mine = [] if state is None else [each for each in objects if self._gets(state, each)]
         if state is None or not mine:
             return False
         state.failed |= mask_of(mine) & ~state.landed
@@ -218,13 +235,43 @@ class LeaseProgress:
         return True
 
     def failed_everywhere(self) -> XfdError | None:
-        """The error of an object that failed on all nodes; None if there is no such object."""
-        common = self.mask
+        """The error of an object that failed on all its nodes; None if there is no such object."""
+        failed = possible = 0
         for state in self.live:
-            common &= state.failed
-        if not common or not self.live:
+            failed |= state.failed
+            possible |= state.share.mask & ~state.failed
+        nowhere = failed & ~possible
+        if not nowhere:
             return None
-        return self.errors_of[ObjectIndex((common & -common).bit_length() - 1)]
+        return self.errors_of[ObjectIndex((nowhere & -nowhere).bit_length() - 1)]
+
+    def lost_everywhere(self) -> bool:
+        """Whether all nodes of an object are lost."""
+        left = 0
+        for state in self.live:
+            if state.share is self.whole:
+                return False
+            left |= state.share.mask
+        return bool(self.mask & ~left) or not self.live
+
+    def landed_everywhere(self) -> int:
+        """The objects that have landed on all their nodes, as a bit set."""
+        missing, live = 0, self.live
+        for state in live:
+            missing |= state.share.mask & ~state.landed
+        return self.mask & ~missing if live else 0
+
+    def by_share(self) -> Iterator[tuple[Collection[CatalogObject], list[NodeId]]]:
+        """The objects of each share, with its nodes that are not lost."""
+        nodes_of: dict[int, tuple[Share, list[NodeId]]] = {}
+        for node, state in self.nodes.items():
+            if not state.is_lost:
+                nodes_of.setdefault(id(state.share), (state.share, []))[1].append(node)
+        for share, nodes in nodes_of.values():
+            if share is self.whole:
+                yield self.objects.values(), nodes
+            else:
+                yield [self.objects[ObjectIndex(k)] for k in positions(share.mask)], nodes
 
     def timeline(self) -> Timeline:
         """When the lease's chunks moved, with nodes and objects in the order of the report."""
@@ -248,13 +295,13 @@ class LeaseProgress:
         missing_before = set(positions(state.missing))
         resumed: list[int] = []
         missing: list[int] = []
-        for chunk in self.chunks.values():
+        for chunk in self._chunks_of(state):
             if chunk.index in counted:
                 continue
             if chunk.index in missing_before:
                 if chunk.index in held:
                     resumed.append(chunk.index)
-                    state.resumed_bytes += self.bytes_of[chunk.index]
+                    state.resumed_bytes += self._bytes_on(state, chunk)
                 continue
             size = sum(span.length for span in chunk.spans if span.object in lacking)
             lacks = any(span.object in lacking for span in chunk.spans)
@@ -266,12 +313,32 @@ class LeaseProgress:
             elif lacks:
                 self.missing_anywhere.add(chunk.index)
                 missing.append(chunk.index)
-                state.missing_bytes += self.bytes_of[chunk.index]
+                state.missing_bytes += self._bytes_on(state, chunk)
         state.resumed |= mask_of(resumed)
         state.missing |= mask_of(missing)
 
     def _bytes_of(self, chunk: Chunk) -> int:
         return sum(span.length for span in chunk.spans if span.object in self.objects)
+
+    def _gets(self, state: NodeProgress, index: ObjectIndex) -> bool:
+        """Whether the node gets the object."""
+        if state.share is self.whole:
+            return index in self.objects
+        return bool(state.share.mask >> index & 1)
+
+    def _gets_chunk(self, state: NodeProgress, index: ChunkIndex) -> bool:
+        return state.share is self.whole or bool(state.share.chunks >> index & 1)
+
+    def _chunks_of(self, state: NodeProgress) -> Iterable[Chunk]:
+        if state.share is self.whole:
+            return self.chunks.values()
+        return [self.chunks[ChunkIndex(place)] for place in positions(state.share.chunks)]
+
+    def _bytes_on(self, state: NodeProgress, chunk: Chunk) -> int:
+        """Bytes of the chunk that the node gets."""
+        if not state.share.mixed >> chunk.index & 1:
+            return self.bytes_of[chunk.index]
+        return sum(span.length for span in chunk.spans if self._gets(state, span.object))
 
     def _settle_sharers(self, node: NodeId, landed: Iterable[ObjectIndex], now: float) -> None:
         """Nodes of the same disk have what this node has landed."""
@@ -295,28 +362,30 @@ class LeaseProgress:
 
     def _settle(self, node: NodeId, now: float) -> None:
         state = self.nodes[node]
-        missing = self.mask & ~(state.landed | state.failed)
+        missing = state.share.mask & ~(state.landed | state.failed)
         if state.done_at is None and not missing and not state.unlinked:
             state.done_at = now
 
 
-def new_progress(wanted: LeaseObjects, *, began: float) -> LeaseProgress:
-    """The progress of a lease that has nothing yet."""
-    objects: list[CatalogObject] = []
-    chunks: list[Chunk] = []
+def new_progress(
+    wanted: LeaseObjects, *, began: float, whole: Share | None = None
+) -> LeaseProgress:
+    """The progress of a lease that has nothing yet; `whole` is the share of a node with all."""
+    objects: dict[ObjectIndex, CatalogObject] = {}
+    chunks: dict[ChunkIndex, Chunk] = {}
     for part, indexes in wanted.objects:
         chosen = set(indexes)
-        objects += [item for item in part.catalog.objects if item.index in chosen]
-        chunks += [
-            chunk
+        objects.update((each.index, each) for each in part.catalog.objects if each.index in chosen)
+        chunks.update(
+            (chunk.index, chunk)
             for chunk in part.catalog.chunks
             if any(span.object in chosen for span in chunk.spans)
-        ]
-    links = wanted.snapshots
+        )
     return LeaseProgress(
-        objects,
-        chunks,
+        list(objects.values()),
+        list(chunks.values()),
         began=began,
         excluded=wanted.excluded,
-        snapshots=() if links is None else links.catalog.snapshots,
+        snapshots=wanted.snapshots,
+        whole=whole,
     )

@@ -74,7 +74,7 @@ def report_of(
 def _node_result(
     progress: LeaseProgress, name: NodeId, node: NodeProgress, now: float, root: str
 ) -> NodeResult:
-    landed = node.landed & progress.mask
+    landed = node.landed & node.share.mask
     here = [item for item in progress.objects.values() if landed >> item.index & 1]
     return NodeResult(
         node=name,

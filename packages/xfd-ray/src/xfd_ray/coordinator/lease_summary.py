@@ -48,9 +48,6 @@ def summary_of(
 ) -> Progress:
     """How far the lease is, by what its nodes have and what they last reported."""
     live = {name: state for name, state in progress.nodes.items() if not state.is_lost}
-    everywhere = progress.mask
-    for state in live.values():
-        everywhere &= state.landed
 
     def name_of(node: NodeId) -> str:
         return _name(progress, node)
@@ -60,7 +57,7 @@ def summary_of(
         for name, state in live.items()
     ]
     behind = [each for each in seen if not each.is_done]
-    total = progress.bytes * len(live)
+    total = sum(state.share.bytes for state in live.values())
     done = sum(each.done_bytes for each in seen)
     rate = _rate_of(behind, activities)
     phase_now = _phase_of_all(behind) if seen else "moving"
@@ -74,7 +71,7 @@ def summary_of(
         nodes=len(live),
         nodes_done=len(seen) - len(behind),
         objects=len(progress.objects),
-        objects_done=everywhere.bit_count() if live else 0,
+        objects_done=progress.landed_everywhere().bit_count(),
         phase=phase_now,
         cached_bytes=sum(state.found_bytes for state in live.values()),
         bytes_per_s=rate,
@@ -94,10 +91,10 @@ def _look(
     activity: NodeActivity | None,
     name_of: Names,
 ) -> _Seen:
-    here = done_bytes(state, activity, progress.bytes, progress.largest_chunk)
+    here = done_bytes(state, activity, state.share.bytes, progress.largest_chunk)
     if state.done_at is not None:
         return _Seen(True, here, name, "done", None)
-    now_phase = phase(state, activity, progress.mask, progress.bytes)
+    now_phase = phase(state, activity)
     stall = stall_of(
         state,
         activity,
@@ -136,7 +133,7 @@ def _standings(
             progress.nodes[each.node],
             activities.get(each.node),
             each.phase,
-            progress.bytes,
+            progress.nodes[each.node].share.bytes,
             each.done_bytes,
             each.stall,
         )

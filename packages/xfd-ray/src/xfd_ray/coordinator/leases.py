@@ -59,7 +59,8 @@ class Leases:
     ) -> None:
         """A node cannot link these snapshots."""
         for lease, progress in self.running():
-            if not progress.snapshots.isdisjoint(snapshots):
+            state = progress.nodes.get(node)
+            if state is not None and not state.share.snapshots.isdisjoint(snapshots):
                 progress.not_linked(node)
                 lease.refuse(node, None, error, now)
 

@@ -9,11 +9,13 @@ from typing import Any
 from xfd_api.chunks import FoundObject
 from xfd_api.errors import DestinationConflictError, ObjectNotFoundError
 from xfd_api.ids import NodeId
-from xfd_ray.coordinator.catalog_union import CatalogUnion, LeaseObjects
+from xfd_ray.coordinator.catalog_union import CatalogUnion
 from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.lease import Lease
+from xfd_ray.coordinator.lease_objects import LeaseObjects
 from xfd_ray.coordinator.leases import Leases
 from xfd_ray.coordinator.pins import pinned_answers
+from xfd_ray.placement import NodeInfo
 from xfd_ray.telemetry import log_events
 from xfd_ray.worker_api import WorkerApi, WorkerClient
 
@@ -67,6 +69,7 @@ class LeaseLookup:
         lease: Lease,
         ask: Callable[[], Awaitable[tuple[NodeId, Found]]],
         roots: Callable[[], Mapping[NodeId, str | None]],
+        live: Callable[[], Mapping[NodeId, NodeInfo]],
     ) -> LeaseObjects:
         """Finds a lease's objects and adds them to the union; sets the lease's `found`.
 
@@ -77,6 +80,7 @@ class LeaseLookup:
             lease: the lease.
             ask: calls `answers` with a worker, and returns the answers with the worker's node.
             roots: returns the roots of the lease's nodes; None for a node that is not up yet.
+            live: returns the live nodes.
 
         Raises:
             DestinationConflictError: an open lease has another version or another object at a
@@ -85,14 +89,14 @@ class LeaseLookup:
         """
         if lease.found is not None:
             try:
-                return self._add(lease, None, lease.found, roots())
+                return self._add(lease, None, lease.found, roots(), live())
             except _OpenLeaseConflict:
                 lease.found = None
         while True:
             end = self._ends.next
             finder, found = await ask()
             try:
-                wanted = self._add(lease, finder, found, roots())
+                wanted = self._add(lease, finder, found, roots(), live())
             except _OpenLeaseConflict as conflict:
                 if lease.request.on_version_conflict != "wait":
                     raise conflict.error from None
@@ -132,11 +136,17 @@ class LeaseLookup:
         finder: NodeId | None,
         found: Found,
         roots: Mapping[NodeId, str | None],
+        live: Mapping[NodeId, NodeInfo],
     ) -> LeaseObjects:
         request = lease.request
         try:
             requested = self._union.catalog_of(
-                request.lookups, found, request.stores, request.chunk_size_bytes
+                request.lookups,
+                found,
+                request.stores,
+                request.chunk_size_bytes,
+                nodes=request.selector,
+                live=live,
             )
         except ObjectNotFoundError as error:
             raise (error if finder is None else error.at_node(finder)) from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from xfd_api.errors import XfdError
 from xfd_api.hub_files import HubSnapshot
 from xfd_api.ids import NodeId, ObjectIndex
+from xfd_ray.coordinator.lease_objects import Share
 from xfd_ray.coordinator.rate_meter import RateMeter
 
 
@@ -22,9 +23,11 @@ class NodeProgress:
     `locked_by` has objects that another process is writing, with its node (None: no node of the
     swarm). `unlinked` has the snapshots that the node does not know of yet. `ended_before` is
     when the node was done for the lease that this one continues. `host` is its machine's name.
+    `share` is what it gets of the lease.
     """
 
     since: float
+    share: Share
     joined_late: bool = False
     host: str = ""
     is_lost: bool = False

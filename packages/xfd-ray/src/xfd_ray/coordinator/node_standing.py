@@ -36,13 +36,13 @@ def done_bytes(
     return min(total_bytes, state.present_bytes + in_flight)
 
 
-def phase(state: NodeProgress, activity: NodeActivity | None, mask: int, total_bytes: int) -> Phase:
-    """What a node does now; `mask` has the objects of the lease."""
+def phase(state: NodeProgress, activity: NodeActivity | None) -> Phase:
+    """What a node does now."""
     return phase_of(
         _NOTHING if activity is None else activity.counters,
         is_done=state.done_at is not None,
-        has_inventory=not mask & ~(state.inspected | state.landed | state.failed),
-        lacks_bytes=state.present_bytes < total_bytes,
+        has_inventory=not state.share.mask & ~(state.inspected | state.landed | state.failed),
+        lacks_bytes=state.present_bytes < state.share.bytes,
     )
 
 

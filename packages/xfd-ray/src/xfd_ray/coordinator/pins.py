@@ -19,8 +19,8 @@ Question = tuple[Lookup, object]
 
 
 def question(lookup: Lookup, stores: ObjectStoreConfigByProfile) -> Question:
-    """What a lookup asks, whatever the store's profile is called and whatever its priority."""
-    words = replace(lookup, profile_name=None, cache=True, priority=0)
+    """What a lookup asks, whatever its profile is called, its priority, and its nodes."""
+    words = replace(lookup, profile_name=None, cache=True, priority=0, nodes=None)
     return words, stores.of(lookup.profile_name)
 
 

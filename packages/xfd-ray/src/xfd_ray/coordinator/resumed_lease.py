@@ -36,6 +36,7 @@ def carry_over(before: LeaseProgress, progress: LeaseProgress) -> None:
     for node, old in before.nodes.items():
         progress.nodes[node] = replace(
             old,
+            share=progress.whole,
             landed=0,
             failed=0,
             cached=_moved(old.cached, objects),

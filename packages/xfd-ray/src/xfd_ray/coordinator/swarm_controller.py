@@ -35,7 +35,8 @@ from xfd_ray.coordinator.swarm_view import SwarmView
 from xfd_ray.coordinator.worker_pool import WorkerPool
 from xfd_ray.loop.scheduling_loop import SchedulingLoop
 from xfd_ray.messages import Limits, Terms, worker_terms
-from xfd_ray.placement import NodeInfo, matches, select
+from xfd_ray.placement import NodeInfo
+from xfd_ray.request_nodes import select_for
 from xfd_ray.telemetry import log_events
 from xfd_ray.telemetry.log import Log
 from xfd_ray.telemetry.tracing import scheduler_of
@@ -113,7 +114,7 @@ class SwarmController:
         lease.activities = self._activity
         self.leases.add(lease)
         try:
-            chosen = select(live, lease.request.selector)
+            chosen = select_for(live, lease.request.selector, lease.request.lookups)
         except XfdError as error:
             lease.fail(error)
             return
@@ -152,26 +153,26 @@ class SwarmController:
         for lease, progress in self.leases.running():
             if lease.error is not None:
                 continue
-            selector = lease.request.selector
+            takes_late = lease.request.selector.takes_late_nodes
             for node in live:
                 state = progress.nodes.get(node.id)
-                if state is None and selector.takes_late_nodes and matches(selector, node):
-                    progress.add_node(node.id, now, late=True, host=node.host)
+                if state is None and takes_late and (share := lease.share_of(node)) is not None:
+                    progress.add_node(node.id, now, late=True, host=node.host, share=share)
                     self._assign(lease, node)
                 elif state is not None and not state.is_lost and self._nodes.is_due(node.id):
                     self._assign(lease, node)
         self._settle(now)
 
     def claims(self) -> Iterator[Claim]:
-        """What each open lease has on its nodes."""
+        """What each open lease has on its nodes, by sets of nodes that get the same."""
         for lease, progress in self.leases.running():
-            nodes = (node for node, state in progress.nodes.items() if not state.is_lost)
-            yield Claim(
-                progress.objects.values(),
-                self._union.stores,
-                self._nodes.roots(nodes),
-                lease.request.environment,
-            )
+            for objects, nodes in progress.by_share():
+                yield Claim(
+                    objects,
+                    self._union.stores,
+                    self._nodes.roots(nodes),
+                    lease.request.environment,
+                )
 
     # The methods of a LoopObserver.
 
@@ -274,6 +275,7 @@ class SwarmController:
                     chosen, lambda worker: self._lookup.answers(lease, worker)
                 ),
                 lambda: self._nodes.roots(node.id for node in chosen),
+                lambda: self._nodes.alive,
             )
         except XfdError as error:
             lease.fail(error)
@@ -281,8 +283,8 @@ class SwarmController:
         if not self.view.is_moving:
             self._last_progress.resumed(self._clock())
         progress = lease.start(wanted, self._retries, self._scheduler.traffic())
-        if wanted.grown is not None:
-            catalog = wanted.grown.catalog
+        for grown in wanted.grown:
+            catalog = grown.catalog
             self._log.emit(
                 log_events.CATALOG_GREW, objects=len(catalog.objects), chunks=len(catalog.chunks)
             )
@@ -290,7 +292,7 @@ class SwarmController:
         now = self._clock()
         # All nodes are added before any is lost: only then it shows whether that was the last one.
         for node in chosen:
-            progress.add_node(node.id, now, host=node.host)
+            progress.add_node(node.id, now, host=node.host, share=lease.share_of(node))
         for gone in progress.nodes.keys() - self._nodes.alive.keys():
             lease.lose(gone, dead(gone), now)
         for node in chosen:
@@ -304,19 +306,21 @@ class SwarmController:
         self._settle(now)
 
     def _assign(self, lease: Lease, node: NodeInfo) -> None:
-        """Assigns what the lease wants to a node, and starts a worker there if it has none."""
-        if lease.wanted is None or lease.progress is None:
+        """Assigns to a node what it gets of the lease, and starts a worker there if it has none."""
+        progress = lease.progress
+        if progress is None or node.id not in progress.nodes:
             return
         self._nodes.admit(node)
-        for assignment in self._assignments.assign(node.id, lease.wanted):
+        share = progress.nodes[node.id].share
+        for assignment in self._assignments.assign(node.id, share.objects):
             if assignment.known:
-                lease.progress.took_inventory(
+                progress.took_inventory(
                     node.id, assignment.known, assignment.inventory, self._clock()
                 )
             if assignment.new:
                 self._loop.assign(node.id, assignment.part, assignment.new)
-        if lease.wanted.snapshots is not None:
-            self._loop.link(node.id, lease.wanted.snapshots)
+        if share.links is not None:
+            self._loop.link(node.id, share.links)
 
     def _meet_rate_limit(
         self, node: NodeId, event: OrderFailed, reset_s: float, now: float
