@@ -40,7 +40,10 @@ def ban(swarm: SwarmState, member: Member) -> None:
 
 
 def discard(swarm: SwarmState, member: Member, chunks: list[int]) -> None:
-    """Discards what the node holds or fetches of these chunks; opens those that it still wants."""
+    """Discards what the node holds or fetches of these chunks; opens those that it still wants.
+
+    Nodes that wait here for a chunk that it does not want any more ask others.
+    """
     gone = []
     for chunk in chunks:
         if swarm.holders[chunk] & member.bit:
@@ -54,6 +57,8 @@ def discard(swarm: SwarmState, member: Member, chunks: list[int]) -> None:
         gone.append(ChunkIndex(chunk))
         if (member.wants >> chunk) & 1 and is_still_wanted(swarm, member, chunk):
             open_chunk(swarm, member, chunk)
+        else:
+            reopen_children(swarm, member.index, chunk)
     if gone:
         member.pending_orders.append(Discard(tuple(gone)))
 

@@ -77,6 +77,7 @@ class Failures:
         if event.final and event.fault == "origin":
             for item in swarm.catalog.objects_of[chunk]:
                 self.refuse(item, error)
+            give_up_chunk(swarm, member, chunk)  # Its object may have landed from another source.
             return
         if event.final and event.fault == "node":
             self.fail_chunk(member, chunk, error)

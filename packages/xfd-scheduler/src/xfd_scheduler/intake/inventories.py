@@ -39,6 +39,7 @@ class Inventories:
         refused = swarm.refused.keys() & set(objects)
         if inventory.elsewhere or refused or member.wants:
             self.open_wanted()  # Only a node's first, plain inventory changes nothing that is open.
+        wanted_before = member.wants
         examined = mask_of(list(objects))
         is_repeated = bool(member.inventoried & examined)
         member.inventoried |= examined
@@ -56,19 +57,23 @@ class Inventories:
         member.wants |= wanted
         for chunk in positions(wanted & member.open):
             close_chunk(swarm, member, chunk)
-        if is_repeated:
-            self._lose_omitted(member, wanted, inventory)
-        if is_repeated or inventory.held or member.queued or len(swarm.resting_chunks):
-            wanted = mask_of([c for c in positions(wanted) if self._is_unwanted(member, c)])
+        known = wanted & ~swarm.rarity.without_a_copy
+        if swarm.banned & member.bit or len(swarm.resting_chunks):
+            known = wanted
+        self._lose_omitted(member, known if is_repeated else known & ~wanted_before, inventory)
+        wanted &= ~mask_of([c for c in positions(known) if not self._is_unwanted(member, c)])
         if wanted:
             self._to_open[wanted] = self._to_open.get(wanted, 0) | member.bit
             self._note_missed(member, wanted)
 
-    def _lose_omitted(self, member: Member, wanted: int, inventory: Inventory) -> None:
-        """Books chunks as lost that the node held, and that its new inventory leaves out."""
+    def _lose_omitted(self, member: Member, chunks: int, inventory: Inventory) -> None:
+        """Books those of the chunks as lost that the node held, and its new inventory leaves out.
+
+        A node may report a chunk that was released meanwhile, and drop it afterwards.
+        """
         for run in inventory.held:
-            wanted &= ~(((1 << len(run.crcs)) - 1) << run.first_chunk)
-        for chunk in positions(wanted):
+            chunks &= ~(((1 << len(run.crcs)) - 1) << run.first_chunk)
+        for chunk in positions(chunks):
             if self.swarm.holders[chunk] & member.bit:
                 lose_chunk(self.swarm, member, chunk)
 

@@ -28,7 +28,6 @@ from xfd_scheduler.state.transitions import (
     clear_missed,
     end_order,
     hold_chunk,
-    lose_chunk,
 )
 
 
@@ -66,7 +65,8 @@ class Reports:
             elif isinstance(event, ObjectFailed):
                 self.failures.object_failed(member, event)
         if report.full is not None:
-            self._add_full(member, report.full, gap=last is not None and report.seq != last + 1)
+            is_gap = last is not None and report.seq != last + 1
+            self._add_full(member, report.full, now, gap=is_gap)
         self._measure(member, events, now)
 
     def _measure(self, member: Member, events: EventColumns, now: float) -> None:
@@ -178,7 +178,7 @@ class Reports:
         swarm.holders[chunk] |= bit
         clear_missed(swarm, member, chunk)
 
-    def _add_full(self, member: Member, inventory: Inventory, *, gap: bool) -> None:
+    def _add_full(self, member: Member, inventory: Inventory, now: float, *, gap: bool) -> None:
         """Books all that the node holds; after a gap also what it does not hold."""
         swarm = self.swarm
         held = {
@@ -193,4 +193,4 @@ class Reports:
             if swarm.pending[chunk] & member.bit:
                 reopen(swarm, member, chunk)
             elif swarm.holders[chunk] & member.bit and chunk not in held:
-                lose_chunk(swarm, member, chunk)
+                self.failures.chunk_lost(member, chunk, now)

@@ -64,9 +64,12 @@ def _check_chunk(swarm: SwarmState, chunk: int, alive: int) -> None:
 
 
 def _check_path(swarm: SwarmState, index: int, chunk: int) -> None:
-    """Follows the sources of a pending order up to a copy or the origin."""
+    """Follows the sources of a pending order up to a copy, the origin, or a node to ask again."""
     for _ in range(len(swarm.members) + 1):
         if not swarm.pending[chunk] >> index & 1:
+            has_it = (swarm.holders[chunk] | swarm.open_on[chunk]) >> index & 1
+            rests = key_of(index, chunk) in swarm.resting_chunks
+            _is(bool(has_it or rests), "an order names a node that will not have the chunk")
             return
         index = swarm.source_of(index, chunk)
         if index == ORIGIN:
