@@ -1,0 +1,1 @@
+"""What each way in costs when all is cached."""

@@ -1,0 +1,1 @@
+"""One module per way in; `benchmarks.ways.program` says what it has."""
