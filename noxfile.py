@@ -47,6 +47,7 @@ OLDEST_RUST = (1, 94, 1)
 FAKE_GCS = "github.com/fsouza/fake-gcs-server@v1.56.1"
 AZURITE = "azurite@3.37.0"
 MERMAID = "@mermaid-js/tiny@11.17.2"
+XENNA = {"0.2.0": (3, 9), "0.5.12": (3, 12)}  # The oldest Python of each.
 # The profile of the wheel, with checks in the crates of this workspace: all others compile once.
 CHECKED = ("--release", "--config", str(CRATES / "tests.toml"), "--locked", "--workspace")
 CORES = os.cpu_count() or 1
@@ -342,15 +343,42 @@ def integration(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *side_by_side, *chosen, env=debian(session))
 
 
+@nox.session(default=False, requires=["build"])
+def xenna(session: nox.Session) -> None:
+    """Run pipelines of the real cosmos-xenna, in the versions that users have."""
+    session.install("uv")
+    python = interpreters()[-1]
+    newest = tuple(map(int, python_version(python).split(".")))
+    for version, oldest in XENNA.items():
+        if newest < oldest:
+            least = ".".join(map(str, oldest))
+            session.warn(f"cosmos-xenna {version} is not tested: it needs Python {least} or newer")
+            continue
+        clean = ROOT / ".nox" / f"xenna-{version}"
+        made = str(clean / "bin" / "python")
+        session.run("uv", "venv", "--quiet", "--clear", "--python", python, str(clean))
+        # It forgets to ask for tqdm.
+        wanted = (f"cosmos-xenna=={version}", "tqdm", *group("test"), *wheels_of(PACKAGES))
+        target = ("uv", "pip", "install", "--quiet", "--python", made)
+        session.run(*target, *wanted, "--editable", "packages/xfd-testing")
+        tested = ("tests/integration/test_ways_in_xenna.py", *session.posargs)
+        session.run(made, "-m", "pytest", "-q", *tested, external=True)
+
+
+def python_version(python: str) -> str:
+    """The version of an interpreter, such as 3.12."""
+    script = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return subprocess.run([python, "-Ic", script], capture_output=True, text=True).stdout.strip()
+
+
 def interpreters() -> list[str]:
     """The oldest and the newest Python on this machine that the packages support."""
     named = [path for path in map(shutil.which, (f"python3.{n}" for n in range(10, 20))) if path]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found: dict[tuple[int, int], str] = {}
     for python in [sys.executable, *named, *map(str, pyenv.glob("3.*/bin/python"))]:
-        script = "import sys; print(*sys.version_info[:2])"
-        ran = subprocess.run([python, "-Ic", script], capture_output=True, text=True)
-        if ran.returncode == 0 and (version := tuple(map(int, ran.stdout.split()))) >= (3, 10):
+        named_version = python_version(python)
+        if named_version and (version := tuple(map(int, named_version.split(".")))) >= (3, 10):
             found.setdefault(version, python)
     return [found[version] for version in sorted({min(found), max(found)})]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from xfd_api import DownloadRequest, ObjectStoreConfig, ObjectStoreConfigByProfile
 from xfd_api.errors import DestinationConflictError
@@ -15,7 +16,18 @@ from xfd_api.identity import request_identity
 from xfd_api.lookups import Lookup, plan_downloads
 from xfd_api.paths import is_in_hub_cache
 from xfd_api.request_forms import as_requests
-from xfd_pipelines.v1 import Stage
+
+
+class HasRequests(Protocol):
+    """A stage, as far as its requests go."""
+
+    @property
+    def name(self) -> Any:
+        """Of the stage, for errors."""
+
+    @property
+    def download_requests(self) -> Any:
+        """In any form that `as_requests` takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +44,7 @@ class CollectedRequests:
 
 
 def collect_requests(
-    stages: Sequence[Stage],
+    stages: Sequence[HasRequests],
     object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None,
 ) -> CollectedRequests:
     """Collects the requests of all stages.
@@ -66,7 +78,7 @@ def collect_requests(
     )
 
 
-def _requests_of(stage: Stage) -> list[DownloadRequest]:
+def _requests_of(stage: HasRequests) -> list[DownloadRequest]:
     return as_requests(stage.download_requests, what=f"download_requests of stage {stage.name}")
 
 
