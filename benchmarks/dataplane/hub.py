@@ -1,4 +1,4 @@
-"""Row: one object from a Hugging Face hub, beside the same object from S3.
+"""Row: one object from a Hugging Face hub, beside the same object from S3 and the command `hf`.
 
 The hub is a stand-in whose redirects lead to signed addresses of the S3 server, so that the same
 server sends the same bytes to both. What a call costs whatever its size, such as the import of
@@ -63,19 +63,29 @@ def hub(bed: Bed) -> Section:
                 env=env,
             )
 
+        def by_hf(name: str) -> Contender:
+            """The hub's own command, by HTTP: the stand-in does not speak Xet."""
+            hf = str(BIN / "hf")
+            return Contender(
+                lambda home: [hf, "download", REPOSITORY, name, "--local-dir", str(home)],
+                leaves=len(contents[name]),
+                env=env,
+            )
+
         contenders: dict[str, Contender] = {}
         for name, size in (("large.bin", "1 GiB"), ("small.bin", "1 KiB")):
             pinned = xfd(*quick, "--sha256", sha256[name])
             contenders[f"S3, {size}"] = bed.fetching(xfd(*quick), keys[name])
             contenders[f"S3 with sha256, {size}"] = bed.fetching(pinned, keys[name])
             contenders[f"hub, {size}"] = from_hub(name)
+            contenders[f"hf, {size}"] = by_hf(name)
         costs = bed.compare(contenders, warm=True)
     section = Section("One object of 1 GiB from a hub", list(cost_table(costs, 1, "S3, 1 GiB")))
     if len(costs) < len(contenders):
         return section
     per_gib = {
         name: _median_less(costs[f"{name}, 1 GiB"], costs[f"{name}, 1 KiB"])
-        for name in ("S3", "S3 with sha256", "hub")
+        for name in ("S3", "S3 with sha256", "hub", "hf")
     }
     section.lines.append("")
     section.lines += [f"{name}: {value:.2f} s of CPU per GiB" for name, value in per_gib.items()]
