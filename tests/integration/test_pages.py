@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 
 ELSEWHERE = {
     "docs/cli.md": "packages/xfd-ray/tests/test_completion.py",
+    "docs/how-to/aws-roles.md": "tests/integration/test_how_to.py",
+    "docs/how-to/paid-and-encrypted.md": "tests/integration/test_how_to.py",
     "docs/origins.md": "tests/integration/test_examples.py",
     "packages/xfd-dataplane/README.md": "packages/xfd-dataplane/tests/test_readme.py",
 }
@@ -24,6 +26,7 @@ ELSEWHERE = {
 
 SHOWN = {
     "docs/ARCHITECTURE.md": 1,
+    "docs/how-to/air-gap.md": 2,
     "docs/monitoring.md": 3,
     "docs/operation.md": 3,
     "docs/screens/README.md": 1,

@@ -22,9 +22,10 @@ class Request:
     """What was asked.
 
     Attributes:
-        method: GET, HEAD or POST.
+        method: GET, HEAD, POST or PUT.
         path: as it was sent, still quoted, without the query.
         query: its fields.
+        raw_query: the same as it was sent.
         headers: with names in lower case.
         body: of a POST.
     """
@@ -34,6 +35,7 @@ class Request:
     query: dict[str, str]
     headers: dict[str, str] = field(repr=False)
     body: bytes = b""
+    raw_query: str = ""
 
 
 @dataclass
@@ -63,7 +65,7 @@ class Exchange:
 
     Attributes:
         host: the server's name, "hub" or "cdn".
-        method: GET, HEAD or POST.
+        method: GET, HEAD, POST or PUT.
         path: as it was sent, without the query.
         token: the bearer token that came with it.
         range: the Range header.
@@ -132,6 +134,9 @@ class WebServer:
                 web._exchange(self)
 
             def do_POST(self) -> None:
+                web._exchange(self)
+
+            def do_PUT(self) -> None:
                 web._exchange(self)
 
             def log_message(self, format: str, *args: Any) -> None:
@@ -230,7 +235,7 @@ def _read(handler: BaseHTTPRequestHandler) -> Request:
     headers = {name.lower(): value for name, value in handler.headers.items()}
     body = handler.rfile.read(int(headers.get("content-length", 0)))
     query = dict(parse_qsl(address.query, keep_blank_values=True))
-    return Request(handler.command, address.path, query, headers, body)
+    return Request(handler.command, address.path, query, headers, body, address.query)
 
 
 def _pieces(answer: Answer) -> Iterator[bytes]:

@@ -48,7 +48,8 @@ def run_page(page: Path, world: World, folder: Path, skip: Callable[[str], None]
         if block.is_shown_only:
             continue
         if command := block.notes.get("before"):
-            _succeed(block, ["bash", "-euo", "pipefail", "-c", command], world, folder)
+            before = ["bash", "-euo", "pipefail", "-c", world.here(command)]
+            _succeed(block, before, world, folder)
         needs = block.notes.get("needs", "").split(", ")
         for module in filter(None, needs):
             if not _is_installed(module):
@@ -66,12 +67,13 @@ def run_page(page: Path, world: World, folder: Path, skip: Callable[[str], None]
 
 def _run(block: PageBlock, world: World, folder: Path) -> Printed:
     language = block.block.language
+    text = world.here(block.block.text)
     if name := block.notes.get("file"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(block.block.text)
+        (folder / name).write_text(text)
         return Printed()
     script = folder / f".block_{block.block.line}.{_SUFFIXES[language]}"
-    script.write_text(block.block.text)
+    script.write_text(text)
     wanted = int(block.notes.get("exit", "0"))
     return _succeed(block, [*COMMANDS[language], str(script)], world, folder, wanted)
 
