@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from xfd_testing.documents import (
     constants,
     documents_of,
     report_fields,
+    troubleshooting,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -71,3 +73,22 @@ def test_the_fields_of_a_report_are_those_of_its_dataclasses() -> None:
     """After a change: `python -m xfd_testing.documents.report_fields`."""
     document = (ROOT / report_fields.DOCUMENT).read_text()
     assert report_fields.with_tables(document, report_fields.tables()) == document
+
+
+def test_the_errors_of_the_troubleshooting_page_are_those_that_are_raised() -> None:
+    """After a change: `python -m xfd_testing.documents.troubleshooting`."""
+    document = (ROOT / troubleshooting.DOCUMENT).read_text()
+    assert troubleshooting.with_section(document, troubleshooting.section(ROOT)) == document
+
+
+@pytest.mark.parametrize("package", ["api", "dataplane", "ray"])
+def test_the_reference_has_each_public_name_of_a_package(package: str) -> None:
+    (front,) = (ROOT / "packages" / f"xfd-{package}").glob(f"*/xfd_{package}/__init__.py")
+    (names,) = (
+        ast.literal_eval(node.value)
+        for node in ast.parse(front.read_text()).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    )
+    page = (ROOT / f"docs/reference/xfd-{package}.md").read_text()
+    shown = re.findall(rf"^::: xfd_{package}\.(\w+)", page, re.MULTILINE)
+    assert set(names) - {*shown, "__version__"} == set()

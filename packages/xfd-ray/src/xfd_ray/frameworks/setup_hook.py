@@ -50,8 +50,9 @@ def setup_hook(
         What `worker_process_setup_hook` takes.
 
     Raises:
-        InvalidRequestError, UnknownProfileError, UnsafePathError, UnknownArchiveError,
-            DestinationConflictError: here, in the driver.
+        InvalidRequestError: a request or an option makes no sense. Like UnknownProfileError,
+            UnsafePathError, UnknownArchiveError and DestinationConflictError it is raised here, in
+            the driver.
 
     Example:
         >>> import xfd_ray

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     is_outside = here.startswith(f"{outside.PLACE}/")
     path = here.removeprefix(f"{outside.PLACE}/") if is_outside else f"docs/{here}"
     return outside.with_links(markdown, path, here)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Shows an escaped pipe in a table's code as a code host does; Python's Markdown keeps it."""
+    return re.sub(r"<td[^>]*>.*?</td>", lambda cell: cell[0].replace("\\|", "|"), html)
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:

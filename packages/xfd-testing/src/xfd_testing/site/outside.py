@@ -24,12 +24,12 @@ _LANGUAGES = {".py": "python", ".rs": "rust", ".yml": "yaml", ".toml": "toml", "
 def page_of(path: str) -> str:
     """The source of the site's page for a path of the repository, below `docs/`.
 
-    >>> page_of("docs/origins.md"), page_of("README.md"), page_of("CONTRIBUTING.md")
-    ('origins.md', 'index.md', 'repository/CONTRIBUTING.md')
+    >>> page_of("docs/origins.md"), page_of("README.md"), page_of("docs")
+    ('origins.md', 'repository/README.md', 'index.md')
     >>> page_of("tests/conftest.py"), page_of("dashboards")
     ('repository/tests/conftest.py.md', 'repository/dashboards.md')
     """
-    if path in ("README.md", "docs"):
+    if path == "docs":
         return "index.md"
     if path.startswith("docs/"):
         return path.removeprefix("docs/")
