@@ -10,6 +10,7 @@ from ray.exceptions import (
     GetTimeoutError,
     RayActorError,
     RayTaskError,
+    RuntimeEnvSetupError,
     TaskUnschedulableError,
     WorkerCrashedError,
 )
@@ -20,6 +21,7 @@ from xfd_api.errors import (
     InternalError,
     NodeLostError,
     NodeUnavailableError,
+    RuntimeEnvError,
     VersionMismatchError,
     XfdError,
 )
@@ -36,6 +38,23 @@ KILLED = (
     "The actor died unexpectedly before finishing this task.\n\tclass_name: NodeWorker\n\tpid: 8\n"
     "The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR"
 )
+
+
+PIP = """Failed to set up runtime environment.
+Traceback (most recent call last):
+  File "pip.py", line 252, in _install_pip_packages
+ray._private.runtime_env.utils.SubprocessCalledProcessError: Run cmd[24] failed with the following
+Command '['python', '-m', 'pip', 'install', '-r', 'requirements.txt']' returned non-zero exit status
+Last 50 lines of stdout:
+    Looking in links: /wheels
+    ERROR: Could not find a version that satisfies the requirement xfd-nothing (from versions: none)
+    ERROR: No matching distribution found for xfd-nothing
+"""
+UV = """ray._private.runtime_env.utils.SubprocessCalledProcessError: Run cmd[15] failed
+Last 50 lines of stdout:
+      \u00d7 No solution found when resolving dependencies:
+      ╰─▶ Because xfd-nothing was not found in the package registry, we can conclude
+"""
 
 
 def raised(cause: Exception, trace: str = "") -> RayTaskError:
@@ -86,6 +105,36 @@ def test_a_package_that_a_node_lacks_is_named():
     )
     assert isinstance(mapped, VersionMismatchError)
     assert "xfd_ray" in mapped.what
+
+
+def test_an_import_that_fails_behind_ray_client_names_the_packages():
+    mapped = coordinator_error(ModuleNotFoundError("No module named 'xfd_ray'"), 0.0, "n1")
+    assert isinstance(mapped, VersionMismatchError)
+    assert mapped.node == "n1"
+    assert 'runtime_env={"pip": ["xfd-ray==' in mapped.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [(PIP, "requirement xfd-nothing"), (UV, "xfd-nothing was not found")]
+)
+def test_an_environment_that_cannot_be_made_is_no_loss_and_says_why(text: str, says: str) -> None:
+    failed = RuntimeEnvSetupError(text)
+    for mapped in (
+        worker_error(failed, "n1"),
+        task_error(failed, "n1"),
+        coordinator_error(failed, 1.0, "n1"),
+    ):
+        assert isinstance(mapped, RuntimeEnvError)
+        assert not isinstance(mapped, (NodeLostError, CoordinatorLostError))
+        assert mapped.node == "n1"
+        assert says in mapped.what
+        assert "SubprocessCalledProcessError" not in mapped.what
+
+
+def test_only_errors_of_packages_get_the_node_of_the_coordinator():
+    mapped = coordinator_error(raised(DiskFullError("no room")), 1.0, "n1")
+    assert isinstance(mapped, DiskFullError)
+    assert mapped.node is None
 
 
 def test_a_process_that_died_is_a_loss_and_says_what_of():

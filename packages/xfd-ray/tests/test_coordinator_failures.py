@@ -13,6 +13,7 @@ from xfd_api.errors import (
     ObjectNotFoundError,
     OriginThrottledError,
     PeerPortError,
+    RuntimeEnvError,
     VersionMismatchError,
 )
 from xfd_api.ids import ChunkIndex
@@ -163,14 +164,15 @@ async def test_an_origins_final_refusal_fails_with_its_own_type():
 
 
 @run_async
-async def test_a_node_of_other_versions_is_refused_by_name():
-    cluster = LocalCluster(2, SIZES)
-    cluster.start_errors[cluster.live[1].id] = VersionMismatchError("xfd_ray is missing", node="n1")
-    coordinator = Coordinator(cluster, tick_s=0.05)
-    await coordinator.attach(lease("l", "big"))
-    error = (await over(coordinator, "l")).error
-    assert isinstance(error, VersionMismatchError)
-    assert error.node == "n1"
+async def test_a_node_of_other_packages_is_refused_by_name():
+    for kind in (VersionMismatchError, RuntimeEnvError):
+        cluster = LocalCluster(2, SIZES)
+        cluster.start_errors[cluster.live[1].id] = kind("xfd_ray is missing", node="n1")
+        coordinator = Coordinator(cluster, tick_s=0.05)
+        await coordinator.attach(lease("l", "big"))
+        error = (await over(coordinator, "l")).error
+        assert isinstance(error, kind)
+        assert error.node == "n1"
 
 
 @run_async

@@ -258,6 +258,12 @@ class VersionMismatchError(XfdError, RuntimeError):
     remedy_by_default = "Install the same versions of the xfd packages on every node"
 
 
+class RuntimeEnvError(XfdError, RuntimeError):
+    """Ray could not make the environment of the `runtime_env` on a node."""
+
+    remedy_by_default = "Correct the runtime_env, or what the node installs its packages from"
+
+
 class CoordinatorLostError(XfdError, ConnectionError):
     """The coordinator actor ended and could not be restarted."""
 

@@ -68,6 +68,7 @@ class CoordinatorClient:
         self._is_own = False
         self._is_shared = False
         self._is_node_refused = False
+        self._is_starting = False
         self._started: list[tuple[NodeInfo, RayWorkerClient]] = []
 
     def connect(self, request: LeaseRequest) -> None:
@@ -89,10 +90,11 @@ class CoordinatorClient:
             self._handle = find_coordinator(packages)
             self._is_shared = self._handle is not None and not self._is_own
             if self._handle is None:
+                self._is_starting = True
                 self._handle = start_coordinator(packages, or_elsewhere=self._is_node_refused)
                 self._started = start_workers(request)
-        except ray_errors.RayError as error:
-            raise coordinator_error(error, 0.0) from error
+        except (ray_errors.RayError, ImportError) as error:
+            raise coordinator_error(error, 0.0, self._where()) from error
 
     def attach(self, request: LeaseRequest, timeout_s: float) -> LeaseStatus:
         """See `Coordinator.attach`."""
@@ -127,6 +129,10 @@ class CoordinatorClient:
         self._is_own, self._is_shared = True, False
         return LeaseStatus(LeaseState.UNKNOWN)
 
+    def _where(self) -> str | None:
+        """The node of the coordinator, if this driver started it: its own."""
+        return ray.get_runtime_context().get_node_id() if self._is_starting else None
+
     def _call(self, method: str, timeout_s: float, *args: Any) -> Any:
         if self._handle is None or not ray.is_initialized():
             raise CoordinatorLostError("There is no connection to the coordinator")
@@ -135,4 +141,4 @@ class CoordinatorClient:
         except (ray_errors.RayError, XfdError) as error:
             if isinstance(error, ray_errors.ActorUnschedulableError):
                 self._is_node_refused = True
-            raise coordinator_error(error, timeout_s) from error
+            raise coordinator_error(error, timeout_s, self._where()) from error

@@ -15,15 +15,20 @@ from xfd_api.errors import (
     InternalError,
     NodeLostError,
     NodeUnavailableError,
+    RuntimeEnvError,
     VersionMismatchError,
     XfdError,
 )
+from xfd_ray.telemetry.versions import installed_versions, remedy
 from xfd_ray.unexpected import as_xfd_error
 from xfd_ray.worker_api import Unavailable
 
 LONGEST_TEXT = 400
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _NOT_IMPORTED = "The remote function failed to import"
+_INSTALLER = re.compile("ERROR: |error: |[\u00d7\u2570\u251c\u2502]")
+"""How pip and uv begin a line about what went wrong."""
+
 _EXCEPTION = re.compile(r"[\w.]*(Error|Exception|Exit|Interrupt|Warning)\b(:|$)")
 
 
@@ -55,6 +60,8 @@ def task_error(error: BaseException, node: str) -> XfdError:
         return as_xfd_error(error.cause, node)
     if isinstance(error, ray_errors.TaskUnschedulableError):
         return _starts_nothing(node)
+    if isinstance(error, ray_errors.RuntimeEnvSetupError):
+        return _no_environment(error, node)
     if isinstance(error, ray_errors.RayError):
         return NodeLostError(
             f"Its process is gone: {type(error).__name__}: {last_words(error)}", node=node
@@ -62,14 +69,26 @@ def task_error(error: BaseException, node: str) -> XfdError:
     return as_xfd_error(error, node)
 
 
-def coordinator_error(error: BaseException, timeout_s: float) -> BaseException:
+def coordinator_error(
+    error: BaseException, timeout_s: float, node: str | None = None
+) -> BaseException:
     """The error of xfd for a failed call of the coordinator.
 
     It is a `CoordinatorLostError` if another attempt may reach this coordinator, or a new one.
+
+    Args:
+        error: what Ray raised.
+        timeout_s: how long the call was allowed to take.
+        node: where the coordinator was started, if this process started it.
     """
     raised = _raised_by_actor(error, None)
+    if node is not None and isinstance(raised, (VersionMismatchError, RuntimeEnvError)):
+        return raised.at_node(node)
     if raised is not None:
         return raised
+    if isinstance(error, ImportError):
+        # Behind Ray Client, the process at the cluster reads what this one sends.
+        return _lacks_packages(f"{type(error).__name__}: {error}", node)
     if isinstance(error, ray_errors.GetTimeoutError):
         return CoordinatorLostError(f"The coordinator did not answer within {timeout_s:.3g} s")
     if isinstance(error, ray_errors.RayError):
@@ -88,8 +107,20 @@ def last_words(error: BaseException) -> str:
     return said if len(said) <= LONGEST_TEXT else f"{said[:LONGEST_TEXT]}..."
 
 
+def installer_words(error: BaseException) -> str:
+    """The lines in which pip or uv says what went wrong, else the last words; shortened."""
+    lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines()]
+    said = " ".join(dict.fromkeys(line for line in lines if _INSTALLER.match(line)))
+    return said[:LONGEST_TEXT] if said else last_words(error)
+
+
 def _raised_by_actor(error: BaseException, node: str | None) -> XfdError | None:
-    """The error that the actor's own code raised, if it did, in a method or its constructor."""
+    """The error that the actor's own code raised, if it did, in a method or its constructor.
+
+    An actor whose environment cannot be made does not start either.
+    """
+    if isinstance(error, ray_errors.RuntimeEnvSetupError):
+        return _no_environment(error, node)
     if isinstance(error, ray_errors.RayTaskError):
         cause = error.cause
         if isinstance(cause, ray_errors.RayError):
@@ -110,7 +141,16 @@ def _raised_by_actor(error: BaseException, node: str | None) -> XfdError | None:
 
 
 def _lacks_packages(said: str, node: str | None) -> VersionMismatchError:
-    return VersionMismatchError(f"The node lacks packages of xfd: {said}", node=node)
+    return VersionMismatchError(
+        f"The node lacks packages of xfd: {said}", node=node, remedy=remedy(installed_versions())
+    )
+
+
+def _no_environment(error: BaseException, node: str | None) -> RuntimeEnvError:
+    return RuntimeEnvError(
+        f"Ray could not make the environment of the runtime_env: {installer_words(error)}",
+        node=node,
+    )
 
 
 def _starts_nothing(node: str) -> NodeUnavailableError:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from xfd_api.chunks import FoundObject
-from xfd_api.errors import NodeLostError, VersionMismatchError, XfdError
+from xfd_api.errors import NodeLostError, RuntimeEnvError, VersionMismatchError, XfdError
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.node_names import node_name
 from xfd_api.results import DistributionReport
@@ -156,7 +156,8 @@ class Lease:
         if not self.progress.failed(node, affected, error, now):
             return
         everywhere = self.progress.failed_everywhere()
-        if isinstance(error, VersionMismatchError) or self.request.on_node_failure == "fail":
+        is_packages = isinstance(error, (VersionMismatchError, RuntimeEnvError))
+        if is_packages or self.request.on_node_failure == "fail":
             self.fail(error)
         elif everywhere is not None:
             self.fail(everywhere)

@@ -37,4 +37,14 @@ def check_versions(
         if theirs.get(package) != wanted or wanted is None
     ]
     if differences:
-        raise VersionMismatchError("; ".join(differences), node=node)
+        raise VersionMismatchError("; ".join(differences), node=node, remedy=remedy(ours))
+
+
+def remedy(versions: Mapping[str, str | None]) -> str:
+    """What to do about a node that does not have these versions."""
+    wanted = versions.get("xfd_ray")
+    requirement = f"xfd-ray=={wanted}" if wanted else "xfd-ray"
+    return (
+        f"Install {requirement} on every node, or have Ray do it: "
+        f'ray.init(runtime_env={{"pip": ["{requirement}"]}})'
+    )
