@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,6 +44,7 @@ PAGES = ("README.md", *(f"packages/{package}/README.md" for package in PACKAGES)
 CRATES = ROOT / "packages" / "xfd-dataplane"
 NOT_PUBLISHED = {"target", "tests", "__pycache__", ".pytest_cache", ".hypothesis"}
 OLDEST_RUST = (1, 94, 1)
+SUPPORTED = range(10, 15)  # Minor versions of Python.
 FAKE_GCS = "github.com/fsouza/fake-gcs-server@v1.56.1"
 AZURITE = "azurite@3.37.0"
 MERMAID = "@mermaid-js/tiny@11.17.2"
@@ -234,7 +235,7 @@ def build(session: nox.Session) -> None:
 def lint(session: nox.Session) -> None:
     """Check style, types, which package imports which, what pages show, and the Rust code."""
     env = cargo_env(session)
-    session.install(*group("lint"), *group("types"))
+    session.install(*group("lint"), *group("types"), *group("bump"))
     stages = "packages/xfd-pipelines/tests/stage_forms.py"
     # No package is installed here: what reads one finds it by its path.
     by_path = ("env", "PYTHONPATH=" + os.pathsep.join(str(ROOT / source) for source in SOURCES))
@@ -246,6 +247,7 @@ def lint(session: nox.Session) -> None:
         ("ruff", "check", "."),
         ("ruff", "format", "--check", "."),
         ("codespell",),
+        ("zizmor", "--offline", "--quiet", ".github/workflows"),
         ("mypy", *SOURCES, "packages/xfd-testing/src", stages),
         (*by_path, "lint-imports"),
         types,
@@ -340,15 +342,16 @@ def integration(session: nox.Session) -> None:
     # One process more than there are cores: tests wait for losses and time-outs.
     side_by_side = ("-n", str(min(CORES + 1, 4)), "--dist", "loadfile")
     chosen = session.posargs or ["tests/benchmarks", "tests/integration"]
-    session.run("python", "-m", "pytest", *side_by_side, *chosen, env=debian(session))
+    wheels = os.pathsep.join(wheels_of(PACKAGES))
+    env = {**debian(session), "XFD_TEST_WHEELS": wheels}
+    session.run("python", "-m", "pytest", *side_by_side, *chosen, env=env)
 
 
 @nox.session(default=False, requires=["build"])
 def xenna(session: nox.Session) -> None:
     """Run pipelines of the real cosmos-xenna, in the versions that users have."""
     session.install("uv")
-    python = interpreters()[-1]
-    newest = tuple(map(int, python_version(python).split(".")))
+    newest, python = list(interpreters().items())[-1]
     for version, oldest in XENNA.items():
         if newest < oldest:
             least = ".".join(map(str, oldest))
@@ -365,22 +368,17 @@ def xenna(session: nox.Session) -> None:
         session.run(made, "-m", "pytest", "-q", *tested, external=True)
 
 
-def python_version(python: str) -> str:
-    """The version of an interpreter, such as 3.12."""
-    script = "import sys; print('%d.%d' % sys.version_info[:2])"
-    return subprocess.run([python, "-Ic", script], capture_output=True, text=True).stdout.strip()
-
-
-def interpreters() -> list[str]:
-    """The oldest and the newest Python on this machine that the packages support."""
+def interpreters() -> dict[tuple[int, int], str]:
+    """The Pythons on this machine that the packages support, by their version, the oldest first."""
     named = [path for path in map(shutil.which, (f"python3.{n}" for n in range(10, 20))) if path]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found: dict[tuple[int, int], str] = {}
     for python in [sys.executable, *named, *map(str, pyenv.glob("3.*/bin/python"))]:
-        named_version = python_version(python)
-        if named_version and (version := tuple(map(int, named_version.split(".")))) >= (3, 10):
+        script = "import sys; print(*sys.version_info[:2])"
+        ran = subprocess.run([python, "-Ic", script], capture_output=True, text=True)
+        if ran.returncode == 0 and (version := tuple(map(int, ran.stdout.split()))) >= (3, 10):
             found.setdefault(version, python)
-    return [found[version] for version in sorted({min(found), max(found)})]
+    return dict(sorted(found.items()))
 
 
 def oldest_ray(package: str) -> str:
@@ -394,11 +392,27 @@ def oldest_ray(package: str) -> str:
 def smoke(session: nox.Session) -> None:
     """Install the wheels into clean environments, with the oldest and the newest Python and Ray."""
     session.install("uv")
-    oldest, *newer = interpreters()
+    found = list(interpreters().values())
+    try_wheels(session, sorted({found[0], found[-1]}, key=found.index), wheels_of)
+
+
+def try_wheels(
+    session: nox.Session,
+    pythons: Sequence[str],
+    wheels: Callable[[tuple[str, ...]], Iterable[str]],
+) -> None:
+    """Runs the smoke test on wheels with each Python, and on the oldest and newest also old Rays.
+
+    Args:
+        session: with uv.
+        pythons: interpreters, the oldest first.
+        wheels: the wheels of packages.
+    """
     # The oldest Ray that distributes has no wheels for newer Pythons, and does not run pipelines.
-    runs = [(oldest, oldest_ray("xfd-ray"), PACKAGES[:-1], "--no-pipeline")]
-    for python in (oldest, *newer):
-        runs += [(python, ray, PACKAGES, "") for ray in (oldest_ray("xfd-pipelines"), "ray[data]")]
+    runs = [(pythons[0], oldest_ray("xfd-ray"), PACKAGES[:-1], "--no-pipeline")]
+    ends = dict.fromkeys((pythons[0], pythons[-1]))
+    runs += [(python, oldest_ray("xfd-pipelines"), PACKAGES, "") for python in ends]
+    runs += [(python, "ray[data]", PACKAGES, "") for python in pythons]
     # Not in the task's own folder: Ray's workers end at once if TMPDIR is inside of VIRTUAL_ENV.
     clean = ROOT / ".nox" / "smoke-clean"
     script = str(ROOT / "tests" / "smoke" / "run.py")
@@ -407,30 +421,53 @@ def smoke(session: nox.Session) -> None:
         made = str(clean / str(place) / "bin" / "python")
         session.run("uv", "venv", "--quiet", "--clear", "--python", python, str(clean / str(place)))
         target = ("uv", "pip", "install", "--quiet", "--python", made)
-        session.run(*target, ray, *wheels_of(packages))
+        session.run(*target, ray, *wheels(packages))
         commands.append((made, "-I", script, *filter(None, flags)))
     run_side_by_side(session, [[command] for command in commands], {})
     shutil.rmtree(clean)
 
 
 @nox.session(default=False)
-def wheels(session: nox.Session) -> None:
-    """Build sdists, and wheels from them, into dist/; install those in a clean environment."""
+def release(session: nox.Session) -> None:
+    """Build and check all that is published, into dist/; then try it on each Python."""
     env = cargo_env(session)
+    session.install(*group("release"))
     dist = ROOT / "dist"
     shutil.rmtree(dist, ignore_errors=True)
-    session.install(*group("build"), "virtualenv")
-    for package in PACKAGES:
-        target = ("--no-isolation", "--outdir", str(dist), f"packages/{package}")
-        session.run("python", "-m", "build", *target, env=env)
-    clean = Path(session.create_tmp()) / "clean"
-    shutil.rmtree(clean, ignore_errors=True)
-    session.run("python", "-m", "virtualenv", str(clean))
-    made = sorted(str(wheel) for wheel in dist.glob("*.whl"))
-    python = str(clean / "bin" / "python")
-    session.run(python, "-m", "pip", "install", "--quiet", *made, external=True)
-    session.run(python, "-I", "tests/smoke/check_installed.py", *PACKAGES, external=True)
-    session.run(str(clean / "bin" / "xfd-get"), "--version", external=True)
+    session.log("Compiling Rust for two processors: 20 minutes on 2 cores the first time")
+    session.run("python", "-m", "release.build", str(dist), env=env)
+    session.run("python", "-m", "release.check", str(dist))
+
+    def released(packages: tuple[str, ...]) -> list[str]:
+        tags = ("any", f"*_{os.uname().machine}")
+        names = [f"{each.replace('-', '_')}-*-{tag}.whl" for each in packages for tag in tags]
+        return [str(wheel) for name in names for wheel in dist.glob(name)]
+
+    session.run("python", "-m", "release.trial", str(dist), env=env)
+    session.run("python", "-m", "release.emulated", str(dist))
+    found = interpreters()
+    lacks = [f"3.{minor}" for minor in SUPPORTED if (3, minor) not in found]
+    printed = session.run("python", "-m", "release.pythons", *lacks, silent=True) or ""
+    fetched = dict(line.split("=", 1) for line in str(printed).split())
+    found.update(((3, int(name[2:])), path) for name, path in fetched.items())
+    for version in lacks:
+        if version not in fetched:
+            session.warn(f"Python {version} cannot be had: the wheels are not tried on it")
+    try_wheels(session, [found[version] for version in sorted(found)], released)
+
+
+@nox.session(default=False)
+def bump(session: nox.Session) -> None:
+    """Set the version of all packages and write the changelog: `nox -s bump -- 0.2.0`."""
+    present = nox.project.load_toml("packages/xfd-api/pyproject.toml")["project"]["version"]
+    if len(session.posargs) != 1 or not re.fullmatch(r"\d+\.\d+\.\d+", session.posargs[0]):
+        session.error(f"Name the version that follows {present} after --, for example 1.2.3")
+    (version,) = session.posargs
+    session.install(*group("bump"))
+    versions = ("--current-version", present, "--new-version", version)
+    session.run("bump-my-version", "replace", *versions)
+    session.run("python", "-m", "release.unreleased")
+    session.run("towncrier", "build", "--yes", "--version", version)
 
 
 @nox.session(default=False, requires=["build"])
