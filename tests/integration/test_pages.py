@@ -28,6 +28,7 @@ ELSEWHERE = {
 SHOWN = {
     "docs/ARCHITECTURE.md": 1,
     "docs/how-to/air-gap.md": 2,
+    "docs/how-to/conda-environment.md": 1,
     "docs/monitoring.md": 3,
     "docs/operation.md": 3,
     "docs/screens/README.md": 1,

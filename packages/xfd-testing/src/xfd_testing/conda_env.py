@@ -8,6 +8,7 @@ in this host's Python, with one package in it and another one in a package cache
 from __future__ import annotations
 
 import json
+import sysconfig
 import venv
 from collections.abc import Iterable
 from pathlib import Path
@@ -63,6 +64,11 @@ def _install(prefix: Path, cached: Path) -> None:
     link = {"source": str(cached), "type": 1}
     record_file = prefix / "conda-meta" / "tool-1-0.json"
     record_file.write_text(json.dumps({**record, "link": link}))
+
+
+def own_packages() -> list[Path]:
+    """The folders of this process's packages, Ray among them."""
+    return [Path(sysconfig.get_paths()[name]) for name in ("purelib", "platlib")]
 
 
 def pack(prefix: Path, archive: Path) -> Path:

@@ -6,6 +6,7 @@ The bucket `my-models` has
 - `mistral/`: `config.json` and `weights.safetensors`, 8 MiB, which one page alone fetches;
 - `tokenizer/`: seven small files, `piece_1.txt` to `piece_7.txt`;
 - `env.tar.gz`: a packed environment of 50 files;
+- `torch.tar.gz`: what conda-pack made of an environment with this Ray, where conda-pack is;
 - `sealed/weights.bin`, encrypted with the key `MODEL_KEY` of its owner.
 
 `my-data` has `labels.json`, and `paid-data` has `part-0.parquet`. The keys `MODELS_…` and `DATA_…`
@@ -25,10 +26,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from xfd_testing import artifacts, hub, s3
+from xfd_testing import artifacts, conda_env, hub, s3
 from xfd_testing.hub import HubServer, models
 from xfd_testing.ray_cluster import RayCluster
 from xfd_testing.s3 import Identity, S3Server
@@ -141,6 +143,9 @@ def fill_store(store: S3Server) -> None:
     with TemporaryDirectory() as folder:
         packed = artifacts.tar_gz(Path(folder) / "env.tar.gz", artifacts.environment(50))
         store.upload(BUCKET, "env.tar.gz", packed)
+        if find_spec("conda_pack") is not None:
+            prefix = conda_env.make_prefix(Path(folder) / "torch", conda_env.own_packages())
+            store.upload(BUCKET, "torch.tar.gz", conda_env.pack(prefix, prefix.with_suffix(".tgz")))
     sealed = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": CUSTOMER_KEY}
     store.client.put_object(Bucket=BUCKET, Key="sealed/weights.bin", Body=weights, **sealed)
     store.make_bucket("my-data")
