@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import uuid
 from collections.abc import Sequence
@@ -20,10 +21,11 @@ from xfd_api.results import DistributionReport
 from xfd_api.settings import Durability, NodeSettings
 from xfd_api.stores import ObjectStoreConfig
 from xfd_api.traffic import Prices
+from xfd_ray.client.in_thread import in_thread
 from xfd_ray.client.lease_call import LeaseCall
 from xfd_ray.client.lease_client import LeaseClient
 from xfd_ray.cluster.connect import connect_to_ray
-from xfd_ray.cluster.coordinator_client import CoordinatorClient
+from xfd_ray.cluster.coordinator_client import CoordinatorClient, wait_in_thread
 from xfd_ray.cluster.raylet import inherited_variables
 from xfd_ray.configured import ConfiguredOptions, configured
 from xfd_ray.environment import Environment
@@ -160,8 +162,9 @@ class Distribution(DistributionOptions):
     """Files on every node for as long as a `with` block lasts; also named `distribution`.
 
     Nodes that join the cluster during the block get the files too, unless `nodes` is a list of ids.
-    Arguments and errors are those of `download_distributed`. Arguments that make no sense are
-    refused here, before Ray is needed; other errors are raised when the block is entered.
+    An asynchronous actor writes `async with`. Arguments and errors are those of
+    `download_distributed`. Arguments that make no sense are refused here, before Ray is needed;
+    other errors are raised when the block is entered.
 
     Attributes:
         report: what the distribution did when the block was entered. Nodes that join later are not
@@ -195,7 +198,7 @@ class Distribution(DistributionOptions):
         call = LeaseCall(
             LeaseClient(
                 replace(request, environment=Environment.of(inherited_variables())),
-                CoordinatorClient(),
+                CoordinatorClient(wait_in_thread) if _is_awaited() else CoordinatorClient(),
             ),
             mode=options.progress,
             deadline_s=options.deadline_s,
@@ -252,9 +255,32 @@ class Distribution(DistributionOptions):
         """Gives the lease back."""
         self._call.close()
 
+    async def __aenter__(self) -> Distribution:
+        """As `__enter__`; other tasks of the event loop go on."""
+        await in_thread(self._call.hold, self._call.cancel)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """As `__exit__`."""
+        await in_thread(self._call.close, self._call.cancel)
+
 
 distribution = Distribution
 """The same by the name of a call: `with distribution(requests, store) as files:`."""
+
+
+def _is_awaited() -> bool:
+    """Whether an event loop runs in this thread, so that the call waits in another one."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def plan_of(
