@@ -32,6 +32,7 @@ SHOWN = {
     "docs/monitoring.md": 3,
     "docs/operation.md": 3,
     "docs/screens/README.md": 1,
+    "docs/start/one-host.md": 1,
     "docs/troubleshooting.md": 1,
 }
 """How many blocks of a page are only shown. Each says why, in its comment."""

@@ -17,6 +17,7 @@ from xfd_testing.documents import (
     check_page,
     constants,
     documents_of,
+    home,
     report_fields,
     troubleshooting,
 )
@@ -73,6 +74,13 @@ def test_the_fields_of_a_report_are_those_of_its_dataclasses() -> None:
     """After a change: `python -m xfd_testing.documents.report_fields`."""
     document = (ROOT / report_fields.DOCUMENT).read_text()
     assert report_fields.with_tables(document, report_fields.tables()) == document
+
+
+def test_the_site_begins_as_the_readme_does() -> None:
+    """After a change: `python -m xfd_testing.documents.home`."""
+    document = (ROOT / home.DOCUMENT).read_text()
+    made = home.section((ROOT / home.SOURCE).read_text())
+    assert home.with_section(document, made) == document
 
 
 def test_the_errors_of_the_troubleshooting_page_are_those_that_are_raised() -> None:

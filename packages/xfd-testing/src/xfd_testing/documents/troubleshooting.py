@@ -87,7 +87,7 @@ def _entry(kind: type[XfdError], texts: list[str]) -> str:
     ]
     shown = list(map(_html, texts))
     if len(shown) > FEW:
-        lines += ["", f"<details><summary>{len(shown)} messages</summary><ul>"]
+        lines += ["", "<details><summary>Its messages</summary><ul>"]
         lines += [_wrapped(f"<li>{text}</li>") for text in shown]
         lines += ["</ul></details>"]
     elif shown:
