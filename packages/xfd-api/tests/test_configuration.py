@@ -21,7 +21,6 @@ from xfd_api.configuration.kinds import (
     Flag,
     NodeChoice,
     Number,
-    Off,
     Ports,
     Size,
     Whole,
@@ -180,7 +179,7 @@ GOOD = {
     ],
     "on_version_conflict": [('"wait"', "wait")],
     "origin_policy": [('"once-per-zone"', "once-per-zone"), ("3", 3)],
-    "peer_tls": [("false", False)],
+    "peer_tls": [("false", False), ("true", True)],
     "peer_ports": [
         ("[7000, 7099]", (7000, 7099)),
         ('"7000-7099"', (7000, 7099)),
@@ -234,7 +233,7 @@ BAD = [
     ('durability = "full"', "durability is 'full'", '"object", "none"'),
     ("origin_policy = true", "origin_policy is True", "once-per-cluster"),
     ("origin_policy = 0", "origin_policy is 0", "once-per-cluster"),
-    ("peer_tls = true", "peer_tls is True", "not available yet"),
+    ("peer_tls = 1", "peer_tls is 1", "true or false"),
     ("peer_ports = [2, 1]", "peer_ports is [2, 1]", "the first and the last port"),
     ('peer_ports = "7000-"', "peer_ports is '7000-'", "7000-7099"),
     ("nodes = []", "nodes is []", "node ids"),
@@ -317,7 +316,7 @@ def test_a_variable_may_say_so(variable: str, text: str, key: str, value: Any) -
         ("XFD_NODE_ATTEMPTS", "1.5"),
         ("XFD_UP_BYTES_PER_S", "fast"),
         ("XFD_UP_BYTES_PER_S", "inf"),
-        ("XFD_PEER_TLS", "yes"),
+        ("XFD_PEER_TLS", "perhaps"),
         ("XFD_NODE_VERIFY_WHOLE", "maybe"),
         ("XFD_NODES", "a=b,c"),
         ("XFD_ORIGIN_POLICY", "often"),
@@ -401,8 +400,6 @@ def values_of(key: str) -> st.SearchStrategy[Any]:
             return number.filter(lambda value: value <= kind.most)
         case Size():
             return st.integers(1, kind.most)
-        case Off():
-            return st.just(value=False)
         case Flag():
             return st.booleans()
         case Choice():

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from xfd_api.chunks import Catalog, FoundObject
-from xfd_api.ids import SwarmId
+from xfd_api.ids import NodeId, SwarmId
 from xfd_api.lookups import Lookup
 from xfd_api.node_report import Stall
 from xfd_api.orders import Order
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import Inventory, LogEvent, NodeCounters, NodeEvent
-from xfd_api.settings import NodeSettings, SwarmTicket
+from xfd_api.settings import NodeSettings, PeerIdentity, SwarmTicket
 
 
 class ObjectFinder(Protocol):
@@ -28,6 +28,18 @@ class ObjectFinder(Protocol):
 
         Raises:
             ObjectNotFoundError, AccessDeniedError, OriginUnreachableError, OriginTimeoutError ...
+        """
+        ...
+
+
+class PeerAuthority(Protocol):
+    """Issues the certificates of one swarm. `xfd_dataplane.peer_authority` has it."""
+
+    def issue(self, node: NodeId) -> PeerIdentity:
+        """A new certificate and a new key for a node of the swarm.
+
+        Raises:
+            InternalError: the system gives no random numbers.
         """
         ...
 

@@ -142,6 +142,21 @@ class NodeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerIdentity:
+    """What a node shows to the peers of one swarm; sent by method call, never logged.
+
+    Attributes:
+        authority: the certificate of the swarm's authority (DER). Nobody else is believed.
+        certificate: the node's (DER), for its name in this swarm.
+        key: the node's private key (PKCS #8, DER).
+    """
+
+    authority: bytes = field(repr=False)
+    certificate: bytes = field(repr=False)
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SwarmTicket:
     """Admits a node to a swarm; sent by method call, never logged.
 
@@ -149,8 +164,10 @@ class SwarmTicket:
         swarm: the swarm's id.
         token: the bearer token of the peer servers: 32 random bytes in hexadecimal.
         durability: whether objects are synced to disk.
+        identity: the node's, in a swarm whose peers speak TLS; None for plain text.
     """
 
     swarm: SwarmId
     token: str = field(repr=False)
     durability: Durability = Durability.OBJECT
+    identity: PeerIdentity | None = None

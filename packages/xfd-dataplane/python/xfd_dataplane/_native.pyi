@@ -9,7 +9,7 @@ from xfd_api.node_report import Stall
 from xfd_api.orders import Order
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import Inventory, LogEvent, NodeCounters, NodeEvent
-from xfd_api.settings import NodeSettings, SwarmTicket
+from xfd_api.settings import NodeSettings, PeerIdentity, SwarmTicket
 
 __all__ = [
     "FIELDS",
@@ -51,6 +51,11 @@ class Node:
     @staticmethod
     def drain_log() -> list[LogEvent]: ...
     def close(self) -> None: ...
+
+@final
+class PeerAuthority:
+    def __new__(cls, swarm: SwarmId) -> PeerAuthority: ...
+    def issue(self, node: NodeId) -> PeerIdentity: ...
 
 def checksums(
     path: str, parts: Sequence[int], algorithms: Sequence[ChecksumAlgorithm]

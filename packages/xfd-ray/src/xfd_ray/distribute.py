@@ -104,7 +104,8 @@ def download_distributed(
         origin_policy: how often each chunk is read from the origin: "once-per-cluster", the
             default, "once-per-zone", or a number of times, in different zones first. A zone is the
             value of the Ray node label `ray.io/availability-zone` or `topology.kubernetes.io/zone`.
-        peer_tls: encrypt between peers. It is not available yet: True is refused.
+        peer_tls: nodes show each other certificates of the call's own, and encrypt what they send
+            (default: False). It takes more of the processors.
         peer_ports: first and last port that peer servers may use; by default any free port.
         durability: "object", the default, syncs a file to disk before it gets its name; "none"
             syncs nothing.

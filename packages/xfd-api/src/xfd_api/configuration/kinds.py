@@ -206,28 +206,6 @@ class Flag(Kind):
         return str(value).lower()
 
 
-class Off(Flag):
-    """False, until what it switches on is there."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-
-    @property
-    def allowed(self) -> str:
-        """See `Kind`."""
-        return f"false; {self.what} is not available yet"
-
-    def check(self, value: Any) -> bool:
-        """See `Kind`."""
-        if super().check(value):
-            raise _instead(self)
-        return False
-
-    def parse(self, text: str) -> bool:
-        """See `Kind`."""
-        return self.check(super().parse(text))
-
-
 class Choice(Kind):
     """One of some words; with `or_number` also a whole number of at least 1."""
 

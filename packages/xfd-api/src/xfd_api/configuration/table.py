@@ -18,7 +18,6 @@ from xfd_api.configuration.kinds import (
     Kind,
     NodeChoice,
     Number,
-    Off,
     Ports,
     Seconds,
     Size,
@@ -151,7 +150,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         "how often each chunk is read from the origin",
         ("cluster",),
     ),
-    Setting("peer_tls", Off("TLS between peers"), False, "encrypt between peers", ("cluster",)),
+    Setting("peer_tls", Flag(), False, "peers show certificates and encrypt", ("cluster",)),
     Setting(
         "peer_ports", Ports(), None, "ports that peer servers may use", ("cluster",), "any free one"
     ),

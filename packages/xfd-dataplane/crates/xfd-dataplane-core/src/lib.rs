@@ -10,6 +10,7 @@
 //!   node ── orders in, events out, within limits
 //!    ├─ source ── origins: S3, directory, HTTP
 //!    ├─ peer, server ── chunks between nodes
+//!    │    └─ tls ── between nodes of one swarm only
 //!    ├─ store ── part files, journals, records, leases of chunks and their readers
 //!    │    └─ decides::ledger, decides::cache
 //!    └─ unpack ── tar, zip, gz, while the bytes arrive
@@ -35,6 +36,7 @@ pub mod server;
 pub mod source;
 pub mod stats;
 pub mod store;
+pub mod tls;
 pub mod unpack;
 pub mod wire;
 mod writeback;

@@ -16,7 +16,8 @@ use tokio::time::timeout;
 
 use crate::decides::retry::retry_after_of;
 use crate::error::{Error, Kind, Result};
-use crate::model::{ChunkIndex, NodeSettings, Secret, SwarmId};
+use crate::model::{ChunkIndex, NodeId, NodeSettings, Secret, SwarmId};
+use crate::tls::{PeerTls, Stream};
 use crate::wire::{self, CHECK_HEADER, CLIENT_IDLE, CRC_HEADER, UPLOAD_QUEUE_WAIT};
 
 /// Idle connections kept for one peer.
@@ -27,14 +28,18 @@ const READY_WAIT: Duration = Duration::from_millis(50);
 
 type Sender = SendRequest<Empty<Bytes>>;
 
-/// Kept connections by address, and since when they are idle.
+/// Kept connections by [`Ask::line`], and since when they are idle.
 type Idle = Arc<Mutex<HashMap<String, Vec<(Sender, Instant)>>>>;
 
 /// One GET.
-#[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
+#[derive(Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    /// Whom TLS is to find there.
+    pub peer: &'a NodeId,
     /// `host:port`.
     pub address: &'a str,
+    /// How the swarm speaks TLS; None for plain text.
+    pub(crate) tls: Option<&'a PeerTls>,
     /// Whose catalog the chunk is of.
     pub swarm: &'a SwarmId,
     /// The swarm's.
@@ -45,6 +50,16 @@ pub struct Ask<'a> {
     pub from: u64,
     /// Whether the peer is to read what it sends, and to compare it with its checksum.
     pub is_checked: bool,
+}
+
+impl Ask<'_> {
+    /// What one connection serves: an address; with TLS, a swarm there.
+    fn line(&self) -> String {
+        match self.tls {
+            None => self.address.to_owned(),
+            Some(_) => format!("{} {}", self.address, self.swarm),
+        }
+    }
 }
 
 /// Connections to peers.
@@ -84,8 +99,8 @@ impl Peers {
     ///
     /// # Errors
     /// `Peer`, with `retry_after` where the peer asked for patience.
-    pub async fn get(&self, ask: Ask<'_>) -> Result<PeerBody> {
-        while let Some(mut sender) = self.kept(ask.address) {
+    pub(crate) async fn get(&self, ask: Ask<'_>) -> Result<PeerBody> {
+        while let Some(mut sender) = self.kept(&ask.line()) {
             // The peer may close a kept connection at any time: that is no failure of it.
             if !matches!(timeout(READY_WAIT, sender.ready()).await, Ok(Ok(()))) {
                 continue;
@@ -97,22 +112,27 @@ impl Peers {
                 Err(_) => break,
             }
         }
-        let sender = self.connect(ask.address).await?;
+        let sender = self.connect(ask).await?;
         let answer = self.request(sender, ask).await?;
         self.judged(answer, ask)
     }
 
-    fn kept(&self, address: &str) -> Option<Sender> {
+    fn kept(&self, line: &str) -> Option<Sender> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let senders = idle.get_mut(address)?;
+        let senders = idle.get_mut(line)?;
         senders.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < CLIENT_IDLE);
         senders.pop().map(|(sender, _)| sender)
     }
 
-    async fn connect(&self, address: &str) -> Result<Sender> {
+    async fn connect(&self, ask: Ask<'_>) -> Result<Sender> {
+        let address = ask.address;
         let connecting = async {
             let stream = TcpStream::connect(address).await?;
             wire::tune(&stream, wire::CLIENT_SILENCE);
+            let stream = match ask.tls {
+                None => Stream::Plain(stream),
+                Some(tls) => tls.connect(ask.peer, stream).await?,
+            };
             let (sender, connection) = http1::Builder::new()
                 .handshake(TokioIo::new(stream))
                 .await
@@ -191,7 +211,7 @@ impl Peers {
             crc,
             length,
             patience,
-            back: Some((sender, ask.address.to_owned())),
+            back: Some((sender, ask.line())),
             idle: Arc::clone(&self.idle),
         })
     }
@@ -240,11 +260,11 @@ impl PeerBody {
     }
 
     fn keep(&mut self) {
-        let Some((sender, address)) = self.back.take() else {
+        let Some((sender, line)) = self.back.take() else {
             return;
         };
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let senders = idle.entry(address).or_default();
+        let senders = idle.entry(line).or_default();
         if senders.len() < IDLE_PER_PEER {
             senders.push((sender, Instant::now()));
         }

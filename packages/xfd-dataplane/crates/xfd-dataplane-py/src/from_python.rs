@@ -12,8 +12,8 @@ use pyo3::prelude::*;
 use xfd_dataplane_core::model::{
     AddressingStyle, AzureAccess, AzureConfig, Catalog, CatalogObject, Checksum, ChecksumAlgorithm,
     Chunk, Durability, FoundObject, GcsAccess, GcsConfig, HttpAccess, HttpConfig, HubAccess,
-    HubConfig, Links, Lookup, NodeSettings, Order, S3Config, Span, StoreConfig, Stores,
-    SwarmTicket, Unpack, UnpackCaps, UnpackMethod,
+    HubConfig, Links, Lookup, NodeSettings, Order, PeerIdentity, S3Config, Span, StoreConfig,
+    Stores, SwarmTicket, Unpack, UnpackCaps, UnpackMethod,
 };
 
 use crate::read::{Read, read_dataclasses, read_enums, read_fields, read_variants};
@@ -73,7 +73,8 @@ read_dataclasses! {
         read_timeout = "read_timeout_s", attempts, relay_wait = "relay_wait_s", unpack_caps,
         verify_whole,
     } unread { "root", "hub_cache", "cache_quota_bytes", "cache_max_age_s" };
-    SwarmTicket = "xfd_api.settings.SwarmTicket" { swarm, token, durability };
+    PeerIdentity = "xfd_api.settings.PeerIdentity" { authority, certificate, key };
+    SwarmTicket = "xfd_api.settings.SwarmTicket" { swarm, token, durability, identity };
 }
 
 read_variants! {

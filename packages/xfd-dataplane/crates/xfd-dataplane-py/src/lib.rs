@@ -4,6 +4,7 @@
 //! landed. `from_python` and `to_python` convert between dataclasses of `xfd_api` and structs
 //! of the core, and `errors` turns the core's errors into those of `xfd_api.errors`.
 
+mod authority;
 mod errors;
 mod fields;
 mod files;
@@ -28,6 +29,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 mod _native {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::authority::PeerAuthority;
     #[pymodule_export]
     use crate::files::{checksums, manifest_texts, owner_doubted, record_path, record_text};
     #[pymodule_export]

@@ -7,7 +7,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use xfd_dataplane_core::error::Error;
-use xfd_dataplane_core::model::{Secret, Source};
+use xfd_dataplane_core::model::{Secret, SecretBytes, Source};
 
 /// Built from a Python value. The tables of `from_python.rs` implement it for dataclasses.
 pub(crate) trait Read: Sized {
@@ -25,7 +25,7 @@ macro_rules! as_pyo3_does {
     };
 }
 
-as_pyo3_does!(bool, i32, i64, u32, u64, usize, f64, String);
+as_pyo3_does!(bool, i32, i64, u8, u32, u64, usize, f64, String);
 
 impl Read for PathBuf {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
@@ -36,6 +36,12 @@ impl Read for PathBuf {
 impl Read for Secret {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         String::read(value).map(Self)
+    }
+}
+
+impl Read for SecretBytes {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Vec::read(value).map(|bytes| Self(bytes.into()))
     }
 }
 

@@ -7,7 +7,9 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use xfd_dataplane_core::log::{LogEvent, Value};
-use xfd_dataplane_core::model::{Fault, FoundObject, Inventory, NodeEvent, Source, Stall};
+use xfd_dataplane_core::model::{
+    Fault, FoundObject, Inventory, NodeEvent, PeerIdentity, Source, Stall,
+};
 use xfd_dataplane_core::stats::Counters;
 
 use crate::errors;
@@ -42,6 +44,9 @@ write_dataclasses! {
     fn new_stall = "xfd_api.node_report"."Stall" (
         idle_s: f64, source: Option<&str>, failure: &str,
     );
+    fn new_peer_identity = "xfd_api.settings"."PeerIdentity" (
+        authority: &[u8], certificate: &[u8], key: &[u8],
+    );
     fn new_chunk_lost = "xfd_api.reports"."ChunkLost" (chunk: u32);
     fn new_object_landed = "xfd_api.reports"."ObjectLanded" (
         object: u32, left_out: Bound<'py, PyTuple>, left_out_count: u64,
@@ -49,6 +54,19 @@ write_dataclasses! {
     fn new_object_failed = "xfd_api.reports"."ObjectFailed" (
         object: u32, error: Bound<'py, PyAny>, chunks_suspect: bool,
     );
+}
+
+/// A `PeerIdentity`.
+pub(crate) fn identity<'py>(
+    py: Python<'py>,
+    identity: &PeerIdentity,
+) -> PyResult<Bound<'py, PyAny>> {
+    let PeerIdentity {
+        authority,
+        certificate,
+        key,
+    } = identity;
+    new_peer_identity(py, authority, certificate, &key.0)
 }
 
 /// One `list[FoundObject]` per lookup.

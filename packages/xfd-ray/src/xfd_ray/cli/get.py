@@ -75,6 +75,13 @@ def add(commands: Commands) -> None:
         help="ports on which nodes serve each other (default: any free port)",
     )
     cluster.add_argument(
+        "--peer-tls",
+        action="store_true",
+        default=None,
+        help="nodes show each other certificates and encrypt what they send; it takes more of the "
+        "processors (default: XFD_PEER_TLS, else plain text with a token)",
+    )
+    cluster.add_argument(
         "--keep",
         type=setting("keep_s"),
         metavar="SECONDS",
@@ -158,6 +165,7 @@ def arguments(options: argparse.Namespace, selector: Any) -> dict[str, Any]:
         "on_version_conflict": options.on_version_conflict,
         "origin_policy": options.origin_policy,
         "peer_ports": options.peer_ports,
+        "peer_tls": options.peer_tls,
         "durability": options.durability,
         "deadline_s": options.deadline,
         "keep_s": options.keep,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from xfd_api.errors import NodeLostError
 from xfd_api.ids import NodeId
 from xfd_api.node_report import NodeReport
+from xfd_api.ports import PeerAuthority
 from xfd_api.reports import Inventory
 from xfd_api.settings import SwarmTicket
 from xfd_ray.catalog_part import CatalogPart
@@ -22,13 +24,26 @@ class PooledTransport:
     Invariant: `_workers` has the worker of each node as soon as the pool returns it. The nodes in
     `_joined` have entered the swarm.
 
+    Args:
+        pool: starts and ends workers.
+        ticket: admits each node to the swarm.
+        terms: of the workers.
+        authority: gives each node a certificate; None for a swarm that speaks in plain text.
+
     Attributes:
         roots: the folders of relative destinations, of nodes that have joined.
     """
 
-    def __init__(self, pool: WorkerPool, ticket: SwarmTicket, terms: WorkerTerms) -> None:
+    def __init__(
+        self,
+        pool: WorkerPool,
+        ticket: SwarmTicket,
+        terms: WorkerTerms,
+        authority: PeerAuthority | None = None,
+    ) -> None:
         self._pool = pool
         self._ticket = ticket
+        self._authority = authority
         self._terms = terms
         self._nodes: dict[NodeId, NodeInfo] = {}
         self._workers: dict[NodeId, WorkerClient] = {}
@@ -54,7 +69,7 @@ class PooledTransport:
             self._pool.release(node, self._terms, self._workers.pop(node))
         worker, hello = await self._pool.worker(self._nodes[node], self._terms)
         self._workers[node] = worker
-        await worker.call(WorkerApi.join, self._ticket)
+        await worker.call(WorkerApi.join, self._ticket_of(node))
         self._joined.add(node)
         self.roots[node] = hello.root
         return hello.peer_address
@@ -79,6 +94,11 @@ class PooledTransport:
         await asyncio.gather(*leaving, return_exceptions=True)
         for node, worker in workers.items():
             self._pool.release(node, self._terms, worker)
+
+    def _ticket_of(self, node: NodeId) -> SwarmTicket:
+        if self._authority is None:
+            return self._ticket
+        return replace(self._ticket, identity=self._authority.issue(node))
 
     def _worker(self, node: NodeId) -> WorkerClient:
         worker = self.member(node)

@@ -28,6 +28,7 @@ from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.leases import Leases
 from xfd_ray.coordinator.lookup import LeaseEnds, LeaseLookup
 from xfd_ray.coordinator.node_activity import SwarmActivity
+from xfd_ray.coordinator.peer_tls import authority_of
 from xfd_ray.coordinator.pooled_transport import PooledTransport
 from xfd_ray.coordinator.scheduler_settings import scheduler_settings
 from xfd_ray.coordinator.swarm_nodes import SwarmNodes, dead
@@ -87,7 +88,9 @@ class SwarmController:
         self._clock = clock or asyncio.get_running_loop().time
         now = running_clock or self._clock
         ticket = SwarmTicket(self.id, secrets.token_hex(32), terms.durability)
-        self._transport = PooledTransport(pool, ticket, worker_terms(terms, limits))
+        self._transport = PooledTransport(
+            pool, ticket, worker_terms(terms, limits), authority_of(self.id, terms)
+        )
         self._scheduler = scheduler_of(self.id, scheduler_settings(terms, limits))
         self._loop = SchedulingLoop(self._transport, self._scheduler, self, clock=now)
         self._nodes = SwarmNodes(self._loop, self._transport, now)

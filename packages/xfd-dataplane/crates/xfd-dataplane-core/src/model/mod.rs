@@ -18,8 +18,8 @@ pub use ids::{ChunkIndex, NodeId, ObjectIndex, OrderId, SwarmId};
 pub use objects::{Checksum, ChecksumAlgorithm, FoundObject, Lookup};
 pub use orders::{Order, Source};
 pub use reports::{Fault, HeldRun, Inventory, NodeEvent, Stall, SurveyedObject};
-pub use secret::Secret;
-pub use settings::{Durability, NodeSettings, SwarmTicket, UnpackCaps};
+pub use secret::{Secret, SecretBytes};
+pub use settings::{Durability, NodeSettings, PeerIdentity, SwarmTicket, UnpackCaps};
 pub use stores::{
     AddressingStyle, AzureAccess, AzureConfig, GcsAccess, GcsConfig, HttpAccess, HttpConfig,
     HubAccess, HubConfig, S3Config, StoreConfig, Stores,

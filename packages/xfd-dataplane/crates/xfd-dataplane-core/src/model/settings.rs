@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ids::SwarmId;
-use super::secret::Secret;
+use super::secret::{Secret, SecretBytes};
 
 /// `xfd_api.settings.Durability`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,4 +83,14 @@ pub struct SwarmTicket {
     pub swarm: SwarmId,
     pub token: Secret,
     pub durability: Durability,
+    pub identity: Option<PeerIdentity>,
+}
+
+/// `xfd_api.settings.PeerIdentity`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "see xfd_api.settings")]
+pub struct PeerIdentity {
+    pub authority: Vec<u8>,
+    pub certificate: Vec<u8>,
+    pub key: SecretBytes,
 }

@@ -45,7 +45,7 @@ impl PeerFetch<'_> {
         loop {
             let before = lease.position();
             let mut body = self
-                .answer(&address, before, is_checked)
+                .answer(peer, &address, before, is_checked)
                 .await
                 .map_err(Failure::of_peer)?;
             self.compare_with_pin(body.crc())?;
@@ -82,10 +82,18 @@ impl PeerFetch<'_> {
     }
 
     /// Sends the request. While the peer keeps it waiting, the order gives its slot to others.
-    async fn answer(&self, address: &str, from: u64, is_checked: bool) -> Result<PeerBody> {
+    async fn answer(
+        &self,
+        peer: &NodeId,
+        address: &str,
+        from: u64,
+        is_checked: bool,
+    ) -> Result<PeerBody> {
         let node = &self.swarm.node;
         let asking = node.peers.get(Ask {
+            peer,
             address,
+            tls: self.swarm.tls.as_ref(),
             swarm: &self.swarm.id,
             token: &self.swarm.token,
             chunk: self.order.chunk,

@@ -77,6 +77,7 @@ use crate::server;
 use crate::source::ConnectOptions;
 use crate::stats::Counters;
 use crate::store::{Disk, FindTwins, NoTwins, StatVfs};
+use crate::tls::PeerTls;
 
 /// How long leaving a swarm waits for tasks that cannot be cancelled.
 const LEAVE_WAIT: Duration = Duration::from_millis(750);
@@ -207,9 +208,14 @@ impl Node {
         self.check_open()?;
         let (sender, whole) = mpsc::unbounded_channel();
         let id = ticket.swarm.clone();
+        let tls = ticket
+            .identity
+            .as_ref()
+            .map(|identity| PeerTls::new(&self.context.id, &id, identity))
+            .transpose()?;
         let swarm = self.swarms.add(&id, |number| {
             let node = Arc::clone(&self.context);
-            NodeSwarm::new(node, number, ticket, Arc::clone(&self.disk), sender)
+            NodeSwarm::new(node, number, ticket, tls, Arc::clone(&self.disk), sender)
         });
         let Some(swarm) = swarm else {
             let what = format!("The node is in swarm {id} already");

@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use rustls::ServerConfig;
+
 use super::swarm::NodeSwarm;
 use crate::locked::locked;
+use crate::model::SwarmId;
 use crate::server::{Served, Swarms};
 use crate::stats::Counters;
 
@@ -80,6 +83,13 @@ impl SwarmRegistry {
 impl Swarms for SwarmRegistry {
     fn served(&self, swarm: &str) -> Option<Served> {
         self.get(swarm).map(|swarm| swarm.served())
+    }
+
+    fn named(&self, name: &str) -> Option<(SwarmId, Arc<ServerConfig>)> {
+        locked(&self.0).by_id.values().find_map(|swarm| {
+            let tls = swarm.tls.as_ref().filter(|tls| tls.name == name)?;
+            Some((swarm.id.clone(), Arc::clone(&tls.acceptor)))
+        })
     }
 }
 

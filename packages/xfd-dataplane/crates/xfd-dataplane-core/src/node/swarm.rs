@@ -23,6 +23,7 @@ use crate::model::{
 use crate::server::Served;
 use crate::stats::Stats;
 use crate::store::{Disk, Store, StoreOptions};
+use crate::tls::PeerTls;
 
 pub(crate) struct NodeSwarm {
     /// What it shares with the node's other swarms.
@@ -31,6 +32,8 @@ pub(crate) struct NodeSwarm {
     pub(crate) number: u32,
     pub(crate) id: String,
     pub(crate) token: Secret,
+    /// None for a swarm whose peers speak in plain text.
+    pub(crate) tls: Option<PeerTls>,
     pub(crate) durability: Durability,
     pub(crate) store: Store,
     pub(crate) stats: Arc<Stats>,
@@ -67,6 +70,7 @@ impl NodeSwarm {
         node: Arc<Context>,
         number: u32,
         ticket: SwarmTicket,
+        tls: Option<PeerTls>,
         disk: Arc<dyn Disk>,
         whole: mpsc::UnboundedSender<ObjectIndex>,
     ) -> Self {
@@ -82,6 +86,7 @@ impl NodeSwarm {
             number,
             id: ticket.swarm,
             token: ticket.token,
+            tls,
             durability: ticket.durability,
             store: Store::with_disk(options, disk),
             stats,
@@ -143,6 +148,7 @@ impl NodeSwarm {
     pub(crate) fn served(&self) -> Served {
         Served {
             token: self.token.clone(),
+            is_tls: self.tls.is_some(),
             store: self.store.clone(),
             stats: Arc::clone(&self.stats),
             left: self.left.clone(),

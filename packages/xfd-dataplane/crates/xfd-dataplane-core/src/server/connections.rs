@@ -56,6 +56,8 @@ pub(crate) struct Place {
     number: u64,
     state: Mutex<State>,
     ended: CancellationToken,
+    /// When a stranger has had its time.
+    patience: tokio::time::Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +93,7 @@ impl Connections {
             number,
             state: Mutex::new(State::Stranger),
             ended,
+            patience: tokio::time::Instant::now() + FIRST_HEAD,
         };
         (place, is_crowded)
     }
@@ -161,7 +164,7 @@ impl Place {
 
     /// Returns when the connection is to be ended: it makes room, or is a stranger for too long.
     pub(crate) async fn ended(&self) {
-        if tokio::time::timeout(FIRST_HEAD, self.ended.cancelled())
+        if tokio::time::timeout_at(self.patience, self.ended.cancelled())
             .await
             .is_err()
             && self.is_peer()

@@ -7,6 +7,7 @@
 //! A connection whose request was refused is closed with the answer.
 
 mod body;
+mod channel;
 mod congestion;
 mod connections;
 mod pieces;
@@ -30,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Error, Kind, Result};
 use crate::limits::Limits;
 use crate::model::NodeSettings;
+use crate::server::channel::Channel;
 use crate::server::connections::{Connections, Place};
 use crate::server::served::Server;
 pub use crate::server::served::{Served, Swarms};
@@ -168,17 +170,27 @@ async fn serve(
     closed: CancellationToken,
 ) {
     wire::tune(&stream, wire::SERVER_SILENCE);
-    let outgoing = Outgoing::default();
-    let service = service_fn(|request| route::answer(&server, &outgoing, &place, request));
+    let opened = tokio::select! {
+        biased;
+        () = closed.cancelled() => return,
+        opened = channel::opened(stream, &*server.swarms) => opened,
+        () = place.ended() => return tracing::debug!(is_peer = false, "peer_connection_evicted"),
+    };
+    let (stream, channel) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return tracing::debug!(%error, "peer_connection_ended"),
+    };
+    let outgoing = match &channel {
+        Channel::Plain(outgoing) => outgoing.clone(),
+        Channel::Tls(_) => Outgoing::default(),
+    };
+    let service = service_fn(|request| route::answer(&server, &channel, &place, request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(SERVER_IDLE)
         .max_headers(HEADERS)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(
-            Socket::new(stream, outgoing.clone(), wire::SERVER_SILENCE),
-            service,
-        );
+        .serve_connection(Socket::new(stream, outgoing, wire::SERVER_SILENCE), service);
     let mut connection = pin!(connection);
     tokio::select! {
         // In this order: on a busy machine a head may be read only when its time is over.

@@ -16,10 +16,10 @@ use tokio::time::timeout;
 use crate::limits::Share;
 use crate::model::{ChunkIndex, Secret};
 use crate::server::body::{self, AnswerBody, Serving, Upload};
+use crate::server::channel::Channel;
 use crate::server::connections::Place;
 use crate::server::pieces::Pieces;
 use crate::server::served::{Served, Server};
-use crate::server::socket::Outgoing;
 use crate::store::{ChunkRead, ChunkReader};
 use crate::wire::{CHECK_HEADER, CRC_HEADER, ORDER_SKEW, UPLOAD_QUEUE_WAIT, crc_text};
 
@@ -30,11 +30,11 @@ const ORDER_LOOK: Duration = Duration::from_millis(10);
 
 pub(crate) async fn answer(
     server: &Server,
-    outgoing: &Outgoing,
+    channel: &Channel,
     place: &Arc<Place>,
     request: Request<Incoming>,
 ) -> std::result::Result<Answer, Infallible> {
-    Ok(match serve(server, outgoing, place, &request).await {
+    Ok(match serve(server, channel, place, &request).await {
         Ok(answer) => answer,
         Err(status) => {
             tracing::debug!(%status, "peer_request_refused");
@@ -45,7 +45,7 @@ pub(crate) async fn answer(
 
 async fn serve(
     server: &Server,
-    outgoing: &Outgoing,
+    channel: &Channel,
     connection: &Arc<Place>,
     request: &Request<Incoming>,
 ) -> std::result::Result<Answer, StatusCode> {
@@ -58,7 +58,7 @@ async fn serve(
     let served = server
         .swarms
         .served(swarm)
-        .filter(|served| is_bearer(given, &served.token))
+        .filter(|served| channel.admits(swarm, served) && is_bearer(given, &served.token))
         .ok_or(StatusCode::UNAUTHORIZED)?;
     if !connection.shown_token() {
         return Err(StatusCode::SERVICE_UNAVAILABLE);
@@ -72,10 +72,11 @@ async fn serve(
         .ok_or(StatusCode::NOT_FOUND)?;
     // A part of a chunk is asked for after a body was cut, perhaps for a fault of this disk.
     let is_checked = from > 0 || request.headers().contains_key(CHECK_HEADER);
-    let reader = if is_checked || !reader.is_verified_or_in_flight() {
-        Pieces::Read(reader)
-    } else {
-        Pieces::Unread(reader, outgoing.clone())
+    let reader = match channel {
+        Channel::Plain(outgoing) if !is_checked && reader.is_verified_or_in_flight() => {
+            Pieces::Unread(reader, outgoing.clone())
+        }
+        _ => Pieces::Read(reader),
     };
     upload(server, served, connection, chunk, from, reader).await
 }

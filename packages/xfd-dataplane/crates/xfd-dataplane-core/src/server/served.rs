@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
 use crate::limits::Limits;
-use crate::model::Secret;
+use crate::model::{Secret, SwarmId};
 use crate::stats::Stats;
 use crate::store::Store;
 
@@ -15,6 +16,8 @@ use crate::store::Store;
 pub struct Served {
     /// Compared in constant time.
     pub token: Secret,
+    /// Whether only peers with a certificate of the swarm are served.
+    pub is_tls: bool,
     /// Where its chunks are.
     pub store: Store,
     /// Its counters.
@@ -27,6 +30,9 @@ pub struct Served {
 pub trait Swarms: Send + Sync + 'static {
     /// The swarm of this name, while the node is in it.
     fn served(&self, swarm: &str) -> Option<Served>;
+
+    /// The swarm in which this node has this name, and how it speaks TLS there; see [`crate::tls`].
+    fn named(&self, name: &str) -> Option<(SwarmId, Arc<ServerConfig>)>;
 }
 
 pub(crate) struct Server {

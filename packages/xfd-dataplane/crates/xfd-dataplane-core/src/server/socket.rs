@@ -27,6 +27,7 @@ use tokio::time::Sleep;
 
 use crate::limits::PIECE_BYTES;
 use crate::store::FileSpan;
+use crate::tls::Stream;
 
 /// What stands for bytes that are in a file; never sent, never read.
 static BLANK: [u8; PIECE_BYTES] = [0; PIECE_BYTES];
@@ -50,7 +51,7 @@ impl Outgoing {
 
 /// One peer's connection.
 pub(crate) struct Socket {
-    io: TokioIo<TcpStream>,
+    io: TokioIo<Stream>,
     outgoing: Outgoing,
     patience: Duration,
     /// Runs while the other side takes nothing.
@@ -60,7 +61,7 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, outgoing: Outgoing, patience: Duration) -> Self {
+    pub(crate) fn new(stream: Stream, outgoing: Outgoing, patience: Duration) -> Self {
         Self {
             io: TokioIo::new(stream),
             outgoing,
@@ -95,7 +96,9 @@ impl Socket {
         let Some(span) = spans.front_mut() else {
             return Poll::Ready(Err(io::Error::other("bytes without a file")));
         };
-        let stream = self.io.inner();
+        let Stream::Plain(stream) = self.io.inner() else {
+            return Poll::Ready(Err(io::Error::other("a file cannot be encrypted unread")));
+        };
         let sent = loop {
             ready!(stream.poll_write_ready(cx))?;
             let room = &mut self.room;
@@ -200,7 +203,7 @@ mod tests {
     use tokio::io::AsyncReadExt;
     use tokio::net::{TcpListener, TcpStream};
 
-    use super::{Outgoing, Socket};
+    use super::{Outgoing, Socket, Stream};
 
     const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -219,7 +222,7 @@ mod tests {
                 tokio::time::sleep(rest).await;
             }
         });
-        let mut socket = Socket::new(stream, Outgoing::default(), PATIENCE);
+        let mut socket = Socket::new(Stream::Plain(stream), Outgoing::default(), PATIENCE);
         let bytes = vec![0; 64 * 1024];
         let mut written = 0;
         while written < most {

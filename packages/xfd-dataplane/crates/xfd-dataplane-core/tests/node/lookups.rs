@@ -51,6 +51,7 @@ fn objects_are_found_and_fetched_from_a_directory() {
         swarm: SWARM.into(),
         token: Secret(TOKEN.into()),
         durability: Durability::Object,
+        identity: None,
     })
     .unwrap();
     let mut wanted = catalog(root.path(), &found[1], MIB as u64);

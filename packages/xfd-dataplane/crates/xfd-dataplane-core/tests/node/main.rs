@@ -39,3 +39,4 @@ mod serving;
 mod stalls;
 mod strangers;
 mod support;
+mod tls;

@@ -40,7 +40,7 @@ fn say(stream: &mut TcpStream, text: &str) -> std::io::Result<()> {
     stream.write_all(text.as_bytes())
 }
 
-const KINDS: [(&str, Stranger); 13] = [
+const KINDS: [(&str, Stranger); 14] = [
     ("idle", |_| Ok(())),
     ("a byte of a head every 0.1 s", |stream| {
         for byte in get(SWARM, TOKEN).bytes().cycle() {
@@ -92,6 +92,9 @@ const KINDS: [(&str, Stranger); 13] = [
     }),
     ("no HTTP", |stream| {
         say(stream, "\u{16}\u{3}\u{1}\0\0\r\n\r\n")
+    }),
+    ("the head of a TLS record that never comes", |stream| {
+        stream.write_all(&[22, 3, 1, 2, 0, 1])
     }),
     ("half closed", |stream| stream.shutdown(Shutdown::Write)),
 ];

@@ -8,12 +8,13 @@ use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use xfd_dataplane_core::error::Result;
 use xfd_dataplane_core::model::{
-    Catalog, Durability, FoundObject, Inventory, NodeEvent, NodeSettings, Order, OrderId, Secret,
-    Source, StoreConfig, Stores, SwarmTicket, UnpackCaps,
+    Catalog, Durability, FoundObject, Inventory, NodeEvent, NodeSettings, Order, OrderId,
+    PeerIdentity, Secret, Source, StoreConfig, Stores, SwarmTicket, UnpackCaps,
 };
 use xfd_dataplane_core::node::{Connect, Node};
 use xfd_dataplane_core::source::Origin;
 use xfd_dataplane_core::store::Disk;
+use xfd_dataplane_core::tls::Authority;
 
 pub use crate::catalogs::{archive, catalog, one_object, pack, random_bytes};
 pub use crate::events::{Refused, failed, held, landed, refused};
@@ -105,17 +106,31 @@ impl Host {
         root: Arc<TempDir>,
     ) -> Self {
         let node = Node::with_origins(name.into(), settings, Arc::new(Given(origin))).unwrap();
-        Self::of(name, node, root, Durability::None)
+        Self::of(name, node, root, Durability::None, None)
+    }
+
+    /// One that speaks TLS, with a certificate of this authority.
+    pub fn in_tls(name: &'static str, origin: Arc<dyn Origin>, authority: &Authority) -> Self {
+        let node = Node::with_origins(name.into(), settings(), Arc::new(Given(origin))).unwrap();
+        let identity = authority.issue(name).unwrap();
+        let root = Arc::new(TempDir::new().unwrap());
+        Self::of(name, node, root, Durability::None, Some(identity))
     }
 
     /// One that syncs to `disk`.
     pub fn on_disk(name: &'static str, origin: Arc<dyn Origin>, disk: Arc<dyn Disk>) -> Self {
         let node = Node::with_origins(name.into(), settings(), Arc::new(Given(origin))).unwrap();
         let root = Arc::new(TempDir::new().unwrap());
-        Self::of(name, node.on_disk(disk), root, Durability::Object)
+        Self::of(name, node.on_disk(disk), root, Durability::Object, None)
     }
 
-    fn of(name: &'static str, node: Node, root: Arc<TempDir>, durability: Durability) -> Self {
+    fn of(
+        name: &'static str,
+        node: Node,
+        root: Arc<TempDir>,
+        durability: Durability,
+        identity: Option<PeerIdentity>,
+    ) -> Self {
         let address = node.serve("127.0.0.1", None).unwrap().to_string();
         let host = Self {
             node,
@@ -129,6 +144,7 @@ impl Host {
                 swarm: SWARM.into(),
                 token: Secret(TOKEN.into()),
                 durability,
+                identity,
             })
             .unwrap();
         host
