@@ -39,7 +39,8 @@ def nodes_of_swarms() -> list[NodeStatus]:
 
 def name_of(node: NodeStatus) -> str:
     """As in `tls/name.rs`."""
-    labels = [hashlib.sha256(each.encode()).hexdigest()[:40] for each in (node.id, node.swarm or "")]
+    ids = (node.id, node.swarm or "")
+    labels = [hashlib.sha256(each.encode()).hexdigest()[:40] for each in ids]
     return ".".join([*labels, "xfd.invalid"])
 
 

@@ -4,6 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
+use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
@@ -15,6 +18,14 @@ use super::name;
 use super::stream::Stream;
 use crate::error::{Error, Kind, Result};
 use crate::model::{PeerIdentity, SwarmId};
+
+/// The library's cryptography. Of its ciphers, AES with 128 bits takes the least of the processors.
+fn provider() -> CryptoProvider {
+    CryptoProvider {
+        cipher_suites: vec![TLS13_AES_128_GCM_SHA256],
+        ..default_provider()
+    }
+}
 
 /// What a node needs to speak with the peers of one swarm.
 pub(crate) struct PeerTls {
@@ -33,7 +44,7 @@ impl PeerTls {
     /// `Internal`: it is not of an [`super::Authority`].
     pub(crate) fn new(node: &str, swarm: &SwarmId, identity: &PeerIdentity) -> Result<Self> {
         let configured = || -> std::result::Result<_, Box<dyn std::error::Error>> {
-            let ring = Arc::new(rustls::crypto::ring::default_provider());
+            let ring = Arc::new(provider());
             let mut roots = RootCertStore::empty();
             roots.add(CertificateDer::from(identity.authority.as_slice()))?;
             let roots = Arc::new(roots);
