@@ -9,6 +9,7 @@ import pytest
 from xfd_api import (
     DownloadRequest,
     HubDownloadRequest,
+    NodeSelector,
     ObjectDownloadRequest,
     ObjectStoreConfig,
     ObjectStoreConfigByProfile,
@@ -22,6 +23,7 @@ from xfd_api.errors import (
     UnknownArchiveError,
     UnknownProfileError,
 )
+from xfd_api.node_selector import Nodes
 from xfd_api.request_forms import BareRequest
 from xfd_pipelines.collect import CollectedRequests, collect_requests
 from xfd_pipelines.v1 import Stage
@@ -157,3 +159,61 @@ def test_a_repository_that_two_stages_need_is_fetched_once() -> None:
     stages = [Needs(HubDownloadRequest("org/bert")), Needs(HubDownloadRequest("org/bert", "main"))]
 
     assert collect_requests(stages, None).priorities == (0,)
+
+
+GPU = NodeSelector(resources={"GPU": 1.0})
+CPU = NodeSelector(resources={"CPU": 1.0})
+
+
+def test_each_stage_s_files_go_to_its_nodes_unless_a_request_names_others() -> None:
+    class Named(Stage):
+        download_requests = (DownloadRequest(an_object("c", "c"), nodes=["aa"]),)
+
+    stages = [Needs(an_object("a", "a")), Needs(an_object("b", "b")), Named()]
+    collected = collect_requests(stages, STORE, nodes=[None, GPU, GPU])
+    selected = [request.nodes for request in collected.requests]
+    assert selected == [None, GPU, NodeSelector(ids=("aa",))]
+    assert collected.names_nodes == (False, False, True)
+
+
+def test_what_two_stages_need_goes_to_the_nodes_of_both() -> None:
+    stores = ObjectStoreConfigByProfile(
+        profiles={
+            "one": ObjectStoreConfig.make_for_s3("models", None, "AK1", "SK1"),
+            "two": ObjectStoreConfig.make_for_s3("models", None, "AK2", "SK2"),
+        }
+    )
+    stages = [Needs(an_object(profile_name="one")), Needs(an_object(profile_name="two"))]
+    collected = collect_requests(stages, stores, nodes=[CPU, GPU])
+    assert [(each.value.profile_name, each.nodes) for each in collected.requests] == [
+        ("one", CPU),
+        ("one", GPU),
+    ]
+    assert collected.priorities == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "is_refused"),
+    [
+        (["aa"], ["bb"], False),
+        ({"rank": "0"}, {"rank": "1"}, False),
+        (["aa"], ["aa", "bb"], True),
+        (None, ["aa"], True),
+        ({"rank": "0"}, {"pool": "a"}, True),
+    ],
+    ids=str,
+)
+def test_two_things_have_one_destination_only_on_different_nodes(
+    one: Nodes, two: Nodes, *, is_refused: bool
+) -> None:
+    class Shards(Stage):
+        download_requests = (
+            DownloadRequest(an_object("a", "shard"), one),
+            DownloadRequest(an_object("b", "shard"), two),
+        )
+
+    if is_refused:
+        with pytest.raises(DestinationConflictError):
+            collect_requests([Shards()], STORE)
+    else:
+        assert len(collect_requests([Shards()], STORE).requests) == 2

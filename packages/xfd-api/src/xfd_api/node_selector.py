@@ -128,7 +128,9 @@ def may_meet(one: NodeSelector, two: NodeSelector) -> bool:
         >>> may_meet(NodeSelector(labels={"rank": "0"}), NodeSelector(labels={"rank": "1"}))
         False
     """
-    return both(one, two).ids != ()
+    if one.ids is not None and two.ids is not None and set(one.ids).isdisjoint(two.ids):
+        return False
+    return not _contradict(one, two)
 
 
 def _contradict(one: NodeSelector, two: NodeSelector) -> bool:

@@ -11,6 +11,7 @@ from ray.exceptions import RayError
 
 from xfd_api.errors import InvalidRequestError
 from xfd_pipelines.checks import workers_of
+from xfd_pipelines.stage_nodes import resources_of
 from xfd_pipelines.v1 import Stage
 from xfd_ray.cluster.connect import connect_to_ray
 from xfd_ray.placement import NodeInfo, nodes_of_ray
@@ -80,18 +81,6 @@ def check_room(stages: Sequence[Stage], nodes: Sequence[NodeInfo]) -> None:
                 remedy="Lower required_resources or the least of workers, add nodes, "
                 "or set PipelineConfig(cluster_may_grow=True)",
             )
-
-
-def resources_of(stage: Stage) -> Amounts:
-    """The resources that one worker needs, by Ray's names, without zeros."""
-    needs = stage.required_resources
-    amounts = {
-        "CPU": needs.cpus,
-        "GPU": needs.gpus,
-        "memory": needs.memory_bytes or 0,
-        **needs.custom,
-    }
-    return {name: float(amount) for name, amount in amounts.items() if amount}
 
 
 def _fits(needs: Amounts, node: NodeInfo) -> bool:

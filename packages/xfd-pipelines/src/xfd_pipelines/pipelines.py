@@ -15,6 +15,7 @@ from xfd_pipelines.collect import collect_requests
 from xfd_pipelines.failures import StageError
 from xfd_pipelines.prefetch import DistributedDownloadConfig, prefetched
 from xfd_pipelines.specs import PipelineSpec
+from xfd_pipelines.stage_nodes import nodes_that_run
 
 __all__ = ["DistributedDownloadConfig", "StageError", "run_pipeline"]
 
@@ -25,7 +26,10 @@ def run_pipeline(
     *,
     distibuted_download_config: DistributedDownloadConfig | None = None,
 ) -> list[Any]:
-    """Brings the stages' files to every node, then runs the input through the stages.
+    """Brings the stages' files to their nodes, then runs the input through the stages.
+
+    A stage's files go to the nodes that have its `required_resources`, also to those that join
+    later, unless a request names its nodes.
 
     Connects to Ray as `ray.init()` does, unless this process is connected.
 
@@ -65,9 +69,10 @@ def run_pipeline(
     check_pipeline(pipeline_spec, config)
     stages = list(pipeline_spec.stages)
     store = config.object_store_config if config is not None else None
-    collected = collect_requests(stages, store)
+    collected = collect_requests(stages, store, nodes=list(map(nodes_that_run, stages)))
     prepared = ray_data.prepare(pipeline_spec)
     connect()
-    check_cluster(stages, prepared.stages, may_grow=pipeline_spec.config.cluster_may_grow)
-    with prefetched(collected, config):
+    may_grow = pipeline_spec.config.cluster_may_grow
+    check_cluster(stages, prepared.stages, may_grow=may_grow)
+    with prefetched(collected, config, may_grow=may_grow):
         return ray_data.run(prepared, store)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import ray
+
 import xfd_ray
 from xfd_api import (
     DistributionReport,
@@ -13,8 +15,12 @@ from xfd_api import (
     ObjectStoreConfig,
     ObjectStoreConfigByProfile,
 )
+from xfd_api.configuration import load
+from xfd_api.node_selector import as_selector
 from xfd_pipelines.collect import CollectedRequests
+from xfd_pipelines.stage_nodes import for_present_nodes
 from xfd_ray import DistributionOptions
+from xfd_ray.placement import nodes_of_ray
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +56,31 @@ class DistributedDownloadConfig(DistributionOptions):
 
 @contextmanager
 def prefetched(
-    collected: CollectedRequests, config: DistributedDownloadConfig | None
+    collected: CollectedRequests,
+    config: DistributedDownloadConfig | None,
+    *,
+    may_grow: bool = False,
 ) -> Iterator[None]:
-    """Brings the files to every node, and keeps the swarm for the length of the block.
+    """Brings the files to their nodes, and keeps the swarm for the length of the block.
 
-    A node that joins during the block gets the files from its peers.
+    A node that joins during the block gets the files that are for it from its peers.
+
+    Args:
+        collected: the requests of all stages.
+        config: the options of the distribution.
+        may_grow: see `for_present_nodes`.
 
     Raises:
         XfdError: as `xfd_ray.download_distributed` does.
     """
+    config = config or DistributedDownloadConfig()
+    if collected.requests:
+        nodes = as_selector(load().resolve("nodes", config.nodes))
+        live = nodes_of_ray(ray.nodes())
+        collected = for_present_nodes(collected, live, nodes, may_grow=may_grow)
     if not collected.requests:
         yield
         return
-    config = config or DistributedDownloadConfig()
     with xfd_ray.distribution(
         list(collected.requests),
         config.object_store_config,

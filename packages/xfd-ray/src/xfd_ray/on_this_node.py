@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import socket
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import ray
 
 from xfd_api.configuration import load
 from xfd_api.ids import NodeId
+from xfd_api.lookups import Lookup
 from xfd_api.node_selector import NodeSelector
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.progress_modes import ProgressMode
@@ -28,8 +30,12 @@ from xfd_ray.distribute import plan_of
 from xfd_ray.environment import Environment
 from xfd_ray.messages import LeaseRequest
 from xfd_ray.metrics.choice import MetricsChoice, MetricsMode
+from xfd_ray.placement import matches, nodes_of_ray
 from xfd_ray.telemetry.versions import installed_versions
 from xfd_ray.validation import check_option
+
+NOTHING = DistributionReport(0.0, None, None, 0, 0, 0, 0, 0, 0, (), ())
+"""The report of a call without a request for its node."""
 
 
 def ensure_local(
@@ -48,6 +54,8 @@ def ensure_local(
     in the version that the open call pinned, whatever the store has by now. Any number of processes
     of a node may call it at once. The call blocks; an asynchronous actor awaits
     `ensure_local_async`.
+
+    Requests that select other nodes are left out. If none is for this node, the report is empty.
 
     Args:
         download_requests: see `download_distributed`.
@@ -77,7 +85,8 @@ def ensure_local(
         >>> ray.get(size_of.remote("llama/config.json"))
         2
     """
-    return _call(**locals()).once()  # All arguments, by their names.
+    call = _call(**locals())  # All arguments, by their names.
+    return NOTHING if call is None else call.once()
 
 
 async def ensure_local_async(
@@ -123,7 +132,7 @@ async def ensure_local_async(
         2
     """
     call = _call(**locals(), wait=wait_in_thread)  # All arguments, by their names.
-    return await in_thread(call.once, call.cancel)
+    return NOTHING if call is None else await in_thread(call.once, call.cancel)
 
 
 def _call(
@@ -136,7 +145,8 @@ def _call(
     metrics: MetricsMode | None,
     metrics_ports: tuple[int, int] | None,
     **client: Callable[[Any, float], Any],
-) -> LeaseCall:
+) -> LeaseCall | None:
+    """The call, which has not begun; None if no request is for this node."""
     plan = plan_of(download_requests, object_store_config)
     check_option("deadline_s", deadline_s)
     check_option("keep_s", keep_s)
@@ -146,9 +156,12 @@ def _call(
     configuration = load()
     connect_to_ray()
     here = NodeId(ray.get_runtime_context().get_node_id())
+    lookups = _for_node(here, plan.lookups)
+    if not lookups:
+        return None
     request = LeaseRequest(
         id=uuid.uuid4().hex,
-        lookups=plan.lookups,
+        lookups=lookups,
         stores=plan.stores,
         selector=NodeSelector(ids=(here,)),
         terms=None,
@@ -167,4 +180,16 @@ def _call(
         LeaseClient(request, CoordinatorClient(**client)),
         mode=configuration.resolve("progress", progress) or "none",
         deadline_s=configuration.resolve("deadline_s", deadline_s),
+    )
+
+
+def _for_node(node: NodeId, lookups: Sequence[Lookup]) -> tuple[Lookup, ...]:
+    """The lookups of the requests that are for a node, for all nodes of a call."""
+    if all(lookup.nodes is None for lookup in lookups):
+        return tuple(lookups)
+    here = [each for each in nodes_of_ray(ray.nodes()) if each.id == node]
+    return tuple(
+        replace(lookup, nodes=None)
+        for lookup in lookups
+        if lookup.nodes is None or any(matches(lookup.nodes, each) for each in here)
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from xfd_api.errors import NoNodesError
 from xfd_api.ids import NodeId
-from xfd_api.node_selector import NodeSelector, both
+from xfd_api.node_selector import NodeSelector
 from xfd_api.node_selector import may_meet as conditions_may_meet
 
 HEAD_RESOURCE = "node:__internal_head__"
@@ -55,7 +55,7 @@ def may_meet(one: NodeSelector, two: NodeSelector, live: Mapping[NodeId, NodeInf
     """Whether a node may be selected by both, now or when it joins."""
     if not conditions_may_meet(one, two):
         return False
-    ids = both(one, two).ids
+    ids = one.ids if two.ids is None else two.ids
     if ids is None:
         return True
     named = [live[node] for node in map(NodeId, ids) if node in live]

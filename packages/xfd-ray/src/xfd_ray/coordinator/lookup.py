@@ -14,7 +14,7 @@ from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.lease_objects import LeaseObjects
 from xfd_ray.coordinator.leases import Leases
-from xfd_ray.coordinator.pins import pinned_answers
+from xfd_ray.coordinator.pins import pinned_answers, question
 from xfd_ray.placement import NodeInfo
 from xfd_ray.telemetry import log_events
 from xfd_ray.worker_api import WorkerApi, WorkerClient
@@ -126,9 +126,19 @@ class LeaseLookup:
                     lookups, pinned_answers(lookups, stores, others), strict=True
                 )
             ]
-        unknown = [lookup for lookup, answer in zip(lookups, known, strict=True) if answer is None]
-        found = iter(await worker.call(WorkerApi.find_objects, unknown, stores) if unknown else ())
-        return [next(found) if answer is None else answer for answer in known]
+        # Requests for different nodes may ask the same.
+        unknown = {
+            question(lookup, stores): lookup
+            for lookup, answer in zip(lookups, known, strict=True)
+            if answer is None
+        }
+        asked = list(unknown.values())
+        found = await worker.call(WorkerApi.find_objects, asked, stores) if asked else []
+        answers = dict(zip(unknown, found, strict=True))
+        return [
+            answers[question(lookup, stores)] if answer is None else answer
+            for lookup, answer in zip(lookups, known, strict=True)
+        ]
 
     def _add(
         self,
