@@ -8,7 +8,12 @@ import pytest
 from inprocess import LocalCluster, over, run_async
 
 from xfd_api.chunks import FoundObject
-from xfd_api.errors import DestinationNotWritableError, MissingPackageError
+from xfd_api.errors import (
+    DestinationNotWritableError,
+    HubOfflineError,
+    MissingPackageError,
+    XfdError,
+)
 from xfd_api.lookups import Lookup, plan_downloads
 from xfd_api.node_selector import as_selector
 from xfd_api.profiles import ObjectStoreConfigByProfile
@@ -41,8 +46,12 @@ def wants(
     )  # type: ignore[arg-type]
 
 
-def cluster_of(nodes: int, lacking: frozenset[str] = frozenset()) -> LocalCluster:
-    """Nodes that ask the real finder; some lack its package."""
+def cluster_of(
+    nodes: int,
+    lacking: frozenset[str] = frozenset(),
+    lack: type[XfdError] = MissingPackageError,
+) -> LocalCluster:
+    """Nodes that ask the real finder; some lack its package, or the repository."""
     cluster = LocalCluster(nodes, {})
 
     def prepare(plane: FakeDataPlane) -> None:
@@ -50,7 +59,7 @@ def cluster_of(nodes: int, lacking: frozenset[str] = frozenset()) -> LocalCluste
             lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
         ) -> list[list[FoundObject]]:
             if plane.node in lacking:
-                raise MissingPackageError("It is not installed here")
+                raise lack("It is not here")
             return find_objects(cluster.origin, lookups, stores)
 
         plane.find_objects = find  # type: ignore[method-assign]
@@ -178,16 +187,19 @@ def test_a_call_without_a_checksum_does_not_stand_in_for_one_with_it(hub: HubSer
 
 
 @pytest.mark.parametrize("lacking", [{"n0"}, {"n0", "n1"}])
-def test_a_node_without_the_package_is_passed_over(hub: HubServer, lacking: set[str]) -> None:
+@pytest.mark.parametrize("lack", [MissingPackageError, HubOfflineError])
+def test_a_node_without_the_package_or_the_repository_is_passed_over(
+    hub: HubServer, lacking: set[str], lack: type[XfdError]
+) -> None:
     @run_async
     async def story() -> None:
-        coordinator = Coordinator(cluster_of(2, frozenset(lacking)), tick_s=0.05)
+        coordinator = Coordinator(cluster_of(2, frozenset(lacking), lack), tick_s=0.05)
 
         status = await ended(coordinator, wants(hub, "one", "hf://org/bert"))
 
         if len(lacking) == 1:
             assert status.state is LeaseState.DONE, status.error
         else:
-            assert isinstance(status.error, MissingPackageError)
+            assert isinstance(status.error, lack)
 
     story()

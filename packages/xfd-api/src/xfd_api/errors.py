@@ -96,6 +96,12 @@ class OriginUnreachableError(XfdError, ConnectionError):
     remedy_by_default = "Check the endpoint and the node's network"
 
 
+class HubOfflineError(OriginUnreachableError):
+    """`HF_HUB_OFFLINE` forbids to ask the hub, and no node's cache has what is wanted."""
+
+    remedy_by_default = "Unset it, or fetch the whole repository once without it"
+
+
 class OriginTimeoutError(XfdError, TimeoutError):
     """The origin stopped answering."""
 

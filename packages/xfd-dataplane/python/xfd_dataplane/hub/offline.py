@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from xfd_api.errors import ObjectNotFoundError, OriginUnreachableError
+from xfd_api.errors import HubOfflineError, ObjectNotFoundError
 from xfd_api.hub_repos import HubRepo
 
 FORMAT = 1
@@ -44,7 +44,7 @@ class CachedHub:
         """The commit of the revision.
 
         Raises:
-            OriginUnreachableError: the cache does not know it.
+            HubOfflineError: the cache does not know it.
         """
         if self.repo.ref is None:
             return {"sha": self.repo.revision}
@@ -61,7 +61,7 @@ class CachedHub:
         """All files below a folder.
 
         Raises:
-            OriginUnreachableError: the cache has no list of the commit's files.
+            HubOfflineError: the cache has no list of the commit's files.
         """
         below = f"{folder}/" if folder else ""
         return (each for each in self._list(commit) if each["path"].startswith(below))
@@ -70,7 +70,7 @@ class CachedHub:
         """The file of a path.
 
         Raises:
-            OriginUnreachableError: the cache has no list of the commit's files.
+            HubOfflineError: the cache has no list of the commit's files.
             ObjectNotFoundError: the path is a folder.
         """
         if any(self.tree(commit, path)):
@@ -90,12 +90,11 @@ class CachedHub:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise self._unknown(f"has no list of the files of commit {commit}") from None
 
-    def _unknown(self, what: str) -> OriginUnreachableError:
-        return OriginUnreachableError(
+    def _unknown(self, what: str) -> HubOfflineError:
+        return HubOfflineError(
             f"HF_HUB_OFFLINE forbids to ask the hub, and its cache here {what}",
             object=self.repo.repo_id,
             path=str(self._folder),
-            remedy="Unset it, or fetch the whole repository once without it",
         )
 
 

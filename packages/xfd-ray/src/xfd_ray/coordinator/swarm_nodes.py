@@ -6,7 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Literal, TypeVar
 
-from xfd_api.errors import MissingPackageError, NodeLostError, NodeUnavailableError, XfdError
+from xfd_api.errors import (
+    HubOfflineError,
+    MissingPackageError,
+    NodeLostError,
+    NodeUnavailableError,
+    XfdError,
+)
 from xfd_api.ids import NodeId
 from xfd_ray.coordinator.pooled_transport import PooledTransport
 from xfd_ray.coordinator.restarts import Restarts
@@ -122,14 +128,15 @@ class SwarmNodes:
     ) -> tuple[NodeId, Answer]:
         """Asks the first of these nodes that is up; if its worker is lost, the next one.
 
-        A node that lacks an optional package is passed over too.
+        A node that lacks an optional package is passed over too, and one that may not ask the hub
+        and lacks the repository.
 
         Raises:
             NodeLostError: no node is left.
-            MissingPackageError: every node lacks the package.
+            MissingPackageError, HubOfflineError: every node lacks it.
             XfdError: why none takes a worker, or what `ask` raises.
         """
-        lacking: dict[NodeId, MissingPackageError] = {}
+        lacking: dict[NodeId, XfdError] = {}
         while True:
             self._changed.clear()
             able = [node for node in nodes if node.id not in lacking]
@@ -142,7 +149,7 @@ class SwarmNodes:
                     if self._transport.member(up[0]) is worker:  # It may have been replaced.
                         self._loop.remove_node(up[0], error)
                     continue
-                except MissingPackageError as error:
+                except (MissingPackageError, HubOfflineError) as error:
                     lacking[up[0]] = error
                     continue
             refusals = {node.id: self.refusal(node.id) for node in able}

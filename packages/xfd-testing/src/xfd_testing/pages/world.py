@@ -15,7 +15,7 @@ open one of the first two each, `STORE_…` all.
 The hub has the models `google-bert/bert-base-uncased`, `org/adapter` and `org/inside`, the gated
 model `org/model`, which opens with `HF_TOKEN`, and the data set `org/books` at the revision `v1.0`.
 The cluster has three nodes: the head, one with the label `market=spot`, and one with
-`market=on-demand`; each has two CPUs and a root of its own. `NODE_WITH_THE_MODEL` is the second.
+`market=on-demand`; each has two CPUs and a root of its own.
 """
 
 from __future__ import annotations
@@ -95,11 +95,10 @@ def running() -> Iterator[World]:
         env = {**store.environment(), **hub_server.environment()}
         cluster = RayCluster.start(1, env=env)
         try:
-            spot = cluster.add_node(labels={"market": "spot"})
+            cluster.add_node(labels={"market": "spot"})
             cluster.add_node(labels={"market": "on-demand"})
-            variables = {**secrets(store), "NODE_WITH_THE_MODEL": spot.id}
             named = stand_ins(store.endpoint, hub_server.url, disks)
-            yield World(store, hub_server, cluster, named, variables)
+            yield World(store, hub_server, cluster, named, secrets(store))
         finally:
             cluster.stop()
 
