@@ -12,20 +12,22 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from xfd_testing import aws_identities, hub, s3
+import xfd_ray
+from xfd_testing import artifacts, aws_identities, emulators, hub, rclone, s3
 from xfd_testing.aws_identities import AwsIdentities
 from xfd_testing.hub.wire import Answer, Request, WebServer
 from xfd_testing.markdown import blocks_of
 from xfd_testing.pages import World, run_page, world
 from xfd_testing.ray_cluster import RayCluster
 from xfd_testing.s3 import S3Server
+from xfd_testing.waiting import until
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
 
@@ -101,6 +103,28 @@ def pods(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pods]:
             web.stop()
 
 
+def test_a_node_is_not_idle_while_files_are_held_there(pods: Pods) -> None:
+    """docs/how-to/kuberay.md says so of the autoscaler, which asks this."""
+    import ray
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+    from ray.autoscaler.v2.sdk import get_cluster_resource_state
+
+    def busy() -> set[str]:
+        state = get_cluster_resource_state(GcsClient(address=pods.cluster.address))
+        # `node_activity` keeps what it was; the time in which a node was idle begins anew.
+        return {each.node_id.hex() for each in state.node_states if not each.idle_duration_ms}
+
+    nodes = {node.id for node in pods.cluster.nodes}
+    assert not busy(), "this test is the first of its file, since workers stay for a while"
+    ray.init(pods.cluster.address, log_to_driver=False, logging_level="ERROR")
+    try:
+        with xfd_ray.distribution("s3://my-models/llama/", keep_s=0):
+            until(lambda: busy() == nodes, 30, "a node with a worker of xfd is idle")
+        until(lambda: not busy(), 60, "a node without workers of xfd is busy")
+    finally:
+        ray.shutdown()
+
+
 def test_each_node_reads_with_its_role(pods: Pods, tmp_path: Path) -> None:
     """docs/how-to/aws-roles.md"""
     run_page(HOW_TO / "aws-roles.md", pods, tmp_path, pytest.skip)
@@ -123,6 +147,26 @@ def test_who_pays_is_said_with_each_request(pods: Pods, tmp_path: Path) -> None:
         weights = (root / "paid/part-0.parquet").read_bytes()
         assert (root / "part-0.parquet").read_bytes() == weights
         assert (root / "sealed/weights.bin").read_bytes() == weights
+
+
+def test_a_store_of_another_make_is_read(pods: Pods, tmp_path: Path) -> None:
+    """docs/how-to/s3-compatible.md, on rclone's server; `test_pages` runs it on SeaweedFS."""
+    if emulators.is_absent(rclone.VARIABLE, rclone.PROGRAM):
+        pytest.skip(f"no {rclone.PROGRAM} ({rclone.ADVICE})")
+    objects = {"llama/weights.safetensors": b"w" * 3_000_000, "llama/empty.txt": b""}
+    with rclone.running("my-models", objects) as server:
+        named = {**pods.stand_ins, "http://minio.internal:9000": server.endpoint}
+        keys = {
+            "STORE_KEY_ID": server.key_id,
+            "STORE_SECRET": server.secret,
+            "AWS_ACCESS_KEY_ID": server.key_id,
+            "AWS_SECRET_ACCESS_KEY": server.secret,
+        }
+        here = replace(pods, stand_ins=named, variables={**pods.variables, **keys})
+        run_page(HOW_TO / "s3-compatible.md", here, tmp_path, pytest.skip)
+    for folder in (*(root / "from-minio" for root in pods.cluster.roots), tmp_path / "llama"):
+        got = artifacts.tree_of(folder)
+        assert got == {key.removeprefix("llama/"): body for key, body in objects.items()}
 
 
 def test_ray_reads_the_cluster_of_kuberay() -> None:
