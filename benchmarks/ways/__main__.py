@@ -17,13 +17,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import ray
 
 import xfd_ray
 from benchmarks.ways import programs
 from benchmarks.ways.program import BUCKET, Files
-from xfd_testing import artifacts, s3
+from xfd_testing import artifacts, conda_env, s3
 from xfd_testing.ray_cluster import RayCluster, running
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +91,9 @@ def warm(nodes: int) -> Iterator[dict[str, str]]:
             server.put(BUCKET, f"model/{key}", body)
         weights = b"".join(artifacts.random_bytes(32 * 2**20, seed=1))
         server.put(BUCKET, "model/weights", weights)
+        with TemporaryDirectory() as folder:
+            prefix = conda_env.make_prefix(Path(folder) / "env", conda_env.own_packages())
+            server.upload(BUCKET, "env.tar.gz", conda_env.pack(prefix, Path(folder) / "env.tgz"))
         # Of the package's folder, for what a program defines travels by reference.
         store_env = {**server.environment(), "PYTHONPATH": str(ROOT)}
         with running(nodes, env=store_env) as cluster:
