@@ -40,7 +40,12 @@ SOURCES = [
     for path in (ROOT / "packages" / package).iterdir()
     if path.name in ("src", "python")
 ]
-PAGES = ("README.md", *(f"packages/{package}/README.md" for package in PACKAGES))
+PAGES = [
+    str(page.relative_to(ROOT))
+    for pattern in ("README.md", "docs/**/*.md", "packages/*/README.md")
+    for page in sorted(ROOT.glob(pattern))
+    if page.name != "specification.md"  # It has the words of another project.
+]
 CRATES = ROOT / "packages" / "xfd-dataplane"
 NOT_PUBLISHED = {"target", "tests", "__pycache__", ".pytest_cache", ".hypothesis"}
 OLDEST_RUST = (1, 94, 1)

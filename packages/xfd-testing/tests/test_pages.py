@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from xfd_testing import markdown
 from xfd_testing.documents import command_page, home, messages
 from xfd_testing.pages import BlockFailed, blocks_of_page, run_page
 from xfd_testing.site import outside
@@ -40,7 +41,6 @@ WRONG = {
     "YAML that is none": ("```yaml\na: [\n```\n", "ParserError"),
     "JSON that is none": ("```json\n{\n```\n", "JSONDecodeError"),
     "no language": ("```\nwhat is this\n```\n", "no language"),
-    "an unknown comment": ("<!-- sometimes: yes -->\n```sh\ntrue\n```\n", "sometimes is none of"),
 }
 
 WORLD: Any = SimpleNamespace(environment=lambda _: dict(os.environ), here=lambda text: text)
@@ -87,7 +87,24 @@ def test_a_block_that_needs_what_is_missing_is_skipped_by_name(tmp_path: Path) -
 def test_the_reason_for_showing_a_block_is_kept(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(RIGHT["what is shown only"])
-    assert [block.notes for block in blocks_of_page(page)] == [{"shown": "it would fail"}]
+    assert [each.block.notes for each in blocks_of_page(page)] == [{"shown": "it would fail"}]
+
+
+def test_a_comment_that_nobody_reads_is_an_error(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- sometimes: yes -->\n```sh\ntrue\n```\n")
+    with pytest.raises(ValueError, match=r"page\.md:1: sometimes is none of before, exit"):
+        blocks_of_page(page)
+
+
+def test_blocks_are_written_for_a_check_of_types_unless_they_have_none(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```python\na = 1\n```\n<!-- untyped: why -->\n```python\nb = 2\n```\n"
+        "<!-- needs: torch -->\n```python\nimport torch\n```\n"
+    )
+    markdown.main(tmp_path / "shown", [page])
+    assert [file.read_text() for file in (tmp_path / "shown").iterdir()] == ["a = 1\n"]
 
 
 def test_links_in_code_stay_and_others_lead_to_the_copies() -> None:

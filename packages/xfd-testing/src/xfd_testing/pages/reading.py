@@ -18,7 +18,7 @@ def read(block: PageBlock, folder: Path) -> None:
         BlockFailed: its reader refuses it.
     """
     text = block.block.text
-    name = block.notes.get("file", f"block.{block.block.language}")
+    name = block.block.notes.get("file", f"block.{block.block.language}")
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(text)
     try:

@@ -47,10 +47,10 @@ def run_page(page: Path, world: World, folder: Path, skip: Callable[[str], None]
     for block in blocks_of_page(page):
         if block.is_shown_only:
             continue
-        if command := block.notes.get("before"):
+        if command := block.block.notes.get("before"):
             before = ["bash", "-euo", "pipefail", "-c", world.here(command)]
             _succeed(block, before, world, folder)
-        needs = block.notes.get("needs", "").split(", ")
+        needs = block.block.notes.get("needs", "").split(", ")
         for module in filter(None, needs):
             if not _is_installed(module):
                 skip(f"{page.name}:{block.block.line} needs {module}")
@@ -68,13 +68,13 @@ def run_page(page: Path, world: World, folder: Path, skip: Callable[[str], None]
 def _run(block: PageBlock, world: World, folder: Path) -> Printed:
     language = block.block.language
     text = world.here(block.block.text)
-    if name := block.notes.get("file"):
+    if name := block.block.notes.get("file"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
         return Printed()
     script = folder / f".block_{block.block.line}.{_SUFFIXES[language]}"
     script.write_text(text)
-    wanted = int(block.notes.get("exit", "0"))
+    wanted = int(block.block.notes.get("exit", "0"))
     return _succeed(block, [*COMMANDS[language], str(script)], world, folder, wanted)
 
 
