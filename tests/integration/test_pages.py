@@ -5,13 +5,14 @@ CONTRIBUTING.md says how a page is written; `xfd_testing.pages.world` is what th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
-from xfd_testing.documents import documents_of
-from xfd_testing.pages import World, blocks_of_page, run_page, world
+from xfd_testing.pages import World, blocks_of_page, pages_with_blocks, run_page, world
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,12 +26,21 @@ ELSEWHERE = {
 }
 """Pages whose blocks have a test of their own, which says more than that they run."""
 
+HERE = [
+    page
+    for page in pages_with_blocks(ROOT)
+    if page.parent.name != "how-to" and str(page.relative_to(ROOT)) not in ELSEWHERE
+]
+"""The others are those of `test_pages_how_to.py`: files run side by side, each with a cluster."""
+
 SHOWN = {
     "docs/ARCHITECTURE.md": 1,
+    "docs/BENCHMARKS.md": 4,
     "docs/how-to/air-gap.md": 2,
     "docs/how-to/conda-environment.md": 1,
     "docs/monitoring.md": 3,
     "docs/operation.md": 3,
+    "docs/scheduler.md": 2,
     "docs/screens/README.md": 1,
     "docs/start/one-host.md": 1,
     "docs/troubleshooting.md": 1,
@@ -42,29 +52,26 @@ def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-PAGES = [
-    page
-    for page in documents_of(ROOT)
-    if name(page).startswith(("docs/", "packages/"))
-    and name(page) not in ELSEWHERE
-    and blocks_of_page(page)
-]
-
-
 @pytest.fixture(scope="module")
 def everything() -> Iterator[World]:
     with world.running() as started:
         yield started
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", HERE, ids=name)
 def test_a_page_does_what_it_shows(page: Path, everything: World, tmp_path: Path) -> None:
     run_page(page, everything, tmp_path, pytest.skip)
 
 
 def test_blocks_that_are_only_shown_are_few_and_known() -> None:
-    counted = {name(page): sum(b.is_shown_only for b in blocks_of_page(page)) for page in PAGES}
-    assert {page: count for page, count in counted.items() if count} == SHOWN
+    blocks = [block for page in pages_with_blocks(ROOT) for block in blocks_of_page(page)]
+    assert Counter(name(block.page) for block in blocks if block.is_shown_only) == SHOWN
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=name)
+def test_no_block_escapes_by_being_indented(page: Path) -> None:
+    tokens = MarkdownIt().parse(page.read_text())
+    assert [token.content for token in tokens if token.type == "code_block"] == []
 
 
 @pytest.mark.parametrize(("page", "test"), ELSEWHERE.items(), ids=list(ELSEWHERE))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,11 @@ from xfd_testing import browser, emulators
 from xfd_testing.site.serving import served
 
 SITE = Path(__file__).parents[2] / ".nox" / "docs-site"
-pytestmark = [
-    pytest.mark.skipif(not SITE.exists(), reason="needs the built site: nox -s docs"),
-    pytest.mark.skipif(
-        emulators.is_absent(browser.VARIABLE, browser.PROGRAM),
-        reason=f"needs Chromium (set {browser.VARIABLE}): {browser.ADVICE}",
-    ),
-]
+pytestmark = pytest.mark.skipif(not SITE.exists(), reason="needs the built site: nox -s docs")
+needs_chromium = pytest.mark.skipif(
+    emulators.is_absent(browser.VARIABLE, browser.PROGRAM),
+    reason=f"needs Chromium (set {browser.VARIABLE}): {browser.ADVICE}",
+)
 
 PAGES = [
     "",
@@ -30,6 +29,8 @@ PAGES = [
     "decisions/",
     "reference/xfd-api/",
     "reference/xfd-ray/",
+    "start/ray/",
+    "troubleshooting/",
     "repository/CONTRIBUTING/",
 ]
 """A page of each kind: prose, diagrams, wide tables, docstrings, and one from outside of docs/."""
@@ -47,6 +48,22 @@ def chromium() -> Iterator[browser.Browser]:
         yield started
 
 
+def test_no_markdown_is_left_over() -> None:
+    """The site's Markdown wants an empty line before a list, and items indented by four."""
+    for page in sorted(SITE.rglob("*.html")):
+        for paragraph in re.findall(r"<(?:p|td)>(.*?)</(?:p|td)>", page.read_text(), re.DOTALL):
+            left = re.search(r"```|^(- |\* |\d+\. )|^:::", paragraph, re.MULTILINE)
+            assert left is None, f"{page.relative_to(SITE)}: {paragraph[:200]}"
+
+
+def test_nothing_is_named_that_only_a_network_has() -> None:
+    """Addresses of links are for the reader; nothing else on a page has one."""
+    for page in sorted(SITE.rglob("*.html")):
+        loaded = re.findall(r"<(?:script|link|img|iframe)[^>]*https?://[^>]*>", page.read_text())
+        assert loaded == [], page
+
+
+@needs_chromium
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_fits_its_window_and_asks_nobody_else(
@@ -59,6 +76,15 @@ def test_a_page_fits_its_window_and_asks_nobody_else(
         assert look.overflow == 0
 
 
+@needs_chromium
+def test_diagrams_are_drawn(site: str, chromium: browser.Browser) -> None:
+    with chromium.open(site + "ARCHITECTURE/", width=1280) as look:
+        look.page.wait_for_function("document.querySelectorAll('div.mermaid').length == 2")
+        assert look.page.locator("pre.mermaid").count() == 0
+        assert look.complaints == []
+
+
+@needs_chromium
 def test_a_search_finds_a_page(site: str, chromium: browser.Browser) -> None:
     with chromium.open(site, width=1280) as look:
         look.page.locator("input.md-search__input").click()

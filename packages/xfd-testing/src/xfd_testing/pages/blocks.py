@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from xfd_testing.documents import documents_of
 from xfd_testing.markdown import Block, blocks_of
 
 
@@ -39,3 +40,13 @@ def blocks_of_page(page: Path) -> list[PageBlock]:
         ValueError: a comment before a block has a name that nobody reads.
     """
     return [PageBlock(page, block) for block in blocks_of(page)]
+
+
+def pages_with_blocks(root: Path) -> list[Path]:
+    """The pages of `docs/`, and the packages' READMEs, that have a block."""
+    places = (root / "docs", root / "packages")
+    return [
+        page
+        for page in documents_of(root)
+        if any(place in page.parents for place in places) and blocks_of(page)
+    ]
