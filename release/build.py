@@ -50,7 +50,6 @@ def reproducible() -> dict[str, str]:
     return {
         "SOURCE_DATE_EPOCH": commit_time,
         "RUSTFLAGS": f"--remap-path-prefix={home}=/cargo",
-        "CFLAGS": f"-ffile-prefix-map={home}=/cargo",
     }
 
 

@@ -30,6 +30,8 @@ def write(dist: Path, python: Path) -> None:
     command = ["cyclonedx-py", "environment", "--output-reproducible", "--validate"]
     command += ["--pyproject", "packages/xfd-pipelines/pyproject.toml", "--of", "JSON"]
     subprocess.run([*command, "-o", str(listed), str(python)], check=True)
+    # Wheels that were installed from files have these as their source.
+    listed.write_text(listed.read_text().replace(f"file://{dist.resolve()}/", ""))
     for each in (listed, *(crates_of(wheel, dist) for wheel in dist.glob("*-abi3-*.whl"))):
         check(each)
     (dist / SUMS).write_text(sums(dist))
