@@ -52,7 +52,7 @@ OLDEST_RUST = (1, 94, 1)
 SUPPORTED = range(10, 15)  # Minor versions of Python.
 FAKE_GCS = "github.com/fsouza/fake-gcs-server@v1.56.1"
 AZURITE = "azurite@3.37.0"
-MERMAID = "@mermaid-js/tiny@11.17.2"
+SCRIPTS = ("@mermaid-js/tiny@11.17.2", "iframe-worker@1.0.4")
 XENNA = {"0.2.0": (3, 9), "0.5.12": (3, 12)}  # The oldest Python of each.
 # The profile of the wheel, with checks in the crates of this workspace: all others compile once.
 CHECKED = ("--release", "--config", str(CRATES / "tests.toml"), "--locked", "--workspace")
@@ -280,11 +280,11 @@ def docs(session: nox.Session) -> None:
     session.install(*group("docs"))
     session.install("--no-deps", "--editable", "packages/xfd-testing")
     quiet = {"NO_MKDOCS_2_WARNING": "1"}
-    # Draws the diagrams; a copy is part of the site.
-    mermaid = ROOT / ".nox" / "mermaid" / MERMAID.rpartition("@")[2]
-    if not mermaid.exists():
-        npm = ("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(mermaid))
-        session.run(*npm, MERMAID, success_codes=range(256))
+    # They draw diagrams, and search without a server; copies are part of the site.
+    scripts = ROOT / ".nox" / "docs-scripts"
+    if not (scripts / "node_modules" / "iframe-worker").exists():
+        npm = ("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(scripts))
+        session.run(*npm, *SCRIPTS, success_codes=range(256))
     if session.posargs:
         session.run("mkdocs", *session.posargs, env=quiet)
         return

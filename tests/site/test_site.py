@@ -24,14 +24,14 @@ needs_chromium = pytest.mark.skipif(
 
 PAGES = [
     "",
-    "ARCHITECTURE/",
-    "cli/",
-    "decisions/",
-    "reference/xfd-api/",
-    "reference/xfd-ray/",
-    "start/ray/",
-    "troubleshooting/",
-    "repository/CONTRIBUTING/",
+    "ARCHITECTURE.html",
+    "cli.html",
+    "decisions/index.html",
+    "reference/xfd-api.html",
+    "reference/xfd-ray.html",
+    "start/ray.html",
+    "troubleshooting.html",
+    "repository/CONTRIBUTING.html",
 ]
 """A page of each kind: prose, diagrams, wide tables, docstrings, and one from outside of docs/."""
 
@@ -78,20 +78,22 @@ def test_a_page_fits_its_window_and_asks_nobody_else(
 
 @needs_chromium
 def test_diagrams_are_drawn(site: str, chromium: browser.Browser) -> None:
-    with chromium.open(site + "ARCHITECTURE/", width=1280) as look:
+    with chromium.open(site + "ARCHITECTURE.html", width=1280) as look:
         look.page.wait_for_function("document.querySelectorAll('div.mermaid').length == 2")
         assert look.page.locator("pre.mermaid").count() == 0
         assert look.complaints == []
 
 
 @needs_chromium
-def test_a_search_finds_a_page(site: str, chromium: browser.Browser) -> None:
-    with chromium.open(site, width=1280) as look:
+@pytest.mark.parametrize("is_served", [True, False], ids=["from a server", "from a folder"])
+def test_a_search_finds_a_page(is_served: bool, site: str, chromium: browser.Browser) -> None:
+    with chromium.open(site if is_served else SITE / "index.html", width=1280) as look:
+        first = look.page.url
         look.page.locator("input.md-search__input").click()
         look.page.keyboard.type("amplification")
         found = look.page.locator(".md-search-result__link").first
         found.wait_for()
         assert look.complaints == []
         found.click()
-        look.page.wait_for_url(lambda address: address != site)
+        look.page.wait_for_url(lambda address: address != first)
         assert "amplification" in look.page.inner_text("article").lower()

@@ -14,20 +14,25 @@ from pymdownx.superfences import fence_code_format
 
 from xfd_testing.site import outside
 
-MERMAID = ".nox/mermaid/*/node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js"
-"""Draws diagrams in the reader's browser; `nox -s docs` fetches it once."""
+SCRIPTS = {
+    "assets/mermaid.js": "@mermaid-js/tiny/dist/mermaid.tiny.js",
+    "assets/iframe-worker.js": "iframe-worker/shim/index.js",
+}
+"""Scripts of the site, in the packages that `nox -s docs` fetches once: the first draws diagrams in
+the reader's browser, the second lets a search run on pages that were opened from a folder."""
 
-_SCRIPT = "assets/mermaid.js"
+_MERMAID, _WORKER = SCRIPTS
 
 
 def on_config(config: Any) -> Any:
-    """Has diagrams drawn, if the site has a program for that.
+    """Names the site's own scripts where the theme would name those of a server.
 
-    Without one they stay text: the theme would ask a server for the program, and so would every
-    reader's browser.
+    Without one, diagrams stay text; without the other, a search needs a server.
     """
+    has = _scripts(config)
+    config.extra["polyfills"] = [_WORKER] if _WORKER in has else []
     fences = config.mdx_configs.setdefault("pymdownx.superfences", {})
-    if _mermaid(config):
+    if _MERMAID in has:
         drawn = {"name": "mermaid", "class": "mermaid", "format": fence_code_format}
         fences["custom_fences"] = [drawn]
     return config
@@ -36,8 +41,8 @@ def on_config(config: Any) -> Any:
 def on_files(files: Files, config: Any) -> Files:
     """Adds what the pages of `docs/` link to outside of it, and what those link to."""
     root = Path(config.config_file_path).parent
-    if mermaid := _mermaid(config):
-        files.append(File.generated(config, _SCRIPT, abs_src_path=str(mermaid)))
+    for place, script in _scripts(config).items():
+        files.append(File.generated(config, place, abs_src_path=str(script)))
     waiting = [
         (f"docs/{page.src_uri}", Path(page.abs_src_path).read_text())
         for page in files.documentation_pages()
@@ -78,11 +83,11 @@ def on_post_page(output: str, page: Any, **_: Any) -> str:
     """Loads the program that draws diagrams on the pages that have one, before the theme's own."""
     if 'class="mermaid"' not in output:
         return output
-    script = "../" * page.url.count("/") + _SCRIPT
+    script = "../" * page.url.count("/") + _MERMAID
     before, found, after = output.rpartition('<script src="')
     return f'{before}<script src="{script}"></script>{found}{after}'
 
 
-def _mermaid(config: Any) -> Path | None:
-    found = sorted(Path(config.config_file_path).parent.glob(MERMAID))
-    return found[-1] if found else None
+def _scripts(config: Any) -> dict[str, Path]:
+    packages = Path(config.config_file_path).parent / ".nox/docs-scripts/node_modules"
+    return {place: packages / path for place, path in SCRIPTS.items() if (packages / path).exists()}
