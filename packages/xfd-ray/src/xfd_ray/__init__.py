@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         download_distributed,
     )
     from xfd_ray.frameworks.setup_hook import setup_hook
+    from xfd_ray.frameworks.with_files import with_files
     from xfd_ray.link_rates import LinkRates
     from xfd_ray.on_this_node import ensure_local, ensure_local_async
     from xfd_ray.options import DistributionOptions
@@ -37,6 +38,7 @@ __all__ = [
     "report_text",
     "setup_hook",
     "status",
+    "with_files",
 ]
 
 _MODULES = {
@@ -53,6 +55,7 @@ _MODULES = {
     "report_text": "xfd_ray.report_format",
     "setup_hook": "xfd_ray.frameworks.setup_hook",
     "status": "xfd_ray.cluster.coordinator_queries",
+    "with_files": "xfd_ray.frameworks.with_files",
 }
 
 

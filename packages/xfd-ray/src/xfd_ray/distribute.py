@@ -25,7 +25,7 @@ from xfd_ray.client.in_thread import in_thread
 from xfd_ray.client.lease_call import LeaseCall
 from xfd_ray.client.lease_client import LeaseClient
 from xfd_ray.cluster.connect import connect_to_ray
-from xfd_ray.cluster.coordinator_client import CoordinatorClient, wait_in_thread
+from xfd_ray.cluster.coordinator_client import CoordinatorClient, wait_by_future
 from xfd_ray.cluster.raylet import inherited_variables
 from xfd_ray.configured import ConfiguredOptions, configured
 from xfd_ray.environment import Environment
@@ -199,7 +199,7 @@ class Distribution(DistributionOptions):
         call = LeaseCall(
             LeaseClient(
                 replace(request, environment=Environment.of(inherited_variables())),
-                CoordinatorClient(wait_in_thread) if _is_awaited() else CoordinatorClient(),
+                CoordinatorClient(wait_by_future) if _is_awaited() else CoordinatorClient(),
             ),
             mode=options.progress,
             deadline_s=options.deadline_s,

@@ -23,7 +23,7 @@ from xfd_ray.client.in_thread import in_thread
 from xfd_ray.client.lease_call import LeaseCall
 from xfd_ray.client.lease_client import LeaseClient
 from xfd_ray.cluster.connect import connect_to_ray
-from xfd_ray.cluster.coordinator_client import CoordinatorClient, wait_in_thread
+from xfd_ray.cluster.coordinator_client import CoordinatorClient, wait_by_future
 from xfd_ray.cluster.raylet import inherited_variables
 from xfd_ray.configured import configured_rates
 from xfd_ray.distribute import plan_of
@@ -85,7 +85,7 @@ def ensure_local(
         >>> ray.get(size_of.remote("llama/config.json"))
         2
     """
-    call = _call(**locals())  # All arguments, by their names.
+    call = call_on_this_node(**locals())  # All arguments, by their names.
     return NOTHING if call is None else call.once()
 
 
@@ -131,11 +131,11 @@ async def ensure_local_async(
         >>> ray.get(Sizes.remote().size_of.remote("llama/config.json"))
         2
     """
-    call = _call(**locals(), wait=wait_in_thread)  # All arguments, by their names.
+    call = call_on_this_node(**locals(), wait=wait_by_future)  # All arguments, by their names.
     return NOTHING if call is None else await in_thread(call.once, call.cancel)
 
 
-def _call(
+def call_on_this_node(
     download_requests: Requests,
     object_store_config: ObjectStoreConfig | ObjectStoreConfigByProfile | None,
     *,
@@ -146,7 +146,14 @@ def _call(
     metrics_ports: tuple[int, int] | None,
     **client: Callable[[Any, float], Any],
 ) -> LeaseCall | None:
-    """The call, which has not begun; None if no request is for this node."""
+    """The call behind `ensure_local`, which has not begun; None if no request is for this node.
+
+    `wait` is that of `CoordinatorClient`.
+
+    Raises:
+        InvalidRequestError, UnknownProfileError, UnsafePathError, UnknownArchiveError,
+            DestinationConflictError, ClusterConnectionError: see `download_distributed`.
+    """
     plan = plan_of(download_requests, object_store_config)
     check_option("deadline_s", deadline_s)
     check_option("keep_s", keep_s)

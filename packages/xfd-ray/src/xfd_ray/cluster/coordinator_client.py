@@ -40,8 +40,8 @@ def start_workers(request: LeaseRequest) -> list[tuple[NodeInfo, RayWorkerClient
     return [(node, RayWorkerClient(node.id, start_worker(node, terms))) for node in nodes]
 
 
-def wait_in_thread(ref: Any, timeout_s: float) -> Any:
-    """As `ray.get`, which warns that it blocks when a thread of an asynchronous actor calls it."""
+def wait_by_future(ref: Any, timeout_s: float) -> Any:
+    """As `ray.get`, which warns that it blocks wherever an asynchronous actor calls it."""
     try:
         return ref.future().result(timeout_s)
     except FutureTimeoutError as error:

@@ -63,6 +63,6 @@ def _looking_up_after(
 def _raising(error: Exception, info: Any) -> Any:
     @functools.wraps(info.function)
     def raise_instead(*_args: Any, **_options: Any) -> None:
-        raise error from None
+        raise error.with_traceback(None) from None
 
     return info._replace(function=raise_instead, max_calls=1)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.progress_modes import ProgressMode
-from xfd_api.request_forms import Requests, as_requests
-from xfd_api.requests import DownloadRequest
+from xfd_api.request_forms import Requests
 from xfd_api.stores import ObjectStoreConfig
 from xfd_ray.cluster.first_task import before_first_task
-from xfd_ray.distribute import plan_of
+from xfd_ray.frameworks.files_here import FilesHere
 from xfd_ray.metrics.choice import MetricsMode
-from xfd_ray.on_this_node import ensure_local
-from xfd_ray.validation import check_option
 
 
 def setup_hook(
@@ -30,9 +27,10 @@ def setup_hook(
     """A hook for `ray.init` that brings files to each node before the program's tasks need them.
 
     In each process of the program that Ray starts on a node, the first task or actor waits until
-    the files are there. Nodes that join later get them the same way. The driver itself does not
-    wait: it calls `download_distributed` if it needs them. If the files cannot come, the task or
-    the actor's constructor raises the error, and the next one tries again.
+    the files are there. One process of a node asks for them; the others only look whether they are
+    there. Nodes that join later get them the same way. The driver itself does not wait: it calls
+    `download_distributed` if it needs them. If the files cannot come, the task or the actor's
+    constructor raises the error, and the next one tries again.
 
     Ray keeps the hook with `object_store_config` in the cluster's memory until the job is over, as
     it does with all that tasks use. Keys that nodes find by themselves are not in it.
@@ -62,36 +60,18 @@ def setup_hook(
         >>> runtime_env = {"worker_process_setup_hook": hook}
         >>> # ray.init(runtime_env=runtime_env)
     """
-    plan_of(download_requests, object_store_config)
-    options = {
-        "deadline_s": deadline_s,
-        "keep_s": keep_s,
-        "progress": progress,
-        "metrics": metrics,
-        "metrics_ports": metrics_ports,
-    }
-    for name, value in options.items():
-        check_option(name, value)
-    return SetupHook(
-        tuple(as_requests(download_requests)), object_store_config, tuple(options.items())
-    )
+    return SetupHook(FilesHere.of(**locals()))  # All arguments, by their names.
 
 
 @dataclass(frozen=True)
 class SetupHook:
     """See `setup_hook`. Ray pickles it in the driver, and calls it in each worker process."""
 
-    requests: tuple[DownloadRequest, ...]
-    store: ObjectStoreConfig | ObjectStoreConfigByProfile | None = field(repr=False)
-    options: tuple[tuple[str, object], ...] = ()
+    files: FilesHere
 
     __name__ = "xfd_ray.setup_hook"
     """Ray shows it in the runtime environment."""
 
     def __call__(self) -> None:
         """Asks for the files before this process's first task."""
-        before_first_task(self.bring_files)
-
-    def bring_files(self) -> None:
-        """Returns when the files are on this node."""
-        ensure_local(self.requests, self.store, **dict(self.options))  # type: ignore[arg-type]
+        before_first_task(self.files.bring_once_per_node)
