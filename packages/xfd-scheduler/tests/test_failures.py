@@ -235,6 +235,7 @@ def test_the_last_chunks_are_asked_of_a_faster_holder(checked: Checked) -> None:
     script.plan()
     assert script.source("late", 0) == "slow"
     script.joins("fast", held=(0,), traits=fast)
+    script.now += 0.05
     script.plan()
     assert script.source("late", 0) == "fast"
     script.runs_to_the_end()

@@ -136,7 +136,7 @@ class Scheduler:
         times = [
             swarm.resting_chunks.next_due(),
             swarm.resting_peers.next_due(),
-            self._planner.stragglers.next_look(),
+            self._planner.reconsider.next_look(),
         ]
         if swarm.open_chunks:
             times.append(swarm.origin_rest_until)

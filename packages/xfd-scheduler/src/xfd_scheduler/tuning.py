@@ -445,12 +445,6 @@ Evidence: no scenario exercises it.
 
 # -- Moved orders ----------------------------------------------------------------------------------
 
-END_GAME_INTERVALS = 4
-"""report intervals. Between two examinations of the last orders of a node.
-
-Why: orders and reports take two of them.
-Evidence: half and double below 3.
-"""
 TAKE_OVER_READ_S = 2.0
 """seconds. A node that waits at its end takes over a slower node's origin read after this time.
 
@@ -458,7 +452,7 @@ Why: with a slow origin equal nodes seem unequal, and the read is nearly over by
 reason a node waits at least as long as its own reads take.
 Evidence: half join3 +1.7; double unhalf +9.9, join3 -4.4; decision 0010.
 """
-REPARENT_CLASS_GAP = 2
+SLOW_SOURCE_CLASSES = 2
 """speed classes. A node moves away from a source that is this much slower.
 
 Why: neighbouring classes come and go, and each move costs some bytes.
@@ -471,39 +465,39 @@ Why: a read that has started would be transferred twice.
 Evidence: half join3 +5.7, double at most 0.8.
 """
 
-# -- Stragglers ------------------------------------------------------------------------------------
+# -- Late orders -----------------------------------------------------------------------------------
 
-STRAGGLER_INTERVAL_S = 1.0
+LATE_INTERVAL_S = 1.0
 """seconds. Between two examinations of running orders.
 
-Why: a quarter of the least age of a straggler.
+Why: a quarter of the least age of a late order.
 Evidence: not measured.
 """
-STRAGGLER_MIN_AGE_S = 4.0
+LATE_MIN_AGE_S = 4.0
 """seconds. No younger order is late.
 
 Why: exchanges and first bytes vary by this much on busy machines.
 Evidence: half starve -7, double starve +14.
 """
-STRAGGLER_PACE_FACTOR = 8.0
+LATE_PACE_FACTOR = 8.0
 """multiples of the usual time of an order. An order may take this long.
 
 Why: streams of one link differ by several times.
 Evidence: half starve -17; off starve +192.9 (`slow`); decision 0010.
 """
-STRAGGLER_UNKNOWN_FACTOR = 4.0
+LATE_UNKNOWN_FACTOR = 4.0
 """factor. The limit of a node that no chunk arrived at yet is longer by it.
 
 Why: its link may be slower than others.
 Evidence: not measured.
 """
-STRAGGLER_UNKNOWN_S = 60.0
+LATE_UNKNOWN_S = 60.0
 """seconds. The limit while no chunk arrived anywhere.
 
 Why: nothing says what is usual.
 Evidence: not measured.
 """
-STRAGGLER_QUEUE_FACTOR = 2.0
+LATE_QUEUE_FACTOR = 2.0
 """multiples of the time that a node's queue takes. As much is added to the limit.
 
 Why: the age of an order includes its time in the queue.
@@ -515,8 +509,8 @@ FEW_LATE_DIVISOR = 4
 Why: on a slow link nearly all streams are late.
 Evidence: off 0.0 (`slow-link`).
 """
-STRAGGLER_ORDERS_PER_LOOK = 20_000
-"""orders. The most that one examination covers; the next one continues there.
+LATE_ORDERS_PER_LOOK = 20_000
+"""orders. After an examination of so many, the next one comes after twice the interval.
 
 Why: bounds the time of a plan.
 Evidence: cost.

@@ -12,7 +12,7 @@
     another pin          the object fails on every node: its store has another one than was named
     node, transient      the node tries again later
 
-`policy.stragglers` treats orders that are only slow.
+`policy.reconsider` treats orders that are only slow.
 
 After `attempts` failures at the origin, or by the node's own fault, the chunk's objects fail on
 that node. Failures with peers do not fail them (`state.attempts`): after half of `attempts` the

@@ -34,7 +34,6 @@ class Inventories:
             objects: the objects that it examined.
             inventory: all that it holds of them.
         """
-        member.end_game_since = None
         swarm = self.swarm
         refused = swarm.refused.keys() & set(objects)
         if inventory.elsewhere or refused or member.wants:

@@ -24,6 +24,7 @@ def commit_tree(
     readers: Sequence[int],
     nodes: Sequence[int],
     parents: Sequence[int],
+    now: float,
 ) -> None:
     """Orders `count` chunks from `first` on, which share a tree, on all its nodes.
 
@@ -38,6 +39,7 @@ def commit_tree(
         readers: they read the chunks from the origin.
         nodes: all other nodes, each after its parent.
         parents: the source of each of them.
+        now: the time.
     """
     members = swarm.members
     chunks = range(first, first + count)
@@ -78,6 +80,7 @@ def commit_tree(
     for chunk in chunks:
         swarm.tree_sources[chunk] = sources
         swarm.launch_number[chunk] = swarm.launch_count
+        swarm.launched_at[chunk] = now
         swarm.pending[chunk] |= receivers
         swarm.pending_chunks |= 1 << chunk
         swarm.last_reader[chunk] = readers[0]

@@ -1,8 +1,8 @@
 """What to order next.
 
 Two rules give out all work: `spread` launches chunks that no node has, and `backfill` gives single
-nodes what others hold. Starving nodes are filled before a wave starts, the others after it. Three
-more move running orders: `reparent`, `end_game` and `stragglers`.
+nodes what others hold. Starving nodes are filled before a wave starts, the others after it.
+`reconsider` moves running orders to other sources.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ from itertools import islice
 
 from xfd_scheduler.links import windows
 from xfd_scheduler.links.estimate import LinkEstimator
+from xfd_scheduler.links.receivers import SlowReceivers
 from xfd_scheduler.policy.backfill import Backfill
-from xfd_scheduler.policy.end_game import EndGame
 from xfd_scheduler.policy.limits import waits_for_nodes
-from xfd_scheduler.policy.reparent import Reparent
-from xfd_scheduler.policy.slow_receivers import SlowReceivers
+from xfd_scheduler.policy.reconsider import Reconsider
 from xfd_scheduler.policy.sources import Sources
 from xfd_scheduler.policy.spread import Spread
-from xfd_scheduler.policy.stragglers import Stragglers
 from xfd_scheduler.state import resting
 from xfd_scheduler.state.keys import split_key
 from xfd_scheduler.state.swarm_state import SwarmState
@@ -34,10 +32,8 @@ class Planner:
         sources = Sources(swarm, seed)
         self._spread = Spread(swarm)
         self._backfill = Backfill(swarm, sources)
-        self._slow_receivers = SlowReceivers(swarm, estimator)
-        self._reparent = Reparent(swarm, sources)
-        self._end_game = EndGame(swarm, sources)
-        self.stragglers = Stragglers(swarm, sources)
+        self._receivers = SlowReceivers(swarm, estimator)
+        self.reconsider = Reconsider(swarm, sources)
 
     def plan(self, now: float) -> bool:
         """Fills the nodes' pending orders; False if the limit of one plan left some out."""
@@ -47,12 +43,10 @@ class Planner:
         left = swarm.settings.assignments_per_plan
         left = self._backfill.fill(left, now, only_starving=True)
         if now >= swarm.origin_rest_until and not waits_for_nodes(swarm, now):
-            left = self._spread.launch(left)
+            left = self._spread.launch(left, now)
         left = self._backfill.fill(left, now, only_starving=False)
-        self._slow_receivers.look(now)
-        self._reparent.look(now)
-        self._end_game.look(now)
-        self.stragglers.look(now)
+        self._receivers.look(now)
+        self.reconsider.look(now)
         return left > 0
 
     def _want_sets(self) -> int:

@@ -25,11 +25,12 @@ class Spread:
     def __init__(self, swarm: SwarmState) -> None:
         self.swarm = swarm
         self._left = 0
+        self._now = 0.0
         self._readers = OriginReaders(swarm)
         self._order = TreeOrder(swarm)
         self._latest_priority = -(2**31)
 
-    def launch(self, left: int) -> int:
+    def launch(self, left: int, now: float) -> int:
         """Launches what there is room for; returns how many more assignments may be made.
 
         A wave starts when some node is starving, or when half of the nodes that want it are below
@@ -37,6 +38,7 @@ class Spread:
         waits for no room.
         """
         self._left = left
+        self._now = now
         swarm = self.swarm
         blocked = 0
         while self._left > 0 and (mask := self._launchable_beside(blocked)):
@@ -131,7 +133,7 @@ class Spread:
             booked = order
             below = [node for node in order if node not in readers]
             nodes, parents = lay_out(swarm, readers, below, children)
-            commit_tree(swarm, chunk, together, receivers, readers, nodes, parents)
+            commit_tree(swarm, chunk, together, receivers, readers, nodes, parents, self._now)
             launched += together
             self._latest_priority = max(self._latest_priority, swarm.catalog.priorities[chunk])
         commit_queues(swarm, first, launched, booked)

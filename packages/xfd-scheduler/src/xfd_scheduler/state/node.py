@@ -38,8 +38,6 @@ class Member:
         depth_bytes: bytes that its queue should have.
         depth_class: the speed class for which its queue flags were derived. A new class counts from
             its next order or report on.
-        end_game_at: when its last orders are examined again.
-        end_game_since: since when it has no open chunk; None while it has some.
 
     Orders that name it as their source:
 
@@ -84,8 +82,6 @@ class Member:
         "burst_rate",
         "depth_bytes",
         "depth_class",
-        "end_game_at",
-        "end_game_since",
         "failed",
         "has_rate",
         "id",
@@ -152,8 +148,6 @@ class Member:
         self.origin_reads = 0
         self.depth_bytes = 0.0
         self.depth_class = 0
-        self.end_game_at = 0.0
-        self.end_game_since: float | None = None
 
         self.promised = 0
         self.uplink_load = 0.0

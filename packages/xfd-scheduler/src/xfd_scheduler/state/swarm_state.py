@@ -75,7 +75,7 @@ class SwarmState:
     Attributes:
         open_on, pending, holders: nodes in these states, as bit sets.
         tree_sources: the source of each node in the tree that launched it; None without a tree.
-        launch_number: what `launch_count` was when it was launched.
+        launch_number: what `launch_count` was when it was launched; launched_at: when that was.
         pinned_crcs: the checksum that every copy is compared with; None until it is known.
         unpinned_crcs: checksums reported for a chunk that has none yet, by node.
         read_failures: failed reads of any node since one succeeded.
@@ -145,6 +145,7 @@ class SwarmState:
         self.holders: list[int] = []
         self.tree_sources: list[array[int] | None] = []
         self.launch_number: list[int] = []
+        self.launched_at: list[float] = []
         self.pinned_crcs: list[int | None] = []
         self.unpinned_crcs: dict[int, dict[int, int]] = {}
         self.read_failures: dict[int, int] = {}
@@ -190,11 +191,12 @@ class SwarmState:
         self.catalog.grow(catalog)
         count = len(catalog.chunks)
         self.rarity.grow(count)
-        empty: list[tuple[list[Any], int | None]] = [
+        empty: list[tuple[list[Any], float | None]] = [
             (self.open_on, 0),
             (self.pending, 0),
             (self.holders, 0),
             (self.launch_number, 0),
+            (self.launched_at, 0.0),
             (self.tree_sources, None),
             (self.pinned_crcs, None),
         ]

@@ -17,7 +17,6 @@ def open_chunk(swarm: SwarmState, member: Member, chunk: int) -> None:
     member.open |= bit
     swarm.open_chunks |= bit
     swarm.has_open_chunks |= member.bit
-    member.end_game_since = None
 
 
 def close_chunk(swarm: SwarmState, member: Member, chunk: int) -> None:

@@ -1,0 +1,126 @@
+"""Finds orders that run far longer than usual, and says whose link is slow.
+
+Nodes report the end of an order but no progress, so an order is judged by its age. It is late after
+several times the seconds that a chunk of its size usually takes to that node, plus the time that
+the node's queue takes. Each move of an order doubles its limit, so on a link that is slower than
+anything known it ends after a few moves. Orders that wait for a relay depend on the order above.
+
+    few of a node's orders are late, all of       the sources' links are slow
+    them have one source, or others arrived
+    meanwhile at a node that is not slow
+    otherwise                                     its own: other sources would not help
+
+A data plane breaks off a silent or starved stream by itself, and long before this. These are orders
+that it does not notice, or considers good enough.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from xfd_api.ids import OrderId
+from xfd_scheduler.links import windows
+from xfd_scheduler.state.bitset import positions
+from xfd_scheduler.state.keys import ORIGIN, key_of, split_key
+from xfd_scheduler.state.swarm_state import SwarmState
+from xfd_scheduler.tuning import (
+    FEW_LATE_DIVISOR,
+    LATE_INTERVAL_S,
+    LATE_MIN_AGE_S,
+    LATE_ORDERS_PER_LOOK,
+    LATE_PACE_FACTOR,
+    LATE_QUEUE_FACTOR,
+    LATE_UNKNOWN_FACTOR,
+    LATE_UNKNOWN_S,
+)
+
+
+class _Late(NamedTuple):
+    """An order that is late, and a time at which it ran for certain."""
+
+    chunk: int
+    source: int
+    since: float
+
+
+class LateOrders:
+    """Examines the ages of pending orders at intervals.
+
+    Attributes:
+        next: when to examine them again.
+        origin_is_slow: whether many reads were late the last time: reading again would not help.
+    """
+
+    def __init__(self, swarm: SwarmState) -> None:
+        self.swarm = swarm
+        self.next = 0.0
+        self.origin_is_slow = False
+        self._since: dict[OrderId, float] = {}
+        """Times at which orders that no tree made ran for certain."""
+
+    def find(self, now: float) -> dict[int, int]:
+        """Nodes that another source may help, as bit sets, by chunk; empty between two looks."""
+        if now < self.next:
+            return {}
+        swarm = self.swarm
+        singles = [swarm.order_id(*split_key(key)) for key in swarm.single_sources]
+        self._since = {order: self._since.get(order, now) for order in singles}
+        examined = 0
+        late: dict[int, list[_Late]] = {}
+        for chunk in positions(swarm.pending_chunks):
+            launched_at = swarm.launched_at[chunk]
+            if now - launched_at < LATE_MIN_AGE_S:
+                continue
+            for node in positions(swarm.pending[chunk]):
+                examined += 1
+                source = swarm.source_of(node, chunk)
+                if source != ORIGIN and not swarm.holders[chunk] >> source & 1:
+                    continue
+                is_single = key_of(node, chunk) in swarm.single_sources
+                since = self._since[swarm.order_id(node, chunk)] if is_single else launched_at
+                if now - since >= self._limit_s(node, chunk):
+                    late.setdefault(node, []).append(_Late(chunk, source, since))
+        self.next = now + LATE_INTERVAL_S * (1 + examined / LATE_ORDERS_PER_LOOK)
+        return self._by_chunk(late, now)
+
+    def _by_chunk(self, late: dict[int, list[_Late]], now: float) -> dict[int, int]:
+        """Leaves nodes out whose own links are slow."""
+        few = max(1, self.swarm.settings.download_slots // FEW_LATE_DIVISOR)
+        self.origin_is_slow = few < sum(
+            order.source == ORIGIN for orders in late.values() for order in orders
+        )
+        found: dict[int, int] = {}
+        for node, orders in late.items():
+            is_of_many = len(orders) > few and len({order.source for order in orders}) > 1
+            if is_of_many and not self._is_receiving(node, orders, now):
+                continue
+            for order in orders:
+                found[order.chunk] = found.get(order.chunk, 0) | 1 << node
+        return found
+
+    def _is_receiving(self, node: int, late: list[_Late], now: float) -> bool:
+        """Whether chunks arrived while these ran, in the second half of the time at least."""
+        member = self.swarm.members[node]
+        if member.speed_class or not member.recent_transfers:
+            return False
+        arrived_at, _, _ = member.recent_transfers[-1]
+        return 2 * arrived_at >= now + min(order.since for order in late)
+
+    def _limit_s(self, node: int, chunk: int) -> float:
+        """The age from which on the order is late."""
+        swarm = self.swarm
+        member = swarm.members[node]
+        settings = swarm.settings
+        size = swarm.catalog.sizes[chunk]
+        if member.typical_pace:
+            pace_s = LATE_PACE_FACTOR * member.typical_pace * size
+        elif swarm.links.typical_pace:
+            pace_s = LATE_UNKNOWN_FACTOR * LATE_PACE_FACTOR * swarm.links.typical_pace * size
+        else:
+            pace_s = LATE_UNKNOWN_S
+        interval = windows.assumed_interval(settings, len(swarm.members))
+        queue_s = max(settings.queue_s, settings.report_intervals * interval)
+        if member.rate:
+            queue_s = max(queue_s, member.queued_bytes / member.rate)
+        moves = swarm.generations.get(key_of(node, chunk), 0)
+        return (LATE_MIN_AGE_S + pace_s + LATE_QUEUE_FACTOR * queue_s) * float(2**moves)
