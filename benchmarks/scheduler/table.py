@@ -68,7 +68,7 @@ def figures(
     from benchmarks.scheduler.scenarios import SCENARIOS
 
     names = [name for name in SCENARIOS if name in only or not only]
-    kept = KEPT / f"{_digest(sources)}.json"
+    kept = KEPT / f"{digest(sources)}.json"
     known: dict[str, dict[str, float]] = json.loads(kept.read_text()) if kept.exists() else {}
     missing = [
         name for name in names if any(str(seed) not in known.get(name, {}) for seed in seeds)
@@ -136,13 +136,13 @@ def _checked_out(revision: str) -> Path:
     return folder / "xfd_scheduler"
 
 
-def _digest(sources: Path) -> str:
-    """A digest of the sources and of the scenarios."""
-    digest = hashlib.sha256(Path(__file__).with_name("scenarios.py").read_bytes())
+def digest(sources: Path, other: bytes = b"") -> str:
+    """A digest of the sources, of the scenarios, and of whatever else figures depend on."""
+    made = hashlib.sha256(Path(__file__).with_name("scenarios.py").read_bytes() + other)
     for path in sorted(sources.rglob("*.py")):
-        digest.update(str(path.relative_to(sources)).encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+        made.update(str(path.relative_to(sources)).encode())
+        made.update(path.read_bytes())
+    return made.hexdigest()[:16]
 
 
 def _list(values: Sequence[float]) -> str:
