@@ -15,10 +15,12 @@ from xfd_api.errors import (
     NoNodesError,
     ObjectNotFoundError,
 )
+from xfd_api.ids import NodeId
 from xfd_api.lookups import plan_downloads
 from xfd_api.node_selector import Nodes, NodeSelector, as_selector
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
 from xfd_api.results import DistributionReport
+from xfd_api.testing import FakeDataPlane
 from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.messages import LeaseRequest, LeaseStatus
 
@@ -216,6 +218,38 @@ def test_two_objects_of_one_node_cannot_have_one_destination(first: Nodes, secon
         status = await ended(coordinator, wants("l", both))
         assert isinstance(status.error, DestinationConflictError)
         assert cluster.origin.read_bytes == 0
+
+    story()
+
+
+@pytest.mark.parametrize(
+    ("requests", "busy", "is_refused"),
+    [
+        ([("rank0", RANKS[0], "model/w"), ("rank1", RANKS[1], "model/w")], "model/w", True),
+        ([("common", RANKS[0], "model/w"), ("common", RANKS[1], "model/w")], "model/w", False),
+        ([("common", None, "model/w")], "model/w", False),
+    ],
+)
+def test_nodes_of_one_disk_cannot_keep_different_objects_at_one_place(
+    requests: list[tuple[str, Nodes, str]], busy: str, *, is_refused: bool
+) -> None:
+    @run_async
+    async def story() -> None:
+        cluster = cluster_of_ranks()
+
+        def share(plane: FakeDataPlane) -> None:
+            if plane.node == "r1":
+                plane.busy[busy] = NodeId("r0")
+
+        cluster.prepare = share
+        coordinator = Coordinator(cluster, tick_s=0.05)
+        status = await ended(coordinator, wants("l", [one(*each) for each in requests]))
+        if is_refused:
+            assert isinstance(status.error, DestinationConflictError)
+            assert status.error.path == busy
+            assert "host-r0 (r0) has the same disk" in str(status.error)
+        else:
+            assert status.report is not None
 
     story()
 

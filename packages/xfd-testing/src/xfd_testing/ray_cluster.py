@@ -170,9 +170,13 @@ class RayCluster:
         resources: Mapping[str, float] | None = None,
         root: Path | None = None,
         env: Mapping[str, str] | None = None,
+        gpus: int = 0,
     ) -> RayNode:
-        """One more node, alive when this returns; `root` makes it share another node's."""
-        return self._start_nodes(1, labels, resources, root, env)[0]
+        """One more node, alive when this returns; `root` makes it share another node's.
+
+        Ray believes a node that says it has GPUs.
+        """
+        return self._start_nodes(1, labels, resources, root, env, gpus)[0]
 
     def kill_node(self, place: int) -> RayNode:
         """Kills all processes of one node at once, as a power cut would."""
@@ -213,6 +217,7 @@ class RayCluster:
         resources: Mapping[str, float] | None = None,
         root: Path | None = None,
         env: Mapping[str, str] | None = None,
+        gpus: int = 0,
     ) -> list[RayNode]:
         started: list[RayNode] = []
         with turn_to_start("ray"):
@@ -223,7 +228,7 @@ class RayCluster:
                 hf_home = self._folder / "hf-homes" / name
                 folders = {"XFD_ROOT": str(its_root), "HF_HOME": str(hf_home)}
                 process = Supervised(
-                    self._command(name, labels, resources),
+                    self._command(name, labels, resources, gpus),
                     self._folder / f"{name}.log",
                     env={**self._env, **folders, **(env or {})},
                 )
@@ -242,6 +247,7 @@ class RayCluster:
         name: str,
         labels: Mapping[str, str] | None,
         resources: Mapping[str, float] | None,
+        gpus: int,
     ) -> list[str]:
         is_head = not self.nodes
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
@@ -264,7 +270,7 @@ class RayCluster:
             f"--node-name={name}",
             f"--node-ip-address={HOST}",
             f"--num-cpus={self._num_cpus}",
-            "--num-gpus=0",
+            f"--num-gpus={gpus}",
             f"--object-store-memory={self._store_mib * MIB}",
             "--min-worker-port=0",
             "--max-worker-port=0",

@@ -31,6 +31,7 @@ from xfd_ray.coordinator.node_activity import SwarmActivity
 from xfd_ray.coordinator.peer_tls import authority_of
 from xfd_ray.coordinator.pooled_transport import PooledTransport
 from xfd_ray.coordinator.scheduler_settings import scheduler_settings
+from xfd_ray.coordinator.shared_disk import kept_out
 from xfd_ray.coordinator.swarm_nodes import SwarmNodes, dead
 from xfd_ray.coordinator.swarm_view import SwarmView
 from xfd_ray.coordinator.worker_pool import WorkerPool
@@ -199,6 +200,9 @@ class SwarmController:
             again=again,
         )
         self.leases.took_inventory(node, objects, inventory, now)
+        for _, progress in self.leases.running():
+            for index, error in kept_out(progress, node, inventory.elsewhere):
+                self.failed(node, (index,), error)
         self._settle(now)
 
     def linked(self, node: NodeId, snapshots: Sequence[HubSnapshot]) -> None:
