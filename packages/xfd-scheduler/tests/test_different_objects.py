@@ -81,3 +81,15 @@ def test_a_node_that_joins_takes_its_share_from_its_rank(checked: Checked) -> No
     assert all(order.source is not None for order in late)
     own = {c for order in late for c in range(order.first_chunk, order.first_chunk + order.count)}
     assert own == chunks_of(9 % RANKS)
+
+
+def test_nodes_that_read_for_themselves_alone_read_alike(checked: Checked) -> None:
+    script = checked(Script())
+    script.grow([200] * RANKS)
+    for index in range(RANKS):
+        script.joins(f"n{index}", wants=(index,))
+    for _ in range(4):
+        script.plan()
+        open_orders = [len(mine) for mine in script.assignments.values()]
+        assert min(open_orders) >= max(open_orders) - 1
+        script.exchanges()

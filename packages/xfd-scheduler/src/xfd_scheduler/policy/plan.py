@@ -38,7 +38,8 @@ class Planner:
     def plan(self, now: float) -> bool:
         """Fills the nodes' pending orders; False if the limit of one plan left some out."""
         swarm = self.swarm
-        swarm.origin_window = windows.swarm_window(swarm, self._want_sets())
+        swarm.want_sets = self._want_sets()
+        swarm.origin_window = windows.swarm_window(swarm, swarm.want_sets)
         self._wake(now)
         left = swarm.settings.assignments_per_plan
         left = self._backfill.fill(left, now, only_starving=True)

@@ -15,9 +15,13 @@ def is_exhausted(swarm: SwarmState) -> bool:
 
 
 def may_read(swarm: SwarmState, member: Member, count: int, given_up: int = 0) -> bool:
-    """Whether the member may have `count` more origin orders, if others give up `given_up`."""
+    """Whether the member may have `count` more origin orders, if others give up `given_up`.
+
+    Nodes that want different chunks have equal shares of the window: none reads for the others.
+    """
     readers = len(swarm.members) - swarm.catching_up.bit_count()
-    share = max(FIRST_ORIGIN_READS, READER_SHARE_FACTOR * swarm.origin_window // max(1, readers))
+    factor = READER_SHARE_FACTOR if swarm.want_sets == 1 else 1
+    share = max(FIRST_ORIGIN_READS, factor * swarm.origin_window // max(1, readers))
     if member.origin_orders and member.origin_orders + count > min(member.origin_window, share):
         return False
     added = count - given_up

@@ -117,6 +117,7 @@ class SwarmState:
         origin_orders: pending orders that read it.
         origin_load: how many of these may run at once; see `origin_budget`.
         origin_window: how many orders may read it at a time; see `links.windows`.
+        want_sets: how many different sets of chunks nodes want, about.
         starting: nodes that were asked to join, and did not say yet what they want.
         patient_until: until then new chunks wait for these.
 
@@ -175,6 +176,7 @@ class SwarmState:
         self.origin_orders = 0
         self.origin_load = 0
         self.origin_window = 1
+        self.want_sets = 1
         self.starting: set[NodeId] = set()
         self.patient_until = math.inf
 
