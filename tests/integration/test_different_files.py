@@ -157,7 +157,7 @@ class Generate(Tokenize):
     def process_data(self, items: list[Any]) -> list[Any]:
         weights = "model-rank-0-part-0.safetensors"
         late = self._root / self.model / weights
-        until(lambda: late.exists() and late.stat().st_size == len(FILES[weights]), 50)
+        until(lambda: late.exists(), 50, "the node that joined lacks the weights")
         return items
 
 
