@@ -54,6 +54,7 @@ FAKE_GCS = "github.com/fsouza/fake-gcs-server@v1.56.1"
 AZURITE = "azurite@3.37.0"
 SCRIPTS = ("@mermaid-js/tiny@11.17.2", "iframe-worker@1.0.4")
 XENNA = {"0.2.0": (3, 9), "0.5.12": (3, 12)}  # The oldest Python of each.
+CURATOR_BYTES = 12 * 2**30
 # The profile of the wheel, with checks in the crates of this workspace: all others compile once.
 CHECKED = ("--release", "--config", str(CRATES / "tests.toml"), "--locked", "--workspace")
 SERVE_LLM_BYTES = 12 * 10**9
@@ -387,6 +388,20 @@ def serve_llm(session: nox.Session) -> None:
     wanted = (*group("serve-llm"), *wheels_of(PACKAGES), "--editable", "packages/xfd-testing")
     session.run(*target, "--override", str(override), *wanted)
     session.run("python", "-m", "pytest", "-q", "tests/serve_llm", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
+def curator(session: nox.Session) -> None:
+    """Run pipelines of the real NeMo Curator; PyPI's torch, which it needs, is 6 GB on disk."""
+    if not (3, 11) <= sys.version_info[:2] < (3, 14):
+        session.skip("NeMo Curator needs Python 3.11 to 3.13")
+    free = shutil.disk_usage(ROOT).free
+    if free < CURATOR_BYTES and not (Path(session.bin) / "curator").exists():
+        session.skip(f"NeMo Curator needs {CURATOR_BYTES >> 30} GiB of disk, {free >> 30} are free")
+    session.install("nemo-curator==1.4.0", "tqdm", *group("test"))
+    install_all(session)
+    (Path(session.bin) / "curator").touch()  # Its packages are there, and need no more room.
+    session.run("python", "-m", "pytest", "tests/integration/test_ways_in_curator.py")
 
 
 def interpreters() -> dict[tuple[int, int], str]:

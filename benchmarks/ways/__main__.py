@@ -23,8 +23,8 @@ import ray
 
 import xfd_ray
 from benchmarks.ways import programs
-from benchmarks.ways.program import BUCKET, Files
-from xfd_testing import artifacts, conda_env, s3
+from benchmarks.ways.program import BUCKET, MODEL, Files
+from xfd_testing import artifacts, conda_env, hub, s3
 from xfd_testing.ray_cluster import RayCluster, running
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +85,8 @@ def times_of(name: str, env: dict[str, str], rounds: int, with_xfd: bool) -> lis
 @contextmanager
 def warm(nodes: int) -> Iterator[dict[str, str]]:
     """A cluster that has the files, and workers that are up; yields the variables of a driver."""
-    with s3.running() as server:
+    with s3.running() as server, hub.running() as models:
+        models.add(MODEL, {"main": dict(artifacts.small_objects(20))})
         server.make_bucket(BUCKET)
         for key, body in artifacts.small_objects(50).items():
             server.put(BUCKET, f"model/{key}", body)
@@ -95,7 +96,7 @@ def warm(nodes: int) -> Iterator[dict[str, str]]:
             prefix = conda_env.make_prefix(Path(folder) / "env", conda_env.own_packages())
             server.upload(BUCKET, "env.tar.gz", conda_env.pack(prefix, Path(folder) / "env.tgz"))
         # Of the package's folder, for what a program defines travels by reference.
-        store_env = {**server.environment(), "PYTHONPATH": str(ROOT)}
+        store_env = {**server.environment(), **models.environment(), "PYTHONPATH": str(ROOT)}
         with running(nodes, env=store_env) as cluster:
             env = {**store_env, "RAY_ADDRESS": cluster.address}
             os.environ.update(env)

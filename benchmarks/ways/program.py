@@ -20,6 +20,8 @@ import ray
 from xfd_api import ObjectStoreConfig
 
 BUCKET = "ways"
+MODEL = "ways/model"
+"""On the stand-in of the hub."""
 
 
 @dataclass(frozen=True)

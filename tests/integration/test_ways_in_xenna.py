@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import ray
 
 from xfd_api.errors import ClusterConnectionError, InvalidRequestError, XfdError
 from xfd_pipelines import xenna
+from xfd_pipelines.xenna_names import NAMES
 from xfd_testing import artifacts, ray_cluster
 from xfd_testing.ray_cluster import RayCluster
 from xfd_testing.s3 import S3Server
@@ -186,3 +188,27 @@ def test_without_a_cluster_the_error_says_what_to_check(
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
     with pytest.raises(ClusterConnectionError, match="RAY_ADDRESS"):
         xenna.prefetch([Reads(tmp_path)], config_for(s3_server, bucket))
+
+
+def test_the_table_of_names_is_that_of_the_real_one() -> None:
+    """Of 0.5.12 all names of the table; of 0.2.0 those that it has."""
+    import attrs
+
+    is_old = version("cosmos-xenna").startswith("0.2.")
+    known: dict[str, set[str]] = {}
+    for each in NAMES:
+        if not (is_old and each.is_new):
+            known.setdefault(each.owner, set()).add(each.name)
+    found: dict[str, set[str]] = {"v1": set(pipelines_v1.__all__)}
+    for owner in known.keys() - {"v1", "Stage", "ExecutionMode", "WorkerMetadata"}:
+        found[owner] = {field.name for field in attrs.fields(getattr(pipelines_v1, owner))}
+    found["ExecutionMode"] = set(pipelines_v1.ExecutionMode.__members__)
+    for owner in ("Stage", "WorkerMetadata"):
+        kind = getattr(pipelines_v1, owner)
+        found[owner] = {name for name in vars(kind) if not name.startswith("_")}
+    found["WorkerMetadata"] |= {field.name for field in attrs.fields(pipelines_v1.WorkerMetadata)}
+    if not is_old:
+        from cosmos_xenna.ray_utils.continuous_stage import ContinuousInterface
+
+        found["Stage"] |= {each for each in vars(ContinuousInterface) if not each.startswith("_")}
+    assert found == known

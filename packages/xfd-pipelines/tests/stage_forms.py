@@ -19,7 +19,9 @@ class Attributes(pipelines_v1.Stage):
     download_requests = ("models/weights.bin",)
     required_resources = pipelines_v1.Resources(cpus=0.5)
     batch_size = 16
+    stage_batch_size = 16
     workers = (1, None)
+    env_info = pipelines_v1.RuntimeEnv(extra_env_vars={"OMP_NUM_THREADS": "1"})
 
     def process_data(self, items: list[int]) -> list[int]:
         return [item + 1 for item in items]
@@ -54,11 +56,27 @@ class Properties(pipelines_v1.Stage):
         return 16
 
     @property
+    def stage_batch_size(self) -> int:
+        return 16
+
+    @property
     def workers(self) -> tuple[int, int]:
         return (1, 4)
+
+    @property
+    def env_info(self) -> pipelines_v1.RuntimeEnv | None:
+        return None
+
+    def setup_on_node(
+        self, node_info: pipelines_v1.NodeInfo, worker_metadata: pipelines_v1.WorkerMetadata
+    ) -> None:
+        assert node_info.node_id == worker_metadata.node_id
 
     def setup(self, worker_metadata: pipelines_v1.WorkerMetadata) -> None:
         self.node = worker_metadata.node_id
 
     def process_data(self, items: list[str]) -> list[tuple[str, str]]:
         return [(item, self.node) for item in items]
+
+    def destroy(self) -> None:
+        del self.node

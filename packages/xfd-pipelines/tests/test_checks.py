@@ -11,8 +11,9 @@ from xfd_api import ObjectStoreConfig
 from xfd_api.errors import InvalidRequestError
 from xfd_api.ids import NodeId
 from xfd_pipelines import pipelines, specs, v1
-from xfd_pipelines.checks import check_pipeline, pickled_items, pickled_stage, workers_of
+from xfd_pipelines.checks import check_pipeline, pickled_items, pickled_stage
 from xfd_pipelines.cluster_checks import check_room
+from xfd_pipelines.stage_runs import StageRun, stage_runs, workers_of
 from xfd_ray.placement import NodeInfo
 
 
@@ -23,6 +24,10 @@ def a_stage(**values: Any) -> v1.Stage:
 
 def spec_of(*stages: Any, input_data: Any = (1,), **more: Any) -> specs.PipelineSpec:
     return specs.PipelineSpec(input_data=input_data, stages=list(stages), **more)
+
+
+def runs_of(*stages: Any) -> list[StageRun]:
+    return stage_runs(spec_of(*stages), nodes=2)
 
 
 @pytest.mark.parametrize(
@@ -55,10 +60,10 @@ def spec_of(*stages: Any, input_data: Any = (1,), **more: Any) -> specs.Pipeline
         ("required_resources", v1.Resources(gpus=1.5)),
         ("required_resources", v1.Resources(custom={"CPU": 1})),
         ("required_resources", v1.Resources(custom={"memory": 2**30})),
-        ("stage_batch_size", 8),
-        ("setup_on_node", lambda self, node_info, worker_metadata: None),
-        ("destroy", lambda self: None),
-        ("env_info", None),
+        ("stage_batch_size", 0),
+        ("stage_batch_size", "8"),
+        ("run_continuous", lambda self, queue, out, stop: None),
+        ("env_info", "a-conda-environment"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_stage_and_attribute(
@@ -164,7 +169,7 @@ NODES = [a_node("a", CPU=4.0, memory=8e9), a_node("b", CPU=2.0, GPU=1.0, memory=
     ],
 )
 def test_a_stage_that_some_node_can_run_is_taken(needs: dict[str, Any]) -> None:
-    check_room([a_stage(required_resources=v1.Resources(**needs))], NODES)
+    check_room(runs_of(a_stage(required_resources=v1.Resources(**needs))), NODES)
 
 
 @pytest.mark.parametrize(
@@ -179,16 +184,16 @@ def test_a_stage_that_some_node_can_run_is_taken(needs: dict[str, Any]) -> None:
 )
 def test_a_stage_that_no_node_can_run_is_refused(needs: dict[str, Any], named: str) -> None:
     with pytest.raises(InvalidRequestError, match=named) as caught:
-        check_room([a_stage(required_resources=v1.Resources(**needs))], NODES)
+        check_room(runs_of(a_stage(required_resources=v1.Resources(**needs))), NODES)
     assert "Embed" in caught.value.what
 
 
 def test_least_workers_that_do_not_fit_side_by_side_are_refused() -> None:
     four = a_stage(workers=(4, None))
     three = a_stage(workers=3)
-    check_room([four], NODES)
+    check_room(runs_of(four), NODES)
     with pytest.raises(InvalidRequestError, match=r"CPU 7 at once .*the cluster has 6"):
-        check_room([four, three], NODES)
+        check_room(runs_of(four, three), NODES)
 
 
 def test_run_pipeline_refuses_before_ray_is_needed() -> None:

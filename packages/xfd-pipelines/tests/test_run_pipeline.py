@@ -19,6 +19,7 @@ from xfd_api.errors import InvalidRequestError
 from xfd_pipelines import pipelines, specs, v1
 from xfd_testing.docstrings import run_examples
 from xfd_testing.turns import turn_to_start
+from xfd_testing.waiting import until
 
 pytestmark = pytest.mark.needs_ray
 
@@ -198,6 +199,73 @@ def test_ray_client_is_refused_before_anything_runs(monkeypatch: pytest.MonkeyPa
     with pytest.raises(InvalidRequestError, match="ray://") as caught:
         results_of([1], Add())
     assert "ray job submit" in caught.value.remedy
+
+
+class FromXenna(v1.Stage):
+    """Has the names of cosmos-xenna; notes its calls in a folder, and fails at first."""
+
+    required_resources = v1.Resources(cpus=0.5)
+    stage_batch_size = 3
+    env_info = v1.RuntimeEnv(extra_env_vars={"OF_THE_STAGE": "yes"})
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def _note(self, what: str) -> bool:
+        """Whether it is the first of its kind."""
+        with (self._folder / what).open("a") as notes:
+            notes.write(f"{os.getpid()}\n")
+        try:
+            (self._folder / f"first-{what}").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+    def setup_on_node(self, node_info: v1.NodeInfo, worker_metadata: v1.WorkerMetadata) -> None:
+        assert node_info.node_id == worker_metadata.node_id
+        self._note("node")
+
+    def setup(self, worker_metadata: v1.WorkerMetadata) -> None:
+        assert len((self._folder / "node").read_text().splitlines()) == 1
+        if self._note("setup"):
+            raise OSError("a file system that is not there yet")
+
+    def process_data(self, items: list[Any]) -> list[Any]:
+        if self._note("process"):
+            raise OSError("a file system that has gone")
+        return [(len(items), item, os.environ["OF_THE_STAGE"]) for item in items]
+
+    def destroy(self) -> None:
+        self._note("destroy")
+
+
+@pytest.mark.parametrize("mode", specs.ExecutionMode)
+def test_names_of_cosmos_xenna_mean_here_what_they_mean_there(
+    mode: specs.ExecutionMode, tmp_path: Path
+) -> None:
+    config = v1.PipelineConfig(execution_mode=mode, num_run_attempts_python=2, slots_per_actor=2)
+    stage = v1.StageSpec(FromXenna(tmp_path), num_workers_per_node=2, num_setup_attempts_python=2)
+    results = v1.run_pipeline(v1.PipelineSpec(range(60), [stage], config))
+    assert [item for _, item, _ in results] == list(range(60))
+    assert {(size, told) for size, _, told in results} == {(3, "yes")}
+    counts = {file.name: len(file.read_text().splitlines()) for file in tmp_path.iterdir()}
+    assert counts["node"] == 1
+    assert counts["setup"] >= 2  # Of one worker or two, and the attempt that failed.
+    assert counts["process"] == 21
+    until(lambda: (tmp_path / "destroy").exists(), 60.0, "no worker was let go in peace")
+
+
+def test_an_exception_comes_back_after_the_last_attempt() -> None:
+    class Fails(v1.Stage):
+        workers = 1
+
+        def setup_on_node(self, node_info: Any, worker_metadata: Any) -> None:
+            raise OSError("no such disk")
+
+    spec = v1.StageSpec(Fails(), num_setup_attempts_python=2)
+    with pytest.raises(OSError, match="no such disk") as caught:
+        v1.run_pipeline(v1.PipelineSpec([1], [spec]))
+    assert "setup_on_node" in str(caught.value.__cause__)
 
 
 def test_the_example_in_the_docstring_does_what_it_shows() -> None:

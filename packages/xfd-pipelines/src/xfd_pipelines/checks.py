@@ -14,18 +14,15 @@ from ray import cloudpickle
 from xfd_api.errors import InvalidRequestError
 from xfd_pipelines.failures import StageError
 from xfd_pipelines.prefetch import DistributedDownloadConfig
-from xfd_pipelines.specs import PipelineConfig, PipelineSpec
-from xfd_pipelines.v1 import Resources, Stage
+from xfd_pipelines.specs import ExecutionMode, PipelineConfig, PipelineSpec, stages_of
+from xfd_pipelines.stage import Resources, Stage
+from xfd_pipelines.stage_runs import stage_runs
+from xfd_pipelines.xenna_names import NAMES
 
-FOREIGN = {
-    "stage_batch_size": "Call it batch_size",
-    "setup_on_node": "Do that work in setup, which each worker calls once",
-    "destroy": "Leave it out: a worker's process ends with the pipeline",
-    "env_info": "Give Ray a runtime_env in ray.init(), which all workers get",
-}
-"""Attributes of cosmos-xenna's stages that have no meaning here, and what to do instead."""
-
-ATTRIBUTES = ("name", "download_requests", "required_resources", "batch_size", "workers")
+ATTRIBUTES = (
+    *("name", "download_requests", "required_resources", "batch_size", "stage_batch_size"),
+    *("workers", "env_info"),
+)
 """The values of a stage, which it may give as attributes or as properties."""
 
 _RAY_OWN = {"CPU": "cpus", "GPU": "gpus", "memory": "memory_bytes", "object_store_memory": None}
@@ -54,8 +51,15 @@ def check_pipeline(spec: Any, config: Any) -> None:
             f"PipelineSpec.stages is a {type(spec.stages).__name__}",
             remedy="Give a list of stages",
         )
-    for stage in spec.stages:
+    _expect(
+        spec.config.execution_mode,
+        ExecutionMode,
+        "PipelineConfig.execution_mode",
+        "Give specs.ExecutionMode.STREAMING or BATCH",
+    )
+    for stage in stages_of(spec):
         _check_stage(stage)
+    stage_runs(spec, nodes=1)  # Each setting makes sense, whatever the number of nodes.
     if config is not None:
         _expect(
             config,
@@ -77,18 +81,16 @@ def _check_stage(stage: Any) -> None:
         )
     for name in ATTRIBUTES:
         _read(stage, name)
-    for name, remedy in FOREIGN.items():
-        if hasattr(stage, name):
+    for each in NAMES:
+        if each.owner == "Stage" and each.instead is not None and hasattr(stage, each.name):
             raise InvalidRequestError(
-                f"Stage {stage.name} defines {name}, which xfd_pipelines does not use",
-                remedy=remedy,
+                f"Stage {stage.name} defines {each.name}, which xfd_pipelines does not use",
+                remedy=each.instead,
             )
     if not isinstance(stage.name, str) or not stage.name:
         raise InvalidRequestError(
             f"Stage {type(stage).__name__}: name is {stage.name!r}", remedy="Give a string"
         )
-    _check_count(stage, "batch_size", stage.batch_size)
-    workers_of(stage)
     _check_resources(stage)
 
 
@@ -99,39 +101,6 @@ def _read(stage: Stage, name: str) -> None:
     except Exception as error:  # Any exception of the user's code.
         raise error from StageError(
             f"Its {name} raised {type(error).__name__}: {error}", stage=type(stage).__name__
-        )
-
-
-def workers_of(stage: Stage) -> tuple[int, int | None]:
-    """The least and the most workers of a stage; None for as many as fit.
-
-    Raises:
-        InvalidRequestError: the stage's `workers` makes no sense.
-    """
-    workers = stage.workers
-    if not isinstance(workers, tuple | list):
-        _check_count(stage, "workers", workers)
-        return workers, workers
-    if len(workers) != 2:
-        raise InvalidRequestError(
-            f"Stage {stage.name}: workers is {workers!r}",
-            remedy="Give a number from 1 up, or (least, most)",
-        )
-    least, most = workers
-    _check_count(stage, "the least of workers", least)
-    if most is not None:
-        _check_count(stage, "the most of workers", most)
-        if most < least:
-            raise InvalidRequestError(
-                f"Stage {stage.name}: workers is {workers!r}", remedy="Give (least, most)"
-            )
-    return least, most
-
-
-def _check_count(stage: Stage, name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidRequestError(
-            f"Stage {stage.name}: {name} is {value!r}", remedy="Give a whole number from 1 up"
         )
 
 

@@ -10,20 +10,20 @@ import ray
 from ray.exceptions import RayError
 
 from xfd_api.errors import InvalidRequestError
-from xfd_pipelines.checks import workers_of
+from xfd_pipelines.stage import Stage
 from xfd_pipelines.stage_nodes import resources_of
-from xfd_pipelines.v1 import Stage
+from xfd_pipelines.stage_runs import StageRun
 from xfd_ray.cluster.connect import connect_to_ray
 from xfd_ray.placement import NodeInfo, nodes_of_ray
 
 Amounts = Mapping[str, float]
 
 
-def check_cluster(stages: Sequence[Stage], pickled: Sequence[bytes], *, may_grow: bool) -> None:
+def check_cluster(runs: Sequence[StageRun], pickled: Sequence[bytes], *, may_grow: bool) -> None:
     """Refuses stages that no node can run, and stages that the workers cannot import.
 
     Args:
-        stages: the stages of the pipeline.
+        runs: the stages of the pipeline, and how they run.
         pickled: the same stages, pickled.
         may_grow: nodes may join that have what the present nodes lack: resources are not checked.
 
@@ -31,8 +31,8 @@ def check_cluster(stages: Sequence[Stage], pickled: Sequence[bytes], *, may_grow
         InvalidRequestError: it names the stage.
     """
     if not may_grow:
-        check_room(stages, nodes_of_ray(ray.nodes()))
-    _check_imports(stages, pickled)
+        check_room(runs, nodes_of_ray(ray.nodes()))
+    _check_imports([run.stage for run in runs], pickled)
 
 
 def connect() -> None:
@@ -51,13 +51,13 @@ def connect() -> None:
         )
 
 
-def check_room(stages: Sequence[Stage], nodes: Sequence[NodeInfo]) -> None:
+def check_room(runs: Sequence[StageRun], nodes: Sequence[NodeInfo]) -> None:
     """Refuses a stage whose worker fits on no node, and least workers that do not fit together.
 
     Raises:
         InvalidRequestError: it names the stage, the resource, and how much there is of it.
     """
-    for stage in stages:
+    for stage in (run.stage for run in runs):
         needs = resources_of(stage)
         if any(_fits(needs, node) for node in nodes):
             continue
@@ -69,9 +69,12 @@ def check_room(stages: Sequence[Stage], nodes: Sequence[NodeInfo]) -> None:
             f"Stage {stage.name}: no node of the cluster has its required_resources: {there}",
             remedy="Ask for less, add such a node, or set PipelineConfig(cluster_may_grow=True)",
         )
-    for name in {name for stage in stages for name in resources_of(stage)}:
+    for name in {name for run in runs for name in resources_of(run.stage)}:
         total = sum(node.resources.get(name, 0.0) for node in nodes)
-        needed = [(s.name, workers_of(s)[0] * resources_of(s).get(name, 0.0)) for s in stages]
+        needed = [
+            (run.stage.name, run.workers[0] * resources_of(run.stage).get(name, 0.0))
+            for run in runs
+        ]
         at_once = sum(amount for _, amount in needed)
         if at_once > total * (1 + 1e-9):
             raise InvalidRequestError(

@@ -14,8 +14,10 @@ from xfd_pipelines.cluster_checks import check_cluster, connect
 from xfd_pipelines.collect import collect_requests
 from xfd_pipelines.failures import StageError
 from xfd_pipelines.prefetch import DistributedDownloadConfig, prefetched
-from xfd_pipelines.specs import PipelineSpec
+from xfd_pipelines.specs import PipelineSpec, stages_of
 from xfd_pipelines.stage_nodes import nodes_that_run
+from xfd_pipelines.stage_runs import stage_runs
+from xfd_ray.cluster.each_node import live_nodes
 
 __all__ = ["DistributedDownloadConfig", "StageError", "run_pipeline"]
 
@@ -67,12 +69,13 @@ def run_pipeline(
         )
     config = distributed_download_config or distibuted_download_config
     check_pipeline(pipeline_spec, config)
-    stages = list(pipeline_spec.stages)
     store = config.object_store_config if config is not None else None
+    stages = stages_of(pipeline_spec)
     collected = collect_requests(stages, store, nodes=list(map(nodes_that_run, stages)))
     prepared = ray_data.prepare(pipeline_spec)
     connect()
     may_grow = pipeline_spec.config.cluster_may_grow
-    check_cluster(stages, prepared.stages, may_grow=may_grow)
+    runs = stage_runs(pipeline_spec, len(live_nodes()))
+    check_cluster(runs, prepared.stages, may_grow=may_grow)
     with prefetched(collected, config, may_grow=may_grow):
-        return ray_data.run(prepared, store)
+        return ray_data.run(prepared, runs, store)

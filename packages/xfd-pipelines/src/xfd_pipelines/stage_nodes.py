@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from xfd_api.node_selector import NodeSelector, as_selector, both
 from xfd_pipelines.collect import CollectedRequests
-from xfd_pipelines.v1 import Stage
+from xfd_pipelines.stage import Stage
 from xfd_ray.placement import NodeInfo, matches
 
 

@@ -1,4 +1,4 @@
-"""What a stage of a pipeline is.
+"""What the modules of stages and pipelines import.
 
     from xfd_pipelines import v1 as pipelines_v1
 
@@ -6,102 +6,42 @@
         batch_size = 16
         ...
 
-A stage overrides only what it wants to be different. It gives a value as a plain attribute
-(`batch_size = 16`) or as a property.
+It has the names of cosmos-xenna's `pipelines.v1`. Names that have no meaning here are refused, with
+what to do instead; `xfd_pipelines.xenna_names` is the table.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from xfd_pipelines.pipelines import DistributedDownloadConfig, run_pipeline
+from xfd_pipelines.specs import ExecutionMode, PipelineConfig, PipelineSpec, StageSpec
+from xfd_pipelines.stage import (
+    CondaEnv,
+    NodeInfo,
+    Resources,
+    RuntimeEnv,
+    Stage,
+    WorkerMetadata,
+)
+from xfd_pipelines.xenna_names import refusal
 
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What one worker of a stage holds while it lives.
-
-    Attributes:
-        cpus: logical CPUs; may be a fraction.
-        gpus: logical GPUs; may be a fraction below 1, or a whole number.
-        memory_bytes: heap that Ray accounts for, in bytes; None for no accounting.
-        custom: amounts of Ray's custom resources, by name.
-
-    Example:
-        >>> Resources(cpus=0.5, custom={"licence": 1})
-        Resources(cpus=0.5, gpus=0.0, memory_bytes=None, custom={'licence': 1})
-    """
-
-    cpus: float = 1.0
-    gpus: float = 0.0
-    memory_bytes: int | None = None
-    custom: Mapping[str, float] = field(default_factory=dict, hash=False)
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerMetadata:
-    """What a stage's `setup` knows about its worker.
-
-    Attributes:
-        stage_name: the stage that it works for.
-        worker_id: Ray's id of its actor, in hexadecimal; unique in the cluster.
-        node_id: Ray's id of its node, in hexadecimal.
-        resources: what it holds.
-    """
-
-    stage_name: str
-    worker_id: str
-    node_id: str
-    resources: Resources
+__all__ = [
+    "CondaEnv",
+    "DistributedDownloadConfig",
+    "ExecutionMode",
+    "NodeInfo",
+    "PipelineConfig",
+    "PipelineSpec",
+    "Resources",
+    "RuntimeEnv",
+    "Stage",
+    "StageSpec",
+    "WorkerMetadata",
+    "run_pipeline",
+]
 
 
-class _ClassName:
-    """The name of the class that it is read from."""
-
-    def __get__(self, stage: object, owner: type) -> str:
-        return owner.__name__
-
-
-class Stage:
-    """One step of a pipeline. Each of its workers is an actor with a copy of the stage.
-
-    The values are annotated as `Any`: only then do mypy and pyright accept both a plain attribute
-    and a property in a subclass. `run_pipeline` checks the values before anything starts.
-
-    Attributes:
-        name (str): the stage's name in errors and progress; the class's name if not given.
-        download_requests (Sequence[DownloadRequest | str]): files that are on a worker's node
-            before its `setup` is called. Each is a `DownloadRequest`, a bare request or a uri.
-        required_resources (Resources): what each worker holds while it lives.
-        batch_size (int): the most items that `process_data` gets at once.
-        workers (int | tuple[int, int | None]): the number of workers, or the least and the most;
-            None for as many as fit.
-
-    Example:
-        >>> class Double(Stage):
-        ...     batch_size = 16
-        ...     def process_data(self, items):
-        ...         return [2 * item for item in items]
-        >>> Double().process_data([1, 2])
-        [2, 4]
-    """
-
-    name: Any = _ClassName()
-    download_requests: Any = ()
-    required_resources: Any = Resources()
-    batch_size: Any = 1
-    workers: Any = (1, None)
-
-    def setup(self, worker_metadata: WorkerMetadata, /) -> None:
-        """Called once in each worker before its first item, when its files are there."""
-
-    def process_data(self, items: list[Any], /) -> list[Any] | None:
-        """Turns items into the items of the next stage: as many, more, fewer, or none.
-
-        Args:
-            items: 1 to `batch_size` items.
-
-        Returns:
-            The items for the next stage; None is the same as an empty list.
-        """
-        return items
+def __getattr__(name: str) -> Any:
+    # Not an AttributeError, whose text `from v1 import ...` would replace.
+    if (error := refusal("v1", [name])) is not None:
+        raise error
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

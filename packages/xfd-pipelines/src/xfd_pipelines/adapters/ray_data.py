@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pyarrow as pa
@@ -21,11 +21,13 @@ from ray.exceptions import RayActorError
 from xfd_api import ObjectStoreConfig, ObjectStoreConfigByProfile
 from xfd_api.request_forms import as_requests
 from xfd_pipelines import failures
+from xfd_pipelines.adapters.node_setup import NodeSetup, attempts
 from xfd_pipelines.adapters.worker_starts import MOST_DEATHS, WorkerStarts, next_start
-from xfd_pipelines.checks import pickled_items, pickled_stage, workers_of
+from xfd_pipelines.checks import pickled_items, pickled_stage
 from xfd_pipelines.prefetch import make_local
-from xfd_pipelines.specs import PipelineSpec
-from xfd_pipelines.v1 import Stage, WorkerMetadata
+from xfd_pipelines.specs import ExecutionMode, PipelineSpec, stages_of
+from xfd_pipelines.stage import NodeInfo, Stage, WorkerMetadata
+from xfd_pipelines.stage_runs import StageRun
 
 COLUMN = "item"
 SCHEMA = pa.schema([(COLUMN, pa.large_binary())])
@@ -58,12 +60,19 @@ def prepare(spec: PipelineSpec) -> Prepared:
     Raises:
         InvalidRequestError: one of them cannot be pickled.
     """
-    stages = tuple(pickled_stage(stage) for stage in spec.stages)
+    stages = tuple(pickled_stage(stage) for stage in stages_of(spec))
     return Prepared(spec, stages, tuple(pickled_items(spec.input_data)))
 
 
-def run(prepared: Prepared, object_store_config: StoreConfig) -> list[Any]:
+def run(
+    prepared: Prepared, runs: Sequence[StageRun], object_store_config: StoreConfig
+) -> list[Any]:
     """Runs a pipeline, and returns the items of its last stage.
+
+    Args:
+        prepared: the pipeline.
+        runs: how its stages run.
+        object_store_config: where their files come from.
 
     Raises:
         StageError: a worker's process died too often, or a stage did not return a list of items.
@@ -77,11 +86,14 @@ def run(prepared: Prepared, object_store_config: StoreConfig) -> list[Any]:
     has_order = not isinstance(spec.input_data, set | frozenset)
     with ray.data.DataContext.current(_context(has_order, spec.config.verbose)):
         cpus = int(ray.cluster_resources().get("CPU", 1))
-        blocks = _blocks(items, spec.stages[0].batch_size, cpus)
+        blocks = _blocks(items, runs[0].batch_size, cpus)
         data: ray.data.Dataset = ray.data.from_arrow(blocks)
-        for stage, pickled in zip(spec.stages, prepared.stages, strict=True):
-            data = _mapped(data, stage, (stage.name, pickled, object_store_config, run_id))
+        is_batch = spec.config.execution_mode is ExecutionMode.BATCH
         try:
+            for place, (each, pickled) in enumerate(zip(runs, prepared.stages, strict=True)):
+                plan = WorkerPlan.of(each, place, pickled, object_store_config, run_id)
+                data = _mapped(data, each, plan)
+                data = data.materialize() if is_batch else data
             return [item for batch in _batches(data) for item in _items(batch)]
         except Exception as error:
             original = _original(error, starts)
@@ -141,20 +153,56 @@ def _batches(data: ray.data.Dataset) -> Iterable[pa.Table]:
     return cast("Iterable[pa.Table]", data.iter_batches(batch_size=None, batch_format="pyarrow"))
 
 
-def _mapped(data: ray.data.Dataset, stage: Stage, worker_args: tuple[Any, ...]) -> ray.data.Dataset:
-    least, most = workers_of(stage)
-    needs = stage.required_resources
+def _mapped(data: ray.data.Dataset, run: StageRun, plan: WorkerPlan) -> ray.data.Dataset:
+    least, most = run.workers
+    needs = run.stage.required_resources
+    pool = ray.data.ActorPoolStrategy(
+        min_size=least, max_size=most, max_tasks_in_flight_per_actor=run.slots
+    )
+    more: dict[str, Any] = {} if run.runtime_env is None else {"runtime_env": dict(run.runtime_env)}
     return data.map_batches(
         StageWorker,
-        fn_constructor_args=worker_args,
-        batch_size=stage.batch_size,
+        fn_constructor_args=(plan,),
+        batch_size=run.batch_size,
         batch_format="pyarrow",
-        compute=ray.data.ActorPoolStrategy(min_size=least, max_size=most),
+        compute=pool,
         num_cpus=needs.cpus,
         num_gpus=needs.gpus or None,
         memory=needs.memory_bytes,
         resources=dict(needs.custom) or None,
+        **more,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """What every worker of a stage is given.
+
+    Attributes:
+        stage_name: the stage's name.
+        place: its place in the pipeline.
+        pickled_stage: the stage.
+        object_store_config: where its files come from.
+        run_id: of the run.
+        setup_attempts: see `StageRun`.
+        run_attempts: see `StageRun`.
+    """
+
+    stage_name: str
+    place: int
+    pickled_stage: bytes = field(repr=False)
+    object_store_config: StoreConfig
+    run_id: str
+    setup_attempts: int = 1
+    run_attempts: int = 1
+
+    @staticmethod
+    def of(
+        run: StageRun, place: int, pickled: bytes, store: StoreConfig, run_id: str
+    ) -> WorkerPlan:
+        """The plan of one stage."""
+        name, setup, again = run.stage.name, run.setup_attempts, run.run_attempts
+        return WorkerPlan(name, place, pickled, store, run_id, setup, again)
 
 
 class StageWorker:
@@ -164,21 +212,20 @@ class StageWorker:
     an actor whose constructor raises for ever, and hide the exception.
     """
 
-    def __init__(
-        self, stage_name: str, pickled_stage: bytes, object_store_config: StoreConfig, run_id: str
-    ) -> None:
+    def __init__(self, plan: WorkerPlan) -> None:
         context = ray.get_runtime_context()
         self._node = context.get_node_id()
-        self._stage_name = stage_name
+        self._plan = plan
+        self._stage: Stage | None = None
         self._failure: failures.PackedFailure | None = None
         worker_id = context.get_actor_id() or context.get_worker_id()
-        starts = WorkerStarts(run_id)
+        starts = WorkerStarts(plan.run_id)
         start = next_start(
-            starts.read(worker_id), stage=stage_name, node=self._node, node_lives=_node_lives
+            starts.read(worker_id), stage=plan.stage_name, node=self._node, node_lives=_node_lives
         )
         if start.deaths >= MOST_DEATHS:
             self._failure = failures.PackedFailure(
-                stage_name,
+                plan.stage_name,
                 start.method,
                 start.node,
                 f"The process of a worker ended {start.deaths} times",
@@ -188,16 +235,21 @@ class StageWorker:
         starts.write(worker_id, start := start.in_method("setup"))
         method = "unpickling"
         try:
-            self._stage: Stage = pickle.loads(pickled_stage)  # noqa: S301 (pickled by our driver)
+            stage: Stage = pickle.loads(plan.pickled_stage)  # noqa: S301 (pickled by our driver)
+            self._stage = stage
             method = "download_requests"
-            requests = as_requests(self._stage.download_requests)
+            requests = as_requests(stage.download_requests)
             if requests:
-                make_local(requests, object_store_config)
-            method = "setup"
+                make_local(requests, plan.object_store_config)
             metadata = WorkerMetadata(
-                stage_name, worker_id, self._node, self._stage.required_resources
+                plan.stage_name, worker_id, self._node, stage.required_resources
             )
-            self._stage.setup(metadata)
+            method = "setup_on_node"
+            if type(stage).setup_on_node is not Stage.setup_on_node:
+                once = NodeSetup(plan.run_id, plan.place, self._node)
+                once.run(lambda: stage.setup_on_node(NodeInfo(self._node), metadata))
+            method = "setup"
+            attempts(plan.setup_attempts, lambda: stage.setup(metadata), plan.stage_name, method)
         except KeyboardInterrupt:  # Ray cancels by it.
             raise
         except BaseException as error:  # Any exception of the user's code, also `SystemExit`.
@@ -206,15 +258,26 @@ class StageWorker:
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Runs the stage on one batch."""
-        if self._failure is not None:
-            raise self._failure
+        if self._failure is not None or self._stage is None:
+            raise self._failure or AssertionError("a worker without a stage")
+        stage = self._stage
         try:
-            made = self._stage.process_data(_items(batch))
+            made = attempts(
+                self._plan.run_attempts,
+                lambda: stage.process_data(_items(batch)),
+                self._plan.stage_name,
+                "process_data",
+            )
             return _table([cloudpickle.dumps(item) for item in self._checked(made)])
         except KeyboardInterrupt:  # As above.
             raise
         except BaseException as error:  # As above.
             raise self._packed(error, "process_data") from None
+
+    def __del__(self) -> None:
+        """Ray Data drops the object when it lets a worker go, before the process ends."""
+        if self._stage is not None:
+            self._stage.destroy()
 
     def _checked(self, made: Any) -> Iterable[Any]:
         """The items that `process_data` returned.
@@ -227,14 +290,14 @@ class StageWorker:
         if isinstance(made, str | bytes | Mapping) or not isinstance(made, Iterable):
             raise failures.StageError(
                 f"process_data returned a {type(made).__name__}",
-                stage=self._stage_name,
+                stage=self._plan.stage_name,
                 node=self._node,
                 remedy="Return a list of items, [item] for a single one",
             )
         return made
 
     def _packed(self, error: BaseException, method: str) -> failures.PackedFailure:
-        return failures.pack(error, stage=self._stage_name, method=method, node=self._node)
+        return failures.pack(error, stage=self._plan.stage_name, method=method, node=self._node)
 
 
 def _node_lives(node: str) -> bool:

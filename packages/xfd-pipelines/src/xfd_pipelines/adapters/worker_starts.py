@@ -17,7 +17,8 @@ from ray.experimental import internal_kv
 MOST_DEATHS = 3
 """Deaths of one worker's process, on nodes that outlived it, after which its stage has failed."""
 
-_NAMESPACE = b"xfd_pipelines"
+NAMESPACE = b"xfd_pipelines"
+"""Of all records of pipelines. Their keys begin with the id of the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +59,19 @@ class WorkerStarts:
 
     def read(self, worker_id: str) -> WorkerStart | None:
         """The latest start of a worker, if there was one."""
-        text = internal_kv._internal_kv_get(self._key(worker_id), namespace=_NAMESPACE)
+        text = internal_kv._internal_kv_get(self._key(worker_id), namespace=NAMESPACE)
         return WorkerStart(**json.loads(text)) if text else None
 
     def write(self, worker_id: str, start: WorkerStart) -> None:
         """Records a start at once."""
         entry = {name: getattr(start, name) for name in ("stage", "node", "method", "deaths")}
         internal_kv._internal_kv_put(
-            self._key(worker_id), json.dumps(entry).encode(), True, namespace=_NAMESPACE
+            self._key(worker_id), json.dumps(entry).encode(), True, namespace=NAMESPACE
         )
 
     def remove(self) -> None:
         """Removes all records of the run."""
-        internal_kv._internal_kv_del(self._run.encode(), del_by_prefix=True, namespace=_NAMESPACE)
+        internal_kv._internal_kv_del(self._run.encode(), del_by_prefix=True, namespace=NAMESPACE)
 
     def _key(self, worker_id: str) -> bytes:
         return f"{self._run}:{worker_id}".encode()
