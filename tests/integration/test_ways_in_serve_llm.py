@@ -1,7 +1,7 @@
 """Serve LLM: replicas have their model before the engine starts, and it is read once.
 
 Ray's own classes call the callback here, as a replica does. The engine's configuration is a
-stand-in, because Ray's needs vLLM; `nox -s serve_llm` runs real engines.
+stand-in, because Ray's needs vLLM; `nox -s serve-llm` runs real engines.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A real engine of vLLM, in a real application of Serve LLM, has its model by xfd.
 
-`nox -s serve_llm` runs it: torch, vLLM and their libraries take 7 GB, so no other task does.
+`nox -s serve-llm` runs it: torch, vLLM and their libraries take 7 GB, so no other task does.
 """
 
 from __future__ import annotations
