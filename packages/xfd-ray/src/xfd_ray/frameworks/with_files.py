@@ -57,8 +57,9 @@ def with_files(
         The decorator. It returns the class that it is given.
 
     Raises:
-        InvalidRequestError, UnknownProfileError, UnsafePathError, UnknownArchiveError,
-            DestinationConflictError: where the class is defined.
+        InvalidRequestError: a request or an option makes no sense. Like UnknownProfileError,
+            UnsafePathError, UnknownArchiveError and DestinationConflictError it is raised
+            where the class is defined.
 
     Example:
         >>> import ray, xfd_ray
