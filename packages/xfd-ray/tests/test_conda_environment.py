@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -73,3 +75,16 @@ def test_the_interpreter_is_named_as_a_shell_reads_it(
     destination: str, roots: set[str], named: str
 ) -> None:
     assert executable(destination, roots) == named
+
+
+def test_without_a_cluster_the_error_names_its_address() -> None:
+    code = "from xfd_ray.frameworks import conda; conda.environment('s3://b/env.tar.gz', 'env')"
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "RAY_ADDRESS": "127.0.0.1:1"},
+        capture_output=True,
+        text=True,
+    )
+    last = ran.stderr.splitlines()[-1]
+    assert last.startswith("xfd_api.errors.ClusterConnectionError: ")
+    assert "127.0.0.1:1" in last
