@@ -28,6 +28,8 @@ from xfd_testing.processes import free_ports
 from xfd_testing.ray_cluster import RayCluster
 from xfd_testing.s3 import ONCE, S3Server
 
+pytestmark = pytest.mark.timeout(1800)  # vLLM alone takes minutes to start on a busy machine.
+
 ROOT = Path(__file__).parents[2]
 ON_A_CPU = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
