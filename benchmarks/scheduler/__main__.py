@@ -8,7 +8,8 @@ Each figure is printed with its goal, if it has one. Most simulated rows run wit
 median is compared with the goal, and the worst is printed too. The rows of `weak_spots` run with
 seeds that nothing is tuned on, and compare the worst.
 
-`python -m benchmarks.scheduler.table` compares two revisions over many small scenarios.
+`python -m benchmarks.scheduler.table` compares two revisions over many small scenarios, and
+`python -m benchmarks.scheduler.ablation` each rule with its absence.
 """
 
 from __future__ import annotations

@@ -10,7 +10,10 @@ import pytest
 
 pytest.importorskip("numpy")
 
+from benchmarks.scheduler import rules as ablation_rules
+from benchmarks.scheduler.ablation import BEGIN, END, PAGE
 from benchmarks.scheduler.goals import PER_SECOND, RATIO, WEAK_SPOTS, Goal
+from benchmarks.scheduler.rules import RULES, switch_off
 from benchmarks.scheduler.scenarios import GOAL_SEEDS, SCENARIOS, TUNING_SEEDS
 from benchmarks.scheduler.table import SOURCES, figures, row
 
@@ -62,3 +65,17 @@ def test_the_simulator_is_within_a_tenth_of_three_measured_runs_and_a_fifth_of_a
     assert len(differences) >= 3
     assert differences[2] <= 0.1
     assert differences[-1] <= 0.2
+
+
+def test_the_page_has_a_row_for_each_rule_that_can_be_switched_off() -> None:
+    """After a change: `python -m benchmarks.scheduler.ablation --write`."""
+    table = PAGE.read_text().split(BEGIN)[1].split(END)[0]
+    rows = [line.split(" | ")[:2] for line in table.splitlines() if line.startswith("| `")]
+    assert rows == [[f"| `{name}`", rule.what] for name, rule in RULES.items()]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_can_be_switched_off(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a rule is made of still has the name that the switch sets."""
+    monkeypatch.setattr(ablation_rules, "set_name", lambda target, name, _: getattr(target, name))
+    switch_off(rule)

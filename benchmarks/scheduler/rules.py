@@ -1,0 +1,259 @@
+"""The rules of the scheduler, and how each is switched off.
+
+A switch sets names of `xfd_scheduler` to other values, in a process of its own. Rules that guard
+correctness under faults are not here: simulated faults seldom reach them, so time says nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xfd_scheduler.policy import tree_layout
+from xfd_scheduler.policy.backfill import Backfill
+from xfd_scheduler.policy.reconsider import Reason
+from xfd_scheduler.state import origin_budget
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule that can be switched off.
+
+    Attributes:
+        what: the rule in a few words.
+        off: new values by the names of what they replace, below `xfd_scheduler`.
+    """
+
+    what: str
+    off: Mapping[str, Any]
+
+
+def switch_off(name: str) -> None:
+    """Switches a rule off in this process.
+
+    Raises:
+        KeyError: there is no such rule.
+        AttributeError: the scheduler has no such name, because it was renamed.
+    """
+    for path, value in RULES[name].off.items():
+        module, names = path.split(":")
+        *outer, last = names.split(".")
+        target: Any = importlib.import_module(f"xfd_scheduler.{module}")
+        for part in outer:
+            target = getattr(target, part)
+        set_name(target, last, value)
+
+
+def set_name(target: Any, name: str, value: Any) -> None:
+    """Gives a name of a module or a class another value."""
+    getattr(target, name)
+    setattr(target, name, value)
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """Does nothing."""
+
+
+def _is(value: Any) -> Callable[..., Any]:
+    """A function that returns this, whatever it is given."""
+    return lambda *_, **__: value
+
+
+def _in_levels(above: Sequence[int], order: Sequence[int], *others: Any) -> list[int]:
+    """Slow nodes stand below the nodes above them level by level, as fast ones do."""
+    return tree_layout.breadth_first_parents(above, order, others[-1])
+
+
+def _without_loads(self: Any, receivers: int) -> list[int]:
+    """Nodes in the order of their numbers; fast ones first."""
+    members = self.swarm.members
+    return sorted(self._list(receivers), key=lambda node: members[node].speed_class)
+
+
+def _one_priority(
+    swarm: Any, first: int, readers: Sequence[int], _: Sequence[int], parents: Sequence[int]
+) -> tuple[dict[int, int], int]:
+    """The same priority for all nodes of a tree."""
+    priority = swarm.order_priority(first, swarm.launch_count)
+    return dict.fromkeys([*readers, *parents], priority), priority
+
+
+def _one_group(_: Any, order: Sequence[int]) -> list[list[int]]:
+    """All nodes in one group, whatever their zones."""
+    return [list(order)]
+
+
+def _wide(swarm: Any) -> int:
+    """The same fan-out whatever is known of the links."""
+    most = min(swarm.settings.fan_out, swarm.settings.upload_slots)
+    return int(min(most, max(2, len(swarm.catalog.sizes))))
+
+
+_fill = Backfill.fill
+
+
+def _fill_after_waves(self: Backfill, left: int, now: float, *, only_starving: bool) -> int:
+    """Fills no queue before a wave."""
+    return left if only_starving else _fill(self, left, now, only_starving=False)
+
+
+def _rarest(self: Any, _: Any, mask: int) -> int:
+    """The rarest chunk, whether the node missed it or not."""
+    return int(self.swarm.rarity.rarest(mask, self.swarm.catalog.by_priority.values()))
+
+
+def _first_that_may(self: Any, nodes: Sequence[int], _: int, count: int) -> int | None:
+    """The first of the nodes that may read."""
+    members = self.swarm.members
+    able = (node for node in nodes if origin_budget.may_read(self.swarm, members[node], count))
+    return next(able, None)
+
+
+RULES = {
+    "clock": Rule(
+        "nodes that have promised least stand at the top of trees",
+        {"policy.tree_order:TreeOrder.sort": _without_loads},
+    ),
+    "classes": Rule(
+        "slow nodes are known, and treated apart",
+        {"links.estimate:LinkEstimator._estimated_share": _is(1.0)},
+    ),
+    "suffice": Rule(
+        "classes count only if fast nodes have most of the uplink",
+        {"links.estimate:FAST_UPLINK_SHARE": 0.0},
+    ),
+    "hysteresis": Rule(
+        "a slow node needs a higher rate to count as fast again",
+        {"links.estimate:FAST_AGAIN_SHARE": 0.5},
+    ),
+    "total": Rule(
+        "what a node receives in total corrects its class",
+        {"links.estimate:LinkEstimator._total_share": _is(None)},
+    ),
+    "receivers": Rule(
+        "a node that receives far less than others is slow",
+        {"links.receivers:SlowReceivers.look": _nothing},
+    ),
+    "short-queue": Rule(
+        "slow nodes have queues half as long", {"state.swarm_state:SLOW_QUEUE_DIVISOR": 1}
+    ),
+    "below-least": Rule(
+        "a slow node stands below the node that has promised least",
+        {"policy.tree_layout:least_promised_parents": _in_levels},
+    ),
+    "narrow": Rule(
+        "trees are narrow if all links are alike",
+        {"policy.tree_shape:fan_out": _wide, "policy.tree_order:fan_out": _wide},
+    ),
+    "few-chunks": Rule(
+        "few chunks make a deep tree, and links that are alike a narrow one",
+        {"policy.tree_shape:MIN_FAN_OUT": 99, "policy.tree_shape:NARROW_TREE_LEVELS": 1},
+    ),
+    "levels": Rule(
+        "nodes fetch a chunk the sooner the higher they stand",
+        {"policy.commit:_priorities": _one_priority},
+    ),
+    "zones": Rule("a chunk enters each zone once", {"policy.relay_tree:by_zone": _one_group}),
+    "promises": Rule(
+        "a node with as many promises as it may have relays nothing",
+        {"policy.tree_shape:promise_limit": _is(math.inf)},
+    ),
+    "wave-start": Rule(
+        "a wave waits for half of the nodes, or for one that starves",
+        {"policy.spread:WAVE_START_DIVISOR": 10**9},
+    ),
+    "wave-depth": Rule(
+        "a wave takes nodes with up to twice their depth",
+        {"state.swarm_state:WAVE_DEPTH_FACTOR": 1},
+    ),
+    "runs": Rule("a wave launches a run of neighbours", {"policy.spread:run_limit": _is(1)}),
+    "rotate": Rule(
+        "large swarms rotate one order within a run",
+        {"policy.tree_order:TreeOrder.may_rotate": _is(False)},
+    ),
+    "stride": Rule(
+        "large swarms rotate the order between waves", {"policy.tree_order:ROTATION_STRIDE": 0}
+    ),
+    "patience": Rule(
+        "the first plans wait for nodes that start", {"policy.plan:waits_for_nodes": _is(False)}
+    ),
+    "prompt": Rule(
+        "fast nodes read that have caught up and are known",
+        {"policy.origin_readers:OriginReaders._prompt": lambda _, nodes: list(nodes)},
+    ),
+    "least-read": Rule(
+        "of several candidates, the one that has read least reads",
+        {"policy.origin_readers:OriginReaders._least_read": _first_that_may},
+    ),
+    "top-reads": Rule(
+        "the reader stands near the top of the tree",
+        {"policy.origin_readers:READER_CANDIDATES": 0},
+    ),
+    "catching-up": Rule(
+        "late nodes are treated apart until they have caught up",
+        {"intake.inventories:MUCH_MISSED_SHARE": -1.0},
+    ),
+    "in-step": Rule(
+        "a late node earns no place at the top meanwhile",
+        {"policy.tree_order:TreeOrder._keep_in_step": _nothing},
+    ),
+    "missed-first": Rule(
+        "what a late node missed goes in the order of the chunks",
+        {"policy.backfill:Backfill._next_chunk": _rarest},
+    ),
+    "starving-first": Rule(
+        "single orders for starving nodes come before waves",
+        {"policy.backfill:Backfill.fill": _fill_after_waves},
+    ),
+    "relay": Rule(
+        "single orders may name a node that will have the chunk",
+        {"policy.sources:RELAY_LOAD": math.inf},
+    ),
+    "own-zone": Rule(
+        "single orders prefer sources in the own zone", {"policy.sources:OTHER_ZONE_LOAD": 1.0}
+    ),
+    "node-window": Rule(
+        "each node has a window of reads", {"links.windows:node_window": _is(10**9)}
+    ),
+    "swarm-window": Rule(
+        "the swarm has a window of reads", {"links.windows:swarm_window": _is(10**9)}
+    ),
+    "read-share": Rule(
+        "the swarm reads fewer chunks than a node has slots",
+        {"links.windows:READ_SHARE": 1.0, "links.windows:FIRST_READ_SHARE": 1.0},
+    ),
+    "read-first": Rule(
+        "it reads even fewer until the first bytes arrive",
+        {"links.windows:FIRST_READ_SHARE": 3 / 4},
+    ),
+    "equal-share": Rule(
+        "no node reads far more than its share", {"state.origin_budget:READER_SHARE_FACTOR": 10**9}
+    ),
+    "reconsider": Rule(
+        "running orders move to better sources", {"policy.reconsider:Reconsider.look": _nothing}
+    ),
+    "late": Rule(
+        "reason late: an order that is far older than usual moves",
+        {"policy.late_orders:LateOrders._by_chunk": lambda *_: {}},
+    ),
+    "idle": Rule(
+        "reason idle: a node at its end leaves slower sources",
+        {"policy.reconsider:IDLE": Reason("idle", 99)},
+    ),
+    "slow-source": Rule(
+        "reason slow source: a node leaves a source two classes slower",
+        {"policy.reconsider:SLOW_SOURCE": Reason("slow source", 99)},
+    ),
+    "take-over": Rule(
+        "a faster node continues a slow node's read",
+        {"policy.reconsider:Reconsider._take_over": _nothing},
+    ),
+    "read-again": Rule(
+        "a late read is asked of the origin again",
+        {"policy.reconsider:Reconsider._read_again": _nothing},
+    ),
+}
+"""By the name that the table has for it."""
