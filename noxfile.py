@@ -371,8 +371,7 @@ def xenna(session: nox.Session) -> None:
         wanted = (f"cosmos-xenna=={version}", "tqdm", *group("test"), *wheels_of(PACKAGES))
         target = ("uv", "pip", "install", "--quiet", "--python", made)
         session.run(*target, *wanted, "--editable", "packages/xfd-testing")
-        tested = ("tests/integration/test_ways_in_xenna.py", *session.posargs)
-        session.run(made, "-m", "pytest", "-q", *tested, external=True)
+        session.run(made, "-m", "pytest", "-q", *of_framework("xenna"), external=True)
 
 
 @nox.session(name="serve-llm", default=False, requires=["build"])
@@ -401,7 +400,13 @@ def curator(session: nox.Session) -> None:
     session.install("nemo-curator==1.4.0", "tqdm", *group("test"))
     install_all(session)
     (Path(session.bin) / "curator").touch()  # Its packages are there, and need no more room.
-    session.run("python", "-m", "pytest", "tests/integration/test_ways_in_curator.py")
+    session.run("python", "-m", "pytest", "-q", *of_framework("curator"))
+
+
+def of_framework(name: str) -> tuple[str, ...]:
+    """The tests of a way in, and of its page."""
+    page = f"tests/integration/test_pages.py::test_a_page_does_what_it_shows[docs/start/{name}.md]"
+    return f"tests/integration/test_ways_in_{name}.py", page
 
 
 def interpreters() -> dict[tuple[int, int], str]:
