@@ -26,6 +26,7 @@ class Model:
     def __init__(self) -> None:
         self.config = local_path("llama/config.json").read_text()
 
+    @ray.method
     def describe(self) -> str:
         """What it read."""
         return self.config

@@ -24,11 +24,12 @@ class Files:
         await xfd_ray.ensure_local_async(key, STORE, deadline_s=600)
         return local_path(key).stat().st_size
 
-    async def sizes(self, *keys: str) -> list[int]:
+    @ray.method
+    async def sizes(self, keys: list[str]) -> list[int]:
         """The same of several objects."""
         return await asyncio.gather(*(self.size(key) for key in keys))
 
 
 if __name__ == "__main__":
     files = Files.remote()
-    print(ray.get(files.sizes.remote("llama/config.json", "llama/tokenizer.json")))
+    print(ray.get(files.sizes.remote(["llama/config.json", "llama/tokenizer.json"])))
