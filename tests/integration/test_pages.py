@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 ELSEWHERE = {
     "docs/cli.md": "packages/xfd-ray/tests/test_completion.py",
     "docs/how-to/aws-roles.md": "tests/integration/test_how_to.py",
+    "docs/how-to/packages.md": "tests/integration/test_ways_in_packages.py",
     "docs/how-to/paid-and-encrypted.md": "tests/integration/test_how_to.py",
     "docs/how-to/release.md": "tests/repository/test_bump.py",
     "docs/origins.md": "tests/integration/test_examples.py",

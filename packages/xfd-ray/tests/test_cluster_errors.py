@@ -131,6 +131,12 @@ def test_an_environment_that_cannot_be_made_is_no_loss_and_says_why(text: str, s
         assert "SubprocessCalledProcessError" not in mapped.what
 
 
+def test_an_agent_that_does_not_answer_yet_is_worth_another_attempt():
+    failed = RuntimeEnvSetupError("Server got itself in trouble, maybe network problems")
+    assert isinstance(worker_error(failed, "n1"), NodeLostError)
+    assert isinstance(coordinator_error(failed, 1.0, "n1"), CoordinatorLostError)
+
+
 def test_only_errors_of_packages_get_the_node_of_the_coordinator():
     mapped = coordinator_error(raised(DiskFullError("no room")), 1.0, "n1")
     assert isinstance(mapped, DiskFullError)

@@ -96,9 +96,11 @@ class RayCluster:
         num_cpus: int,
         store_mib: int,
         with_metrics: bool = False,
+        python: str = sys.executable,
     ) -> None:
         self._folder = folder
         self._with_metrics = with_metrics
+        self._python = python
         measuring = _MEASURING if with_metrics else {}
         self._env = {**_QUIET, **_FAST_DEATH, **measuring, "RAY_TMPDIR": str(folder), **env}
         self._num_cpus = num_cpus
@@ -117,6 +119,7 @@ class RayCluster:
         env: Mapping[str, str] | None = None,
         folder: Path | None = None,
         with_metrics: bool = False,
+        python: str = sys.executable,
     ) -> RayCluster:
         """Starts a cluster and returns when all of its nodes are alive.
 
@@ -129,12 +132,15 @@ class RayCluster:
                 since Ray puts sockets there. None for the system's.
             with_metrics: whether Ray measures, its agents answer Prometheus, and the head has
                 Ray's dashboard. It needs what `ray[default]` installs.
+            python: the interpreter of the nodes, in an environment with Ray. With another one than
+                this process has, each node builds the environments of a `runtime_env` for itself,
+                as nodes on several hosts do.
 
         Raises:
             StartError: a node did not come up.
         """
         home = Path(tempfile.mkdtemp(prefix="xfd-ray-", dir=folder))
-        cluster = RayCluster(home, env or {}, num_cpus, store_mib, with_metrics)
+        cluster = RayCluster(home, env or {}, num_cpus, store_mib, with_metrics, python)
         try:
             cluster._start_nodes(1)
             cluster._start_nodes(nodes - 1)
@@ -250,7 +256,7 @@ class RayCluster:
         gpus: int,
     ) -> list[str]:
         is_head = not self.nodes
-        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block"]
+        command = [self._python, "-m", "ray.scripts.scripts", "start", "--block"]
         if is_head:
             command += ["--head", f"--port={self._port}", f"--temp-dir={self._folder}"]
             command += [f"--include-dashboard={self._with_metrics}", "--no-monitor"]
@@ -260,6 +266,8 @@ class RayCluster:
                 command += [f"--ray-client-server-port={self._client_port}"]
         else:
             command += [f"--address={self.address}"]
+            if self._python != sys.executable:
+                command += [f"--temp-dir={self._folder / name}"]
         if labels:
             command.append("--labels=" + ",".join(f"{key}={is_}" for key, is_ in labels.items()))
         if resources:
@@ -281,8 +289,9 @@ class RayCluster:
 
     def _has_all_sockets(self) -> bool:
         # Not through Ray's `session_latest`: each node that starts removes that link for a moment.
-        made = len(list(self._folder.glob("session_[0-9]*/sockets/raylet*")))
-        return made >= len(self.nodes)
+        sessions = "session_[0-9]*/sockets/raylet*"
+        made = [*self._folder.glob(sessions), *self._folder.glob(f"node*/{sessions}")]
+        return len(made) >= len(self.nodes)
 
     def _is_up(self, node: RayNode) -> bool:
         found = self._alive_ids().get(node.name)

@@ -60,7 +60,7 @@ def task_error(error: BaseException, node: str) -> XfdError:
         return as_xfd_error(error.cause, node)
     if isinstance(error, ray_errors.TaskUnschedulableError):
         return _starts_nothing(node)
-    if isinstance(error, ray_errors.RuntimeEnvSetupError):
+    if isinstance(error, ray_errors.RuntimeEnvSetupError) and installer_words(error):
         return _no_environment(error, node)
     if isinstance(error, ray_errors.RayError):
         return NodeLostError(
@@ -108,10 +108,13 @@ def last_words(error: BaseException) -> str:
 
 
 def installer_words(error: BaseException) -> str:
-    """The lines in which pip or uv says what went wrong, else the last words; shortened."""
+    """The lines in which pip or uv says what went wrong, shortened; empty if they did not run.
+
+    The agent of a node that has just started may not answer yet, which is worth another attempt.
+    """
     lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines()]
     said = " ".join(dict.fromkeys(line for line in lines if _INSTALLER.match(line)))
-    return said[:LONGEST_TEXT] if said else last_words(error)
+    return said[:LONGEST_TEXT]
 
 
 def _raised_by_actor(error: BaseException, node: str | None) -> XfdError | None:
@@ -119,7 +122,7 @@ def _raised_by_actor(error: BaseException, node: str | None) -> XfdError | None:
 
     An actor whose environment cannot be made does not start either.
     """
-    if isinstance(error, ray_errors.RuntimeEnvSetupError):
+    if isinstance(error, ray_errors.RuntimeEnvSetupError) and installer_words(error):
         return _no_environment(error, node)
     if isinstance(error, ray_errors.RayTaskError):
         cause = error.cause
