@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from ray.runtime_env import RuntimeEnv
 
-from xfd_api.errors import CondaUnpackError, VersionMismatchError
+from xfd_api.errors import CondaUnpackError, InvalidRequestError, VersionMismatchError
 from xfd_api.ids import NodeId
-from xfd_ray.frameworks.conda import Environment, check, executable, look_at
+from xfd_ray.frameworks.conda import Environment, check, environment, executable, look_at
 
 NODE = NodeId("n1")
 MINOR = sys.version_info[:2]
@@ -88,3 +89,11 @@ def test_without_a_cluster_the_error_names_its_address() -> None:
     last = ran.stderr.splitlines()[-1]
     assert last.startswith("xfd_api.errors.ClusterConnectionError: ")
     assert "127.0.0.1:1" in last
+
+
+def test_a_ray_that_would_run_the_actor_elsewhere_is_refused_before_a_byte_moves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(RuntimeEnv, "known_fields", {"pip", "conda"})
+    with pytest.raises(InvalidRequestError, match=rf"Ray {RAY} cannot .*Use Ray 2\.43"):
+        environment("s3://bucket/env.tar.gz", "env")

@@ -133,12 +133,39 @@ def test_where_nothing_can_be_noted_each_one_calls(calls: Calls, tmp_path: Path)
     assert calls.count == 2
 
 
-def test_a_note_names_few_of_many_files(tmp_path: Path, note: Path) -> None:
-    files = [(str(tmp_path / f"{n}"), 0) for n in range(1000)]
+def test_a_note_names_few_of_many_files(
+    tmp_path: Path, note: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOKED_AT", 10)
+    files = [(str(tmp_path / f"{n}"), 0) for n in range(19)]
     for path, _ in files:
         Path(path).touch()
     once_per_node(note, lambda: files)
-    assert note.read_text().count(str(tmp_path)) <= 2 * module.LOOKED_AT
+    assert 5 < note.read_text().count(str(tmp_path)) <= 10
+    once_per_node(note, never)
+
+
+def test_a_folder_is_there_whatever_its_size_and_missed_when_it_is_not(
+    tmp_path: Path, note: Path
+) -> None:
+    """That of an archive, or of a marker `dir/` in a store, which has no bytes."""
+    folder = tmp_path / "tree"
+    counted: list[Path] = []
+
+    def call() -> list[SizedFile]:
+        folder.mkdir()
+        counted.append(folder)
+        return [(str(folder), 0)]
+
+    once_per_node(note, call)
+    once_per_node(note, never)
+    folder.rmdir()
+    once_per_node(note, call)
+    assert len(counted) == 2
+
+
+def never() -> list[SizedFile]:
+    raise AssertionError("another call")
 
 
 def test_notes_of_programs_that_are_long_over_are_removed(calls: Calls, note: Path) -> None:

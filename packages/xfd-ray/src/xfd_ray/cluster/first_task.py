@@ -29,16 +29,26 @@ def before_first_task(call: Callable[[], None]) -> None:
     and the process ends: the next task gets a new one, which tries again.
 
     Raises:
-        InvalidRequestError: this Ray has no such place.
+        InvalidRequestError: see `function_manager`.
+    """
+    functions = function_manager()
+    look_up = getattr(functions, LOOKS_UP)
+    setattr(functions, LOOKS_UP, _looking_up_after(call, look_up, functions))
+
+
+def function_manager() -> Any:
+    """What knows this process's functions, in the driver as well.
+
+    Raises:
+        InvalidRequestError: this Ray has no such place. All releases from 2.40 to 2.60 have it.
     """
     functions = getattr(ray_worker.global_worker, "function_actor_manager", None)
-    look_up = getattr(functions, LOOKS_UP, None)
-    if not callable(look_up):
+    if not callable(getattr(functions, LOOKS_UP, None)):
         raise InvalidRequestError(
             f"Ray {ray.__version__} does not let a setup hook wait for files",
             remedy="Call xfd_ray.ensure_local at the start of each task and actor instead",
         )
-    setattr(functions, LOOKS_UP, _looking_up_after(call, look_up, functions))
+    return functions
 
 
 def _looking_up_after(

@@ -10,7 +10,10 @@ import sys
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple
 
-from xfd_api.errors import CondaUnpackError, VersionMismatchError, XfdError
+import ray
+from ray.runtime_env import RuntimeEnv
+
+from xfd_api.errors import CondaUnpackError, InvalidRequestError, VersionMismatchError, XfdError
 from xfd_api.ids import NodeId
 from xfd_api.paths import checked_destination, local_path
 from xfd_api.profiles import ObjectStoreConfigByProfile
@@ -78,6 +81,7 @@ def environment(
         `{"py_executable": ...}`.
 
     Raises:
+        InvalidRequestError: this Ray is older than 2.43, and gives a process no Python of its own.
         CondaUnpackError: the archive is not of conda-pack, or its interpreter does not start.
         VersionMismatchError: it has another Python or Ray than the cluster, or no Ray.
         XfdError: see `xfd_ray.download_distributed`.
@@ -92,6 +96,7 @@ def environment(
         >>> # env = conda.environment("s3://my-envs/torch.tar.gz", "envs/torch")
         >>> # model = Model.options(runtime_env=env).remote()
     """
+    _check_ray()
     folder = checked_destination(destination)
     unpacking = UnpackOptions(
         Path(folder), keep_archive=keep_archive, links=links, conda_unpack=True
@@ -107,6 +112,15 @@ def environment(
     for node, found in on_each_node(look_at, folder, nodes=[nodes[0].node]).items():
         check(node, found)
     return {"py_executable": executable(folder, {node.root for node in nodes})}
+
+
+def _check_ray() -> None:
+    """Refuses a Ray that would ignore the environment, with no more than a warning."""
+    if "py_executable" not in RuntimeEnv.known_fields:
+        raise InvalidRequestError(
+            f"Ray {ray.__version__} cannot run an actor with another Python",
+            remedy="Use Ray 2.43 or later",
+        )
 
 
 def look_at(destination: str) -> Environment:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import ray
 
+from xfd_api.chunks import Unpack
 from xfd_api.paths import local_path, root
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.request_forms import Requests, as_requests
 from xfd_api.requests import DownloadRequest
+from xfd_api.results import ObjectResult
 from xfd_api.stores import ObjectStoreConfig
 from xfd_ray.client.lease_call import LeaseCall
 from xfd_ray.cluster.coordinator_client import wait_by_future
@@ -68,7 +71,9 @@ class FilesHere:
     def _bring(self) -> list[SizedFile]:
         call = self.call()
         objects = () if call is None else call.once().objects
-        return [(str(local_path(each.destination)), each.size) for each in objects]
+        lookups = plan_of(self.requests, self.store).lookups
+        trees = {each.destination: each.unpack for each in lookups if each.unpack is not None}
+        return [each for item in objects for each in _on_disk(item, trees.get(item.destination))]
 
     def _note(self) -> Path:
         context = ray.get_runtime_context()
@@ -76,3 +81,11 @@ class FilesHere:
         wish = hashlib.sha256(repr((self.requests, self.store, variables)).encode()).hexdigest()
         name = f"{context.get_node_id()[:16]}-{context.get_job_id()}-{wish[:16]}.json"
         return root() / ".xfd-hooks" / name
+
+
+def _on_disk(item: ObjectResult, tree: Unpack | None) -> Iterator[SizedFile]:
+    """What an object is on disk: itself, the folder that it is unpacked to, or both."""
+    if tree is not None:
+        yield str(local_path(tree.destination)), 0
+    if tree is None or tree.keep_archive:
+        yield str(local_path(item.destination)), item.size

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import ray
-from ray.llm._internal.common.callbacks.base import CallbackBase
 
-from xfd_api.errors import InvalidRequestError
+from xfd_api.errors import InvalidRequestError, MissingPackageError
 from xfd_api.hub_repos import DEFAULT_REVISION, HubRepo
 from xfd_api.paths import hub_cache, local_path
 from xfd_api.profiles import ObjectStoreConfigByProfile
@@ -26,6 +25,14 @@ from xfd_api.requests import DownloadRequest, HubDownloadRequest, PrefixDownload
 from xfd_api.stores import ObjectStoreConfig
 from xfd_ray.distribute import Distribution
 from xfd_ray.options import DistributionOptions
+
+try:
+    from ray.llm._internal.common.callbacks.base import CallbackBase
+except ModuleNotFoundError as error:
+    raise MissingPackageError(
+        f"Serve LLM of Ray {ray.__version__} takes no callbacks: {error}",
+        remedy='Install "ray[llm]>=2.55" on every node',
+    ) from error
 
 OTHER_FORMATS = (
     *("original/", "onnx/", "openvino/", "coreml/", "metal/"),

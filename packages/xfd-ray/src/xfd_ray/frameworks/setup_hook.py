@@ -9,7 +9,7 @@ from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.progress_modes import ProgressMode
 from xfd_api.request_forms import Requests
 from xfd_api.stores import ObjectStoreConfig
-from xfd_ray.cluster.first_task import before_first_task
+from xfd_ray.cluster.first_task import before_first_task, function_manager
 from xfd_ray.frameworks.files_here import FilesHere
 from xfd_ray.metrics.choice import MetricsMode
 
@@ -33,7 +33,8 @@ def setup_hook(
     constructor raises the error, and the next one tries again.
 
     Ray keeps the hook with `object_store_config` in the cluster's memory until the job is over, as
-    it does with all that tasks use. Keys that nodes find by themselves are not in it.
+    it does with all that tasks use. Keys that nodes find by themselves are not in it. Ray Client
+    (`ray://`) carries no hook.
 
     Args:
         download_requests: see `download_distributed`.
@@ -50,7 +51,7 @@ def setup_hook(
     Raises:
         InvalidRequestError: a request or an option makes no sense. Like UnknownProfileError,
             UnsafePathError, UnknownArchiveError and DestinationConflictError it is raised here, in
-            the driver.
+            the driver. So it is if this Ray has no place for the hook.
 
     Example:
         >>> import xfd_ray
@@ -60,7 +61,9 @@ def setup_hook(
         >>> runtime_env = {"worker_process_setup_hook": hook}
         >>> # ray.init(runtime_env=runtime_env)
     """
-    return SetupHook(FilesHere.of(**locals()))  # All arguments, by their names.
+    hook = SetupHook(FilesHere.of(**locals()))  # All arguments, by their names.
+    function_manager()
+    return hook
 
 
 @dataclass(frozen=True)
