@@ -27,8 +27,8 @@ from xfd_api.traffic import Traffic
 from xfd_ray.catalog_part import CatalogPart
 from xfd_ray.coordinator.assignments import Assignments
 from xfd_ray.coordinator.coordinator import Coordinator
+from xfd_ray.coordinator.lease import new_progress
 from xfd_ray.coordinator.lease_objects import LeaseObjects
-from xfd_ray.coordinator.lease_progress import new_progress
 from xfd_ray.coordinator.lease_report import report_of
 from xfd_ray.coordinator.lease_summary import summary_of
 

@@ -9,6 +9,7 @@ from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
 from xfd_api.reports import ChunkHeld, HeldRun, Inventory, ObjectLanded
 from xfd_api.testing import catalog_of
 from xfd_api.traffic import Traffic
+from xfd_ray.coordinator.lease_outcomes import failed_everywhere
 from xfd_ray.coordinator.lease_progress import LeaseProgress
 from xfd_ray.coordinator.lease_report import report_of
 from xfd_ray.coordinator.lease_summary import summary_of
@@ -150,7 +151,7 @@ def test_a_node_that_failed_is_done_and_says_why(progress):
     full = DiskFullError("no room", node="b")
     assert progress.failed(B, (BIG, SMALL), full, 12.0)
     assert progress.nodes[B].done_at == 12.0
-    assert progress.failed_everywhere() is None
+    assert failed_everywhere(progress) is None
     assert not progress.failed(B, (ObjectIndex(77),), full, 12.0)
 
 
@@ -159,7 +160,7 @@ def test_an_object_that_fails_everywhere_is_known_by_its_error(progress):
     changed = ObjectChangedError("changed", object="small")
     for node in (A, B):
         progress.failed(node, (SMALL,), changed, 12.0)
-    assert progress.failed_everywhere() is changed
+    assert failed_everywhere(progress) is changed
 
 
 def test_a_shared_file_counts_on_both_nodes_when_its_writer_has_landed_it(progress):

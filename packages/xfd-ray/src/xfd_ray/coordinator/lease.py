@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from xfd_api.chunks import FoundObject
+from xfd_api.chunks import CatalogObject, Chunk, FoundObject
 from xfd_api.errors import NodeLostError, RuntimeEnvError, VersionMismatchError, XfdError
-from xfd_api.ids import NodeId, ObjectIndex
+from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.node_names import node_name
 from xfd_api.results import DistributionReport
 from xfd_api.traffic import Traffic
 from xfd_ray.coordinator.lease_objects import LeaseObjects, Share, Shares
-from xfd_ray.coordinator.lease_progress import LeaseProgress, new_progress
+from xfd_ray.coordinator.lease_outcomes import failed_everywhere, lost_everywhere
+from xfd_ray.coordinator.lease_progress import LeaseProgress
 from xfd_ray.coordinator.lease_report import report_of
 from xfd_ray.coordinator.lease_summary import summary_of
 from xfd_ray.coordinator.node_activity import NodeActivity
@@ -143,7 +144,7 @@ class Lease:
         if progress is None or progress.is_lost:
             return
         self.progress.lost(node, error, now)
-        if self.request.on_node_failure == "fail" or self.progress.lost_everywhere():
+        if self.request.on_node_failure == "fail" or lost_everywhere(self.progress):
             self.fail(error if isinstance(error, NodeLostError) else _lost(node, error))
 
     def refuse(
@@ -155,7 +156,7 @@ class Lease:
         affected = tuple(self.progress.objects) if objects is None else objects
         if not self.progress.failed(node, affected, error, now):
             return
-        everywhere = self.progress.failed_everywhere()
+        everywhere = failed_everywhere(self.progress)
         is_packages = isinstance(error, (VersionMismatchError, RuntimeEnvError))
         if is_packages or self.request.on_node_failure == "fail":
             self.fail(error)
@@ -188,6 +189,30 @@ class Lease:
         )
         self.over.set()
         return True
+
+
+def new_progress(
+    wanted: LeaseObjects, *, began: float, whole: Share | None = None
+) -> LeaseProgress:
+    """The progress of a lease that has nothing yet; `whole` is the share of a node with all."""
+    objects: dict[ObjectIndex, CatalogObject] = {}
+    chunks: dict[ChunkIndex, Chunk] = {}
+    for part, indexes in wanted.objects:
+        chosen = set(indexes)
+        objects.update((each.index, each) for each in part.catalog.objects if each.index in chosen)
+        chunks.update(
+            (chunk.index, chunk)
+            for chunk in part.catalog.chunks
+            if any(span.object in chosen for span in chunk.spans)
+        )
+    return LeaseProgress(
+        list(objects.values()),
+        list(chunks.values()),
+        began=began,
+        excluded=wanted.excluded,
+        snapshots=wanted.snapshots,
+        whole=whole,
+    )
 
 
 def _lost(node: NodeId, error: XfdError) -> NodeLostError:

@@ -12,7 +12,7 @@ for this very lease.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from xfd_api.chunks import CatalogObject, Chunk
 from xfd_api.errors import XfdError
@@ -21,7 +21,7 @@ from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded, OrderFailed
 from xfd_api.timeline import Timeline
 from xfd_api.timeline_recorder import TimelineRecorder
-from xfd_ray.coordinator.lease_objects import LeaseObjects, Share, links_of
+from xfd_ray.coordinator.lease_objects import Share, links_of
 from xfd_ray.coordinator.node_progress import NodeProgress
 from xfd_ray.coordinator.rate_meter import RateMeter
 from xfd_scheduler.state.bitset import mask_of, positions
@@ -234,45 +234,6 @@ class LeaseProgress:
         self._settle(node, now)
         return True
 
-    def failed_everywhere(self) -> XfdError | None:
-        """The error of an object that failed on all its nodes; None if there is no such object."""
-        failed = possible = 0
-        for state in self.live:
-            failed |= state.failed
-            possible |= state.share.mask & ~state.failed
-        nowhere = failed & ~possible
-        if not nowhere:
-            return None
-        return self.errors_of[ObjectIndex((nowhere & -nowhere).bit_length() - 1)]
-
-    def lost_everywhere(self) -> bool:
-        """Whether all nodes of an object are lost."""
-        left = 0
-        for state in self.live:
-            if state.share is self.whole:
-                return False
-            left |= state.share.mask
-        return bool(self.mask & ~left) or not self.live
-
-    def landed_everywhere(self) -> int:
-        """The objects that have landed on all their nodes, as a bit set."""
-        missing, live = 0, self.live
-        for state in live:
-            missing |= state.share.mask & ~state.landed
-        return self.mask & ~missing if live else 0
-
-    def by_share(self) -> Iterator[tuple[Collection[CatalogObject], list[NodeId]]]:
-        """The objects of each share, with its nodes that are not lost."""
-        nodes_of: dict[int, tuple[Share, list[NodeId]]] = {}
-        for node, state in self.nodes.items():
-            if not state.is_lost:
-                nodes_of.setdefault(id(state.share), (state.share, []))[1].append(node)
-        for share, nodes in nodes_of.values():
-            if share is self.whole:
-                yield self.objects.values(), nodes
-            else:
-                yield [self.objects[ObjectIndex(k)] for k in positions(share.mask)], nodes
-
     def timeline(self) -> Timeline:
         """When the lease's chunks moved, with nodes and objects in the order of the report."""
         return self.recorder.timeline(
@@ -365,27 +326,3 @@ class LeaseProgress:
         missing = state.share.mask & ~(state.landed | state.failed)
         if state.done_at is None and not missing and not state.unlinked:
             state.done_at = now
-
-
-def new_progress(
-    wanted: LeaseObjects, *, began: float, whole: Share | None = None
-) -> LeaseProgress:
-    """The progress of a lease that has nothing yet; `whole` is the share of a node with all."""
-    objects: dict[ObjectIndex, CatalogObject] = {}
-    chunks: dict[ChunkIndex, Chunk] = {}
-    for part, indexes in wanted.objects:
-        chosen = set(indexes)
-        objects.update((each.index, each) for each in part.catalog.objects if each.index in chosen)
-        chunks.update(
-            (chunk.index, chunk)
-            for chunk in part.catalog.chunks
-            if any(span.object in chosen for span in chunk.spans)
-        )
-    return LeaseProgress(
-        list(objects.values()),
-        list(chunks.values()),
-        began=began,
-        excluded=wanted.excluded,
-        snapshots=wanted.snapshots,
-        whole=whole,
-    )

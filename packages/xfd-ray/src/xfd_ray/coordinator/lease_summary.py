@@ -21,6 +21,7 @@ from xfd_api.progress import (
 )
 from xfd_api.smoothed_rate import seconds_left
 from xfd_api.stall_words import Names
+from xfd_ray.coordinator.lease_outcomes import landed_everywhere
 from xfd_ray.coordinator.lease_progress import LeaseProgress
 from xfd_ray.coordinator.node_activity import NodeActivity
 from xfd_ray.coordinator.node_progress import NodeProgress
@@ -71,7 +72,7 @@ def summary_of(
         nodes=len(live),
         nodes_done=len(seen) - len(behind),
         objects=len(progress.objects),
-        objects_done=progress.landed_everywhere().bit_count(),
+        objects_done=landed_everywhere(progress).bit_count(),
         phase=phase_now,
         cached_bytes=sum(state.found_bytes for state in live.values()),
         bytes_per_s=rate,

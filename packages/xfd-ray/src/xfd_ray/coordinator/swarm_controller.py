@@ -25,6 +25,7 @@ from xfd_ray.coordinator.catalog_union import CatalogUnion
 from xfd_ray.coordinator.destinations import Claim
 from xfd_ray.coordinator.last_progress import LastProgress
 from xfd_ray.coordinator.lease import Lease
+from xfd_ray.coordinator.lease_outcomes import by_share
 from xfd_ray.coordinator.leases import Leases
 from xfd_ray.coordinator.lookup import LeaseEnds, LeaseLookup
 from xfd_ray.coordinator.node_activity import SwarmActivity
@@ -170,7 +171,7 @@ class SwarmController:
     def claims(self) -> Iterator[Claim]:
         """What each open lease has on its nodes, by sets of nodes that get the same."""
         for lease, progress in self.leases.running():
-            for objects, nodes in progress.by_share():
+            for objects, nodes in by_share(progress):
                 yield Claim(
                     objects,
                     self._union.stores,
