@@ -62,7 +62,7 @@ STALLED = Progress(
 def test_the_lines_are_those_of_the_page() -> None:
     shown = "\n".join(f"xfd: {line_of(now)}" for now in LINES)
 
-    assert f"```\n{shown}\n```" in PAGE, shown
+    assert f"```text\n{shown}\n```" in PAGE, shown
 
 
 def test_the_bars_are_those_of_the_page() -> None:
@@ -72,7 +72,7 @@ def test_the_bars_are_those_of_the_page() -> None:
         ESCAPES.sub("", line).rstrip() for line in console.file.getvalue().splitlines()
     )
 
-    assert f"```\n{shown}\n```" in PAGE, shown
+    assert f"```text\n{shown}\n```" in PAGE, shown
 
 
 def test_each_phase_and_each_field_of_the_json_lines_is_explained() -> None:
