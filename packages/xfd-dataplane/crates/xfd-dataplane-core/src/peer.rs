@@ -53,11 +53,11 @@ pub(crate) struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    /// What one connection serves: an address; with TLS, a swarm there.
+    /// What one connection serves: an address; with TLS, the peer that was found there in a swarm.
     fn line(&self) -> String {
         match self.tls {
             None => self.address.to_owned(),
-            Some(_) => format!("{} {}", self.address, self.swarm),
+            Some(_) => format!("{} {} {}", self.address, self.swarm, self.peer),
         }
     }
 }
@@ -112,6 +112,7 @@ impl Peers {
                 Err(_) => break,
             }
         }
+        self.tidy();
         let sender = self.connect(ask).await?;
         let answer = self.request(sender, ask).await?;
         self.judged(answer, ask)
@@ -120,8 +121,17 @@ impl Peers {
     fn kept(&self, line: &str) -> Option<Sender> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let senders = idle.get_mut(line)?;
-        senders.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < CLIENT_IDLE);
+        senders.retain(is_of_use);
         senders.pop().map(|(sender, _)| sender)
+    }
+
+    /// Forgets connections that are over, those of swarms that were left among them.
+    fn tidy(&self) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|_, senders| {
+            senders.retain(is_of_use);
+            !senders.is_empty()
+        });
     }
 
     async fn connect(&self, ask: Ask<'_>) -> Result<Sender> {
@@ -269,6 +279,10 @@ impl PeerBody {
             senders.push((sender, Instant::now()));
         }
     }
+}
+
+fn is_of_use((sender, since): &(Sender, Instant)) -> bool {
+    !sender.is_closed() && since.elapsed() < CLIENT_IDLE
 }
 
 fn of_peer(what: String) -> Error {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
-use rustls::crypto::ring::default_provider;
+use rustls::crypto::ring::{default_provider, kx_group};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::TLS13;
@@ -14,15 +14,18 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::lone::LoneCertificate;
 use super::name;
 use super::stream::Stream;
 use crate::error::{Error, Kind, Result};
 use crate::model::{PeerIdentity, SwarmId};
 
-/// The library's cryptography. Of its ciphers, AES with 128 bits takes the least of the processors.
+/// The library's cryptography. Of its ciphers, AES with 128 bits takes the least of the processors;
+/// of its key exchanges, X25519, and a stranger cannot ask for a slower one.
 fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![TLS13_AES_128_GCM_SHA256],
+        kx_groups: vec![kx_group::X25519],
         ..default_provider()
     }
 }
@@ -59,7 +62,7 @@ impl PeerTls {
                 WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&ring)).build()?;
             let mut server = ServerConfig::builder_with_provider(ring)
                 .with_protocol_versions(&[&TLS13])?
-                .with_client_cert_verifier(peers)
+                .with_client_cert_verifier(Arc::new(LoneCertificate(peers)))
                 .with_single_cert(chain, key.into())?;
             server.send_tls13_tickets = 0;
             Ok((client, server))

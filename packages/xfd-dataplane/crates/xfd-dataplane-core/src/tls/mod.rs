@@ -17,6 +17,7 @@
 
 mod authority;
 mod config;
+mod lone;
 mod name;
 mod stream;
 

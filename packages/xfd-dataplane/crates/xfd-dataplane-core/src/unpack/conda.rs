@@ -6,13 +6,20 @@
 //! the functions of the script are called with the final name instead, by the tree's own
 //! interpreter. What they changed is noted before the tree gets its place: a cached tree is one
 //! that is as `conda-unpack` left it, and a killed run leaves a staged tree, which no record names.
+//!
+//! The interpreter runs as this process's user, so one asks for this only if one trusts the archive.
+//! It has neither this process's environment nor its group: what it has started ends with it. What
+//! it says is read while it runs, or it would wait for that.
 
 use std::io::Read;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
+
+use rustix::io::ioctl_fionbio;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::source;
 use super::staging::Staging;
@@ -23,8 +30,15 @@ use crate::error::{Error, Kind, Result};
 const INTERPRETER: &str = "bin/python";
 const SCRIPT: &str = "bin/conda-unpack";
 
-/// Bytes of the child's complaint that are shown at most.
-const SHOWN_BYTES: u64 = 500;
+/// Where the child finds programs of the system.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// Bytes of the child's complaint that are shown at most: the last ones.
+const SHOWN_BYTES: usize = 500;
+
+/// Parts of the complaint, of so many bytes, that are read at a look. It may have no end.
+const PARTS: usize = 16;
+const PART_BYTES: usize = 8 * 1024;
 
 /// How often the end of the child is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -66,23 +80,26 @@ pub(super) fn unpack(staging: &Staging, summary: &mut Summary, cancel: &AtomicBo
     let mut child = Command::new(root.join(INTERPRETER))
         .args(["-I", "-B", "-c", CALLER])
         .args([root.as_path(), staging.shown()])
+        .env_clear()
+        .env("PATH", PATH)
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| failed(format!("Its {INTERPRETER} does not start: {error}")))?;
-    let ended = wait(&mut child, cancel);
-    let status = match ended {
-        Ok(Some(status)) => status,
-        Ok(None) => {
-            let _ = child.kill();
-            let _ = child.wait();
-            return source::check(cancel);
-        }
-        Err(error) => return Err(failed(format!("Its {SCRIPT} was lost: {error}"))),
-    };
+    if let Some(stderr) = &child.stderr {
+        let _ = ioctl_fionbio(stderr, true);
+    }
+    let mut said = Vec::new();
+    let ended = wait(&mut child, &mut said, cancel);
+    let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+    let status = child.wait();
+    ended?;
+    let status = status.map_err(|error| failed(format!("Its {SCRIPT} was lost: {error}")))?;
+    listen(&mut child, &mut said);
     if !status.success() {
-        let said = complaint(&mut child);
+        let said = last_line(&said);
         let why = match (status.signal(), said.is_empty()) {
             (Some(signal), _) => format!("signal {signal}"),
             (None, true) => status.to_string(),
@@ -93,28 +110,34 @@ pub(super) fn unpack(staging: &Staging, summary: &mut Summary, cancel: &AtomicBo
     tree::look_again(staging.root(), staging.shown(), summary)
 }
 
-/// None if it is to stop.
-fn wait(
-    child: &mut Child,
-    cancel: &AtomicBool,
-) -> std::io::Result<Option<std::process::ExitStatus>> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if source::check(cancel).is_err() {
-            return Ok(None);
-        }
+/// Returns when the child has ended. It is not reaped yet, so its group's number is its own still.
+fn wait(child: &mut Child, said: &mut Vec<u8>, cancel: &AtomicBool) -> Result<()> {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    // An error is met again where the child is reaped.
+    while let Ok(None) = waitid(WaitId::Pid(Pid::from_child(child)), look) {
+        source::check(cancel)?;
+        listen(child, said);
         thread::sleep(LOOK_EVERY);
+    }
+    Ok(())
+}
+
+/// Reads what the child has said since, and keeps the end of it all.
+fn listen(child: &mut Child, said: &mut Vec<u8>) {
+    let Some(stderr) = &mut child.stderr else {
+        return;
+    };
+    let mut part = [0; PART_BYTES];
+    for _ in 0..PARTS {
+        let Ok(read @ 1..) = stderr.read(&mut part) else {
+            return;
+        };
+        said.extend_from_slice(&part[..read]);
+        said.drain(..said.len().saturating_sub(SHOWN_BYTES));
     }
 }
 
-/// The last line that the child wrote.
-fn complaint(child: &mut Child) -> String {
-    let mut said = Vec::new();
-    if let Some(stderr) = &mut child.stderr {
-        let _ = stderr.take(SHOWN_BYTES).read_to_end(&mut said);
-    }
-    let said = String::from_utf8_lossy(&said);
+fn last_line(said: &[u8]) -> String {
+    let said = String::from_utf8_lossy(said);
     said.trim().lines().last().unwrap_or_default().to_owned()
 }

@@ -40,3 +40,5 @@ mod stalls;
 mod strangers;
 mod support;
 mod tls;
+mod tls_client;
+mod tls_strangers;

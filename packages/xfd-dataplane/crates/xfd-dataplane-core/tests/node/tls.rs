@@ -1,36 +1,43 @@
 //! Peers that speak TLS: who is served, and who is not.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::ring::default_provider;
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned,
-    SupportedProtocolVersion,
-};
 use xfd_dataplane_core::error::Kind;
-use xfd_dataplane_core::model::{NodeEvent, Order, PeerIdentity, Source};
-use xfd_dataplane_core::tls::{Authority, node_name};
+use xfd_dataplane_core::model::{
+    Durability, FoundObject, NodeEvent, Order, PeerIdentity, Secret, Source, SwarmTicket,
+};
+use xfd_dataplane_core::tls::Authority;
 
 use crate::memory::MemoryOrigin;
-use crate::support::{Host, MIB, SWARM, TOKEN, failed, fetch, one_object, wanted};
+use crate::support::{
+    Host, MIB, SWARM, TOKEN, catalog, failed, fetch, held, landed, one_object, stores, wanted,
+};
+use crate::tls_client::{Client, plain_answer, status, tls_answer};
 
-fn authority() -> Authority {
+pub fn authority() -> Authority {
     Authority::new(SWARM.into()).unwrap()
 }
 
 /// A node of the swarm that holds an object of four chunks.
-fn holder(authority: &Authority) -> (Host, xfd_dataplane_core::model::FoundObject, Vec<u8>) {
+pub fn holder(authority: &Authority) -> (Host, FoundObject, Vec<u8>) {
     let (origin, found, bytes) = one_object(4 * MIB);
     let mut holder = Host::in_tls("a", origin, authority);
     holder.extend(wanted(&holder, &found));
     holder.submit(vec![fetch(0, 0..4, Source::Origin)]);
     holder.until_landed(1);
     (holder, found, bytes)
+}
+
+fn ticket(swarm: &str, identity: Option<PeerIdentity>) -> SwarmTicket {
+    SwarmTicket {
+        swarm: swarm.into(),
+        token: Secret(TOKEN.into()),
+        durability: Durability::None,
+        identity,
+    }
 }
 
 fn nowhere() -> Arc<MemoryOrigin> {
@@ -62,13 +69,7 @@ fn one_port_serves_swarms_with_and_without_tls() {
     let authority = authority();
     let (holder, ..) = holder(&authority);
     let plain = "ffee";
-    let ticket = xfd_dataplane_core::model::SwarmTicket {
-        swarm: plain.into(),
-        token: xfd_dataplane_core::model::Secret(TOKEN.into()),
-        durability: xfd_dataplane_core::model::Durability::None,
-        identity: None,
-    };
-    holder.node.join(ticket).unwrap();
+    holder.node.join(ticket(plain, None)).unwrap();
     // It has no chunks: the token is right, and there is nothing to be had.
     assert_eq!(status(&plain_answer(&holder, plain)), "404");
     let mine = authority.issue("b").unwrap();
@@ -102,23 +103,50 @@ fn nobody_without_a_certificate_of_the_swarm_gets_an_answer() {
         let answer = tls_answer(&holder, identity.as_ref(), SWARM);
         assert_eq!(answer, "", "{what}");
     }
-    let tls12 = tls_answer_by(&holder, None, SWARM, "a", &rustls::version::TLS12);
-    assert_eq!(tls12, "", "TLS 1.2");
-    let unknown = tls_answer_by(&holder, None, SWARM, "x", &rustls::version::TLS13);
-    assert_eq!(unknown, "", "a node that is not here");
-    assert_eq!(holder.node.counters(None).served_bytes, 0);
+    let mine = authority.issue("b").unwrap();
+    let client = Client::of(&holder, Some(&mine));
+    let others = [
+        (
+            "TLS 1.2",
+            Client {
+                version: &rustls::version::TLS12,
+                ..client.clone()
+            },
+        ),
+        (
+            "a node that is not here",
+            Client {
+                node: "x",
+                ..client.clone()
+            },
+        ),
+        // The authority signs the certificates of nodes itself: more of them are work, and no proof.
+        (
+            "more than one certificate",
+            Client {
+                more: vec![mine.authority.clone()],
+                ..client.clone()
+            },
+        ),
+    ];
+    assert_eq!(status(&client.answer(&holder, SWARM)), "200");
+    let served = holder.node.counters(None).served_bytes;
+    for (what, client) in others {
+        assert_eq!(client.answer(&holder, SWARM), "", "{what}");
+    }
+    assert_eq!(holder.node.counters(None).served_bytes, served);
 }
 
 /// A sender that is another node than the one that was ordered, or that has no certificate of this
-/// swarm, gets neither the token nor a request.
+/// swarm, gets neither the token nor a request. Other sources are used then.
 #[test]
 fn a_receiver_believes_only_the_peer_that_it_asked_for() {
     let authority = authority();
-    let (holder, found, _) = holder(&authority);
+    let (holder, found, bytes) = holder(&authority);
     let forged = Authority::new(SWARM.into()).unwrap();
     let impostor = Host::in_tls("f", nowhere(), &forged);
     let plain = Host::new("p", nowhere());
-    let mut receiver = Host::in_tls("b", nowhere(), &authority);
+    let mut receiver = Host::in_tls("b", one_object(4 * MIB).0, &authority);
     receiver.extend(wanted(&receiver, &found));
     receiver.submit(vec![
         Order::MeetPeers {
@@ -140,6 +168,106 @@ fn a_receiver_believes_only_the_peer_that_it_asked_for() {
         assert_eq!(error.kind, Kind::Peer);
     }
     assert_eq!(receiver.node.counters(None).peer_bytes, 0);
+
+    receiver.meet(&holder);
+    receiver.submit(vec![
+        fetch(3, 0..2, holder.as_source()),
+        fetch(5, 2..4, Source::Origin),
+    ]);
+    receiver.until_landed(1);
+    assert_eq!(std::fs::read(receiver.path("big")).unwrap(), bytes);
+}
+
+#[test]
+fn a_kept_connection_is_for_the_peer_that_was_found_there() {
+    let authority = authority();
+    let (holder, found, _) = holder(&authority);
+    let mut receiver = Host::in_tls("b", nowhere(), &authority);
+    receiver.extend(wanted(&receiver, &found));
+    receiver.submit(vec![
+        Order::MeetPeers {
+            addresses: vec![
+                ("a".into(), holder.address.clone()),
+                ("wrong".into(), holder.address.clone()),
+            ],
+        },
+        fetch(0, 0..1, holder.as_source()),
+    ]);
+    receiver.until("one came", |events| held(events).len() == 1);
+    receiver.submit(vec![fetch(1, 1..2, Source::Peer("wrong".into()))]);
+    receiver.until("one failed", |events| failed(events).len() == 1);
+}
+
+/// No connection of one swarm carries a request of the other: it would be refused.
+#[test]
+fn two_nodes_are_peers_in_two_swarms_at_a_time() {
+    let (first, second) = (authority(), Authority::new("ddcc".into()).unwrap());
+    let (holder, found, bytes) = holder(&first);
+    let mut receiver = Host::in_tls("b", nowhere(), &first);
+    let root = tempfile::TempDir::new().unwrap();
+    for host in [&holder, &receiver] {
+        let identity = second.issue(host.name).unwrap();
+        host.node.join(ticket("ddcc", Some(identity))).unwrap();
+    }
+    let in_second = |name: &str| {
+        let folder = root.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        catalog(&folder, std::slice::from_ref(&found), MIB as u64)
+    };
+    let node = &holder.node;
+    node.extend("ddcc", in_second("a"), &stores()).unwrap();
+    node.submit("ddcc", vec![fetch(0, 0..4, Source::Origin)])
+        .unwrap();
+    until_landed_in("ddcc", &holder);
+    receiver.extend(wanted(&receiver, &found));
+    receiver.meet(&holder);
+    receiver.submit(vec![fetch(0, 0..4, holder.as_source())]);
+    receiver.until_landed(1);
+    let node = &receiver.node;
+    node.extend("ddcc", in_second("b"), &stores()).unwrap();
+    let meet = Order::MeetPeers {
+        addresses: vec![("a".into(), holder.address.clone())],
+    };
+    node.submit("ddcc", vec![meet, fetch(0, 0..4, holder.as_source())])
+        .unwrap();
+    until_landed_in("ddcc", &receiver);
+    assert_eq!(std::fs::read(root.path().join("b/big")).unwrap(), bytes);
+    assert_eq!(receiver.node.counters(None).retries, 0);
+    assert!(failed(&receiver.events).is_empty());
+}
+
+fn until_landed_in(swarm: &str, host: &Host) {
+    let mut events = Vec::new();
+    while landed(&events) == 0 {
+        let new = host.node.poll(swarm, Duration::from_secs(20)).unwrap();
+        assert!(!new.is_empty() && failed(&new).is_empty(), "{new:#?}");
+        events.extend(new);
+    }
+}
+
+#[test]
+fn a_node_that_comes_back_with_a_new_certificate_is_a_peer_again() {
+    let authority = authority();
+    let (mut holder, found, bytes) = holder(&authority);
+    let mut receiver = Host::in_tls("b", nowhere(), &authority);
+    receiver.extend(wanted(&receiver, &found));
+    receiver.meet(&holder);
+    receiver.submit(vec![fetch(0, 0..1, holder.as_source())]);
+    receiver.until("one came", |events| held(events).len() == 1);
+
+    holder.node.leave(SWARM);
+    let mine = authority.issue("b").unwrap();
+    assert_eq!(tls_answer(&holder, Some(&mine), SWARM), "", "it has left");
+    receiver.submit(vec![fetch(1, 1..2, holder.as_source())]);
+    receiver.until("one failed", |events| failed(events).len() == 1);
+
+    let identity = authority.issue(holder.name).unwrap();
+    holder.node.join(ticket(SWARM, Some(identity))).unwrap();
+    holder.extend(wanted(&holder, &found));
+    holder.drain(Duration::ZERO);
+    receiver.submit(vec![fetch(2, 1..4, holder.as_source())]);
+    receiver.until_landed(1);
+    assert_eq!(std::fs::read(receiver.path("big")).unwrap(), bytes);
 }
 
 #[test]
@@ -166,105 +294,4 @@ fn strangers_that_begin_tls_and_wait_keep_no_peer_out() {
 fn no_text_of_a_ticket_has_its_key() {
     let identity = authority().issue("a").unwrap();
     assert!(format!("{identity:?}").contains("key: ***"));
-}
-
-fn request(swarm: &str) -> String {
-    format!(
-        "GET /v1/{swarm}/chunks/0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\
-         Connection: close\r\n\r\n"
-    )
-}
-
-fn status(answer: &str) -> &str {
-    answer.split(' ').nth(1).unwrap_or("none")
-}
-
-fn connected(host: &Host) -> TcpStream {
-    let stream = TcpStream::connect(&host.address).unwrap();
-    let patience = Some(Duration::from_secs(8));
-    stream.set_read_timeout(patience).unwrap();
-    stream
-}
-
-/// What a connection is answered; empty if it is closed.
-fn answer_by(mut stream: impl Read + Write, request: &str) -> String {
-    let mut answer = Vec::new();
-    if stream.write_all(request.as_bytes()).is_ok() {
-        stream.read_to_end(&mut answer).ok();
-    }
-    String::from_utf8_lossy(&answer).into_owned()
-}
-
-fn plain_answer(host: &Host, swarm: &str) -> String {
-    answer_by(connected(host), &request(swarm))
-}
-
-fn tls_answer(host: &Host, identity: Option<&PeerIdentity>, swarm: &str) -> String {
-    tls_answer_by(host, identity, swarm, host.name, &rustls::version::TLS13)
-}
-
-/// A client that believes every server, as an attacker may.
-fn tls_answer_by(
-    host: &Host,
-    identity: Option<&PeerIdentity>,
-    swarm: &str,
-    node: &str,
-    version: &'static SupportedProtocolVersion,
-) -> String {
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anyone));
-    let config = match identity {
-        None => config.with_no_client_auth(),
-        Some(identity) => {
-            let chain = vec![CertificateDer::from(identity.certificate.clone())];
-            let key = PrivatePkcs8KeyDer::from(identity.key.0.to_vec());
-            config.with_client_auth_cert(chain, key.into()).unwrap()
-        }
-    };
-    let name = ServerName::try_from(node_name(node, SWARM)).unwrap();
-    let client = ClientConnection::new(Arc::new(config), name).unwrap();
-    answer_by(StreamOwned::new(client, connected(host)), &request(swarm))
-}
-
-#[derive(Debug)]
-struct Anyone;
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        default_provider()
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
 }

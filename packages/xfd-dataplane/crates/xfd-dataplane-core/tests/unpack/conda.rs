@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use xfd_dataplane_core::error::Kind;
 use xfd_dataplane_core::model::UnpackMethod;
@@ -64,4 +64,49 @@ fn a_script_that_hangs_is_stopped_with_its_run() {
     assert_eq!(error.expect_err("stopped").kind, Kind::Cancelled);
     fs::remove_file(&started).unwrap();
     assert!(below(place.home.path()).is_empty());
+}
+
+#[test]
+fn a_script_that_says_much_ends_and_the_end_of_it_is_shown() {
+    let flood = "#!/bin/sh\nyes no | head -c 1000000 >&2\necho the last word >&2\nexit 3\n";
+    let error = place().tar(&packed(flood)).expect_err("failed");
+    assert_eq!(error.kind, Kind::CondaUnpack);
+    assert!(error.to_string().contains("the last word"), "{error}");
+}
+
+/// It has the script's standard error, and could write to the tree when it has its place.
+#[test]
+fn what_the_script_has_started_ends_with_it() {
+    let started = Instant::now();
+    for status in [0, 3] {
+        let place = place();
+        let pid = place.home.path().join("pid");
+        let script = format!(
+            "#!/bin/sh\nsleep 1000 &\necho $! > {}\nexit {status}\n",
+            pid.display()
+        );
+        assert_eq!(place.tar(&packed(&script)).is_ok(), status == 0);
+        let pid = fs::read_to_string(pid).unwrap();
+        let stat = format!("/proc/{}/stat", pid.trim());
+        // A signal takes a moment; then the system's first process may not have reaped it yet.
+        while fs::read_to_string(&stat).is_ok_and(|it| !it.contains(") Z")) {
+            assert!(started.elapsed() < Duration::from_secs(20), "{status}");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+#[test]
+fn the_script_has_no_environment_of_ours() {
+    let place = place();
+    let script = "#!/bin/sh\nenv > \"$5/bin/conda-unpack\"\n";
+    place.tar(&packed(script)).unwrap();
+    let seen = fs::read_to_string(place.destination().join("bin/conda-unpack")).unwrap();
+    let names: Vec<&str> = seen
+        .lines()
+        .filter_map(|line| Some(line.split_once('=')?.0))
+        // The shell's own.
+        .filter(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name))
+        .collect();
+    assert_eq!(names, ["PATH"]);
 }
