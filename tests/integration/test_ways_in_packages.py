@@ -79,7 +79,9 @@ def bare(
     s3_server.put(my_models, "llama/config.json", CONFIG)
     python = environment_without_xfd(folder / "base")
     with index_of(WHEELS, folder / "index") as index:
-        env = {**s3_server.environment(), "PIP_INDEX_URL": index, "UV_DEFAULT_INDEX": index}
+        indexes = {"PIP_INDEX_URL": index, "UV_DEFAULT_INDEX": index}
+        # Ray would try each environment three times, on every node.
+        env = {**s3_server.environment(), **indexes, "RUNTIME_ENV_RETRY_TIMES": "1"}
         with ray_cluster.running(2, python=str(python), with_metrics=True, env=env) as cluster:
             yield Bare(cluster, env)
 
