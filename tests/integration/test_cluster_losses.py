@@ -15,11 +15,14 @@ from pathlib import Path
 
 import pytest
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 import xfd_ray
 from xfd_api.errors import NodeLostError, VersionMismatchError
+from xfd_api.paths import local_path
 from xfd_api.stores import ObjectStoreConfig
 from xfd_ray.messages import LEASE_TTL_S
+from xfd_ray.telemetry.versions import installed_versions
 from xfd_testing import artifacts, ray_cluster
 from xfd_testing.actors import end_coordinator, has_coordinator
 from xfd_testing.drivers import Once, big_object, driver_process
@@ -205,6 +208,35 @@ def test_a_node_with_other_packages_is_refused_by_name(
         with pytest.raises(VersionMismatchError, match=message) as error:
             xfd_ray.download_distributed(big_object(big), ObjectStoreConfig.make_for_s3(big))
         assert error.value.node == other.id
+    finally:
+        five.kill_node(len(five.nodes) - 1)
+        five.wait_dead(len(five.nodes) - 1)
+
+
+def test_an_actor_on_a_node_with_another_version_gets_its_files_by_that_version(
+    five: RayCluster, big: str, tmp_path: Path
+) -> None:
+    """The coordinator that is up refuses the actor's call, which starts one of its own."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import xfd_scheduler; xfd_scheduler.__version__ = '0.0.1'"
+    )
+    store = ObjectStoreConfig.make_for_s3(big)
+
+    @xfd_ray.with_files(big_object(big), store)
+    class Sized:
+        def found(self) -> tuple[str | None, int]:
+            return installed_versions()["xfd_scheduler"], local_path(
+                Path(big, "big")
+            ).stat().st_size
+
+    present = alive(five)[0]
+    other = five.add_node(env={"PYTHONPATH": str(tmp_path)})
+    try:
+        with xfd_ray.distribution(big_object(big), store, nodes=[present.id]):
+            there = NodeAffinitySchedulingStrategy(other.id, soft=False)
+            actor = ray.remote(Sized).options(scheduling_strategy=there).remote()
+            assert ray.get(actor.found.remote(), timeout=60) == ("0.0.1", SIZE)
+            ray.kill(actor)
     finally:
         five.kill_node(len(five.nodes) - 1)
         five.wait_dead(len(five.nodes) - 1)

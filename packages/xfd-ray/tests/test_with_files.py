@@ -7,6 +7,7 @@ import inspect
 import pickle
 
 import pytest
+import ray
 from ray import cloudpickle
 
 import xfd_ray
@@ -73,6 +74,14 @@ def test_files_come_before_the_constructor_and_are_held_once_a_process() -> None
     assert (model.size, model.name) == (3, "other")
     Bare()
     assert EVENTS == ["held", "brought"]
+
+
+def test_ray_takes_a_class_without_a_constructor() -> None:
+    """Ray gives what a decorator has wrapped an attribute, which `object.__init__` cannot have."""
+    decorated = xfd_ray.with_files("llama/", STORE)(type("Plain", (), {}))
+    assert ray.remote(decorated).options(num_cpus=0)
+    decorated()
+    assert EVENTS == ["held"]
 
 
 def test_a_constructor_that_is_awaited_is_still_one() -> None:

@@ -108,6 +108,9 @@ def _after_files(constructor: Callable[..., Any], files: FilesHere) -> Callable[
                 _hold(files, call)
         constructor(self, *args, **options)
 
+    if not inspect.isfunction(constructor):
+        # That of `object`, say. Ray changes attributes of what is wrapped, and this has none.
+        del bring_files.__wrapped__
     return bring_files
 
 
