@@ -78,3 +78,10 @@ def test_one_host_has_no_nodes_to_select_from() -> None:
     with pytest.raises(InvalidRequestError, match="no cluster") as caught:
         for_one_host([VALUE, DownloadRequest(VALUE, nodes={"rank": "0"})])
     assert caught.value.object == VALUE.uri
+
+
+def test_selectors_are_equal_by_their_conditions_and_hash_by_all_of_them() -> None:
+    one = NodeSelector(labels={"a": "1", "b": "2"}, resources={"GPU": 1})
+    two = NodeSelector(labels={"b": "2", "a": "1"}, resources={"GPU": 1.0})
+    assert {one: "same"}[two] == "same"
+    assert len({hash(NodeSelector(labels={"rank": str(rank)})) for rank in range(50)}) > 25

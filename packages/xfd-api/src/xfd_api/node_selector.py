@@ -32,8 +32,8 @@ class NodeSelector:
     """
 
     ids: tuple[str, ...] | None = None
-    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
-    resources: Mapping[str, float] = field(default_factory=dict, hash=False)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    resources: Mapping[str, float] = field(default_factory=dict)
     exclude_head: bool = False
 
     def __post_init__(self) -> None:
@@ -62,6 +62,11 @@ class NodeSelector:
                     f"NodeSelector(resources=...) asks for {amount!r} of {name}",
                     remedy="Give a number",
                 )
+
+    def __hash__(self) -> int:
+        """Of all conditions: there may be a selector by label for each of a thousand nodes."""
+        pairs = (frozenset(each.items()) for each in (self.labels, self.resources))
+        return hash((self.ids, *pairs, self.exclude_head))
 
     @property
     def takes_late_nodes(self) -> bool:

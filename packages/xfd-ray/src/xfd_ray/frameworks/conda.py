@@ -65,6 +65,7 @@ def environment(
 
     Give what is returned to an actor or a task, not to `ray.init`: Ray needs the files before it
     starts a process. Nodes that join later have no environment; call this again for them.
+    In a program with a `setup_hook`, the environment has to have xfd-ray too.
 
     Args:
         uri: the archive that `conda-pack` made: tar.gz, tar.zst, tar or zip. The environment has
