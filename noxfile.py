@@ -96,7 +96,8 @@ def wheel_folder(package: str) -> Path:
     home = ROOT / "packages" / package
     for file in sorted(home.rglob("*")):
         relative = file.relative_to(home)
-        if file.is_file() and NOT_PUBLISHED.isdisjoint(relative.parts):
+        is_left = file.suffix == ".so"  # By a build into the tree, as `maturin develop` does.
+        if file.is_file() and not is_left and NOT_PUBLISHED.isdisjoint(relative.parts):
             state.update(f"{relative}\0{file.stat().st_size}\0".encode() + file.read_bytes())
     return ROOT / ".nox" / "built-wheels" / f"{package}-{state.hexdigest()[:16]}"
 
@@ -359,6 +360,7 @@ def xenna(session: nox.Session) -> None:
     """Run pipelines of the real cosmos-xenna, in the versions that users have."""
     session.install("uv")
     newest, python = list(interpreters().items())[-1]
+    wheels = list(wheels_of(PACKAGES))  # Of now: sources may change while the first one runs.
     for version, oldest in XENNA.items():
         if newest < oldest:
             least = ".".join(map(str, oldest))
@@ -368,7 +370,7 @@ def xenna(session: nox.Session) -> None:
         made = str(clean / "bin" / "python")
         session.run("uv", "venv", "--quiet", "--clear", "--python", python, str(clean))
         # It forgets to ask for tqdm.
-        wanted = (f"cosmos-xenna=={version}", "tqdm", *group("test"), *wheels_of(PACKAGES))
+        wanted = (f"cosmos-xenna=={version}", "tqdm", *group("test"), *wheels)
         target = ("uv", "pip", "install", "--quiet", "--python", made)
         session.run(*target, *wanted, "--editable", "packages/xfd-testing")
         session.run(made, "-m", "pytest", "-q", *of_framework("xenna"), external=True)
@@ -411,14 +413,16 @@ def of_framework(name: str) -> tuple[str, ...]:
 
 def interpreters() -> dict[tuple[int, int], str]:
     """The Pythons on this machine that the packages support, by their version, the oldest first."""
-    named = [path for path in map(shutil.which, (f"python3.{n}" for n in range(10, 20))) if path]
+    named = [path for path in map(shutil.which, (f"python3.{n}" for n in SUPPORTED)) if path]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found: dict[tuple[int, int], str] = {}
     for python in [sys.executable, *named, *map(str, pyenv.glob("3.*/bin/python"))]:
         script = "import sys; print(*sys.version_info[:2])"
         ran = subprocess.run([python, "-Ic", script], capture_output=True, text=True)
-        if ran.returncode == 0 and (version := tuple(map(int, ran.stdout.split()))) >= (3, 10):
-            found.setdefault(version, python)
+        if ran.returncode == 0:
+            major, minor = map(int, ran.stdout.split())
+            if major == 3 and minor in SUPPORTED:
+                found.setdefault((major, minor), python)
     return dict(sorted(found.items()))
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import ray
 
-from xfd_api.errors import ClusterConnectionError, InvalidRequestError, XfdError
+from xfd_api import ObjectDownloadRequest, ObjectStoreConfig
+from xfd_api.errors import ClusterConnectionError, DiskFullError, InvalidRequestError, XfdError
 from xfd_pipelines import xenna
 from xfd_pipelines.xenna_names import NAMES
 from xfd_testing import artifacts, ray_cluster
@@ -150,6 +153,31 @@ def test_an_object_that_changed_is_brought_and_cached_anew(
     assert (folder / "weights.bin").read_bytes() == WEIGHTS[::-1] + b"!"
 
 
+class Shares(Reads):
+    """Wants two prefixes in one folder."""
+
+    @property
+    def download_requests(self) -> list[Any]:
+        wanted = (
+            file_distribution.PrefixDownloadRequest(uri, self._folder) for uri in ("a/", "b/")
+        )
+        return [file_distribution.DownloadRequest(each) for each in wanted]
+
+
+def test_prefixes_in_one_folder_are_all_cached(
+    s3_server: S3Server, bucket: str, xenna_cluster: RayCluster, drive: Drive, tmp_path: Path
+) -> None:
+    for key in ("a/1", "b/2", "b/sub/3"):
+        s3_server.put(bucket, key, WEIGHTS[:1000])
+    config = config_for(s3_server, bucket)
+    with drive(xenna_cluster):
+        xenna.prefetch([Shares(tmp_path / "files")], config)
+        before = states_of(tmp_path / "files")
+        pipelines_v1.download_artifacts([Shares(tmp_path / "files")], config)
+    assert s3_server.sent_bytes(bucket) == 3000
+    assert states_of(tmp_path / "files") == before
+
+
 def test_the_example_runs_a_pipeline_of_xenna(
     s3_server: S3Server, bucket: str, xenna_cluster: RayCluster, tmp_path: Path
 ) -> None:
@@ -178,7 +206,18 @@ def test_what_xenna_cannot_be_given_is_an_error_of_ours(
             xenna.prefetch([Reads(Path("files"))], config)
         with pytest.raises(FileNotFoundError) as missing:
             xenna.prefetch([Reads(tmp_path / "a", uri="nowhere.bin")], config)
+        with (tmp_path / "huge").open("wb") as sparse:
+            sparse.truncate(shutil.disk_usage(tmp_path).free + 2**40)
+        huge = ObjectDownloadRequest("huge", tmp_path / "b" / "huge")
+        local = ObjectStoreConfig.make_for_local(tmp_path)
+        with pytest.raises(DiskFullError) as full:
+            xenna.prefetch(
+                SimpleNamespace(download_requests=[huge]),
+                pipelines_v1.DistributedDownloadConfig(object_store_config=local),
+            )
     assert isinstance(missing.value, XfdError)
+    assert full.value.node in [node.id for node in xenna_cluster.nodes]
+    assert full.value.remedy
     assert not ray.is_initialized()
 
 

@@ -6,6 +6,8 @@ import importlib
 import os
 import signal
 import sys
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from ray import cloudpickle
 
 from xfd_api.errors import InvalidRequestError
 from xfd_pipelines import pipelines, specs, v1
+from xfd_pipelines.adapters.node_setup import NodeSetup
+from xfd_pipelines.adapters.worker_starts import WorkerStarts
 from xfd_testing.docstrings import run_examples
 from xfd_testing.turns import turn_to_start
 from xfd_testing.waiting import until
@@ -253,6 +257,29 @@ def test_names_of_cosmos_xenna_mean_here_what_they_mean_there(
     assert counts["setup"] >= 2  # Of one worker or two, and the attempt that failed.
     assert counts["process"] == 21
     until(lambda: (tmp_path / "destroy").exists(), 60.0, "no worker was let go in peace")
+
+
+def test_of_a_nodes_workers_one_sets_it_up_and_no_lock_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    run = uuid.uuid4().hex
+    calls: list[str] = []
+    for worker in ("first", "second"):
+        NodeSetup(run, 0, "node").run(lambda each=worker: calls.append(each))
+    with pytest.raises(OSError, match="no such disk"):
+        NodeSetup(run, 1, "node").run(raising(OSError("no such disk")))
+    NodeSetup(run, 1, "node").run(lambda: calls.append("next"))
+    WorkerStarts(run).remove()
+    assert calls == ["first", "next"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def raising(error: Exception) -> Callable[[], None]:
+    def call() -> None:
+        raise error
+
+    return call
 
 
 def test_an_exception_comes_back_after_the_last_attempt() -> None:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from xfd_api import ObjectDownloadRequest, ObjectStoreConfig, PrefixDownloadRequest, UnpackMethod
+from xfd_api import (
+    DownloadRequest,
+    ObjectDownloadRequest,
+    ObjectStoreConfig,
+    PrefixDownloadRequest,
+    UnpackMethod,
+    UnpackOptions,
+)
 from xfd_api.errors import InvalidRequestError
+from xfd_api.results import ObjectResult
 from xfd_pipelines import xenna
-from xfd_pipelines.xenna.cache_info import note
+from xfd_pipelines.xenna.cache_info import Wanted, note, wanted_by
 from xfd_pipelines.xenna.requests import requests_of
 from xfd_pipelines.xenna.stores import Base, read_stores
 
@@ -90,6 +99,35 @@ def test_prefixes_profiles_and_caching_are_taken_over() -> None:
         PrefixDownloadRequest("dir/", Path("/m/dir"), cache=False, profile_name="p"),
         ObjectDownloadRequest("a.tar.gz", Path("/m/a.tar.gz"), profile_name="p"),
     ]
+
+
+def test_requests_of_ours_keep_what_only_they_have() -> None:
+    unpack = UnpackOptions(Path("/m/a"), keep_archive=False)
+    pinned = ObjectDownloadRequest(
+        "a.tar.gz", Path("/m/a.tar.gz"), unpack_options=unpack, checksum="md5:" + "0" * 32
+    )
+    shard = PrefixDownloadRequest("s3://models/dir/", Path("/m/dir"), include=["*.bin"])  # type: ignore[arg-type]
+    given = stage_of(pinned, DownloadRequest(shard, nodes={"rank": "0"}))
+    (stage,) = requests_of([given], {None: Base("v2")})
+    assert stage.download_requests == (
+        DownloadRequest(replace(pinned, uri="v2/a.tar.gz")),
+        DownloadRequest(shard, nodes={"rank": "0"}),
+    )
+    assert len(wanted_by(zip(stage.download_requests, stage.own_uris, strict=True), [])) == 2
+
+
+def test_prefixes_that_share_a_folder_note_their_own_files() -> None:
+    folder = Path("/m/dir")
+    stages = requests_of([stage_of(prefix_of(uri="a/"), prefix_of(uri="b/"))], {None: Base("v2")})
+    pairs = list(zip(stages[0].download_requests, stages[0].own_uris, strict=True))
+    came = [
+        ObjectResult(f"v2/{key}", f"{folder}/{key[2:]}", 1, 1, 1, 0) for key in ("a/1", "b/x/2")
+    ]
+    assert wanted_by(pairs, came) == [
+        Wanted("a/", str(folder), is_prefix=True, names=frozenset({"1"})),
+        Wanted("b/", str(folder), is_prefix=True, names=frozenset({"x/2"})),
+    ]
+    assert wanted_by([pairs[0], pairs[0]], came) == [Wanted("a/", str(folder), is_prefix=True)]
 
 
 def test_a_spec_its_stages_and_a_single_one_are_read_alike() -> None:

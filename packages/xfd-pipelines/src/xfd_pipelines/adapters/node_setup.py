@@ -44,10 +44,9 @@ class NodeSetup:
         """
         with self._lock.open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if internal_kv._internal_kv_get(self._key, namespace=NAMESPACE) is not None:
-                return
-            setup()
-            internal_kv._internal_kv_put(self._key, b"done", True, namespace=NAMESPACE)
+            if internal_kv._internal_kv_get(self._key, namespace=NAMESPACE) is None:
+                setup()
+                internal_kv._internal_kv_put(self._key, b"done", True, namespace=NAMESPACE)
             # Whoever waits for this file, or makes another one, finds that it is done.
             self._lock.unlink(missing_ok=True)
 

@@ -28,7 +28,7 @@ from xfd_api import (
 from xfd_api.errors import InvalidRequestError, XfdError
 from xfd_pipelines.curator.models import Model, StageModels, models_of
 from xfd_ray import DistributionOptions
-from xfd_ray.cluster.each_node import live_nodes, on_each_node
+from xfd_ray.cluster.each_node import on_each_node
 
 __all__ = ["Model", "Prefetched", "StageModels", "prefetch"]
 
@@ -104,7 +104,7 @@ def prefetch(
     if models:
         bring = _Bring(object_store_config, options)
         reports.append(bring(models))
-        if bases := bring.bases(models):
+        if bases := bring.bases(models, reports[0]):
             reports.append(bring(bases))
     if offline:
         for stage, each in zip(stages, known, strict=True):
@@ -161,14 +161,13 @@ class _Bring:
             **self._options.as_arguments(),
         )
 
-    def bases(self, models: Iterable[Model]) -> list[Model]:
-        """The models that the configurations of these name, read on one node."""
+    def bases(self, models: Iterable[Model], report: DistributionReport) -> list[Model]:
+        """The models that the configurations of these name, read on one node that has them."""
         asked = list(dict.fromkeys(model.repo_id for model in models if model.names_base))
         if not asked:
             return []
-        (answer,) = on_each_node(
-            base_models, asked, nodes=live_nodes(self._options.nodes)[:1]
-        ).values()
+        node = next(node.node for node in report.nodes if node.state == "done")
+        (answer,) = on_each_node(base_models, asked, nodes=[node]).values()
         if isinstance(answer, XfdError):
             raise answer
         return [Model(name) for name in answer]
@@ -195,4 +194,4 @@ def _set_offline(stage: Any, known: StageModels) -> None:
     if not is_own or not known.models or known.unknown is not None:
         return
     env = getattr(stage, "runtime_env", None) or {}
-    stage.runtime_env = {**env, "env_vars": {**OFFLINE, **env.get("env_vars", {})}}
+    stage.runtime_env = {**env, "env_vars": {**OFFLINE, **(env.get("env_vars") or {})}}

@@ -19,7 +19,7 @@ import xfd_ray
 from xfd_api import DistributionReport
 from xfd_api.errors import InvalidRequestError, XfdError
 from xfd_pipelines.collect import collect_requests
-from xfd_pipelines.xenna.cache_info import Wanted, write_cache_info
+from xfd_pipelines.xenna.cache_info import Wanted, wanted_by, write_cache_info
 from xfd_pipelines.xenna.requests import StageRequests, requests_of
 from xfd_pipelines.xenna.stores import read_stores
 from xfd_ray import DistributionOptions
@@ -78,7 +78,7 @@ def prefetch(
         priorities=list(collected.priorities),
         **arguments,
     )
-    _note_cached(_wanted(stages), arguments["nodes"])
+    _note_cached(_wanted(stages, report), report)
     return report
 
 
@@ -103,16 +103,17 @@ def _arguments(config: Any, options: DistributionOptions | None) -> dict[str, An
     return DistributionOptions(**known).as_arguments()
 
 
-def _wanted(stages: Sequence[StageRequests]) -> list[Wanted]:
+def _wanted(stages: Sequence[StageRequests], report: DistributionReport) -> list[Wanted]:
     pairs = [
-        Wanted.of(request, own_uri)
+        pair
         for stage in stages
-        for request, own_uri in zip(stage.download_requests, stage.own_uris, strict=True)
+        for pair in zip(stage.download_requests, stage.own_uris, strict=True)
     ]
-    return list(dict.fromkeys(each for each in pairs if each is not None))
+    return wanted_by(pairs, report.objects)
 
 
-def _note_cached(wanted: list[Wanted], nodes: Any) -> None:
+def _note_cached(wanted: list[Wanted], report: DistributionReport) -> None:
+    nodes = [node.node for node in report.nodes if node.state == "done"]
     answers = on_each_node(write_cache_info, wanted, nodes=nodes, timeout_s=None)
     for answer in answers.values():
         if isinstance(answer, XfdError):

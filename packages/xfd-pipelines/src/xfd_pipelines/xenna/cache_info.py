@@ -11,12 +11,20 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xfd_api import DownloadRequest, ObjectDownloadRequest, PrefixDownloadRequest
+from xfd_api import (
+    DownloadRequest,
+    HubDownloadRequest,
+    ObjectDownloadRequest,
+    PrefixDownloadRequest,
+)
 from xfd_api.errors import DestinationError, DestinationNotWritableError
+from xfd_api.results import ObjectResult
+from xfd_api.uris import parse_uri
 from xfd_dataplane.records import Record, read_manifest, read_record
 
 NAME = ".s3_cache_info"
@@ -31,23 +39,56 @@ class Wanted:
         destination: the file or the folder.
         is_prefix: whether it is a folder.
         tree: the folder that the object is unpacked into.
+        names: the paths below a folder that other prefixes share; None for all of its files.
     """
 
     uri: str
     destination: str
     is_prefix: bool
     tree: str | None = None
+    names: frozenset[str] | None = None
 
     @staticmethod
-    def of(request: DownloadRequest, own_uri: str) -> Wanted | None:
-        """The entry of a request; None for one that cosmos-xenna does not know."""
-        value = request.value
+    def of(value: ObjectDownloadRequest | PrefixDownloadRequest, own_uri: str) -> Wanted:
+        """The entry of a request."""
         if isinstance(value, PrefixDownloadRequest):
             return Wanted(own_uri, str(value.destination), is_prefix=True)
-        if not isinstance(value, ObjectDownloadRequest):
-            return None
         tree = None if value.unpack_options is None else str(value.unpack_options.destination)
         return Wanted(own_uri, str(value.destination), is_prefix=False, tree=tree)
+
+
+def wanted_by(
+    requests: Iterable[tuple[DownloadRequest, str]], objects: Sequence[ObjectResult]
+) -> list[Wanted]:
+    """What the notes are about. Pure.
+
+    Args:
+        requests: each with its uri as the stage has it.
+        objects: what came, from the report. It says which prefix a file of a shared folder is from:
+            the manifest of the folder does not.
+    """
+    pairs = [
+        (Wanted.of(request.value, own_uri), request.value.uri)
+        for request, own_uri in requests
+        if not isinstance(request.value, HubDownloadRequest)  # cosmos-xenna does not know it.
+    ]
+    folders = Counter(each.destination for each in {each for each, _ in pairs} if each.is_prefix)
+    found = dict.fromkeys(
+        replace(each, names=_names(uri, each.destination, objects))
+        if each.is_prefix and folders[each.destination] > 1
+        else each
+        for each, uri in pairs
+    )
+    return list(found)
+
+
+def _names(uri: str, folder: str, objects: Sequence[ObjectResult]) -> frozenset[str]:
+    parsed = parse_uri(uri)
+    prefix = uri if parsed is None else parsed.key
+    named = [
+        (each.key.removeprefix(prefix), each) for each in objects if each.key.startswith(prefix)
+    ]
+    return frozenset(name for name, each in named if each.destination == f"{folder}/{name}")
 
 
 def write_cache_info(wanted: Sequence[Wanted]) -> int:
@@ -81,8 +122,9 @@ def _notes(wanted: Sequence[Wanted]) -> Iterator[tuple[Path, str]]:
         place = Path(each.destination)
         if each.is_prefix:
             for path, record in read_manifest(place).items():
-                uri = each.uri + path.relative_to(place).as_posix()
-                yield Path(f"{path}{NAME}"), note(uri, record.size, _micros(record))
+                name = path.relative_to(place).as_posix()
+                if each.names is None or name in each.names:
+                    yield Path(f"{path}{NAME}"), note(each.uri + name, record.size, _micros(record))
             continue
         found = read_record(place)
         if found is None:

@@ -7,7 +7,7 @@ spell some of them differently; both spellings are read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from xfd_api import (
     UnpackOptions,
 )
 from xfd_api.errors import InvalidRequestError
+from xfd_api.uris import parse_uri
 from xfd_pipelines.xenna.stores import Base
 
 KNOWN = "0.2.0 to 0.5.12"
@@ -87,7 +88,10 @@ def _read(
         raise _unknown(stage, f"its uri is a {type(uri).__name__}")
     destination = _absolute(_named(value, ("destination",), stage), stage, uri)
     profile = getattr(value, "profile_name", None)
-    within = bases.get(profile, Base()).within(uri)
+    within = uri if parse_uri(uri) else bases.get(profile, Base()).within(uri)
+    if isinstance(value, ObjectDownloadRequest | PrefixDownloadRequest):
+        nodes = request.nodes if isinstance(request, DownloadRequest) else None
+        return DownloadRequest(replace(value, uri=within, destination=destination), nodes), uri
     cache = bool(getattr(value, "cache", True))
     if hasattr(value, "unpack_options"):
         unpack = _unpacking(value.unpack_options, stage, uri)
