@@ -11,7 +11,7 @@
 //! It has neither this process's environment nor its group: what it has started ends with it. What
 //! it says is read while it runs, or it would wait for that.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicBool;
@@ -42,6 +42,9 @@ const PART_BYTES: usize = 8 * 1024;
 
 /// How often the end of the child is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// How often a busy interpreter is tried again: for 2 seconds.
+const BUSY_LOOKS: u32 = 400;
 
 /// Runs with the staged tree and the prefix as arguments. Compiled modules whose source changes are
 /// removed: an interpreter would write them anew, and the tree would no longer be as it was left.
@@ -77,17 +80,19 @@ pub(super) fn unpack(staging: &Staging, summary: &mut Summary, cancel: &AtomicBo
             return Err(failed(format!("The archive has no {name}")));
         }
     }
-    let mut child = Command::new(root.join(INTERPRETER))
-        .args(["-I", "-B", "-c", CALLER])
-        .args([root.as_path(), staging.shown()])
-        .env_clear()
-        .env("PATH", PATH)
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(format!("Its {INTERPRETER} does not start: {error}")))?;
+    let mut child = start(
+        Command::new(root.join(INTERPRETER))
+            .args(["-I", "-B", "-c", CALLER])
+            .args([root.as_path(), staging.shown()])
+            .env_clear()
+            .env("PATH", PATH)
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped()),
+        BUSY_LOOKS,
+    )
+    .map_err(|error| failed(format!("Its {INTERPRETER} does not start: {error}")))?;
     if let Some(stderr) = &child.stderr {
         let _ = ioctl_fionbio(stderr, true);
     }
@@ -108,6 +113,20 @@ pub(super) fn unpack(staging: &Staging, summary: &mut Summary, cancel: &AtomicBo
         return Err(failed(format!("Its {SCRIPT} failed: {why}")));
     }
     tree::look_again(staging.root(), staging.shown(), summary)
+}
+
+/// Starts the child. A program that was just written is busy while a child of another thread, which
+/// has not become its own program yet, still has the open file.
+fn start(command: &mut Command, looks: u32) -> io::Result<Child> {
+    for _ in 0..looks {
+        match command.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                thread::sleep(LOOK_EVERY);
+            }
+            started => return started,
+        }
+    }
+    command.spawn()
 }
 
 /// Returns when the child has ended. It is not reaped yet, so its group's number is its own still.
@@ -140,4 +159,30 @@ fn listen(child: &mut Child, said: &mut Vec<u8>) {
 fn last_line(said: &[u8]) -> String {
     let said = String::from_utf8_lossy(said);
     said.trim().lines().last().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, OpenOptions, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_open_for_writing_is_started_when_it_is_closed() {
+        let home = tempfile::tempdir().unwrap();
+        let program = home.path().join("program");
+        fs::write(&program, "#!/bin/sh\nexit 3\n").unwrap();
+        fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+        let open = OpenOptions::new().append(true).open(&program).unwrap();
+        let mut command = Command::new(&program);
+        let busy = start(&mut command, 2).unwrap_err();
+        assert_eq!(busy.kind(), io::ErrorKind::ExecutableFileBusy);
+        let mut child = thread::scope(|scope| {
+            let started = scope.spawn(|| start(&mut command, u32::MAX));
+            drop(open);
+            started.join().unwrap().unwrap()
+        });
+        assert_eq!(child.wait().unwrap().code(), Some(3));
+    }
 }
