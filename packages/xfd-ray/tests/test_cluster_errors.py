@@ -28,6 +28,7 @@ from xfd_api.errors import (
 from xfd_ray.cluster.errors import (
     LONGEST_TEXT,
     coordinator_error,
+    installer_words,
     last_words,
     task_error,
     worker_error,
@@ -129,6 +130,15 @@ def test_an_environment_that_cannot_be_made_is_no_loss_and_says_why(text: str, s
         assert mapped.node == "n1"
         assert says in mapped.what
         assert "SubprocessCalledProcessError" not in mapped.what
+
+
+def test_a_login_of_an_index_is_not_shown_either_where_the_text_is_cut() -> None:
+    login = "https://someone:" + "secret" * 8
+    for before in range(0, LONGEST_TEXT, 25):
+        text = f"ERROR: {'x' * before} {login}@index.example/simple"
+        for said in (installer_words(RuntimeEnvSetupError(text)), last_words(ValueError(text))):
+            assert "secret" not in said
+            assert "***@" in said or before > LONGEST_TEXT - 60
 
 
 def test_an_agent_that_does_not_answer_yet_is_worth_another_attempt():

@@ -19,6 +19,7 @@ from xfd_api.errors import (
     VersionMismatchError,
     XfdError,
 )
+from xfd_api.sanitize import without_credentials
 from xfd_ray.telemetry.versions import installed_versions, remedy
 from xfd_ray.unexpected import as_xfd_error
 from xfd_ray.worker_api import Unavailable
@@ -103,7 +104,7 @@ def last_words(error: BaseException) -> str:
     lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines()]
     lines = [line for line in lines if line]
     starts = [place for place, line in enumerate(lines) if _EXCEPTION.match(line)]
-    said = " ".join(lines[starts[-1] :] if starts else lines[-1:])
+    said = without_credentials(" ".join(lines[starts[-1] :] if starts else lines[-1:]))
     return said if len(said) <= LONGEST_TEXT else f"{said[:LONGEST_TEXT]}..."
 
 
@@ -114,7 +115,8 @@ def installer_words(error: BaseException) -> str:
     """
     lines = [line.strip() for line in _COLOURS.sub("", str(error)).splitlines()]
     said = " ".join(dict.fromkeys(line for line in lines if _INSTALLER.match(line)))
-    return said[:LONGEST_TEXT]
+    # Before it is cut: what is left of a login has no @ that shows it.
+    return without_credentials(said)[:LONGEST_TEXT]
 
 
 def _raised_by_actor(error: BaseException, node: str | None) -> XfdError | None:
