@@ -200,13 +200,17 @@ mod tests {
     use std::future::poll_fn;
     use std::io::ErrorKind;
     use std::pin::Pin;
+    use std::task::Poll;
     use std::time::{Duration, Instant};
 
     use hyper::rt::Write;
     use tokio::io::AsyncReadExt;
     use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::timeout;
+    use tokio_rustls::TlsAcceptor;
 
     use super::{Outgoing, Socket, Stream};
+    use crate::tls::{Authority, PeerTls};
 
     const PATIENCE: Duration = Duration::from_millis(300);
 
@@ -240,6 +244,34 @@ mod tests {
         let error = written_to(1, PATIENCE / 6, usize::MAX).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
         assert!(started.elapsed() < 20 * PATIENCE, "{:?}", started.elapsed());
+    }
+
+    #[tokio::test]
+    async fn what_tls_holds_back_is_not_kept_for_longer() {
+        let authority = Authority::new("s".into()).unwrap();
+        let side = |node: &str| {
+            let identity = authority.issue(node).unwrap();
+            PeerTls::new(node, &"s".into(), &identity).unwrap()
+        };
+        let (sender, receiver) = (side("a"), side("b"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let acceptor = TlsAcceptor::from(sender.acceptor);
+        let (accepted, _idle) =
+            tokio::join!(acceptor.accept(accepted), receiver.connect("a", stream));
+        let stream = Stream::Tls(Box::new(accepted.unwrap().into()));
+        let mut socket = Socket::new(stream, Outgoing::default(), PATIENCE);
+        let bytes = vec![0; 64 * 1024];
+        let mut is_full = false;
+        while !is_full {
+            let written = poll_fn(|cx| Poll::Ready(Pin::new(&mut socket).poll_write(cx, &bytes)));
+            is_full = written.await.is_pending();
+        }
+        let flushed = poll_fn(|cx| Pin::new(&mut socket).poll_flush(cx));
+        let error = timeout(20 * PATIENCE, flushed).await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
     }
 
     #[tokio::test]
