@@ -21,6 +21,7 @@ from xfd_api.errors import DeadlineExceededError, ObjectNotFoundError
 from xfd_api.paths import local_path
 from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.stores import ObjectStoreConfig
+from xfd_ray.cluster.each_node import on_each_node
 from xfd_testing import artifacts
 from xfd_testing.ray_cluster import RayCluster
 from xfd_testing.s3 import ONCE, S3Server
@@ -133,6 +134,8 @@ def test_what_a_setup_hook_cannot_bring_fails_the_task_and_the_actor(
             ray.get(ray.remote(seen).remote(place), timeout=60)
         with pytest.raises(ray.exceptions.ActorDiedError, match=r"nothing.*Check the uri"):
             ray.get(ray.remote(Seer).remote(place).seen.remote(), timeout=60)
+        # What xfd itself asks of nodes does not wait for the hook.
+        assert all(isinstance(each, Path) for each in on_each_node(local_path, place).values())
 
 
 def test_an_actor_awaits_many_files_and_goes_on(

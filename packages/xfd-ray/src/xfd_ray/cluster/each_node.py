@@ -15,6 +15,8 @@ from xfd_api.errors import NodeUnavailableError, XfdError
 from xfd_api.ids import NodeId
 from xfd_api.node_selector import Nodes, as_selector
 from xfd_ray.cluster.errors import task_error
+from xfd_ray.cluster.raylet import inherited_variables
+from xfd_ray.environment import SETUP_HOOK
 from xfd_ray.placement import NodeInfo, nodes_of_ray, select
 
 Answer = TypeVar("Answer")
@@ -42,7 +44,8 @@ def on_each_node(
     """Calls a function on each node at once, and returns what each one returned or raised.
 
     It runs in the environment that the driver's own tasks have: `xfd_api.local_path` says where
-    files lie there. One node's failure does not affect the others.
+    files lie there. It does not wait for a setup hook of the driver. One node's failure does not
+    affect the others.
 
     Args:
         function: a function of a module that the nodes have; a local function travels by value.
@@ -68,11 +71,16 @@ def on_each_node(
     """
     until = None if timeout_s is None else time.monotonic() + timeout_s
     task = ray.remote(function)
+    hook = {"runtime_env": {"env_vars": {SETUP_HOOK: ""}}} if _has_hook() else {}
     refs = {
-        node.id: task.options(max_retries=0, **pinned_to(node)).remote(*args)
+        node.id: task.options(max_retries=0, **hook, **pinned_to(node)).remote(*args)
         for node in _looked_up(nodes)
     }
     return {node: _answer(node, ref, until, timeout_s) for node, ref in refs.items()}
+
+
+def _has_hook() -> bool:
+    return SETUP_HOOK in inherited_variables()
 
 
 def _looked_up(nodes: Nodes | Sequence[NodeInfo]) -> Sequence[NodeInfo]:
