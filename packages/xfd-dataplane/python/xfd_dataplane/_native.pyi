@@ -14,6 +14,7 @@ from xfd_api.settings import NodeSettings, PeerIdentity, SwarmTicket
 __all__ = [
     "FIELDS",
     "Node",
+    "PeerAuthority",
     "checksums",
     "manifest_texts",
     "owner_doubted",
