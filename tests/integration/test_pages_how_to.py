@@ -9,7 +9,7 @@ import pytest
 
 from xfd_testing.pages import World, pages_with_blocks, run_page, world
 
-ELSEWHERE = {"aws-roles", "paid-and-encrypted", "release"}
+ELSEWHERE = {"aws-roles", "packages", "paid-and-encrypted", "release"}
 """`test_pages.py` names their tests."""
 
 PAGES = [

@@ -27,6 +27,7 @@ class NodeSelector:
         InvalidRequestError: a condition has the wrong type.
 
     Example:
+        >>> from xfd_api import NodeSelector
         >>> NodeSelector(labels={"market": "spot"}, exclude_head=True).takes_late_nodes
         True
     """
