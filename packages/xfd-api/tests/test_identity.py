@@ -9,11 +9,12 @@ import pytest
 from catalog_builders import found, object_lookup
 
 from xfd_api.catalog import build_catalog
-from xfd_api.chunks import Unpack
+from xfd_api.chunks import Checksum, Unpack
 from xfd_api.identity import (
     lookup_identity,
     object_identity,
     request_identity,
+    same_content,
     store_location,
     version_identity,
 )
@@ -30,6 +31,25 @@ def test_a_new_version_is_the_same_object() -> None:
 
     assert object_identity(newer) == object_identity(ITEM)
     assert version_identity(newer) != version_identity(ITEM)
+
+
+@pytest.mark.parametrize(
+    ("alone", "in_a_list", "is_same"),
+    [
+        ({"last_modified_ns": 5_000_000_000}, {"last_modified_ns": 5_123_000_000}, True),
+        ({"checksum": Checksum("crc64nvme", "AAAAAAAAAAA=")}, {}, True),
+        ({"etag": None, "last_modified_ns": 5}, {"etag": None, "last_modified_ns": 6}, False),
+        ({"size": 5}, {"size": 6}, False),
+        ({"etag": '"1"'}, {"etag": '"2"'}, False),
+    ],
+    ids=str,
+)
+def test_a_version_is_the_same_in_an_answer_about_it_and_in_a_list(
+    alone: dict, in_a_list: dict, is_same: bool
+) -> None:
+    one, other = (replace(ITEM, found=replace(ITEM.found, **seen)) for seen in (alone, in_a_list))
+    assert (version_identity(one) == version_identity(other)) is is_same
+    assert same_content(one, other) is is_same
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,9 @@ them, and a caller that joins several drivers' profiles renames the profiles fir
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import replace
 from typing import NamedTuple
 
-from xfd_api.chunks import CatalogObject, Checksum, FoundObject, Unpack
+from xfd_api.chunks import CatalogObject, Checksum, Unpack
 from xfd_api.lookups import Lookup
 from xfd_api.paths import is_in_hub_cache
 from xfd_api.stores import ObjectStoreConfig
@@ -26,7 +25,10 @@ class ObjectIdentity(NamedTuple):
     unpack: Unpack | None
 
 
-Version = tuple[ObjectIdentity, FoundObject, Checksum | None]
+Content = tuple[str, int, str | int | None]
+"""The key, the size, and the ETag or the time of the last change."""
+
+Version = tuple[ObjectIdentity, Content, Checksum | None]
 """One version of an object at one destination, and what it is pinned to."""
 
 
@@ -60,10 +62,16 @@ def same_content(one: CatalogObject, two: CatalogObject) -> bool:
     return _content(one) == _content(two)
 
 
-def _content(item: CatalogObject) -> FoundObject:
-    if is_in_hub_cache(item.destination):
-        return replace(item.found, key="")  # It is found under several paths.
-    return item.found
+def _content(item: CatalogObject) -> Content:
+    """What says which version it is.
+
+    The answer about one object and a list have the same ETag. A time in a list may be finer, and a
+    checksum is often missing there.
+    """
+    found = item.found
+    # Blobs of a hub cache are found under several paths.
+    key = "" if is_in_hub_cache(item.destination) else found.key
+    return key, found.size, found.etag or found.last_modified_ns
 
 
 def store_location(store: ObjectStoreConfig, bucket: str | None = None) -> Hashable:
