@@ -82,8 +82,11 @@ def bare(
         indexes = {"PIP_INDEX_URL": index, "UV_DEFAULT_INDEX": index}
         # Ray would try each environment three times, on every node.
         env = {**s3_server.environment(), **indexes, "RUNTIME_ENV_RETRY_TIMES": "1"}
-        with ray_cluster.running(2, python=str(python), with_metrics=True, env=env) as cluster:
-            yield Bare(cluster, env)
+        with pytest.MonkeyPatch.context() as patch:
+            # A task runner names its own environment by it, and uv would install there.
+            patch.delenv("UV_PYTHON", raising=False)
+            with ray_cluster.running(2, python=str(python), with_metrics=True, env=env) as cluster:
+                yield Bare(cluster, env)
 
 
 def test_the_page_brings_xfd_to_bare_nodes(
