@@ -21,6 +21,7 @@ from xfd_testing.documents import (
     report_fields,
     troubleshooting,
 )
+from xfd_testing.documents.markers import with_part
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = documents_of(ROOT)
@@ -67,26 +68,28 @@ def test_the_constants_of_the_scheduler_are_those_of_its_module() -> None:
     """After a change: `python -m xfd_testing.documents.constants`."""
     tables = constants.tables_of(constants.constants_of((ROOT / constants.MODULE).read_text()))
     document = (ROOT / constants.DOCUMENT).read_text()
-    assert constants.with_tables(document, tables) == document
+    assert with_part(document, constants.FIRST, constants.LAST, tables) == document
 
 
 def test_the_fields_of_a_report_are_those_of_its_dataclasses() -> None:
     """After a change: `python -m xfd_testing.documents.report_fields`."""
     document = (ROOT / report_fields.DOCUMENT).read_text()
-    assert report_fields.with_tables(document, report_fields.tables()) == document
+    made = report_fields.tables()
+    assert with_part(document, report_fields.FIRST, report_fields.LAST, made) == document
 
 
 def test_the_site_begins_as_the_readme_does() -> None:
     """After a change: `python -m xfd_testing.documents.home`."""
     document = (ROOT / home.DOCUMENT).read_text()
     made = home.section((ROOT / home.SOURCE).read_text())
-    assert home.with_section(document, made) == document
+    assert with_part(document, home.FIRST, home.LAST, made) == document
 
 
 def test_the_errors_of_the_troubleshooting_page_are_those_that_are_raised() -> None:
     """After a change: `python -m xfd_testing.documents.troubleshooting`."""
     document = (ROOT / troubleshooting.DOCUMENT).read_text()
-    assert troubleshooting.with_section(document, troubleshooting.section(ROOT)) == document
+    made = troubleshooting.section(ROOT)
+    assert with_part(document, troubleshooting.FIRST, troubleshooting.LAST, made) == document
 
 
 @pytest.mark.parametrize("package", ["api", "dataplane", "ray"])

@@ -33,6 +33,7 @@ from xfd_api.sanitize import sanitized
 from xfd_api.settings import NodeSettings, UnpackCaps
 from xfd_api.traffic import Prices
 from xfd_testing.documents import settings as document
+from xfd_testing.documents.markers import with_part
 
 ROOT = Path(__file__).parents[3]
 MIB = 2**20
@@ -452,7 +453,8 @@ def test_the_settings_for_a_program_have_their_origins() -> None:
 def test_the_table_is_the_one_of_the_documents() -> None:
     """After a change: `python -m xfd_testing.documents.settings`."""
     text = (ROOT / document.DOCUMENT).read_text()
-    assert document.with_table(text, document.table_of(SETTINGS)) == text
+    table = document.table_of(SETTINGS)
+    assert with_part(text, document.FIRST, document.LAST, table) == text
 
 
 def test_the_example_of_the_documents_is_right() -> None:

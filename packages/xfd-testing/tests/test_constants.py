@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from xfd_testing.documents.constants import FIRST, LAST, constants_of, tables_of, with_tables
+from xfd_testing.documents.constants import FIRST, LAST, constants_of, tables_of
+from xfd_testing.documents.markers import with_part
 
 MODULE = '''"""About the module."""
 
@@ -67,6 +68,6 @@ def test_a_constant_without_unit_reason_or_evidence_is_refused(text: str) -> Non
 
 def test_tables_replace_what_was_between_the_markers() -> None:
     document = f"# Before\n\n{FIRST}\n\nold\n\n{LAST}\n\n# After\n"
-    once = with_tables(document, TABLES)
+    once = with_part(document, FIRST, LAST, TABLES)
     assert once == f"# Before\n\n{FIRST}\n\n{TABLES}\n\n{LAST}\n\n# After\n"
-    assert with_tables(once, TABLES) == once
+    assert with_part(once, FIRST, LAST, TABLES) == once

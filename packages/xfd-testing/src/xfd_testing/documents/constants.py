@@ -22,6 +22,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from xfd_testing.documents.markers import with_part
+
 MODULE = Path("packages/xfd-scheduler/src/xfd_scheduler/tuning.py")
 DOCUMENT = Path("docs/scheduler.md")
 FIRST = "<!-- From tuning.py: run `python -m xfd_testing.documents.constants` after a change. -->"
@@ -88,13 +90,6 @@ def tables_of(constants: list[Constant]) -> str:
     return "\n".join(lines[1:])
 
 
-def with_tables(document: str, tables: str) -> str:
-    """The document with these tables between its markers."""
-    before, _, rest = document.partition(FIRST)
-    _, _, after = rest.partition(LAST)
-    return f"{before}{FIRST}\n\n{tables}\n\n{LAST}{after}"
-
-
 def _line(text: str) -> str:
     return " ".join(text.split()).rstrip(".")
 
@@ -103,7 +98,7 @@ def main(root: Path) -> None:
     """Writes the tables of the repository at `root`."""
     tables = tables_of(constants_of((root / MODULE).read_text()))
     document = root / DOCUMENT
-    document.write_text(with_tables(document.read_text(), tables))
+    document.write_text(with_part(document.read_text(), FIRST, LAST, tables))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from xfd_testing.documents.markers import with_part
+
 DOCUMENT = Path("docs/index.md")
 SOURCE = Path("README.md")
 FIRST = "<!-- From README.md: run `python -m xfd_testing.documents.home`. -->"
@@ -28,15 +30,6 @@ def section(readme: str) -> str:
     return _LINK.sub(lambda link: f"]({_from_docs(link[1])})", text)
 
 
-def with_section(document: str, made: str) -> str:
-    """The document with this text between its markers."""
-    before, _, rest = document.partition(FIRST)
-    _, mark, after = rest.partition(LAST)
-    if not mark:
-        raise ValueError(f"{DOCUMENT} lacks its markers")
-    return f"{before}{FIRST}\n\n{made}\n\n{LAST}{after}"
-
-
 def _from_docs(path: str) -> str:
     return path.removeprefix("docs/") if path.startswith("docs/") else f"../{path}"
 
@@ -45,7 +38,7 @@ def main(root: Path) -> None:
     """Writes the page of the repository at `root`."""
     document = root / DOCUMENT
     made = section((root / SOURCE).read_text())
-    document.write_text(with_section(document.read_text(), made))
+    document.write_text(with_part(document.read_text(), FIRST, LAST, made))
 
 
 if __name__ == "__main__":

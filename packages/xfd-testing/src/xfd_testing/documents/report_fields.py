@@ -17,6 +17,7 @@ from typing import Any
 from xfd_api.results import DistributionReport, NodeResult, ObjectResult
 from xfd_api.timeline import Failures, Landings, NodeTimes, Timeline, Transfers
 from xfd_api.traffic import Prices, Traffic, ZoneBytes
+from xfd_testing.documents.markers import with_part
 
 DOCUMENT = Path("docs/report.md")
 FIRST = "<!-- From the dataclasses: `python -m xfd_testing.documents.report_fields` -->"
@@ -55,19 +56,6 @@ def tables() -> str:
         ValueError: a field has no meaning.
     """
     return "\n\n".join(_table(title, kind) for title, kind in PARTS)
-
-
-def with_tables(document: str, made: str) -> str:
-    """The document with these tables between its markers.
-
-    Raises:
-        ValueError: it lacks a marker.
-    """
-    before, _, rest = document.partition(FIRST)
-    _, mark, after = rest.partition(LAST)
-    if not mark:
-        raise ValueError(f"{DOCUMENT} lacks its markers")
-    return f"{before}{FIRST}\n\n{made}\n\n{LAST}{after}"
 
 
 def _table(title: str, kind: Any) -> str:
@@ -116,7 +104,7 @@ def _json_type(annotation: str) -> str:
 
 def main() -> None:
     """Writes the tables into the document of the repository that this runs in."""
-    DOCUMENT.write_text(with_tables(DOCUMENT.read_text(), tables()))
+    DOCUMENT.write_text(with_part(DOCUMENT.read_text(), FIRST, LAST, tables()))
 
 
 if __name__ == "__main__":

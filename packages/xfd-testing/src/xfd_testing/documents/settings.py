@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from xfd_api.configuration.table import READERS, SETTINGS, Setting
+from xfd_testing.documents.markers import with_part
 
 DOCUMENT = Path("docs/configuration.md")
 FIRST = (
@@ -34,17 +35,10 @@ def table_of(settings: Iterable[Setting]) -> str:
     return "\n".join(rows)
 
 
-def with_table(document: str, table: str) -> str:
-    """The document with this table between its markers."""
-    before, _, rest = document.partition(FIRST)
-    _, _, after = rest.partition(LAST)
-    return f"{before}{FIRST}\n\n{table}\n\n{LAST}{after}"
-
-
 def main(root: Path) -> None:
     """Writes the table of the repository at `root`."""
     document = root / DOCUMENT
-    document.write_text(with_table(document.read_text(), table_of(SETTINGS)))
+    document.write_text(with_part(document.read_text(), FIRST, LAST, table_of(SETTINGS)))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 from xfd_api import errors
 from xfd_api.errors import XfdError
 from xfd_dataplane.cli.exits import exit_code
+from xfd_testing.documents.markers import with_part
 from xfd_testing.documents.messages import messages_of
 
 DOCUMENT = Path("docs/troubleshooting.md")
@@ -52,15 +53,6 @@ def section(root: Path) -> str:
             last = group
         parts.append(_entry(getattr(errors, name), texts[name]))
     return "\n\n".join(parts)
-
-
-def with_section(document: str, made: str) -> str:
-    """The document with this text between its markers."""
-    before, _, rest = document.partition(FIRST)
-    _, mark, after = rest.partition(LAST)
-    if not mark:
-        raise ValueError(f"{DOCUMENT} lacks its markers")
-    return f"{before}{FIRST}\n\n{made}\n\n{LAST}{after}"
 
 
 def _classes(source: str) -> Iterator[tuple[str, str]]:
@@ -115,7 +107,7 @@ def _html(text: str) -> str:
 def main(root: Path) -> None:
     """Writes the errors of the repository at `root`."""
     document = root / DOCUMENT
-    document.write_text(with_section(document.read_text(), section(root)))
+    document.write_text(with_part(document.read_text(), FIRST, LAST, section(root)))
 
 
 if __name__ == "__main__":
