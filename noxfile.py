@@ -355,6 +355,13 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session(default=False, requires=["build"])
+def faults(session: nox.Session) -> None:
+    """Inject faults in rounds: `nox -s faults -- -k kills --rounds 100`; cut links need root."""
+    install_all(session, "test")
+    session.run("python", "-m", "pytest", "-s", "tests/faults", *session.posargs)
+
+
+@nox.session(default=False, requires=["build"])
 def xenna(session: nox.Session) -> None:
     """Run pipelines of the real cosmos-xenna, in the versions that users have."""
     session.install("uv")

@@ -18,6 +18,7 @@ from xfd_testing.documents import (
     constants,
     documents_of,
     home,
+    reliability,
     report_fields,
     troubleshooting,
 )
@@ -90,6 +91,13 @@ def test_the_errors_of_the_troubleshooting_page_are_those_that_are_raised() -> N
     document = (ROOT / troubleshooting.DOCUMENT).read_text()
     made = troubleshooting.section(ROOT)
     assert with_part(document, troubleshooting.FIRST, troubleshooting.LAST, made) == document
+
+
+def test_the_faults_of_the_reliability_page_have_the_figures_that_were_measured() -> None:
+    """After a change: `python -m xfd_testing.documents.reliability`."""
+    document = (ROOT / reliability.DOCUMENT).read_text()
+    made = reliability.made(ROOT)
+    assert with_part(document, reliability.FIRST, reliability.LAST, made) == document
 
 
 @pytest.mark.parametrize("package", ["api", "dataplane", "ray"])

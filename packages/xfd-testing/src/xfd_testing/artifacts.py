@@ -11,7 +11,7 @@ import io
 import random
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,6 +121,14 @@ def sha256(file: Path) -> str:
     with file.open("rb") as stream:
         while piece := stream.read(MIB):
             counted.update(piece)
+    return counted.hexdigest()
+
+
+def sha256_of(pieces: Iterable[bytes]) -> str:
+    """Of all pieces together, in hexadecimal."""
+    counted = hashlib.sha256()
+    for piece in pieces:
+        counted.update(piece)
     return counted.hexdigest()
 
 

@@ -69,6 +69,7 @@ class S3Server:
         self._process = process
         self._folder = folder
         self._strays: list[Path] = []
+        self._environment: dict[str, str] = {}
         self._metrics_url = f"http://127.0.0.1:{metrics_port}/metrics"
         self.endpoint = f"http://127.0.0.1:{port}"
         self.client = self.client_of(OWNER)
@@ -133,6 +134,7 @@ class S3Server:
         environment = {"TMPDIR": str(home), "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
         process = Supervised(command, home / "weed.log", env=environment)
         server = S3Server(process, home, port=ports[6], metrics_port=ports[-1])
+        server._environment = environment
         # These sockets lie in /tmp whatever TMPDIR says, and outlive a killed server.
         server._strays = [
             Path(f"/tmp/seaweedfs-{name}-grpc-{ports[2 * place + 1]}.sock")
@@ -223,6 +225,20 @@ class S3Server:
         with urllib.request.urlopen(self._metrics_url, timeout=10) as answer:
             text: bytes = answer.read()
         return text.decode()
+
+    def kill(self) -> None:
+        """Ends the server at once (SIGKILL) and keeps its data; `restart` starts it again."""
+        self._process.stop()
+
+    def restart(self) -> None:
+        """Starts a killed server again, on the same ports; its counts begin at 0.
+
+        Raises:
+            StartError: it did not come up.
+        """
+        killed = self._process
+        self._process = Supervised(killed.command, killed.log, env=self._environment)
+        self._process.wait_until(self._ready, "The S3 server", START_TIMEOUT_S)
 
     def stop(self) -> None:
         """Ends the server and removes its data."""

@@ -1,0 +1,100 @@
+"""The table of docs/RELIABILITY.md, made from the faults below and docs/reliability.json.
+
+    python -m xfd_testing.documents.reliability
+
+writes it between the two markers of the document. A test compares the two. Tests write the figures:
+see `xfd_testing.figures`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from xfd_testing.documents.markers import with_part
+
+FIGURES = Path("docs/reliability.json")
+DOCUMENT = Path("docs/RELIABILITY.md")
+FIRST = "<!-- Made: run `python -m xfd_testing.documents.reliability` after a change. -->"
+LAST = "<!-- End of the table. -->"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One row of the table.
+
+    Attributes:
+        name: under which tests record its figure.
+        fault: what happens.
+        must: what has to happen then.
+        seen: what a user sees of it.
+        command: which test injects it.
+    """
+
+    name: str
+    fault: str
+    must: str
+    seen: str
+    command: str
+
+
+PROCESSES = "`nox -s faults -- -k kills`"
+
+FAULTS = {
+    "Processes": (
+        Fault(
+            "worker-killed",
+            "A NodeWorker is killed at a random moment",
+            "all nodes finish; only what was in flight there is read again",
+            "nothing, or one node at `starting` for a moment; the report counts no lost node",
+            PROCESSES,
+        ),
+        Fault(
+            "coordinator-killed",
+            "The coordinator is killed, and its workers with it",
+            "the driver starts another one; what the nodes have on disk is read from there",
+            "progress goes on; the report says in `uncounted_s` what it could not count",
+            PROCESSES,
+        ),
+    ),
+}
+"""By the heading of their table."""
+
+
+def tables_of(faults: Mapping[str, tuple[Fault, ...]], figures: Mapping[str, str]) -> str:
+    """One table for each heading, in Markdown.
+
+    Raises:
+        ValueError: a figure belongs to no fault.
+    """
+    unknown = set(figures) - {each.name for rows in faults.values() for each in rows}
+    if unknown:
+        raise ValueError(f"Figures of no fault: {', '.join(sorted(unknown))}")
+    lines: list[str] = []
+    for heading, rows in faults.items():
+        lines += [f"## {heading}", "", "| fault | what must happen | what a user sees | figure |"]
+        lines[-1] += " command |"
+        lines.append("|---|---|---|---|---|")
+        for each in rows:
+            figure = figures.get(each.name, "not measured")
+            cells = (each.fault, each.must, each.seen, figure, each.command)
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append("")
+    return "\n".join(lines[:-1])
+
+
+def made(root: Path) -> str:
+    """The tables of the repository at `root`."""
+    return tables_of(FAULTS, json.loads((root / FIGURES).read_text(encoding="utf-8")))
+
+
+def main(root: Path) -> None:
+    """Writes the tables of the repository at `root`."""
+    document = root / DOCUMENT
+    document.write_text(with_part(document.read_text(), FIRST, LAST, made(root)))
+
+
+if __name__ == "__main__":
+    main(Path())
