@@ -14,11 +14,11 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.cluster.bed import BedError, check_machine
 from benchmarks.cluster.contenders import contender, fitting
 from benchmarks.cluster.measure import Row, measure
 from benchmarks.cluster.report import described, draw, load, save, summary, table
 from benchmarks.cluster.scenarios import SCENARIOS
+from xfd_testing.bed.bed import BedError, check_machine
 
 ONLY = """see --list; 'xfd warm {"durability": "none"}' is a call with options"""
 

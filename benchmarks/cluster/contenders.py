@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from benchmarks.cluster.bed import BedError
-from benchmarks.cluster.rig import BIN, BUCKET, DRIVERS, WARM_SET, Rig
 from benchmarks.cluster.scenarios import Scenario
 from benchmarks.cluster.torrent import swarm
+from xfd_testing.bed.bed import BedError
+from xfd_testing.bed.rig import BIN, BUCKET, WARM_SET, Rig
+
+DRIVERS = Path(__file__).parent / "drivers"
 
 FLOOR = "floor"
 SLOW_FLOOR = "floor slow"

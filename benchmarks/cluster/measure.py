@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.cluster import traces
-from benchmarks.cluster.bed import S3_HOST, Bed, BedError
 from benchmarks.cluster.contenders import FLOOR, SLOW_FLOOR, Outcome, contender
-from benchmarks.cluster.links import LinkLog
 from benchmarks.cluster.processes import COORDINATOR, EMPTY, WORKER, ProcessWatch
-from benchmarks.cluster.rig import Rig
 from benchmarks.cluster.scenarios import MIB, Scenario
+from xfd_testing.bed.bed import S3_HOST, Bed, BedError
+from xfd_testing.bed.links import LinkLog
+from xfd_testing.bed.rig import Rig
 
 SHORT_S = 2.0
 """Processor shares of shorter runs are not noted: their samples are too few."""
@@ -78,7 +78,7 @@ def measure(
                 for host in bed.hosts:
                     bed.limit(host, dict(shape.slow).get(host, shape.mbit))
                 bed.limit(S3_HOST, shape.s3_mbit or shape.mbit)
-                rig.make_set(shape)
+                rig.make_set(shape.name, shape.files, shape.size, unpack=shape.unpack)
                 bench = Bench(rig, links, watch, timelines)
                 for place in range(rounds):
                     yield shape, bench.round(shape, place, contenders[shape.name])

@@ -2,8 +2,8 @@
 
 A folder of traces has the files of `XFD_TRACE` (see `xfd_ray.telemetry.log`), `driver.json` with
 what the driver printed, and `links.jsonl` with what the links carried (see
-`drivers/sample_links.py`). All clocks are those of one machine. Times of a `Timeline` are seconds
-since the call.
+`xfd_testing/bed/sample_links.py`). All clocks are those of one machine. Times of a `Timeline` are
+seconds since the call.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cluster.links import Sample, read_links
 from xfd_ray.telemetry import log_events
+from xfd_testing.bed.links import Sample, read_links
 
 
 @dataclass(frozen=True, slots=True)

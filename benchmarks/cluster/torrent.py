@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 from subprocess import Popen
 
-from benchmarks.cluster.bed import S3_HOST, BedError
-from benchmarks.cluster.rig import DRIVERS, PLAIN, Rig
+from xfd_testing.bed.bed import S3_HOST, BedError
+from xfd_testing.bed.rig import PLAIN, Rig
 
-SCRIPT = str(DRIVERS / "torrent.py")
+SCRIPT = str(Path(__file__).parent / "drivers" / "torrent.py")
 
 
 def swarm(rig: Rig, name: str, folder: str) -> tuple[float, float]:

@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cluster.bed import Bed
-from benchmarks.cluster.links import LinkLog
 from benchmarks.cluster.phases import phases
 from benchmarks.cluster.timeline import read
+from xfd_testing.bed.bed import Bed
+from xfd_testing.bed.links import LinkLog
 
 TRACE = "trace"
 

@@ -44,13 +44,15 @@ class Stage:
     rounds: int
     seed: int
 
-    def distribute(self, act: Callable[[], object], moment: float) -> DistributionReport:
+    def distribute(
+        self, act: Callable[[], object] = lambda: None, moment: float = 1.0
+    ) -> DistributionReport:
         """One call, in the middle of which something is done.
 
         Args:
             act: what is done.
-            moment: below 0, so many seconds after the call began, in tenths. Else, when this share
-                of the bytes has arrived.
+            moment: the share of the bytes that has arrived by then; below 0, so many tens of
+                seconds after the call began.
         """
         acting = Once(act, past=moment)
         timer = threading.Timer(-10 * moment, act)

@@ -85,6 +85,7 @@ class Supervised:
     ) -> None:
         self.command = list(command)
         self.log = log
+        self._env = env
         with log.open("ab") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-ISu", str(SUPERVISE), *self.command],
@@ -110,6 +111,10 @@ class Supervised:
         if self._process.stdin is not None and not self._process.stdin.closed:
             self._process.stdin.close()
         self._process.wait()
+
+    def again(self) -> Supervised:
+        """Starts the same command once more, when this one has ended; the log goes on."""
+        return Supervised(self.command, self.log, self._env)
 
     def log_tail(self, lines: int = 30) -> str:
         """The last lines that the command wrote."""

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -26,12 +26,13 @@ os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 
 from ray._raylet import GcsClient  # type: ignore[attr-defined]
 
-from xfd_testing.processes import Supervised, free_ports, listens
+from xfd_testing.processes import StartError, Supervised, free_ports, listens
 from xfd_testing.turns import turn_to_start
 from xfd_testing.waiting import until
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 120.0
+RAY_STARTS = 3
 MIB = 2**20
 
 _QUIET = {
@@ -245,8 +246,18 @@ class RayCluster:
                 # start at the same instant would take the same one.
                 process.wait_until(self._has_all_sockets, name, START_TIMEOUT_S)
             for node in started:
-                node.process.wait_until(partial(self._is_up, node), node.name, START_TIMEOUT_S)
+                self._wait_until_up(node)
         return started
+
+    def _wait_until_up(self, node: RayNode) -> None:
+        """Starts the node again if Ray gives it up, as it does after 30 s on a busy machine."""
+        for _ in range(RAY_STARTS - 1):
+            with suppress(StartError):
+                node.process.wait_until(partial(self._is_up, node), node.name, START_TIMEOUT_S)
+                return
+            node.process.stop()
+            node.process = node.process.again()
+        node.process.wait_until(partial(self._is_up, node), node.name, START_TIMEOUT_S)
 
     def _command(
         self,

@@ -69,7 +69,6 @@ class S3Server:
         self._process = process
         self._folder = folder
         self._strays: list[Path] = []
-        self._environment: dict[str, str] = {}
         self._metrics_url = f"http://127.0.0.1:{metrics_port}/metrics"
         self.endpoint = f"http://127.0.0.1:{port}"
         self.client = self.client_of(OWNER)
@@ -134,7 +133,6 @@ class S3Server:
         environment = {"TMPDIR": str(home), "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
         process = Supervised(command, home / "weed.log", env=environment)
         server = S3Server(process, home, port=ports[6], metrics_port=ports[-1])
-        server._environment = environment
         # These sockets lie in /tmp whatever TMPDIR says, and outlive a killed server.
         server._strays = [
             Path(f"/tmp/seaweedfs-{name}-grpc-{ports[2 * place + 1]}.sock")
@@ -236,8 +234,7 @@ class S3Server:
         Raises:
             StartError: it did not come up.
         """
-        killed = self._process
-        self._process = Supervised(killed.command, killed.log, env=self._environment)
+        self._process = self._process.again()
         self._process.wait_until(self._ready, "The S3 server", START_TIMEOUT_S)
 
     def stop(self) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cluster.bed import Bed
+from xfd_testing.bed.bed import Bed
 
-SAMPLER = Path(__file__).parent / "drivers" / "sample_links.py"
+SAMPLER = Path(__file__).with_name("sample_links.py")
 EVERY_S = 0.05
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 import time
@@ -10,8 +9,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.cluster.bed import S3_HOST, Bed, BedError
-from benchmarks.cluster.scenarios import Scenario
+from xfd_testing import artifacts
+from xfd_testing.bed.bed import S3_HOST, Bed, BedError
 
 BUCKET = "bench"
 WARM_SET = "warm"
@@ -26,7 +25,7 @@ RAY_STARTS = 3
 OBJECT_STORE_BYTES = 700 * 2**20
 BIN = Path(sys.executable).parent
 
-DRIVERS = Path(__file__).parent / "drivers"
+MAKE_OBJECTS = Path(__file__).with_name("make_objects.py")
 
 
 class Rig:
@@ -81,21 +80,28 @@ class Rig:
             if not any(self._starts(host, command) for _ in range(RAY_STARTS)):
                 raise BedError(f"Ray on {host} did not come up; see {self.logs}")
 
-    def make_set(self, shape: Scenario) -> None:
-        """Uploads the scenario's objects under a prefix, if they are not there yet."""
-        self._make(shape.name, shape.files, shape.size, unpack=shape.unpack)
-
     def make_warm_set(self) -> None:
         """Uploads one small object, for calls that only start the workers."""
-        self._make(WARM_SET, 1, WARM_BYTES, unpack=False)
+        self.make_set(WARM_SET, 1, WARM_BYTES)
 
-    def _make(self, name: str, files: int, size: int, *, unpack: bool) -> None:
+    def make_set(self, name: str, files: int, size: int, *, unpack: bool = False) -> None:
+        """Uploads so many objects of this size, in bytes, below a prefix, unless they are there.
+
+        `unpack`: each is a tar.gz with entries of so many bytes.
+        """
         if name in self._sums:
             return
-        script = str(DRIVERS / "make_objects.py")
         numbers = [str(files), str(size), str(int(unpack))]
         local = f"http://127.0.0.1:{S3_PORT}"
-        command = [sys.executable, script, local, BUCKET, name, *numbers, f"{PLAIN}/{name}"]
+        command = [
+            sys.executable,
+            str(MAKE_OBJECTS),
+            local,
+            BUCKET,
+            name,
+            *numbers,
+            f"{PLAIN}/{name}",
+        ]
         text = self.bed.run(S3_HOST, command, env=KEYS)
         self._sums[name] = json.loads(text.strip().splitlines()[-1])
 
@@ -152,7 +158,4 @@ class Rig:
 
 
 def _has_sum(path: Path, expected: str) -> bool:
-    if not path.exists():
-        return False
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest() == expected
+    return path.exists() and artifacts.sha256(path) == expected
