@@ -67,7 +67,9 @@ def test_five_nodes_read_each_byte_once(five: RayCluster, big: str, s3_server: S
     assert len(digests) == 1
     assert [node.state for node in report.nodes] == ["done"] * 5
     assert SIZE <= s3_server.sent_bytes(big) <= ONCE * SIZE
-    assert report.peer_bytes == 4 * SIZE
+    assert report.origin_bytes + report.peer_bytes == 5 * SIZE
+    # An order that a busy machine holds up may be given to the store once more.
+    assert report.origin_bytes <= ONCE * SIZE
 
 
 def test_a_late_node_gets_the_files_while_the_lease_is_open(

@@ -100,7 +100,7 @@ def test_every_node_finds_the_model_and_the_hub_is_asked_once(
         assert folder == str(cached / "snapshots" / commit)
         assert (cached / "refs/main").read_text() == commit
         assert caches.snapshot_of(node.hf_home, "judge/bert") == BERT
-        assert caches.faults_of(node.hf_home) == []
+        assert caches.faults_of(node.hf_home, "judge/bert") == []
 
     again = fetch(hub, HubDownloadRequest("judge/bert"))
     assert again.missing_bytes == 0
@@ -148,7 +148,7 @@ def test_a_revision_that_shares_files_fetches_what_differs(
         assert caches.snapshot_of(node.hf_home, "judge/tuned", "v2") == tuned
         assert caches.snapshot_of(node.hf_home, "judge/tuned", "main") == SMALL
         assert caches.snapshot_of(node.hf_home, "judge/tuned", "copy") == SMALL
-        assert caches.faults_of(node.hf_home) == []
+        assert caches.faults_of(node.hf_home, "judge/tuned") == []
 
 
 def test_two_revisions_and_files_with_the_same_content_are_one_blob_each(
@@ -169,7 +169,7 @@ def test_two_revisions_and_files_with_the_same_content_are_one_blob_each(
     for node in driver.nodes:
         assert caches.snapshot_of(node.hf_home, "judge/twice") == first
         assert caches.snapshot_of(node.hf_home, "judge/twice", "v2") == second
-        assert caches.faults_of(node.hf_home) == []
+        assert caches.faults_of(node.hf_home, "judge/twice") == []
 
 
 def test_what_huggingface_hub_has_put_there_is_taken(hub: HubServer, driver: RayCluster) -> None:
@@ -187,7 +187,7 @@ def test_what_huggingface_hub_has_put_there_is_taken(hub: HubServer, driver: Ray
     assert {file.name: file.stat().st_ino for file in blobs.iterdir()} == before
     for node in driver.nodes:
         assert caches.snapshot_of(node.hf_home, "judge/here") == SMALL
-        assert caches.faults_of(node.hf_home) == []
+        assert caches.faults_of(node.hf_home, "judge/here") == []
 
 
 def test_patterns_bring_a_part_which_is_not_said_to_be_whole(
@@ -207,7 +207,7 @@ def test_patterns_bring_a_part_which_is_not_said_to_be_whole(
     assert asked == files.keys() - wanted.keys()
     for node in driver.nodes:
         assert caches.snapshot_of(node.hf_home, "judge/part") == files
-        assert caches.faults_of(node.hf_home) == []
+        assert caches.faults_of(node.hf_home, "judge/part") == []
 
 
 def test_uris_name_files_folders_revisions_and_kinds(hub: HubServer, driver: RayCluster) -> None:
@@ -227,7 +227,8 @@ def test_uris_name_files_folders_revisions_and_kinds(hub: HubServer, driver: Ray
         assert caches.snapshot_of(node.hf_home, "judge/data", **kind) == files
         proposed = caches.snapshot_of(node.hf_home, "judge/data", "refs/pr/1", **kind)
         assert proposed == {"d.txt": b"d"}
-        assert caches.faults_of(node.hf_home) == []
+        for id in ("judge/data", "judge/bare"):
+            assert caches.faults_of(node.hf_home, id) == []
 
 
 def test_nodes_that_share_a_cache_write_it_once(

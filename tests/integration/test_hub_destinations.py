@@ -107,7 +107,7 @@ def test_many_small_files_go_in_packs(hub: HubServer, driver: RayCluster) -> Non
         assert hub.sent_bytes(each.blob_id) == each.size
     for node in driver.nodes:
         assert caches.snapshot_of(node.hf_home, "placed/pages", repo_type="dataset") == files
-        assert caches.faults_of(node.hf_home) == []
+        assert caches.faults_of(node.hf_home, "placed/pages") == []
 
 
 def test_one_host_needs_no_ray(

@@ -34,15 +34,23 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def faults_of(hf_home: Path) -> list[str]:
-    """What is wrong in a cache, a line each: warnings, files of other tools, links astray."""
+def faults_of(hf_home: Path, id: str = "*") -> list[str]:
+    """What is wrong in a cache, a line each: warnings, files of other tools, links astray.
+
+    Args:
+        hf_home: the folder that `HF_HOME` names.
+        id: of the repository that is looked at; all are if it is not given. A cache that other
+            calls have used may have parts of what failed, from which the next call goes on.
+    """
     from huggingface_hub import scan_cache_dir
 
     cache = hf_home / "hub"
     if not cache.exists():
         return []
-    found = [str(warning) for warning in scan_cache_dir(cache).warnings]
-    for path in cache.rglob("*"):
+    folders = list(cache.glob("*s--" + id.replace("/", "--")))
+    warnings = map(str, scan_cache_dir(cache).warnings)
+    found = [warning for warning in warnings if any(str(it) in warning for it in folders)]
+    for path in (path for folder in folders for path in folder.rglob("*")):
         place = str(path.relative_to(cache))
         if ".xfd" in path.name or path.name.endswith((".incomplete", ".tmp")):
             found.append(f"{place} was left behind")
