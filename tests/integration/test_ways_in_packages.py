@@ -49,6 +49,7 @@ print(json.dumps(answer))
 """
 
 pytestmark = [
+    pytest.mark.timeout(600),  # Each node builds two environments before its first call.
     pytest.mark.needs_ray,
     pytest.mark.skipif(not WHEELS, reason="XFD_TEST_WHEELS names no wheels"),
 ]
