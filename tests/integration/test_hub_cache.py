@@ -227,8 +227,8 @@ def test_uris_name_files_folders_revisions_and_kinds(hub: HubServer, driver: Ray
         assert caches.snapshot_of(node.hf_home, "judge/data", **kind) == files
         proposed = caches.snapshot_of(node.hf_home, "judge/data", "refs/pr/1", **kind)
         assert proposed == {"d.txt": b"d"}
-        for id in ("judge/data", "judge/bare"):
-            assert caches.faults_of(node.hf_home, id) == []
+        for name in ("judge/data", "judge/bare"):
+            assert caches.faults_of(node.hf_home, name) == []
 
 
 def test_nodes_that_share_a_cache_write_it_once(

@@ -39,6 +39,8 @@ def test_a_new_version_is_the_same_object() -> None:
         ({"last_modified_ns": 5_000_000_000}, {"last_modified_ns": 5_123_000_000}, True),
         ({"checksum": Checksum("crc64nvme", "AAAAAAAAAAA=")}, {}, True),
         ({"etag": None, "last_modified_ns": 5}, {"etag": None, "last_modified_ns": 6}, False),
+        ({"last_modified_ns": 5_000_000_000}, {"last_modified_ns": 6_000_000_000}, False),
+        ({"last_modified_ns": -1}, {"last_modified_ns": 1}, False),
         ({"size": 5}, {"size": 6}, False),
         ({"etag": '"1"'}, {"etag": '"2"'}, False),
     ],

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from xfd_api.chunks import CatalogObject, Checksum, Unpack
+from xfd_api.chunks import CatalogObject, Checksum, FoundObject, Unpack
 from xfd_api.lookups import Lookup
 from xfd_api.paths import is_in_hub_cache
 from xfd_api.stores import ObjectStoreConfig
+
+NS_PER_S = 1_000_000_000
 
 
 class ObjectIdentity(NamedTuple):
@@ -25,8 +27,11 @@ class ObjectIdentity(NamedTuple):
     unpack: Unpack | None
 
 
-Content = tuple[str, int, str | int | None]
-"""The key, the size, and the ETag or the time of the last change."""
+FoundVersion = tuple[int, str | None, int | None]
+"""The size, the ETag, and the time of the last change."""
+
+Content = tuple[str, FoundVersion]
+"""The key, and the version at the store."""
 
 Version = tuple[ObjectIdentity, Content, Checksum | None]
 """One version of an object at one destination, and what it is pinned to."""
@@ -62,16 +67,29 @@ def same_content(one: CatalogObject, two: CatalogObject) -> bool:
     return _content(one) == _content(two)
 
 
-def _content(item: CatalogObject) -> Content:
-    """What says which version it is.
+def found_version(found: FoundObject) -> FoundVersion:
+    """What says which version of an object a store has.
 
-    The answer about one object and a list have the same ETag. A time in a list may be finer, and a
-    checksum is often missing there.
+    Beside an ETag the time counts in whole seconds: a list may say it more finely than the answer
+    about one object, whose `Last-Modified` has no parts of a second (RFC 9110, 5.6.7). The data
+    plane compares records by the same.
+
+    Example:
+        >>> listed = FoundObject("a", 1, etag='"1"', last_modified_ns=1_700_000_000_123_000_000)
+        >>> asked = FoundObject("a", 1, etag='"1"', last_modified_ns=1_700_000_000_000_000_000)
+        >>> found_version(listed) == found_version(asked)
+        True
     """
-    found = item.found
+    time = found.last_modified_ns
+    if time is not None and found.etag is not None:
+        time //= NS_PER_S
+    return found.size, found.etag, time
+
+
+def _content(item: CatalogObject) -> Content:
     # Blobs of a hub cache are found under several paths.
-    key = "" if is_in_hub_cache(item.destination) else found.key
-    return key, found.size, found.etag or found.last_modified_ns
+    key = "" if is_in_hub_cache(item.destination) else item.found.key
+    return key, found_version(item.found)
 
 
 def store_location(store: ObjectStoreConfig, bucket: str | None = None) -> Hashable:

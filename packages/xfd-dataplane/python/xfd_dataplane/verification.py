@@ -11,6 +11,7 @@ from typing import Literal
 from xfd_api.catalog import build_catalog
 from xfd_api.checksums import pin_of
 from xfd_api.chunks import Checksum, FoundObject
+from xfd_api.identity import found_version
 from xfd_api.lookups import plan_downloads
 from xfd_api.paths import is_in_hub_cache, local_path
 from xfd_api.profiles import ObjectStoreConfigByProfile, by_profile
@@ -285,11 +286,8 @@ def _file(item: _Item, limits: CallLimits) -> tuple[int | None, list[Mismatch]]:
 
 
 def _is_same(record: Record, found: FoundObject) -> bool:
-    return (record.size, record.etag, record.last_modified_ns) == (
-        found.size,
-        found.etag,
-        found.last_modified_ns,
-    )
+    recorded = FoundObject(found.key, record.size, record.etag, record.last_modified_ns)
+    return found_version(recorded) == found_version(found)
 
 
 def _tree(tree: Path, entries: Iterable[TreeEntry]) -> Iterator[Mismatch]:

@@ -15,7 +15,7 @@ def found_object(key: str, size: int, *, version: int = 1) -> FoundObject:
         key=key,
         size=size,
         etag=f'"{key}-{size}-{version}"',
-        last_modified_ns=1_700_000_000_000_000_000 + version,
+        last_modified_ns=(1_700_000_000 + version) * 10**9,
     )
 
 

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from urllib.parse import urlsplit
 
 from xfd_api.chunks import CatalogObject, Checksum, FoundObject
-from xfd_api.identity import store_location
+from xfd_api.identity import found_version, store_location
 from xfd_api.stores import ObjectStoreConfig, StoreKind
 
 STRONG = ("sha256", "git-sha1")
@@ -35,7 +35,7 @@ def version_identity(store: str, found: FoundObject) -> int | None:
     """
     if found.etag is None and found.last_modified_ns is None:
         return None
-    return _number(f"{store}\0{found.key}\0{found.size}\0{found.etag}\0{found.last_modified_ns}")
+    return _number("\0".join(map(str, (store, found.key, *found_version(found)))))
 
 
 def content_identity(item: CatalogObject) -> int | None:

@@ -8,7 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{
+    Access, AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT,
+};
 use rustix::io::Errno;
 
 use super::anchor::Anchor;
@@ -407,6 +409,26 @@ impl Dir {
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "file_not_removed");
             }
+        }
+    }
+
+    /// Sets the modification time of a file to now, if it is there. A link is not followed.
+    pub(crate) fn touch(&self, path: &Path) -> io::Result<()> {
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_NOW,
+        };
+        let omitted = Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_OMIT,
+        };
+        let times = Timestamps {
+            last_access: omitted,
+            last_modification: now,
+        };
+        match rustix::fs::utimensat(&self.fd, name_of(path), &times, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -3,7 +3,7 @@
 //! It is if all of these hold; if not, it is fetched again:
 //!
 //! 1. The destination exists.
-//! 2. Size, time and ETag in its record equal the store's.
+//! 2. Size, ETag and time in its record equal the store's.
 //! 3. It is on the disk as xfd left it.
 //! 4. Its record has the pin of the request, if there is one. If not, the file is hashed.
 //!
@@ -42,7 +42,11 @@ pub struct OnDisk {
 }
 
 /// The version of an object at its store. Records, journals and GETs are pinned to one.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+///
+/// Two are equal if size, ETag and time are. Beside an ETag the time counts in whole seconds: a list
+/// may say it more finely than the answer about one object, whose `Last-Modified` has no parts of a
+/// second (RFC 9110, 5.6.7). `xfd_api.identity.found_version` compares by the same.
+#[derive(Clone, Debug, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ObjectVersion {
     /// In bytes.
     pub size: u64,
@@ -52,7 +56,22 @@ pub struct ObjectVersion {
     pub last_modified_ns: Option<i64>,
 }
 
+/// In nanoseconds.
+const SECOND: i64 = 1_000_000_000;
+
+impl PartialEq for ObjectVersion {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
 impl ObjectVersion {
+    fn key(&self) -> (u64, Option<&str>, Option<i64>) {
+        let unit = if self.etag.is_some() { SECOND } else { 1 };
+        let time = self.last_modified_ns.map(|time| time.div_euclid(unit));
+        (self.size, self.etag.as_deref(), time)
+    }
+
     /// Whether another version of the same size would differ from this one. Some web servers send
     /// neither ETag nor time.
     #[must_use]

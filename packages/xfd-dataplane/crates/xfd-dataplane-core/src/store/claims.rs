@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::blob_place;
+use super::elsewhere::Elsewhere;
 use super::hub_cache;
 use super::inner::Inner;
 use super::inspect::{Inspection, inspect, refuse_unfit_tree};
@@ -30,6 +31,7 @@ pub(crate) struct Claims<'a> {
     theirs: HashMap<PathBuf, Option<NodeId>>,
     /// Of folders whose lock is ours.
     listing: Listing,
+    pub(crate) elsewhere: Elsewhere,
     /// Folders of part files that were found, and those that were made under a lock of ours, by the
     /// folder of their blobs.
     parts: HashMap<PathBuf, Option<Dir>>,
@@ -71,6 +73,7 @@ impl<'a> Claims<'a> {
             locks: HashMap::new(),
             theirs: HashMap::new(),
             listing: Listing::default(),
+            elsewhere: Elsewhere::default(),
             parts: HashMap::new(),
             made_parts: HashMap::new(),
         }
@@ -171,7 +174,8 @@ impl<'a> Claims<'a> {
             Claim::New => {
                 self.make_parts(&slot)?;
                 one.is_blank = self.listing.lacks_all(&slot);
-                one.inspection = inspect(&self.inner.opened, &slot, one.is_blank)?;
+                let (opened, elsewhere) = (&self.inner.opened, &mut self.elsewhere);
+                one.inspection = inspect(opened, &slot, one.is_blank, elsewhere)?;
                 one.plan = plan(&slot, &one.inspection);
                 hub_cache::settle(self.inner, std::slice::from_mut(one));
             }

@@ -110,6 +110,9 @@ fn reopen(inner: &Inner, slot: &Slot) {
     if let Err(error) = recording::write(slot, None) {
         tracing::warn!(%error, "record_not_removed");
     }
+    if let Err(error) = outdate(slot) {
+        tracing::warn!(%error, "file_not_touched");
+    }
     let path = slot.lock_path();
     if inner.state().locks.contains_key(&path) {
         return;
@@ -137,6 +140,20 @@ fn reopen(inner: &Inner, slot: &Slot) {
                 .ledger
                 .set_object(slot.object.index, ObjectState::LockedByOther);
         }
+    }
+}
+
+/// Changes the time of a damaged file, so that no record of another request says that it is right.
+fn outdate(slot: &Slot) -> Result<()> {
+    let path = &slot.object.destination;
+    if slot.object.blob.is_some() {
+        return Ok(());
+    }
+    match slot.dir_if_there()? {
+        Some(dir) => dir
+            .touch(path)
+            .map_err(|error| Error::of_path(&error, "change the time of", path)),
+        None => Ok(()),
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::blob_place::Stamp;
 use super::checks::Sums;
+use super::elsewhere::Elsewhere;
 use super::record::Record;
 use super::recording;
 use super::slot::Slot;
@@ -34,6 +35,8 @@ pub(crate) struct Inspection {
     pub(crate) left_out: LeftOut,
     /// Size, modification time and inode of the file at a blob's destination.
     pub(crate) blob: Option<Stamp>,
+    /// Its record, if that is at the place of another request.
+    pub(crate) elsewhere: Option<Record>,
     /// Length and CRC-64/NVME of the chunks of an earlier run, if the file is valid.
     chunks: Vec<(u64, u64)>,
 }
@@ -68,7 +71,12 @@ impl Inspection {
 ///
 /// # Errors
 /// `Destination` if a folder is at a file's place, or the disk does not answer.
-pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Result<Inspection> {
+pub(crate) fn inspect(
+    opened: &Arc<Opened>,
+    slot: &Slot,
+    lacks_file: bool,
+    elsewhere: &mut Elsewhere,
+) -> Result<Inspection> {
     let object = &slot.object;
     let unpack = object.unpack.as_ref();
     let dir = slot.dir_if_there()?;
@@ -90,7 +98,17 @@ pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Re
         None => None,
     };
     let is_of_file = |record: &Record| record.inode.is_none() || record.inode == inode;
-    let record = recording::read(slot)?.filter(is_of_file);
+    let own = recording::read(slot)?.filter(is_of_file);
+    let fits = |record: &Record| match file {
+        Some(file) => record.file == Some((file.size, file.mtime_ns)),
+        None => folder.is_some() && record.file.is_none() && record.tree_at(unpack).is_some(),
+    };
+    let is_told = own.as_ref().is_some_and(fits) || file.is_none() && folder.is_none();
+    let elsewhere = match is_told {
+        true => None,
+        false => elsewhere.find(opened, slot, fits),
+    };
+    let record = elsewhere.clone().or(own);
     let entries = match &record {
         Some(record) => look_at_entries(slot, record, tree_folder.as_ref())?,
         None => Vec::new(),
@@ -122,6 +140,7 @@ pub(crate) fn inspect(opened: &Arc<Opened>, slot: &Slot, lacks_file: bool) -> Re
         blob: file
             .zip(inode)
             .map(|(file, inode)| (file.size, file.mtime_ns, inode)),
+        elsewhere,
         has_file,
         // In another user's folder, only if one of its entries is left.
         tree_is_ours: tree.is_some()

@@ -21,7 +21,7 @@
 //! again: [`Store::take_lost_chunks`].
 //!
 //! ```text
-//!   mod (Store) ─► take_inventory ─► claims, resume, inventory ─► plan ─► inspect
+//!   mod (Store) ─► take_inventory ─► claims, resume, inventory ─► plan ─► inspect, elsewhere
 //!               ─► twins: objects that are elsewhere on this node
 //!               ─► lease ─► target, resumable       reader, in_order ─► damage
 //!               ─► land ─► whole_object, naming; land_tree
@@ -38,6 +38,7 @@ mod chunk_progress;
 mod claims;
 mod damage;
 mod disk;
+mod elsewhere;
 mod file_span;
 mod hashing;
 mod home;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::checks::Sums;
 use super::inspect::Inspection;
+use super::recording;
 use super::room::Needs;
 use super::slot::{Location, Slot};
 use crate::decides::cache::Verdict;
@@ -85,6 +86,13 @@ pub(crate) fn plan(slot: &Slot, inspection: &Inspection) -> Plan {
 
 /// Applies a plan to the object's slot. The ledger follows in [`super::inventory`].
 pub(crate) fn apply(one: &Inspected) {
+    if let (Plan::Landed { .. } | Plan::Hash | Plan::Unpack, Some(record)) =
+        (&one.plan, &one.inspection.elsewhere)
+        && let Err(error) = recording::write(&one.slot, Some(record.clone()))
+    {
+        // A disk that may only be read: the record is found elsewhere the next time, too.
+        tracing::debug!(%error, "record_not_copied");
+    }
     let mut facts = one.slot.facts();
     facts.tree_is_ours = one.inspection.tree_is_ours;
     match &one.plan {

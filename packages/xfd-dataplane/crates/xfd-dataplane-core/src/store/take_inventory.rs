@@ -168,7 +168,8 @@ fn inspect_all(
     for slot in slots {
         slot.set_anchor(claims.anchor(base(&slot.object))?);
         slot.set_parts(claims.found_parts(&slot)?);
-        let inspection = inspect(&inner.opened, &slot, listing.lacks_file(&slot))?;
+        let lacks_file = listing.lacks_file(&slot);
+        let inspection = inspect(&inner.opened, &slot, lacks_file, &mut claims.elsewhere)?;
         inspected.push(Inspected {
             plan: plan(&slot, &inspection),
             slot,

@@ -11,6 +11,7 @@
 mod beside;
 mod cache;
 mod damage;
+mod elsewhere;
 mod hub_cache;
 mod landing;
 mod leases;

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::locked::locked;
 use crate::store::blob_lock::{Attempt, attempt};
 use crate::store::blob_place::make_locks;
+use crate::store::elsewhere::Elsewhere;
 use crate::store::inner::Inner;
 use crate::store::inspect::inspect;
 use crate::store::plan::{Inspected, Plan, plan};
@@ -48,7 +49,7 @@ pub(crate) fn claim_all(inner: &Inner, inspected: &mut [Inspected]) -> Result<()
         };
         // Its last holder may have put it there since it was looked for.
         if !one.inspection.file_is_there && slot.dir()?.look(&slot.object.destination)?.is_some() {
-            one.inspection = inspect(&inner.opened, &slot, false)?;
+            one.inspection = inspect(&inner.opened, &slot, false, &mut Elsewhere::default())?;
             one.plan = plan(&slot, &one.inspection);
             settle(inner, std::slice::from_mut(one));
         }
