@@ -130,3 +130,41 @@ async fn a_direct_requests_refusal_is_read_as_the_sdks_is() {
     assert_eq!(read(&*origin, "gone").await, Err(Kind::ObjectNotFound));
     assert_eq!(server.requests().len(), 3);
 }
+
+/// A store whose clock is an hour ahead of this machine's, and which looks at it.
+fn is_an_hour_ahead(request: &Request<Bytes>) -> Option<Answer> {
+    let now = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
+    let now = aws_smithy_types::DateTime::from(now);
+    let date = now
+        .fmt(aws_smithy_types::date_time::Format::HttpDate)
+        .unwrap();
+    let signed = header(request.headers(), "x-amz-date");
+    let hour = now
+        .fmt(aws_smithy_types::date_time::Format::DateTime)
+        .unwrap()[..13]
+        .replace('-', "");
+    let is_right = signed.starts_with(&hour);
+    let body = match is_right {
+        true => "bytes",
+        false => "<Error><Code>RequestTimeTooSkewed</Code></Error>",
+    };
+    let answer = Response::builder()
+        .status(if is_right { 200 } else { 403 })
+        .header("date", date)
+        .header("etag", "\"e\"");
+    Some(answer.body(Full::new(Bytes::from(body))).unwrap())
+}
+
+#[tokio::test]
+async fn what_a_store_refuses_because_of_the_clock_is_repeated_by_the_stores_clock() {
+    let (server, origin) = store(is_an_hour_ahead).await;
+    let first = origin.head(None, "a").await;
+    let error = first.err().unwrap();
+    assert!(error.is_transient(), "{error:?}");
+    assert!(error.what.contains("3600 s behind"), "{error}");
+    assert_eq!(origin.head(None, "a").await.unwrap().size, 5);
+    for key in ["1", "2"] {
+        assert_eq!(read(&*origin, key).await.as_deref(), Ok("byt"));
+    }
+    assert_eq!(server.requests().len(), 4);
+}

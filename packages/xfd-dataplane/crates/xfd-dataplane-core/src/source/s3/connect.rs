@@ -24,6 +24,7 @@ use super::super::client::{make_connector, make_http_client};
 use super::super::connect_options::ConnectOptions;
 use super::super::document::{Bounding, Bounds, Documents};
 use super::super::trust::Trust;
+use super::clock::{LearnsTime, StoreClock};
 use super::customer_key::{self, CustomerKey};
 use super::endpoint::{self, Profile};
 use super::errors::error_of_connector;
@@ -46,6 +47,7 @@ pub(super) struct Connection {
     pub connector: SharedHttpConnector,
     /// For requests that are signed without the SDK; None for an anonymous store.
     pub keys: Option<Keys>,
+    pub clock: StoreClock,
     /// None for AWS.
     pub endpoint: Option<String>,
     /// The payer of requests, if that is not the bucket's owner.
@@ -71,6 +73,11 @@ pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Resu
     let trust = Trust::of_aws(profile.get("ca_bundle"))?;
     let connector = make_connector(options, trust);
     let sdk = load(config, connector.clone(), options.read_timeout).await;
+    let clock = StoreClock::default();
+    let connector = SharedHttpConnector::new(LearnsTime {
+        connector,
+        clock: clock.clone(),
+    });
     let style = match config.addressing_style {
         AddressingStyle::Auto => profile.addressing_style(),
         style => style,
@@ -91,11 +98,14 @@ pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Resu
             bounds: Bounds::of_refusal(options.read_timeout),
         })
         .force_path_style(by_path)
+        .time_source(clock.clone())
         .retry_config(RetryConfig::disabled())
         .timeout_config(TimeoutConfig::disabled())
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    let keys = sdk.credentials_provider().map(Keys::new);
+    let keys = sdk
+        .credentials_provider()
+        .map(|provider| Keys::new(provider, clock.clone()));
     if let Some(keys) = &keys {
         settings = settings
             .identity_cache(IdentityCache::no_cache())
@@ -110,6 +120,7 @@ pub(super) async fn connect(config: &S3Config, options: &ConnectOptions) -> Resu
         region,
         connector,
         keys,
+        clock,
         endpoint,
         payer: config.request_payer.clone(),
         customer_key,

@@ -5,7 +5,7 @@
 //! follow ([`super::shortcuts`]): the SDK's own signer signs them, and the same connector sends
 //! them. What such a request cannot deal with (another region, refused keys) is left to the SDK.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
@@ -125,7 +125,7 @@ async fn sign_it(
     let Some(keys) = &connection.keys else {
         return Ok(());
     };
-    let now = SystemTime::now();
+    let now = connection.clock.now();
     let identity = keys.at(now).await?;
     let mut settings = SigningSettings::default();
     // What S3 asks for (S3 API reference, "Signature Calculations for the Authorization Header").

@@ -70,7 +70,9 @@ where
 
 /// The error of a connector, for requests that do not go through the SDK.
 pub(in super::super) fn error_of_connector(error: &ConnectorError) -> Error {
-    if error.is_timeout() {
+    if let Some(own) = find::<Error>(error) {
+        own.clone()
+    } else if error.is_timeout() {
         unreached(Kind::OriginTimeout, error)
     } else if error.is_user() {
         Error::new(

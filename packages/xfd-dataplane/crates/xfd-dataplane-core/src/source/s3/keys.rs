@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::super::text::text_of;
+use super::clock::StoreClock;
 use crate::error::{Error, Kind, Result};
 
 /// A credential process or single sign-on may take a while.
@@ -26,6 +27,7 @@ const BEFORE_EXPIRY: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     provider: SharedCredentialsProvider,
+    clock: StoreClock,
     kept: Arc<Mutex<Option<Kept>>>,
 }
 
@@ -37,9 +39,10 @@ struct Kept {
 }
 
 impl Keys {
-    pub(super) fn new(provider: SharedCredentialsProvider) -> Self {
+    pub(super) fn new(provider: SharedCredentialsProvider, clock: StoreClock) -> Self {
         Self {
             provider,
+            clock,
             kept: Arc::default(),
         }
     }
@@ -83,7 +86,7 @@ impl ProvideCredentials for Keys {
         Self: 'a,
     {
         future::ProvideCredentials::new(async move {
-            let kept = self.kept_at(SystemTime::now()).await?;
+            let kept = self.kept_at(self.clock.now()).await?;
             Ok(kept.keys)
         })
     }

@@ -2,6 +2,7 @@
 
 mod additions;
 mod checksum;
+mod clock;
 mod connect;
 mod customer_key;
 mod direct;
