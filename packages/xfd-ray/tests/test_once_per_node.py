@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,6 +88,18 @@ def test_those_who_wait_for_a_failure_raise_it_and_those_who_come_later_try_agai
         each.join(30)
     assert calls.count == 1
     assert [(type(each), str(each)) for each in raised] == [(AccessDeniedError, str(REFUSED))] * 4
+    calls.error = None
+    once_per_node(note, calls)
+    assert calls.count == 2
+
+
+def test_a_failure_before_the_clock_was_set_back_is_an_old_one(
+    calls: Calls, note: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls.error = REFUSED
+    failure(note, calls)
+    an_hour_ago = time.time() - 3600
+    monkeypatch.setattr(module.time, "time", lambda: an_hour_ago)
     calls.error = None
     once_per_node(note, calls)
     assert calls.count == 2

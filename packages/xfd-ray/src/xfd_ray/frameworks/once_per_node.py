@@ -14,6 +14,7 @@ import json
 import os
 import stat
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,20 +44,21 @@ def once_per_node(note: Path, call: Callable[[], Sequence[SizedFile]]) -> None:
     Raises:
         XfdError: from this call, or from the one of the process that was waited for.
     """
-    came_at = time.time()
+    at_first = _read(note)
     with _turn(note) as is_mine:
         if is_mine:
             found = _read(note)
             if _are_there(found.get("files")):
                 return
-            if found.get("at", 0.0) >= came_at and "error" in found:
+            # Clocks do not say which notes are new: one may be set back meanwhile.
+            if found != at_first and "error" in found:
                 kind = getattr(errors, found["kind"], XfdError)
                 raise kind(found["error"], **found["fields"])
         try:
             files = call()
         except XfdError as error:
             failure = {"kind": type(error).__name__, "error": error.what, "fields": error.fields()}
-            _write(note, {"at": time.time(), **failure})
+            _write(note, {"of": uuid.uuid4().hex, **failure})
             raise
         step = max(1, -(-len(files) // LOOKED_AT))
         _write(note, {"files": files[::step]})
