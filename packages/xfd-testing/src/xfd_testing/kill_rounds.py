@@ -103,11 +103,16 @@ class Stage:
 
 @contextmanager
 def stage_of(
-    cluster: RayCluster, server: S3Server, bucket: str, rounds: int, seed: int
+    cluster: RayCluster,
+    server: S3Server,
+    bucket: str,
+    rounds: int,
+    seed: int,
+    bytes_per_s: float = SLOW_BYTES_PER_S,
 ) -> Iterator[Stage]:
     """A stage, with its object and its link, for the length of a block."""
     server.put(bucket, "big", b"".join(artifacts.random_bytes(SIZE, seed=SEED)))
-    with slow_link(server.endpoint, SLOW_BYTES_PER_S) as endpoint:
+    with slow_link(server.endpoint, bytes_per_s) as endpoint:
         stage = Stage(cluster, server, bucket, endpoint, rounds, seed)
         yield stage
         stage.forget()

@@ -29,6 +29,9 @@ FIREWALL = "/proc/sys/net/bridge/bridge-nf-call-iptables"
 """Whether frames on a bridge pass the machine's firewall. A switch has none, and here it would cost
 every host processor time."""
 
+DISABLED, FORWARDING = "0", "3"
+"""States of a bridge's port."""
+
 ENTER = """
 hostname "$1"; mount --bind "$2/data" /data; mount --bind "$2/tmp" /tmp; shift 2; exec "$@"
 """
@@ -46,7 +49,7 @@ def check_machine() -> None:
     """
     if sys.platform != "linux" or os.geteuid() != 0:
         raise BedError("The cluster benchmark makes network namespaces: run it as root on Linux")
-    for tool in ("ip", "tc", "unshare"):
+    for tool in ("ip", "tc", "bridge", "unshare"):
         if shutil.which(tool) is None:
             raise BedError(f"The cluster benchmark needs {tool}: install iproute2 and util-linux")
 
@@ -175,13 +178,43 @@ class Bed:
     def limit(self, host: str, mbit: int) -> None:
         """Sets the host's rate in Mbit/s, both ways; 0 for no limit."""
         self.rates[host] = mbit
-        shape = ["root", "tbf", "rate", f"{mbit}mbit", "burst", "256kb", "latency", "100ms"]
-        for namespace, device in ((_namespace(host), "eth0"), (BRIDGE, _port(host))):
-            if mbit:
-                _run("tc", "-n", namespace, "qdisc", "replace", "dev", device, *shape)
-            else:
-                with contextlib.suppress(BedError):
-                    _run("tc", "-n", namespace, "qdisc", "del", "dev", device, "root")
+        if mbit:
+            self._shape(host, f"{mbit}mbit")
+            return
+        for namespace, device in _ends(host):
+            with contextlib.suppress(BedError):
+                _run("tc", "-n", namespace, "qdisc", "del", "dev", device, "root")
+
+    def _shape(self, host: str, rate: str, *, burst: str = "256kb", latency: str = "100ms") -> None:
+        shape = ["root", "tbf", "rate", rate, "burst", burst, "latency", latency]
+        for namespace, device in _ends(host):
+            _run("tc", "-n", namespace, "qdisc", "replace", "dev", device, *shape)
+
+    def cut(self, host: str) -> None:
+        """Has the bridge drop all frames from and to a host; neither side is told. `heal` ends it.
+
+        Its link stays up, as behind a switch that fails.
+        """
+        _run("bridge", "-n", BRIDGE, "link", "set", "dev", _port(host), "state", DISABLED)
+
+    def heal(self, host: str) -> None:
+        """Lets frames through again, at the rate that the link had."""
+        _run("bridge", "-n", BRIDGE, "link", "set", "dev", _port(host), "state", FORWARDING)
+        self.limit(host, self.rates[host])
+
+    def starve(self, host: str, kbit: int) -> None:
+        """Leaves a link only so many kbit/s, both ways, until `heal`."""
+        self._shape(host, f"{kbit}kbit", burst="16kb", latency="400ms")
+
+    def pids(self, host: str, title: str) -> list[int]:
+        """Processes of a host whose command line contains this text."""
+        found = []
+        for pid in map(int, _ip("netns", "pids", _namespace(host)).split()):
+            with contextlib.suppress(OSError):  # It ended meanwhile.
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
+                if title in command.decode(errors="replace"):
+                    found.append(pid)
+        return found
 
     def _make(self) -> None:
         Path("/data").mkdir(exist_ok=True)
@@ -231,6 +264,11 @@ def _namespaces() -> Iterator[str]:
 
 def _namespace(host: str) -> str:
     return f"{PREFIX}-{host}"
+
+
+def _ends(host: str) -> tuple[tuple[str, str], ...]:
+    """Namespace and device of both ends of a host's link."""
+    return (_namespace(host), "eth0"), (BRIDGE, _port(host))
 
 
 def _port(host: str) -> str:

@@ -41,6 +41,8 @@ class Fault:
 
 
 PROCESSES = "`nox -s faults -- -k kills`"
+LINKS = "`nox -s faults -- -k links`"
+NODES = "`nox -s faults -- -k comings`"
 
 FAULTS = {
     "Processes": (
@@ -78,6 +80,87 @@ FAULTS = {
             "all nodes finish; only what was in flight is read again",
             "progress says that the store does not answer",
             PROCESSES,
+        ),
+    ),
+    "Nodes": (
+        Fault(
+            "node-joins",
+            "A node joins the cluster in mid-run",
+            "it is filled from its peers; no byte leaves the store for it",
+            "the report names it in `nodes_joined`",
+            NODES,
+        ),
+        Fault(
+            "node-comes-back",
+            "A node dies in mid-run, and comes back with its disk",
+            "it is filled from its peers, apart from what it has",
+            "the old one in `nodes_lost`, the new one in `nodes_joined`",
+            NODES,
+        ),
+        Fault(
+            "node-drained",
+            "A node is drained in mid-run, as after a spot notice",
+            "it finishes, and serves until its deadline; a later call leaves it out",
+            "nothing; a later report has it in `nodes_lost`, with Ray's reason",
+            NODES,
+        ),
+        Fault(
+            "node-after-the-end",
+            "A node is added when all is there, and a stage of a pipeline starts on it",
+            "it is filled from its peers, and `setup` waits for that",
+            "nothing",
+            "`nox -s integration -- tests/integration/test_pipelines_files.py -k later`",
+        ),
+    ),
+    "Links, clocks, and processes that stand still": (
+        Fault(
+            "link-cut-10",
+            "A node's link is cut for 10 s, without a reset",
+            "the others take no longer; nobody is lost",
+            "the node is behind for a while",
+            LINKS,
+        ),
+        Fault(
+            "link-cut-60",
+            "The same for 60 s",
+            "the others take no longer; Ray gives the node up by itself after some 20 s",
+            "the report has the node in `nodes_lost`",
+            LINKS,
+        ),
+        Fault(
+            "link-starved",
+            "A node's link is left with one hundredth of its rate, until the others are done",
+            "the others take no longer; nobody is lost",
+            "the node is behind",
+            LINKS,
+        ),
+        Fault(
+            "worker-stands-still",
+            "A NodeWorker is stopped for 20 s",
+            "the others take no longer; nobody is lost",
+            "the node is behind",
+            LINKS,
+        ),
+        Fault(
+            "coordinator-stands-still",
+            "The coordinator is stopped for 20 s",
+            "all finish, that much later at most; nobody is lost",
+            "no progress meanwhile",
+            LINKS,
+        ),
+        Fault(
+            "driver-stands-still",
+            "The driver is stopped for 20 s, longer than its lease lasts",
+            "it takes another lease; all finish, that much later at most",
+            "the report, as without the pause",
+            LINKS,
+        ),
+        Fault(
+            "clock-set-back",
+            "The clock of a node is set back by an hour in mid-run",
+            "all finish; an intact file counts as there, a damaged one does not",
+            "nothing",
+            "`nox -s faults -- -k clocks`",
         ),
     ),
 }
