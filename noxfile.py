@@ -543,7 +543,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["build"])
 def bench(session: nox.Session) -> None:
-    """Measure: `nox -s bench -- dataplane`, or clouds, cluster, report, scheduler, ways."""
+    """Measure: bench -- clouds, cluster, control, dataplane, report, scheduler or ways."""
     known = sorted(each.parent.name for each in (ROOT / "benchmarks").glob("*/__main__.py"))
     if not session.posargs or session.posargs[0] not in known:
         session.error(f"Name what to measure after --: {', '.join(known)}")

@@ -1,0 +1,1 @@
+"""What the control of a distribution costs, by role."""
