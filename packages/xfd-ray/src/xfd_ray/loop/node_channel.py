@@ -1,8 +1,13 @@
-"""The long polls of one node: orders out, reports in, at most two calls at a time."""
+"""The long polls of one node: orders out, reports in, at most two calls at a time.
+
+Orders go out with the poll that follows a report. If the node would soon have none, or one of them
+must not wait, they go out during a poll, with a second call.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -12,6 +17,7 @@ from xfd_api.ids import NodeId
 from xfd_api.node_report import NodeReport
 from xfd_api.orders import Order
 from xfd_ray.loop.running_clock import within
+from xfd_ray.order_backlog import GATHER_S, OrderBacklog, ended_orders, new_orders
 from xfd_ray.worker_api import Exchange, Unavailable
 
 CONCURRENT_CALLS = 2
@@ -60,7 +66,8 @@ class NodeChannel:
         self._interval_s = interval_s
         self._poll_s = POLL_S
         self._orders: list[Order] = []
-        self._has_orders = asyncio.Event()
+        self._backlog = OrderBacklog()
+        self._wakeup: asyncio.Future[None] | None = None
         self._calls: deque[tuple[Exchange, asyncio.Task[NodeReport]]] = deque()
         self._number = 0
         self._ack = 0
@@ -70,7 +77,7 @@ class NodeChannel:
         """Queues orders for the next call, which follows soon."""
         self._orders.extend(orders)
         self._poll_s = POLL_S
-        self._has_orders.set()
+        self._wake()
 
     async def run(self) -> None:
         """Polls the node, without end.
@@ -79,35 +86,44 @@ class NodeChannel:
             NodeLostError: the node is gone.
         """
         loop = asyncio.get_running_loop()
-        next_call_at = loop.time()
+        called_at = -math.inf
         try:
             while True:
-                wait_s = next_call_at - loop.time()
-                has_room = len(self._calls) < CONCURRENT_CALLS
-                has_reason = not self._calls or (self._orders and has_room)
-                if has_reason and wait_s <= 0:
-                    next_call_at = loop.time() + self._interval_s()
+                wait_s = called_at + self._pause_s() - loop.time()
+                if wait_s <= 0:
+                    called_at = loop.time()
                     self._call()
-                elif has_reason:
-                    await self._wait(wait_s)
                 else:
-                    await self._wait(None)
+                    await self._wait(wait_s)
                 while self._calls and self._calls[0][1].done():
                     await self._take_answer()
+                    await asyncio.sleep(0)  # Orders that follow from the report go out with a poll.
         finally:
             for _, task in self._calls:
                 task.cancel()
 
+    def _pause_s(self) -> float:
+        """Seconds from the last call to the next one, as things stand."""
+        if not self._calls:
+            return self._interval_s()
+        if not self._orders or len(self._calls) == CONCURRENT_CALLS:
+            return math.inf
+        count = new_orders(self._orders)
+        may_wait = count is not None and self._backlog.may_wait(count)
+        return max(self._interval_s(), GATHER_S if may_wait else 0.0)
+
     def _call(self) -> None:
         self._number += 1
         orders, self._orders = tuple(self._orders), []
-        self._has_orders.clear()
+        self._backlog.submit(orders)
         # Idle polls of many nodes must not use up the calls that Ray can carry.
         max_wait_s = max(self._poll_s, IDLE_INTERVALS * self._interval_s())
         self._start_call(Exchange(self._number, orders, self._ack, max_wait_s=max_wait_s))
 
     def _start_call(self, call: Exchange) -> None:
-        self._calls.append((call, asyncio.ensure_future(self._answer_in_time(call))))
+        task = asyncio.ensure_future(self._answer_in_time(call))
+        task.add_done_callback(lambda _: self._wake())
+        self._calls.append((call, task))
 
     async def _answer_in_time(self, call: Exchange) -> NodeReport:
         answer = self._exchange(call)
@@ -121,23 +137,21 @@ class NodeChannel:
                 node=self._node,
             ) from None
 
-    async def _wait(self, timeout_s: float | None) -> None:
-        """Waits for the oldest answer, for orders if a call may be added, or until time is up."""
-        waits: list[asyncio.Future[object]] = []
-        if self._calls:
-            waits.append(self._calls[0][1])  # type: ignore[arg-type]
-        orders = None
-        if not self._orders and len(self._calls) < CONCURRENT_CALLS:
-            orders = asyncio.ensure_future(self._has_orders.wait())
-            waits.append(orders)  # type: ignore[arg-type]
+    async def _wait(self, timeout_s: float) -> None:
+        """Waits for an answer, for orders, or until time is up."""
+        loop = asyncio.get_running_loop()
+        self._wakeup = loop.create_future()
+        timer = None if timeout_s == math.inf else loop.call_later(timeout_s, self._wake)
         try:
-            if waits:
-                await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            elif timeout_s is not None:
-                await asyncio.sleep(timeout_s)
+            await self._wakeup
         finally:
-            if orders is not None:
-                orders.cancel()
+            self._wakeup = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._wakeup is not None and not self._wakeup.done():
+            self._wakeup.set_result(None)
 
     async def _take_answer(self) -> None:
         call, task = self._calls[0]
@@ -152,6 +166,7 @@ class NodeChannel:
                 f"The node's report {report.seq} follows report {self._ack}", node=self._node
             )
         self._ack = report.seq
+        self._backlog.end(ended_orders(report.events))
         moved_bytes = report.counters.origin_bytes + report.counters.peer_bytes
         is_idle = not report.events and moved_bytes == self._moved_bytes
         self._poll_s = min(2 * self._poll_s, LONGEST_POLL_S) if is_idle else POLL_S

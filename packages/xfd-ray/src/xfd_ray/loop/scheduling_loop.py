@@ -2,9 +2,10 @@
 
 A `Scheduler` decides, and a `SwarmTransport` reaches the nodes. Each node has a channel of its own:
 it joins, gets the parts of the catalog that are assigned to it, and is then polled. Orders that
-come up during a poll go out with a second poll, at which the node answers the first. So there are
-at most two at a time, and reports are taken in the order in which they were asked for. Polls of a
-node start no closer together than the loop's interval, which grows with the number of nodes.
+come up during a poll, and cannot wait for its end, go out with a second poll, at which the node
+answers the first. So there are at most two at a time, and reports are taken in the order in which
+they were asked for. Polls of a node start no closer together than the loop's interval, which grows
+with the number of nodes.
 
 If a node is lost, in whichever call, that is an event. The loop raises nothing: an exception out of
 the scheduler is a bug, after which the loop stops and reports it once.

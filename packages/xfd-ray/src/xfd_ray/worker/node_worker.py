@@ -171,12 +171,14 @@ class NodeWorker:
     async def exchange(self, swarm: SwarmId, call: Exchange) -> NodeReport:
         """Takes orders, and answers after an event, after a later call or when time is up.
 
+        A node whose orders last gathers events before it answers, see `order_backlog`.
+
         Calls are taken in the sequence of their numbers, and the orders of a repeated call once.
         """
         state = self._state(swarm)
         if await state.is_first_arrival(call):
             self._submit(swarm, state, call.orders)
-            await state.notify()
+            state.notify()
         # An event wakes all calls that wait. The lock admits them in the sequence of their arrival,
         # so that reports have the sequence of their calls.
         async with state.answering:
@@ -184,7 +186,7 @@ class NodeWorker:
             plane = self._running_plane()
             counters, stall = plane.counters(swarm), plane.stall(swarm)
             self._forward_log()
-            state.has_news = False
+            state.answered()
             return state.reports.next_report(
                 call.ack, counters, stall, self._lookup_failure(), again=call.again
             )
@@ -195,7 +197,7 @@ class NodeWorker:
         if state is None:
             return
         state.ended = True
-        await state.notify()
+        state.notify()
         # The node may still be joining, if the coordinator gave the swarm up meanwhile.
         async with state.membership:
             await self._in_thread(lambda: self._running_plane().leave(swarm))
@@ -242,6 +244,7 @@ class NodeWorker:
             self._running_plane().submit(swarm, orders)
         except XfdError as error:
             raise error.at_node(self._node) from error
+        state.take_orders(orders)
 
     async def _collect_events(self, swarm: SwarmId, state: SwarmState) -> None:
         told: Condition = (None, "", (False, False, False))
@@ -253,16 +256,15 @@ class NodeWorker:
                     if self._metrics is not None:
                         self._metrics.observe(events)
                     log_node_events(self._log, swarm, events)
-                    state.reports.add(events)
-                    await state.notify()
+                    state.add(events)
                 elif not state.ended and (now := self._condition(swarm)) != told:
                     told, state.has_news = now, True
-                    await state.notify()
+                    state.notify()
             except Exception as error:
                 # Nothing awaits this task, so `exchange` raises its error.
                 if not state.ended:
                     state.failure = as_xfd_error(error, self._node)
-                    await state.notify()
+                    state.notify()
                 return
 
     def _condition(self, swarm: SwarmId) -> Condition:
