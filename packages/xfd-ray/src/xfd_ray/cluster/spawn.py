@@ -42,5 +42,6 @@ def placed_on(node: str, *, or_elsewhere: bool = False) -> dict[str, Any]:
         "num_cpus": 0,
         "max_concurrency": CONCURRENT_CALLS,
         "max_restarts": 0,
+        "enable_task_events": False,  # Long polls are no tasks that anybody looks for in Ray.
         "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=or_elsewhere),
     }

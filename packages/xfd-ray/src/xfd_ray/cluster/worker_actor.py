@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,11 @@ class NodeWorkerActor(NodeWorker):
         """Ends with this actor from now on. Its method `until_end` must never return."""
         self._ending.cancel()
         self._ending = asyncio.create_task(_end_with(coordinator))
+
+    async def exchange_packed(self, call: bytes) -> bytes:
+        """See `exchange`; its arguments and the report are pickled already."""
+        swarm, exchange = pickle.loads(call)  # noqa: S301 (pickled by our coordinator)
+        return pickle.dumps(await self.exchange(swarm, exchange))
 
     def _apply_environment(self, environment: Environment) -> None:
         apply_environment(environment, inherited_variables(), environment_of_raylet())

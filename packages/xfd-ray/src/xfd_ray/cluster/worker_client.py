@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Awaitable, Callable
 from typing import Any, Concatenate, cast
 
@@ -14,7 +15,9 @@ from xfd_api.ids import NodeId
 from xfd_ray.cluster.errors import worker_error
 from xfd_ray.worker_api import Answer, Arguments, Unavailable, WorkerApi
 
-REPEATABLE = frozenset({WorkerApi.exchange.__name__})
+EXCHANGE = "exchange_packed"
+
+REPEATABLE = frozenset({EXCHANGE})
 """Methods that may be called again if nobody knows whether the first call arrived."""
 
 
@@ -32,6 +35,11 @@ class RayWorkerClient:
         **options: Arguments.kwargs,
     ) -> Answer:
         """See `WorkerClient.call`."""
+        if method.__name__ == WorkerApi.exchange.__name__:
+            # Ray hands bytes on as they are, and takes a tenth of a millisecond for an object.
+            packed = await self._call(EXCHANGE, pickle.dumps(args))
+            report = pickle.loads(packed)  # noqa: S301 (pickled by our worker)
+            return cast("Answer", report)
         shipped = [_shipped(arg) if isinstance(arg, Catalog) else arg for arg in args]
         return cast("Answer", await self._call(method.__name__, *shipped, **options))
 
