@@ -8,6 +8,8 @@ import subprocess
 from benchmarks.control import processes
 from benchmarks.control.__main__ import GIB, MIB, row
 
+from xfd_testing.waiting import until
+
 
 def test_a_row_is_for_each_gib_delivered_and_for_each_chunk():
     call = {
@@ -25,13 +27,16 @@ def test_a_row_is_for_each_gib_delivered_and_for_each_chunk():
     assert cells == ["present", "4.00", *costs, "200, 150, 140"]
 
 
+def role_of(pid: int) -> str:
+    return processes.snapshot(os.getpid())[pid].role
+
+
 def test_processes_below_this_one_are_found_by_their_role():
     with subprocess.Popen(["ray::NodeWorkerActor", "60"], executable="/bin/sleep") as worker:
         try:
-            role = processes.snapshot(os.getpid())[worker.pid].role
+            until(lambda: role_of(worker.pid) == processes.WORKERS, 30, "It is no worker")
         finally:
             worker.kill()
-    assert role == processes.WORKERS
     own = processes.use_of(os.getpid())
     assert own.peak_bytes > MIB
     assert own.cpu_s > own.kernel_s > 0
