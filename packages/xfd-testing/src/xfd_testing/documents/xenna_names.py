@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from xfd_pipelines.xenna_names import NAMES
+from xfd_testing.documents.markers import with_part
 
 DOCUMENT = Path("docs/start/xenna.md")
 MARK = "<!-- From xfd_pipelines/xenna_names.py: `python -m xfd_testing.documents.xenna_names`. -->"
@@ -28,8 +29,7 @@ def table() -> str:
 def main(root: Path) -> None:
     """Writes the table of the repository at `root`."""
     document = root / DOCUMENT
-    before, _, after = document.read_text().split(MARK)
-    document.write_text(f"{before}{MARK}\n\n{table()}\n\n{MARK}{after}")
+    document.write_text(with_part(document.read_text(), MARK, MARK, table()))
 
 
 if __name__ == "__main__":
