@@ -6,8 +6,10 @@ use rustls::server::Acceptor;
 use tokio::net::TcpStream;
 use tokio_rustls::{LazyConfigAcceptor, TlsStream};
 
+use super::handshakes::Handshakes;
 use super::served::{Served, Swarms};
 use super::socket::Outgoing;
+use super::strangers::Neighbour;
 use crate::model::SwarmId;
 use crate::tls::Stream;
 
@@ -33,13 +35,15 @@ impl Channel {
 }
 
 /// Makes sure by TLS, if the other side begins with that, that it is of the swarm that it names.
-/// Until the name is known, nothing is computed for a stranger.
+/// Until the name is known, nothing is computed for a stranger; then it is one of `handshakes`.
 ///
 /// # Errors
 /// The other side is gone, is no node of the swarm, or names none that is here.
 pub(crate) async fn opened(
     stream: TcpStream,
+    from: Neighbour,
     swarms: &dyn Swarms,
+    handshakes: &Handshakes,
 ) -> io::Result<(Stream, Channel)> {
     let mut first = [0];
     let is_tls = stream.peek(&mut first).await? == 1 && first == [HANDSHAKE];
@@ -51,7 +55,9 @@ pub(crate) async fn opened(
     let (swarm, config) = named
         .and_then(|name| swarms.named(&name))
         .ok_or_else(|| io::Error::other("no swarm here has that name"))?;
+    handshakes.begin(from).await;
     let stream = hello.into_stream(config).await?;
+    handshakes.give_back(from);
     let stream = Stream::Tls(Box::new(TlsStream::from(stream)));
     Ok((stream, Channel::Tls(swarm)))
 }

@@ -3,12 +3,13 @@
 //! ```text
 //!                shown_token             rests (its answer is over)
 //!   Stranger ───────────────► Serving ◄────────────────────────► Resting
-//!      │ 3 s, or 256 newer ones                                      │ another peer needs the place
+//!      │ 3 s, or it is one too many of its address                   │ another peer needs the place
 //!      ▼                                                             ▼
 //!    Ended                                                         Ended
 //! ```
 //! A *stranger* has not shown a swarm's token yet. Strangers have a budget of their own: a new one
-//! always gets a place, if need be that of the oldest. A *peer* has shown a token; its place is out
+//! always gets a place, if need be that of the oldest of the address that has most
+//! ([`super::strangers`]). A *peer* has shown a token; its place is out
 //! of every stranger's reach. If all places of peers are taken, the one that has rested longest
 //! makes room; while none rests, a new peer is asked to come back.
 
@@ -18,10 +19,11 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::strangers::{Neighbour, Strangers};
 use crate::capacity::Capacity;
 
 /// Connections that have not shown a token. A peer shows its token within a round trip, so it is
-/// pushed out only by this many newcomers within that time.
+/// pushed out only by this many newcomers of its own address within that time.
 const STRANGERS: usize = 256;
 
 /// How long a connection may take to show a token: to be taken in, and to send one head.
@@ -43,7 +45,7 @@ pub(crate) struct Connections {
 #[derive(Debug, Default)]
 struct Table {
     next: u64,
-    strangers: BTreeMap<u64, CancellationToken>,
+    strangers: Strangers,
     /// By the moment since which they rest, oldest first.
     resting: BTreeMap<(Instant, u64), CancellationToken>,
     serving: usize,
@@ -54,6 +56,7 @@ struct Table {
 pub(crate) struct Place {
     of: Arc<Connections>,
     number: u64,
+    from: Neighbour,
     state: Mutex<State>,
     ended: CancellationToken,
     /// When a stranger has had its time.
@@ -76,21 +79,22 @@ impl Connections {
         })
     }
 
-    /// A place for a stranger, and whether another one had to make room for it.
-    pub(crate) fn enter(self: &Arc<Self>) -> (Place, bool) {
+    /// A place for a stranger from there, and whether another one had to make room for it.
+    pub(crate) fn enter(self: &Arc<Self>, from: Neighbour) -> (Place, bool) {
         let mut table = self.table();
         let is_crowded = table.strangers.len() >= STRANGERS;
         if is_crowded {
-            table.end_oldest_stranger();
+            table.strangers.end_one();
         }
         let number = table.next;
         table.next += 1;
         let ended = CancellationToken::new();
-        table.strangers.insert(number, ended.clone());
+        table.strangers.insert(from, number, ended.clone());
         drop(table);
         let place = Place {
             of: Arc::clone(self),
             number,
+            from,
             state: Mutex::new(State::Stranger),
             ended,
             patience: tokio::time::Instant::now() + FIRST_HEAD,
@@ -98,11 +102,11 @@ impl Connections {
         (place, is_crowded)
     }
 
-    /// Ends the connection that is worth least, for its file descriptor: the oldest stranger, else
-    /// the peer that has rested longest. False if there is neither.
+    /// Ends the connection that is worth least, for its file descriptor: a stranger, else the peer
+    /// that has rested longest. False if there is neither.
     pub(crate) fn make_room(&self) -> bool {
         let mut table = self.table();
-        table.end_oldest_stranger() || table.end_longest_rest(Instant::now())
+        table.strangers.end_one() || table.end_longest_rest(Instant::now())
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -111,11 +115,6 @@ impl Connections {
 }
 
 impl Table {
-    fn end_oldest_stranger(&mut self) -> bool {
-        let oldest = self.strangers.pop_first();
-        oldest.inspect(|(_, ended)| ended.cancel()).is_some()
-    }
-
     fn end_longest_rest(&mut self, now: Instant) -> bool {
         let first = self.resting.first_entry();
         let rested = first.filter(|it| now.saturating_duration_since(it.key().0) >= LEAST_REST);
@@ -136,7 +135,7 @@ impl Place {
                 let places = self.of.uploads.total() * PEERS_PER_UPLOAD;
                 let taken = (table.serving + table.resting.len()) as u64;
                 let has_room = taken < places || table.end_longest_rest(Instant::now());
-                table.strangers.remove(&self.number).is_some() && has_room
+                table.strangers.remove(self.from, self.number) && has_room
             }
             State::Ended => false,
         };
@@ -155,6 +154,11 @@ impl Place {
             table.resting.insert((now, self.number), self.ended.clone());
             *state = State::Resting(now);
         }
+    }
+
+    /// Where its connection comes from.
+    pub(crate) fn from(&self) -> Neighbour {
+        self.from
     }
 
     /// Whether it has shown a token.
@@ -182,7 +186,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut table = self.of.table();
         match *self.state() {
-            State::Stranger => drop(table.strangers.remove(&self.number)),
+            State::Stranger => drop(table.strangers.remove(self.from, self.number)),
             State::Serving => table.serving -= 1,
             State::Resting(since) => drop(table.resting.remove(&(since, self.number))),
             State::Ended => {}
@@ -192,6 +196,7 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
     use std::sync::Arc;
 
     use super::{Connections, LEAST_REST, PEERS_PER_UPLOAD, Place, STRANGERS};
@@ -202,7 +207,11 @@ mod tests {
     }
 
     fn stranger(connections: &Arc<Connections>) -> Place {
-        connections.enter().0
+        stranger_from(1, connections)
+    }
+
+    fn stranger_from(last: u8, connections: &Arc<Connections>) -> Place {
+        connections.enter(IpAddr::from([10, 0, 0, last]).into()).0
     }
 
     fn peers(connections: &Arc<Connections>) -> Vec<Place> {
@@ -218,11 +227,19 @@ mod tests {
     fn the_oldest_stranger_makes_room_for_the_newest() {
         let all = connections();
         let first: Vec<Place> = (0..STRANGERS).map(|_| stranger(&all)).collect();
-        let (_new, is_crowded) = all.enter();
+        let (_new, is_crowded) = all.enter(IpAddr::from([10, 0, 0, 1]).into());
         assert!(is_crowded);
         assert!(first[0].ended.is_cancelled() && !first[1].ended.is_cancelled());
         assert!(!first[0].shown_token(), "its place is gone");
         assert!(first[1].shown_token());
+    }
+
+    #[test]
+    fn a_stranger_from_elsewhere_keeps_its_place_whatever_number_comes_from_one_address() {
+        let all = connections();
+        let lone = stranger_from(2, &all);
+        let _others: Vec<Place> = (0..5 * STRANGERS).map(|_| stranger(&all)).collect();
+        assert!(!lone.ended.is_cancelled() && lone.shown_token());
     }
 
     #[test]

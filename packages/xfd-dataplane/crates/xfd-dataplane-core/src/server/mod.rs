@@ -1,7 +1,7 @@
 //! Serves chunks to peers: one route, read only, to a swarm's token. See [`crate::wire`].
 //!
 //! Bounded in every direction: connections before and after they have shown a token
-//! (`connections`), size and time of a request's head, uploads at once and waiting for their
+//! (`connections`), handshakes of TLS (`handshakes`), size and time of a request's head, uploads at once and waiting for their
 //! turn, one piece of memory for each upload, and the time for which its receiver may take nothing.
 //! A request that waits for a chunk to arrive takes no upload slot until its first bytes are here.
 //! A connection whose request was refused is closed with the answer.
@@ -10,10 +10,12 @@ mod body;
 mod channel;
 mod congestion;
 mod connections;
+mod handshakes;
 mod pieces;
 mod route;
 mod served;
 mod socket;
+mod strangers;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -33,6 +35,7 @@ use crate::limits::Limits;
 use crate::model::NodeSettings;
 use crate::server::channel::Channel;
 use crate::server::connections::{Connections, Place};
+use crate::server::handshakes::Handshakes;
 use crate::server::served::Server;
 pub use crate::server::served::{Served, Swarms};
 use crate::server::socket::{Outgoing, Socket};
@@ -105,6 +108,7 @@ pub fn start(
         swarms,
         limits,
         relay_wait: settings.relay_wait,
+        handshakes: Handshakes::default(),
     });
     let connections = Connections::new(server.limits.uploads.clone());
     tokio::spawn(async move {
@@ -125,8 +129,8 @@ async fn accept(
 ) {
     let mut last_logged: Option<Instant> = None;
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match listener.accept().await {
+            Ok(taken) => taken,
             Err(error) if is_of_connection(&error) => continue,
             Err(error) => {
                 let has_room = connections.make_room();
@@ -138,7 +142,7 @@ async fn accept(
                 continue;
             }
         };
-        let (place, is_crowded) = connections.enter();
+        let (place, is_crowded) = connections.enter(address.ip().into());
         tokio::spawn(serve(
             stream,
             Arc::clone(server),
@@ -173,7 +177,7 @@ async fn serve(
     let opened = tokio::select! {
         biased;
         () = closed.cancelled() => return,
-        opened = channel::opened(stream, &*server.swarms) => opened,
+        opened = channel::opened(stream, place.from(), &*server.swarms, &server.handshakes) => opened,
         () = place.ended() => return tracing::debug!(is_peer = false, "peer_connection_evicted"),
     };
     let (stream, channel) = match opened {

@@ -182,10 +182,7 @@ async fn slot(server: &Server) -> std::result::Result<Share, StatusCode> {
 /// Swarm and chunk that a path names.
 fn place(path: &str) -> Option<(&str, ChunkIndex)> {
     let (swarm, rest) = path.strip_prefix("/v1/")?.split_once('/')?;
-    let index = rest.strip_prefix("chunks/")?;
-    if index.is_empty() || !index.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
+    let index = digits(rest.strip_prefix("chunks/")?)?;
     Some((swarm, index.parse().ok()?))
 }
 
@@ -198,7 +195,12 @@ fn is_bearer(given: Option<&HeaderValue>, token: &Secret) -> bool {
 /// N of `bytes=N-`; None for any other range.
 fn first_byte(range: &HeaderValue) -> Option<u64> {
     let from = range.to_str().ok()?.strip_prefix("bytes=")?;
-    from.strip_suffix('-')?.parse().ok()
+    digits(from.strip_suffix('-')?)?.parse().ok()
+}
+
+/// The text, if it is digits and nothing else: parsing a number takes a sign too.
+fn digits(text: &str) -> Option<&str> {
+    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
 }
 
 fn value(text: &str) -> std::result::Result<HeaderValue, StatusCode> {
@@ -265,7 +267,7 @@ mod tests {
     fn a_range_has_a_start_alone() {
         let given = |text: &'static str| first_byte(&HeaderValue::from_static(text));
         assert_eq!(given("bytes=5-"), Some(5));
-        for wrong in ["bytes=-5", "bytes=1-2", "bytes=1-,3-", "5-"] {
+        for wrong in ["bytes=-5", "bytes=1-2", "bytes=1-,3-", "bytes=+5-", "5-"] {
             assert_eq!(given(wrong), None, "{wrong}");
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
+use super::handshakes::Handshakes;
 use crate::limits::Limits;
 use crate::model::{Secret, SwarmId};
 use crate::stats::Stats;
@@ -39,4 +40,5 @@ pub(crate) struct Server {
     pub(crate) swarms: Arc<dyn Swarms>,
     pub(crate) limits: Limits,
     pub(crate) relay_wait: Duration,
+    pub(crate) handshakes: Handshakes,
 }

@@ -35,6 +35,7 @@ mod raw;
 mod reconfigured;
 mod refusals;
 mod relay;
+mod request_forms;
 mod serving;
 mod stalls;
 mod strangers;

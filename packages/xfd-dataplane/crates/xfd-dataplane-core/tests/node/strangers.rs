@@ -1,11 +1,14 @@
 //! Connections without the swarm's token do not harm a node that serves.
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
 use crate::memory::MemoryOrigin;
 use xfd_dataplane_core::model::Source;
@@ -233,4 +236,52 @@ fn a_peer_is_served_beside_700_idle_strangers_and_1000_that_come_and_go() {
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert_eq!(std::fs::read(peer.path("big")).unwrap(), bytes);
     drop(idle);
+}
+
+/// A connection from another address of the loopback than the peers have.
+pub fn connect_from(last: u8, host: &Host) -> TcpStream {
+    let to: SocketAddr = host.address.parse().unwrap();
+    let from = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, last), 0);
+    let made = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&made, &from).unwrap();
+    connect(&made, &to).unwrap();
+    made.into()
+}
+
+/// A stranger's place is out of the reach of another address, whatever number comes from there.
+#[test]
+fn the_crowd_of_one_address_pushes_out_its_own() {
+    let (holder, ..) = holder_and_peer();
+    // A busy machine may take longer than a stranger may stay; then once more.
+    let is_served = || {
+        let mut lone = TcpStream::connect(&holder.address).unwrap();
+        let _crowd: Vec<TcpStream> = (0..400).map(|_| connect_from(9, &holder)).collect();
+        lone.set_read_timeout(Some(2 * AN_END)).unwrap();
+        let mut start = [0; 12];
+        say(&mut lone, &get(SWARM, TOKEN)).is_ok()
+            && lone.read_exact(&mut start).is_ok()
+            && start == *b"HTTP/1.1 200"
+    };
+    assert!((0..5).any(|_| is_served()), "it was pushed out each time");
+}
+
+#[test]
+fn a_peer_is_served_beside_10_000_connections() {
+    let (holder, mut peer, bytes) = holder_and_peer();
+    let mut open = VecDeque::new();
+    for number in 0..10_000_u32 {
+        open.push_back(connect_from(
+            u8::try_from(2 + number % 20).unwrap(),
+            &holder,
+        ));
+        if open.len() > 1000 {
+            open.pop_front();
+        }
+        if number == 5000 {
+            peer.submit(vec![fetch(0, 0..8, holder.as_source())]);
+        }
+    }
+    peer.until_landed(1);
+    assert!(failed(&peer.events).is_empty(), "{:#?}", peer.events);
+    assert_eq!(std::fs::read(peer.path("big")).unwrap(), bytes);
 }

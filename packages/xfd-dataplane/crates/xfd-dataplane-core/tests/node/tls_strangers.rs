@@ -2,12 +2,15 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustls::Stream;
 
-use crate::support::Host;
+use crate::memory::MemoryOrigin;
+use crate::strangers::connect_from;
+use crate::support::{Host, failed, fetch, wanted};
 use crate::tls::{authority, holder};
 use crate::tls_client::{Client, connected, request};
 
@@ -112,4 +115,35 @@ fn a_connection_in_tls_without_the_token_is_over_soon_whatever_it_does() {
         }
     });
     assert_eq!(holder.node.counters(None).served_bytes, 0);
+}
+
+/// Who knows a node's name, which is no secret, has that node sign for him. Only so often.
+#[test]
+fn handshakes_that_prove_nothing_are_few_for_each_address_and_delay_no_peer() {
+    let authority = authority();
+    let (holder, found, bytes) = holder(&authority);
+    let client = Client::of(&holder, None);
+    let started = Instant::now();
+    let crowd: Vec<TcpStream> = (0..200)
+        .map(|_| {
+            let mut stream = connect_from(9, &holder);
+            stream.write_all(&hello(&client)).unwrap();
+            stream
+        })
+        .collect();
+    let mut peer = Host::in_tls("b", Arc::new(MemoryOrigin::new()), &authority);
+    peer.extend(wanted(&peer, &found));
+    peer.meet(&holder);
+    peer.submit(vec![fetch(0, 0..4, holder.as_source())]);
+    peer.until_landed(1);
+    assert!(failed(&peer.events).is_empty(), "{:#?}", peer.events);
+    assert_eq!(std::fs::read(peer.path("big")).unwrap(), bytes);
+    let answered = crowd.iter().filter(|stream| {
+        stream.set_nonblocking(true).unwrap();
+        stream.peek(&mut [0]).is_ok_and(|read| read > 0)
+    });
+    let answered = answered.count();
+    // A burst, and some for each second since.
+    let most = 64 + 32 * (usize::try_from(started.elapsed().as_secs()).unwrap() + 1);
+    assert!(answered <= most, "{answered} of {most}");
 }
