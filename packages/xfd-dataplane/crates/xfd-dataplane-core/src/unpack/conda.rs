@@ -9,14 +9,15 @@
 //!
 //! The interpreter runs as this process's user, so one asks for this only if one trusts the archive.
 //! It has neither this process's environment nor its group: what it has started ends with it. What
-//! it says is read while it runs, or it would wait for that.
+//! it says is read while it runs, or it would wait for that. It has a time of its own: one that
+//! hangs would hold a call without a deadline, and all other objects of it, for ever.
 
 use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -42,6 +43,13 @@ const PART_BYTES: usize = 8 * 1024;
 
 /// How often the end of the child is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// How long the script of a small environment may run.
+const LEAST_TIME: Duration = Duration::from_secs(600);
+
+/// A larger one has a second more for each so many bytes: it may read and write all of them, on a
+/// slow network disk.
+const BYTES_PER_S: u64 = 10_000_000;
 
 /// How often a busy interpreter is tried again: for 2 seconds.
 const BUSY_LOOKS: u32 = 400;
@@ -97,10 +105,16 @@ pub(super) fn unpack(staging: &Staging, summary: &mut Summary, cancel: &AtomicBo
         let _ = ioctl_fionbio(stderr, true);
     }
     let mut said = Vec::new();
-    let ended = wait(&mut child, &mut said, cancel);
+    let time = time_for(summary.bytes);
+    let ended = wait(&mut child, &mut said, cancel, Instant::now() + time);
     let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
     let status = child.wait();
-    ended?;
+    if !ended? {
+        let minutes = time.as_secs() / 60;
+        return Err(failed(format!(
+            "Its {SCRIPT} did not end within {minutes} minutes"
+        )));
+    }
     let status = status.map_err(|error| failed(format!("Its {SCRIPT} was lost: {error}")))?;
     listen(&mut child, &mut said);
     if !status.success() {
@@ -129,16 +143,30 @@ fn start(command: &mut Command, looks: u32) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Returns when the child has ended. It is not reaped yet, so its group's number is its own still.
-fn wait(child: &mut Child, said: &mut Vec<u8>, cancel: &AtomicBool) -> Result<()> {
+/// How long the script may run in a tree of so many bytes.
+fn time_for(bytes: u64) -> Duration {
+    LEAST_TIME + Duration::from_secs(bytes / BYTES_PER_S)
+}
+
+/// Whether the child has ended until then. It is not reaped yet, so its group's number is its own
+/// still.
+fn wait(
+    child: &mut Child,
+    said: &mut Vec<u8>,
+    cancel: &AtomicBool,
+    until: Instant,
+) -> Result<bool> {
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     // An error is met again where the child is reaped.
     while let Ok(None) = waitid(WaitId::Pid(Pid::from_child(child)), look) {
         source::check(cancel)?;
+        if Instant::now() >= until {
+            return Ok(false);
+        }
         listen(child, said);
         thread::sleep(LOOK_EVERY);
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Reads what the child has said since, and keeps the end of it all.
@@ -184,5 +212,17 @@ mod tests {
             started.join().unwrap().unwrap()
         });
         assert_eq!(child.wait().unwrap().code(), Some(3));
+    }
+
+    #[test]
+    fn a_script_that_hangs_is_left_when_its_time_is_over() {
+        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        let until = Instant::now() + Duration::from_millis(50);
+        let ended = wait(&mut child, &mut Vec::new(), &AtomicBool::new(false), until);
+        assert!(!ended.unwrap() && Instant::now() >= until);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let much = time_for(36_000_000_000);
+        assert_eq!((time_for(0), much), (LEAST_TIME, Duration::from_secs(4200)));
     }
 }
