@@ -21,6 +21,9 @@ AUTO = "auto"
 def connected(options: argparse.Namespace) -> Iterator[None]:
     """Connects this process to the cluster that the options name, for a `with` block.
 
+    Variables on which files depend, keys among them, go to the nodes by method call. The others are
+    part of the `runtime_env`, which Ray shows.
+
     What Ray's threads print goes to stderr meanwhile. A process that is connected already keeps its
     connection.
 
@@ -31,6 +34,8 @@ def connected(options: argparse.Namespace) -> Iterator[None]:
     import ray
 
     from xfd_ray.cluster.connect import connect_to_ray
+    from xfd_ray.cluster.raylet import give
+    from xfd_ray.environment import affects_files
 
     variables = variables_of(options.env, os.environ)
     if (profile := getattr(options, "profile", None)) is not None:
@@ -43,7 +48,9 @@ def connected(options: argparse.Namespace) -> Iterator[None]:
             )
         yield
         return
-    arguments: dict[str, Any] = {"runtime_env": {"env_vars": variables}} if variables else {}
+    give({name: value for name, value in variables.items() if affects_files(name)})
+    shown = {name: value for name, value in variables.items() if not affects_files(name)}
+    arguments: dict[str, Any] = {"runtime_env": {"env_vars": shown}} if shown else {}
     with own_stdout():
         with _signal_handlers_kept():
             connect_to_ray(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import ray
@@ -15,8 +15,13 @@ from xfd_api.errors import NodeUnavailableError, XfdError
 from xfd_api.ids import NodeId
 from xfd_api.node_selector import Nodes, as_selector
 from xfd_ray.cluster.errors import task_error
-from xfd_ray.cluster.raylet import inherited_variables
-from xfd_ray.environment import SETUP_HOOK
+from xfd_ray.cluster.raylet import (
+    environment_of_raylet,
+    give,
+    given_variables,
+    inherited_variables,
+)
+from xfd_ray.environment import SETUP_HOOK, Environment, apply_environment
 from xfd_ray.placement import NodeInfo, nodes_of_ray, select
 
 Answer = TypeVar("Answer")
@@ -70,13 +75,25 @@ def on_each_node(
         {'PosixPath'}
     """
     until = None if timeout_s is None else time.monotonic() + timeout_s
-    task = ray.remote(function)
+    task: Any = ray.remote(function)
+    if given := given_variables():
+        task, args = ray.remote(_with_variables), (given, function, *args)
     hook = {"runtime_env": {"env_vars": {SETUP_HOOK: ""}}} if _has_hook() else {}
     refs = {
         node.id: task.options(max_retries=0, **hook, **pinned_to(node)).remote(*args)
         for node in _looked_up(nodes)
     }
     return {node: _answer(node, ref, until, timeout_s) for node, ref in refs.items()}
+
+
+def _with_variables(
+    given: Mapping[str, str], function: Callable[..., Answer], *args: Any
+) -> Answer:
+    """Calls the function on a node in the environment of a driver that was given variables."""
+    give(given)
+    environment = Environment.of(inherited_variables())
+    apply_environment(environment, inherited_variables(), environment_of_raylet())
+    return function(*args)
 
 
 def _has_hook() -> bool:

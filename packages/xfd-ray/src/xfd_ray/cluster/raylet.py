@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,26 @@ import ray
 
 from xfd_ray.metrics.publisher import Exporter
 
+_given: dict[str, str] = {}
+
+
+def give(variables: Mapping[str, str]) -> None:
+    """Adds variables to those of this process's `runtime_env`, for what xfd runs on the nodes.
+
+    They go there by method call and as arguments. Ray shows a `runtime_env` to all who see its
+    dashboard, and logs it, so keys do not belong there.
+    """
+    _given.update(variables)
+
+
+def given_variables() -> dict[str, str]:
+    """What `give` was given."""
+    return dict(_given)
+
 
 def inherited_variables() -> dict[str, str]:
-    """The `env_vars` of the `runtime_env` that this driver, task or actor runs in."""
-    return dict(current_runtime_env().get("env_vars") or {})
+    """The `env_vars` of the `runtime_env` that this process runs in, and what it was given."""
+    return {**(current_runtime_env().get("env_vars") or {}), **_given}
 
 
 def current_runtime_env() -> dict[str, Any]:
