@@ -40,6 +40,7 @@ class Fault:
     command: str
 
 
+ATTACK = "`nox -s faults -- -k attack`"
 PROCESSES = "`nox -s faults -- -k kills`"
 LINKS = "`nox -s faults -- -k links`"
 NODES = "`nox -s faults -- -k comings`"
@@ -161,6 +162,22 @@ FAULTS = {
             "all finish; an intact file counts as there, a damaged one does not",
             "nothing",
             "`nox -s faults -- -k clocks`",
+        ),
+    ),
+    "Attackers": (
+        Fault(
+            "attacked",
+            "Strangers attack every node all the time, in eight ways, 400 connections a second",
+            "the distribution takes at most 1.2 x its time without them",
+            "nothing",
+            ATTACK,
+        ),
+        Fault(
+            "attacked-tls",
+            "The same, with TLS between peers",
+            "the same",
+            "nothing",
+            ATTACK,
         ),
     ),
 }
