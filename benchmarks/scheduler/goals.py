@@ -43,6 +43,7 @@ JOIN_S = Goal(14.4)
 WEAK_SPOTS = {
     "drop": ("1 of 12 drops to a tenth half-way, the others", Goal(1.2)),
     "drop16": ("the same, 16 slots, links of 4 Gbit/s", Goal(1.2)),
+    "starve": ("one stream in 200 gets a thousandth of its link", Goal(1.35)),
     "40half": ("rates 1:4, 40 nodes, 1 GB, the fast ones", Goal(1.3)),
     "quickO": ("an origin of ten times a node's link", Goal(1.08)),
     "patient": ("joins at 0, 2, 2, 2 s, announced", Goal(1.2)),

@@ -1,7 +1,13 @@
-"""Whatever happens in whatever order, the indexes stay right and every node finishes."""
+"""Whatever happens in whatever order, the indexes stay right and every node finishes.
+
+The test runs a few scripts. After a change of the policy, run many, with a seed of your own:
+
+    python packages/xfd-scheduler/tests/test_any_order_of_events.py --scripts 10000 --seed 7
+"""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import subprocess
@@ -9,7 +15,7 @@ import sys
 from pathlib import Path
 
 import hypothesis.strategies as st
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
@@ -283,3 +289,18 @@ def test_the_same_scripts_give_the_same_orders_in_another_process() -> None:
         for seed in ("1", "2")
     ]
     assert digests[0] == digests[1] == f"{digest_of_scripts()}\n"
+
+
+def main() -> None:
+    """Runs many scripts. One that fails is made as short as possible, and raised."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--scripts", type=int, default=1000, help="how many; default: 1000")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed, the same scripts")
+    parsed = parser.parse_args()
+    many = settings(SCRIPTS, max_examples=parsed.scripts, database=None)
+    run_state_machine_as_test(seed(parsed.seed)(Swarm), settings=many)
+    print(f"{parsed.scripts} scripts passed; digest of their orders {Swarm.ends.hexdigest()[:16]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -98,7 +98,10 @@ def test_slow_order_is_noticed_although_nothing_else_happens(fetching: Script) -
 
 
 def test_slow_order_goes_to_another_again_only_after_twice_the_time(fetching: Script) -> None:
-    """No livelock: on a link that is slow with any source, moves become rare."""
+    """No livelock: on a link that is slow with any source, moves become rare.
+
+    Ages are looked at once a second, so the first waits are not exactly twice as long.
+    """
     script = fetching
     chunk = next(iter(script.assignments["late"]))
     moved: list[float] = []
@@ -109,7 +112,7 @@ def test_slow_order_goes_to_another_again_only_after_twice_the_time(fetching: Sc
             moved.append(script.now)
     assert 3 <= len(moved) <= 8
     waits = [after - before for before, after in pairwise(moved)]
-    assert all(after >= 1.8 * before for before, after in pairwise(waits))
+    assert all(after >= 1.7 * before for before, after in pairwise(waits))
 
 
 def test_slow_orders_of_a_slow_source_are_asked_of_others(checked: Checked) -> None:
@@ -273,6 +276,21 @@ def test_an_origin_that_is_slow_as_a_whole_is_not_asked_again(checked: Checked) 
     assert set(script.origin_reads.values()) == {1}
     script.runs_to_the_end()
     assert script.origin_reads == dict.fromkeys(range(CHUNKS), 1)
+
+
+def test_single_reads_that_starve_are_asked_again_although_they_are_many(
+    checked: Checked,
+) -> None:
+    """They are fewer than half of the reads that run at a time, so the origin is not slow."""
+    script = checked(Script.of_nodes(4, chunks=CHUNKS, settings=READ_AT_ONCE))
+    starved = range(CHUNKS - 3, CHUNKS)
+
+    def is_starved(_: str, chunk: int, __: str | None) -> bool:
+        return chunk in starved and script.origin_reads[chunk] == 1
+
+    time_passes(script, 30.0, is_starved)
+    assert not any(script.assignments.values())
+    assert [script.origin_reads[chunk] for chunk in starved] == [2, 2, 2]
 
 
 def test_an_order_that_waits_for_a_relay_is_not_slow(checked: Checked) -> None:

@@ -2,8 +2,10 @@
 
 Nodes report the end of an order but no progress, so an order is judged by its age. It is late after
 several times the seconds that a chunk of its size usually takes to that node, plus the time that
-the node's queue takes. Each move of an order doubles its limit, so on a link that is slower than
-anything known it ends after a few moves. Orders that wait for a relay depend on the order above.
+the node's queue takes. At a node that has nothing left to be ordered it is late sooner, because
+one more request takes nothing from its other streams. Each move of an order doubles its limit, so
+on a link that is slower than anything known it ends after a few moves. Orders that wait for a relay
+depend on the order above.
 
     few of a node's orders are late, all of       the sources' links are slow
     them have one source, or others arrived
@@ -25,6 +27,7 @@ from xfd_scheduler.state.keys import ORIGIN, key_of, split_key
 from xfd_scheduler.state.swarm_state import SwarmState
 from xfd_scheduler.tuning import (
     FEW_LATE_DIVISOR,
+    LATE_IDLE_DIVISOR,
     LATE_INTERVAL_S,
     LATE_MIN_AGE_S,
     LATE_ORDERS_PER_LOOK,
@@ -48,7 +51,8 @@ class LateOrders:
 
     Attributes:
         next: when to examine them again.
-        origin_is_slow: whether many reads were late the last time: reading again would not help.
+        origin_is_slow: whether more reads were late the last time than half of those that may run
+            at a time: reading again would not help.
     """
 
     def __init__(self, swarm: SwarmState) -> None:
@@ -86,9 +90,8 @@ class LateOrders:
     def _by_chunk(self, late: dict[int, list[_Late]], now: float) -> dict[int, int]:
         """Leaves nodes out whose own links are slow."""
         few = max(1, self.swarm.settings.download_slots // FEW_LATE_DIVISOR)
-        self.origin_is_slow = few < sum(
-            order.source == ORIGIN for orders in late.values() for order in orders
-        )
+        reads = sum(order.source == ORIGIN for orders in late.values() for order in orders)
+        self.origin_is_slow = 2 * reads > self.swarm.origin_window
         found: dict[int, int] = {}
         for node, orders in late.items():
             is_of_many = len(orders) > few and len({order.source for order in orders}) > 1
@@ -123,4 +126,8 @@ class LateOrders:
         if member.rate:
             queue_s = max(queue_s, member.queued_bytes / member.rate)
         moves = swarm.generations.get(key_of(node, chunk), 0)
-        return (LATE_MIN_AGE_S + pace_s + LATE_QUEUE_FACTOR * queue_s) * float(2**moves)
+        limit_s = LATE_MIN_AGE_S + pace_s + LATE_QUEUE_FACTOR * queue_s
+        is_idle = swarm.starving & ~swarm.has_open_chunks & member.bit
+        if is_idle:
+            limit_s = max(LATE_MIN_AGE_S, limit_s / LATE_IDLE_DIVISOR)
+        return limit_s * float(2**moves)
