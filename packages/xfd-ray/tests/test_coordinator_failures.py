@@ -75,6 +75,7 @@ async def test_a_worker_that_falls_silent_is_replaced():
     cluster.prepare = lambda plane: setattr(plane, "paused", plane.node == "n1")
     coordinator = Coordinator(cluster, tick_s=0.05)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xfd_ray.loop.node_channel.QUIET_S", 0.05)
         patch.setattr("xfd_ray.loop.node_channel.SILENCE_S", 0.1)
         await coordinator.attach(lease("l", "big"))
         await until(lambda: "n1" in cluster.planes and bool(cluster.planes["n1"].submitted))

@@ -137,6 +137,13 @@ class Swarm(RuleBasedStateMachine):
         self.model.lost(node)
         self.script.is_lost(node)
 
+    @rule(node=nodes, again=st.booleans())
+    def is_silent(self, node: str, again: bool) -> None:
+        if again:
+            self.script.is_heard(node)
+        else:
+            self.script.falls_silent(node)
+
     @rule(count=st.integers(0, 4))
     def grows(self, count: int) -> None:
         self.script.grow([count])

@@ -65,6 +65,20 @@ class NodeLost:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeSilent:
+    """A node does not answer, and is not lost yet; nobody waits for it meanwhile."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHeard:
+    """A silent node answers again."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
 class Reported:
     """A node's report arrived."""
 
@@ -85,5 +99,14 @@ class Tick:
 
 
 Event = (
-    CatalogGrew | NodeStarting | NodeJoined | InventoryTaken | NodeLost | Reported | Released | Tick
+    CatalogGrew
+    | NodeStarting
+    | NodeJoined
+    | InventoryTaken
+    | NodeLost
+    | NodeSilent
+    | NodeHeard
+    | Reported
+    | Released
+    | Tick
 )

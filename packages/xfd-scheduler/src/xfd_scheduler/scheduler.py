@@ -23,8 +23,10 @@ from xfd_scheduler.events import (
     CatalogGrew,
     Event,
     InventoryTaken,
+    NodeHeard,
     NodeJoined,
     NodeLost,
+    NodeSilent,
     NodeStarting,
     Released,
     Reported,
@@ -35,6 +37,7 @@ from xfd_scheduler.intake.failures import Failures
 from xfd_scheduler.intake.inventories import Inventories
 from xfd_scheduler.intake.releases import release
 from xfd_scheduler.intake.reports import Reports
+from xfd_scheduler.intake.silence import be_heard, fall_silent
 from xfd_scheduler.links.estimate import LinkEstimator
 from xfd_scheduler.links.windows import resize
 from xfd_scheduler.policy.plan import Planner
@@ -101,6 +104,13 @@ class Scheduler:
                 swarm.starting.discard(node)
                 self._inventories.open_wanted()
                 remove_node(swarm, self._failures, node)
+            case NodeSilent(node):
+                self._inventories.open_wanted()
+                if (member := swarm.by_id.get(node)) is not None:
+                    fall_silent(swarm, member)
+            case NodeHeard(node):
+                if (member := swarm.by_id.get(node)) is not None:
+                    be_heard(swarm, member)
             case Released(objects):
                 self._inventories.open_wanted()
                 release(swarm, objects)

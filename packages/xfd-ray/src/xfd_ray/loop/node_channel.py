@@ -7,6 +7,7 @@ must not wait, they go out during a poll, with a second call.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -35,6 +36,10 @@ the last event."""
 IDLE_INTERVALS = 4
 """A poll waits for at least this many of the channel's intervals."""
 
+QUIET_S = 4.0
+"""A worker that answers this much later than it was asked to is silent: nobody waits for it
+meanwhile. Exchanges vary by as much on busy machines; a false alarm costs some bytes, no more."""
+
 SILENCE_S = 40.0
 """A worker that answers this much later than it was asked to counts as lost; it may be frozen."""
 
@@ -49,6 +54,7 @@ class NodeChannel:
         node: the node.
         exchange: makes one call; see `SwarmTransport.exchange`.
         on_report: takes each report once, in order.
+        on_silence: hears that the node does not answer, and later, before its report, that it does.
         interval_s: the least time between two polls, in seconds.
     """
 
@@ -57,12 +63,15 @@ class NodeChannel:
         node: NodeId,
         exchange: Callable[[Exchange], Awaitable[NodeReport]],
         on_report: Callable[[NodeReport], None],
+        on_silence: Callable[[bool], None] = lambda _: None,
         *,
         interval_s: Callable[[], float],
     ) -> None:
         self._node = node
         self._exchange = exchange
         self._on_report = on_report
+        self._on_silence = on_silence
+        self._is_silent = False
         self._interval_s = interval_s
         self._poll_s = POLL_S
         self._orders: list[Order] = []
@@ -126,9 +135,13 @@ class NodeChannel:
         self._calls.append((call, task))
 
     async def _answer_in_time(self, call: Exchange) -> NodeReport:
-        answer = self._exchange(call)
+        answer = asyncio.ensure_future(self._exchange(call))
         try:
-            return await within(answer, call.max_wait_s + SILENCE_S)
+            with contextlib.suppress(asyncio.TimeoutError):
+                return await within(asyncio.shield(answer), call.max_wait_s + QUIET_S)
+            if not answer.done():
+                self._set_silent(True)
+            return await within(answer, SILENCE_S - QUIET_S)
         except XfdError:  # Some errors of xfd are a TimeoutError as well.
             raise
         except asyncio.TimeoutError:
@@ -136,6 +149,13 @@ class NodeChannel:
                 f"Its worker has not answered for {call.max_wait_s + SILENCE_S:g} s",
                 node=self._node,
             ) from None
+        finally:
+            answer.cancel()
+
+    def _set_silent(self, is_silent: bool) -> None:
+        if is_silent is not self._is_silent:
+            self._is_silent = is_silent
+            self._on_silence(is_silent)
 
     async def _wait(self, timeout_s: float) -> None:
         """Waits for an answer, for orders, or until time is up."""
@@ -171,6 +191,7 @@ class NodeChannel:
         is_idle = not report.events and moved_bytes == self._moved_bytes
         self._poll_s = min(2 * self._poll_s, LONGEST_POLL_S) if is_idle else POLL_S
         self._moved_bytes = moved_bytes
+        self._set_silent(False)
         self._on_report(report)
 
     async def _repeat_calls(self) -> None:

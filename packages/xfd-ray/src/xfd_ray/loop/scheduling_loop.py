@@ -34,8 +34,10 @@ from xfd_ray.unexpected import as_xfd_error
 from xfd_scheduler.events import (
     CatalogGrew,
     InventoryTaken,
+    NodeHeard,
     NodeJoined,
     NodeLost,
+    NodeSilent,
     NodeStarting,
     NodeTraits,
     Released,
@@ -116,6 +118,7 @@ class SchedulingLoop:
             node,
             partial(self._transport.exchange, node),
             lambda report: self._take_report(node, report),
+            lambda silent: self._handle(NodeSilent(node) if silent else NodeHeard(node)),
             interval_s=lambda: report_interval(len(self._members)),
         )
         member = _Member(node, traits or NodeTraits(), asyncio.Queue(), channel)

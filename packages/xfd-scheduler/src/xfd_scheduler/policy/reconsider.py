@@ -75,6 +75,8 @@ class Reconsider:
     def look(self, now: float) -> None:
         """Examines orders, at most once between two exchanges, with which orders leave."""
         swarm = self.swarm
+        if swarm.heard_again:
+            self._relieve_readers(now)
         if now < self._next or not swarm.pending_chunks:
             return
         self._next = now + windows.assumed_interval(swarm.settings, len(swarm.members))
@@ -86,6 +88,18 @@ class Reconsider:
         self._launches.clear()
         for chunk in sorted(positions(chunks), key=swarm.launch_number.__getitem__):
             self._look_at_tree(chunk, late.get(chunk, 0), now)
+
+    def _relieve_readers(self, now: float) -> None:
+        """Nodes that were silent receive from others what these have read meanwhile."""
+        swarm = self.swarm
+        for index in positions(swarm.heard_again):
+            member = swarm.members[index]
+            for chunk in positions(swarm.pending_chunks & member.wants):
+                if swarm.pending[chunk] & member.bit and swarm.source_of(index, chunk) == ORIGIN:
+                    best = self._sources.soonest(member, chunk, now, ~member.bit)
+                    if best != NO_SOURCE:
+                        move_order(swarm, member, chunk, best)
+        swarm.heard_again = 0
 
     def _chunks_below_slow_nodes(self, now: float) -> int:
         """Pending chunks that some node may wait for because of a slow node, as a bit set."""
@@ -217,7 +231,7 @@ class Reconsider:
         swarm = self.swarm
         if self._ages.origin_is_slow or now < swarm.origin_rest_until:
             return
-        if swarm.holders[chunk] & ~swarm.banned or any(
+        if swarm.holders[chunk] & ~(swarm.banned | swarm.silent) or any(
             is_fed(swarm, node, chunk, member.index) for node in positions(swarm.pending[chunk])
         ):
             return

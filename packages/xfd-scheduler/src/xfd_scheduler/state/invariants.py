@@ -22,6 +22,7 @@ def check(swarm: SwarmState) -> None:
     for name in NODE_SETS:
         _is(not getattr(swarm, name) & ~alive, f"a lost node is in {name}")
     _is(not swarm.available & swarm.banned, "a banned node is available")
+    _is(not swarm.available & swarm.silent, "a silent node is available")
     for chunk in range(len(swarm.holders)):
         _check_chunk(swarm, chunk, alive)
     opened = sum(1 << chunk for chunk, nodes in enumerate(swarm.open_on) if nodes)

@@ -51,5 +51,5 @@ def forgive(member: Member) -> None:
 def wake(swarm: SwarmState, now: float) -> None:
     """Makes nodes whose rest is over available again."""
     for index in swarm.resting_peers.pop_due(now):
-        if index in swarm.members and not (swarm.banned >> index) & 1:
+        if index in swarm.members and not ((swarm.banned | swarm.silent) >> index) & 1:
             swarm.available |= 1 << index

@@ -56,6 +56,8 @@ NODE_SETS = (
     "below_twice_depth",
     "catching_up",
     "has_open_chunks",
+    "heard_again",
+    "silent",
     "starving",
 )
 """The bit sets over nodes of a `SwarmState`; only nodes of the swarm are in them."""
@@ -100,7 +102,8 @@ class SwarmState:
 
     Attributes:
         banned: never a source again.
-        available: may be a source: neither banned nor resting.
+        silent: do not answer at the moment; heard_again: did not before the last plan.
+        available: may be a source: neither banned, resting nor silent.
         catching_up: nodes that joined late and will soon have caught up. What is sent now shares
             their links with what they missed, so other nodes do not wait for it there.
         has_open_chunks: some chunk is open on the node.
@@ -162,6 +165,8 @@ class SwarmState:
         self.pending_chunks = 0
 
         self.banned = 0
+        self.silent = 0
+        self.heard_again = 0
         self.available = 0
         self.catching_up = 0
         self.has_open_chunks = 0
@@ -230,7 +235,7 @@ class SwarmState:
 
     def usable(self, chunk: int) -> int:
         """Nodes that hold the chunk or will, and are not banned; bit set."""
-        return (self.holders[chunk] | self.pending[chunk]) & ~self.banned
+        return (self.holders[chunk] | self.pending[chunk]) & ~(self.banned | self.silent)
 
     def zone_mask(self, member: Member) -> int:
         """The nodes of the member's zone, as a bit set; 0 if there is a single zone."""

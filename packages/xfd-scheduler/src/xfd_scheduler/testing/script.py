@@ -30,8 +30,10 @@ from xfd_api.reports import (
 from xfd_scheduler.events import (
     CatalogGrew,
     InventoryTaken,
+    NodeHeard,
     NodeJoined,
     NodeLost,
+    NodeSilent,
     NodeStarting,
     NodeTraits,
     Released,
@@ -165,6 +167,14 @@ class Script:
             NodeId(node), tuple(ObjectIndex(item) for item in objects), inventory
         )
         self.scheduler.handle(event, self.now)
+
+    def falls_silent(self, node: str) -> None:
+        """The node does not answer."""
+        self.scheduler.handle(NodeSilent(NodeId(node)), self.now)
+
+    def is_heard(self, node: str) -> None:
+        """It answers again."""
+        self.scheduler.handle(NodeHeard(NodeId(node)), self.now)
 
     def plan(self) -> dict[NodeId, list[Order]]:
         """Plans, and books the orders."""
