@@ -24,7 +24,7 @@ from xfd_testing.bed.rig import Rig
 
 MIB = 2**20
 MBIT = 40
-SIZE = 48 * MIB
+SIZE = 96 * MIB
 SET = "faults"
 VICTIM = "n2"
 DRIVER = "n1"

@@ -88,6 +88,8 @@ def _followed(
     assert process.stdin is not None
     assert process.stdout is not None
     for line in process.stdout:
+        if not line.startswith("{"):  # Ray's own word, about a lost node for example.
+            continue
         said = json.loads(line)
         if "ready" in said:
             process.stdin.write("\n")
