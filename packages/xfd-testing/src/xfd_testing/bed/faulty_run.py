@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,8 @@ def _followed(
     act: Callable[[], object] | None,
     at: float,
 ) -> FaultyRun:
-    acting = None if act is None else threading.Thread(target=act)
+    pool = ThreadPoolExecutor(1)
+    acting: Future[object] | None = None
     assert process.stdin is not None
     assert process.stdout is not None
     for line in process.stdout:
@@ -95,13 +96,13 @@ def _followed(
             process.stdin.write("\n")
             process.stdin.flush()
         elif "done" in said:
-            if acting is not None and acting.ident is None and said["done"] >= at:
-                acting.start()
+            if act is not None and acting is None and said["done"] >= at:
+                acting = pool.submit(act)
         else:
-            if acting is not None:
-                if acting.ident is None:
+            if act is not None:
+                if acting is None:
                     raise BedError("The call ended before anything was broken")
-                acting.join()
+                acting.result()
             report = said.get("report")
             names = {rig.bed.address(host): host for host in rig.bed.hosts}
             hosts = {node: names[address] for node, address in said.get("addresses", {}).items()}
