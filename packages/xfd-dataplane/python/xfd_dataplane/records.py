@@ -10,12 +10,14 @@ Format 1. `.NAME.xfd` beside NAME (shortened if it would be too long) is a JSON 
   `size`, `mtime_ns`, and `conda_unpack` if that ran in it. A name that is not UTF-8 is a list of
   its bytes;
 - `pins`, if requests named checksums of the whole file: `algorithm` and `value` of those that it
-  was compared with.
+  was compared with;
+- `unsynced`, if the file was not synced: which start of the machine it was written in. After
+  another start the data plane reads it again before it counts.
 
 A prefix has one manifest beside its folder. It is `.xfd` inside the folder if that is a mount point
 or the user may not write beside it. A line is `[path, size, etag, last_modified_ns, mtime in ns on
-disk, chunks]` for a plain file without pins, else `{"path": ..., "record": ...}`. The last line of
-a path wins. A null record revokes the earlier lines.
+disk, chunks]` for a plain file without pins that was synced, else `{"path": ..., "record": ...}`.
+The last line of a path wins. A null record revokes the earlier lines.
 
 A record that belongs to another user (except root), or is no regular file with one name, is not
 trusted and counts as missing.

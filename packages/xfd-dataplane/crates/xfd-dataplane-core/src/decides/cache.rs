@@ -5,7 +5,9 @@
 //! 1. The destination exists.
 //! 2. Size, ETag and time in its record equal the store's.
 //! 3. It is on the disk as xfd left it.
-//! 4. Its record has the pin of the request, if there is one. If not, the file is hashed.
+//! 4. No power loss can have taken its bytes: it was synced, or the machine has not started anew.
+//!    If one can, it is read again.
+//! 5. Its record has the pin of the request, if there is one. If not, the file is hashed.
 //!
 //! *As xfd left it* means the same size and modification time in nanoseconds. Writing into a file
 //! or touching it changes that time. Another user can set it at will, so a file that belongs to
@@ -99,6 +101,8 @@ pub struct Recorded<'a> {
     pub file: Option<(u64, i64)>,
     /// Checksums of the whole file that it was compared with.
     pub pins: &'a [Checksum],
+    /// It was synced, or has been written since the machine started.
+    pub is_sure: bool,
     /// The entries of the tree that xfd left, if it was unpacked to the place that is wanted now.
     pub tree: Option<&'a [TreeEntry]>,
 }
@@ -136,6 +140,8 @@ pub enum StaleReason {
     ChangedAtOrigin,
     /// The file or tree on the disk was changed, or lacks something.
     ChangedOnDisk,
+    /// The machine has started anew since it was written, and it was not synced before.
+    NotSynced,
     /// Only the tree is here, and its archive was not compared with the pin.
     NotPinned,
 }
@@ -175,6 +181,15 @@ pub fn verdict(wanted: Wanted<'_>, recorded: Option<Recorded<'_>>, seen: Seen<'_
     if recorded.version != wanted.version || !wanted.version.identifies() {
         return Verdict::Stale(StaleReason::ChangedAtOrigin);
     }
+    match verdict_on_disk(wanted, recorded, seen) {
+        Verdict::Valid | Verdict::Hash | Verdict::Unpack if !recorded.is_sure => {
+            Verdict::Stale(StaleReason::NotSynced)
+        }
+        found => found,
+    }
+}
+
+fn verdict_on_disk(wanted: Wanted<'_>, recorded: Recorded<'_>, seen: Seen<'_>) -> Verdict {
     let file = is_as_left(recorded.file, seen.file);
     let is_pinned = wanted.pin.is_none_or(|pin| recorded.pins.contains(pin));
     let Some(keep_archive) = wanted.keep_archive else {

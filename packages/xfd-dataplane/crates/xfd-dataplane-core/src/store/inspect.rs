@@ -97,7 +97,11 @@ pub(crate) fn inspect(
         Some(tree) => Some(tree.dir(Path::new(""))?.look_at_itself()?),
         None => None,
     };
-    let is_of_file = |record: &Record| record.inode.is_none() || record.inode == inode;
+    let is_of_file = |record: &Record| match record.inode {
+        // A blob that is in doubt is compared with its name.
+        Some(of_record) => Some(of_record) == inode && record.is_sure(),
+        None => true,
+    };
     let own = recording::read(slot)?.filter(is_of_file);
     let fits = |record: &Record| match file {
         Some(file) => record.file == Some((file.size, file.mtime_ns)),

@@ -191,7 +191,7 @@ fn measure(one: &mut Ready) -> Result<u64> {
     }
     let parts: Vec<_> = slot.facts().sums.values().copied().collect();
     let at = Some((found.size, found.mtime_ns));
-    let record = Record::new(slot.version.clone(), at, &parts);
+    let record = recording::made(slot, at, &parts);
     let record = record.with_pin(slot.object.pin.as_ref());
     one.record = Some(record.of_blob(slot.object.blob.is_some(), Some(id.1)));
     slot.facts().part = Some(id);

@@ -122,8 +122,7 @@ fn record_of(slot: &Slot, unpack: &Unpack, made: Option<Summary>) -> Result<Reco
         Location::Part => slot.parts_dir()?.look(&slot.part_path())?,
     };
     let file = file.map(|found| (found.size, found.mtime_ns));
-    let mut record =
-        Record::new(slot.version.clone(), file, &parts).with_pin(slot.object.pin.as_ref());
+    let mut record = recording::made(slot, file, &parts).with_pin(slot.object.pin.as_ref());
     let is_made = made.is_some();
     let made = made.unwrap_or_default();
     record.tree = Some(RecordedTree {

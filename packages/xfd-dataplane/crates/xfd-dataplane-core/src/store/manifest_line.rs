@@ -37,6 +37,7 @@ impl Line {
                 tree: None,
                 inode: None,
                 pins,
+                unsynced: None,
                 ..
             }) if version.size == size && pins.is_empty() => Self::File(
                 path,
@@ -66,6 +67,7 @@ impl Line {
                     tree: None,
                     inode: None,
                     pins: Vec::new(),
+                    unsynced: None,
                 };
                 (path, Some(record))
             }

@@ -33,6 +33,7 @@
 
 mod blob_lock;
 mod blob_place;
+mod boot;
 mod checks;
 mod chunk_progress;
 mod claims;
@@ -79,6 +80,7 @@ mod take_inventory;
 mod target;
 mod twin_bytes;
 mod twins;
+mod unsynced;
 mod whole_object;
 mod write_behind;
 

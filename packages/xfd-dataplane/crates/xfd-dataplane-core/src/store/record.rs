@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::boot;
 use super::checks::Sums;
 use super::paths::{RECORD, beside};
 use crate::beside::Dir;
@@ -37,6 +38,9 @@ pub(crate) struct Record {
     /// Pins of requests that the file was compared with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) pins: Vec<Checksum>,
+    /// Of a file that was not synced: see [`boot`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unsynced: Option<String>,
 }
 
 /// A tree that was unpacked.
@@ -74,6 +78,7 @@ impl Record {
             tree: None,
             inode: None,
             pins: Vec::new(),
+            unsynced: None,
         }
     }
 
@@ -99,11 +104,17 @@ impl Record {
             version: &self.version,
             file: self.file,
             pins: &self.pins,
+            is_sure: self.is_sure(),
             tree: self
                 .tree_at(unpack)
                 .filter(|tree| unpack.is_some_and(|wanted| tree.is_made_as(wanted)))
                 .and_then(|tree| tree.entries.as_deref()),
         }
+    }
+
+    /// Whether no power loss can have taken the bytes of what it describes.
+    pub(crate) fn is_sure(&self) -> bool {
+        boot::is_sure(self.unsynced.as_deref())
     }
 
     /// The tree that xfd left at the place that `unpack` wants, however it was made. It may be

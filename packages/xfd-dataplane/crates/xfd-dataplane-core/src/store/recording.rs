@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::checks::Sums;
 use super::journal::Journal;
 use super::paths::{RECORD, beside};
 use super::record::{self, Record};
@@ -19,6 +20,13 @@ pub(crate) fn read(slot: &Slot) -> Result<Option<Record>> {
             None => Ok(None),
         },
     }
+}
+
+/// The record of an object whose file has this size and time, and these chunks.
+pub(crate) fn made(slot: &Slot, file: Option<(u64, i64)>, parts: &[Sums]) -> Record {
+    let mut record = Record::new(slot.version.clone(), file, parts);
+    record.unsynced = slot.unsynced_mark();
+    record
 }
 
 /// Records an object, or takes its record back.

@@ -9,6 +9,7 @@ use crc_fast::CrcAlgorithm;
 
 use super::blob_lock::BlobLock;
 use super::blob_place;
+use super::boot;
 use super::checks::{Sums, second_algorithm};
 use super::hashing::Hashing;
 use super::manifest::Manifest;
@@ -18,7 +19,7 @@ use crate::beside::{Anchor, Dir, Opened};
 use crate::decides::cache::ObjectVersion;
 use crate::error::{Error, Kind, Result};
 use crate::locked::locked;
-use crate::model::{CatalogObject, Checksum, Unpack};
+use crate::model::{CatalogObject, Checksum, Durability, Unpack};
 
 /// Where an object's bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,7 @@ pub(crate) struct Slot {
     pub(crate) object: Arc<CatalogObject>,
     pub(crate) version: ObjectVersion,
     pub(crate) manifest: Option<Arc<Mutex<Manifest>>>,
+    durability: Durability,
     /// The folder that a user named, once it exists.
     anchor: Mutex<Option<Arc<Anchor>>>,
     /// The path from the anchor to the object's folder.
@@ -85,7 +87,11 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(object: Arc<CatalogObject>, manifest: Option<Arc<Mutex<Manifest>>>) -> Self {
+    pub(crate) fn new(
+        object: Arc<CatalogObject>,
+        manifest: Option<Arc<Mutex<Manifest>>>,
+        durability: Durability,
+    ) -> Self {
         let folder = object.destination.parent().unwrap_or(Path::new("/"));
         let relative = folder.strip_prefix(base(&object));
         let relative = relative.map(PathBuf::from).unwrap_or_default();
@@ -95,6 +101,7 @@ impl Slot {
             relative,
             object,
             manifest,
+            durability,
             part: Mutex::default(),
             sync_failure: Mutex::default(),
             facts: Mutex::new(Facts {
@@ -241,6 +248,14 @@ impl Slot {
 
     pub(crate) fn set_parts(&self, parts: Option<Dir>) {
         *locked(&self.parts) = parts;
+    }
+
+    /// What the record of its file says if that is not synced, see [`boot::mark`].
+    pub(crate) fn unsynced_mark(&self) -> Option<String> {
+        match self.durability {
+            Durability::Object => None,
+            Durability::None => boot::mark(self.parts_dir().ok()?.fd()),
+        }
     }
 
     /// Whether an archive is removed once its tree is in its place.

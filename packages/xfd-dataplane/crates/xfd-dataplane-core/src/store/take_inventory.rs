@@ -3,7 +3,7 @@
 //! ```text
 //!   1 inspect    what is at the destinations; of a hub's blobs, whether they are what they say
 //!   2 claim      folders and locks for what is missing; inspect again under a new lock
-//!   3 resume     what journals name
+//!   3 resume     what journals name, and files that a power loss may have damaged
 //!   4 room       whether the rest fits
 //!   5 enter      the ledger
 //! ```
@@ -25,10 +25,14 @@ use super::plan::{Inspected, Plan, needs, plan};
 use super::resume;
 use super::slot::{Slot, base};
 use super::twins::{self, FindTwins};
+use super::unsynced;
+use crate::decides::cache::{StaleReason, Verdict};
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
 use crate::locked::locked;
 use crate::model::{Catalog, CatalogObject, Inventory, ObjectIndex, SurveyedObject};
+
+const NOT_SYNCED: Verdict = Verdict::Stale(StaleReason::NotSynced);
 
 /// See [`super::Store::extend`].
 pub(crate) fn extend(inner: &Inner, catalog: Catalog, twins: &dyn FindTwins) -> Result<Inventory> {
@@ -44,6 +48,9 @@ pub(crate) fn extend(inner: &Inner, catalog: Catalog, twins: &dyn FindTwins) -> 
     }
     hub_cache::claim_all(inner, &mut inspected)?;
     let layouts = layouts(&catalog);
+    for one in &mut inspected {
+        unsynced::put_back(one, layout_of(&layouts, one.slot.object.index))?;
+    }
     find_resumed(&layouts, &mut inspected)?;
     let layout_of = |object| layout_of(&layouts, object);
     let whole = twins::take(inner, &mut inspected, layout_of, twins);
@@ -69,8 +76,11 @@ pub(crate) fn survey(inner: &Inner, catalog: &Catalog) -> Result<Vec<SurveyedObj
         let bytes = match one.plan {
             Plan::Landed { .. } | Plan::Hash | Plan::Unpack => size,
             Plan::LockedByOther(_) => 0,
-            // It is read when it is downloaded, and taken if it is what its name says.
+            // They are read when they are downloaded, and taken if they are right.
             Plan::Fetch(_) if one.inspection.blob.is_some_and(|(there, ..)| there == size) => size,
+            Plan::Fetch(_) if one.inspection.verdict == NOT_SYNCED && one.inspection.has_file => {
+                size
+            }
             Plan::Fetch(_) => {
                 let chunks = resume::read(&one.slot, layout_of(&layouts, object.index))?;
                 chunks.iter().map(|chunk| chunk.sums.length).sum()
@@ -155,7 +165,11 @@ fn new_slot(inner: &Inner, manifests: &mut Manifests, object: &CatalogObject) ->
             }
         },
     };
-    Ok(Arc::new(Slot::new(Arc::new(object.clone()), manifest)))
+    Ok(Arc::new(Slot::new(
+        Arc::new(object.clone()),
+        manifest,
+        inner.options.durability,
+    )))
 }
 
 fn inspect_all(

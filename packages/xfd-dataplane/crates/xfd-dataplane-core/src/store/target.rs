@@ -10,7 +10,6 @@ use rustix::fs::OFlags;
 use super::checks::Sums;
 use super::opening::open_part;
 use super::part::Part;
-use super::record::Record;
 use super::recording;
 use super::slot::Slot;
 use crate::decides::ledger::{Ledger, ObjectState};
@@ -141,7 +140,7 @@ impl Target {
                 let record = |(span, at): (&usize, &(u64, i64))| {
                     let slot = slots[*span].as_ref();
                     let inode = slot.facts().part.map(|(_, inode)| inode);
-                    let record = Record::new(slot.version.clone(), Some(*at), &sums[*span..=*span]);
+                    let record = recording::made(slot, Some(*at), &sums[*span..=*span]);
                     (slot, record.of_blob(slot.object.blob.is_some(), inode))
                 };
                 return recording::append_all(complete.iter().map(record));

@@ -173,7 +173,7 @@ fn take_one(
 }
 
 /// A part file of several chunks has a journal, from which bad chunks are taken back.
-fn write_journal(slot: &Slot, chunks: &[ResumedChunk]) -> Result<()> {
+pub(crate) fn write_journal(slot: &Slot, chunks: &[ResumedChunk]) -> Result<()> {
     let path = slot.journal_path();
     let failed = |error| Error::of_path(&error, "write the journal", &path);
     let journal = Journal::open(&slot.parts_dir()?, &path, &slot.version, true)?;

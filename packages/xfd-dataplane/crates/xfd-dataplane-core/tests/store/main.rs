@@ -21,6 +21,7 @@ mod other_users;
 mod packs;
 mod paths;
 mod pins;
+mod power_loss;
 mod readers;
 mod resume;
 mod room;

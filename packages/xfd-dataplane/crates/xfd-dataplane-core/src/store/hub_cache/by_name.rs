@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use crate::locked::locked;
 use crate::model::{Checksum, ChecksumAlgorithm};
 use crate::store::blob_place::Stamp;
+use crate::store::boot;
 use crate::store::checks::compare_whole;
 use crate::store::inner::Inner;
 use crate::store::opening::open_destination;
@@ -77,7 +78,9 @@ pub(crate) fn settle(inner: &Inner, inspected: &mut [Inspected]) {
 }
 
 fn record(slot: &Slot, (size, mtime_ns, inode): Stamp) -> Record {
-    let record = Record::new(slot.version.clone(), Some((size, mtime_ns)), &[]);
+    let mut record = Record::new(slot.version.clone(), Some((size, mtime_ns)), &[]);
+    // Nobody knows whether the tool that left it has synced it.
+    record.unsynced = slot.dir().ok().and_then(|dir| boot::mark(dir.fd()));
     record
         .with_pin(checksum_named(slot).as_ref())
         .of_blob(true, Some(inode))
