@@ -268,6 +268,12 @@ DATA_PLANE_EVENTS: Final = (
         *("chunk", "fault", "bad_bytes", "is_final", "error"),
     ),
     data_plane_event(
+        "origin_answer_abandoned",
+        "debug",
+        "An answer takes far longer than others, and is asked for anew.",
+        "key",
+    ),
+    data_plane_event(
         "origin_body_abandoned",
         "debug",
         "A body is far slower than others, and is asked for anew.",

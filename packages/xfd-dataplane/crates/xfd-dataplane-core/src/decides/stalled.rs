@@ -42,13 +42,13 @@ impl TypicalPace {
         };
     }
 
-    /// Whether a stream that brought `bytes` has stalled, after the node waited this long for it.
+    /// How long the node waits for a stream that has brought `bytes` so far, before it has stalled;
+    /// None if nothing is known to compare it with.
     #[must_use]
-    pub fn is_stalled(&self, bytes: u64, waited: Duration) -> bool {
+    pub fn patience(&self, bytes: u64) -> Option<Duration> {
         let typical = self.seconds_per_byte * (bytes.max(1) as f64);
-        typical > 0.0
-            && waited >= EARLIEST_VERDICT
-            && waited.as_secs_f64() > STALLED_FACTOR * typical
+        let patience = Duration::try_from_secs_f64(STALLED_FACTOR * typical).ok();
+        (typical > 0.0).then(|| patience.unwrap_or(Duration::MAX).max(EARLIEST_VERDICT))
     }
 }
 
@@ -64,18 +64,28 @@ mod tests {
         typical
     }
 
+    fn is_stalled(typical: &TypicalPace, bytes: u64, waited: Duration) -> bool {
+        typical
+            .patience(bytes)
+            .is_some_and(|patience| waited >= patience)
+    }
+
     #[test]
     fn nothing_is_stalled_before_anything_is_known() {
-        assert!(!TypicalPace::default().is_stalled(1, Duration::from_secs(60)));
+        assert_eq!(TypicalPace::default().patience(1), None);
     }
 
     #[test]
     fn a_stream_is_stalled_that_is_much_slower_than_typical_for_long() {
         let typical = typical(1.0);
-        assert!(typical.is_stalled(MIB, Duration::from_secs_f64(3.1)));
-        assert!(!typical.is_stalled(MIB, Duration::from_secs_f64(2.9)));
-        assert!(typical.is_stalled(0, EARLIEST_VERDICT));
-        assert!(!typical.is_stalled(0, EARLIEST_VERDICT - Duration::from_millis(1)));
+        assert!(is_stalled(&typical, MIB, Duration::from_secs_f64(3.1)));
+        assert!(!is_stalled(&typical, MIB, Duration::from_secs_f64(2.9)));
+        assert!(is_stalled(&typical, 0, EARLIEST_VERDICT));
+        assert!(!is_stalled(
+            &typical,
+            0,
+            EARLIEST_VERDICT - Duration::from_millis(1)
+        ));
     }
 
     #[test]
@@ -86,7 +96,7 @@ mod tests {
                 typical.on_end(MIB, Duration::from_secs_f64(seconds));
             }
         }
-        assert!(!typical.is_stalled(MIB, Duration::from_secs(8)));
-        assert!(typical.is_stalled(MIB, Duration::from_secs(20)));
+        assert!(!is_stalled(&typical, MIB, Duration::from_secs(8)));
+        assert!(is_stalled(&typical, MIB, Duration::from_secs(20)));
     }
 }

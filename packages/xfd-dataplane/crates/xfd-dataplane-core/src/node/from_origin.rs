@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::time::timeout;
+
 use super::checksums;
 use super::lane::Lane;
 use super::origin_body::{OriginBody, Tries, ended_early, object_of, pass, too_long};
@@ -99,18 +101,21 @@ impl OriginFetch<'_> {
         // A slow disk of this node, or its rate limit, stalls no body.
         let mut waited = Duration::ZERO;
         while body.at < chunk_end {
-            let received = body.at - from;
-            if *restarts > 0 && swarm.typical_pace().is_stalled(received, waited) {
-                *restarts -= 1;
-                swarm.stats.retries.add(1);
-                tracing::debug!(from, at = body.at, "origin_body_abandoned");
-                return Ok(Ok(()));
-            }
             let mut bytes = match std::mem::take(&mut body.ahead) {
                 ahead if !ahead.is_empty() => ahead,
                 _ => {
                     let asked = Instant::now();
-                    let next = body.next(swarm).await;
+                    let patience = match *restarts {
+                        0 => None,
+                        _ => swarm.typical_pace().patience(body.at - from),
+                    };
+                    let left = patience.map_or(Duration::MAX, |it| it.saturating_sub(waited));
+                    let Ok(next) = timeout(left, body.next(swarm)).await else {
+                        *restarts -= 1;
+                        swarm.stats.retries.add(1);
+                        tracing::debug!(from, at = body.at, "origin_body_abandoned");
+                        return Ok(Ok(()));
+                    };
                     waited += asked.elapsed();
                     match next {
                         Ok(Some(bytes)) => bytes,

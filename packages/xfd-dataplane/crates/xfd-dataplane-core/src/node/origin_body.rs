@@ -47,7 +47,7 @@ impl OriginBody {
             Err(error) => return Ok(Err(error)),
         };
         let at = range.start;
-        Ok(match get(swarm, &connected, object, range).await {
+        Ok(match get(swarm, &connected, &permit, object, range).await {
             Ok((mut body, after)) => {
                 permit.answered(after);
                 if let Some(checksum) = body.checksum.take() {
@@ -81,25 +81,36 @@ impl OriginBody {
     }
 }
 
-/// Sends one GET; its body, and how long the answer took to start.
+/// Sends one GET, and once more if the answer takes far longer than others; its body, and how long
+/// the answer took to start.
 async fn get(
     swarm: &NodeSwarm,
     connected: &Connected,
+    permit: &OriginPermit,
     object: &CatalogObject,
     range: Range<u64>,
 ) -> Result<(Body, Duration)> {
     let settings = &swarm.node.settings;
     let is_all = range == (0..object.found.size);
-    let sent = Instant::now();
-    let get = connected.origin.get(Get {
-        bucket: object.bucket.as_deref(),
-        key: &object.found.key,
-        location: object.found.location.as_deref(),
-        range: (!is_all).then_some(range),
-        etag: object.found.etag.as_deref(),
-        size: Some(object.found.size),
-    });
-    let answer = timeout(settings.connect_timeout + settings.read_timeout, get).await;
+    let mut sent = Instant::now();
+    let send = || {
+        connected.origin.get(Get {
+            bucket: object.bucket.as_deref(),
+            key: &object.found.key,
+            location: object.found.location.as_deref(),
+            range: (!is_all).then_some(range.clone()),
+            etag: object.found.etag.as_deref(),
+            size: Some(object.found.size),
+        })
+    };
+    let longest = settings.connect_timeout + settings.read_timeout;
+    let mut answer = timeout(permit.patience().unwrap_or(longest), send()).await;
+    if answer.is_err() && sent.elapsed() < longest {
+        swarm.stats.retries.add(1);
+        tracing::debug!(key = %object.found.key, "origin_answer_abandoned");
+        sent = Instant::now();
+        answer = timeout(longest, send()).await;
+    }
     let body = answer.unwrap_or_else(|_| Err(stopped_answering()));
     swarm.stats.count_answer(&body);
     Ok((body?, sent.elapsed()))

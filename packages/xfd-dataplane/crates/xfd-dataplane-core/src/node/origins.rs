@@ -13,6 +13,7 @@ use tokio::sync::{Notify, OnceCell};
 
 use crate::decides::concurrency::ConcurrencyLimit;
 use crate::decides::retry::{Retry, RetryPolicy, is_for_all_nodes, jitter_of};
+use crate::decides::stalled::TypicalPace;
 use crate::error::{Error, Kind, Result};
 use crate::locked::locked;
 use crate::model::{NodeSettings, StoreConfig, Stores};
@@ -21,6 +22,9 @@ use crate::source::{ConnectOptions, Origin, connect};
 /// Requests under way at once for each slot of the node: a slot may fetch a pack, of which each
 /// small object is a request.
 const REQUESTS_PER_SLOT: usize = 16;
+
+/// A request that is not answered is not sent again sooner, however fast the others are answered.
+const SOONEST_REPEAT: Duration = Duration::from_secs(4);
 
 /// Makes origins from their descriptions.
 pub trait Connect: Send + Sync {
@@ -118,6 +122,8 @@ pub(crate) struct Connected {
 struct Requests {
     limit: ConcurrencyLimit,
     under_way: usize,
+    /// What an answer typically takes to start; each counts as one byte.
+    answers: TypicalPace,
 }
 
 impl Connected {
@@ -127,6 +133,7 @@ impl Connected {
             requests: Mutex::new(Requests {
                 limit: ConcurrencyLimit::new(max_requests),
                 under_way: 0,
+                answers: TypicalPace::default(),
             }),
             room: Notify::new(),
             since: Instant::now(),
@@ -245,8 +252,18 @@ pub(crate) struct OriginPermit(Arc<Connected>);
 impl OriginPermit {
     /// The request's answer started after this time.
     pub(crate) fn answered(&self, after: Duration) {
-        self.0.requests().limit.on_answer(after);
+        let mut requests = self.0.requests();
+        requests.limit.on_answer(after);
+        requests.answers.on_end(1, after);
+        drop(requests);
         self.0.room.notify_one();
+    }
+
+    /// How long an answer is waited for before its request is sent once more; None before any
+    /// answer came.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        let usual = self.0.requests().answers.patience(1)?;
+        Some(usual.max(SOONEST_REPEAT))
     }
 
     /// The request failed; its error, with the time that this node waits.
