@@ -162,7 +162,9 @@ class DestinationError(XfdError, OSError):
 class DiskFullError(XfdError, OSError):
     """The disk has too little room for the requested files."""
 
-    remedy_by_default = "Free the room that is named, or choose another destination"
+    remedy_by_default = (
+        "Free room there (`df` and `df -i` say what is used up), or choose another destination"
+    )
 
 
 class DestinationBusyError(XfdError, BlockingIOError):

@@ -42,6 +42,11 @@ class Fault:
 
 ATTACK = "`nox -s faults -- -k attack`"
 PROCESSES = "`nox -s faults -- -k kills`"
+STORES = "`nox -s faults -- -k test_store`"
+PEERS = "`nox -s faults -- -k test_peer`"
+DISKS = "`nox -s faults -- -k test_disk`"
+POWER = "`nox -s faults -- -k power_loss`"
+DRIVERS = "`nox -s faults -- -k test_drivers`"
 LINKS = "`nox -s faults -- -k links`"
 NODES = "`nox -s faults -- -k comings`"
 
@@ -178,6 +183,231 @@ FAULTS = {
             "the same",
             "nothing",
             ATTACK,
+        ),
+    ),
+    "Stores": (
+        Fault(
+            "store-slow-down",
+            "30 % of the requests get a 503 SlowDown",
+            "all nodes finish; each byte is read once",
+            "retries in the report",
+            STORES,
+        ),
+        Fault(
+            "store-slow-down-with-rest",
+            "8 % get a SlowDown that asks for a rest of 3 s",
+            "no node asks before the rest is over",
+            "progress says for how long the store asks",
+            STORES,
+        ),
+        Fault(
+            "store-internal-error",
+            "30 % get a 500",
+            "all nodes finish; each byte is read once",
+            "retries in the report",
+            STORES,
+        ),
+        Fault(
+            "store-reset",
+            "30 % of the connections are reset before an answer",
+            "all nodes finish; each byte is read once",
+            "retries in the report",
+            STORES,
+        ),
+        Fault(
+            "store-reset-in-body",
+            "30 % of the bodies are reset in their middle",
+            "a body goes on at its byte",
+            "retries in the report",
+            STORES,
+        ),
+        Fault(
+            "store-hang",
+            "8 % of the requests are never answered",
+            "a request is sent again once it takes far longer than others",
+            "retries in the report",
+            STORES,
+        ),
+        Fault(
+            "store-hang-in-body",
+            "8 % of the bodies fall silent in their middle",
+            "a body goes on at its byte, on another connection",
+            "retries in the report",
+            STORES,
+        ),
+        Fault(
+            "store-gone-20-s",
+            "The store is gone for 20 s",
+            "all nodes finish; the store gets no more requests in a second than before",
+            "progress says that the store cannot be reached",
+            STORES,
+        ),
+        Fault(
+            "store-gone",
+            "The store is gone for good",
+            "the error says so; a second call goes on",
+            "`OriginUnreachableError`",
+            STORES,
+        ),
+        Fault(
+            "store-denied",
+            "The keys are refused from the middle on",
+            "the error says so at once; a second call goes on",
+            "`AccessDeniedError`",
+            STORES,
+        ),
+        Fault(
+            "store-deleted",
+            "The object is deleted in the middle",
+            "the error says so at once",
+            "`ObjectNotFoundError`",
+            STORES,
+        ),
+        Fault(
+            "store-overwritten",
+            "The object is overwritten in the middle",
+            "no file has bytes of both; a second call fetches the new one",
+            "`ObjectChangedError`",
+            STORES,
+        ),
+        Fault(
+            "store-other-total",
+            "The answers name another size than the one found",
+            "refused; both sizes are named",
+            "`OriginAnswerError`",
+            STORES,
+        ),
+        Fault(
+            "store-short",
+            "The answers are shorter than their range",
+            "refused; both lengths are named",
+            "`OriginAnswerError`",
+            STORES,
+        ),
+    ),
+    "Peers": (
+        Fault(
+            "peer-flip",
+            "A peer changes a byte of each chunk",
+            "refused, banned, fetched elsewhere, counted",
+            "`xfd_verification_failures_total`, and retries in the report",
+            PEERS,
+        ),
+        Fault(
+            "peer-other-checksum",
+            "A peer names another checksum",
+            "refused, banned, fetched elsewhere, counted",
+            "`xfd_verification_failures_total`, and retries in the report",
+            PEERS,
+        ),
+        Fault(
+            "peer-short",
+            "A peer sends less than the chunk",
+            "refused; fetched elsewhere",
+            "retries in the report",
+            PEERS,
+        ),
+        Fault(
+            "peer-cut",
+            "A peer resets each connection in the middle",
+            "the rest is fetched there or elsewhere",
+            "retries in the report",
+            PEERS,
+        ),
+        Fault(
+            "peer-endless",
+            "A peer never stops sending",
+            "refused once the chunk is full; fetched elsewhere",
+            "retries in the report",
+            PEERS,
+        ),
+        Fault(
+            "peer-silent",
+            "A peer falls silent in the middle",
+            "given up after the time-out; fetched elsewhere",
+            "retries in the report",
+            PEERS,
+        ),
+        Fault(
+            "peer-slow",
+            "A peer sends twenty bytes a second",
+            "given up as too slow; fetched elsewhere",
+            "retries in the report",
+            PEERS,
+        ),
+    ),
+    "Disks": (
+        Fault(
+            "disk-full",
+            "The disk fills up in the middle",
+            "the error names it; the other nodes finish; the next call lands all",
+            "`DiskFullError`",
+            DISKS,
+        ),
+        Fault(
+            "disk-inodes",
+            "The disk has no inodes left",
+            "the error names it; the next call lands all",
+            "`DiskFullError`",
+            DISKS,
+        ),
+        Fault(
+            "disk-read-only",
+            "The disk may only be read",
+            "named before a byte moves; what is there counts",
+            "`DestinationNotWritableError`",
+            DISKS,
+        ),
+        Fault(
+            "disk-long-path",
+            "The path is too long",
+            "named before a byte moves",
+            "`DestinationError`",
+            DISKS,
+        ),
+        Fault(
+            "power-loss-object",
+            "The power is cut, files synced, the default",
+            "what has its name is whole; no wrong byte counts later",
+            "a second run reads what is missing",
+            POWER,
+        ),
+        Fault(
+            "power-loss-none",
+            "The power is cut, nothing synced (`durability=none`)",
+            "files that lost their bytes are found out by the next run",
+            "a second run reads again, and fetches what is missing",
+            POWER,
+        ),
+    ),
+    "Drivers": (
+        Fault(
+            "drivers-2",
+            "Two drivers want the same at once",
+            "fetched once",
+            "each has its own report",
+            DRIVERS,
+        ),
+        Fault(
+            "drivers-5",
+            "Five drivers want the same at once",
+            "fetched once",
+            "each has its own report",
+            DRIVERS,
+        ),
+        Fault(
+            "drivers-20",
+            "Twenty drivers want the same at once",
+            "fetched once",
+            "each has its own report",
+            DRIVERS,
+        ),
+        Fault(
+            "in-a-row",
+            "Distributions in a row, with workers that stay",
+            "no growth of memory, descriptors, files, actors",
+            "nothing",
+            "`XFD_ROUNDS=10000 nox -s faults -- -k in_a_row`",
         ),
     ),
 }
