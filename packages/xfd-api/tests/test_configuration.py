@@ -248,6 +248,7 @@ BAD = [
     ('secret_access_key = "hunter2"', "is a secret", "chain of credentials"),
     ("keep_s = ", "no TOML", "Correct that line"),
     ("keep_s = 1\nkeep_s = 2", "no TOML", "Correct that line"),
+    ("keep_s = " + "[" * 9000, "no TOML", "Correct that line"),
 ]
 
 

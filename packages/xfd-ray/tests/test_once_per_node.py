@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from xfd_api.errors import AccessDeniedError, DiskFullError
+from xfd_api.errors import AccessDeniedError, DiskFullError, XfdError
 from xfd_ray.frameworks import once_per_node as module
 from xfd_ray.frameworks.once_per_node import SizedFile, once_per_node
 
@@ -186,3 +187,34 @@ def test_notes_of_programs_that_are_long_over_are_removed(calls: Calls, note: Pa
     os.utime(note.with_name("old.json"), (0, 0))
     once_per_node(note, calls)
     assert not note.with_name("old.json").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, "[]", '{"files": {"a": 1}}', '{"files": [["a\\u0000", 1]]}', '{"files": 5}'],
+)
+def test_a_note_that_cannot_be_read_is_none(calls: Calls, note: Path, text: str) -> None:
+    note.parent.mkdir()
+    note.write_text(text)
+
+    once_per_node(note, calls)
+
+    assert calls.count == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "kind"),
+    [
+        ({"error": "x", "kind": "DiskFullError", "fields": {}}, DiskFullError),
+        ({"error": "x", "kind": "OfALaterVersionError", "fields": {}}, XfdError),
+        ({"error": "x"}, None),
+        ({"error": "x", "kind": 5, "fields": {}}, None),
+        ({"error": "x", "kind": "DiskFullError", "fields": {"y": 1}}, None),
+        ({"error": "x", "kind": "DiskFullError", "fields": 5}, None),
+        ({"error": "x", "kind": "annotations", "fields": {}}, None),
+    ],
+)
+def test_a_failure_is_read_if_it_is_one(found: dict[str, Any], kind: type | None) -> None:
+    failure = module._failure(found)
+
+    assert failure is None if kind is None else type(failure) is kind

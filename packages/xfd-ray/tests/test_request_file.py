@@ -71,6 +71,11 @@ def test_json_is_yaml_too() -> None:
     assert read.stores is None
 
 
+LAUGHS = "a: &a0 [x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+"""A few hundred bytes that stand for 100,000,000,000 values."""
+
 ITEM = "requests:\n  - uri: s3://b/k\n    "
 
 
@@ -87,6 +92,13 @@ ITEM = "requests:\n  - uri: s3://b/k\n    "
         (ITEM + "destin: x", r"line 3, requests\[0\]\.destin: .*Did you mean destination"),
         (ITEM + "cache: maybe", r"line 3, requests\[0\]\.cache: cache is not true or false"),
         (ITEM + "priority: high", "priority is not a whole number"),
+        (ITEM + "priority: 2024-13-45", "line 3.*looks like a number or a day, and is none"),
+        (ITEM + f"priority: {'9' * 5000}", "line 3.*looks like a number or a day, and is none"),
+        (ITEM + "2024-13-45: 1", "line 3.*looks like a number or a day, and is none"),
+        ("? [a]\n: 1", "line 1: a key is a list or a mapping"),
+        ("requests: &all [*all]", r"line 1, requests\[0\]: this holds itself"),
+        ("requests: " + "[" * 9000, "nested too deeply"),
+        (LAUGHS, "the document has more than 1000000 values"),
         (ITEM + "include: ['*']", "line 3.*include has no meaning for an object"),
         (ITEM + "uri: s3://b/l", r"line 3, requests\[0\]\.uri: this key is there already"),
         (ITEM + "unpack: {}", "line 3.*unpack: destination is missing"),

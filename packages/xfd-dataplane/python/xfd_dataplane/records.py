@@ -36,6 +36,9 @@ from xfd_dataplane._native import manifest_texts, record_text
 
 FORMAT = 1
 
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+"""What taking a malformed record apart raises."""
+
 
 @dataclass(frozen=True, slots=True)
 class TreeEntry:
@@ -70,7 +73,7 @@ def read_record(destination: Path) -> Record | None:
     text, _ = record_text(destination)
     try:
         return None if text is None else _record(json.loads(text))
-    except ValueError:
+    except _MALFORMED:
         return None
 
 
@@ -86,11 +89,11 @@ def read_manifest(folder: Path) -> dict[Path, Record]:
         XfdError: the disk failed.
     """
     records: dict[Path, Record] = {}
-    lines = (line for text in manifest_texts(folder) for line in text.splitlines())
+    lines = (line for text in manifest_texts(folder) for line in text.split(b"\n"))
     for line in lines:
         try:
             path, record = _line(folder, json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except _MALFORMED:
             continue
         if record is None:
             records.pop(path, None)
@@ -103,14 +106,32 @@ def _line(folder: Path, line: Any) -> tuple[Path, Record | None]:
     """A line of a manifest; a malformed one raises any error of unpacking it."""
     if isinstance(line, list):
         path, size, etag, last_modified_ns, mtime_ns, chunks = line
-        file = (size, mtime_ns)
-        record = Record(size, etag, last_modified_ns, file, _chunks(chunks), None, ())
+        file = (_whole(size), _whole(mtime_ns))
+        record = Record(
+            file[0], _text(etag), _whole_or_none(last_modified_ns), file, _chunks(chunks), None, ()
+        )
         return folder / path, record
     return folder / line["path"], _record(line.get("record"))
 
 
+def _whole(value: Any) -> int:
+    if type(value) is not int or not -(2**63) <= value < 2**64:
+        raise TypeError
+    return value
+
+
+def _whole_or_none(value: Any) -> int | None:
+    return None if value is None else _whole(value)
+
+
+def _text(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError
+    return value
+
+
 def _chunks(pairs: Any) -> tuple[tuple[int, int], ...]:
-    return tuple((length, crc) for length, crc in pairs)
+    return tuple((_whole(length), _whole(crc)) for length, crc in pairs)
 
 
 def _name(value: Any) -> str:
@@ -122,15 +143,20 @@ def _record(value: Any) -> Record | None:
         return None
     file, tree = value.get("file"), value.get("tree") or {}
     return Record(
-        size=value["size"],
-        etag=value.get("etag"),
-        last_modified_ns=value.get("last_modified_ns"),
-        file=None if file is None else (file[0], file[1]),
+        size=_whole(value["size"]),
+        etag=_text(value.get("etag")),
+        last_modified_ns=_whole_or_none(value.get("last_modified_ns")),
+        file=None if file is None else (_whole(file[0]), _whole(file[1])),
         chunks=_chunks(value.get("chunks", ())),
         tree=Path(tree["destination"]) if tree else None,
         entries=tuple(
-            TreeEntry(_name(entry["path"]), entry["kind"], entry["size"], entry["mtime_ns"])
+            TreeEntry(
+                _name(entry["path"]),
+                str(entry["kind"]),
+                _whole(entry["size"]),
+                _whole(entry["mtime_ns"]),
+            )
             for entry in tree.get("entries") or ()
         ),
-        pins=tuple(Checksum(pin["algorithm"], pin["value"]) for pin in value.get("pins", ())),
+        pins=tuple(Checksum(pin["algorithm"], str(pin["value"])) for pin in value.get("pins", ())),
     )

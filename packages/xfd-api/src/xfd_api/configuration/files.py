@@ -137,7 +137,7 @@ def _document(text: str, path: Path) -> dict[str, Any]:
     toml = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         document: dict[str, Any] = toml.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequestError(
             f"The file is no TOML: {error}", path=str(path), remedy="Correct that line"
         ) from None

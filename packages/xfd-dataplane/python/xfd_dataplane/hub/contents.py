@@ -128,5 +128,5 @@ def _listed(tree: Path) -> dict[str, str]:
     try:
         files = json.loads(_text(tree) or "{}").get("files", {})
         return {path: info.get("lfs_sha256") or info["blob_id"] for path, info in files.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}

@@ -87,7 +87,7 @@ class CachedHub:
             if document["format_version"] != FORMAT:
                 raise ValueError
             return [_entry(path, about) for path, about in document["files"].items()]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise self._unknown(f"has no list of the files of commit {commit}") from None
 
     def _unknown(self, what: str) -> HubOfflineError:

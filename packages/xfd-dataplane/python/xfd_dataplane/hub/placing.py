@@ -219,7 +219,7 @@ def _is_written(path: Path, file: SmallFile) -> bool:
     # The list of a commit's files never changes: another tool's is left if it can be read.
     try:
         tree = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(tree, dict) and tree.get("format_version") == TREE_FORMAT
 

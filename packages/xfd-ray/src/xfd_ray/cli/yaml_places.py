@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
 
 from xfd_api.errors import InvalidRequestError, XfdError
+
+MOST_VALUES = 1_000_000
+"""Values of one document at most, its aliases written out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def read_yaml(text: str, file: str) -> Place:
         node = loader.get_single_node()
         if node is None:
             raise InvalidRequestError(f"{file} is empty", remedy="List requests in it")
-        return _placed(loader, node, file, "")
+        return _Reader(loader, file).place(node, "")
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = "" if mark is None else f", line {mark.line + 1}"
@@ -98,29 +101,63 @@ def read_yaml(text: str, file: str) -> Place:
         raise InvalidRequestError(
             f"{file}{line}: this is no YAML: {problem}", remedy="Correct it there"
         ) from None
+    except RecursionError:
+        raise InvalidRequestError(
+            f"{file} is nested too deeply", remedy="Write it with fewer levels"
+        ) from None
     finally:
         loader.dispose()
 
 
-def _placed(loader: yaml.SafeLoader, node: yaml.Node, file: str, path: str) -> Place:
-    line = node.start_mark.line + 1
-    if isinstance(node, yaml.SequenceNode):
-        made = [
-            _placed(loader, each, file, f"{path}[{number}]")
-            for number, each in enumerate(node.value)
-        ]
-        return Place(made, file, line, path)
-    if not isinstance(node, yaml.MappingNode):
-        return Place(loader.construct_object(node), file, line, path)
-    entries: dict[str, Place] = {}
-    for key, value in node.value:
-        name = str(loader.construct_object(key))
-        below = f"{path}.{name}" if path else name
-        if name in entries:
-            raise Place(None, file, key.start_mark.line + 1, below).wrong(
-                "this key is there already", "Keep one of them"
-            )
-        placed = _placed(loader, value, file, below)
-        # The key's line is where a person looks; a value may start on the next.
-        entries[name] = Place(placed.value, file, key.start_mark.line + 1, below)
-    return Place(entries, file, line, path)
+class _Reader:
+    """Gives each node of one document its place."""
+
+    def __init__(self, loader: yaml.SafeLoader, file: str) -> None:
+        self._loader = loader
+        self._file = file
+        self._values = 0
+        self._open: set[int] = set()
+
+    def place(self, node: yaml.Node, path: str) -> Place:
+        line = node.start_mark.line + 1
+        here = Place(None, self._file, line, path)
+        self._values += 1
+        if self._values > MOST_VALUES:  # A few lines of aliases stand for any number of values.
+            raise here.wrong(f"the document has more than {MOST_VALUES} values", "Split it")
+        if isinstance(node, yaml.ScalarNode):
+            return replace(here, value=self._scalar(node, here))
+        if id(node) in self._open:
+            raise here.wrong("this holds itself", "Write it out without the alias")
+        self._open.add(id(node))
+        value: Any
+        if isinstance(node, yaml.MappingNode):
+            value = self._mapping(node, path)
+        else:
+            value = [self.place(each, f"{path}[{at}]") for at, each in enumerate(node.value)]
+        self._open.remove(id(node))
+        return replace(here, value=value)
+
+    def _mapping(self, node: yaml.MappingNode, path: str) -> dict[str, Place]:
+        entries: dict[str, Place] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            name = str(self._scalar(key, Place(None, self._file, line, path)))
+            below = f"{path}.{name}" if path else name
+            if name in entries:
+                raise Place(None, self._file, line, below).wrong(
+                    "this key is there already", "Keep one of them"
+                )
+            placed = self.place(value, below)
+            # The key's line is where a person looks; a value may start on the next.
+            entries[name] = replace(placed, line=line)
+        return entries
+
+    def _scalar(self, node: yaml.Node, here: Place) -> Any:
+        if not isinstance(node, yaml.ScalarNode):
+            raise here.wrong("a key is a list or a mapping", "Write a word before the colon")
+        try:
+            return self._loader.construct_object(node)
+        except ValueError:  # Such as the day 2024-13-45, or a number of 5,000 digits.
+            raise here.wrong(
+                "it looks like a number or a day, and is none", "Put it in quotes"
+            ) from None

@@ -51,14 +51,14 @@ def once_per_node(note: Path, call: Callable[[], Sequence[SizedFile]]) -> None:
             if _are_there(found.get("files")):
                 return
             # Clocks do not say which notes are new: one may be set back meanwhile.
-            if found != at_first and "error" in found:
-                kind = getattr(errors, found["kind"], XfdError)
-                raise kind(found["error"], **found["fields"])
+            failure = None if found == at_first else _failure(found)
+            if failure is not None:
+                raise failure
         try:
             files = call()
         except XfdError as error:
-            failure = {"kind": type(error).__name__, "error": error.what, "fields": error.fields()}
-            _write(note, {"of": uuid.uuid4().hex, **failure})
+            what = {"kind": type(error).__name__, "error": error.what, "fields": error.fields()}
+            _write(note, {"of": uuid.uuid4().hex, **what})
             raise
         step = max(1, -(-len(files) // LOOKED_AT))
         _write(note, {"files": files[::step]})
@@ -88,9 +88,19 @@ def _turn(note: Path) -> Iterator[bool]:
 def _read(note: Path) -> dict[str, Any]:
     try:
         found = json.loads(note.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _failure(found: dict[str, Any]) -> XfdError | None:
+    """The failure that a note names; None if it names none."""
+    try:
+        kind = getattr(errors, found["kind"], XfdError)
+        made = kind(found["error"], **found["fields"])
+    except (LookupError, TypeError, ValueError):
+        return None
+    return made if isinstance(made, XfdError) else None
 
 
 def _write(note: Path, what: dict[str, Any]) -> None:

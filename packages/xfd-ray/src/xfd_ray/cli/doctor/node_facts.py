@@ -155,7 +155,7 @@ def _file_system(folder: Path, mounts: str) -> str:
     """
     best, kind = 0, ""
     real = str(folder.resolve()) + "/"
-    for line in mounts.splitlines():
+    for line in filter(None, mounts.split("\n")):  # Names have other line breaks as they are.
         before, _, after = line.partition(" - ")
         point = before.split()[4].replace("\\040", " ")
         if real.startswith(point.rstrip("/") + "/") and len(point) >= best:
