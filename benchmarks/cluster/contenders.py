@@ -22,6 +22,7 @@ DRIVERS = Path(__file__).parent / "drivers"
 FLOOR = "floor"
 SLOW_FLOOR = "floor slow"
 ACTORS = "ray actors"
+EACH = "s5cmd each"
 IDLE_S = 15.0
 
 
@@ -105,7 +106,7 @@ def available() -> dict[str, Contender]:
         SLOW_FLOOR: slow_floor,
         "xfd cold": xfd_cold,
         "xfd warm": xfd_warm,
-        "s5cmd each": s5cmd_on_each,
+        EACH: s5cmd_on_each,
         "ray objects": ray_objects,
         ACTORS: ray_actors,
     }
@@ -148,9 +149,11 @@ def fitting(shape: Scenario, *, ours: bool = False) -> list[str]:
     names = [FLOOR, *([SLOW_FLOOR] if shape.slow else []), *own]
     if shape.goals.unit == "seconds":
         names.append(ACTORS)
+    if shape.goals.of_each is not None:
+        names.append(EACH)
     if ours or shape.unpack:
         return names
-    others = ["s5cmd each", "libtorrent", "xenna"]
+    others = [name for name in (EACH, "libtorrent", "xenna") if name not in names]
     if shape.files == 1:
         others.append("ray objects")
     return names + [name for name in others if name in available()]

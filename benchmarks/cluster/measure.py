@@ -62,13 +62,13 @@ def measure(
     contenders: dict[str, list[str]],
     timelines: Path | None,
 ) -> Iterator[tuple[Scenario, list[Row]]]:
-    """The rows of each round; scenarios of as many nodes share a bed, one after the other."""
-    for nodes in dict.fromkeys(shape.nodes for shape in shapes):
-        alike = [shape for shape in shapes if shape.nodes == nodes]
+    """The rows of each round; scenarios whose hosts are alike share a bed, one after the other."""
+    for nodes, disks in dict.fromkeys((shape.nodes, shape.disks) for shape in shapes):
+        alike = [shape for shape in shapes if (shape.nodes, shape.disks) == (nodes, disks)]
         with ExitStack() as stack:
             logs = Path(tempfile.mkdtemp(prefix="xfd-bench-", dir="/var/tmp"))
             watch = stack.enter_context(ProcessWatch())
-            bed = stack.enter_context(Bed(nodes, alike[0].mbit, alike[0].s3_mbit))
+            bed = stack.enter_context(Bed(nodes, alike[0].mbit, alike[0].s3_mbit, disks=disks))
             links = stack.enter_context(LinkLog(bed, logs / "links.jsonl"))
             rig = Rig(bed, logs, traced=timelines is not None)
             rig.start_s3()

@@ -24,6 +24,7 @@ from benchmarks.cluster.verdicts import (
     times,
     verdicts,
 )
+from xfd_testing.bed.bed import MEMORY
 
 HEAD = (
     "| what | rounds | median s | min | max | x floor | S3 link / catalog | cores: driver + "
@@ -110,10 +111,13 @@ def described(shape: Scenario) -> str:
     """A scenario in words."""
     size = f"{shape.size // MIB} MiB" if shape.size >= MIB else f"{shape.size // 1024} KiB"
     what = size if shape.files == 1 else f"{shape.files:,} x {size}"
-    links = f"{shape.nodes} nodes of {shape.mbit} Mbit/s"
+    rate = f"of {shape.mbit} Mbit/s" if shape.mbit else "without a rate limit"
+    links = f"{shape.nodes} nodes {rate}"
     extra = [f"{host} at {mbit}" for host, mbit in shape.slow]
     if shape.s3_mbit is not None:
         extra.append(f"S3 host at {shape.s3_mbit}")
+    if shape.disks == MEMORY:
+        extra.append("disks in memory")
     if shape.unpack:
         extra.append("a tar.gz, unpacked")
     if shape.work != "distribute":

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+from xfd_testing.bed.bed import DISK, MEMORY
 
 MIB = 2**20
 
@@ -27,6 +30,8 @@ class Goals:
         slow: a slow node's seconds, in floors of its own link; `warm` and `cold` are then about
             the other nodes.
         like: at most this factor of our own time in another scenario, and its name.
+        of_each: at most this factor of the time of one s5cmd on each node.
+        worker_cpu: processor seconds of all workers for each GiB that a node gets.
     """
 
     warm: float | None = None
@@ -34,6 +39,8 @@ class Goals:
     unit: Unit = "floors"
     slow: float | None = None
     like: tuple[float, str] | None = None
+    of_each: float | None = None
+    worker_cpu: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +50,14 @@ class Scenario:
     Attributes:
         name: as the command line names it.
         nodes: hosts that want the files.
-        mbit: rate of each host's link, both ways.
+        mbit: rate of each host's link, both ways; 0 for no limit but the processors.
         files: number of objects; more than one are a prefix.
         size: bytes of each object.
         s3_mbit: rate of the object store's link; None for the hosts'.
         slow: rates of hosts that differ.
         unpack: the object is a tar.gz which is unpacked.
         work: what is done with it.
+        disks: where the hosts' files are.
     """
 
     name: str
@@ -61,12 +69,18 @@ class Scenario:
     slow: tuple[tuple[str, int], ...] = ()
     unpack: bool = False
     work: Work = "distribute"
+    disks: Path = DISK
     goals: Goals = Goals()
 
     @property
     def total_bytes(self) -> int:
         """Bytes of the catalog."""
         return self.files * self.size
+
+    @property
+    def delivered_gib(self) -> float:
+        """What all nodes get together, in GiB."""
+        return self.nodes * self.total_bytes / 2**30
 
     @property
     def is_small(self) -> bool:
@@ -103,6 +117,11 @@ SCENARIOS = {
             "cached", 4, 400, 2000, 64 * 1024, work="cached", goals=Goals(0.6, unit="seconds")
         ),
         Scenario("two-drivers", 4, 400, 6, 64 * MIB, work="shared"),
+        Scenario("no-limit", 4, 0, 1, 1024 * MIB, disks=MEMORY, goals=Goals(worker_cpu=1.4)),
+        Scenario("no-limit-disk", 4, 0, 1, 1024 * MIB, goals=Goals(of_each=0.5)),
+        Scenario("16-nodes-40", 16, 40, 1, 96 * MIB, goals=Goals(1.08, worker_cpu=10)),
+        Scenario("16-nodes-100", 16, 100, 1, 256 * MIB, goals=Goals(1.25, worker_cpu=10)),
+        Scenario("32-nodes-16", 32, 16, 1, 48 * MIB, goals=Goals(1.10)),
         Scenario("idle", 8, 400, 1, MIB, work="idle"),
     )
 }

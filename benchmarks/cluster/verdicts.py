@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.cluster.contenders import ACTORS, FLOOR, SLOW_FLOOR
+from benchmarks.cluster.contenders import ACTORS, EACH, FLOOR, SLOW_FLOOR
 from benchmarks.cluster.measure import Row
 from benchmarks.cluster.scenarios import SCENARIOS, Scenario
 
@@ -109,6 +109,10 @@ def _of_time(shape: Scenario, way: str, mine: Sequence[Row], rows: Sequence[Row]
         base, seconds = middle(theirs, lambda r: r.seconds), middle(mine, lambda r: r.seconds)
         ratio = seconds / base if seconds is not None and base else None
         found.append((f"x own in {other}", ratio, factor))
+    if goals.of_each is not None and way == "warm":
+        each = {row.round: row.seconds for row in rows_of(shape.name, EACH, rows)}
+        ratio = middle(mine, lambda r: r.seconds / each[r.round] if r.round in each else None)
+        found.append(("x s5cmd on each", ratio, goals.of_each))
     return found
 
 
@@ -129,6 +133,9 @@ def _of_cost(shape: Scenario, mine: Sequence[Row], rows: Sequence[Row]) -> list[
         idle, base = middle(mine, _all_cpu), middle(rows_of(shape.name, ACTORS, rows), _all_cpu)
         beyond = None if idle is None or base is None else idle - base
         found += [("idle cores", idle, IDLE_CPU), ("of these beyond Ray's own", beyond, IDLE_CPU)]
+    elif shape.goals.worker_cpu is not None:
+        cpu_s = middle(mine, lambda r: _cpu_s(r, shape))
+        found.append(("workers' CPU s/GiB", cpu_s, shape.goals.worker_cpu))
     elif shape.nodes == 8:
         found.append(("control cores", middle(mine, lambda r: r.control_cpu), CONTROL_CPU))
     return found
@@ -138,6 +145,11 @@ def _all_cpu(row: Row) -> float | None:
     if row.control_cpu is None or row.workers_cpu is None:
         return None
     return row.control_cpu + row.workers_cpu
+
+
+def _cpu_s(row: Row, shape: Scenario) -> float | None:
+    """Of all workers, for each GiB delivered."""
+    return row.workers_cpu and row.workers_cpu * row.seconds / shape.delivered_gib
 
 
 def _others(row: Row, slow: set[str]) -> float | None:

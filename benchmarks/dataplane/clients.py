@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+
+DURABLE = "xfd-get, durable"
+SYNCED = "s5cmd, then sync"
 
 BOTO3 = """
 import sys, boto3
@@ -79,6 +83,12 @@ def s5cmd(target: Target, into: Path) -> list[str]:
     return [str(BIN / "s5cmd"), "cp", target.uri, str(into)]
 
 
+def s5cmd_synced(target: Target, into: Path) -> list[str]:
+    """s5cmd, and then a sync of the file that it wrote: as durable as xfd-get is by default."""
+    command = shlex.join(s5cmd(target, into))
+    return ["sh", "-c", f"{command} && exec sync {shlex.quote(str(into))}"]
+
+
 def boto3(target: Target, into: Path) -> list[str]:
     """download_file with 8 threads and parts of 16 MiB."""
     return [sys.executable, "-c", BOTO3, target.bucket, target.key, str(into)]
@@ -139,7 +149,8 @@ def single_object_clients(endpoint: str) -> dict[str, Client]:
     clients: dict[str, Client] = {
         "xfd-get": xfd("--durability", "none"),
         "s5cmd": s5cmd,
-        "xfd-get, durable": xfd(),
+        DURABLE: xfd(),
+        SYNCED: s5cmd_synced,
         "boto3": boto3,
         "obstore": obstore,
         "hf_transfer": hf_transfer,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from benchmarks.dataplane.bed import Bed
 from benchmarks.dataplane.clients import (
+    DURABLE,
+    SYNCED,
     aws_config,
     missing,
     rclone,
@@ -28,10 +30,10 @@ def one_object(bed: Bed, gib: int) -> Section:
     costs = bed.compare(contenders, always=("s5cmd",), warm=gib > 1)
     section = Section(f"One object of {gib} GiB", list(cost_table(costs, gib, "s5cmd")))
     section.lines += [f"Not here: {name} ({why})" for name, why in missing(bed.endpoint).items()]
-    for name in ("xfd-get", "xfd-get, durable"):
-        if name in costs:
-            reached = ratio(costs, name, "s5cmd", wall)
-            section.goals.append(Goal(f"wall, {gib} GiB, {name}", 1.0, reached, "x s5cmd"))
+    for name, goal, base in (("xfd-get", 1.0, "s5cmd"), (DURABLE, 0.9, SYNCED)):
+        if name in costs and base in costs:
+            reached = ratio(costs, name, base, wall)
+            section.goals.append(Goal(f"wall, {gib} GiB, {name}", goal, reached, f"x {base}"))
     if "xfd-get" in costs:
         reached = ratio(costs, "xfd-get", "s5cmd", cpu_time)
         section.goals.append(Goal(f"CPU, {gib} GiB", 0.9, reached, "x s5cmd"))
@@ -41,7 +43,7 @@ def one_object(bed: Bed, gib: int) -> Section:
 def small_files(bed: Bed) -> Section:
     """10,000 objects of 16 KiB below one prefix."""
     prefix = bed.small_objects(SMALL_FILES, SMALL_BYTES)
-    clients = {"xfd-get": xfd("--durability", "none"), "s5cmd": s5cmd, "xfd-get, durable": xfd()}
+    clients = {"xfd-get": xfd("--durability", "none"), "s5cmd": s5cmd, DURABLE: xfd()}
     if "rclone" not in missing(bed.endpoint):
         clients["rclone"] = rclone
     costs = bed.compare(

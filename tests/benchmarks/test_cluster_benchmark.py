@@ -146,3 +146,23 @@ def test_an_idle_swarm_is_told_beside_as_many_idle_processes_of_rays():
     assert found["idle cores"].value == pytest.approx(0.061)
     assert found["of these beyond Ray's own"].value == pytest.approx(0.006)
     assert [verdict.is_met for verdict in found.values()] == [False, True]
+
+
+def test_links_without_a_limit_are_held_against_processor_time_for_each_gib_delivered():
+    row = Row("no-limit", "xfd warm", 0, seconds=8.0, s3_bytes=2**30, workers_cpu=1.0)
+    found = {verdict.what: verdict for verdict in verdicts("no-limit", "xfd warm", [row])}
+    # 8 s of processor time brought 1 GiB to each of 4 nodes.
+    assert found["workers' CPU s/GiB"].value == pytest.approx(2.0)
+    assert not found["workers' CPU s/GiB"].is_met
+
+
+def test_a_slow_disk_is_held_against_s5cmd_on_each_node_in_the_same_round():
+    ours = Row("no-limit-disk", "xfd warm", 0, seconds=9.0, s3_bytes=2**30)
+    each = replace(ours, contender="s5cmd each", seconds=20.0)
+    later = replace(each, round=1, seconds=1.0)
+    (verdict,) = [
+        verdict
+        for verdict in verdicts("no-limit-disk", "xfd warm", [ours, each, later])
+        if verdict.what == "x s5cmd on each"
+    ]
+    assert (verdict.value, verdict.is_met) == (pytest.approx(0.45), True)

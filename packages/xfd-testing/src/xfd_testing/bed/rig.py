@@ -22,7 +22,8 @@ RAY_PORT = 6379
 KEYS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_REGION": "us-east-1"}
 VOLUME_MIB = 1024
 RAY_STARTS = 3
-OBJECT_STORE_BYTES = 700 * 2**20
+OBJECT_STORES_BYTES = 6000 * 2**20
+"""For all raylets together, which share one machine's memory; Ray's least is 75 MiB for each."""
 BIN = Path(sys.executable).parent
 
 MAKE_OBJECTS = Path(__file__).with_name("make_objects.py")
@@ -67,12 +68,13 @@ class Rig:
     def start_ray(self) -> None:
         """Starts a head on n0 and a raylet on every other host, and waits until all are there."""
         head = f"{self.bed.address('n0')}:{RAY_PORT}"
+        store_bytes = min(700 * 2**20, OBJECT_STORES_BYTES // len(self.bed.hosts))
         for host in self.bed.hosts:
             role = ["--head", f"--port={RAY_PORT}"] if host == "n0" else [f"--address={head}"]
             command = [
                 *(str(BIN / "ray"), "start", *role, "--block", "--disable-usage-stats"),
                 f"--node-ip-address={self.bed.address(host)}",
-                *("--num-cpus=2", f"--object-store-memory={OBJECT_STORE_BYTES}"),
+                *("--num-cpus=2", f"--object-store-memory={store_bytes}"),
                 "--include-dashboard=false" if host == "n0" else "--num-gpus=0",
             ]
             # One after the other: on few cores Ray gives some up if all start at once. On a busy
