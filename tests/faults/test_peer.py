@@ -101,7 +101,7 @@ def test_a_peer_that_lies_costs_its_own_bytes_and_nothing_else(
     assert lies > 0
     assert report.retries > 0
     assert sent <= 2
-    if lie in ("flip", "other-checksum"):
+    if lie in ("flip", "other-checksum", "short", "endless"):
         assert counted > 0
         # Banned at the first complaint: what was under way comes to an end, and no more is asked.
         assert lies <= SIZE // CHUNK

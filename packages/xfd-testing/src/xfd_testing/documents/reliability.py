@@ -303,8 +303,8 @@ FAULTS = {
         Fault(
             "peer-short",
             "A peer sends less than the chunk",
-            "refused; fetched elsewhere",
-            "retries in the report",
+            "refused, banned, fetched elsewhere, counted",
+            "`xfd_verification_failures_total`, and retries in the report",
             PEERS,
         ),
         Fault(
@@ -317,8 +317,8 @@ FAULTS = {
         Fault(
             "peer-endless",
             "A peer never stops sending",
-            "refused once the chunk is full; fetched elsewhere",
-            "retries in the report",
+            "refused, banned, fetched elsewhere, counted",
+            "`xfd_verification_failures_total`, and retries in the report",
             PEERS,
         ),
         Fault(

@@ -151,7 +151,7 @@ impl PeerFetch<'_> {
             times.first_byte.get_or_insert_with(Instant::now);
             self.swarm.stats.peer_bytes.add(bytes.len() as u64);
             if lease.position() + bytes.len() as u64 > size {
-                return Err(Failure::of_peer(wrong_length(size)));
+                return Err(self.wrong_length(size));
             }
             lease.write(&bytes).map_err(Failure::of_node)?;
             let length = bytes.len();
@@ -159,16 +159,16 @@ impl PeerFetch<'_> {
             limits.download.pass(length).await;
         }
         if lease.position() != size {
-            return Err(Failure::of_peer(wrong_length(size)));
+            return Err(self.wrong_length(size));
         }
         let no_checksum = || Error::new(Kind::Peer, "The peer sent no checksum");
         Ok(body.crc().ok_or_else(no_checksum))
     }
-}
 
-fn wrong_length(size: u64) -> Error {
-    Error::new(
-        Kind::Peer,
-        format!("The peer's chunk does not have the {size} bytes that it should"),
-    )
+    /// A body that came to its end, or went beyond it: no accident on the way does that.
+    fn wrong_length(&self, size: u64) -> Failure {
+        self.swarm.stats.verification_failures.add(1);
+        let what = format!("The peer's chunk does not have the {size} bytes that it should");
+        Failure::of_peer(Error::new(Kind::ChecksumMismatch, what))
+    }
 }

@@ -45,6 +45,9 @@ pub(crate) fn order_failed(swarm: &NodeSwarm, order: &QueuedOrder, failure: Fail
         }
         return;
     }
+    if !is_final && error.kind != Kind::Cancelled {
+        swarm.stats.retries.add(1); // The scheduler has it tried again, here or elsewhere.
+    }
     swarm.events.push(NodeEvent::OrderFailed {
         order: order.key.1,
         chunk: order.chunk,

@@ -185,3 +185,35 @@ fn status_of(request: &str) -> &'static str {
         false => "200 OK",
     }
 }
+
+#[test]
+fn a_body_of_a_peer_with_another_length_than_the_chunk_is_counted_and_blamed_on_it() {
+    let crc = "x-xfd-crc64: 0123456789abcdef\r\n";
+    let short = format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n{crc}\r\nShort");
+    let endless = format!("HTTP/1.1 200 OK\r\n{crc}\r\n");
+    for answer in [
+        vec![send(short)],
+        vec![send(endless), Step::SendForEver("x".repeat(1000))],
+    ] {
+        let runtime = Runtime::new().unwrap();
+        let server = runtime.block_on(RawServer::start(move |_: &str| answer.clone()));
+        let memory = Arc::new(MemoryOrigin::new());
+        let found = memory.put("big", vec![7; CHUNK as usize]);
+        let mut host = Host::with("a", memory, impatient());
+        host.extend(catalog(host.root.path(), &[found], CHUNK));
+        let address = server.url.strip_prefix("http://").unwrap().to_owned();
+        host.submit(vec![
+            Order::MeetPeers {
+                addresses: vec![("b".to_owned(), address)],
+            },
+            fetch(0, 0..1, Source::Peer("b".to_owned())),
+        ]);
+        host.until("the order failed", |events| failed(events) == [0]);
+        let Refused {
+            fault, bad_bytes, ..
+        } = refused(&host.events[0]);
+        assert_eq!((fault, bad_bytes), (Fault::Peer, true));
+        let counters = host.node.counters(None);
+        assert_eq!((counters.verification_failures, counters.retries), (1, 1));
+    }
+}
