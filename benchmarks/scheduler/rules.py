@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from xfd_scheduler.links.estimate import LinkEstimator
 from xfd_scheduler.policy import tree_layout
 from xfd_scheduler.policy.backfill import Backfill
 from xfd_scheduler.policy.reconsider import Reason
+from xfd_scheduler.policy.spread import Spread
 from xfd_scheduler.state import origin_budget
 
 
@@ -67,6 +69,11 @@ def _in_levels(above: Sequence[int], order: Sequence[int], *others: Any) -> list
     return tree_layout.breadth_first_parents(above, order, others[-1])
 
 
+def _room_below_depth(self: Spread, chunk: int, wanting: int) -> int:
+    """A wave takes no node above its depth."""
+    return _room(self, chunk, wanting) & self.swarm.below_depth
+
+
 def _without_loads(self: Any, receivers: int) -> list[int]:
     """Nodes in the order of their numbers; fast ones first."""
     members = self.swarm.members
@@ -92,7 +99,15 @@ def _wide(swarm: Any) -> int:
     return int(min(most, max(2, len(swarm.catalog.sizes))))
 
 
+_compare = LinkEstimator._compare
 _fill = Backfill.fill
+_room = Spread._room
+
+
+def _compare_and_apply(self: LinkEstimator, members: Any) -> None:
+    """Classes order trees, however little of the uplink the fast nodes have."""
+    _compare(self, members)
+    self.links.classes_apply = True
 
 
 def _fill_after_waves(self: Backfill, left: int, now: float, *, only_starving: bool) -> int:
@@ -123,15 +138,15 @@ RULES = {
     ),
     "suffice": Rule(
         "classes count only if fast nodes have most of the uplink",
-        {"links.estimate:FAST_UPLINK_SHARE": 0.0},
+        {"links.estimate:LinkEstimator._compare": _compare_and_apply},
     ),
     "hysteresis": Rule(
         "a slow node needs a higher rate to count as fast again",
         {"links.estimate:FAST_AGAIN_SHARE": 0.5},
     ),
     "total": Rule(
-        "what a node receives in total corrects its class",
-        {"links.estimate:LinkEstimator._total_share": _is(None)},
+        "a node that receives far less in total than its streams say is slow",
+        {"links.estimate:SLOW_TOTAL_SHARE": 0.0},
     ),
     "receivers": Rule(
         "a node that receives far less than others is slow",
@@ -163,11 +178,11 @@ RULES = {
     ),
     "wave-start": Rule(
         "a wave waits for half of the nodes, or for one that starves",
-        {"policy.spread:WAVE_START_DIVISOR": 10**9},
+        {"policy.spread:MOST": math.inf},
     ),
     "wave-depth": Rule(
         "a wave takes nodes with up to twice their depth",
-        {"state.swarm_state:WAVE_DEPTH_FACTOR": 1},
+        {"policy.spread:Spread._room": _room_below_depth},
     ),
     "runs": Rule("a wave launches a run of neighbours", {"policy.spread:run_limit": _is(1)}),
     "rotate": Rule(
@@ -195,10 +210,6 @@ RULES = {
     "catching-up": Rule(
         "late nodes are treated apart until they have caught up",
         {"intake.inventories:MUCH_MISSED_SHARE": -1.0},
-    ),
-    "in-step": Rule(
-        "a late node earns no place at the top meanwhile",
-        {"policy.tree_order:TreeOrder._keep_in_step": _nothing},
     ),
     "missed-first": Rule(
         "what a late node missed goes in the order of the chunks",
@@ -234,6 +245,14 @@ RULES = {
     ),
     "reconsider": Rule(
         "running orders move to better sources", {"policy.reconsider:Reconsider.look": _nothing}
+    ),
+    "late-idle": Rule(
+        "an order is late sooner at a node that has nothing left to be ordered",
+        {"policy.late_orders:LATE_IDLE_DIVISOR": 1},
+    ),
+    "not-started": Rule(
+        "a node reads what a slow node has not started to read",
+        {"policy.reconsider:Reconsider._has_started": _is(True)},
     ),
     "late": Rule(
         "reason late: an order that is far older than usual moves",

@@ -65,9 +65,9 @@ def test_the_map_names_each_import_contract() -> None:
     assert [name for name in names if f"- {name}." not in architecture] == []
 
 
-def test_the_constants_of_the_scheduler_are_those_of_its_module() -> None:
+def test_the_constants_of_the_scheduler_are_those_of_its_modules() -> None:
     """After a change: `python -m xfd_testing.documents.constants`."""
-    tables = constants.tables_of(constants.constants_of((ROOT / constants.MODULE).read_text()))
+    tables = constants.tables_at(ROOT)
     document = (ROOT / constants.DOCUMENT).read_text()
     assert with_part(document, constants.FIRST, constants.LAST, tables) == document
 

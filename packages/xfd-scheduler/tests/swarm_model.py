@@ -39,6 +39,8 @@ class Model:
         tries: failures by node and chunk.
         blamed: nodes that another one may have blamed for bad bytes.
         excused: chunks of which orders to read may be cancelled.
+        silent: nodes that do not answer: nobody waits for them.
+        heard_again: nodes that did not; what others have read meanwhile they receive from these.
         doubted: chunks with copies of different checksums.
         given_up: chunks of which the latest plan cancelled a read, so another node may read them.
     """
@@ -53,12 +55,23 @@ class Model:
     excused: set[int] = field(default_factory=set)
     given_up: set[int] = field(default_factory=set)
     doubted: set[int] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
+    heard_again: set[str] = field(default_factory=set)
 
     def joined(self, node: str, zone: str, held: tuple[int, ...]) -> None:
         self.zone_of[node] = zone
         self.holds[node] = set(held)
 
+    def is_silent(self, node: str, *, again: bool) -> None:
+        """The node answers no more, or again."""
+        if again:
+            self.heard_again |= self.silent & {node}
+            self.silent.discard(node)
+        else:
+            self.silent.add(node)
+
     def lost(self, node: str) -> None:
+        self.silent.discard(node)
         del self.holds[node]
         for key in [key for key in self.running if key[0] == node]:
             del self.running[key]
@@ -125,7 +138,7 @@ class Model:
             if running.source is None and not (is_taken_over or self._is_impatient(node, chunk)):
                 zone = self._zone(node)
                 assert not self._others(node, chunk, zone, banned, before), "a peer can give it"
-                if node not in banned:
+                if node not in banned | self.silent:
                     reads[chunk, zone] = reads.get((chunk, zone), 0) + 1
         assert max(reads.values(), default=0) <= self.settings.origin_copies
 
@@ -139,6 +152,7 @@ class Model:
                     self.given_up.add(key[1])
                 excused = key[1] in self.excused or now - running.since >= TAKE_OVER_READ_S
                 waits = added + sum(other == node for other, _ in self.running)
+                excused |= node in self.heard_again
                 excused |= waits >= UNSTARTED_READ_SLOTS * self.settings.download_slots
                 assert excused or not was_read, "an order to read is cancelled for no reason"
 
@@ -161,7 +175,7 @@ class Model:
         return [
             other
             for other, mine in self.holds.items()
-            if other not in banned
+            if other not in banned | self.silent
             and other != node
             and self._zone(other) == zone
             and (

@@ -139,6 +139,7 @@ class Swarm(RuleBasedStateMachine):
 
     @rule(node=nodes, again=st.booleans())
     def is_silent(self, node: str, again: bool) -> None:
+        self.model.is_silent(node, again=again)
         if again:
             self.script.is_heard(node)
         else:

@@ -21,9 +21,9 @@ from xfd_api.errors import (
     XfdError,
 )
 from xfd_api.reports import Fault
+from xfd_scheduler.bounds import PEER_ATTEMPTS_FACTOR, SHARED_ATTEMPTS_FACTOR
 from xfd_scheduler.scheduler import SchedulerSettings
 from xfd_scheduler.testing.script import Assignment, Script
-from xfd_scheduler.tuning import PEER_ATTEMPTS_FACTOR, SHARED_ATTEMPTS_FACTOR
 
 Checked = Callable[[Script], Script]
 ATTEMPTS = SchedulerSettings().attempts

@@ -9,6 +9,7 @@ orders.
     links      estimates the nodes' links, and how much work each should have
     policy     what to order next
     tuning     every constant of these
+    bounds     what bounds cost and attempts
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xfd_api.ids import ChunkIndex
 from xfd_api.orders import Discard
+from xfd_scheduler.bounds import COMPLAINTS_TO_DISCARD
 from xfd_scheduler.state.keys import key_of
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.relay_paths import children_of
@@ -14,7 +15,6 @@ from xfd_scheduler.state.transitions import (
     new_generation,
     open_chunk,
 )
-from xfd_scheduler.tuning import COMPLAINTS_TO_DISCARD
 
 
 def complain(swarm: SwarmState, peer: Member, chunk: int, by: Member) -> None:

@@ -30,6 +30,7 @@ from xfd_api.errors import (
 )
 from xfd_api.ids import ObjectIndex
 from xfd_api.reports import Fault, ObjectFailed, OrderFailed
+from xfd_scheduler.bounds import SHARED_ATTEMPTS_FACTOR
 from xfd_scheduler.intake.copies import (
     complain,
     discard,
@@ -52,7 +53,6 @@ from xfd_scheduler.state.transitions import (
     open_chunk,
     order_chunk,
 )
-from xfd_scheduler.tuning import SHARED_ATTEMPTS_FACTOR
 
 
 class Failures:

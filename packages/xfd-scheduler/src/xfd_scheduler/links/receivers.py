@@ -16,13 +16,13 @@ from xfd_scheduler.state.keys import ORIGIN
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.swarm_state import SwarmState
 from xfd_scheduler.tuning import (
-    BUSY_QUEUE_DIVISOR,
     FAST_AGAIN_SHARE,
     MIN_SAMPLES,
-    RECEIVED_INTERVAL_S,
-    RECEIVED_MIN_S,
-    RECEIVED_TRANSFERS,
+    MOST,
+    RECEIVED_LOOKS,
     SLOW_TOTAL_SHARE,
+    SPAN,
+    WATCHED_S,
 )
 
 
@@ -45,12 +45,12 @@ class SlowReceivers:
         swarm = self.swarm
         if now < self._next or not swarm.pending_chunks:
             return
-        self._next = now + RECEIVED_INTERVAL_S
+        self._next = now + WATCHED_S / RECEIVED_LOOKS
         members = swarm.members.values()
         received = {member.index: member.received_bytes for member in members}
         self._received.append((now, received))
-        usual_s = RECEIVED_TRANSFERS * swarm.links.typical_pace * swarm.catalog.mean_size
-        window_s = max(RECEIVED_MIN_S, usual_s)
+        usual_s = SPAN * swarm.links.typical_pace * swarm.catalog.mean_size
+        window_s = max(WATCHED_S, usual_s)
         while len(self._received) > 1 and self._received[1][0] <= now - window_s:
             self._received.popleft()
         then, before = self._received[0]
@@ -58,7 +58,7 @@ class SlowReceivers:
             return
         fetched = {node: received[node] - size for node, size in before.items() if node in received}
         most = -(reference([-size for size in fetched.values()]) or 0.0)
-        if most < BUSY_QUEUE_DIVISOR * swarm.catalog.mean_size:
+        if most < SPAN * swarm.catalog.mean_size:
             return
         for node, size in fetched.items():
             member = swarm.members[node]
@@ -68,7 +68,7 @@ class SlowReceivers:
                 self._busy_since.pop(node, None)
                 continue
             since = self._busy_since.setdefault(node, now)
-            if 2 * (now - since) >= window_s:
+            if now - since >= MOST * window_s:
                 was_fast = bool(self._fast & member.bit)
                 self._estimator.add_shortfall(member, size / most, was_fast=was_fast)
 
@@ -83,5 +83,5 @@ class SlowReceivers:
                 source = swarm.source_of(member.index, chunk)
                 if source == ORIGIN or swarm.holders[chunk] >> source & 1:
                     sources.append(source)
-        enough = BUSY_QUEUE_DIVISOR * len(sources) >= swarm.settings.download_slots
+        enough = len(sources) >= MOST * swarm.settings.download_slots
         return enough and len(set(sources)) > 1

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 
+from xfd_scheduler.bounds import EXCHANGES_PER_S
 from xfd_scheduler.settings import SchedulerSettings
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.swarm_state import SwarmState
 from xfd_scheduler.tuning import (
-    EXCHANGES_PER_S,
+    AHEAD,
+    ASSUMED_ORIGIN_WAIT_S,
+    DRIFT,
     FIRST_ORIGIN_READS,
     FIRST_READ_SHARE,
-    INTERVAL_DRIFT,
-    MAX_WORK_PER_REPORT_S,
-    RATE_INTERVALS,
-    RATE_TRANSFERS,
     RATE_WEIGHT,
     READ_SHARE,
     ROUND_TRIP_INTERVALS,
-    SHORT_WAIT_S,
+    SPAN,
+    WATCHED_S,
     WINDOW_GAIN,
     WINDOW_GROWTH_S,
 )
@@ -45,15 +45,15 @@ def assumed_interval(settings: SchedulerSettings, nodes: int) -> float:
 def measure(member: Member, now: float, assumed_interval_s: float) -> None:
     """Takes in the time of one report, and the bytes that arrived since the report before.
 
-    A rate is taken over at least two of the longest transfers in it. Streams that share a link end
-    together, so a shorter time sees a burst or nothing.
+    A rate is taken over at least two of the longest transfers in it, and two intervals. Streams
+    that share a link end together, so a shorter time sees a burst or nothing.
     """
     last = member.last_report
     if last is not None and now > last:
         # A node without news is silent for longer, so the shortest time counts.
         before = member.interval_s or assumed_interval_s
-        member.interval_s = min(now - last, (1 + INTERVAL_DRIFT) * before)
-        member.worked_s += min(now - last, MAX_WORK_PER_REPORT_S)
+        member.interval_s = min(now - last, (1 + DRIFT) * before)
+        member.worked_s += min(now - last, WATCHED_S)
     member.last_report = now
     if member.measured_from is None:
         if not member.measured_bytes:
@@ -63,8 +63,7 @@ def measure(member: Member, now: float, assumed_interval_s: float) -> None:
     if elapsed < MIN_ELAPSED_S:
         return
     rate = member.measured_bytes / elapsed
-    intervals_s = RATE_INTERVALS * (member.interval_s or 0.0)
-    if elapsed < max(intervals_s, RATE_TRANSFERS * member.longest_s):
+    if elapsed < SPAN * max(member.interval_s or 0.0, member.longest_s):
         if not member.has_rate:
             member.rate = rate
         return
@@ -138,7 +137,7 @@ def swarm_window(swarm: SwarmState, want_sets: int) -> int:
     ahead = math.ceil(WINDOW_GAIN * delay * rate / chunk_bytes)
     if nodes > 1 and len(swarm.zones) < 2:
         share = READ_SHARE
-        if not links.best_rate and delay < SHORT_WAIT_S:
+        if not links.best_rate and delay < AHEAD * ASSUMED_ORIGIN_WAIT_S:
             share, ahead = FIRST_READ_SHARE, 0
         slots = math.ceil(share * slots)
     return want_sets * (slots + ahead)

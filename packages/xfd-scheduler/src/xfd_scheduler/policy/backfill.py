@@ -7,6 +7,7 @@ time, and pass them on to each other.
 
 from __future__ import annotations
 
+from xfd_scheduler.bounds import BACKFILL_SKIPS
 from xfd_scheduler.policy.limits import run_limit
 from xfd_scheduler.policy.sources import Sources
 from xfd_scheduler.state.bitset import lowest, positions, run_length
@@ -14,7 +15,6 @@ from xfd_scheduler.state.keys import NO_SOURCE, ORIGIN
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.swarm_state import SwarmState
 from xfd_scheduler.state.transitions import order_chunk
-from xfd_scheduler.tuning import BACKFILL_SKIPS
 
 
 class Backfill:

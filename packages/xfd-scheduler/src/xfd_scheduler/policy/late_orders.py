@@ -21,6 +21,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from xfd_api.ids import OrderId
+from xfd_scheduler.bounds import LATE_ORDERS_PER_LOOK
 from xfd_scheduler.links import windows
 from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.keys import ORIGIN, key_of, split_key
@@ -28,13 +29,11 @@ from xfd_scheduler.state.swarm_state import SwarmState
 from xfd_scheduler.tuning import (
     FEW_LATE_DIVISOR,
     LATE_IDLE_DIVISOR,
-    LATE_INTERVAL_S,
     LATE_MIN_AGE_S,
-    LATE_ORDERS_PER_LOOK,
     LATE_PACE_FACTOR,
-    LATE_QUEUE_FACTOR,
-    LATE_UNKNOWN_FACTOR,
     LATE_UNKNOWN_S,
+    MOST,
+    WATCHED_S,
 )
 
 
@@ -84,14 +83,14 @@ class LateOrders:
                 since = self._since[swarm.order_id(node, chunk)] if is_single else launched_at
                 if now - since >= self._limit_s(node, chunk):
                     late.setdefault(node, []).append(_Late(chunk, source, since))
-        self.next = now + LATE_INTERVAL_S * (1 + examined / LATE_ORDERS_PER_LOOK)
+        self.next = now + WATCHED_S * (1 + examined / LATE_ORDERS_PER_LOOK)
         return self._by_chunk(late, now)
 
     def _by_chunk(self, late: dict[int, list[_Late]], now: float) -> dict[int, int]:
         """Leaves nodes out whose own links are slow."""
         few = max(1, self.swarm.settings.download_slots // FEW_LATE_DIVISOR)
         reads = sum(order.source == ORIGIN for orders in late.values() for order in orders)
-        self.origin_is_slow = 2 * reads > self.swarm.origin_window
+        self.origin_is_slow = reads > MOST * self.swarm.origin_window
         found: dict[int, int] = {}
         for node, orders in late.items():
             is_of_many = len(orders) > few and len({order.source for order in orders}) > 1
@@ -104,10 +103,8 @@ class LateOrders:
     def _is_receiving(self, node: int, late: list[_Late], now: float) -> bool:
         """Whether chunks arrived while these ran, in the second half of the time at least."""
         member = self.swarm.members[node]
-        if member.speed_class or not member.recent_transfers:
-            return False
-        arrived_at, _, _ = member.recent_transfers[-1]
-        return 2 * arrived_at >= now + min(order.since for order in late)
+        began = min(order.since for order in late)
+        return not member.speed_class and 2 * member.last_arrival >= now + began
 
     def _limit_s(self, node: int, chunk: int) -> float:
         """The age from which on the order is late."""
@@ -115,18 +112,14 @@ class LateOrders:
         member = swarm.members[node]
         settings = swarm.settings
         size = swarm.catalog.sizes[chunk]
-        if member.typical_pace:
-            pace_s = LATE_PACE_FACTOR * member.typical_pace * size
-        elif swarm.links.typical_pace:
-            pace_s = LATE_UNKNOWN_FACTOR * LATE_PACE_FACTOR * swarm.links.typical_pace * size
-        else:
-            pace_s = LATE_UNKNOWN_S
+        pace = member.typical_pace or swarm.links.typical_pace
+        pace_s = LATE_PACE_FACTOR * pace * size if pace else LATE_UNKNOWN_S
         interval = windows.assumed_interval(settings, len(swarm.members))
         queue_s = max(settings.queue_s, settings.report_intervals * interval)
         if member.rate:
             queue_s = max(queue_s, member.queued_bytes / member.rate)
         moves = swarm.generations.get(key_of(node, chunk), 0)
-        limit_s = LATE_MIN_AGE_S + pace_s + LATE_QUEUE_FACTOR * queue_s
+        limit_s = LATE_MIN_AGE_S + pace_s + queue_s
         is_idle = swarm.starving & ~swarm.has_open_chunks & member.bit
         if is_idle:
             limit_s = max(LATE_MIN_AGE_S, limit_s / LATE_IDLE_DIVISOR)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from xfd_scheduler.state.node import Member
-from xfd_scheduler.state.swarm_state import SwarmState
-from xfd_scheduler.tuning import (
+from xfd_scheduler.bounds import (
     CHUNKS_PER_SHARED_TREE,
-    FIRST_ORIGIN_READS,
     LARGE_SWARM_NODES,
     LARGE_SWARM_RUN_FACTOR,
     PLANNABLE_ASSIGNMENTS_PER_S,
-    PROMISES_PER_SLOT,
     RUNS_PER_QUEUE,
 )
+from xfd_scheduler.state.node import Member
+from xfd_scheduler.state.swarm_state import SwarmState
+from xfd_scheduler.tuning import AHEAD, FIRST_ORIGIN_READS
 
 
 def run_limit(swarm: SwarmState) -> int:
@@ -34,7 +33,7 @@ def chunks_per_tree(swarm: SwarmState) -> int:
 
 def promise_limit(swarm: SwarmState, member: Member) -> int:
     """Pending orders that may name the member: those that run at once, and as many to follow."""
-    return PROMISES_PER_SLOT * max(swarm.settings.upload_slots, member.queued)
+    return AHEAD * max(swarm.settings.upload_slots, member.queued)
 
 
 def waits_for_nodes(swarm: SwarmState, now: float) -> bool:

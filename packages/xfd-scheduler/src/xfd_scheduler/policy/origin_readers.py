@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xfd_scheduler.bounds import READER_CANDIDATES
 from xfd_scheduler.policy.tree_shape import by_zone, fan_out
 from xfd_scheduler.state import origin_budget
 from xfd_scheduler.state.swarm_state import SwarmState
-from xfd_scheduler.tuning import FIRST_ORIGIN_READS, MIN_SAMPLES, READER_CANDIDATES
+from xfd_scheduler.tuning import FIRST_ORIGIN_READS, MIN_SAMPLES
 
 
 class OriginReaders:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from itertools import islice
 
+from xfd_scheduler.bounds import RESTING_PAIRS_LIMIT, WANT_SET_SAMPLE
 from xfd_scheduler.links import windows
 from xfd_scheduler.links.estimate import LinkEstimator
 from xfd_scheduler.links.receivers import SlowReceivers
@@ -21,7 +22,6 @@ from xfd_scheduler.state import resting
 from xfd_scheduler.state.keys import split_key
 from xfd_scheduler.state.swarm_state import SwarmState
 from xfd_scheduler.state.transitions import open_chunk
-from xfd_scheduler.tuning import RESTING_PAIRS_LIMIT, WANT_SET_SAMPLE
 
 
 class Planner:

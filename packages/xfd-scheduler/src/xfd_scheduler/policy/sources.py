@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from xfd_scheduler.bounds import SOURCE_CANDIDATES
 from xfd_scheduler.policy.limits import delays_others, promise_limit
 from xfd_scheduler.state import origin_budget
 from xfd_scheduler.state.attempts import NO_ATTEMPTS
@@ -16,11 +17,7 @@ from xfd_scheduler.state.keys import NO_SOURCE, ORIGIN, key_of, pair_of
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.relay_paths import is_fed
 from xfd_scheduler.state.swarm_state import SwarmState
-from xfd_scheduler.tuning import (
-    OTHER_ZONE_LOAD,
-    RELAY_LOAD,
-    SOURCE_CANDIDATES,
-)
+from xfd_scheduler.tuning import OTHER_ZONE_LOAD, RELAY_LOAD
 
 
 class Sources:
@@ -62,72 +59,47 @@ class Sources:
         return self._origin(member, now)
 
     def soonest(self, member: Member, chunk: int, now: float, among: int = -1) -> int:
-        """The least loaded peer of the bit set `among` that holds the chunk or will.
+        """The least loaded peer of a bit set that holds the chunk or will, or `NO_SOURCE`.
 
-        One in another zone is chosen if it is far less loaded. `NO_SOURCE` if there is no peer.
-        """
-        zone = self.swarm.zone_mask(member)
-        if not zone:
-            return self._soonest(member, chunk, now, among)[0]
-        near, near_load = self._soonest(member, chunk, now, among & zone)
-        far, far_load = self._soonest(member, chunk, now, among & ~zone)
-        return far if far_load * OTHER_ZONE_LOAD < near_load else near
-
-    def _soonest(self, member: Member, chunk: int, now: float, among: int) -> tuple[int, float]:
-        """The least loaded holder, or a relay that is less loaded than a busy one; and its load."""
-        swarm = self.swarm
-        able = among & swarm.available
-        holder = self.least_loaded(member, swarm.holders[chunk] & able, now, None)
-        load = math.inf if holder == NO_SOURCE else self._load(holder)
-        if load <= RELAY_LOAD:
-            return holder, load
-        relay = self.least_loaded(member, swarm.pending[chunk] & able, now, chunk)
-        if relay != NO_SOURCE and self._load(relay) < load:
-            return relay, self._load(relay)
-        return holder, load
-
-    def other_peer(self, member: Member, chunk: int, before: int, now: float) -> int:
-        """The best peer except the source `before`."""
-        among = -1 if before == ORIGIN else ~self.swarm.members[before].bit
-        return self.soonest(member, chunk, now, among)
-
-    def least_loaded(
-        self,
-        member: Member,
-        candidates: int,
-        now: float,
-        relayed: int | None,
-    ) -> int:
-        """The least loaded of a few nodes of the bit set `candidates`, or `NO_SOURCE`.
-
-        Args:
-            member: the node that asks.
-            candidates: nodes that hold the chunk, or will.
-            now: the time.
-            relayed: the chunk, if they will hold it: these must not wait for `member`.
+        Relays count only if all holders are busy, and those of other zones if they are far less
+        busy. A few peers of each kind are compared.
         """
         swarm = self.swarm
+        zone = swarm.zone_mask(member)
+        parts = [(zone, 1.0), (~zone, OTHER_ZONE_LOAD)] if zone else [(-1, 1.0)]
+        best = NO_SOURCE
+        least = math.inf
+        for part, factor in parts:
+            able = among & part & swarm.available
+            for candidates in (swarm.holders[chunk] & able, swarm.pending[chunk] & able):
+                for node in self._few_of(candidates):
+                    load = factor * self._load(node)
+                    if load < least and self._can_send(node, member, chunk, now):
+                        best, least = node, load
+                if least <= factor * RELAY_LOAD:
+                    break
+        return best
+
+    def _few_of(self, candidates: int) -> list[int]:
+        """Some nodes of a bit set."""
         if not candidates:
-            return NO_SOURCE
+            return []
         # The generator of ANSI C's rand().
         self._random = (self._random * 1103515245 + 12345) & 0x7FFFFFFF
-        best = NO_SOURCE
-        least = 0.0
-        for node in sample(candidates, self._random % swarm.next_index, SOURCE_CANDIDATES):
-            peer = swarm.members[node]
-            if peer.promised >= promise_limit(swarm, peer):
-                continue
-            if swarm.resting_pairs.get(pair_of(member.index, node), 0.0) > now:
-                continue
-            if relayed is not None and (
-                (delays_others(swarm, peer) and not member.missed)
-                or not is_fed(swarm, node, relayed, member.index)
-            ):
-                continue
-            load = self._load(node)
-            if best == NO_SOURCE or load < least:
-                best, least = node, load
-        return best
+        return sample(candidates, self._random % self.swarm.next_index, SOURCE_CANDIDATES)
+
+    def _can_send(self, node: int, member: Member, chunk: int, now: float) -> bool:
+        """Whether a node that holds the chunk, or will, can send it to the member."""
+        swarm = self.swarm
+        peer = swarm.members[node]
+        if peer.promised >= promise_limit(swarm, peer):
+            return False
+        if swarm.resting_pairs.get(pair_of(member.index, node), 0.0) > now:
+            return False
+        if swarm.holders[chunk] & peer.bit:
+            return True
+        is_late = delays_others(swarm, peer) and not member.missed
+        return not is_late and is_fed(swarm, node, chunk, member.index)
 
     def _origin(self, member: Member, now: float) -> int:
         swarm = self.swarm

@@ -16,7 +16,7 @@ from xfd_scheduler.policy.tree_shape import fan_out, fan_out_by_node
 from xfd_scheduler.state import origin_budget
 from xfd_scheduler.state.bitset import positions, run_length
 from xfd_scheduler.state.swarm_state import SwarmState
-from xfd_scheduler.tuning import WAVE_START_DIVISOR
+from xfd_scheduler.tuning import MOST
 
 
 class Spread:
@@ -56,7 +56,7 @@ class Spread:
         if swarm.catalog.priorities[chunk] < self._latest_priority:
             return wanting
         ready = (wanting & swarm.below_depth).bit_count()
-        may_start = wanting & swarm.starving or WAVE_START_DIVISOR * ready >= wanting.bit_count()
+        may_start = wanting & swarm.starving or ready >= MOST * wanting.bit_count()
         return wanting & swarm.below_twice_depth if may_start else 0
 
     def _launchable(self) -> int:

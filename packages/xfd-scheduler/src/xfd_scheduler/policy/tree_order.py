@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xfd_scheduler.policy.limits import delays_others
+from xfd_scheduler.bounds import LARGE_SWARM_NODES
 from xfd_scheduler.policy.tree_shape import fan_out
 from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.swarm_state import SwarmState
-from xfd_scheduler.tuning import KEEP_IN_STEP_DIVISOR, LARGE_SWARM_NODES, ROTATION_STRIDE
+from xfd_scheduler.tuning import ROTATION_STRIDE
 
 
 class TreeOrder:
@@ -33,22 +33,17 @@ class TreeOrder:
         swarm = self.swarm
         members = swarm.members
         is_narrow = fan_out(swarm) < swarm.settings.fan_out and len(swarm.zones) < 2
-        catching_up = swarm.catching_up
-        classes_apply = swarm.links.classes_apply
-
-        def rank(node: int) -> int:
-            slow = members[node].speed_class if classes_apply else 0
-            return 2 * slow + (catching_up >> node & 1)
-
         listed = self._list(receivers)
-        self._keep_in_step(listed)
         is_large = len(listed) >= LARGE_SWARM_NODES
         turn = swarm.launch_count * ROTATION_STRIDE % len(listed) if is_large else 0
         order = listed[turn:] + listed[:turn]
         order.sort(key=lambda node: members[node].uplink_load)
         if is_narrow:
             order.sort(key=lambda node: members[node].promised)
-        order.sort(key=rank)
+        if swarm.catching_up:
+            order.sort(key=lambda node: swarm.catching_up >> node & 1)
+        if swarm.links.classes_apply:
+            order.sort(key=lambda node: members[node].speed_class)
         return order
 
     def may_rotate(self, order: Sequence[int]) -> bool:
@@ -62,24 +57,6 @@ class TreeOrder:
         """The same order with the nodes of the top at its end."""
         top = -(-len(order) // fan_out(self.swarm))
         return order[top:] + order[:top]
-
-    def _keep_in_step(self, receivers: Sequence[int]) -> None:
-        """Lets nodes that catch up have promised no less than the others.
-
-        They relay nothing meanwhile, and should not make up for that afterwards. They would stand
-        at the top of all trees, and all nodes below would wait for one uplink.
-        """
-        swarm = self.swarm
-        members = swarm.members
-        late = {
-            node
-            for node in receivers
-            if members[node].missed and delays_others(swarm, members[node])
-        }
-        if late and KEEP_IN_STEP_DIVISOR * len(late) < len(receivers):
-            least = min(members[node].uplink_load for node in receivers if node not in late)
-            for node in late:
-                members[node].uplink_load = max(members[node].uplink_load, least)
 
     def _list(self, mask: int) -> list[int]:
         if self._listed[0] != mask:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from xfd_scheduler.policy.limits import delays_others, promise_limit
 from xfd_scheduler.policy.tree_layout import FanOut
 from xfd_scheduler.state.swarm_state import SwarmState
-from xfd_scheduler.tuning import CATCHING_UP_RELAY_DIVISOR, MIN_FAN_OUT, NARROW_TREE_LEVELS
+from xfd_scheduler.tuning import MIN_FAN_OUT, MOST, NARROW_TREE_LEVELS
 
 
 def fan_out(swarm: SwarmState) -> int:
@@ -40,7 +40,7 @@ def fan_out_by_node(swarm: SwarmState) -> FanOut:
     members = swarm.members
     most = fan_out(swarm)
     catching_up = swarm.catching_up
-    are_many = CATCHING_UP_RELAY_DIVISOR * catching_up.bit_count() >= len(members)
+    are_many = catching_up.bit_count() >= MOST * len(members)
     relaying = catching_up if are_many else 0
 
     def children(node: int) -> int:

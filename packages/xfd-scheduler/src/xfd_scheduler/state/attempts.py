@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from xfd_api.errors import XfdError
 from xfd_api.reports import Fault
-from xfd_scheduler.tuning import IMPATIENT_ATTEMPTS_DIVISOR, PEER_ATTEMPTS_FACTOR
+from xfd_scheduler.bounds import IMPATIENT_ATTEMPTS_DIVISOR, PEER_ATTEMPTS_FACTOR
 
 
 @dataclass(slots=True)

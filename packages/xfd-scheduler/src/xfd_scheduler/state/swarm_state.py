@@ -37,12 +37,7 @@ from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.rarity import Rarity
 from xfd_scheduler.state.timers import Timers
 from xfd_scheduler.state.traffic import TrafficMeter
-from xfd_scheduler.tuning import (
-    MIN_QUEUE_SLOTS,
-    SLOW_QUEUE_DIVISOR,
-    STARVING_DEPTH_SHARE,
-    WAVE_DEPTH_FACTOR,
-)
+from xfd_scheduler.tuning import AHEAD, SLOW_QUEUE_DIVISOR
 
 LAUNCHES_PER_PRIORITY = 2**20
 """Launch numbers that a priority has room for below the chunk's own priority."""
@@ -259,19 +254,19 @@ class SwarmState:
         member.depth_class = member.speed_class
         if member.speed_class:
             slots = max(1, slots // SLOW_QUEUE_DIVISOR)
-        if member.queued < slots or size < depth * STARVING_DEPTH_SHARE:
+        if member.queued < slots or AHEAD * size < depth:
             self.starving |= bit
             self.below_depth |= bit
             self.below_twice_depth |= bit
             return
         self.starving &= ~bit
-        if member.queued < MIN_QUEUE_SLOTS * slots or size < depth:
+        if member.queued < AHEAD * slots or size < depth:
             self.below_depth |= bit
             self.below_twice_depth |= bit
             return
         self.below_depth &= ~bit
-        least = WAVE_DEPTH_FACTOR * MIN_QUEUE_SLOTS * slots
-        if member.queued < least or size < depth * WAVE_DEPTH_FACTOR:
+        least = AHEAD * AHEAD * slots
+        if member.queued < least or size < depth * AHEAD:
             self.below_twice_depth |= bit
         else:
             self.below_twice_depth &= ~bit

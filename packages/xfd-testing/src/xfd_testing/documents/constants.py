@@ -1,4 +1,4 @@
-"""The tables of constants in docs/scheduler.md, made from `xfd_scheduler/tuning.py`.
+"""The tables of constants in docs/scheduler.md, made from `tuning` and `bounds` of `xfd_scheduler`.
 
     python -m xfd_testing.documents.constants
 
@@ -24,9 +24,10 @@ from pathlib import Path
 
 from xfd_testing.documents.markers import with_part
 
-MODULE = Path("packages/xfd-scheduler/src/xfd_scheduler/tuning.py")
+FOLDER = Path("packages/xfd-scheduler/src/xfd_scheduler")
+MODULES = (FOLDER / "tuning.py", FOLDER / "bounds.py")
 DOCUMENT = Path("docs/scheduler.md")
-FIRST = "<!-- From tuning.py: run `python -m xfd_testing.documents.constants` after a change. -->"
+FIRST = "<!-- Made by `python -m xfd_testing.documents.constants`. -->"
 LAST = "<!-- End of the constants. -->"
 
 _TEXT = re.compile(r"(?P<what>.+?)\n\nWhy: (?P<why>.+?)\nEvidence: (?P<evidence>.+)", re.DOTALL)
@@ -94,9 +95,14 @@ def _line(text: str) -> str:
     return " ".join(text.split()).rstrip(".")
 
 
+def tables_at(root: Path) -> str:
+    """The tables of all modules of the repository at `root`."""
+    return tables_of([one for path in MODULES for one in constants_of((root / path).read_text())])
+
+
 def main(root: Path) -> None:
     """Writes the tables of the repository at `root`."""
-    tables = tables_of(constants_of((root / MODULE).read_text()))
+    tables = tables_at(root)
     document = root / DOCUMENT
     document.write_text(with_part(document.read_text(), FIRST, LAST, tables))
 
