@@ -14,6 +14,10 @@ use std::time::Duration;
 /// A stream is not judged before the node has waited this long for it.
 pub const EARLIEST_VERDICT: Duration = Duration::from_millis(1500);
 
+/// A stream without a byte for this long is silent, and not merely slow. It has stalled if others
+/// brought bytes meanwhile.
+pub const SILENCE: Duration = Duration::from_millis(500);
+
 /// How often one chunk is requested again. If the origin or the link became slow as a whole, this
 /// is all that the wrong verdict costs.
 pub const MAX_RESTARTS_PER_CHUNK: u32 = 2;

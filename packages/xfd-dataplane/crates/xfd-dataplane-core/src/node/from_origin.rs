@@ -110,11 +110,22 @@ impl OriginFetch<'_> {
                         _ => swarm.typical_pace().patience(body.at - from),
                     };
                     let left = patience.map_or(Duration::MAX, |it| it.saturating_sub(waited));
-                    let Ok(next) = timeout(left, body.next(swarm)).await else {
-                        *restarts -= 1;
-                        swarm.stats.retries.add(1);
-                        tracing::debug!(from, at = body.at, "origin_body_abandoned");
-                        return Ok(Ok(()));
+                    let before = swarm.stats.origin_bytes.get();
+                    let next = match timeout(left, body.next(swarm)).await {
+                        Ok(next) => next,
+                        // The link or the origin is silent as a whole: another request is no help.
+                        Err(_)
+                            if asked.elapsed() >= stalled::SILENCE
+                                && swarm.stats.origin_bytes.get() == before =>
+                        {
+                            body.next(swarm).await
+                        }
+                        Err(_) => {
+                            *restarts -= 1;
+                            swarm.stats.retries.add(1);
+                            tracing::debug!(from, at = body.at, "origin_body_abandoned");
+                            return Ok(Ok(()));
+                        }
                     };
                     waited += asked.elapsed();
                     match next {

@@ -104,12 +104,18 @@ async fn get(
         })
     };
     let longest = settings.connect_timeout + settings.read_timeout;
-    let mut answer = timeout(permit.patience().unwrap_or(longest), send()).await;
+    let before = swarm.stats.origin_bytes.get();
+    let mut asking = send();
+    let mut answer = timeout(permit.patience().unwrap_or(longest), &mut asking).await;
     if answer.is_err() && sent.elapsed() < longest {
-        swarm.stats.retries.add(1);
-        tracing::debug!(key = %object.found.key, "origin_answer_abandoned");
-        sent = Instant::now();
-        answer = timeout(longest, send()).await;
+        // If nothing comes at all, another request is no help.
+        if swarm.stats.origin_bytes.get() != before {
+            swarm.stats.retries.add(1);
+            tracing::debug!(key = %object.found.key, "origin_answer_abandoned");
+            sent = Instant::now();
+            asking = send();
+        }
+        answer = timeout(longest.saturating_sub(sent.elapsed()), asking).await;
     }
     let body = answer.unwrap_or_else(|_| Err(stopped_answering()));
     swarm.stats.count_answer(&body);
