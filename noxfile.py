@@ -332,6 +332,9 @@ def rust(session: nox.Session) -> None:
         env[f"XFD_TEST_{server.upper()}"] = str(Path(session.bin) / server)
     with session.chdir(CRATES):
         session.run("cargo", "test", *CHECKED, *session.posargs, external=True, env=env)
+    if not session.posargs:  # What threads share without a lock, in every order: some seconds.
+        with session.chdir(CRATES / "crates" / "xfd-dataplane-models"):
+            session.run("cargo", "test", "--locked", external=True, env=env)
 
 
 @nox.session(requires=["build"])
@@ -352,6 +355,51 @@ def integration(session: nox.Session) -> None:
     wheels = os.pathsep.join(wheels_of(PACKAGES))
     env = {**debian(session), "XFD_TEST_WHEELS": wheels}
     session.run("python", "-m", "pytest", *side_by_side, *chosen, env=env)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Fuzz what reads bytes from outside, a minute each: `nox -s fuzz -- tar -max_total_time=3600`.
+
+    Names choose targets; options go to libFuzzer. `.nox/fuzz` keeps what it finds.
+    """
+    env = cargo_env(session)
+    if not shutil.which("c++"):
+        session.error("No C++ compiler was found, and libFuzzer is C++")
+    corpora = CRATES / "crates" / "xfd-dataplane-core" / "tests" / "corpora"
+    known = sorted(each.name for each in corpora.iterdir())
+    options = [each for each in session.posargs if each.startswith("-")]
+    names = [each for each in session.posargs if each not in options] or known
+    if not set(names) <= set(known):
+        session.error(f"Name targets of these: {', '.join(known)}")
+    covered = CRATES / "crates" / "xfd-dataplane-fuzz" / "covered.sh"
+    build = ("cargo", "build", *CHECKED, "--bin", "xfd-fuzz")
+    # With checks as in the tests, and fast.
+    faster = ("--config", "profile.release.package.xfd-dataplane-core.opt-level=2")
+    feature = ("--features", "xfd-dataplane-fuzz/libfuzzer")
+    with session.chdir(CRATES):
+        wrapped = {**env, "RUSTC_WORKSPACE_WRAPPER": str(covered)}
+        session.run(*build, *faster, *feature, external=True, env=wrapped)
+    program = str(Path(env["CARGO_TARGET_DIR"]) / "release" / "xfd-fuzz")
+    limits = ("-max_total_time=60", "-timeout=60", "-rss_limit_mb=2048", "-print_final_stats=1")
+    lanes = []
+    for name in names:
+        found = ROOT / ".nox" / "fuzz" / name
+        found.mkdir(parents=True, exist_ok=True)
+        command = ("env", f"XFD_FUZZ_TARGET={name}", program, *limits, *options)
+        places = (f"-artifact_prefix={found}-", str(found), str(corpora / name))
+        lanes.append([(*command, *places)])
+    run_side_by_side(session, lanes, env)
+
+
+@nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """Look for known vulnerabilities in what the packages need; asks pypi.org, or `-- -s osv`."""
+    projects = [nox.project.load_toml(f"packages/{each}/pyproject.toml") for each in PACKAGES]
+    needed = {each for it in projects for each in it["project"]["dependencies"]}
+    session.install("pip-audit", *sorted(each for each in needed if not each.startswith("xfd-")))
+    # Strict: a place without answers must not pass for one without vulnerabilities.
+    session.run("pip-audit", "--strict", *session.posargs)
 
 
 @nox.session(default=False, requires=["build"])

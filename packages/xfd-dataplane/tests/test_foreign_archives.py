@@ -1,7 +1,8 @@
 """Archives that nobody here wrote, unpacked as the common tools unpack them.
 
 They are the test files of Go's and CPython's own readers, which are on this machine wherever those
-are. What GNU tar, bsdtar or unzip make of each is what has to come out.
+are. What GNU tar, bsdtar or unzip make of each is what has to come out. `XFD_TEST_ARCHIVES` names a
+folder with more of them, such as those of libarchive's tests.
 """
 
 from __future__ import annotations
@@ -105,6 +106,14 @@ def foreign() -> Iterator[Foreign]:
 ARCHIVES = tuple(foreign())
 
 
+def given() -> Iterator[Foreign]:
+    """The archives of the folder that the variable names."""
+    folder = os.environ.get("XFD_TEST_ARCHIVES")
+    for file in sorted(Path(folder).iterdir()) if folder else ():
+        if file.suffix in (".tar", ".zip"):
+            yield Foreign(file.name, file.suffix[1:], file)
+
+
 def listing(tree: Path) -> Tree:
     """What is in a tree, without what has no place on disk: devices, pipes and sockets."""
     found: Tree = {}
@@ -174,3 +183,30 @@ def test_an_archive_of_another_project_becomes_what_the_tools_make_of_it(
         assert not any(theirs)
     else:
         assert (ours in theirs) == (archive.name not in OWN_WAY)
+
+
+GIVEN = tuple(given())
+
+
+@pytest.mark.skipif(not GIVEN, reason="XFD_TEST_ARCHIVES names no folder of archives")
+@pytest.mark.parametrize("archive", GIVEN, ids=lambda archive: archive.name)
+def test_an_archive_becomes_what_a_tool_makes_of_it_or_is_refused(
+    archive: Foreign, tmp_path: Path
+) -> None:
+    """Names in other code pages are left out: tools keep their bytes, or guess."""
+    origin = tmp_path / "origin"
+    origin.mkdir()
+    (origin / "archive").write_bytes(archive.content())
+    tools = TOOLS[archive.kind]
+    theirs = [
+        by_tool(command, origin / "archive", tmp_path / f"by-{command[0]}") or {}
+        for command in tools
+        if shutil.which(command[0])
+    ]
+    for links in Links:
+        ours = by_xfd(archive.kind, origin, tmp_path / links.value, links)
+        if isinstance(ours, XfdError):
+            assert type(ours).__name__.startswith("Archive"), ours
+        elif all(name.isascii() for name in ours):
+            # Devices are left out of a trusted archive, and need root.
+            assert ours in theirs

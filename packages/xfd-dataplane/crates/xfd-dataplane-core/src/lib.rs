@@ -26,6 +26,8 @@ pub mod crc;
 pub mod decides;
 pub mod digest;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod limits;
 mod locked;
 pub mod log;

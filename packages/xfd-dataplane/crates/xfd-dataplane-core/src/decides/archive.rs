@@ -31,7 +31,8 @@ use std::sync::Arc;
 
 use self::caps::{Names, Ratio, too_large};
 use self::paths::{
-    clean, climbs_after_a_name, contradiction, parent, refused, refused_unless_trusted, unsupported,
+    check_names, clean, climbs_after_a_name, contradiction, parent, refused,
+    refused_unless_trusted, unsupported,
 };
 use crate::error::Result;
 use crate::model::{LeftOut, Links, UnpackCaps};
@@ -141,7 +142,7 @@ impl Filter {
     /// # Errors
     /// `ArchiveUnsafe`, `ArchiveTooLarge` for too many entries or names, `ArchiveCorrupt` for an
     /// archive that has one path as a folder and as a file, `ArchiveUnsupported` for paths that
-    /// Linux does not take.
+    /// Linux does not take, or names in them.
     pub fn place(&mut self, path: &[u8], what: EntryKind<'_>) -> Result<Option<Place>> {
         self.entries += 1;
         if self.entries > self.caps.max_entries {
@@ -155,6 +156,7 @@ impl Filter {
             return Err(refused(path, "takes the place of the whole tree"));
         }
         let clean = self.resolved(&cleaned, path)?;
+        check_names(&clean, path)?;
         let names = match what {
             EntryKind::Special | EntryKind::Unknown(_) if self.links == Links::Keep => {
                 return self.leave_out(&clean).map(|()| None);

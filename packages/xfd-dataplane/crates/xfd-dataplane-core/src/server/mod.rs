@@ -10,6 +10,8 @@ mod body;
 mod channel;
 mod congestion;
 mod connections;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod handshakes;
 mod pieces;
 mod route;
@@ -166,6 +168,17 @@ fn is_of_connection(error: &io::Error) -> bool {
     )
 }
 
+/// How requests are read.
+fn protocol() -> http1::Builder {
+    let mut protocol = http1::Builder::new();
+    protocol
+        .timer(TokioTimer::new())
+        .header_read_timeout(SERVER_IDLE)
+        .max_headers(HEADERS)
+        .max_buf_size(HEAD_BYTES);
+    protocol
+}
+
 /// Serves one connection to its end.
 async fn serve(
     stream: TcpStream,
@@ -189,12 +202,8 @@ async fn serve(
         Channel::Tls(_) => Outgoing::default(),
     };
     let service = service_fn(|request| route::answer(&server, &channel, &place, request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(SERVER_IDLE)
-        .max_headers(HEADERS)
-        .max_buf_size(HEAD_BYTES)
-        .serve_connection(Socket::new(stream, outgoing, wire::SERVER_SILENCE), service);
+    let connection =
+        protocol().serve_connection(Socket::new(stream, outgoing, wire::SERVER_SILENCE), service);
     let mut connection = pin!(connection);
     tokio::select! {
         // In this order: on a busy machine a head may be read only when its time is over.

@@ -21,6 +21,8 @@ mod cloud;
 mod connect_options;
 mod document;
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod http;
 mod hub;
 mod listing;

@@ -1,10 +1,11 @@
 //! How far the writer of a chunk is, and how it ended, for the readers that follow it.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+
+use super::handshake::Handshake;
 
 /// How the writing of a chunk ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,43 +17,31 @@ pub(crate) enum Outcome {
 }
 
 /// Shared by one writer, which may be still to come, and any number of readers.
-///
-/// The writer pays for a wake-up only if a reader waits. Both sides use sequentially consistent
-/// operations: the reader counts itself before it looks at the position, and the writer moves the
-/// position before it looks at the count. So either the reader sees the new position, or the writer
-/// sees the reader.
 #[derive(Debug, Default)]
 pub(crate) struct ChunkProgress {
-    position: AtomicU64,
+    handshake: Handshake,
     outcome: OnceLock<Outcome>,
-    /// Readers that wait.
-    waiting: AtomicUsize,
     moved: Notify,
 }
 
 impl ChunkProgress {
     /// Shows readers the chunk up to this position.
     pub(crate) fn advance(&self, position: u64) {
-        self.position.store(position, Ordering::SeqCst);
-        self.wake();
+        if self.handshake.advance(position) {
+            self.moved.notify_waiters();
+        }
     }
 
     /// Ends the chunk; only the first call counts.
     pub(crate) fn end(&self, outcome: Outcome) {
-        if self.outcome.set(outcome).is_ok() {
-            self.wake();
-        }
-    }
-
-    fn wake(&self) {
-        if self.waiting.load(Ordering::SeqCst) > 0 {
+        if self.outcome.set(outcome).is_ok() && self.handshake.end() {
             self.moved.notify_waiters();
         }
     }
 
     /// Bytes of the chunk that are in the file.
     pub(crate) fn position(&self) -> u64 {
-        self.position.load(Ordering::SeqCst)
+        self.handshake.position()
     }
 
     /// How it ended, if it has.
@@ -62,13 +51,13 @@ impl ChunkProgress {
 
     /// Waits until the position is past `seen` or the chunk has ended. False after `wait`.
     pub(crate) async fn follow(&self, seen: u64, wait: Duration) -> bool {
-        let _counted = Counted::new(&self.waiting);
+        let _waiting = Waiting::new(&self.handshake);
         let moved = async {
             loop {
                 let moved = self.moved.notified();
                 tokio::pin!(moved);
                 moved.as_mut().enable();
-                if self.outcome.get().is_some() || self.position() > seen {
+                if self.handshake.has_news(seen) {
                     return;
                 }
                 moved.await;
@@ -78,17 +67,17 @@ impl ChunkProgress {
     }
 }
 
-struct Counted<'a>(&'a AtomicUsize);
+struct Waiting<'a>(&'a Handshake);
 
-impl<'a> Counted<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::SeqCst);
-        Self(count)
+impl<'a> Waiting<'a> {
+    fn new(handshake: &'a Handshake) -> Self {
+        handshake.begin_to_wait();
+        Self(handshake)
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.cease_to_wait();
     }
 }

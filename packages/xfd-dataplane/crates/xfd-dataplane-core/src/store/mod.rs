@@ -31,6 +31,7 @@
 //!   recording, opening: the record and the files of a slot
 //! ```
 
+mod atomics;
 mod blob_lock;
 mod blob_place;
 mod boot;
@@ -41,6 +42,9 @@ mod damage;
 mod disk;
 mod elsewhere;
 mod file_span;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
+mod handshake;
 mod hashing;
 mod home;
 mod hub_cache;

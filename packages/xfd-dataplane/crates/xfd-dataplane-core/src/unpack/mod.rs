@@ -17,6 +17,8 @@
 
 mod conda;
 mod finisher;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod gz;
 mod header;
 mod maker;

@@ -37,6 +37,29 @@ fn entries_out_of_the_tree_are_unsafe() {
     }
 }
 
+/// The archive is to blame, and not the disk.
+#[test]
+fn a_name_that_linux_does_not_take_is_unsupported() {
+    let with_name =
+        |name: String| Raw::default().member(EntryType::GNULongName, "l", "", name.as_bytes());
+    let long = "n".repeat(256);
+    for archive in [
+        with_name(long.clone()).file("f", b""),
+        with_name(format!("{long}/f")).file("f", b""),
+        with_name(format!("d/{long}")).folder("f"),
+        with_name(long.clone()).link("f", "target"),
+        Raw::default()
+            .member(EntryType::GNULongLink, "l", "", long.as_bytes())
+            .link("to", "")
+            .file("to/f", b""),
+    ] {
+        assert_eq!(tar_refused(archive), Kind::ArchiveUnsupported);
+    }
+    let place = Place::new();
+    let archive = with_name("n".repeat(255)).file("f", b"");
+    place.tar(&archive.end()).unwrap();
+}
+
 #[test]
 fn a_long_name_is_looked_at_like_a_short_one() {
     let long = format!("../{}", "x".repeat(200));

@@ -6,6 +6,9 @@ use crate::model::Links;
 /// Longest path that Linux takes, in bytes.
 pub(super) const MAX_PATH_BYTES: usize = 4095;
 
+/// Longest name of one file or folder that Linux takes, in bytes.
+const MAX_NAME_BYTES: usize = 255;
+
 /// Remedy for a refusal that does not apply to a trusted archive.
 const TRUST_REMEDY: &str = "If you trust the archive, unpack it with UnpackOptions(links=\"keep\") \
                      (xfd-get: --links keep)";
@@ -87,9 +90,27 @@ pub(super) fn unsupported(path: &[u8], flag: u8) -> Error {
 }
 
 pub(super) fn too_long(path: &[u8]) -> Error {
-    let why =
-        format!("has a name or a target of more than {MAX_PATH_BYTES} bytes, which Linux does not");
+    let why = format!(
+        "has a name or a target of more than {MAX_PATH_BYTES} bytes, which Linux does not take"
+    );
     Error::new(Kind::ArchiveUnsupported, about(path, &why))
+}
+
+/// Refuses a place that has a name in it which Linux does not take; `path` is the entry's own.
+///
+/// # Errors
+/// `ArchiveUnsupported`.
+pub(super) fn check_names(place: &[u8], path: &[u8]) -> Result<()> {
+    match components(place).all(|name| name.len() <= MAX_NAME_BYTES) {
+        true => Ok(()),
+        false => {
+            let why = format!(
+                "has a name of more than {MAX_NAME_BYTES} bytes in its path, which Linux does not \
+                 take"
+            );
+            Err(Error::new(Kind::ArchiveUnsupported, about(path, &why)))
+        }
+    }
 }
 
 pub(super) fn contradiction(path: &[u8]) -> Error {

@@ -6,10 +6,10 @@
 //! (docs/decisions/0038).
 
 mod address;
-mod azure;
+pub(super) mod azure;
 mod checksums;
 mod credentials;
-mod gcs;
+pub(super) mod gcs;
 mod store;
 mod transport;
 

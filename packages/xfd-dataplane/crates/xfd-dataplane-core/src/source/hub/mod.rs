@@ -8,6 +8,8 @@
 
 mod address;
 mod environment;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
 mod lifetime;
 mod refusal;
 mod targets;

@@ -8,6 +8,8 @@ mod customer_key;
 mod direct;
 mod endpoint;
 pub(super) mod errors;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
 mod getting;
 mod keys;
 mod listing;

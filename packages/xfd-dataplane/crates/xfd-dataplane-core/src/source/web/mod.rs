@@ -7,6 +7,8 @@
 
 mod access;
 mod credential;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzz;
 mod netrc;
 
 use std::sync::Arc;

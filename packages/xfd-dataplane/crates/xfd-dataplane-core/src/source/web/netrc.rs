@@ -21,8 +21,8 @@ const MAX_BYTES: u64 = 1 << 20;
 /// A name and its password.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Login {
-    name: Vec<u8>,
-    password: Vec<u8>,
+    pub(super) name: Vec<u8>,
+    pub(super) password: Vec<u8>,
 }
 
 /// The value of the Authorization header for a host, from this node's file; `user` is the one that
@@ -82,7 +82,11 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The login of a host; the line of what cannot be read is the error.
-fn find(text: &[u8], host: &str, user: Option<&[u8]>) -> std::result::Result<Option<Login>, usize> {
+pub(super) fn find(
+    text: &[u8],
+    host: &str,
+    user: Option<&[u8]>,
+) -> std::result::Result<Option<Login>, usize> {
     let mut words = Words {
         rest: text,
         line: 1,

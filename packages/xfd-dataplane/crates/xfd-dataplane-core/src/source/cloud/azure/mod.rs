@@ -5,6 +5,8 @@
 //! a slash.
 
 mod credentials;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::source) mod fuzz;
 mod page;
 mod settings;
 

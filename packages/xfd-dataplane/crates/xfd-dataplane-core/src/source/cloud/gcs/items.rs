@@ -34,6 +34,8 @@ struct Items {
     #[serde(default)]
     items: Vec<Item>,
     next_page_token: Option<String>,
+    /// Of what is no list, whatever its status says.
+    error: Option<serde::de::IgnoredAny>,
 }
 
 impl Page {
@@ -41,6 +43,10 @@ impl Page {
     /// `OriginAnswer` for what is no list.
     pub(super) fn read(document: &[u8]) -> Result<Self> {
         let page: Items = serde_json::from_slice(document).map_err(|error| unreadable(&error))?;
+        if page.error.is_some() {
+            let what = "The origin answered a list with an error, and a status of success";
+            return Err(Error::new(Kind::OriginAnswer, what));
+        }
         Ok(Self {
             objects: page.items.into_iter().map(found).collect::<Result<_>>()?,
             next: page.next_page_token.filter(|token| !token.is_empty()),
@@ -56,6 +62,10 @@ pub(super) fn item_of(document: &[u8]) -> Result<FoundObject> {
 }
 
 fn found(item: Item) -> Result<FoundObject> {
+    if item.name.is_empty() {
+        let what = "The origin lists an object without a name";
+        return Err(Error::new(Kind::OriginAnswer, what));
+    }
     let wrong = |what: String| Error::new(Kind::OriginAnswer, what).with_object(&item.name);
     let Ok(size) = item.size.parse() else {
         return Err(wrong(format!("The object has the size {:?}", item.size)));
@@ -139,9 +149,11 @@ mod tests {
         for body in [
             "[]",
             "<html/>",
+            r#"{"error": {"code": 503, "message": "try later"}}"#,
             r#"{"items": [{"name": "a", "size": "5"}]}"#,
             r#"{"items": [{"name": "a", "generation": "17"}]}"#,
             r#"{"items": [{"size": "5", "generation": "17"}]}"#,
+            r#"{"items": [{"name": "", "size": "5", "generation": "17"}]}"#,
             r#"{"items": [{"name": "a", "size": "many", "generation": "17"}]}"#,
             r#"{"items": [{"name": "a", "size": "5", "generation": "1&b=2"}]}"#,
         ] {

@@ -4,6 +4,8 @@
 //! with an object's metadata too. `FoundObject::etag` is the generation in quotes.
 
 mod credentials;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::source) mod fuzz;
 mod items;
 
 use std::fmt;
