@@ -166,6 +166,12 @@ def test_the_slowest_nodes_come_first_and_their_number_is_bounded() -> None:
             [(2.0, {}, None, ())], 40.0, "its worker has not answered for 38 s", id="it is stuck"
         ),
         pytest.param(
+            [(2.0, {"origin_bytes": 1}, None, ())],
+            13.0,
+            "its worker has not answered for 11 s",
+            id="it stands still",
+        ),
+        pytest.param(
             [(9.0, {}, Stall(5.0, None, THROTTLED), ())],
             16.0,
             "no bytes for 12 s, the origin answered with status 503 SlowDown",

@@ -70,6 +70,16 @@ class Stage:
         finally:
             timer.cancel()
 
+    def held(self, act: Callable[[], object], moment: float) -> xfd_ray.distribution:
+        """The same, with the lease open for the length of a block."""
+        return xfd_ray.distribution(
+            big_object(self.bucket),
+            ObjectStoreConfig.make_for_s3(self.bucket, endpoint=self.endpoint),
+            chunk_size_bytes=CHUNK,
+            node_parallelism=PARALLEL,
+            on_progress=Once(act, past=moment),
+        )
+
     def moments(self, name: str) -> Iterator[tuple[random.Random, float]]:
         """For each round its random numbers, and the moment in its call.
 

@@ -57,6 +57,12 @@ class NodeActivity:
         self.lookup_failure = report.lookup_failure
 
     @property
+    def was_moving(self) -> bool:
+        """Whether its last report had bytes that the one before had not."""
+        received = self.counters.origin_bytes + self.counters.peer_bytes
+        return received > 0 and self.moved_at == self.heard_at
+
+    @property
     def is_receiving(self) -> bool:
         """Whether chunks are under way to it."""
         return self.counters.active_origin + self.counters.active_peer > 0

@@ -19,6 +19,9 @@ NO_WORKER_AFTER_S = 10.0
 NO_REPORT_AFTER_S = 30.0
 """Workers report every 20 seconds, also if nothing happens; one that does not is stuck."""
 
+NO_REPORT_OF_BYTES_AFTER_S = 10.0
+"""One that has received bytes by its last report reports every two seconds."""
+
 SILENT_AFTER_S = 5.0
 """A node whose order failed, and that receives nothing for this long, stands still. The data plane
 has the same limit for orders that it tries again by itself (`decides/silence.rs`)."""
@@ -71,7 +74,7 @@ def stall_of(
             return None
         return f"its worker has not started for {duration(waited_s)}"
     unheard_s = now - activity.heard_at
-    if unheard_s >= NO_REPORT_AFTER_S:
+    if unheard_s >= (NO_REPORT_OF_BYTES_AFTER_S if activity.was_moving else NO_REPORT_AFTER_S):
         return f"its worker has not answered for {duration(unheard_s)}"
     if not is_moving:
         return None
