@@ -237,6 +237,8 @@ class Swarm(RuleBasedStateMachine):
         self.scheduler.check_invariants()
 
     def teardown(self) -> None:
+        for node in list(self.script.assignments):
+            self.is_silent(node, again=True)  # Or else it is lost.
         for _ in range(2000):
             self.plan()
             busy = [node for node, mine in self.script.assignments.items() if mine]

@@ -83,6 +83,25 @@ def test_a_node_that_is_heard_again_is_a_source_again(swarm: Script) -> None:
     assert "n2" in sources
 
 
+def test_if_most_nodes_do_not_answer_the_fault_is_not_theirs(swarm: Script) -> None:
+    for node in ("n0", "n1"):
+        swarm.falls_silent(node)
+        swarm.plan()
+    before = {node: dict(mine) for node, mine in swarm.assignments.items()}
+    for node in ("n2", "n3"):
+        swarm.falls_silent(node)
+        swarm.plan()
+    assert swarm.assignments == before
+    for node in before:
+        swarm.is_heard(node)
+    while any(swarm.assignments.values()):
+        for node in swarm.assignments:
+            swarm.holds(node)
+        swarm.now += 0.25
+        swarm.plan()
+    assert not any(swarm.scheduler.open_chunks().values())
+
+
 def test_a_silent_node_that_is_lost_leaves_nothing_behind(swarm: Script) -> None:
     swarm.falls_silent("n2")
     swarm.is_lost("n2")

@@ -13,8 +13,12 @@ from xfd_scheduler.state.swarm_state import SwarmState
 
 
 def fall_silent(swarm: SwarmState, member: Member) -> None:
-    """No node waits for this one until it is heard again."""
-    if swarm.silent & member.bit:
+    """No node waits for this one until it is heard again.
+
+    If most nodes do not answer, the coordinator itself is cut off or has no time: nothing changes.
+    """
+    silent = swarm.silent | member.bit
+    if silent == swarm.silent or 2 * silent.bit_count() > len(swarm.members):
         return
     swarm.silent |= member.bit
     swarm.heard_again &= ~member.bit

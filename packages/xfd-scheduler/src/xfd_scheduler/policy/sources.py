@@ -103,7 +103,9 @@ class Sources:
 
     def _origin(self, member: Member, now: float) -> int:
         swarm = self.swarm
-        if now < swarm.origin_rest_until or not origin_budget.may_read(swarm, member, 1):
+        if now < swarm.origin_rest_until or swarm.silent & member.bit:
+            return NO_SOURCE
+        if not origin_budget.may_read(swarm, member, 1):
             return NO_SOURCE
         return ORIGIN
 

@@ -144,7 +144,7 @@ FAULTS = {
             "worker-stands-still",
             "A NodeWorker is stopped for 20 s",
             "the others take no longer; nobody is lost",
-            "the node is behind",
+            "progress names the node, whose worker has not answered for 10 s",
             LINKS,
         ),
         Fault(
