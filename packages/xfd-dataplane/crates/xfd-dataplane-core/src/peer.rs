@@ -17,6 +17,8 @@ use tokio::time::timeout;
 use crate::decides::retry::retry_after_of;
 use crate::error::{Error, Kind, Result};
 use crate::model::{ChunkIndex, NodeId, NodeSettings, Secret, SwarmId};
+use crate::paced::Paced;
+use crate::ticks::Ticks;
 use crate::tls::{PeerTls, Stream};
 use crate::wire::{self, CHECK_HEADER, CLIENT_IDLE, CRC_HEADER, UPLOAD_QUEUE_WAIT};
 
@@ -66,6 +68,7 @@ impl Ask<'_> {
 #[derive(Debug)]
 pub struct Peers {
     idle: Idle,
+    ticks: Ticks,
     connect_timeout: Duration,
     read_timeout: Duration,
     relay_wait: Duration,
@@ -89,6 +92,7 @@ impl Peers {
     pub fn new(settings: &NodeSettings) -> Self {
         Self {
             idle: Arc::default(),
+            ticks: Ticks::default(),
             connect_timeout: settings.connect_timeout,
             read_timeout: settings.read_timeout,
             relay_wait: settings.relay_wait,
@@ -144,7 +148,7 @@ impl Peers {
                 Some(tls) => tls.connect(ask.peer, stream).await?,
             };
             let (sender, connection) = http1::Builder::new()
-                .handshake(TokioIo::new(stream))
+                .handshake(TokioIo::new(Paced::new(stream, self.ticks.clone())))
                 .await
                 .map_err(std::io::Error::other)?;
             tokio::spawn(connection);

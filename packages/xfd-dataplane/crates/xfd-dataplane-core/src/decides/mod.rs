@@ -9,6 +9,7 @@ pub mod checksums;
 pub mod concurrency;
 pub mod flow;
 pub mod ledger;
+pub mod pace;
 pub mod queue;
 pub mod retry;
 pub mod silence;

@@ -21,6 +21,14 @@ pub(crate) enum Pieces {
     Unread(ChunkReader, Outgoing),
 }
 
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        if let Self::Unread(_, outgoing) = self {
+            outgoing.end();
+        }
+    }
+}
+
 impl Pieces {
     pub(crate) fn reader(&self) -> &ChunkReader {
         match self {
@@ -34,7 +42,9 @@ impl Pieces {
             Self::Read(reader) => return reader.next(PIECE_BYTES, wait).await,
             Self::Unread(reader, outgoing) => (reader, outgoing),
         };
-        Ok(match reader.next_span(PIECE_BYTES, wait).await? {
+        let next = reader.next_span(PIECE_BYTES, wait).await?;
+        outgoing.begin();
+        Ok(match next {
             ChunkRead::Bytes(span) if span.length() < LEAST_SPAN => {
                 ChunkRead::Bytes(span.read_all(&mut BytesMut::new())?)
             }

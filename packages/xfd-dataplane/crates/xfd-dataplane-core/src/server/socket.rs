@@ -5,6 +5,10 @@
 //! socket knows them by where they are in memory, and sends the span instead. Both sides keep their
 //! order, and one connection has one answer at a time.
 //!
+//! A relay sends what it has, piece by piece, each with a line of framing before and after it. The
+//! socket is corked from an answer's first piece to its end, so that all of it leaves in full
+//! packets, whatever the pieces.
+//!
 //! A receiver that takes nothing while there is something to send ends the connection after
 //! `patience`: it would keep an upload slot from others. The kernel's own limit knows only
 //! receivers that do not answer at all, and starts anew with each byte. Here one that reads a byte
@@ -34,17 +38,38 @@ static BLANK: [u8; PIECE_BYTES] = [0; PIECE_BYTES];
 
 /// Spans on their way to one socket.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Outgoing(Arc<Mutex<VecDeque<FileSpan>>>);
+pub(crate) struct Outgoing(Arc<Mutex<Queue>>);
+
+#[derive(Debug, Default)]
+struct Queue {
+    spans: VecDeque<FileSpan>,
+    /// Whether more of the answer follows.
+    is_open: bool,
+}
 
 impl Outgoing {
     /// Takes a span of at most [`PIECE_BYTES`]; what hyper is to be given in its place.
     pub(crate) fn push(&self, span: FileSpan) -> Bytes {
         let length = usize::try_from(span.length()).unwrap_or(PIECE_BYTES);
-        self.spans().push_back(span);
+        self.queue().spans.push_back(span);
         Bytes::from_static(&BLANK[..length.min(PIECE_BYTES)])
     }
 
-    fn spans(&self) -> MutexGuard<'_, VecDeque<FileSpan>> {
+    /// An answer begins, or goes on.
+    pub(crate) fn begin(&self) {
+        self.queue().is_open = true;
+    }
+
+    /// The answer is over.
+    pub(crate) fn end(&self) {
+        self.queue().is_open = false;
+    }
+
+    fn is_open(&self) -> bool {
+        self.queue().is_open
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -56,6 +81,8 @@ pub(crate) struct Socket {
     patience: Duration,
     /// Runs while the other side takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Whether the kernel keeps packets that are not full.
+    is_corked: bool,
     /// The span is read and written where its file system knows no sendfile.
     room: Option<BytesMut>,
 }
@@ -67,6 +94,7 @@ impl Socket {
             outgoing,
             patience,
             stalled: None,
+            is_corked: false,
             room: None,
         }
     }
@@ -90,10 +118,21 @@ impl Socket {
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, what)))
     }
 
+    /// Has the kernel send full packets only while an answer has more to come, and all it has when
+    /// the answer is over.
+    fn cork(&mut self, is_corked: bool) {
+        if self.is_corked != is_corked
+            && let Stream::Plain(stream) = self.io.inner()
+        {
+            rustix::net::sockopt::set_tcp_cork(stream, is_corked).ok();
+            self.is_corked = is_corked;
+        }
+    }
+
     /// Sends of the first span, at most `max` bytes.
     fn poll_send(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<usize>> {
-        let mut spans = self.outgoing.spans();
-        let Some(span) = spans.front_mut() else {
+        let mut queue = self.outgoing.queue();
+        let Some(span) = queue.spans.front_mut() else {
             return Poll::Ready(Err(io::Error::other("bytes without a file")));
         };
         let Stream::Plain(stream) = self.io.inner() else {
@@ -120,7 +159,7 @@ impl Socket {
             }
         };
         if span.length() == 0 {
-            spans.pop_front();
+            queue.spans.pop_front();
         }
         Poll::Ready(Ok(sent))
     }
@@ -164,6 +203,9 @@ impl Write for Socket {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let bufs = &bufs[bufs.iter().take_while(|it| it.is_empty()).count()..];
+        if !self.is_corked && self.outgoing.is_open() {
+            self.cork(true);
+        }
         let written = match bufs.first() {
             Some(first) if is_blank(first) => self.poll_send(cx, first.len()),
             _ => {
@@ -182,6 +224,9 @@ impl Write for Socket {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // TLS keeps what the socket has not taken.
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        if self.is_corked && !self.outgoing.is_open() {
+            self.cork(false);
+        }
         self.patiently(cx, flushed)
     }
 
