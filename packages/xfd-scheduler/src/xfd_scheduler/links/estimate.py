@@ -25,6 +25,7 @@ from xfd_scheduler.bounds import MIN_TRANSFER_S, MIN_UP_SHARE, SAMPLED_CHUNKS
 from xfd_scheduler.state.link_speeds import LinkSpeeds
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.tuning import (
+    BURST_HALF_LIFE_S,
     DRIFT,
     FAST_AGAIN_SHARE,
     FAST_STREAM_QUANTILE,
@@ -51,6 +52,7 @@ class LinkEstimator:
         """The best configured rates."""
         self._reference_pace: float | None = None
         self._reference_rate = 0.0
+        self._reference_burst = 0.0
         self._streams = 1
         """Streams that the node of the latest report may have had."""
         self._reports_left = 0
@@ -90,7 +92,7 @@ class LinkEstimator:
         self._streams = streams
         streams_log = math.log2(max(1, streams))
         mask = self._sample_mask
-        order_pace = 0.0
+        order_pace = longest = 0.0
         before = member.samples
         for row in [row for row, chunk in enumerate(events.chunks) if not chunk & mask]:
             size = events.sizes[row]
@@ -101,7 +103,8 @@ class LinkEstimator:
             order_pace = max(events.seconds[row], took) / size
             pace = math.log2(took / size) - streams_log
             member.longest_s = max(member.longest_s, took)
-            member.last_arrival = now
+            longest = max(longest, took)
+            member.recent_transfers.append((now, took, size * (mask + 1)))
             member.pace = follow_quantile(member.pace, pace, member.samples)
             member.samples += 1
             if events.sources[events.source_of[row]] is None:
@@ -109,6 +112,7 @@ class LinkEstimator:
         if order_pace:  # One of a report is enough.
             member.typical_pace = follow_median(member.typical_pace, order_pace)
             self.links.typical_pace = follow_median(self.links.typical_pace, order_pace)
+            self._update_burst(member, now, longest)
         self._reports_left -= 1
         if self._reports_left <= 0:
             self._compare(peers)
@@ -138,6 +142,24 @@ class LinkEstimator:
         pace = took_s / events.sizes[row]
         member.origin_pace = min((1 + DRIFT) * member.origin_pace or pace, pace)
 
+    def _update_burst(self, member: Member, now: float, longest_s: float) -> None:
+        """Updates the node's total rate over the longest transfer of a report.
+
+        Bytes that are still in flight are not counted, so it is at most the node's rate.
+        """
+        # Transfers of one report may have ended at any time since the report before.
+        uncertain_s = now - (member.last_report or now)
+        window = max(longest_s, uncertain_s)
+        moved = 0.0
+        for end, took, size in member.recent_transfers:
+            seconds = max(took, uncertain_s)
+            overlap = min(end, now) - max(end - seconds, now - window)
+            if overlap > 0:
+                moved += size * overlap / seconds
+        if window > 0:
+            faded = member.burst_rate * 2.0 ** (-uncertain_s / BURST_HALF_LIFE_S)
+            member.burst_rate = max(faded, moved / window)
+
     def classify(self, member: Member) -> None:
         """Derives the node's share of the fastest uplink and its speed class.
 
@@ -162,13 +184,21 @@ class LinkEstimator:
             self.links.slowed &= ~member.bit
 
     def _estimated_share(self, member: Member) -> float:
-        """The downlink as a share of the reference, by fast streams or by all if these are slow."""
+        """The downlink as a share of the reference, by fast streams and by the total rate.
+
+        The total counts if it is about that of fast nodes, over one transfer too, or if a busy
+        node's is far less.
+        """
         if self._reference_pace is None or member.samples < MIN_SAMPLES:
             return 1.0
         share: float = 2.0 ** (self._reference_pace - member.pace)
-        is_busy = member.queued >= MOST * self._streams and member.worked_s >= WATCHED_S
-        if is_busy and member.rate and member.rate < SLOW_TOTAL_SHARE * self._reference_rate:
-            share = min(share, member.rate / self._reference_rate)
+        if member.rate and self._reference_rate and member.worked_s >= WATCHED_S:
+            total = member.rate / self._reference_rate
+            is_fast_burst = member.burst_rate >= FAST_AGAIN_SHARE * self._reference_burst
+            if total >= FAST_AGAIN_SHARE and is_fast_burst:
+                share = max(share, total)
+            if total < SLOW_TOTAL_SHARE and member.queued >= MOST * self._streams:
+                share = min(share, total)
         return min(1.0, max(MIN_UP_SHARE, share))
 
     def _compare(self, members: Mapping[NodeId, Member]) -> None:
@@ -180,6 +210,7 @@ class LinkEstimator:
         links.interval_s = min((m.interval_s for m in every if m.interval_s), default=0.0)
         known = [m for m in every if m.samples >= MIN_SAMPLES]
         self._reference_rate = -(reference([-m.rate for m in known if m.rate]) or 0.0)
+        self._reference_burst = -(reference([-m.burst_rate for m in known]) or 0.0)
         self._reference_pace = reference([m.pace for m in known])
         links.are_alike = len(known) == len(members)
         for member in every:

@@ -103,8 +103,10 @@ class LateOrders:
     def _is_receiving(self, node: int, late: list[_Late], now: float) -> bool:
         """Whether chunks arrived while these ran, in the second half of the time at least."""
         member = self.swarm.members[node]
-        began = min(order.since for order in late)
-        return not member.speed_class and 2 * member.last_arrival >= now + began
+        if member.speed_class or not member.recent_transfers:
+            return False
+        arrived_at, _, _ = member.recent_transfers[-1]
+        return 2 * arrived_at >= now + min(order.since for order in late)
 
     def _limit_s(self, node: int, chunk: int) -> float:
         """The age from which on the order is late."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.orders import Order
+from xfd_scheduler.bounds import REMEMBERED_TRANSFERS
 from xfd_scheduler.events import NodeTraits
 
 
@@ -64,7 +67,8 @@ class Member:
         has_rate: whether `rate` was taken over a time that is long enough.
         measured_from, measured_bytes: when the present measurement began, and the bytes since.
         longest_s: the longest transfer since then.
-        last_arrival: when a chunk of it was last reported; 0 before.
+        recent_transfers: when each was reported, its seconds, its bytes.
+        burst_rate: the highest total rate over one of these, which fades; bytes per second.
         pace: log2 of the seconds per byte of its fast streams, over `samples` transfers.
         typical_pace: the median seconds per byte from a request to its end; 0 while unknown.
         origin_pace: of its fastest recent stream from the origin, seconds per byte; 0 at first.
@@ -75,6 +79,7 @@ class Member:
     __slots__ = (
         "address",
         "bit",
+        "burst_rate",
         "depth_bytes",
         "depth_class",
         "failed",
@@ -85,7 +90,6 @@ class Member:
         "inventoried",
         "known_peers",
         "landed",
-        "last_arrival",
         "last_report",
         "last_seq",
         "locked_by_other",
@@ -107,6 +111,7 @@ class Member:
         "queued_bytes",
         "rate",
         "received_bytes",
+        "recent_transfers",
         "rest_count",
         "samples",
         "speed_class",
@@ -165,7 +170,10 @@ class Member:
         self.measured_from: float | None = None
         self.measured_bytes = 0
         self.longest_s = 0.0
-        self.last_arrival = 0.0
+        self.recent_transfers: deque[tuple[float, float, float]] = deque(
+            maxlen=REMEMBERED_TRANSFERS
+        )
+        self.burst_rate = 0.0
         self.pace = 0.0
         self.samples = 0
         self.typical_pace = 0.0
