@@ -15,8 +15,8 @@ use std::time::Duration;
 pub const EARLIEST_VERDICT: Duration = Duration::from_millis(1500);
 
 /// A stream without a byte for this long is silent, and not merely slow. It has stalled if others
-/// brought bytes meanwhile.
-pub const SILENCE: Duration = Duration::from_millis(500);
+/// brought bytes meanwhile. On a busy host a stream may wait some seconds for its turn.
+pub const SILENCE: Duration = Duration::from_secs(4);
 
 /// How often one chunk is requested again. If the origin or the link became slow as a whole, this
 /// is all that the wrong verdict costs.
@@ -54,6 +54,13 @@ impl TypicalPace {
         let patience = Duration::try_from_secs_f64(STALLED_FACTOR * typical).ok();
         (typical > 0.0).then(|| patience.unwrap_or(Duration::MAX).max(EARLIEST_VERDICT))
     }
+
+    /// Whether a stream that brought `bytes` has stalled, after the node waited this long for it.
+    #[must_use]
+    pub fn is_stalled(&self, bytes: u64, waited: Duration) -> bool {
+        self.patience(bytes)
+            .is_some_and(|patience| waited >= patience)
+    }
 }
 
 #[cfg(test)]
@@ -68,12 +75,6 @@ mod tests {
         typical
     }
 
-    fn is_stalled(typical: &TypicalPace, bytes: u64, waited: Duration) -> bool {
-        typical
-            .patience(bytes)
-            .is_some_and(|patience| waited >= patience)
-    }
-
     #[test]
     fn nothing_is_stalled_before_anything_is_known() {
         assert_eq!(TypicalPace::default().patience(1), None);
@@ -82,14 +83,10 @@ mod tests {
     #[test]
     fn a_stream_is_stalled_that_is_much_slower_than_typical_for_long() {
         let typical = typical(1.0);
-        assert!(is_stalled(&typical, MIB, Duration::from_secs_f64(3.1)));
-        assert!(!is_stalled(&typical, MIB, Duration::from_secs_f64(2.9)));
-        assert!(is_stalled(&typical, 0, EARLIEST_VERDICT));
-        assert!(!is_stalled(
-            &typical,
-            0,
-            EARLIEST_VERDICT - Duration::from_millis(1)
-        ));
+        assert!(typical.is_stalled(MIB, Duration::from_secs_f64(3.1)));
+        assert!(!typical.is_stalled(MIB, Duration::from_secs_f64(2.9)));
+        assert!(typical.is_stalled(0, EARLIEST_VERDICT));
+        assert!(!typical.is_stalled(0, EARLIEST_VERDICT - Duration::from_millis(1)));
     }
 
     #[test]
@@ -100,7 +97,7 @@ mod tests {
                 typical.on_end(MIB, Duration::from_secs_f64(seconds));
             }
         }
-        assert!(!is_stalled(&typical, MIB, Duration::from_secs(8)));
-        assert!(is_stalled(&typical, MIB, Duration::from_secs(20)));
+        assert!(!typical.is_stalled(MIB, Duration::from_secs(8)));
+        assert!(typical.is_stalled(MIB, Duration::from_secs(20)));
     }
 }

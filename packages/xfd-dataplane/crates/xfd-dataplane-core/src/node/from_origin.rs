@@ -101,23 +101,28 @@ impl OriginFetch<'_> {
         // A slow disk of this node, or its rate limit, stalls no body.
         let mut waited = Duration::ZERO;
         while body.at < chunk_end {
+            let received = body.at - from;
+            if *restarts > 0 && swarm.typical_pace().is_stalled(received, waited) {
+                *restarts -= 1;
+                swarm.stats.retries.add(1);
+                tracing::debug!(from, at = body.at, "origin_body_abandoned");
+                return Ok(Ok(()));
+            }
             let mut bytes = match std::mem::take(&mut body.ahead) {
                 ahead if !ahead.is_empty() => ahead,
                 _ => {
                     let asked = Instant::now();
                     let patience = match *restarts {
                         0 => None,
-                        _ => swarm.typical_pace().patience(body.at - from),
+                        _ => swarm.typical_pace().patience(received),
                     };
                     let left = patience.map_or(Duration::MAX, |it| it.saturating_sub(waited));
+                    let left = left.max(stalled::SILENCE);
                     let before = swarm.stats.origin_bytes.get();
                     let next = match timeout(left, body.next(swarm)).await {
                         Ok(next) => next,
                         // The link or the origin is silent as a whole: another request is no help.
-                        Err(_)
-                            if asked.elapsed() >= stalled::SILENCE
-                                && swarm.stats.origin_bytes.get() == before =>
-                        {
+                        Err(_) if swarm.stats.origin_bytes.get() == before => {
                             body.next(swarm).await
                         }
                         Err(_) => {

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, OnceCell};
 
 use crate::decides::concurrency::ConcurrencyLimit;
 use crate::decides::retry::{Retry, RetryPolicy, is_for_all_nodes, jitter_of};
-use crate::decides::stalled::TypicalPace;
+use crate::decides::stalled::{self, TypicalPace};
 use crate::error::{Error, Kind, Result};
 use crate::locked::locked;
 use crate::model::{NodeSettings, StoreConfig, Stores};
@@ -22,9 +22,6 @@ use crate::source::{ConnectOptions, Origin, connect};
 /// Requests under way at once for each slot of the node: a slot may fetch a pack, of which each
 /// small object is a request.
 const REQUESTS_PER_SLOT: usize = 16;
-
-/// A request that is not answered is not sent again sooner, however fast the others are answered.
-const SOONEST_REPEAT: Duration = Duration::from_secs(4);
 
 /// Makes origins from their descriptions.
 pub trait Connect: Send + Sync {
@@ -263,7 +260,7 @@ impl OriginPermit {
     /// answer came.
     pub(crate) fn patience(&self) -> Option<Duration> {
         let usual = self.0.requests().answers.patience(1)?;
-        Some(usual.max(SOONEST_REPEAT))
+        Some(usual.max(stalled::SILENCE))
     }
 
     /// The request failed; its error, with the time that this node waits.
