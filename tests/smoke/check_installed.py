@@ -28,8 +28,8 @@ def main(packages: list[str]) -> int:
         if version != versions[name]:
             wrong.append(f"{name}.__version__ is {version}, its metadata say {versions[name]}")
         for pin in pins:
-            other = re.split(r"[^a-z-]", pin)[0]
-            if pin != f"{other}=={versions.get(other)}":
+            other, _, pinned = re.sub(r"\[.*\]", "", pin).partition("==")  # Without its extras.
+            if pinned != versions.get(other):
                 wrong.append(f"{name} wants {pin}, installed is {versions.get(other)}")
         folder = Path(str(module.__file__)).parent
         if not (folder / "py.typed").exists():

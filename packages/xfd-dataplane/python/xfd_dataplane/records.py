@@ -16,8 +16,9 @@ Format 1. `.NAME.xfd` beside NAME (shortened if it would be too long) is a JSON 
 
 A prefix has one manifest beside its folder. It is `.xfd` inside the folder if that is a mount point
 or the user may not write beside it. A line is `[path, size, etag, last_modified_ns, mtime in ns on
-disk, chunks]` for a plain file without pins that was synced, else `{"path": ..., "record": ...}`.
-The last line of a path wins. A null record revokes the earlier lines.
+disk, chunks]` for a plain file without pins, with `unsynced` as a seventh value if it has that;
+else it is `{"path": ..., "record": ...}`. The last line of a path wins. A null record revokes the
+earlier lines.
 
 A record that belongs to another user (except root), or is no regular file with one name, is not
 trusted and counts as missing.
@@ -105,7 +106,9 @@ def read_manifest(folder: Path) -> dict[Path, Record]:
 def _line(folder: Path, line: Any) -> tuple[Path, Record | None]:
     """A line of a manifest; a malformed one raises any error of unpacking it."""
     if isinstance(line, list):
-        path, size, etag, last_modified_ns, mtime_ns, chunks = line
+        path, size, etag, last_modified_ns, mtime_ns, chunks = line[:6]
+        if len(line) > 7:
+            raise ValueError
         file = (_whole(size), _whole(mtime_ns))
         record = Record(
             file[0], _text(etag), _whole_or_none(last_modified_ns), file, _chunks(chunks), None, ()

@@ -8,9 +8,7 @@
 
 use std::net::IpAddr;
 use std::ops::Range;
-use std::time::{Duration, SystemTime};
 
-use aws_smithy_runtime_api::http::Headers;
 use url::{Host, Url};
 
 pub(crate) use super::cloud::azure::fuzz::list as azure_list;
@@ -20,68 +18,11 @@ pub(crate) use super::s3::fuzz::list as s3_list;
 pub(crate) use super::web::fuzz::netrc;
 
 use super::answer::{Asked, Head, parse_content_range, range_header};
+use super::fuzz_checks::{check_refusal, headers_of, lines};
 use super::pin::{canonical, check_pin, pin_of, precondition};
 use super::rate_limit::asked_rest;
 use super::redirect::{Zone, follow, zone_of};
 use crate::decides::retry::{MAX_RESET, MAX_RETRY_AFTER};
-use crate::error::{Error, Kind};
-use crate::model::{Checksum, FoundObject};
-
-/// Lines of text; what is no UTF-8 is replaced.
-pub(super) fn lines(data: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(data);
-    text.split('\n').map(str::to_owned).collect()
-}
-
-/// The headers of lines `name: value`, as an HTTP client would have read them.
-pub(super) fn headers_of(lines: &[String]) -> Headers {
-    let mut headers = Headers::new();
-    for line in lines {
-        if let Some((name, value)) = line.split_once(':') {
-            headers
-                .try_append(name.to_owned(), value.trim().to_owned())
-                .ok();
-        }
-    }
-    headers
-}
-
-/// Nothing but what the origin answered is wrong, and the error has bounds.
-pub(super) fn check_refusal(error: &Error, data: &[u8]) {
-    assert_eq!(error.kind, Kind::OriginAnswer, "{error}");
-    assert!(error.what.len() <= 10 * data.len() + 400, "a long error");
-}
-
-/// Objects that are taken from a list name themselves and their version.
-pub(super) fn check_found(found: &[FoundObject]) {
-    for object in found {
-        assert!(!object.key.is_empty());
-        if let Some(etag) = &object.etag {
-            assert_eq!(canonical(etag).as_ref(), Some(etag), "one form");
-        }
-        object.checksum.iter().for_each(check_checksum);
-    }
-}
-
-/// Hexadecimal, as long as its algorithm has it.
-pub(super) fn check_checksum(checksum: &Checksum) {
-    let length = match checksum.algorithm.name() {
-        "crc32" | "crc32c" => 8,
-        "crc64nvme" => 16,
-        "md5" => 32,
-        "git-sha1" => 40,
-        _ => 64,
-    };
-    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    assert!(checksum.value.len() == length && checksum.value.bytes().all(is_hex));
-}
-
-/// The text of an element as a second reader of XML has it; None where it has other elements in it.
-pub(super) fn text_of(node: roxmltree::Node<'_, '_>) -> Option<String> {
-    let is_leaf = !node.children().any(|child| child.is_element());
-    let texts = node.children().filter(roxmltree::Node::is_text);
-    is_leaf.then(|| texts.filter_map(|it| it.text()).collect())
-}
 
 /// Four lines (what was asked for, status, and headers) give a window inside of what was asked for,
 /// or a refusal.
@@ -217,9 +158,4 @@ fn check_zone(to: &Url) {
         }
     };
     assert!(!is_inside || zone != Zone::Public, "{address}");
-}
-
-/// A moment that never changes, for what asks for the time.
-pub(super) fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
 }

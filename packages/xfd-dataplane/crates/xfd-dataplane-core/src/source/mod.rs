@@ -23,6 +23,8 @@ mod document;
 mod file;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+#[cfg(any(test, feature = "fuzzing"))]
+mod fuzz_checks;
 mod http;
 mod hub;
 mod listing;

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! ["PATH",SIZE,ETAG|null,LAST_MODIFIED_NS|null,MTIME_NS,[[LENGTH,CRC64],…]]    a file
+//! ["PATH",…,"MARK"]                               the same, not synced: see [`super::boot`]
 //! {"path":"PATH","record":{…}}                                  anything else, as its record
 //! {"path":"PATH","record":null}                                 takes the earlier lines back
 //! ```

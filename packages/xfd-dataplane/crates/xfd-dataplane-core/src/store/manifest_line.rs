@@ -8,7 +8,7 @@ use super::record::{FORMAT, Record};
 use crate::decides::cache::ObjectVersion;
 
 /// One line. Paths are relative to the group's folder. A file's line has no field names, to be
-/// short.
+/// short; one that was not synced has its mark last.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Line {
@@ -19,6 +19,15 @@ pub(crate) enum Line {
         Option<i64>,
         i64,
         Vec<(u64, u64)>,
+    ),
+    Unsynced(
+        PathBuf,
+        u64,
+        Option<String>,
+        Option<i64>,
+        i64,
+        Vec<(u64, u64)>,
+        String,
     ),
     Other {
         path: PathBuf,
@@ -37,42 +46,45 @@ impl Line {
                 tree: None,
                 inode: None,
                 pins,
-                unsynced: None,
+                unsynced,
                 ..
-            }) if version.size == size && pins.is_empty() => Self::File(
-                path,
-                size,
-                version.etag,
-                version.last_modified_ns,
-                mtime_ns,
-                chunks,
-            ),
+            }) if version.size == size && pins.is_empty() => {
+                let (etag, time) = (version.etag, version.last_modified_ns);
+                match unsynced {
+                    None => Self::File(path, size, etag, time, mtime_ns, chunks),
+                    Some(mark) => Self::Unsynced(path, size, etag, time, mtime_ns, chunks, mark),
+                }
+            }
             record => Self::Other { path, record },
         }
     }
 
     /// The path, and the record; None for a line that takes earlier ones back.
     pub(crate) fn into_parts(self) -> (PathBuf, Option<Record>) {
-        match self {
-            Self::File(path, size, etag, last_modified_ns, mtime_ns, chunks) => {
-                let record = Record {
-                    format: FORMAT,
-                    version: ObjectVersion {
-                        size,
-                        etag,
-                        last_modified_ns,
-                    },
-                    file: Some((size, mtime_ns)),
-                    chunks,
-                    tree: None,
-                    inode: None,
-                    pins: Vec::new(),
-                    unsynced: None,
-                };
-                (path, Some(record))
+        let (path, size, etag, last_modified_ns, mtime_ns, chunks, unsynced) = match self {
+            Self::File(path, size, etag, time, mtime_ns, chunks) => {
+                (path, size, etag, time, mtime_ns, chunks, None)
             }
-            Self::Other { path, record } => (path, record),
-        }
+            Self::Unsynced(path, size, etag, time, mtime_ns, chunks, mark) => {
+                (path, size, etag, time, mtime_ns, chunks, Some(mark))
+            }
+            Self::Other { path, record } => return (path, record),
+        };
+        let record = Record {
+            format: FORMAT,
+            version: ObjectVersion {
+                size,
+                etag,
+                last_modified_ns,
+            },
+            file: Some((size, mtime_ns)),
+            chunks,
+            tree: None,
+            inode: None,
+            pins: Vec::new(),
+            unsynced,
+        };
+        (path, Some(record))
     }
 }
 

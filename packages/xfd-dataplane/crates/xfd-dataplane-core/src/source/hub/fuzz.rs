@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::super::fuzz::{headers_of, lines, now};
 use super::super::refusal::Refusal;
 use super::address::{endpoint_of, file_of};
 use super::lifetime::lifetime;
 use super::refusal::{refused, refused_behind};
+use crate::source::fuzz_checks::{headers_of, lines, now};
 
 /// Bucket, key, location, endpoint, address of a redirect and headers, a line each. A file's URL is
 /// below its repository at the endpoint, and an address is used for an hour at most.

@@ -8,11 +8,11 @@
 
 use aws_smithy_runtime_api::http::Headers;
 
-use super::super::fuzz::{check_checksum, check_found, check_refusal, text_of};
 use super::checksum::find_checksum;
 use super::errors::error_of_refusal;
 use super::page::Page;
 use super::pages::{Ask, Pages};
+use crate::source::fuzz_checks::{check_checksum, check_found, check_refusal, text_of};
 use crate::source::refusal::Refusal;
 
 /// A page has the fields that a second reader of XML finds in it, and is taken as a whole or

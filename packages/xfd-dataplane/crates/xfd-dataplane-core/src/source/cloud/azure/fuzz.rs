@@ -8,10 +8,10 @@
 
 use aws_smithy_runtime_api::http::Headers;
 
-use super::super::super::fuzz::{check_checksum, check_found, check_refusal};
 use super::super::checksums::of_azure;
 use super::super::transport::time_of;
 use super::page::{Page, reason_of};
+use crate::source::fuzz_checks::{check_checksum, check_found, check_refusal};
 
 /// A page has as many blobs as a second reader of XML finds in it, or is refused.
 pub(crate) fn list(data: &[u8]) {

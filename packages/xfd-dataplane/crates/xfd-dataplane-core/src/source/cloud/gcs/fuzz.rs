@@ -8,9 +8,9 @@
 
 use aws_smithy_runtime_api::http::Headers;
 
-use super::super::super::fuzz::{check_checksum, check_found, check_refusal};
 use super::super::checksums::of_google;
 use super::items::{Page, item_of, reason_of};
+use crate::source::fuzz_checks::{check_checksum, check_found, check_refusal};
 
 /// A page has the names that a second look at its JSON finds, or is refused.
 pub(crate) fn list(data: &[u8]) {
