@@ -208,6 +208,12 @@ DATA_PLANE_EVENTS: Final = (
         "count",
     ),
     data_plane_event(
+        "file_not_touched",
+        "warning",
+        "A damaged file keeps its time, so another request's record may still count.",
+        "error",
+    ),
+    data_plane_event(
         "file_not_trusted",
         "warning",
         "A record, journal or part file is ignored, because others can write to it.",
@@ -329,6 +335,12 @@ DATA_PLANE_EVENTS: Final = (
         "record_not_restored",
         "warning",
         "The record of a tree is missing after a failed unpacking.",
+        "error",
+    ),
+    data_plane_event(
+        "record_not_copied",
+        "debug",
+        "A cached file's record stays where another request has left it.",
         "error",
     ),
     data_plane_event(
