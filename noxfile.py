@@ -366,21 +366,21 @@ def fuzz(session: nox.Session) -> None:
     env = cargo_env(session)
     if not shutil.which("c++"):
         session.error("No C++ compiler was found, and libFuzzer is C++")
-    corpora = CRATES / "crates" / "xfd-dataplane-core" / "tests" / "corpora"
+    core = CRATES / "crates" / "xfd-dataplane-core"
+    corpora = core / "tests" / "corpora"
     known = sorted(each.name for each in corpora.iterdir())
     options = [each for each in session.posargs if each.startswith("-")]
     names = [each for each in session.posargs if each not in options] or known
     if not set(names) <= set(known):
         session.error(f"Name targets of these: {', '.join(known)}")
-    covered = CRATES / "crates" / "xfd-dataplane-fuzz" / "covered.sh"
-    build = ("cargo", "build", *CHECKED, "--bin", "xfd-fuzz")
+    build = ("cargo", "build", *CHECKED, "--example", "xfd-fuzz")
     # With checks as in the tests, and fast.
     faster = ("--config", "profile.release.package.xfd-dataplane-core.opt-level=2")
-    feature = ("--features", "xfd-dataplane-fuzz/libfuzzer")
+    feature = ("--features", "xfd-dataplane-core/libfuzzer")
     with session.chdir(CRATES):
-        wrapped = {**env, "RUSTC_WORKSPACE_WRAPPER": str(covered)}
+        wrapped = {**env, "RUSTC_WORKSPACE_WRAPPER": str(core / "examples" / "covered.sh")}
         session.run(*build, *faster, *feature, external=True, env=wrapped)
-    program = str(Path(env["CARGO_TARGET_DIR"]) / "release" / "xfd-fuzz")
+    program = str(Path(env["CARGO_TARGET_DIR"]) / "release" / "examples" / "xfd-fuzz")
     limits = ("-max_total_time=60", "-timeout=60", "-rss_limit_mb=2048", "-print_final_stats=1")
     lanes = []
     for name in names:

@@ -2,8 +2,8 @@
 //!
 //! A target asserts more than that nothing panics: round trips, agreement with a second reader,
 //! bounds, and nothing outside of a destination. Each is in the `fuzz.rs` of the room that it tests.
-//! libFuzzer finds inputs that reach new branches (`xfd-dataplane-fuzz`). A few dozen for each target
-//! are in `tests/corpora`; the tests replay all of them.
+//! libFuzzer finds inputs that reach new branches (`examples/xfd-fuzz.rs`). A few dozen for each
+//! target are in `tests/corpora`; the tests replay all of them.
 
 use crate::{server, source, store, unpack};
 
