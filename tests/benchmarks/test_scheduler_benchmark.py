@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("numpy")
 
 from benchmarks.scheduler import rules as ablation_rules
-from benchmarks.scheduler.ablation import BEGIN, END, PAGE
+from benchmarks.scheduler.ablation import FIRST, LAST, PAGE
 from benchmarks.scheduler.goals import PER_SECOND, RATIO, WEAK_SPOTS, Goal
 from benchmarks.scheduler.rules import RULES, switch_off
 from benchmarks.scheduler.scenarios import GOAL_SEEDS, SCENARIOS, TUNING_SEEDS
@@ -69,7 +69,7 @@ def test_the_simulator_is_within_a_tenth_of_three_measured_runs_and_a_fifth_of_a
 
 def test_the_page_has_a_row_for_each_rule_that_can_be_switched_off() -> None:
     """After a change: `python -m benchmarks.scheduler.ablation --write`."""
-    table = PAGE.read_text().split(BEGIN)[1].split(END)[0]
+    table = PAGE.read_text().split(FIRST)[1].split(LAST)[0]
     rows = [line.split(" | ")[:2] for line in table.splitlines() if line.startswith("| `")]
     assert rows == [[f"| `{name}`", rule.what] for name, rule in RULES.items()]
 

@@ -120,7 +120,7 @@ def refused_by_its_store(bucket: str, place: str, _folder: Path) -> tuple[Any, s
 def too_large_for_the_disk(_bucket: str, place: str, folder: Path) -> tuple[Any, str]:
     with (folder / "big").open("wb") as sparse:
         sparse.truncate(shutil.disk_usage(folder).free + 2**40)
-    return (request(place), ObjectStoreConfig.make_for_local(folder)), "Free the room"
+    return (request(place), ObjectStoreConfig.make_for_local(folder)), "Free room there"
 
 
 FAULTS = [refused_by_its_store, too_large_for_the_disk]

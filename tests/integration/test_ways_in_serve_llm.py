@@ -212,7 +212,7 @@ def test_a_full_disk_is_named_with_what_to_do(
         pytest.skip("only root can mount a small file system")
     try:
         kwargs = {"paths": [(f"s3://{bucket}/llama", f"{tmp_path}/llama")]}
-        with replica_on(driver, 0) as replica, pytest.raises(Exception, match="Free the room"):
+        with replica_on(driver, 0) as replica, pytest.raises(Exception, match="Free room there"):
             ray.get(replica.start.remote("/none", kwargs), timeout=60)
     finally:
         subprocess.run(["umount", "-l", str(tmp_path)], check=True)
