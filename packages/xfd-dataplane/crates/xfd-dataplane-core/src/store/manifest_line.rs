@@ -19,15 +19,7 @@ pub(crate) enum Line {
         Option<i64>,
         i64,
         Vec<(u64, u64)>,
-    ),
-    Unsynced(
-        PathBuf,
-        u64,
-        Option<String>,
-        Option<i64>,
-        i64,
-        Vec<(u64, u64)>,
-        String,
+        #[serde(default, skip_serializing_if = "Option::is_none")] Option<String>,
     ),
     Other {
         path: PathBuf,
@@ -48,43 +40,41 @@ impl Line {
                 pins,
                 unsynced,
                 ..
-            }) if version.size == size && pins.is_empty() => {
-                let (etag, time) = (version.etag, version.last_modified_ns);
-                match unsynced {
-                    None => Self::File(path, size, etag, time, mtime_ns, chunks),
-                    Some(mark) => Self::Unsynced(path, size, etag, time, mtime_ns, chunks, mark),
-                }
-            }
+            }) if version.size == size && pins.is_empty() => Self::File(
+                path,
+                size,
+                version.etag,
+                version.last_modified_ns,
+                mtime_ns,
+                chunks,
+                unsynced,
+            ),
             record => Self::Other { path, record },
         }
     }
 
     /// The path, and the record; None for a line that takes earlier ones back.
     pub(crate) fn into_parts(self) -> (PathBuf, Option<Record>) {
-        let (path, size, etag, last_modified_ns, mtime_ns, chunks, unsynced) = match self {
-            Self::File(path, size, etag, time, mtime_ns, chunks) => {
-                (path, size, etag, time, mtime_ns, chunks, None)
+        match self {
+            Self::File(path, size, etag, last_modified_ns, mtime_ns, chunks, unsynced) => {
+                let record = Record {
+                    format: FORMAT,
+                    version: ObjectVersion {
+                        size,
+                        etag,
+                        last_modified_ns,
+                    },
+                    file: Some((size, mtime_ns)),
+                    chunks,
+                    tree: None,
+                    inode: None,
+                    pins: Vec::new(),
+                    unsynced,
+                };
+                (path, Some(record))
             }
-            Self::Unsynced(path, size, etag, time, mtime_ns, chunks, mark) => {
-                (path, size, etag, time, mtime_ns, chunks, Some(mark))
-            }
-            Self::Other { path, record } => return (path, record),
-        };
-        let record = Record {
-            format: FORMAT,
-            version: ObjectVersion {
-                size,
-                etag,
-                last_modified_ns,
-            },
-            file: Some((size, mtime_ns)),
-            chunks,
-            tree: None,
-            inode: None,
-            pins: Vec::new(),
-            unsynced,
-        };
-        (path, Some(record))
+            Self::Other { path, record } => (path, record),
+        }
     }
 }
 
