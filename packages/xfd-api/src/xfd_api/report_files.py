@@ -16,6 +16,7 @@ from xfd_api.errors import (
     ReportFileError,
     ReportSchemaError,
 )
+from xfd_api.json_text import parsed
 from xfd_api.plain_data import WrongDataError, from_plain
 from xfd_api.sanitize import sanitized_json
 from xfd_api.timeline import FROM_ORIGIN, Timeline
@@ -43,8 +44,8 @@ def read_report(kind: type[Report], text: str) -> Report:
         ReportFileError: it is no JSON, or no report.
     """
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = parsed(text)
+    except ValueError as error:
         raise ReportFileError(f"The report is no JSON document: {error}") from error
     if not isinstance(document, dict) or "schema" not in document:
         raise ReportFileError("The document has no field schema, so it is no report of xfd")

@@ -26,18 +26,18 @@ trusted and counts as missing.
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xfd_api.chunks import Checksum
+from xfd_api.json_text import parsed
 from xfd_dataplane._native import manifest_texts, record_text
 
 FORMAT = 1
 
-_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 """What taking a malformed record apart raises."""
 
 
@@ -73,7 +73,7 @@ def read_record(destination: Path) -> Record | None:
     """
     text, _ = record_text(destination)
     try:
-        return None if text is None else _record(json.loads(text))
+        return None if text is None else _record(parsed(text))
     except _MALFORMED:
         return None
 
@@ -93,7 +93,7 @@ def read_manifest(folder: Path) -> dict[Path, Record]:
     lines = (line for text in manifest_texts(folder) for line in text.split(b"\n"))
     for line in lines:
         try:
-            path, record = _line(folder, json.loads(line))
+            path, record = _line(folder, parsed(line))
         except _MALFORMED:
             continue
         if record is None:

@@ -5,7 +5,6 @@ No record of xfd is needed, so files of other tools can be compared too.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from xfd_api.chunks import Catalog, Checksum
 from xfd_api.hub_files import SHA256_DIGITS
 from xfd_api.hub_repos import repo_named
+from xfd_api.json_text import parsed
 from xfd_api.key_filter import KeyFilter
 from xfd_api.lookups import Lookup
 from xfd_api.paths import HUB_CACHE, local_path
@@ -126,7 +126,7 @@ def _text(path: Path) -> str | None:
 def _listed(tree: Path) -> dict[str, str]:
     """The blob of each file in the list of a commit's files; empty without a list."""
     try:
-        files = json.loads(_text(tree) or "{}").get("files", {})
+        files = parsed(_text(tree) or "{}").get("files", {})
         return {path: info.get("lfs_sha256") or info["blob_id"] for path, info in files.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {}

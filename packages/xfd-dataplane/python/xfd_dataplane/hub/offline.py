@@ -6,7 +6,6 @@ So files that one node has reach the other nodes without a hub.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from xfd_api.errors import HubOfflineError, ObjectNotFoundError
 from xfd_api.hub_repos import HubRepo
+from xfd_api.json_text import parsed
 
 FORMAT = 1
 """The only `format_version` of a list that is known."""
@@ -83,11 +83,11 @@ class CachedHub:
 
     def _list(self, commit: str) -> list[Mapping[str, Any]]:
         try:
-            document = json.loads((self._folder / "trees" / f"{commit}.json").read_text("utf-8"))
+            document = parsed((self._folder / "trees" / f"{commit}.json").read_text("utf-8"))
             if document["format_version"] != FORMAT:
                 raise ValueError
             return [_entry(path, about) for path, about in document["files"].items()]
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             raise self._unknown(f"has no list of the files of commit {commit}") from None
 
     def _unknown(self, what: str) -> HubOfflineError:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import filecmp
-import json
 import os
 import secrets
 import shutil
@@ -26,6 +25,7 @@ from xfd_api.errors import (
     UnsafePathError,
     XfdError,
 )
+from xfd_api.json_text import parsed
 from xfd_dataplane.hub.links import TREE_FORMAT, Link, SmallFile
 
 ATTEMPTS = 5
@@ -218,8 +218,8 @@ def _is_written(path: Path, file: SmallFile) -> bool:
         return text == file.text
     # The list of a commit's files never changes: another tool's is left if it can be read.
     try:
-        tree = json.loads(text)
-    except (ValueError, RecursionError):
+        tree = parsed(text)
+    except ValueError:
         return False
     return isinstance(tree, dict) and tree.get("format_version") == TREE_FORMAT
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from xfd_api import errors
 from xfd_api.errors import XfdError
+from xfd_api.json_text import parsed
 from xfd_api.whole_file import write_whole
 
 LOOKED_AT = 1000
@@ -87,8 +88,8 @@ def _turn(note: Path) -> Iterator[bool]:
 
 def _read(note: Path) -> dict[str, Any]:
     try:
-        found = json.loads(note.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        found = parsed(note.read_bytes())
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 

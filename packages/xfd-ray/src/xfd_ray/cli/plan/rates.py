@@ -17,6 +17,7 @@ from statistics import median
 from typing import Any
 
 from xfd_api.configuration import load
+from xfd_api.json_text import parsed
 from xfd_api.results import DistributionReport
 from xfd_api.timeline import FROM_ORIGIN, Transfers
 from xfd_ray.configured import configured_rates
@@ -135,7 +136,7 @@ def _spread(start: float, took: float) -> list[tuple[int, float]]:
 
 def _read() -> Mapping[str, Any]:
     try:
-        kept = json.loads(_path().read_text("utf-8"))
+        kept = parsed(_path().read_text("utf-8"))
     except (OSError, RuntimeError, ValueError):  # This user may have no home.
         return {}
     return kept if isinstance(kept, dict) else {}
