@@ -75,14 +75,7 @@ def verification_failures() -> int:
     return count
 
 
-NOT_YET = pytest.mark.xfail(reason="the proxy shortens no body whose length is not known before")
-LIES = [
-    pytest.param(lie, marks=NOT_YET) if lie == "short" else pytest.param(lie)
-    for lie in lying_peer.LIES
-]
-
-
-@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("lie", lying_peer.LIES)
 def test_a_peer_that_lies_costs_its_own_bytes_and_nothing_else(
     lie: str, swarm: Swarm, bucket: str, endpoint: str, s3_server: S3Server
 ) -> None:

@@ -11,7 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from xfd_testing.faults import Alter, Break, Drip, Endless, Fault, Flip, Hang, Refuse, Shorten
+from xfd_testing.faults import (
+    Alter,
+    Break,
+    Drip,
+    Endless,
+    Fault,
+    Flip,
+    Hang,
+    Refuse,
+    Shorten,
+    spoiled,
+)
 from xfd_testing.faulty_proxy import FaultyProxy, faulty_proxy, no_fault
 
 BODY = bytes(range(256)) * 100
@@ -86,6 +97,17 @@ def test_a_body_without_end_goes_on_behind_the_real_one(proxy: FaultyProxy) -> N
     proxy.rule = lambda request: Endless()
     _, found = get(proxy, 10 * len(BODY))
     assert found == BODY + bytes(9 * len(BODY))
+
+
+def test_a_body_whose_length_is_not_known_ends_in_order_after_so_many_bytes() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answered = spoiled(Shorten(5), head, None)
+    assert answered.is_chunked
+    assert answered.ends is None
+    assert [list(answered.pieces(piece, at)) for piece, at in ((b"abc", 0), (b"defg", 3))] == [
+        [(b"abc", 0.0)],
+        [(b"de", 0.0)],
+    ]
 
 
 def test_a_server_that_is_gone_comes_back_at_its_address(proxy: FaultyProxy) -> None:

@@ -72,7 +72,7 @@ class Alter:
 
 @dataclass(frozen=True)
 class Shorten:
-    """The body is `by` bytes shorter than it should be, and its length says so."""
+    """The body ends in order, `by` bytes before it should; a chunked one after so many bytes."""
 
     by: int
 
@@ -149,6 +149,8 @@ def spoiled(fault: Fault | None, head: bytes, length: int | None) -> Answered:
     elif isinstance(fault, Shorten) and length is not None:
         end = max(0, length - fault.by)
         head = _with_length(head, f"Content-Length: {end}")
+    elif isinstance(fault, Shorten):
+        end = fault.by
     elif isinstance(fault, Endless) and length is not None:
         head, is_chunked, end = _with_length(head, "Transfer-Encoding: chunked"), True, None
     elif isinstance(fault, Break | Hang) and (length is None or (fault.after or 0) < length):
