@@ -56,7 +56,7 @@ def states(report: DistributionReport) -> list[str]:
 
 
 def test_kills_of_workers(stage: Stage) -> None:
-    seen = Seen()
+    seen = Seen(1)
     for chance, moment in stage.moments("worker"):
         victims = partial(actor_processes, NODE_WORKER, [chance.choice(stage.cluster.roots)])
         report = killing(stage, seen, moment, victims)
@@ -66,7 +66,7 @@ def test_kills_of_workers(stage: Stage) -> None:
 
 
 def test_kills_of_coordinators(stage: Stage) -> None:
-    seen = Seen()
+    seen = Seen(NODES)
     victims = partial(actor_processes, COORDINATOR, stage.cluster.roots)
     for _, moment in stage.moments("coordinator"):
         assert states(killing(stage, seen, moment, victims)) == ["done"] * NODES
@@ -75,7 +75,7 @@ def test_kills_of_coordinators(stage: Stage) -> None:
 
 def test_kills_of_raylets(stage: Stage) -> None:
     """The node is lost with its raylet. The next round has a new one with the same disk."""
-    seen = Seen()
+    seen = Seen(NODES)
     cluster = stage.cluster
     for chance, moment in stage.moments("raylet"):
         while sum(node.alive for node in cluster.nodes) < NODES:
@@ -94,7 +94,7 @@ def test_kills_of_raylets(stage: Stage) -> None:
 
 def test_kills_of_drivers(stage: Stage) -> None:
     """The next driver comes at once, or when nothing is left of the first one's processes."""
-    seen = Seen()
+    seen = Seen(NODES)
     for chance, moment in stage.moments("driver"):
         before = stage.server.sent_bytes(stage.bucket)
         killed = start_and_kill_a_driver(stage, before + moment * SIZE)
@@ -125,7 +125,7 @@ def has_none(stage: Stage) -> bool:
 
 def test_kills_of_stores(stage: Stage) -> None:
     """It is started again some seconds later."""
-    seen = Seen()
+    seen = Seen(NODES)
     for chance, moment in stage.moments("store"):
         report = killing_the_store(stage, moment, chance.uniform(0, 3))
         seen.note(killed=True, sent_bytes=report.origin_bytes)

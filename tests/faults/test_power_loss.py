@@ -152,8 +152,9 @@ def test_after_a_power_loss_no_wrong_byte_counts(
                 assert (folder / key).read_bytes() == content(key), key
             assert not [path for path in files_below([folder]) if "-part" in path.name]
             kept.append(1 - found[0] / total)
-    if durability == "object":  # What has its name has its bytes; its record may be lost.
+    if durability == "object":  # What has its name has its bytes, and its record once all is there.
         assert lost == 0
+        assert kept[-2:] == [1, 1]
     shares = ", ".join(f"{share:.0%}" for share in kept)
     figures.record(
         f"power-loss-{durability}",

@@ -130,15 +130,22 @@ def stage_of(
 
 @dataclass
 class Seen:
-    """What the rounds showed: what the store sent, as a multiple of the object."""
+    """What the rounds showed: what the store sent, as a multiple of the object.
 
+    Attributes:
+        stricken: how many nodes lose what is on its way to them.
+    """
+
+    stricken: int
     killed: int = 0
     amplifications: list[float] = field(default_factory=list)
 
     def note(self, *, killed: bool, sent_bytes: int) -> None:
-        """Adds a round."""
+        """Adds a round. Nothing is sent again but what was on its way."""
         self.killed += killed
         self.amplifications.append(sent_bytes / SIZE)
+        in_flight = self.stricken * PARALLEL * CHUNK
+        assert sent_bytes <= SIZE + in_flight, (sent_bytes / SIZE, self.figure())
 
     def figure(self) -> str:
         """As the table has it."""

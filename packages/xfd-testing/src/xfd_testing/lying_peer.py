@@ -14,7 +14,18 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from xfd_testing.faults import Alter, Break, Drip, Endless, Fault, Flip, Hang, HttpRequest, Shorten
+from xfd_testing.faults import (
+    Alter,
+    Break,
+    Drip,
+    Endless,
+    Fault,
+    Flip,
+    Hang,
+    HttpRequest,
+    Refuse,
+    Shorten,
+)
 from xfd_testing.faulty_proxy import FaultyProxy
 
 VARIABLE = "XFD_TEST_LIES"
@@ -32,8 +43,9 @@ LIES: dict[str, Fault] = {
     "silent": Hang(after=1000),
     "slow": Drip(pause_s=0.05),
     "other-checksum": Alter(_other_checksum),
+    "absent": Refuse(404, "NoSuchKey"),
 }
-"""What a peer does to each body that it sends, by a name."""
+"""What a peer does to each answer that it gives, by a name."""
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -52,7 +64,7 @@ def tell(folder: Path, lie: str) -> None:
 
 
 def told(folder: Path) -> int:
-    """How many bodies were lies."""
+    """How many answers were lies."""
     return len((folder / "told").read_text())
 
 

@@ -344,6 +344,12 @@ DATA_PLANE_EVENTS: Final = (
         "error",
     ),
     data_plane_event(
+        "record_not_synced",
+        "warning",
+        "A power loss may undo a record; its file is fetched again then.",
+        "error",
+    ),
+    data_plane_event(
         "record_not_written",
         "warning",
         "A blob of the hub cache has no record, and is read again by the next run.",

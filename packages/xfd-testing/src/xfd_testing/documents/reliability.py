@@ -335,6 +335,13 @@ FAULTS = {
             "retries in the report",
             PEERS,
         ),
+        Fault(
+            "peer-absent",
+            "A peer says that it holds chunks, and answers 404 for each",
+            "fetched elsewhere; it is asked ever less",
+            "retries in the report",
+            PEERS,
+        ),
     ),
     "Disks": (
         Fault(
@@ -369,7 +376,7 @@ FAULTS = {
             "power-loss-object",
             "The power is cut, files synced, the default",
             "what has its name is whole; no wrong byte counts later",
-            "a second run reads what is missing",
+            "nothing; a run that was over reads no byte again",
             POWER,
         ),
         Fault(

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   1 each object is checked against its store's checksum
-//!   2 the part files are synced
-//!   3 the records are written
+//!   2 the records are written
+//!   3 the part files and the records are synced
 //!   4 the part files get their names, and the folders are synced
 //! ```
 //!
@@ -83,21 +83,6 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
         }
         Ok(())
     });
-    if synced_by_file {
-        let mut synced = sync_each(inner, &ready).into_iter();
-        ready = keep(ready, &mut |_| synced.next().unwrap_or(Ok(())));
-    } else {
-        let synced = devices.values().try_for_each(|handle| {
-            inner
-                .disk
-                .sync_all_of(handle.file())
-                .map_err(|error| Error::of_path(&error, "sync the file system", ""))
-        });
-        ready = keep(ready, &mut |one| {
-            let failed_before = locked(&one.slot.sync_failure).clone();
-            failed_before.map_or_else(|| synced.clone(), Err)
-        });
-    }
     // Files land in the folder that was found, if its path still names that folder.
     let mut named: HashMap<PathBuf, Result<()>> = HashMap::new();
     ready = keep(ready, &mut |one| match one.slot.anchor() {
@@ -111,6 +96,19 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
     ready = keep(ready, &mut |one| match &recorded {
         Err(error) if one.slot.manifest.is_some() => Err(error.clone()),
         _ => record_alone(one),
+    });
+    // Now, so that one commit of the file system may take both.
+    let mut synced = match synced_by_file {
+        true => sync_each(inner, &ready),
+        false => sync_systems(inner, &ready, &devices),
+    }
+    .into_iter();
+    ready = keep(ready, &mut |one| {
+        let synced = synced.next().unwrap_or(Ok(()));
+        if synced.is_err() && one.slot.object.unpack.is_none() {
+            recording::forget(&one.slot);
+        }
+        synced
     });
     // An archive keeps the name of its part file until its tree is made: see [`super::land_tree`].
     ready = keep(ready, &mut |one| match &one.slot.object.unpack {
@@ -152,14 +150,15 @@ fn land_cached(inner: &Inner, slot: &Slot) -> Result<()> {
     Ok(())
 }
 
-/// Syncs the bytes of each part file.
+/// Syncs the bytes of each part file, and meanwhile the records.
 fn sync_each(inner: &Inner, ready: &[Ready]) -> Vec<Result<()>> {
     let sync = |one: &Ready| write_behind::sync(inner, &one.slot);
-    if let [one] = ready {
-        return vec![sync(one)];
-    }
     let share = ready.len().div_ceil(SYNCS_AT_ONCE).max(1);
     std::thread::scope(|scope| {
+        scope.spawn(|| recording::sync_all(ready.iter().map(|one| one.slot.as_ref())));
+        if let [one] = ready {
+            return vec![sync(one)];
+        }
         let sync_all = |part| scope.spawn(move || Vec::from_iter(<[_]>::iter(part).map(sync)));
         let threads = Vec::from_iter(ready.chunks(share).map(sync_all));
         let outcomes = threads.into_iter().map(|thread| thread.join());
@@ -167,6 +166,23 @@ fn sync_each(inner: &Inner, ready: &[Ready]) -> Vec<Result<()>> {
             .flat_map(|outcome| outcome.unwrap_or_else(|panic| resume_unwind(panic)))
             .collect()
     })
+}
+
+/// Syncs these file systems, with all that was written there. None of them: nothing is synced.
+fn sync_systems(
+    inner: &Inner,
+    ready: &[Ready],
+    devices: &BTreeMap<u64, Handle>,
+) -> Vec<Result<()>> {
+    let synced = devices.values().try_for_each(|handle| {
+        let failed = |error| Error::of_path(&error, "sync the file system", "");
+        inner.disk.sync_all_of(handle.file()).map_err(failed)
+    });
+    let of_one = |one: &Ready| {
+        let failed_before = locked(&one.slot.sync_failure).clone();
+        failed_before.map_or_else(|| synced.clone(), Err)
+    };
+    ready.iter().map(of_one).collect()
 }
 
 /// Makes the record of a part file from its size and time; returns its device.

@@ -4,7 +4,7 @@
 //!   1 the file is whole, right and synced (`land`); the tree is whole and staged
 //!   2 the record says that the tree is ours
 //!   3 the tree gets its place
-//!   4 the record says what both are
+//!   4 the record says what both are, and is synced
 //!   5 the archive gets its name, if it is kept
 //! ```
 //!
@@ -63,6 +63,9 @@ pub(crate) fn land_with_tree(
     })?;
     let record = record_of(&slot, &unpack, Some(tree))?;
     recording::write(&slot, Some(record))?;
+    if inner.options.durability == Durability::Object {
+        recording::sync_all([slot.as_ref()]);
+    }
     if is_to_be_named(&slot) {
         naming::rename(&slot)?;
         if inner.options.durability == Durability::Object {

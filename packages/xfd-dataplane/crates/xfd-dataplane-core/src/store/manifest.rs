@@ -8,12 +8,13 @@
 //! {"path":"PATH","record":null}                                 takes the earlier lines back
 //! ```
 //!
-//! Lines are appended, a pack's with one write, and never synced. A file's line is written before
-//! the file gets its name. If a run is killed between the two, the next one finds a part file of
+//! Lines are appended, a pack's with one write. A file's line is written before the file gets its
+//! name, and synced with it if files are. If a run is killed between the two, the next one finds a part file of
 //! the line's size and time, reads it again, and need not fetch it. The manifest is rewritten when
 //! the group is left and some of its lines do not count any more.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -133,9 +134,9 @@ impl Manifest {
     fn reload_from(&mut self, home: &Home) -> Result<()> {
         let path = &home.manifest;
         let failed = |error: std::io::Error| Error::of_path(&error, "read the manifest", path);
-        let opened = home.dir()?.open(path, OFlags::RDONLY, MAX_MANIFEST_BYTES);
-        let opened = opened.map_err(failed)?;
-        let Some(file) = opened else { return Ok(()) };
+        let Some(file) = open(home)? else {
+            return Ok(());
+        };
         let mut reader = BufReader::with_capacity(1 << 16, file);
         let mut text = Vec::new();
         loop {
@@ -177,6 +178,11 @@ impl Manifest {
             }
         };
         self.outdated += usize::from(before.is_some());
+    }
+
+    /// Opens its file, to sync it; None if nothing was written.
+    pub(crate) fn open(&self) -> Result<Option<File>> {
+        self.home.as_ref().map_or(Ok(None), open)
     }
 
     /// The record of a file below the folder.
@@ -274,4 +280,11 @@ impl Manifest {
         self.ends_torn = false;
         Ok(())
     }
+}
+
+fn open(home: &Home) -> Result<Option<File>> {
+    let path = &home.manifest;
+    home.dir()?
+        .open(path, OFlags::RDONLY, MAX_MANIFEST_BYTES)
+        .map_err(|error| Error::of_path(&error, "open the manifest", path))
 }

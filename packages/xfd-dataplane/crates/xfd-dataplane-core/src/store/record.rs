@@ -1,7 +1,9 @@
 //! The record of a finished object: a JSON file beside it, or a line of its group's manifest.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use super::boot;
@@ -133,6 +135,13 @@ pub(crate) fn read(dir: &Dir, destination: &Path) -> Result<Option<Record>> {
     Ok(text
         .and_then(|text| serde_json::from_slice(&text).ok())
         .filter(|record: &Record| record.format == FORMAT))
+}
+
+/// Opens the record beside a destination, to sync it.
+pub(crate) fn open(dir: &Dir, destination: &Path) -> Result<Option<File>> {
+    let path = beside(destination, RECORD);
+    dir.open(&path, OFlags::RDONLY, MAX_RECORD_BYTES)
+        .map_err(|error| Error::of_path(&error, "open the record", &path))
 }
 
 /// Writes the record beside a destination.

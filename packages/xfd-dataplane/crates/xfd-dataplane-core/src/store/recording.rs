@@ -1,6 +1,7 @@
 //! The record of an object: a file beside it, or a line of its group's manifest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 
 use super::checks::Sums;
 use super::journal::Journal;
@@ -57,6 +58,35 @@ pub(crate) fn append_all<'a>(records: impl IntoIterator<Item = (&'a Slot, Record
     by_group
         .into_values()
         .try_for_each(|(manifest, lines)| locked(manifest).append(lines))
+}
+
+/// Writes out the records of these objects. A failure is only logged: without its record, a file
+/// that is whole is fetched again after a power loss.
+pub(crate) fn sync_all<'a>(slots: impl IntoIterator<Item = &'a Slot>) {
+    let mut groups = BTreeSet::new();
+    for slot in slots {
+        let opened = match (&slot.manifest, &slot.object.group) {
+            (Some(_), Some(group)) if !groups.insert(group) => continue,
+            (Some(manifest), _) => locked(manifest).open(),
+            (None, _) => slot
+                .dir()
+                .and_then(|dir| record::open(&dir, &slot.object.destination)),
+        };
+        let sync = |file: File| {
+            let failed = |error| Error::of_path(&error, "sync the record", &slot.object.destination);
+            file.sync_data().map_err(failed)
+        };
+        if let Err(error) = opened.and_then(|file| file.map_or(Ok(()), sync)) {
+            tracing::warn!(%error, "record_not_synced");
+        }
+    }
+}
+
+/// Takes back the record of an object that could not be landed.
+pub(crate) fn forget(slot: &Slot) {
+    if let Err(error) = write(slot, None) {
+        tracing::warn!(%error, "record_not_removed");
+    }
 }
 
 /// A chunk of an object is missing again: takes it back in the journal, or in the record of a small
