@@ -73,7 +73,8 @@ pub(crate) fn sync_all<'a>(slots: impl IntoIterator<Item = &'a Slot>) {
                 .and_then(|dir| record::open(&dir, &slot.object.destination)),
         };
         let sync = |file: File| {
-            let failed = |error| Error::of_path(&error, "sync the record", &slot.object.destination);
+            let failed =
+                |error| Error::of_path(&error, "sync the record", &slot.object.destination);
             file.sync_data().map_err(failed)
         };
         if let Err(error) = opened.and_then(|file| file.map_or(Ok(()), sync)) {
