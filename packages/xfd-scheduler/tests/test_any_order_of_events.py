@@ -170,8 +170,11 @@ class Swarm(RuleBasedStateMachine):
         final=st.integers(0, 9),
         bad=st.booleans(),
         wait=st.sampled_from([None, 0.1, 3.0]),
+        seconds=st.sampled_from([0.1, 6.0]),
     )
-    def fails(self, node: str, at_node: bool, final: int, bad: bool, wait: float | None) -> None:
+    def fails(
+        self, node: str, at_node: bool, final: int, bad: bool, wait: float | None, seconds: float
+    ) -> None:
         for chunk, assignment in list(self.script.assignments[node].items())[:1]:
             fault = "node" if at_node else "origin" if assignment.source is None else "peer"
             bad_bytes = bad and fault == "peer"
@@ -190,6 +193,7 @@ class Swarm(RuleBasedStateMachine):
                 bad_bytes=bad_bytes,
                 final=is_final,
                 retry_after_s=wait,
+                seconds=seconds,
             )
 
     @rule(node=nodes)

@@ -153,6 +153,46 @@ def test_a_peer_that_fails_several_nodes_rests_for_all(checked: Checked) -> None
     assert all(order.source != "sick" for order in fresh)
 
 
+def mute_after_one_failure_each(script: Script, seconds: float) -> None:
+    """Only `mute` holds the chunks; all three orders of chunk 0 at it fail after so long."""
+    script.grow([2])
+    script.joins("mute", held=(0, 1))
+    for node in ("n1", "n2", "n3"):
+        script.joins(node)
+    script.plan()
+    waiting = [
+        (node, chunk)
+        for node, orders in script.assignments.items()
+        for chunk, order in orders.items()
+        if order.source == "mute"
+    ]
+    for node, chunk in waiting:
+        if chunk in script.assignments[node]:  # Else it was opened again after another failure.
+            script.fails(node, chunk, "peer", error=PeerError("Fell silent"), seconds=seconds)
+
+
+@pytest.mark.parametrize(("seconds", "reads"), [(6.0, 2), (0.1, 0)])
+def test_nobody_waits_for_a_peer_that_fell_silent_on_all(
+    seconds: float, reads: int, checked: Checked
+) -> None:
+    script = checked(Script(settings=SchedulerSettings(relay=False)))
+    mute_after_one_failure_each(script, seconds)
+    script.plan()
+    orders = [order for mine in script.assignments.values() for order in mine.values()]
+    assert sum(order.source is None for order in orders) == reads
+    assert all(order.source != "mute" for order in orders)
+
+
+def test_a_mute_peer_is_asked_again_after_its_rest(checked: Checked) -> None:
+    script = checked(Script(settings=SchedulerSettings(relay=False)))
+    mute_after_one_failure_each(script, 6.0)
+    script.plan()
+    script.now += 6.1
+    script.joins("late")
+    script.plan()
+    assert {order.source for order in script.assignments["late"].values()} == {"mute"}
+
+
 def test_node_final_fails_the_object_there_only(checked: Checked) -> None:
     script = checked(Script.of_nodes(3, chunks=3))
     script.plan()

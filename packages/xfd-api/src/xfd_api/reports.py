@@ -87,6 +87,7 @@ class OrderFailed:
         bad_bytes: the source delivered bytes that differ from the chunk's checksum.
         final: another attempt cannot help (404, 403, a full disk).
         retry_after_s: the source's Retry-After, if it sent one; see `asked_rest_s`.
+        seconds: from its start to its failure, retries included.
     """
 
     order: OrderId
@@ -97,6 +98,7 @@ class OrderFailed:
     bad_bytes: bool = False
     final: bool = False
     retry_after_s: float | None = None
+    seconds: float = 0.0
 
     @property
     def asked_rest_s(self) -> float | None:

@@ -147,6 +147,13 @@ Why: the chunk may arrive although all peers that have it are busy or rest.
 Evidence: not measured; guards correctness (`impatient`).
 """
 
+LONG_REST_S = 2.0
+"""seconds. Nobody waits for a peer that rests for so long, or longer, after failures in a row.
+
+Why: what only it has is read from the origin again, which costs less than further failures there.
+Evidence: a peer that falls silent in each body, `nox -s faults -- -k test_peer`.
+"""
+
 COMPLAINTS_TO_DISCARD = 2
 """nodes. Complaints of this many nodes about one chunk of a peer discard its copy.
 

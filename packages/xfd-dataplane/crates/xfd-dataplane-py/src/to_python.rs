@@ -36,7 +36,7 @@ write_dataclasses! {
     );
     fn new_order_failed = "xfd_api.reports"."OrderFailed" (
         order: u64, chunk: u32, source: Option<&str>, error: Bound<'py, PyAny>, fault: &str,
-        bad_bytes: bool, is_final = "final": bool, retry_after_s: Option<f64>,
+        bad_bytes: bool, is_final = "final": bool, retry_after_s: Option<f64>, seconds: f64,
     );
     fn new_log_event = "xfd_api.reports"."LogEvent" (
         level: &str, name: &str, at_s: f64, fields: Bound<'py, PyDict>,
@@ -185,6 +185,7 @@ pub(crate) fn event<'py>(
             fault,
             bad_bytes,
             is_final,
+            seconds,
         } => new_order_failed(
             py,
             *order,
@@ -199,6 +200,7 @@ pub(crate) fn event<'py>(
             *bad_bytes,
             *is_final,
             error.retry_after.map(|wait| wait.as_secs_f64()),
+            *seconds,
         ),
         NodeEvent::ChunkLost { chunk } => new_chunk_lost(py, *chunk),
         NodeEvent::ObjectLanded { object, left_out } => new_object_landed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xfd_api.ids import ChunkIndex
 from xfd_api.orders import Discard
 from xfd_scheduler.bounds import COMPLAINTS_TO_DISCARD
+from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.keys import key_of
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.relay_paths import children_of
@@ -31,12 +32,15 @@ def ban(swarm: SwarmState, member: Member) -> None:
     if swarm.banned & member.bit:
         return
     swarm.banned |= member.bit
+    wait_no_more(swarm, member)
+
+
+def wait_no_more(swarm: SwarmState, member: Member) -> None:
+    """The node is unusable now: the orders that name it as their source are opened again."""
     swarm.available &= ~member.bit
-    for chunk in range(len(swarm.holders)):
-        if (swarm.holders[chunk] | swarm.pending[chunk]) & member.bit:
-            swarm.update_rarity(chunk)
-        if swarm.pending[chunk]:
-            reopen_children(swarm, member.index, chunk)
+    swarm.update_rarities(member.bit)
+    for chunk in positions(swarm.pending_chunks):
+        reopen_children(swarm, member.index, chunk)
 
 
 def discard(swarm: SwarmState, member: Member, chunks: list[int]) -> None:

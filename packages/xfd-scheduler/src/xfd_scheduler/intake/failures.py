@@ -6,7 +6,8 @@
                          blame, so this is no attempt, unless nothing was read between several
                          resets
     peer                 this node asks other peers for a while. After several such nodes all do, if
-                         the peer had the chunk: a relay only passes on what broke above it
+                         the peer had the chunk: a relay only passes on what broke above it.
+                         Nobody waits for a peer that rests for long
     peer, bad bytes      the peer is never asked again; a second complaint discards its copy
     node, final          the chunk's objects fail on that node
     another pin          the object fails on every node: its store has another one than was named
@@ -30,7 +31,7 @@ from xfd_api.errors import (
 )
 from xfd_api.ids import ObjectIndex
 from xfd_api.reports import Fault, ObjectFailed, OrderFailed
-from xfd_scheduler.bounds import SHARED_ATTEMPTS_FACTOR
+from xfd_scheduler.bounds import LONG_REST_S, SHARED_ATTEMPTS_FACTOR
 from xfd_scheduler.intake.copies import (
     complain,
     discard,
@@ -39,6 +40,7 @@ from xfd_scheduler.intake.copies import (
     reopen,
     reopen_children,
 )
+from xfd_scheduler.intake.silence import fall_mute
 from xfd_scheduler.state import origin_budget
 from xfd_scheduler.state.attempts import Attempts
 from xfd_scheduler.state.bitset import positions
@@ -93,8 +95,7 @@ class Failures:
         requested_s = event.asked_rest_s
         if event.fault == "peer":
             if source is not None:
-                had_it = bool(swarm.holders[chunk] & source.bit)
-                strike(swarm, source, member, count, requested_s, now, counts_for_all=had_it)
+                self._strike(source, member, event, count, now)
             open_chunk(swarm, member, chunk)
             return
         pause = rest_s(self.settings, count, requested_s)
@@ -104,6 +105,23 @@ class Failures:
             if count > 1:
                 self._let_another_read(member, chunk)
         swarm.resting_chunks.set(key_of(member.index, chunk), now + pause)
+
+    def _strike(self, peer: Member, by: Member, event: OrderFailed, count: int, now: float) -> None:
+        """A peer failed a node. Nobody waits for a peer that has to rest for long."""
+        swarm = self.swarm
+        had_it = bool(swarm.holders[event.chunk] & peer.bit)
+        rests_s = strike(
+            swarm,
+            peer,
+            by,
+            count,
+            event.asked_rest_s,
+            now,
+            counts_for_all=had_it,
+            cost_s=event.seconds,
+        )
+        if rests_s >= LONG_REST_S:
+            fall_mute(swarm, peer)
 
     def _rest_until_reset(
         self, member: Member, chunk: int, error: XfdError, reset_s: float, now: float

@@ -1,13 +1,16 @@
-"""Nodes that do not answer, and may again: stopped processes, cut links.
+"""Nodes that nobody waits for at the moment.
 
-Nobody waits for such a node. Other nodes ask others for what it was to send, or read it from the
+A node is silent if it does not answer, and may again: a stopped process, a cut link. It is mute if
+it answers, and its peers get nothing from it: a link that is cut one way, a disk that hangs.
+
+Nobody waits for a silent node. Other nodes ask others for what it was to send, or read it from the
 origin. It keeps its orders, and goes on with them if it is heard again; what others have read
 meanwhile it then receives from them (`policy.reconsider`).
 """
 
 from __future__ import annotations
 
-from xfd_scheduler.intake.copies import reopen_children
+from xfd_scheduler.intake.copies import wait_no_more
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.swarm_state import SwarmState
 
@@ -20,14 +23,21 @@ def fall_silent(swarm: SwarmState, member: Member) -> None:
     silent = swarm.silent | member.bit
     if silent == swarm.silent or 2 * silent.bit_count() > len(swarm.members):
         return
-    swarm.silent |= member.bit
+    swarm.silent = silent
     swarm.heard_again &= ~member.bit
-    swarm.available &= ~member.bit
-    for chunk in range(len(swarm.pending)):
-        if (swarm.holders[chunk] | swarm.pending[chunk]) & member.bit:
-            swarm.update_rarity(chunk)
-        if swarm.pending[chunk]:
-            reopen_children(swarm, member.index, chunk)
+    wait_no_more(swarm, member)
+
+
+def fall_mute(swarm: SwarmState, member: Member) -> None:
+    """No node waits for what this one was to send, until its rest is over.
+
+    If most nodes send nothing, the network is at fault: nothing changes.
+    """
+    mute = swarm.mute | member.bit
+    if 2 * mute.bit_count() > len(swarm.members):
+        return
+    swarm.mute = mute
+    wait_no_more(swarm, member)
 
 
 def be_heard(swarm: SwarmState, member: Member) -> None:
@@ -38,6 +48,4 @@ def be_heard(swarm: SwarmState, member: Member) -> None:
     swarm.heard_again |= member.bit
     if not swarm.banned & member.bit and member.index not in swarm.resting_peers:
         swarm.available |= member.bit
-    for chunk in range(len(swarm.pending)):
-        if (swarm.holders[chunk] | swarm.pending[chunk]) & member.bit:
-            swarm.update_rarity(chunk)
+    swarm.update_rarities(member.bit)

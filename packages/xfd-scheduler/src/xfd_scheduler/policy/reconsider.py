@@ -231,7 +231,7 @@ class Reconsider:
         swarm = self.swarm
         if self._ages.origin_is_slow or now < swarm.origin_rest_until:
             return
-        if swarm.holders[chunk] & ~(swarm.banned | swarm.silent) or any(
+        if swarm.holders[chunk] & ~swarm.unusable or any(
             is_fed(swarm, node, chunk, member.index) for node in positions(swarm.pending[chunk])
         ):
             return

@@ -35,7 +35,7 @@ class Sources:
         peers of its own zone count if each zone reads for itself.
         """
         swarm = self.swarm
-        holding = swarm.holders[chunk] & ~(swarm.banned | swarm.silent)
+        holding = swarm.holders[chunk] & ~swarm.unusable
         pending = swarm.pending[chunk]
         attempts = swarm.attempts.get(key_of(member.index, chunk), NO_ATTEMPTS)
         if attempts.prefers_origin(self.settings.attempts):

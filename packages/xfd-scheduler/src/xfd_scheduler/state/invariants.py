@@ -23,6 +23,9 @@ def check(swarm: SwarmState) -> None:
         _is(not getattr(swarm, name) & ~alive, f"a lost node is in {name}")
     _is(not swarm.available & swarm.banned, "a banned node is available")
     _is(not swarm.available & swarm.silent, "a silent node is available")
+    _is(not swarm.available & swarm.mute, "a mute node is available")
+    for index in positions(swarm.mute):
+        _is(index in swarm.resting_peers, "a mute node does not rest")
     for chunk in range(len(swarm.holders)):
         _check_chunk(swarm, chunk, alive)
     opened = sum(1 << chunk for chunk, nodes in enumerate(swarm.open_on) if nodes)
@@ -60,7 +63,8 @@ def _check_chunk(swarm: SwarmState, chunk: int, alive: int) -> None:
         source = swarm.source_of(index, chunk)
         _is(source == ORIGIN or source in swarm.members, "an order names a lost node")
         _is(source != index, "a node is its own source")
-        _is(source == ORIGIN or not swarm.banned >> source & 1, "an order names a banned node")
+        left = swarm.banned | swarm.mute
+        _is(source == ORIGIN or not left >> source & 1, "an order names a banned or mute node")
         _check_path(swarm, index, chunk)
 
 

@@ -44,7 +44,8 @@ class Member:
     Attributes:
         promised: pending orders of other nodes.
         uplink_load: bytes of all orders so far, over its share of the fastest uplink.
-        strikes: nodes that it failed in a row; rest_count: how often it rested for all.
+        strikes: failures in a row at other nodes; struck_by: these nodes.
+        rest_count: how often it rested for all in a row.
 
     To be sent with its next orders:
 
@@ -116,6 +117,7 @@ class Member:
         "samples",
         "speed_class",
         "strikes",
+        "struck_by",
         "traits",
         "typical_pace",
         "up_share",
@@ -151,7 +153,8 @@ class Member:
 
         self.promised = 0
         self.uplink_load = 0.0
-        self.strikes: set[int] = set()
+        self.strikes = 0
+        self.struck_by: set[int] = set()
         self.rest_count = 0
 
         self.pending_orders: list[Order] = []

@@ -37,7 +37,7 @@ def is_fed(swarm: SwarmState, node: int, chunk: int, without: int) -> bool:
     seen = 0
     while True:
         bit = 1 << node
-        if node == without or (seen | swarm.banned | swarm.silent) & bit:
+        if node == without or (seen | swarm.unusable) & bit:
             return False
         if swarm.holders[chunk] & bit:
             return True

@@ -23,33 +23,56 @@ def strike(
     now: float,
     *,
     counts_for_all: bool = True,
-) -> None:
+    cost_s: float = 0.0,
+) -> float:
     """A peer failed the node `by`, which does not ask it for a while.
 
-    If that counts for all nodes, no node asks the peer for a while after several nodes in a row.
+    If that counts for all nodes, no node asks the peer for a while after `strikes` failures in a
+    row, of as many nodes if there are so many. What rests for all rests as long as the failure took
+    (`cost_s`) at least, up to the ceiling: so no more than half of a download slot is lost to it.
+
+    Returns:
+        For how many seconds no node asks it; 0 if others do.
     """
     settings = swarm.settings
     pause = rest_s(settings, failures, requested_s)
     swarm.resting_pairs[pair_of(by.index, peer.index)] = now + pause
     if not counts_for_all:
-        return
-    peer.strikes.add(by.index)
-    if len(peer.strikes) < settings.strikes or swarm.banned & peer.bit:
-        return
-    peer.strikes.clear()
+        return 0.0
+    peer.struck_by.add(by.index)
+    peer.strikes += 1
+    by_nodes = min(settings.strikes, len(swarm.members) - 1)
+    is_enough = peer.strikes >= settings.strikes and len(peer.struck_by) >= by_nodes
+    if not is_enough or swarm.banned & peer.bit:
+        return 0.0
     peer.rest_count += 1
+    pause = rest_s(settings, peer.rest_count, requested_s)
+    pause = max(pause, min(cost_s, settings.rest_ceiling_s))
+    _start_over(peer)
     swarm.available &= ~peer.bit
-    swarm.resting_peers.set(peer.index, now + rest_s(settings, peer.rest_count, requested_s))
+    swarm.resting_peers.set(peer.index, now + pause)
+    return pause
 
 
 def forgive(member: Member) -> None:
     """A chunk arrived from this node."""
-    member.strikes.clear()
+    _start_over(member)
     member.rest_count = 0
+
+
+def _start_over(member: Member) -> None:
+    member.struck_by.clear()
+    member.strikes = 0
 
 
 def wake(swarm: SwarmState, now: float) -> None:
     """Makes nodes whose rest is over available again."""
     for index in swarm.resting_peers.pop_due(now):
-        if index in swarm.members and not ((swarm.banned | swarm.silent) >> index) & 1:
-            swarm.available |= 1 << index
+        if index not in swarm.members:
+            continue
+        bit = 1 << index
+        if swarm.mute & bit:
+            swarm.mute &= ~bit
+            swarm.update_rarities(bit)
+        if not (swarm.banned | swarm.silent) & bit:
+            swarm.available |= bit

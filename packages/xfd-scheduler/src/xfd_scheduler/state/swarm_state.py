@@ -52,6 +52,7 @@ NODE_SETS = (
     "catching_up",
     "has_open_chunks",
     "heard_again",
+    "mute",
     "silent",
     "starving",
 )
@@ -98,6 +99,7 @@ class SwarmState:
     Attributes:
         banned: never a source again.
         silent: do not answer at the moment; heard_again: did not before the last plan.
+        mute: failed several nodes in a row and rest for long, so that nobody waits for them.
         available: may be a source: neither banned, resting nor silent.
         catching_up: nodes that joined late and will soon have caught up. What is sent now shares
             their links with what they missed, so other nodes do not wait for it there.
@@ -162,6 +164,7 @@ class SwarmState:
         self.banned = 0
         self.silent = 0
         self.heard_again = 0
+        self.mute = 0
         self.available = 0
         self.catching_up = 0
         self.has_open_chunks = 0
@@ -228,9 +231,20 @@ class SwarmState:
         own = max(-MAX_CHUNK_PRIORITY, min(MAX_CHUNK_PRIORITY, own))
         return own * LAUNCHES_PER_PRIORITY + max(0, min(LAUNCHES_PER_PRIORITY - 1, launch))
 
+    @property
+    def unusable(self) -> int:
+        """Nodes that nobody waits for, as a bit set: banned, silent and mute ones."""
+        return self.banned | self.silent | self.mute
+
     def usable(self, chunk: int) -> int:
-        """Nodes that hold the chunk or will, and are not banned; bit set."""
-        return (self.holders[chunk] | self.pending[chunk]) & ~(self.banned | self.silent)
+        """Nodes that hold the chunk or will, and that may be waited for; bit set."""
+        return (self.holders[chunk] | self.pending[chunk]) & ~self.unusable
+
+    def update_rarities(self, nodes: int) -> None:
+        """To be called after some of these nodes, a bit set, began or ceased to be unusable."""
+        for chunk, holders in enumerate(self.holders):
+            if (holders | self.pending[chunk]) & nodes:
+                self.update_rarity(chunk)
 
     def zone_mask(self, member: Member) -> int:
         """The nodes of the member's zone, as a bit set; 0 if there is a single zone."""
@@ -242,7 +256,7 @@ class SwarmState:
             setattr(self, name, getattr(self, name) & ~member.bit)
 
     def update_rarity(self, chunk: int) -> None:
-        """To be called after `holders`, `pending` or `banned` changed."""
+        """To be called after `holders`, `pending` or `unusable` changed."""
         self.rarity.update(chunk, self.usable(chunk).bit_count())
 
     def update_queue_flags(self, member: Member) -> None:

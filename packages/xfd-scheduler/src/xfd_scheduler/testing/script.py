@@ -223,6 +223,7 @@ class Script:
         bad_bytes: bool = False,
         final: bool = False,
         retry_after_s: float | None = None,
+        seconds: float = 0.0,
     ) -> Assignment:
         """The node reports that its order for the chunk failed; returns that order."""
         assignment = self.assignments[NodeId(node)].pop(chunk)
@@ -237,6 +238,7 @@ class Script:
                 bad_bytes=bad_bytes,
                 final=final,
                 retry_after_s=retry_after_s,
+                seconds=seconds,
             ),
         )
         return assignment

@@ -67,6 +67,7 @@ pub enum NodeEvent {
         fault: Fault,
         bad_bytes: bool,
         is_final: bool,
+        seconds: f64,
     },
     ChunkLost {
         chunk: ChunkIndex,

@@ -8,6 +8,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +50,7 @@ async fn run(swarm: &Arc<NodeSwarm>, mut order: QueuedOrder, mut stop: Cancellat
             swarm,
             order: &order,
         };
+        let began = Instant::now();
         let fetched = tokio::select! {
             biased;
             () = stop.cancelled() => None,
@@ -67,7 +69,7 @@ async fn run(swarm: &Arc<NodeSwarm>, mut order: QueuedOrder, mut stop: Cancellat
         if next.is_none() {
             slots.push_all(lane.end());
         }
-        settle(&fetch, fetched);
+        settle(&fetch, fetched, began);
         slots.fill();
         match next {
             Some(next) => (order, stop) = next,
@@ -77,18 +79,18 @@ async fn run(swarm: &Arc<NodeSwarm>, mut order: QueuedOrder, mut stop: Cancellat
 }
 
 /// Commits what was fetched and ends the order; None if it was cancelled.
-fn settle(fetch: &Fetch<'_>, fetched: Option<Outcome<Fetched>>) {
+fn settle(fetch: &Fetch<'_>, fetched: Option<Outcome<Fetched>>, began: Instant) {
     let _reporting = fetch.swarm.reporting();
     let outcome = fetched.map(|fetched| {
         let fetched = fetched?;
         panics::catch("Settling a fetch", || Ok(fetch.commit(fetched)))
             .unwrap_or_else(|error| Err(Failure::of_node(error)))
     });
-    end(fetch.swarm, fetch.order, outcome);
+    end(fetch.swarm, fetch.order, outcome, began);
 }
 
 /// Frees the order's slot and reports the order, unless it was cancelled.
-fn end(swarm: &NodeSwarm, order: &QueuedOrder, outcome: Option<Outcome<Held>>) {
+fn end(swarm: &NodeSwarm, order: &QueuedOrder, outcome: Option<Outcome<Held>>, began: Instant) {
     let slots = &swarm.node.slots;
     let is_held = matches!(outcome, Some(Ok(_)));
     let ended = swarm.orders().end(order, is_held);
@@ -118,7 +120,7 @@ fn end(swarm: &NodeSwarm, order: &QueuedOrder, outcome: Option<Outcome<Held>>) {
             let _giving_up = swarm.giving_up();
             report::drop_changed(swarm, order, &failure);
             if ended.report && !self_repair::try_next_source(swarm, order) {
-                report::order_failed(swarm, order, failure);
+                report::order_failed(swarm, order, failure, began.elapsed());
             }
         }
         None => {}

@@ -1,5 +1,7 @@
 //! Reports of orders and objects that have ended, and what a failure means for the objects.
 
+use std::time::Duration;
+
 use super::neighbours::FIRST_REPAIR_ORDER;
 use super::outcome::{Failure, Held};
 use super::swarm::NodeSwarm;
@@ -26,7 +28,12 @@ pub(crate) fn order_held(swarm: &NodeSwarm, order: &QueuedOrder, held: &Held) {
 }
 
 /// The order was given up. [`NodeSwarm::giving_up`] is held.
-pub(crate) fn order_failed(swarm: &NodeSwarm, order: &QueuedOrder, failure: Failure) {
+pub(crate) fn order_failed(
+    swarm: &NodeSwarm,
+    order: &QueuedOrder,
+    failure: Failure,
+    took: Duration,
+) {
     let Failure {
         error,
         fault,
@@ -56,6 +63,7 @@ pub(crate) fn order_failed(swarm: &NodeSwarm, order: &QueuedOrder, failure: Fail
         fault,
         bad_bytes,
         is_final,
+        seconds: took.as_secs_f64(),
     });
 }
 
