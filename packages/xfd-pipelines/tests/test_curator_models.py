@@ -126,13 +126,21 @@ def test_base_models_are_read_from_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    for name, config in (("a", '{"base_model": "org/base"}'), ("b", "{}")):
+    configs = {
+        "a": '{"base_model": "org/base"}',
+        "b": "{}",
+        "c": "[]",
+        "d": '{"base_model": ["org/other"]}',
+        "e": "{",
+        "f": "[" * 100_000,
+    }
+    for name, config in configs.items():
         folder = tmp_path / f"models--org--{name}"
         (folder / "refs").mkdir(parents=True)
         (folder / "refs/main").write_text("c0")
         (folder / "snapshots/c0").mkdir(parents=True)
         (folder / "snapshots/c0/config.json").write_text(config)
-    assert base_models(["org/a", "org/b", "org/none"]) == ["org/base"]
+    assert base_models([*(f"org/{name}" for name in configs), "org/none"]) == ["org/base"]
 
 
 @pytest.mark.parametrize(

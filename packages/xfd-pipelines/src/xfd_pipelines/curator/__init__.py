@@ -10,7 +10,6 @@ xfd does not depend on NeMo Curator, and imports nothing of it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from xfd_api import (
     hub_cache,
 )
 from xfd_api.errors import InvalidRequestError, XfdError
+from xfd_api.json_text import parsed
 from xfd_pipelines.curator.models import Model, StageModels, models_of
 from xfd_ray import DistributionOptions
 from xfd_ray.cluster.each_node import on_each_node
@@ -180,10 +180,10 @@ def base_models(repo_ids: Sequence[str]) -> list[str]:
         folder = hub_cache() / f"models--{repo_id.replace('/', '--')}"
         try:
             commit = (folder / "refs" / "main").read_text().strip()
-            text = Path(folder, "snapshots", commit, "config.json").read_text()
-        except OSError:  # A model without such a file names none.
+            config = parsed(Path(folder, "snapshots", commit, "config.json").read_bytes())
+        except (OSError, ValueError):  # A model without such a file names none.
             continue
-        name = json.loads(text).get("base_model")
+        name = config.get("base_model") if isinstance(config, dict) else None
         found += [name] if isinstance(name, str) else []
     return found
 
