@@ -1,25 +1,31 @@
 """The one task runner: `nox` checks everything, `nox -l` lists the tasks.
 
 The five wheels are built once for a state of the sources, into `.nox/built-wheels`; every task that
-needs the packages installs those: what is tested is what would be published.
+needs the packages installs those: what is tested is what would be published. What tasks share is in
+the folder `tasks`.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
 import re
-import shlex
 import shutil
 import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from tasks.lanes import run_each, run_side_by_side, test_command
+from tasks.places import CORES, CRATES, PACKAGES, PAGES, ROOT, SOURCES
+from tasks.programs import debian, emulators
+from tasks.pythons import SUPPORTED, interpreters, try_wheels
+from tasks.room import installed, of_framework, skip_without_room
+from tasks.toolchain import CHECKED, cargo_env
+from tasks.wheels import group, install, install_all, wheel_folder, wheels_of
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -32,191 +38,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A shell that starts nox in the background has it ignore Ctrl-C, and so would all that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-ROOT = Path(__file__).parent
-PACKAGES = ("xfd-api", "xfd-scheduler", "xfd-dataplane", "xfd-ray", "xfd-pipelines")
-SOURCES = [
-    str(path.relative_to(ROOT))
-    for package in PACKAGES
-    for path in (ROOT / "packages" / package).iterdir()
-    if path.name in ("src", "python")
-]
-PAGES = [
-    str(page.relative_to(ROOT))
-    for pattern in ("README.md", "docs/**/*.md", "packages/*/README.md")
-    for page in sorted(ROOT.glob(pattern))
-    if page.name != "specification.md"  # It has the words of another project.
-]
-CRATES = ROOT / "packages" / "xfd-dataplane"
-NOT_PUBLISHED = {"target", "tests", "__pycache__", ".pytest_cache", ".hypothesis"}
-OLDEST_RUST = (1, 94, 1)
-SUPPORTED = range(10, 15)  # Minor versions of Python.
-FAKE_GCS = "github.com/fsouza/fake-gcs-server@v1.56.1"
-AZURITE = "azurite@3.37.0"
 SCRIPTS = ("@mermaid-js/tiny@11.17.2", "iframe-worker@1.0.4")
 XENNA = {"0.2.0": (3, 9), "0.5.12": (3, 12)}  # The oldest Python of each.
-LARGE_BYTES = 12 * 2**30  # What torch, and what needs it, take while they are installed.
-# The profile of the wheel, with checks in the crates of this workspace: all others compile once.
-CHECKED = ("--release", "--config", str(CRATES / "tests.toml"), "--locked", "--workspace")
-CORES = os.cpu_count() or 1
-
-
-def group(name: str) -> list[str]:
-    """The requirements of a dependency group of the root pyproject.toml."""
-    return list(nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), name))
-
-
-def cargo_env(session: nox.Session) -> dict[str, str]:
-    """What cargo and maturin run with; one target folder for all of them.
-
-    Ends the task with advice without Linux, a C compiler and a Rust toolchain that is new enough.
-    """
-    if sys.platform != "linux":
-        session.error("xfd runs on Linux only (x86-64 or aarch64)")
-    wanted = ".".join(map(str, OLDEST_RUST))
-    advice = f"Install Rust {wanted} or newer, for example with rustup (https://rustup.rs)"
-    path = os.pathsep.join([os.environ.get("PATH", ""), str(Path.home() / ".cargo" / "bin")])
-    if not (shutil.which("cargo", path=path) and (rustc := shutil.which("rustc", path=path))):
-        session.error(f"No cargo and rustc were found. {advice}")
-    ran = subprocess.run([rustc, "--version"], capture_output=True, text=True, cwd=CRATES)
-    version = re.match(r"rustc (\d+)\.(\d+)\.(\d+)", ran.stdout)
-    if version is None:
-        session.error(f"`rustc --version` failed: {ran.stderr.strip()}. {advice}")
-    if tuple(map(int, version.groups())) < OLDEST_RUST:
-        session.error(f"{ran.stdout.strip()} is too old. {advice}")
-    if not shutil.which("cc"):
-        session.error("No C compiler was found. Install one, for example Debian's gcc")
-    target = os.environ.get("CARGO_TARGET_DIR", str(CRATES / "target"))
-    return {"PATH": path, "CARGO_TARGET_DIR": target, "CARGO_INCREMENTAL": "0"}
-
-
-def wheel_folder(package: str) -> Path:
-    """Where the wheel of a package's present sources is, or will be."""
-    state = hashlib.sha256()
-    home = ROOT / "packages" / package
-    for file in sorted(home.rglob("*")):
-        relative = file.relative_to(home)
-        is_left = file.suffix == ".so"  # By a build into the tree, as `maturin develop` does.
-        if file.is_file() and not is_left and NOT_PUBLISHED.isdisjoint(relative.parts):
-            state.update(f"{relative}\0{file.stat().st_size}\0".encode() + file.read_bytes())
-    return ROOT / ".nox" / "built-wheels" / f"{package}-{state.hexdigest()[:16]}"
-
-
-def wheels_of(packages: tuple[str, ...]) -> Iterator[str]:
-    """The built wheels of these packages."""
-    for package in packages:
-        yield from (str(wheel) for wheel in wheel_folder(package).glob("*.whl"))
-
-
-def install(session: nox.Session, packages: tuple[str, ...], *groups: str) -> None:
-    """Installs built wheels, what they depend on, and dependency groups."""
-    wheels = list(wheels_of(packages))
-    if wheels:  # The version stays the same while the content changes.
-        session.install("--no-deps", "--force-reinstall", *wheels)
-    session.install(*wheels, *(each for name in groups for each in group(name)))
-
-
-def install_all(session: nox.Session, *groups: str) -> None:
-    """Installs the five built wheels, dependency groups, and what tests and demos start."""
-    install(session, PACKAGES, *groups)
-    session.install("--editable", "packages/xfd-testing")
-
-
-def emulators(session: nox.Session) -> dict[str, str]:
-    """Variables that name emulators of clouds, which are installed once.
-
-    Without Go or npm there is none of one cloud, and its tests are skipped by name.
-    """
-    home = ROOT / ".nox" / "emulators"
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/go/bin"])
-    gcs, azurite = home / "fake-gcs-server", home / "node_modules" / ".bin" / "azurite-blob"
-    env = {"PATH": path, "GOBIN": str(home)}
-    npm = ("npm", "install", "--silent", "--no-audit", "--omit=optional", "--prefix", str(home))
-    for program, tool, command in (
-        (gcs, "go", ("go", "install", FAKE_GCS)),
-        (azurite, "npm", (*npm, AZURITE)),
-    ):
-        if program.exists() or not shutil.which(tool, path=path):
-            continue
-        try:
-            session.run(*command, external=True, env=env)
-        except nox.command.CommandFailed:
-            session.warn(f"{program.name} cannot be installed: its tests are skipped")
-    named = {"XFD_TEST_GCS": gcs, "XFD_TEST_AZURITE": azurite}
-    return {name: str(program) for name, program in named.items() if program.exists()}
-
-
-def debian(session: nox.Session) -> dict[str, str]:
-    """Variables that name programs of Debian's packages, which are installed once.
-
-    Prometheus is unpacked beside the emulators: no root, and no service that starts. Chromium
-    needs root, for its libraries. The tests of a program that cannot be had are skipped by name.
-    """
-    home = ROOT / ".nox" / "debian"
-    home.mkdir(parents=True, exist_ok=True)
-    path = os.pathsep.join([os.environ.get("PATH", ""), str(home / "usr" / "bin")])
-    patience = "-o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o DPkg::Lock::Timeout=120"
-    get = f"DEBIAN_FRONTEND=noninteractive apt-get -qq {patience}"
-    unpack = f"{get} download prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb"
-    install_it = f"{get} install -y --no-install-recommends chromium"
-    starts = "timeout 60 chromium --headless --no-sandbox --dump-dom about:blank"
-
-    def run(command: str) -> bool:
-        ran = subprocess.run(command, shell=True, cwd=home, capture_output=True, text=True)
-        if ran.returncode:
-            session.warn(ran.stderr.strip()[-1000:])
-        return ran.returncode == 0
-
-    with (home / "lock").open("w") as lock:  # Sessions may run side by side.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for program, command in (("promtool", unpack), ("chromium", install_it)):
-            is_allowed = program == "promtool" or os.geteuid() == 0
-            if not shutil.which(program, path=path) and shutil.which("apt-get") and is_allowed:
-                # A fresh machine has no lists of packages.
-                run(f"{command} || ({get} update && {command})")
-    named = {}
-    for program in ("prometheus", "promtool", "chromium"):
-        found = shutil.which(program, path=path)
-        if found and (program != "chromium" or run(starts)):
-            named[f"XFD_TEST_{program.upper()}"] = found
-        else:
-            session.warn(f"{program} is missing: its tests are skipped")
-    return named
-
-
-def run_each(
-    session: nox.Session, commands: Iterable[tuple[str, ...]], env: Mapping[str, str]
-) -> list[str]:
-    """Runs commands one after the other, also after one has failed; returns those that failed.
-
-    It prints each output when it is whole, because others may run at the same time.
-    """
-    path = os.pathsep.join([session.bin, env.get("PATH", os.environ["PATH"])])
-    surroundings = {**os.environ, **env, "PATH": path}
-    failed = []
-    for program, *arguments in commands:
-        ran = subprocess.run(
-            [shutil.which(program, path=path) or program, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=surroundings,
-        )
-        line = shlex.join([program, *arguments])
-        session.log(f"{line}\n{ran.stdout}")
-        if ran.returncode:
-            failed.append(line)
-    return failed
-
-
-def run_side_by_side(
-    session: nox.Session, lanes: Sequence[Sequence[tuple[str, ...]]], env: Mapping[str, str]
-) -> None:
-    """Runs as many lanes of commands at once as there are cores; fails at the end if any failed."""
-    with ThreadPoolExecutor(CORES) as pool:
-        lanes_failed = pool.map(lambda lane: run_each(session, lane, env), lanes)
-        failed = [command for lane in lanes_failed for command in lane]
-    if failed:
-        session.error("Failed: " + "; ".join(failed))
 
 
 @nox.session(default=False)
@@ -311,14 +134,6 @@ def tests(session: nox.Session) -> None:
         failed = run_each(session, map(test_command, chosen), env) + waiting.result()
     if failed:
         session.error("Failed: " + "; ".join(failed))
-
-
-def test_command(package: str) -> tuple[str, ...]:
-    """Runs a package's own tests; most of them wait for processes, servers and clocks."""
-    # Those that share a Ray are in one file, and each process would start another.
-    shared = "loadfile" if package == "xfd-pipelines" else "worksteal"
-    spread = ("-n", str(min(2 * CORES, 8)), "--dist", shared)
-    return ("python", "-m", "pytest", *spread, f"packages/{package}/tests")
 
 
 @nox.session
@@ -457,84 +272,12 @@ def curator(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "-q", *of_framework("curator"))
 
 
-def installed(session: nox.Session) -> Path:
-    """The file that says that large packages are there, and need no more room."""
-    return Path(session.virtualenv.location) / "installed"
-
-
-def skip_without_room(session: nox.Session, what: str) -> None:
-    """Skips the task by name if what it installs has no room."""
-    free = shutil.disk_usage(ROOT).free
-    if free < LARGE_BYTES and not installed(session).exists():
-        wanted, there = LARGE_BYTES >> 30, free >> 30
-        session.skip(f"{what} is not tested: it needs {wanted} GiB of disk, and {there} are free")
-
-
-def of_framework(name: str) -> tuple[str, ...]:
-    """The tests of a way in, and of its page."""
-    page = f"tests/integration/test_pages.py::test_a_page_does_what_it_shows[docs/start/{name}.md]"
-    return f"tests/integration/test_ways_in_{name}.py", page
-
-
-def interpreters() -> dict[tuple[int, int], str]:
-    """The Pythons on this machine that the packages support, by their version, the oldest first."""
-    named = [path for path in map(shutil.which, (f"python3.{n}" for n in SUPPORTED)) if path]
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found: dict[tuple[int, int], str] = {}
-    for python in [sys.executable, *named, *map(str, pyenv.glob("3.*/bin/python"))]:
-        script = "import sys; print(*sys.version_info[:2])"
-        ran = subprocess.run([python, "-Ic", script], capture_output=True, text=True)
-        if ran.returncode == 0:
-            major, minor = map(int, ran.stdout.split())
-            if major == 3 and minor in SUPPORTED:
-                found.setdefault((major, minor), python)
-    return dict(sorted(found.items()))
-
-
-def oldest_ray(package: str) -> str:
-    """The requirement of Ray in a package's metadata, at its lower bound."""
-    project = nox.project.load_toml(f"packages/{package}/pyproject.toml")["project"]
-    (bound,) = (each for each in project["dependencies"] if re.match(r"ray\W", each))
-    return str(bound).replace(">=", "==")
-
-
 @nox.session(requires=["build"])
 def smoke(session: nox.Session) -> None:
     """Install the wheels into clean environments, with the oldest and the newest Python and Ray."""
     session.install("uv")
     found = list(interpreters().values())
     try_wheels(session, sorted({found[0], found[-1]}, key=found.index), wheels_of)
-
-
-def try_wheels(
-    session: nox.Session,
-    pythons: Sequence[str],
-    wheels: Callable[[tuple[str, ...]], Iterable[str]],
-) -> None:
-    """Runs the smoke test on wheels with each Python, and on the oldest and newest also old Rays.
-
-    Args:
-        session: with uv.
-        pythons: interpreters, the oldest first.
-        wheels: the wheels of packages.
-    """
-    # The oldest Ray that distributes has no wheels for newer Pythons, and does not run pipelines.
-    runs = [(pythons[0], oldest_ray("xfd-ray"), PACKAGES[:-1], "--no-pipeline")]
-    ends = dict.fromkeys((pythons[0], pythons[-1]))
-    runs += [(python, oldest_ray("xfd-pipelines"), PACKAGES, "") for python in ends]
-    runs += [(python, "ray[data]", PACKAGES, "") for python in pythons]
-    # Not in the task's own folder: Ray's workers end at once if TMPDIR is inside of VIRTUAL_ENV.
-    clean = ROOT / ".nox" / "smoke-clean"
-    script = str(ROOT / "tests" / "smoke" / "run.py")
-    commands = []
-    for place, (python, ray, packages, *flags) in enumerate(runs):
-        made = str(clean / str(place) / "bin" / "python")
-        session.run("uv", "venv", "--quiet", "--clear", "--python", python, str(clean / str(place)))
-        target = ("uv", "pip", "install", "--quiet", "--python", made)
-        session.run(*target, ray, *wheels(packages))
-        commands.append((made, "-I", script, *filter(None, flags)))
-    run_side_by_side(session, [[command] for command in commands], {})
-    shutil.rmtree(clean)
 
 
 @nox.session(default=False)

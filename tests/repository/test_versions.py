@@ -55,4 +55,4 @@ def test_rust_is_asked_for_in_one_version() -> None:
     assert found(r"toolchain install (\S+) ", ".github/workflows/ci.yml") == [oldest]
     assert oldest in (ROOT / "README.md").read_text()
     wanted = ", ".join(oldest.split("."))
-    assert f"OLDEST_RUST = ({wanted})" in (ROOT / "noxfile.py").read_text()
+    assert f"OLDEST_RUST = ({wanted})" in (ROOT / "tasks" / "toolchain.py").read_text()
