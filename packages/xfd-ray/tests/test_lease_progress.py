@@ -7,7 +7,7 @@ import pytest
 from xfd_api.errors import DiskFullError, NodeLostError, ObjectChangedError
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
 from xfd_api.reports import ChunkHeld, HeldRun, Inventory, ObjectLanded
-from xfd_api.testing import catalog_of
+from xfd_api.testing import by_index, catalog_of
 from xfd_api.traffic import Traffic
 from xfd_ray.coordinator.lease_outcomes import failed_everywhere
 from xfd_ray.coordinator.lease_progress import LeaseProgress
@@ -25,7 +25,7 @@ BIG, SMALL = ObjectIndex(0), ObjectIndex(1)
 def progress() -> LeaseProgress:
     """Two nodes, and two objects: chunks 0 to 2 and chunk 3."""
     catalog = catalog_of({"big": 3 * MIB, "small": 100})
-    progress = LeaseProgress(catalog.objects, catalog.chunks, began=10.0)
+    progress = LeaseProgress(by_index(catalog.objects), by_index(catalog.chunks), began=10.0)
     progress.add_node(A, 10.0)
     progress.add_node(B, 10.0)
     return progress
@@ -124,7 +124,7 @@ def test_of_a_pack_only_the_leases_own_objects_count():
     """Another lease's object came with it, in the same chunk."""
     catalog = catalog_of({"mine": 100, "other": 900})
     assert len(catalog.chunks) == 1
-    progress = LeaseProgress(catalog.objects[:1], catalog.chunks, began=10.0)
+    progress = LeaseProgress(by_index(catalog.objects[:1]), by_index(catalog.chunks), began=10.0)
     progress.add_node(A, 10.0)
     progress.took_inventory(A, (BIG,), Inventory(), 11.0)
     progress.held(A, came(0, None, 1000), 12.0)

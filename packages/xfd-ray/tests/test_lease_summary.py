@@ -19,7 +19,7 @@ from xfd_api.reports import (
     ObjectLanded,
     OrderFailed,
 )
-from xfd_api.testing import catalog_of
+from xfd_api.testing import by_index, catalog_of
 from xfd_ray.coordinator.lease_progress import LeaseProgress
 from xfd_ray.coordinator.lease_summary import summary_of
 from xfd_ray.coordinator.node_activity import SwarmActivity
@@ -35,7 +35,9 @@ class Story:
 
     def __init__(self, nodes: int) -> None:
         catalog = catalog_of({"big": CHUNKS * MIB})
-        self.progress = LeaseProgress(catalog.objects, catalog.chunks, began=0.0)
+        self.progress = LeaseProgress(
+            by_index(catalog.objects), by_index(catalog.chunks), began=0.0
+        )
         self.activity = SwarmActivity()
         self.nodes = [NodeId(f"n{place:04}") for place in range(nodes)]
         self._seq = 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from xfd_api.chunks import MIB
 from xfd_api.errors import XfdError
 from xfd_api.ids import NodeId
 from xfd_api.node_result import NodeResult as NodeResult
+from xfd_api.rows import as_rows
 from xfd_api.timeline import Timeline
 from xfd_api.traffic import Traffic
 
@@ -121,6 +122,11 @@ class DistributionReport:
     uncounted_s: float = 0.0
     timeline: Timeline | None = field(default=None, repr=False)
 
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        values["objects"] = as_rows(self.objects)
+        return _report, (values,)
+
     @property
     def left_out(self) -> tuple[str, ...]:
         """Names of what has no place on disk, of all objects; at most one hundred per archive."""
@@ -216,3 +222,8 @@ class DistributionReport:
         if self.retries:
             words.append(f"{self.retries} retries")
         return ", ".join(words)
+
+
+def _report(values: dict[str, Any]) -> DistributionReport:
+    """A report that was pickled with its objects as columns."""
+    return DistributionReport(**{**values, "objects": tuple(values["objects"])})

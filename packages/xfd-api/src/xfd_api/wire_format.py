@@ -1,8 +1,8 @@
 """Encodes reports and orders for the way between a node and its scheduler.
 
 A thousand nodes report a hundred thousand chunks a second to one process, and pickling a dataclass
-costs that process more than deciding about it. So `ChunkHeld` events travel as columns, and become
-objects only when they are read. `Fetch` orders travel as plain tuples.
+costs that process more than deciding about it. So events for chunks and objects travel as columns,
+and become objects only when they are read. `Fetch` orders travel as plain tuples.
 
 Columns are in the machine's byte order, which is the same on x86-64 and aarch64.
 """
@@ -14,28 +14,33 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, overload
 
-from xfd_api.ids import ChunkIndex, NodeId, OrderId
+from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex, OrderId
 from xfd_api.orders import Fetch, Order
-from xfd_api.reports import ChunkHeld, NodeEvent
+from xfd_api.reports import ChunkHeld, NodeEvent, ObjectLanded
 
 _held_fields = attrgetter("order", "chunk", "crc", "source", "size", "seconds", "transfer_seconds")
 _fetch_fields = attrgetter("first_order", "first_chunk", "count", "source", "priority")
-_TYPES = "QIQHQdd"
+_TYPES = "QIQHQddI"
 _NO_ROWS: tuple[tuple[Any, ...], ...] = ((),) * 7
+_HELD, _LANDED, _OTHER = range(3)
 
 
 class EventColumns(Sequence[NodeEvent]):
-    """The events of a report, in order; the `ChunkHeld` among them as columns.
+    """The events of a report, in order; the usual ones among them as columns.
 
     Attributes:
         orders, chunks, crcs, sizes, seconds, transfer_seconds: of the k-th `ChunkHeld`.
         sources: the different sources; `source_of` has the index of the k-th one's.
-        others: all other events, each with its place.
+        landed: objects of the `ObjectLanded` that left nothing out.
+        others: all other events.
+        kinds: for each event, which of these it is.
     """
 
     __slots__ = (
         "chunks",
         "crcs",
+        "kinds",
+        "landed",
         "orders",
         "others",
         "seconds",
@@ -47,12 +52,19 @@ class EventColumns(Sequence[NodeEvent]):
 
     def __init__(self, events: Iterable[NodeEvent]) -> None:
         held: list[NodeEvent] = []
-        others: list[tuple[int, NodeEvent]] = []
-        for place, event in enumerate(events):
+        landed: list[int] = []
+        others: list[NodeEvent] = []
+        kinds = bytearray()
+        for event in events:
             if type(event) is ChunkHeld:
                 held.append(event)
+                kinds.append(_HELD)
+            elif type(event) is ObjectLanded and not event.left_out_count:
+                landed.append(event.object)
+                kinds.append(_LANDED)
             else:
-                others.append((place, event))
+                others.append(event)
+                kinds.append(_OTHER)
         rows = zip(*map(_held_fields, held), strict=True) if held else iter(_NO_ROWS)
         orders, chunks, crcs, sources, sizes, seconds, transfer_seconds = rows
         self.sources: tuple[NodeId | None, ...] = tuple(dict.fromkeys(sources))
@@ -64,7 +76,9 @@ class EventColumns(Sequence[NodeEvent]):
         self.sizes = array("Q", sizes)
         self.seconds = array("d", seconds)
         self.transfer_seconds = array("d", transfer_seconds)
-        self.others: tuple[tuple[int, NodeEvent], ...] = tuple(others)
+        self.landed = array("I", landed)
+        self.others: tuple[NodeEvent, ...] = tuple(others)
+        self.kinds = bytes(kinds)
 
     def held(self, row: int) -> ChunkHeld:
         """The `row`-th `ChunkHeld`."""
@@ -81,24 +95,19 @@ class EventColumns(Sequence[NodeEvent]):
     def without(self, rows: int) -> list[NodeEvent]:
         """All events in order, without those `ChunkHeld` whose row is in the bit set `rows`."""
         found: list[NodeEvent] = []
-        others = iter(self.others)
-        other = next(others, None)
-        place = 0
-        for row in range(len(self.chunks)):
-            while other is not None and other[0] == place:
-                found.append(other[1])
-                other = next(others, None)
-                place += 1
-            if not rows >> row & 1:
+        held = iter(range(len(self.chunks)))
+        landed, others = iter(self.landed), iter(self.others)
+        for kind in self.kinds:
+            if kind == _OTHER:
+                found.append(next(others))
+            elif kind == _LANDED:
+                found.append(ObjectLanded(ObjectIndex(next(landed))))
+            elif not rows >> (row := next(held)) & 1:
                 found.append(self.held(row))
-            place += 1
-        if other is not None:
-            found.append(other[1])
-            found.extend(event for _, event in others)
         return found
 
     def __len__(self) -> int:
-        return len(self.chunks) + len(self.others)
+        return len(self.kinds)
 
     def __iter__(self) -> Iterator[NodeEvent]:
         return iter(self.without(0))
@@ -132,8 +141,10 @@ class EventColumns(Sequence[NodeEvent]):
             self.sizes,
             self.seconds,
             self.transfer_seconds,
+            self.landed,
         )
-        return _unpacked, (*(column.tobytes() for column in columns), self.sources, self.others)
+        rest = (self.sources, self.others, self.kinds)
+        return _unpacked, (*(column.tobytes() for column in columns), *rest)
 
 
 def _unpacked(*state: Any) -> EventColumns:
@@ -146,8 +157,9 @@ def _unpacked(*state: Any) -> EventColumns:
         events.sizes,
         events.seconds,
         events.transfer_seconds,
-    ) = map(array, _TYPES, state[:7])
-    events.sources, events.others = state[7:]
+        events.landed,
+    ) = map(array, _TYPES, state[:8])
+    events.sources, events.others, events.kinds = state[8:]
     return events
 
 

@@ -59,7 +59,7 @@ class OrderBacklog:
 def ended_orders(events: Sequence[NodeEvent]) -> int:
     """How many orders have ended, by the events of a node."""
     if isinstance(events, EventColumns):
-        return len(events.chunks) + sum(isinstance(each, OrderFailed) for _, each in events.others)
+        return len(events.chunks) + sum(isinstance(each, OrderFailed) for each in events.others)
     return sum(isinstance(event, (ChunkHeld, OrderFailed)) for event in events)
 
 

@@ -93,8 +93,8 @@ class WorkerApi(Protocol):
 
     async def find_objects(
         self, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
-    ) -> list[list[FoundObject]]:
-        """Asks the stores, from the worker's node."""
+    ) -> list[Sequence[FoundObject]]:
+        """Asks the stores, from the worker's node; the answers are `Rows`."""
         ...
 
     async def join(self, ticket: SwarmTicket) -> None:

@@ -4,7 +4,7 @@ The stand-ins are catalogs, an origin and data planes. Nothing here moves bytes,
 touches a disk; what the suite of origins needs for that is given to it.
 """
 
-from xfd_api.testing.catalogs import catalog_of, found_object
+from xfd_api.testing.catalogs import by_index, catalog_of, found_object
 from xfd_api.testing.dataplane import FakeDataPlane, FakeFault
 from xfd_api.testing.origin import FakeOrigin
 from xfd_api.testing.origin_suite import (
@@ -27,6 +27,7 @@ __all__ = [
     "OriginTraits",
     "Reader",
     "WritableStore",
+    "by_index",
     "catalog_of",
     "found_object",
     "story_name",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from xfd_api.catalog import build_catalog
-from xfd_api.chunks import MIB, Catalog, FoundObject
+from xfd_api.chunks import MIB, Catalog, CatalogObject, Chunk, FoundObject
 from xfd_api.lookups import Lookup
+
+Item = TypeVar("Item", CatalogObject, Chunk)
 
 
 def found_object(key: str, size: int, *, version: int = 1) -> FoundObject:
@@ -36,3 +39,8 @@ def catalog_of(
         first_object=first_object,
         first_chunk=first_chunk,
     )
+
+
+def by_index(items: Sequence[Item]) -> dict[Any, Item]:
+    """Objects or chunks of a catalog by their index."""
+    return {item.index: item for item in items}

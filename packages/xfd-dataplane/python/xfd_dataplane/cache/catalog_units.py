@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from xfd_api.chunks import Catalog, CatalogObject
@@ -19,6 +20,9 @@ from xfd_dataplane.cache.identity import (
     version_identity,
 )
 
+_ROWS = 32
+"""Bits of a place in a part of the catalog."""
+
 
 @dataclass(slots=True)
 class CatalogUnit:
@@ -28,7 +32,6 @@ class CatalogUnit:
         path: see `CacheEntry.path`.
         tree: the folder of an archive that is unpacked.
         keeps_archive: False if an archive is removed once it is unpacked.
-        objects: by the name that each has in the entry.
     """
 
     path: Path
@@ -36,15 +39,20 @@ class CatalogUnit:
     source: str
     tree: Path | None = None
     keeps_archive: bool = True
-    objects: dict[str, CatalogObject] = field(default_factory=dict)
+
+    def name_of(self, item: CatalogObject) -> str:
+        """The name that one of its objects has in the entry."""
+        if self.kind == "snapshot":
+            return item.destination.rpartition("/")[2]
+        return "" if item.group is None else item.destination[len(item.group) + 1 :]
 
 
 class CatalogUnits:
-    """The entries of one swarm's catalog, which grows.
+    """The entries of one swarm's catalog, which grows. Keeps no object by itself: a catalog that
+    came as columns stays so.
 
     Attributes:
         units: by their path.
-        places: of each object the unit and its name there; a blob may be in several snapshots.
 
     Args:
         root: folder of relative destinations.
@@ -54,32 +62,33 @@ class CatalogUnits:
 
     def __init__(self, root: str, hub_cache: str, environment: Mapping[str, str]) -> None:
         self.units: dict[Path, CatalogUnit] = {}
-        self.places: dict[ObjectIndex, tuple[tuple[CatalogUnit, str], ...]] = {}
         self._root = root
         self._hub_cache = hub_cache
         self._environment = environment
-        self._blobs: dict[str, CatalogObject] = {}
+        self._unit_of: dict[str, CatalogUnit] = {}
+        self._parts: list[Sequence[CatalogObject]] = [()]
+        self._place_of = array("Q")  # Of each object its part, and its place there; 0 for none.
+        self._blobs: dict[str, ObjectIndex] = {}
+        self._snapshots_of: dict[ObjectIndex, tuple[CatalogUnit, ...]] = {}
         self._stores: dict[tuple[str | None, str | None], str] = {}
-        self._identities: dict[ObjectIndex, tuple[int | None, int | None]] = {}
 
     def extend(self, catalog: Catalog, stores: ObjectStoreConfigByProfile) -> list[CatalogUnit]:
         """Adds a part of the catalog; the units that it adds to."""
         changed: dict[Path, CatalogUnit] = {}
-        group, unit, prefix = None, None, 0
-        for item in catalog.objects:
-            destination = item.destination
-            if is_in_hub_cache(destination):
-                self._blobs[destination.removeprefix(HUB_CACHE)] = item
-                continue
+        group, unit = None, None
+        part = len(self._parts) << _ROWS
+        self._parts.append(catalog.objects)
+        for row, item in enumerate(catalog.objects):
             if item.is_directory:
                 continue
-            if unit is None or item.group is None or item.group != group:
-                group, prefix = item.group, len(item.group or destination) + 1
-                unit = self._unit(Path(self.place(group or destination)), item, stores)
+            if item.index >= len(self._place_of):
+                self._place_of.frombytes(bytes(8 * (item.index + 1 - len(self._place_of))))
+            self._place_of[item.index] = part | row
+            if is_in_hub_cache(item.destination):
+                self._blobs[item.destination.removeprefix(HUB_CACHE)] = item.index
+            elif unit is None or item.group is None or item.group != group:
+                group, unit = item.group, self._unit(item, stores)
                 changed[unit.path] = unit
-            name = destination[prefix:]
-            unit.objects[name] = item
-            self.places[item.index] = ((unit, name),)
         for snapshot in catalog.snapshots:
             repo = snapshot.repo_folder
             path = Path(self._hub_cache, repo, "snapshots", snapshot.commit)
@@ -89,11 +98,22 @@ class CatalogUnits:
             for file in snapshot.files:
                 blob = self._blobs.get(f"{repo}/blobs/{file.blob_id}")
                 if blob is not None:
-                    unit.objects[file.blob_id] = blob
-                    place = (unit, file.blob_id)
-                    self.places[blob.index] = (*self.places.get(blob.index, ()), place)
+                    known = self._snapshots_of.get(blob, ())
+                    self._snapshots_of[blob] = (*known, unit)
             changed[path] = unit
         return list(changed.values())
+
+    def item(self, index: ObjectIndex) -> CatalogObject | None:
+        """An object of the catalog that becomes a file; None for any other."""
+        place = self._place_of[index] if index < len(self._place_of) else 0
+        return self._parts[place >> _ROWS][place & (1 << _ROWS) - 1] if place else None
+
+    def units_of(self, item: CatalogObject) -> tuple[CatalogUnit, ...]:
+        """The units that have an object; a blob may be in several snapshots."""
+        if is_in_hub_cache(item.destination):
+            return self._snapshots_of.get(item.index, ())
+        unit = self._unit_of.get(item.group or item.destination)
+        return () if unit is None else (unit,)
 
     def place(self, destination: str) -> str:
         """The path of a destination on this node."""
@@ -115,37 +135,42 @@ class CatalogUnits:
                 yield False, os.fspath(unit.tree)
 
     def indexed(
-        self, unit: CatalogUnit, names: Iterable[str], stores: ObjectStoreConfigByProfile
+        self,
+        unit: CatalogUnit,
+        items: Iterable[CatalogObject],
+        stores: ObjectStoreConfigByProfile,
     ) -> Iterator[IndexedObject]:
-        """The objects of these names, which are here. An archive may be removed after unpacking."""
-        if not unit.keeps_archive:
-            return (IndexedObject(name, 0, None, None) for name in names)
-        items = ((name, unit.objects[name]) for name in names)
-        return (
-            IndexedObject(name, item.size, *self.identities(item, stores)) for name, item in items
-        )
+        """These objects of a unit, which are here. An archive may be removed after unpacking."""
+        for item in items:
+            name = unit.name_of(item)
+            if unit.keeps_archive:
+                yield IndexedObject(name, item.size, *self.identities(item, stores))
+            else:
+                yield IndexedObject(name, 0, None, None)
 
     def identities(
         self, item: CatalogObject, stores: ObjectStoreConfigByProfile
     ) -> tuple[int | None, int | None]:
         """See `version_identity` and `content_identity`."""
-        known = self._identities.get(item.index)
-        if known is None:
-            key = (item.profile_name, item.bucket)
-            store = self._stores.get(key)
-            if store is None:
-                store = store_name(stores.of(item.profile_name), item.bucket, self._environment)
-                self._stores[key] = store
-            known = (version_identity(store, item.found), content_identity(item))
-            self._identities[item.index] = known
-        return known
+        key = (item.profile_name, item.bucket)
+        store = self._stores.get(key)
+        if store is None:
+            store = store_name(stores.of(item.profile_name), item.bucket, self._environment)
+            self._stores[key] = store
+        return version_identity(store, item.found), content_identity(item)
 
-    def _unit(
+    def _unit(self, item: CatalogObject, stores: ObjectStoreConfigByProfile) -> CatalogUnit:
+        place = item.group or item.destination
+        unit = self._unit_of.get(place)
+        if unit is None:
+            path = Path(self.place(place))
+            unit = self.units.get(path) or self._new_unit(path, item, stores)
+            self.units[path] = self._unit_of[place] = unit
+        return unit
+
+    def _new_unit(
         self, path: Path, item: CatalogObject, stores: ObjectStoreConfigByProfile
     ) -> CatalogUnit:
-        known = self.units.get(path)
-        if known is not None:
-            return known
         key = item.found.key
         if item.group is not None:
             key = key.removesuffix(item.destination[len(item.group) + 1 :])
@@ -155,5 +180,4 @@ class CatalogUnits:
         if item.unpack is not None:
             unit.kind, unit.keeps_archive = "tree", item.unpack.keep_archive
             unit.tree = Path(self.place(item.unpack.destination))
-        self.units[path] = unit
         return unit

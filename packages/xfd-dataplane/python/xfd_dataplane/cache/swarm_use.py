@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from xfd_api.chunks import Catalog
+from xfd_api.chunks import Catalog, CatalogObject
 from xfd_api.errors import XfdError
 from xfd_api.ids import ObjectIndex
 from xfd_api.profiles import ObjectStoreConfigByProfile
@@ -62,7 +62,7 @@ class SwarmUse:
         self._stores: ObjectStoreConfigByProfile | None = None
         self._uses: dict[bool, Use] = {}
         self._fetched: set[ObjectIndex] = set()
-        self._pending: dict[Path, list[str]] = {}
+        self._pending: dict[Path, list[ObjectIndex]] = {}
         self._entered_at = clock()
         self._is_off = False
 
@@ -93,11 +93,12 @@ class SwarmUse:
             return
         wanted: dict[Column, dict[int, list[ObjectIndex]]] = {"identity": {}, "content": {}}
         for index in missing:
-            for unit, name in self._units.places.get(index, ())[:1]:
-                numbers = self._units.identities(unit.objects[name], stores)
-                for column, number in zip(wanted, numbers, strict=True):
-                    if number is not None:
-                        wanted[column].setdefault(number, []).append(index)
+            item = self._units.item(index)
+            if item is None or not self._units.units_of(item):
+                continue
+            for column, number in zip(wanted, self._units.identities(item, stores), strict=True):
+                if number is not None:
+                    wanted[column].setdefault(number, []).append(index)
         with self._cache.opened() as opened:
             for column, by_number in wanted.items():
                 for number, path, kind, name in opened.twins(column, list(by_number)):
@@ -177,10 +178,10 @@ class SwarmUse:
         return self._cache.hub_uses if in_hub else self._cache.uses
 
     def _add(self, landed: Iterable[ObjectIndex]) -> None:
-        places, pending = self._units.places, self._pending
         for index in landed:
-            for unit, name in places.get(index, ()):
-                pending.setdefault(unit.path, []).append(name)
+            item = self._units.item(index)
+            for unit in () if item is None else self._units.units_of(item):
+                self._pending.setdefault(unit.path, []).append(index)
 
     def _enter(self) -> None:
         self._entered_at = self._clock()
@@ -189,16 +190,14 @@ class SwarmUse:
             return
         pending, self._pending = self._pending, {}
         now = time.time()
-        rows = [
-            (unit, names, _tree_bytes(unit))
-            for unit, names in ((self._units.units[path], names) for path, names in pending.items())
-        ]
+        units = [(self._units.units[path], objects) for path, objects in pending.items()]
+        rows = [(unit, objects, _tree_bytes(unit)) for unit, objects in units]
         with self._cache.opened() as index:
             known = _known(index, pending)
             unchanged = []
-            for unit, names, tree_bytes in rows:
+            for unit, objects, tree_bytes in rows:
                 entry = known.get(unit.path)
-                if entry is not None and self._is_known(unit, names, tree_bytes, entry):
+                if entry is not None and self._is_known(unit, objects, tree_bytes, entry):
                     unchanged.append(unit.path)
                     continue
                 if entry is None:
@@ -209,24 +208,34 @@ class SwarmUse:
                     source=unit.source,
                     tree=unit.tree,
                     used_at=now,
-                    is_ours=entry.is_ours and self._is_ours(unit, names, index),
+                    is_ours=entry.is_ours and self._is_ours(unit, objects, index),
                 )
-                objects = self._units.indexed(unit, names, stores)
-                index.put(entry, objects, tree_bytes=tree_bytes)
+                indexed = self._units.indexed(unit, self._items(objects), stores)
+                index.put(entry, indexed, tree_bytes=tree_bytes)
             index.use(unchanged, now)
 
+    def _items(self, objects: Iterable[ObjectIndex]) -> Iterator[CatalogObject]:
+        return (item for item in map(self._units.item, objects) if item is not None)
+
     def _is_known(
-        self, unit: CatalogUnit, names: Sequence[str], tree_bytes: int, entry: CacheEntry
+        self,
+        unit: CatalogUnit,
+        objects: Sequence[ObjectIndex],
+        tree_bytes: int,
+        entry: CacheEntry,
     ) -> bool:
         """Whether the index has all of this already: nothing was fetched, and the sums agree."""
-        items = [unit.objects[name] for name in names]
-        if any(item.index in self._fetched for item in items):
+        if not self._fetched.isdisjoint(objects):
             return False
-        size = tree_bytes + (sum(item.size for item in items) if unit.keeps_archive else 0)
-        found = (size, len(items), unit.kind, unit.tree)
+        size = tree_bytes
+        if unit.keeps_archive:
+            size += sum(item.size for item in self._items(objects))
+        found = (size, len(objects), unit.kind, unit.tree)
         return found == (entry.bytes, entry.objects, entry.kind, entry.tree)
 
-    def _is_ours(self, unit: CatalogUnit, names: Sequence[str], index: CacheIndex) -> bool:
+    def _is_ours(
+        self, unit: CatalogUnit, objects: Sequence[ObjectIndex], index: CacheIndex
+    ) -> bool:
         """Whether xfd has fetched these objects of an entry.
 
         Whatever has a record of xfd was. Blobs of a hub cache have one too if another tool put them
@@ -238,7 +247,10 @@ class SwarmUse:
         for entry in index.entries():
             if entry.kind == "snapshot" and entry.is_ours and entry.path.parent == unit.path.parent:
                 ours.update(each.name for each in index.objects(entry.path))
-        return all(name in ours or unit.objects[name].index in self._fetched for name in names)
+        return all(
+            unit.name_of(item) in ours or item.index in self._fetched
+            for item in self._items(objects)
+        )
 
 
 def _known(index: CacheIndex, paths: Collection[Path]) -> dict[Path, CacheEntry]:

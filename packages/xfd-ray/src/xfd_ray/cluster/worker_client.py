@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any, Concatenate, cast
 
@@ -57,17 +58,14 @@ class RayWorkerClient:
             raise converted from error
 
 
-_shipments: dict[int, tuple[Catalog, Any]] = {}
-_SHIPMENTS_KEPT = 8
+_shipments: dict[int, Any] = {}
+"""References to catalogs, by the catalogs' ids, as long as these live."""
 
 
 def _shipped(catalog: Catalog) -> Any:
     """A reference to the catalog in Ray's object store, put there once for all nodes."""
-    known = _shipments.get(id(catalog))
-    if known is not None and known[0] is catalog:
-        return known[1]
-    while len(_shipments) >= _SHIPMENTS_KEPT:
-        del _shipments[next(iter(_shipments))]
-    ref = ray.put(catalog)
-    _shipments[id(catalog)] = (catalog, ref)
-    return ref
+    key = id(catalog)
+    if key not in _shipments:
+        _shipments[key] = ray.put(catalog)
+        weakref.finalize(catalog, _shipments.pop, key, None).atexit = False
+    return _shipments[key]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.node_report import NodeReport
 from xfd_api.reports import ChunkHeld, ChunkLost, HeldRun, Inventory, ObjectLanded
+from xfd_api.wire_format import event_columns
 from xfd_ray.catalog_part import CatalogPart
 from xfd_ray.coordinator.lease_objects import ByPart
 from xfd_scheduler.state.bitset import mask_of, positions
@@ -97,7 +98,15 @@ class Assignments:
         if report.full is not None:
             state.held = 0
             self.took_inventory(node, report.full.landed, report.full)
-        for event in report.events:
+        events = event_columns(report.events)
+        state.landed |= mask_of(events.landed)
+        if state.locked_by:
+            for index in events.landed:
+                state.locked_by.pop(ObjectIndex(index), None)
+        if not events.others:
+            state.held |= mask_of(events.chunks)
+            return
+        for event in events:  # A chunk may be lost before it is held, or after that.
             if isinstance(event, ChunkHeld):
                 state.held |= 1 << event.chunk
             elif isinstance(event, ChunkLost):

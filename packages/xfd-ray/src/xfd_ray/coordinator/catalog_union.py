@@ -10,8 +10,9 @@ name, so each store gets a name of its own in the catalog.
 from __future__ import annotations
 
 import functools
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from xfd_api.catalog import Selectors
@@ -20,7 +21,6 @@ from xfd_api.chunks import Catalog, CatalogObject, FoundObject
 from xfd_api.destination_conflicts import Meet, refuse_conflicts
 from xfd_api.errors import DestinationConflictError
 from xfd_api.identity import (
-    Version,
     lookup_identity,
     object_identity,
     same_content,
@@ -40,20 +40,46 @@ from xfd_ray.coordinator.destinations import (
     reconcile,
     without_checksum,
 )
-from xfd_ray.coordinator.lease_objects import ByPart, LeaseObjects
+from xfd_ray.coordinator.lease_objects import LeaseObjects
 from xfd_ray.coordinator.requested_objects import Requested, requested_objects
 from xfd_ray.placement import NodeInfo, may_meet
+from xfd_scheduler.state.bitset import mask_of, positions
 
 EVERY_NODE = NodeSelector()
 
 
+@dataclass(slots=True)
+class _LivePart:
+    """A part of the catalog with objects that leases want.
+
+    `wanted_by` has for each lease the selectors of nodes and the objects that these get, as a bit
+    set of their places in the part.
+    """
+
+    part: CatalogPart
+    wanted_by: list[tuple[Selectors, int]] = field(default_factory=list)
+
+    @property
+    def wanted(self) -> int:
+        """Places of objects that some lease wants, as a bit set."""
+        return functools.reduce(int.__or__, (places for _, places in self.wanted_by), 0)
+
+    def items(self) -> Iterator[CatalogObject]:
+        """The objects that some lease wants."""
+        objects, wanted = self.part.catalog.objects, self.wanted
+        if wanted.bit_count() == len(objects):
+            return iter(objects)
+        return (objects[place] for place in positions(wanted))
+
+
 class CatalogUnion:
-    """See the module. Invariant: `_index_of` holds exactly the objects that a lease wants."""
+    """See the module. Invariant: each part has an object that a lease wants.
+
+    An object takes no memory here beside its row in the catalog's columns.
+    """
 
     def __init__(self) -> None:
-        self._index_of: dict[Version, ObjectIndex] = {}
-        self._live: dict[ObjectIndex, tuple[CatalogObject, CatalogPart]] = {}
-        self._wanted_by: dict[ObjectIndex, tuple[Selectors, ...]] = {}
+        self._parts: dict[int, _LivePart] = {}  # By their first object, in the order of these.
         self._profile_of: dict[ObjectStoreConfig, str | None] = {}
         self._stores: dict[str | None, ObjectStoreConfig] = {}
         self._next_object = 0
@@ -122,70 +148,94 @@ class CatalogUnion:
             InvalidRequestError: there would be too many chunks, with those of other leases.
         """
         catalog = requested.catalog
-        objects = list(self._versions(catalog.objects, as_pinned))
-        if lease is not None:
+        live = list(self._live())
+        objects, rivals = catalog.objects, list(others)
+        if live:
+            objects = list(self._versions(objects, live, as_pinned))
+        if lease is not None and rivals:
             mine = replace(lease, objects=objects, stores=self._stores)
-            objects = reconcile(mine, others, as_pinned=as_pinned)
-        wanted = {
-            version_identity(item): (item, requested.selectors_of(asked))
-            for item, asked in zip(objects, catalog.objects, strict=True)
-        }
-        new = {key: each for key, each in wanted.items() if key not in self._index_of}
-        live = [item for item, _ in self._live.values()]
-        added = [item for item, _ in new.values()]
-        meet = self._meeting(wanted, requested.live)
-        self._refuse_other_owners(live, added, meet)
-        refuse_conflicts(live + added, meet)
-        refuse_too_many_chunks(
-            added, chunk_size_bytes, first_chunk=self._next_chunk, beside=self._live_chunks()
-        )
-        by_selectors: dict[Selectors, dict[Version, CatalogObject]] = {}
-        for version, (item, selectors) in new.items():
-            by_selectors.setdefault(selectors, {})[version] = item
-        grown = tuple(self._grow(catalog, each, chunk_size_bytes) for each in by_selectors.values())
+            objects = reconcile(mine, rivals, as_pinned=as_pinned)
+        known = {version_identity(item): item.index for item in live}
+        joined: dict[Selectors, list[ObjectIndex]] = {}
+        new: dict[Selectors, list[CatalogObject]] = {}
+        for item, asked in zip(objects, catalog.objects, strict=True):
+            selectors = requested.selectors_of(asked)
+            index = known.get(version_identity(item)) if known else None
+            if index is None:
+                new.setdefault(selectors, []).append(item)
+            else:
+                joined.setdefault(selectors, []).append(index)
+        if (
+            objects is not catalog.objects
+        ):  # Else the request was checked, and nothing is beside it.
+            added = [item for some in new.values() for item in some]
+            meet = self._meeting(joined, new, requested.live)
+            self._refuse_other_owners(live, added, meet)
+            refuse_conflicts(live + added, meet)
+            refuse_too_many_chunks(
+                added, chunk_size_bytes, first_chunk=self._next_chunk, beside=self._live_chunks()
+            )
+        is_whole = objects is catalog.objects and len(new) == 1
+        taken = {selectors: self._join(selectors, some) for selectors, some in joined.items()}
+        grown = []
+        for selectors, some in new.items():
+            part = self._grow(catalog if is_whole else None, some, chunk_size_bytes)
+            grown.append(part)
+            first = part.catalog.first_object
+            every = tuple(map(ObjectIndex, range(first, first + len(some))))
+            self._parts[first] = _LivePart(part, [(selectors, (1 << len(some)) - 1)])
+            taken.setdefault(selectors, []).append((part, every))
         return LeaseObjects(
-            objects_by=self._take(wanted),
-            grown=grown,
+            objects_by={selectors: tuple(parts) for selectors, parts in taken.items()},
+            grown=tuple(grown),
             excluded=catalog.excluded,
             snapshots_by=requested.snapshots_by,
         )
 
-    def _take(
-        self, wanted: Mapping[Version, tuple[CatalogObject, Selectors]]
-    ) -> dict[Selectors, ByPart]:
-        """Counts a lease in on the objects that it wants, which are all in the catalog."""
-        taken: dict[Selectors, dict[int, tuple[CatalogPart, list[ObjectIndex]]]] = {}
-        alone: dict[Selectors, tuple[Selectors]] = {}
-        for version, (_, selectors) in wanted.items():
-            index = self._index_of[version]
-            before = self._wanted_by.get(index, ())
-            mine = alone.setdefault(selectors, (selectors,))
-            self._wanted_by[index] = (*before, *mine) if before else mine
-            part = self._live[index][1]
-            by_part = taken.setdefault(selectors, {})
-            by_part.setdefault(part.catalog.first_object, (part, []))[1].append(index)
-        return {
-            selectors: tuple((part, tuple(sorted(indexes))) for part, indexes in parts.values())
-            for selectors, parts in taken.items()
-        }
+    def _live(self) -> Iterator[CatalogObject]:
+        """The objects that some lease wants."""
+        for live in self._parts.values():
+            yield from live.items()
+
+    def _part_of(self, index: ObjectIndex) -> _LivePart:
+        """The part that an object is in which some lease wants."""
+        firsts = list(self._parts)
+        return self._parts[firsts[bisect_right(firsts, index) - 1]]
+
+    def _join(
+        self, selectors: Selectors, objects: Sequence[ObjectIndex]
+    ) -> list[tuple[CatalogPart, tuple[ObjectIndex, ...]]]:
+        """Counts a lease in on objects that are in the catalog; returns them by their part."""
+        by_first: dict[int, list[ObjectIndex]] = {}
+        firsts = list(self._parts)
+        for index in sorted(objects):
+            by_first.setdefault(firsts[bisect_right(firsts, index) - 1], []).append(index)
+        for first, some in by_first.items():
+            places = mask_of([index - first for index in some])
+            self._parts[first].wanted_by.append((selectors, places))
+        return [(self._parts[first].part, tuple(some)) for first, some in by_first.items()]
 
     def _meeting(
         self,
-        wanted: Mapping[Version, tuple[CatalogObject, Selectors]],
+        joined: Mapping[Selectors, Sequence[ObjectIndex]],
+        new: Mapping[Selectors, Sequence[CatalogObject]],
         live: Mapping[NodeId, NodeInfo],
     ) -> Meet:
         """Whether a node gets both of two objects, by the leases and by what is wanted now."""
 
         @functools.cache
         def wanted_now() -> dict[ObjectIndex, Selectors]:
-            return {
-                self._index_of.get(version, item.index): selectors
-                for version, (item, selectors) in wanted.items()
-            }
+            indexes = {index: selectors for selectors, some in joined.items() for index in some}
+            indexes.update((item.index, s) for s, some in new.items() for item in some)
+            return indexes
 
         def selecting(item: CatalogObject) -> frozenset[NodeSelector]:
             now = wanted_now().get(item.index, frozenset())
-            return now.union(*self._wanted_by.get(item.index, ()))
+            if item.index >= self._next_object:
+                return now
+            part = self._part_of(item.index)
+            place = item.index - part.part.catalog.first_object
+            return now.union(*(s for s, places in part.wanted_by if places >> place & 1))
 
         def meet(one: CatalogObject, two: CatalogObject) -> bool:
             return any(may_meet(s, t, live) for s in selecting(one) for t in selecting(two))
@@ -193,15 +243,15 @@ class CatalogUnion:
         return meet
 
     def _versions(
-        self, requested: Iterable[CatalogObject], as_pinned: bool
+        self, requested: Iterable[CatalogObject], live: Iterable[CatalogObject], as_pinned: bool
     ) -> Iterator[CatalogObject]:
-        pinned = {object_identity(item): item for item, _ in self._live.values()}
+        pinned = {object_identity(item): item for item in live}
         for item in requested:
             before = pinned.get(object_identity(item), item)
             if item.pin not in (None, before.pin):
                 raise without_checksum(item, self._stores)
             if same_content(before, item):
-                yield replace(item, pin=before.pin)
+                yield item if item.pin == before.pin else replace(item, pin=before.pin)
             elif as_pinned:
                 yield before
             else:
@@ -209,7 +259,7 @@ class CatalogUnion:
 
     def pinned(
         self, lookup: Lookup, stores: ObjectStoreConfigByProfile
-    ) -> list[FoundObject] | None:
+    ) -> Sequence[FoundObject] | None:
         """The version in which a lease has the object that a lookup asks for, if one has it."""
         if lookup.is_prefix:
             return None
@@ -217,34 +267,38 @@ class CatalogUnion:
         if store not in self._profile_of:
             return None
         requested = lookup_identity(lookup, self._profile_of[store])
-        for item, _ in self._live.values():
+        for item in self._live():
             if object_identity(item) == requested:
                 return [item.found]
         return None
 
     def drop(self, wanted: LeaseObjects) -> tuple[ObjectIndex, ...]:
         """Takes a lease out; returns the objects that no lease wants any more."""
-        released = []
+        released: list[ObjectIndex] = []
         for selectors, parts in wanted.objects_by.items():
-            for index in (index for _, indexes in parts for index in indexes):
-                left = list(self._wanted_by[index])
-                left.remove(selectors)
-                self._wanted_by[index] = tuple(left)
+            for part, indexes in parts:
+                first = part.catalog.first_object
+                live = self._parts[first]
+                live.wanted_by.remove((selectors, mask_of([index - first for index in indexes])))
+                left = live.wanted
                 if not left:
-                    item, _ = self._live.pop(index)
-                    del self._wanted_by[index]
-                    del self._index_of[version_identity(item)]
-                    released.append(index)
+                    del self._parts[first]
+                released += [index for index in indexes if not left >> (index - first) & 1]
         return tuple(released)
 
     def _grow(
-        self, requested: Catalog, new: Mapping[Version, CatalogObject], chunk_size_bytes: int | None
+        self,
+        requested: Catalog | None,
+        new: Sequence[CatalogObject],
+        chunk_size_bytes: int | None,
     ) -> CatalogPart:
-        catalog = replace(requested, snapshots=())
-        if tuple(new.values()) != requested.objects:
+        """A part with these objects; `requested` is the catalog that has exactly these."""
+        if requested is not None:
+            catalog = replace(requested, snapshots=())
+        else:
             objects = tuple(
                 replace(item, index=ObjectIndex(self._next_object + place))
-                for place, item in enumerate(new.values())
+                for place, item in enumerate(new)
             )
             catalog = Catalog(
                 objects=objects,
@@ -253,18 +307,16 @@ class CatalogUnion:
                 first_chunk=self._next_chunk,
             )
         names = {item.profile_name for item in catalog.objects}
-        part = CatalogPart(catalog, ObjectStoreConfigByProfile({n: self._stores[n] for n in names}))
+        part = CatalogPart(
+            catalog.as_columns(), ObjectStoreConfigByProfile({n: self._stores[n] for n in names})
+        )
         self._next_object += len(catalog.objects)
         self._next_chunk += len(catalog.chunks)
-        for identity, item in zip(new, catalog.objects, strict=True):
-            self._index_of[identity] = item.index
-            self._live[item.index] = (item, part)
         return part
 
     def _live_chunks(self) -> int:
         """The number of chunks of all parts with wanted objects."""
-        parts = {part.catalog.first_chunk: part for _, part in self._live.values()}
-        return sum(len(part.catalog.chunks) for part in parts.values())
+        return sum(len(live.part.catalog.chunks) for live in self._parts.values())
 
     def _refuse_other_owners(
         self, live: Iterable[CatalogObject], new: Iterable[CatalogObject], meet: Meet

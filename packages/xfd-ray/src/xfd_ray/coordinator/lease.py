@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from xfd_api.chunks import CatalogObject, Chunk, FoundObject
+from xfd_api.chunks import FoundObject
 from xfd_api.errors import NodeLostError, RuntimeEnvError, VersionMismatchError, XfdError
-from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
+from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.node_names import node_name
 from xfd_api.results import DistributionReport
 from xfd_api.traffic import Traffic
@@ -18,6 +18,7 @@ from xfd_ray.coordinator.lease_progress import LeaseProgress
 from xfd_ray.coordinator.lease_report import report_of
 from xfd_ray.coordinator.lease_summary import summary_of
 from xfd_ray.coordinator.node_activity import NodeActivity
+from xfd_ray.coordinator.part_items import chunks_of, objects_of
 from xfd_ray.coordinator.resumed_lease import carry_over
 from xfd_ray.messages import LeaseRequest, LeaseState, LeaseStatus
 from xfd_ray.placement import NodeInfo
@@ -47,7 +48,9 @@ class Lease:
         self.uncounted_s: float = request.running_s if earlier is None else earlier.uncounted_s
         self.renewed = running_now
         self.earlier = earlier
-        self.found: list[list[FoundObject]] | None = None if earlier is None else earlier.found
+        self.found: Sequence[Sequence[FoundObject]] | None = None
+        if earlier is not None:
+            self.found = earlier.found
         self.wanted: LeaseObjects | None = None
         self._shares: Shares | None = None
         self.progress: LeaseProgress | None = None
@@ -195,19 +198,9 @@ def new_progress(
     wanted: LeaseObjects, *, began: float, whole: Share | None = None
 ) -> LeaseProgress:
     """The progress of a lease that has nothing yet; `whole` is the share of a node with all."""
-    objects: dict[ObjectIndex, CatalogObject] = {}
-    chunks: dict[ChunkIndex, Chunk] = {}
-    for part, indexes in wanted.objects:
-        chosen = set(indexes)
-        objects.update((each.index, each) for each in part.catalog.objects if each.index in chosen)
-        chunks.update(
-            (chunk.index, chunk)
-            for chunk in part.catalog.chunks
-            if any(span.object in chosen for span in chunk.spans)
-        )
     return LeaseProgress(
-        list(objects.values()),
-        list(chunks.values()),
+        objects_of(wanted.objects),
+        chunks_of(wanted.objects),
         began=began,
         excluded=wanted.excluded,
         snapshots=wanted.snapshots,

@@ -16,9 +16,10 @@ from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.node_selector import NodeSelector
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_ray.catalog_part import CatalogPart
+from xfd_ray.coordinator.part_items import chunk_places_of, places_of
 from xfd_ray.placement import NodeInfo
 from xfd_ray.request_nodes import RequestNodes
-from xfd_scheduler.state.bitset import mask_of
+from xfd_scheduler.state.bitset import positions
 
 ByPart = tuple[tuple[CatalogPart, tuple[ObjectIndex, ...]], ...]
 """Objects by the part of the catalog that they are in, in the catalog's order."""
@@ -146,16 +147,14 @@ def links_of(snapshots: Iterable[HubSnapshot]) -> CatalogPart | None:
 def _share(objects: ByPart) -> Share:
     mask, chunks, size = 0, 0, 0
     for part, indexes in objects:
-        chosen = set(indexes)
-        mask |= mask_of(indexes)
-        size += sum(item.size for item in part.catalog.objects if item.index in chosen)
-        chunks |= mask_of(
-            [
-                chunk.index
-                for chunk in part.catalog.chunks
-                if any(span.object in chosen for span in chunk.spans)
-            ]
-        )
+        catalog = part.catalog
+        places = places_of(part, indexes)
+        mask |= places << catalog.first_object
+        chunks |= chunk_places_of(part, indexes) << catalog.first_chunk
+        if len(indexes) == len(catalog.objects):
+            size += catalog.total_bytes
+        else:
+            size += sum(catalog.objects[place].size for place in positions(places))
     return Share(objects, mask, chunks, size)
 
 

@@ -12,7 +12,7 @@ for this very lease.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from xfd_api.chunks import CatalogObject, Chunk
 from xfd_api.errors import XfdError
@@ -21,10 +21,14 @@ from xfd_api.ids import ChunkIndex, NodeId, ObjectIndex
 from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded, OrderFailed
 from xfd_api.timeline import Timeline
 from xfd_api.timeline_recorder import TimelineRecorder
+from xfd_api.wire_format import EventColumns
 from xfd_ray.coordinator.lease_objects import Share, links_of
 from xfd_ray.coordinator.node_progress import NodeProgress
 from xfd_ray.coordinator.rate_meter import RateMeter
 from xfd_scheduler.state.bitset import mask_of, positions
+
+Objects = Mapping[ObjectIndex, CatalogObject]
+Chunks = Mapping[ChunkIndex, Chunk]
 
 
 class LeaseProgress:
@@ -40,12 +44,13 @@ class LeaseProgress:
         snapshots: what nodes link in their hub caches before they are done.
         whole: the share of a node that gets all.
         recorder: when chunks moved.
+        earlier_origin_bytes: see `origin_bytes_of`; of the lease that this one continues.
     """
 
     def __init__(
         self,
-        objects: Sequence[CatalogObject],
-        chunks: Sequence[Chunk],
+        objects: Objects,
+        chunks: Chunks,
         *,
         began: float,
         excluded: int = 0,
@@ -53,23 +58,26 @@ class LeaseProgress:
         whole: Share | None = None,
     ) -> None:
         self.began = began
-        self.objects = {item.index: item for item in objects}
-        self.mask = mask_of(self.objects)
-        self.chunks = {chunk.index: chunk for chunk in chunks}
-        self.bytes = sum(item.size for item in objects)
+        self.objects = objects
+        self.mask = mask_of(objects) if whole is None else whole.mask
+        self.chunks = chunks
+        self.bytes = 0
+        self.left_out_of: dict[ObjectIndex, tuple[tuple[str, ...], int]] = {}
+        for item in objects.values():
+            self.bytes += item.size
+            if item.left_out:
+                self.left_out_of[item.index] = (item.left_out, len(item.left_out))
         self.excluded = excluded
         self.snapshots = frozenset(snapshots)
         self.whole = whole or Share(
             (), self.mask, mask_of(self.chunks), self.bytes, links=links_of(snapshots)
         )
-        self.bytes_of = {chunk.index: self._bytes_of(chunk) for chunk in chunks}
+        self.bytes_of = {chunk.index: self._bytes_of(chunk) for chunk in chunks.values()}
         self.largest_chunk = max(self.bytes_of.values(), default=0)
         self.nodes: dict[NodeId, NodeProgress] = {}
-        self.origin_bytes_of: dict[ObjectIndex, int] = dict.fromkeys(self.objects, 0)
+        self.earlier_origin_bytes: dict[ObjectIndex, int] = {}
+        self._origin_reads: dict[ChunkIndex, list[Share]] = {}
         self.errors_of: dict[ObjectIndex, XfdError] = {}
-        self.left_out_of = {
-            item.index: (item.left_out, len(item.left_out)) for item in objects if item.left_out
-        }
         self.missing_anywhere: set[ChunkIndex] = set()
         self.held_anywhere: set[ChunkIndex] = set()
         self.origin_rate = RateMeter()
@@ -169,6 +177,25 @@ class LeaseProgress:
         self._settle(node, now)
         self._settle_sharers(node, here, now)
 
+    def reported(self, node: NodeId, events: EventColumns, now: float) -> None:
+        """The node reported these events."""
+        state = self.nodes.get(node)
+        if state is None:
+            return
+        if not events.others:
+            for row in range(len(events.chunks)):
+                self.held(node, events.held(row), now)
+            if events.landed:
+                self._have_landed(node, state, events.landed, now)
+            return
+        for event in events:
+            if isinstance(event, ChunkHeld):
+                self.held(node, event, now)
+            elif isinstance(event, ObjectLanded):
+                self.landed(node, event, now)
+            elif isinstance(event, OrderFailed):
+                self.order_failed(node, event, now)
+
     def held(self, node: NodeId, event: ChunkHeld, now: float) -> None:
         """The node reports that it holds a chunk."""
         chunk = self.chunks.get(event.chunk)
@@ -185,9 +212,7 @@ class LeaseProgress:
             state.origin_bytes += size
             state.origin_ranges += len(chunk.spans)
             self.origin_rate.add(now, event.transfer_seconds, size)
-            for span in chunk.spans:
-                if self._gets(state, span.object):
-                    self.origin_bytes_of[span.object] += span.length
+            self._origin_reads.setdefault(chunk.index, []).append(state.share)
             return
         state.peer_bytes += size
         state.peer_ranges += len(chunk.spans)
@@ -201,12 +226,20 @@ class LeaseProgress:
         state = self.nodes.get(node)
         if state is None or not self._gets(state, event.object):
             return
-        state.landed |= 1 << event.object
-        self.recorder.landed(node, event.object, now)
         if event.left_out_count:
             self.left_out_of[event.object] = (event.left_out, event.left_out_count)
+        self._have_landed(node, state, (event.object,), now)
+
+    def _have_landed(
+        self, node: NodeId, state: NodeProgress, objects: Collection[int], now: float
+    ) -> None:
+        mine = mask_of(objects) & state.share.mask
+        state.landed |= mine
+        landed = objects if mine.bit_count() == len(objects) else positions(mine)
+        for index in map(ObjectIndex, landed):
+            self.recorder.landed(node, index, now)
         self._settle(node, now)
-        self._settle_sharers(node, (event.object,), now)
+        self._settle_sharers(node, map(ObjectIndex, landed), now)
 
     def order_failed(self, node: NodeId, event: OrderFailed, now: float) -> None:
         """An order failed, and will be repeated."""
@@ -233,6 +266,16 @@ class LeaseProgress:
             self.errors_of.setdefault(index, error)
         self._settle(node, now)
         return True
+
+    def origin_bytes_of(self) -> dict[ObjectIndex, int]:
+        """Bytes of each object that were read from the origin, by all nodes."""
+        read = dict(self.earlier_origin_bytes)
+        for index, shares in self._origin_reads.items():
+            for span in self.chunks[index].spans:
+                times = sum(share.mask >> span.object & 1 for share in shares)
+                if times:
+                    read[span.object] = read.get(span.object, 0) + times * span.length
+        return read
 
     def timeline(self) -> Timeline:
         """When the lease's chunks moved, with nodes and objects in the order of the report."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from xfd_api.ids import NodeId
@@ -46,6 +47,7 @@ def report_of(
             [node.up for _, node in nodes],
         ),
     )
+    objects, here = _results(progress)
     return DistributionReport(
         elapsed_s=elapsed_s,
         bound_s=bound,
@@ -61,9 +63,9 @@ def report_of(
         uncounted_s=uncounted_s,
         traffic=traffic,
         nodes=tuple(
-            _node_result(progress, name, node, now, roots.get(name, "")) for name, node in nodes
+            _node_result(name, node, here[name], now, roots.get(name, "")) for name, node in nodes
         ),
-        objects=_object_results(progress),
+        objects=objects,
         nodes_lost=tuple(name for name, node in nodes if node.is_lost),
         nodes_joined=tuple(name for name, node in nodes if node.joined_late),
         excluded=progress.excluded,
@@ -71,18 +73,68 @@ def report_of(
     )
 
 
+@dataclass(slots=True)
+class _Here:
+    """What has landed on a node: objects, files among them, and their bytes."""
+
+    objects: int = 0
+    files: int = 0
+    bytes: int = 0
+
+
+def _results(progress: LeaseProgress) -> tuple[tuple[ObjectResult, ...], dict[NodeId, _Here]]:
+    """The objects' results, and what has landed on each node, in one pass over the objects."""
+    size = progress.mask.bit_length()
+    here = {name: _Here() for name in progress.nodes}
+    landed = [
+        (_cells(node.landed & node.share.mask, size), here[name], not node.is_lost)
+        for name, node in progress.nodes.items()
+    ]
+    cached = [_cells(node.cached, size) for node in progress.live]
+    origin_bytes = progress.origin_bytes_of()
+    results = []
+    for item in progress.objects.values():
+        index = item.index
+        cell, bit = index >> 3, 1 << (index & 7)
+        nodes_landed = 0
+        for cells, of_node, is_live in landed:
+            if cells[cell] & bit:
+                nodes_landed += is_live
+                of_node.objects += 1
+                of_node.files += not item.is_directory
+                of_node.bytes += item.size
+        left_out, left_out_count = progress.left_out_of.get(index, ((), 0))
+        results.append(
+            ObjectResult(
+                key=item.found.key,
+                destination=item.destination,
+                size=item.size,
+                origin_bytes=origin_bytes.get(index, 0),
+                nodes_landed=nodes_landed,
+                nodes_cached=sum(cells[cell] & bit > 0 for cells in cached),
+                error=progress.errors_of.get(index),
+                left_out=left_out,
+                left_out_count=left_out_count,
+            )
+        )
+    return tuple(results), here
+
+
+def _cells(members: int, size: int) -> bytes:
+    """A bit set as bytes: a shift of a long integer copies it."""
+    return (members & (1 << size) - 1).to_bytes(size // 8 + 1, "little")
+
+
 def _node_result(
-    progress: LeaseProgress, name: NodeId, node: NodeProgress, now: float, root: str
+    name: NodeId, node: NodeProgress, here: _Here, now: float, root: str
 ) -> NodeResult:
-    landed = node.landed & node.share.mask
-    here = [item for item in progress.objects.values() if landed >> item.index & 1]
     return NodeResult(
         node=name,
         state="lost" if node.is_lost else "failed" if node.failed else "done",
         elapsed_s=(node.done_at if node.done_at is not None else now) - node.since,
-        objects=len(here),
-        files=sum(not item.is_directory for item in here),
-        bytes=sum(item.size for item in here),
+        objects=here.objects,
+        files=here.files,
+        bytes=here.bytes,
         origin_bytes=node.origin_bytes,
         peer_bytes=node.peer_bytes,
         served_bytes=node.served_bytes,
@@ -96,21 +148,4 @@ def _node_result(
         origin_ranges=node.origin_ranges,
         peer_ranges=node.peer_ranges,
         retries=node.retries,
-    )
-
-
-def _object_results(progress: LeaseProgress) -> tuple[ObjectResult, ...]:
-    return tuple(
-        ObjectResult(
-            key=item.found.key,
-            destination=item.destination,
-            size=item.size,
-            origin_bytes=progress.origin_bytes_of[index],
-            nodes_landed=sum(node.landed >> index & 1 for node in progress.live),
-            nodes_cached=sum(node.cached >> index & 1 for node in progress.live),
-            error=progress.errors_of.get(index),
-            left_out=progress.left_out_of.get(index, ((), 0))[0],
-            left_out_count=progress.left_out_of.get(index, ((), 0))[1],
-        )
-        for index, item in sorted(progress.objects.items())
     )

@@ -6,7 +6,7 @@ A lease that expired and is attached again goes on with what it had, which count
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Literal
 
 from xfd_api.results import DistributionReport
@@ -48,7 +48,7 @@ class LeaseTotals:
     Attributes:
         bytes: of all leases.
         ended: leases that are over, by their outcome.
-        last_report: of the last lease that had something to fetch, and is done.
+        last_report: of the last lease that had something to fetch, and is done; its totals only.
     """
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class LeaseTotals:
         if lease.report is not None and name not in self._reported:
             self._reported.add(name)
             if lease.report.missing_bytes:
-                self.last_report = lease.report
+                self.last_report = replace(lease.report, nodes=(), objects=(), timeline=None)
 
     def end(self, lease: Lease, *, expired: bool = False) -> None:
         """A lease is given back, or has expired and may be attached again."""

@@ -9,8 +9,9 @@ from xfd_api.errors import XfdError
 from xfd_api.hub_files import HubSnapshot
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.node_report import NodeReport
-from xfd_api.reports import ChunkHeld, Inventory, ObjectLanded, OrderFailed
+from xfd_api.reports import Inventory
 from xfd_api.traffic import Traffic
+from xfd_api.wire_format import event_columns
 from xfd_ray.coordinator.lease import Lease
 from xfd_ray.coordinator.lease_progress import LeaseProgress
 from xfd_ray.telemetry import log_events
@@ -68,16 +69,9 @@ class Leases:
         """A node reported what it has, and what happened."""
         if report.full is not None:
             self.took_inventory(node, report.full.landed, report.full, now)
-        for event in report.events:
-            if isinstance(event, ChunkHeld):
-                for _, progress in self.running():
-                    progress.held(node, event, now)
-            elif isinstance(event, ObjectLanded):
-                for _, progress in self.running():
-                    progress.landed(node, event, now)
-            elif isinstance(event, OrderFailed):
-                for _, progress in self.running():
-                    progress.order_failed(node, event, now)
+        events = event_columns(report.events)
+        for _, progress in self.running():
+            progress.reported(node, events, now)
 
     def retried(self, node: NodeId, count: int) -> None:
         """A node tried so many requests again."""

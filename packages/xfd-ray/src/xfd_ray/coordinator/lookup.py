@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from xfd_api.chunks import FoundObject
@@ -19,7 +19,7 @@ from xfd_ray.placement import NodeInfo
 from xfd_ray.telemetry import log_events
 from xfd_ray.worker_api import WorkerApi, WorkerClient
 
-Found = list[list[FoundObject]]
+Found = Sequence[Sequence[FoundObject]]
 
 
 class LeaseEnds:
@@ -113,7 +113,7 @@ class LeaseLookup:
     async def answers(self, lease: Lease, worker: WorkerClient) -> Found:
         """What the lookups find. A lease with "pinned" gets what open leases have pinned first."""
         lookups, stores = lease.request.lookups, lease.request.stores
-        known: list[list[FoundObject] | None] = [None] * len(lookups)
+        known: list[Sequence[FoundObject] | None] = [None] * len(lookups)
         if lease.request.on_version_conflict == "pinned":
             others = [
                 (each.request.lookups, each.request.stores, each.found)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from xfd_api.ids import NodeId
 from xfd_api.node_report import NodeReport, Stall
-from xfd_api.reports import ChunkHeld, NodeCounters, OrderFailed
+from xfd_api.reports import NodeCounters, OrderFailed
 from xfd_api.smoothed_rate import SmoothedRate
+from xfd_api.wire_format import event_columns
 
 
 @dataclass(slots=True)
@@ -46,11 +47,12 @@ class NodeActivity:
         before = self.counters.origin_bytes + self.counters.peer_bytes
         if received != before:
             self.moved_at, self.failure = now, None
-        for event in report.events:
+        events = event_columns(report.events)
+        moved = zip(events.sizes, events.transfer_seconds, strict=True)
+        self.held_bytes += sum(size for size, took in moved if took)
+        for event in events.others:
             if isinstance(event, OrderFailed) and event.fault != "node":
                 self.failure = Stall(0.0, event.source, event.error.what)
-            elif isinstance(event, ChunkHeld) and event.transfer_seconds:
-                self.held_bytes += event.size
         self.rate.add(now, received)
         self.heard_at, self.has_worker = now, True
         self.counters, self.stall = report.counters, report.stall

@@ -28,9 +28,9 @@ def pinned_answers(
     lookups: Sequence[Lookup],
     stores: ObjectStoreConfigByProfile,
     open_leases: Iterable[
-        tuple[Sequence[Lookup], ObjectStoreConfigByProfile, Sequence[list[FoundObject]]]
+        tuple[Sequence[Lookup], ObjectStoreConfigByProfile, Sequence[Sequence[FoundObject]]]
     ],
-) -> list[list[FoundObject] | None]:
+) -> list[Sequence[FoundObject] | None]:
     """For each lookup what an open lease found for it; None if none has asked.
 
     Args:
@@ -38,7 +38,7 @@ def pinned_answers(
         stores: that it names.
         open_leases: lookups, stores and answers of the others, the oldest first.
     """
-    answers: dict[Question, list[FoundObject]] = {}
+    answers: dict[Question, Sequence[FoundObject]] = {}
     for theirs, their_stores, found in open_leases:
         for lookup, answer in zip(theirs, found, strict=True):
             answers.setdefault(question(lookup, their_stores), answer)

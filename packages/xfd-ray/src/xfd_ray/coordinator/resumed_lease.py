@@ -55,9 +55,9 @@ def carry_over(before: LeaseProgress, progress: LeaseProgress) -> None:
     progress.held_anywhere = {chunks[index] for index in before.held_anywhere if index in chunks}
     progress.origin_rate = before.origin_rate
     progress.recorder = before.recorder.renumbered(chunks, objects)
-    for index, size in before.origin_bytes_of.items():
-        if index in objects:
-            progress.origin_bytes_of[objects[index]] += size
+    progress.earlier_origin_bytes = {
+        objects[index]: size for index, size in before.origin_bytes_of().items() if index in objects
+    }
 
 
 def _version(item: CatalogObject) -> Hashable:

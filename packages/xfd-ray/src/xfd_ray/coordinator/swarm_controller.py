@@ -20,6 +20,7 @@ from xfd_api.node_report import NodeReport
 from xfd_api.progress import origin_reset
 from xfd_api.reports import Inventory, OrderFailed
 from xfd_api.settings import SwarmTicket
+from xfd_api.wire_format import event_columns
 from xfd_ray.coordinator.assignments import Assignments
 from xfd_ray.coordinator.catalog_union import CatalogUnion
 from xfd_ray.coordinator.destinations import Claim
@@ -222,12 +223,13 @@ class SwarmController:
     def reported(self, node: NodeId, report: NodeReport) -> None:
         """See `LoopObserver`."""
         now = self._clock()
-        report = replace(report, events=tuple(report.events))  # Columns are decoded only once.
+        events = event_columns(report.events)
+        report = replace(report, events=events)
         self._count_retries(node, report.counters.retries)
         self._last_progress.reported(node, report.counters, now)
         self._activity.reported(node, report, now)
         self._assignments.reported(node, report)
-        for event in report.events:
+        for event in events.others:
             if isinstance(event, OrderFailed):
                 self._log.emit(
                     log_events.ORDER_FAILED,

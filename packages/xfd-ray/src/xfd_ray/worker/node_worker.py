@@ -23,6 +23,7 @@ from xfd_api.orders import Discard, Order
 from xfd_api.ports import DataPlane, ObjectFinder
 from xfd_api.profiles import ObjectStoreConfigByProfile
 from xfd_api.reports import Inventory
+from xfd_api.rows import as_rows
 from xfd_api.settings import NodeSettings, SwarmTicket
 from xfd_ray.coordinator_status import DiskRoom
 from xfd_ray.environment import Environment
@@ -138,9 +139,9 @@ class NodeWorker:
 
     async def find_objects(
         self, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
-    ) -> list[list[FoundObject]]:
-        """See `ObjectFinder`."""
-        found = await self._in_thread(lambda: self._running_plane().find_objects(lookups, stores))
+    ) -> list[Sequence[FoundObject]]:
+        """See `ObjectFinder`; the answers are `Rows`."""
+        found = await self._in_thread(lambda: self._find_rows(lookups, stores))
         self._log.emit(log_events.OBJECTS_FOUND, objects=sum(map(len, found)))
         return found
 
@@ -230,6 +231,13 @@ class NodeWorker:
         )
         self._log.emit(log_events.WORKER_SERVING)
         return Hello(self._node, address, "", self._settings.root, os.getpid())
+
+    def _find_rows(
+        self, lookups: Sequence[Lookup], stores: ObjectStoreConfigByProfile
+    ) -> list[Sequence[FoundObject]]:
+        found = self._running_plane().find_objects(lookups, stores)
+        found.reverse()
+        return [as_rows(found.pop()) for _ in lookups]  # Each list is freed before the next one.
 
     def _submit(self, swarm: SwarmId, state: SwarmState, orders: Sequence[Order]) -> None:
         if not orders:

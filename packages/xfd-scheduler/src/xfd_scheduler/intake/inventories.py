@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from xfd_api.ids import NodeId, ObjectIndex
 from xfd_api.reports import Inventory
 from xfd_scheduler.intake.failures import Failures
@@ -88,8 +90,7 @@ class Inventories:
                     hold_chunk(swarm, member, chunk)
                 if crc is not None and pin is not None and pin != crc:
                     self.failures.bad_copy(member, chunk, "node")
-        for item in inventory.landed:
-            land_object(swarm, member, item)
+        land_objects(swarm, member, inventory.landed)
 
     def open_wanted(self) -> None:
         """Opens what inventories asked for."""
@@ -146,18 +147,20 @@ class Inventories:
         """Another writer of the node's disk lands the object, or has landed it meanwhile."""
         writer = None if owner is None else self.swarm.by_id.get(owner)
         if writer is not None and (writer.landed >> item) & 1:
-            land_object(self.swarm, member, item)
+            land_objects(self.swarm, member, (item,))
             return
         member.locked_by_other[item] = owner
 
 
-def land_object(swarm: SwarmState, member: Member, item: ObjectIndex) -> None:
-    """The object has landed on the node, and on those that wait for its writing."""
-    bit = 1 << item
-    if member.landed & bit:
+def land_objects(swarm: SwarmState, member: Member, items: Collection[int]) -> None:
+    """The objects have landed on the node, and on those that wait for its writing."""
+    landed = mask_of(items) & ~member.landed
+    if not landed:
         return
-    member.landed |= bit
+    member.landed |= landed
     for peer in swarm.members.values():
-        if peer.locked_by_other.get(item) == member.id:
+        writers = peer.locked_by_other.items()
+        here = [item for item, writer in writers if writer == member.id and landed >> item & 1]
+        for item in here:
             del peer.locked_by_other[item]
-            land_object(swarm, peer, item)
+        land_objects(swarm, peer, here)

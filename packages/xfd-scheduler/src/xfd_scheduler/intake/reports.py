@@ -16,7 +16,7 @@ from xfd_api.reports import (
 from xfd_api.wire_format import EventColumns, event_columns
 from xfd_scheduler.intake.copies import reopen
 from xfd_scheduler.intake.failures import Failures
-from xfd_scheduler.intake.inventories import Inventories, land_object
+from xfd_scheduler.intake.inventories import Inventories, land_objects
 from xfd_scheduler.links import windows
 from xfd_scheduler.links.estimate import LinkEstimator
 from xfd_scheduler.state import origin_budget
@@ -57,7 +57,7 @@ class Reports:
             if isinstance(event, ChunkHeld):
                 self._add_chunk(member, event)
             elif isinstance(event, ObjectLanded):
-                land_object(self.swarm, member, event.object)
+                land_objects(self.swarm, member, (event.object,))
             elif isinstance(event, OrderFailed):
                 self.failures.order_failed(member, event, now)
             elif isinstance(event, ChunkLost):
@@ -79,7 +79,9 @@ class Reports:
         windows.resize(swarm, member)
 
     def _book_expected(self, member: Member, events: EventColumns) -> list[NodeEvent]:
-        """Books chunks that arrived as their tree had it; returns all other events.
+        """Books chunks that arrived as their tree had it; returns the events that are left.
+
+        If nothing else has happened, it books the objects that have landed too.
 
         Nearly every event of a run is of this kind, so this loop is the cost of a report. It does
         what `_add_chunk` does, for the case that nothing is out of the ordinary.
@@ -141,9 +143,10 @@ class Reports:
             for chunk in events.chunks:
                 if holders[chunk] & bit:
                     clear_missed(swarm, member, chunk)
-        if chunks == len(events.chunks):
-            return [event for _, event in events.others]
-        return events.without(booked)
+        if chunks < len(events.chunks) or events.others:
+            return events.without(booked)
+        land_objects(swarm, member, events.landed)
+        return []
 
     def _add_chunk(self, member: Member, event: ChunkHeld) -> None:
         """Books one chunk that arrived, whatever its order was."""
