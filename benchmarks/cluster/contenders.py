@@ -151,7 +151,7 @@ def fitting(shape: Scenario, *, ours: bool = False) -> list[str]:
         names.append(ACTORS)
     if shape.goals.of_each is not None:
         names.append(EACH)
-    if ours or shape.unpack:
+    if ours or shape.unpack or shape.late_s:
         return names
     others = [name for name in (EACH, "libtorrent", "xenna") if name not in names]
     if shape.files == 1:
@@ -191,6 +191,7 @@ def _xfd(
         "cached": shape.work == "cached",
         "idle_s": IDLE_S if shape.work == "idle" else 0,
         "in_step": False,
+        "late_s": shape.late_s,
     }
     if shape.work == "shared":
         outcome = _two_drivers(rig, shape, plan)

@@ -120,6 +120,8 @@ def described(shape: Scenario) -> str:
         extra.append("disks in memory")
     if shape.unpack:
         extra.append("a tar.gz, unpacked")
+    if shape.late_s:
+        extra.append(f"all but one begin after {shape.late_s:g} s")
     if shape.work != "distribute":
         extra.append(shape.work)
     return f"{shape.name}: {what} to {links}" + "".join(f", {each}" for each in extra)

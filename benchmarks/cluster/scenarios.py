@@ -32,6 +32,7 @@ class Goals:
         like: at most this factor of our own time in another scenario, and its name.
         of_each: at most this factor of the time of one s5cmd on each node.
         worker_cpu: processor seconds of all workers for each GiB that a node gets.
+        late: at most this factor of the floor of nodes that begin late.
     """
 
     warm: float | None = None
@@ -41,6 +42,7 @@ class Goals:
     like: tuple[float, str] | None = None
     of_each: float | None = None
     worker_cpu: float | None = None
+    late: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Scenario:
         slow: rates of hosts that differ.
         unpack: the object is a tar.gz which is unpacked.
         work: what is done with it.
+        late_s: so many seconds later than the driver's host the others begin to want it.
         disks: where the hosts' files are.
     """
 
@@ -69,6 +72,7 @@ class Scenario:
     slow: tuple[tuple[str, int], ...] = ()
     unpack: bool = False
     work: Work = "distribute"
+    late_s: float = 0.0
     disks: Path = DISK
     goals: Goals = Goals()
 
@@ -122,6 +126,7 @@ SCENARIOS = {
         Scenario("16-nodes-40", 16, 40, 1, 96 * MIB, goals=Goals(1.08, worker_cpu=10)),
         Scenario("16-nodes-100", 16, 100, 1, 256 * MIB, goals=Goals(1.25, worker_cpu=10)),
         Scenario("32-nodes-16", 32, 16, 1, 48 * MIB, goals=Goals(1.10)),
+        Scenario("3-late", 4, 400, 1, 512 * MIB, late_s=3.0, goals=Goals(late=1.05)),
         Scenario("idle", 8, 400, 1, MIB, work="idle"),
     )
 }

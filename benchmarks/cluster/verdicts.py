@@ -109,6 +109,9 @@ def _of_time(shape: Scenario, way: str, mine: Sequence[Row], rows: Sequence[Row]
         base, seconds = middle(theirs, lambda r: r.seconds), middle(mine, lambda r: r.seconds)
         ratio = seconds / base if seconds is not None and base else None
         found.append((f"x own in {other}", ratio, factor))
+    if goals.late is not None and way == "warm":
+        late = middle(mine, lambda r: r.seconds / (shape.late_s + r.floor_s) if r.floor_s else None)
+        found.append(("x start and floor of the late ones", late, goals.late))
     if goals.of_each is not None and way == "warm":
         each = {row.round: row.seconds for row in rows_of(shape.name, EACH, rows)}
         ratio = middle(mine, lambda r: r.seconds / each[r.round] if r.round in each else None)

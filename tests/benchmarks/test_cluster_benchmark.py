@@ -166,3 +166,10 @@ def test_a_slow_disk_is_held_against_s5cmd_on_each_node_in_the_same_round():
         if verdict.what == "x s5cmd on each"
     ]
     assert (verdict.value, verdict.is_met) == (pytest.approx(0.45), True)
+
+
+def test_nodes_that_begin_late_are_held_against_their_beginning_and_a_floor():
+    row = replace(ROW, scenario="3-late", seconds=13.65, floor_s=10.0)
+    found = {verdict.what: verdict for verdict in verdicts("3-late", "xfd warm", [row])}
+    late = found["x start and floor of the late ones"]
+    assert (late.value, late.is_met) == (pytest.approx(1.05), True)

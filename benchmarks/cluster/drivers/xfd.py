@@ -4,12 +4,14 @@ import json
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import ray
 
 from xfd_api import (
+    DistributionReport,
     DownloadRequest,
     ObjectDownloadRequest,
     ObjectStoreConfig,
@@ -54,6 +56,20 @@ def wait_for_the_end() -> None:
         time.sleep(0.1)
 
 
+def begin_late(
+    wanted: list[DownloadRequest], store: ObjectStoreConfig, plan: dict[str, Any]
+) -> DistributionReport:
+    """This host wants the files at once, all others some seconds later; the report of these."""
+    options = {"keep_s": LAST_KEEP_S, **plan["options"]}
+    here = ray.get_runtime_context().get_node_id()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(download_distributed, wanted, store, nodes=[here], **options)
+        time.sleep(plan["late_s"])
+        report = download_distributed(wanted, store, **options)
+        first.result()
+    return report
+
+
 def main() -> None:
     """Argument: the plan, see `contenders`."""
     plan = json.loads(sys.argv[1])
@@ -82,7 +98,10 @@ def main() -> None:
             }
     else:
         called_at, used = time.time(), time.process_time()
-        report = download_distributed(wanted, store, keep_s=LAST_KEEP_S, **options)
+        if plan["late_s"]:
+            report = begin_late(wanted, store, plan)
+        else:
+            report = download_distributed(wanted, store, keep_s=LAST_KEEP_S, **options)
         measured = {
             "cpu_s": time.process_time() - used,
             "returned_at": time.time(),
