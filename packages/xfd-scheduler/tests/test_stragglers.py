@@ -84,6 +84,16 @@ def test_slow_order_is_given_time(fetching: Script) -> None:
     assert cancels(script, "late") == 0
 
 
+def test_no_read_is_late_before_anything_has_arrived(checked: Checked) -> None:
+    """Links of 16 Mbit/s take 22 s for the chunks that they receive at once."""
+    script = checked(Script(SchedulerSettings()))
+    script.grow([12])
+    for node in "abcdefgh":
+        script.joins(node)
+    time_passes(script, 50.0, lambda node, chunk, source: True)
+    assert not any(isinstance(order, Cancel) for _, order in script.orders)
+
+
 def test_slow_order_is_noticed_although_nothing_else_happens(fetching: Script) -> None:
     """It is the last one of a node. No node reports, so the scheduler asks for a wake-up."""
     script = fetching

@@ -195,6 +195,19 @@ def test_a_swarm_reads_fewer_chunks_at_a_time_than_its_nodes_have_slots(checked:
     assert first < len(reading) <= slots
 
 
+@pytest.mark.parametrize(("chunks", "read_at_once"), [(15, 15), (16, 16), (17, 10)])
+def test_what_all_slots_have_room_for_is_read_at_once(
+    chunks: int, read_at_once: int, checked: Checked
+) -> None:
+    script = checked(Script(SchedulerSettings()))
+    script.grow([chunks])
+    for node in "abcdefgh":
+        script.joins(node)
+    script.plan()
+    reads = [order for _, order in script.orders if isinstance(order, Fetch) and not order.source]
+    assert sum(order.count for order in reads) == read_at_once
+
+
 def test_a_node_that_is_alone_reads_with_all_its_slots(checked: Checked) -> None:
     script = checked(Script.of_nodes(1, chunks=400))
     script.plan()

@@ -124,7 +124,8 @@ def swarm_window(swarm: SwarmState, want_sets: int) -> int:
     - a large swarm, whose nodes report seldom: its first orders have to last for longer;
     - a swarm of several zones: links between zones may be narrower than those to the origin, and
       have to be kept busy;
-    - a single node, which has all its slots for the origin.
+    - a single node, which has all its slots for the origin;
+    - a catalog that the slots have room for: nothing of it would follow.
     """
     settings = swarm.settings
     links = swarm.links
@@ -135,7 +136,7 @@ def swarm_window(swarm: SwarmState, want_sets: int) -> int:
     delay = links.origin_wait_s + ROUND_TRIP_INTERVALS * interval
     rate = links.best_rate or settings.assumed_bytes_per_s
     ahead = math.ceil(WINDOW_GAIN * delay * rate / chunk_bytes)
-    if nodes > 1 and len(swarm.zones) < 2:
+    if nodes > 1 and len(swarm.zones) < 2 and len(swarm.catalog.sizes) > slots:
         share = READ_SHARE
         if not links.best_rate and delay < AHEAD * ASSUMED_ORIGIN_WAIT_S:
             share, ahead = FIRST_READ_SHARE, 0

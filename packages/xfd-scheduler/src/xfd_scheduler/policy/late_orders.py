@@ -123,6 +123,6 @@ class LateOrders:
         moves = swarm.generations.get(key_of(node, chunk), 0)
         limit_s = LATE_MIN_AGE_S + pace_s + queue_s
         is_idle = swarm.starving & ~swarm.has_open_chunks & member.bit
-        if is_idle:
+        if is_idle and pace:  # Before a chunk has arrived, nothing says what is usual.
             limit_s = max(LATE_MIN_AGE_S, limit_s / LATE_IDLE_DIVISOR)
         return limit_s * float(2**moves)
