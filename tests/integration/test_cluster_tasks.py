@@ -21,6 +21,7 @@ from xfd_api.requests import DownloadRequest, ObjectDownloadRequest
 from xfd_api.results import DistributionReport
 from xfd_api.stores import ObjectStoreConfig
 from xfd_testing import artifacts
+from xfd_testing.actors import COORDINATOR, NODE_WORKER, actor_processes
 from xfd_testing.processes import free_ports, listens
 from xfd_testing.ray_cluster import RayCluster
 from xfd_testing.s3 import ONCE, S3Server
@@ -61,6 +62,30 @@ def test_only_selected_nodes_get_the_files(bucket: str, place: str, driver: RayC
     assert {node.node for node in report.nodes} == {node.id for node in driver.nodes[1:]}
     with pytest.raises(NoNodesError):
         xfd_ray.download_distributed(request(place), store, nodes={"pool": "none"})
+
+
+@ray.remote(num_cpus=0)
+def arrow_of_a_task(place: str, store: ObjectStoreConfig) -> str:
+    import pyarrow
+
+    xfd_ray.ensure_local(request(place), store)
+    return pyarrow.__name__
+
+
+def test_workers_and_coordinator_load_no_arrow_and_tasks_may(
+    bucket: str, place: str, driver: RayCluster
+) -> None:
+    store = ObjectStoreConfig.make_for_s3(bucket)
+    with xfd_ray.distribution(request(place), store):
+        actors = [pid for each in (COORDINATOR, NODE_WORKER) for pid in pids_of(each, driver)]
+        assert ray.get(arrow_of_a_task.remote(place, store)) == "pyarrow"
+        loaded = [pid for pid in actors if "libarrow" in Path(f"/proc/{pid}/maps").read_text()]
+    assert len(actors) == 1 + len(driver.nodes)
+    assert loaded == []
+
+
+def pids_of(actor: str, cluster: RayCluster) -> list[int]:
+    return actor_processes(actor, cluster.roots)
 
 
 def test_a_node_is_not_sent_the_objects_of_another_node(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from xfd_ray.cluster.without_arrow import keep_out_arrow
 from xfd_ray.telemetry.log import Log, log_to_stderr, process_age_s
 from xfd_ray.telemetry.log_events import COORDINATOR_UP
 
@@ -33,3 +34,6 @@ class CoordinatorActor:
     async def until_end(self) -> None:
         """Never returns: the call fails when this actor ends, so the caller notices."""
         await asyncio.Event().wait()
+
+
+keep_out_arrow(CoordinatorActor.__name__)

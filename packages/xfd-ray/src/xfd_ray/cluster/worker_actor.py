@@ -11,6 +11,7 @@ import ray
 from ray import exceptions as ray_errors
 
 from xfd_ray.cluster.raylet import environment_of_raylet, inherited_variables, metrics_exporter
+from xfd_ray.cluster.without_arrow import keep_out_arrow
 from xfd_ray.environment import Environment, apply_environment
 from xfd_ray.worker.node_worker import NodeWorker
 
@@ -51,6 +52,9 @@ class NodeWorkerActor(NodeWorker):
 
     def _metrics_exporter(self) -> Callable[[], Exporter]:
         return metrics_exporter
+
+
+keep_out_arrow(NodeWorkerActor.__name__)
 
 
 if TYPE_CHECKING:
