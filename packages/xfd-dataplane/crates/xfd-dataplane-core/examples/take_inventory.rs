@@ -84,7 +84,7 @@ fn catalog(folder: &Path, files: u32) -> Catalog {
                 refused: None,
                 location: None,
             },
-            group: Some(folder.join("tree")),
+            group: Some(folder.join("tree").into()),
             is_directory: false,
             cache: true,
             unpack: None,

@@ -5,6 +5,7 @@
 //! noticed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -136,6 +137,7 @@ pub(crate) fn catalog(
 ) -> PyResult<Catalog> {
     let mut catalog = Catalog::read(value)?;
     let rooted = |path: &mut PathBuf| *path = root.join(&*path);
+    let mut last: Option<(Arc<Path>, Arc<Path>)> = None;
     for object in &mut catalog.objects {
         if let Some(unpack) = &mut object.unpack {
             rooted(&mut unpack.destination);
@@ -147,7 +149,12 @@ pub(crate) fn catalog(
         }
         rooted(&mut object.destination);
         if let Some(group) = &mut object.group {
-            rooted(group);
+            // The objects of a prefix share one path.
+            let whole = match &last {
+                Some((given, whole)) if given == group => whole.clone(),
+                _ => root.join(&**group).into(),
+            };
+            last = Some((std::mem::replace(group, whole.clone()), whole));
         }
     }
     Ok(catalog)

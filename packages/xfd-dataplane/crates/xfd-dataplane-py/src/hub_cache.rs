@@ -45,13 +45,13 @@ pub(crate) fn place(object: &mut CatalogObject, root: &Path, cache: &Path) -> Re
         ));
     }
     let folder = cache.join(repository).join("blobs");
-    object.blob = Some(BlobPlace {
+    object.blob = Some(Box::new(BlobPlace {
         cache: cache.to_owned(),
         repository: repository.to_owned(),
         records: records_of(root, cache, repository),
-    });
+    }));
     object.destination = folder.join(name);
-    object.group = Some(folder);
+    object.group = Some(folder.into());
     Ok(true)
 }
 

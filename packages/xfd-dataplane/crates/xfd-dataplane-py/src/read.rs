@@ -1,6 +1,7 @@
 //! How one Python value becomes a value of the core.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
@@ -30,6 +31,12 @@ as_pyo3_does!(bool, i32, i64, u8, u32, u64, usize, f64, String);
 impl Read for PathBuf {
     fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         String::read(value).map(Self::from)
+    }
+}
+
+impl Read for Arc<Path> {
+    fn read(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        PathBuf::read(value).map(Self::from)
     }
 }
 

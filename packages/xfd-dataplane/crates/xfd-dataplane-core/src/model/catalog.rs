@@ -1,6 +1,7 @@
 //! Objects and chunks of one swarm.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::ids::{ChunkIndex, ObjectIndex};
 use super::objects::{Checksum, FoundObject};
@@ -16,14 +17,14 @@ pub struct CatalogObject {
     pub bucket: Option<String>,
     pub found: FoundObject,
     pub destination: PathBuf,
-    pub group: Option<PathBuf>,
+    pub group: Option<Arc<Path>>,
     pub is_directory: bool,
     pub cache: bool,
     pub unpack: Option<Unpack>,
     pub priority: i32,
     pub pin: Option<Checksum>,
     /// For a blob of the node's hub cache: where it belongs. The pyo3 crate fills it in.
-    pub blob: Option<BlobPlace>,
+    pub blob: Option<Box<BlobPlace>>,
 }
 
 /// Where a blob of a hub cache belongs. Its destination is `CACHE/REPOSITORY/blobs/NAME`, and the

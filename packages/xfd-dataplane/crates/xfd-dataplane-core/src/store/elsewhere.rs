@@ -48,7 +48,7 @@ impl Elsewhere {
             .filter(|folder| object.group.as_deref() != Some(*folder))
             .find_map(|folder| {
                 let record = self.manifest(opened, folder)?.get(&object.destination)?;
-                fits(record).then(|| record.clone())
+                fits(&record).then_some(record)
             })
     }
 

@@ -14,13 +14,14 @@ use super::state::State;
 use super::twins;
 use crate::crc::crc64;
 use crate::decides::ledger::{ChunkState, ObjectState};
-use crate::model::{Catalog, Chunk, HeldRun, Inventory, NodeId, ObjectIndex};
+use crate::model::{Chunk, HeldRun, Inventory, NodeId, ObjectIndex};
 
 /// The last step of [`super::take_inventory::extend`]. It cannot fail. `whole` has landed then,
 /// unless it turns out wrong.
 pub(crate) fn enter(
     inner: &Inner,
-    catalog: Catalog,
+    objects: &[ObjectIndex],
+    new_chunks: Vec<Chunk>,
     inspected: Vec<Inspected>,
     manifests: HashMap<PathBuf, Arc<Mutex<Manifest>>>,
     locks: HashMap<PathBuf, DiskLock>,
@@ -63,8 +64,8 @@ pub(crate) fn enter(
         }
         state.slots.insert(object, one.slot);
     }
-    let mut chunks: Vec<Arc<Chunk>> = Vec::with_capacity(catalog.chunks.len());
-    for chunk in catalog.chunks {
+    let mut chunks: Vec<Arc<Chunk>> = Vec::with_capacity(new_chunks.len());
+    for chunk in new_chunks {
         let objects = chunk.spans.iter().map(|span| span.object);
         state.ledger.add_chunk(chunk.index, objects);
         let chunk = state
@@ -76,11 +77,10 @@ pub(crate) fn enter(
         chunks.push(chunk);
     }
     state.resumed.clear();
-    let objects = catalog.objects.iter().map(|object| object.index);
     drop(state);
     twins::land(inner, whole);
     let state = inner.state();
-    let mut inventory = inventory(&state, objects, &chunks, &owners);
+    let mut inventory = inventory(&state, objects.iter().copied(), &chunks, &owners);
     inventory.left_out = left_out;
     drop(state);
     inner.changed.notify_all();
@@ -124,7 +124,7 @@ fn hold_if_here(state: &mut State, chunk: &Chunk) {
             return;
         };
         let facts = slot.facts();
-        let sums = facts.sums.get(&span.offset);
+        let sums = facts.sums.get(span.offset);
         let known = sums.filter(|sums| sums.length == span.length);
         if facts.location == Location::Part {
             let Some(verified) = state.resumed.get(&(span.object, span.offset)) else {

@@ -180,7 +180,7 @@ fn sync_systems(
     });
     let of_one = |one: &Ready| {
         let failed_before = locked(&one.slot.sync_failure).clone();
-        failed_before.map_or_else(|| synced.clone(), Err)
+        failed_before.map_or_else(|| synced.clone(), |error| Err(*error))
     };
     ready.iter().map(of_one).collect()
 }

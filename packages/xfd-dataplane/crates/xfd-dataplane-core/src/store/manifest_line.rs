@@ -78,13 +78,12 @@ impl Line {
     }
 }
 
-/// Appends a line to the text of a manifest.
-pub(crate) fn write_line(
-    text: &mut Vec<u8>,
-    path: PathBuf,
-    record: Option<Record>,
-) -> std::io::Result<()> {
-    serde_json::to_writer(&mut *text, &Line::new(path, record))?;
-    text.push(b'\n');
-    Ok(())
+/// The text of a line, without its end.
+pub(crate) fn text_of(path: PathBuf, record: Option<Record>) -> serde_json::Result<Box<[u8]>> {
+    serde_json::to_vec(&Line::new(path, record)).map(Vec::into_boxed_slice)
+}
+
+/// The record of a line that [`text_of`] made.
+pub(crate) fn record_of(text: &[u8]) -> Option<Record> {
+    serde_json::from_slice::<Line>(text).ok()?.into_parts().1
 }

@@ -37,6 +37,7 @@ mod blob_place;
 mod boot;
 mod checks;
 mod chunk_progress;
+mod chunk_sums;
 mod claims;
 mod damage;
 mod disk;
@@ -198,7 +199,7 @@ impl Store {
         }
         let slot = self.inner.state().slots.get(&object).cloned();
         if let Some(slot) = slot {
-            slot.learned_checksum.set(checksum).ok();
+            slot.learned_checksum.set(Box::new(checksum)).ok();
         }
     }
 

@@ -77,7 +77,8 @@ impl Unhashed {
             let size = self.slot.object.found.size;
             if let Some(pin) = &self.slot.object.pin {
                 let mut hashing = locked(&self.slot.hashing);
-                let running = hashing.get_or_insert_with(|| Hashing::new(pin.algorithm, size));
+                let running =
+                    hashing.get_or_insert_with(|| Box::new(Hashing::new(pin.algorithm, size)));
                 if !matches!(
                     advance(running, &self.inner, &self.slot, &self.chunks),
                     Ok(Stop::End | Stop::Missing)
@@ -133,7 +134,7 @@ pub(crate) fn finish(inner: &Inner, slot: &Slot, pin: &Checksum) -> Result<Strin
     loop {
         let mut running = hashing
             .take()
-            .unwrap_or_else(|| Hashing::new(pin.algorithm, size));
+            .unwrap_or_else(|| Box::new(Hashing::new(pin.algorithm, size)));
         match advance(&mut running, inner, slot, &chunks)? {
             Stop::End if is_still_right(&running, inner) => return Ok(running.digest.finish()),
             Stop::End => {}
@@ -161,7 +162,11 @@ fn advance(
             damage::lose(inner, *chunk);
             return Ok(Stop::Damaged);
         };
-        slot.facts().sums.entry(span.offset).or_insert(sums);
+        let mut facts = slot.facts();
+        if facts.sums.get(span.offset).is_none() {
+            facts.sums.insert(span.offset, sums);
+        }
+        drop(facts);
         hashing.hashed.push((*chunk, sums.crc));
     }
     Ok(Stop::End)

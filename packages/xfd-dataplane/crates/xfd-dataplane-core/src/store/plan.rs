@@ -99,7 +99,7 @@ pub(crate) fn apply(one: &Inspected) {
         Plan::Landed { has_file: true } | Plan::Hash | Plan::Unpack => {
             facts.location = Location::Destination;
             facts.file_done = !matches!(one.plan, Plan::Hash);
-            facts.sums = one.inspection.sums();
+            facts.sums = one.inspection.sums().into_iter().collect();
         }
         Plan::Landed { has_file: false } => facts.file_done = true,
         Plan::Fetch(resumed) => {

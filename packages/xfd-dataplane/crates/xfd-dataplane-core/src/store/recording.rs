@@ -15,7 +15,7 @@ use crate::locked::locked;
 /// What an earlier run recorded of an object. Blocking.
 pub(crate) fn read(slot: &Slot) -> Result<Option<Record>> {
     match &slot.manifest {
-        Some(manifest) => Ok(locked(manifest).get(&slot.object.destination).cloned()),
+        Some(manifest) => Ok(locked(manifest).get(&slot.object.destination)),
         None => match slot.dir_if_there()? {
             Some(dir) => record::read(&dir, &slot.object.destination),
             None => Ok(None),
@@ -95,7 +95,7 @@ pub(crate) fn forget(slot: &Slot) {
 pub(crate) fn take_chunk_back(slot: &Slot, offset: u64, length: u64) {
     {
         let mut facts = slot.facts();
-        facts.sums.remove(&offset);
+        facts.sums.remove(offset);
         facts.file_done = false;
     }
     let path = slot.journal_path();

@@ -1,6 +1,5 @@
 //! One object's place on the disk: its paths, its folder, and what is known of its files.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
@@ -10,7 +9,8 @@ use crc_fast::CrcAlgorithm;
 use super::blob_lock::BlobLock;
 use super::blob_place;
 use super::boot;
-use super::checks::{Sums, second_algorithm};
+use super::checks::second_algorithm;
+use super::chunk_sums::ChunkSums;
 use super::hashing::Hashing;
 use super::manifest::Manifest;
 use super::part::Part;
@@ -34,8 +34,7 @@ pub(crate) enum Location {
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) location: Location,
-    /// Sums of its bytes in each chunk, by offset, for the chunks of which they are known.
-    pub(crate) sums: BTreeMap<u64, Sums>,
+    pub(crate) sums: ChunkSums,
     /// Its file has passed all checks and is synced. Unless a tree is to come, it is at its
     /// destination.
     pub(crate) file_done: bool,
@@ -57,7 +56,8 @@ pub(crate) struct Facts {
     pub(crate) unpinned_digest: Option<String>,
 }
 
-/// One object of the catalog, on this disk.
+/// One object of the catalog, on this disk. There may be a hundred thousand: what few of them have
+/// is boxed.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) object: Arc<CatalogObject>,
@@ -71,17 +71,17 @@ pub(crate) struct Slot {
     /// Open only while it is written, so that thousands of objects do not need a descriptor each.
     part: Mutex<Weak<Part>>,
     /// Held while its bytes are synced. The first failure of a sync, see [`super::write_behind`].
-    pub(crate) sync_failure: Mutex<Option<Error>>,
+    pub(crate) sync_failure: Mutex<Option<Box<Error>>>,
     facts: Mutex<Facts>,
     /// Of a pinned object that is fetched.
-    pub(crate) hashing: Mutex<Option<Hashing>>,
+    pub(crate) hashing: Mutex<Option<Box<Hashing>>>,
     /// A thread hashes what has arrived.
     pub(crate) is_hashing: AtomicBool,
     /// The store's checksum, if it came after the object was found.
-    pub(crate) learned_checksum: OnceLock<Checksum>,
+    pub(crate) learned_checksum: OnceLock<Box<Checksum>>,
     /// The folder of a blob's part file, once it exists. Other part files are beside their
     /// destination.
-    parts: Mutex<Option<Dir>>,
+    parts: Mutex<Option<Box<Dir>>>,
     /// The hub's lock of a blob, while it is ours.
     pub(crate) blob_lock: Mutex<Option<BlobLock>>,
 }
@@ -106,7 +106,7 @@ impl Slot {
             sync_failure: Mutex::default(),
             facts: Mutex::new(Facts {
                 location: Location::Part,
-                sums: BTreeMap::new(),
+                sums: ChunkSums::default(),
                 file_done: false,
                 tree_is_ours: false,
                 has_journal: true,
@@ -131,7 +131,7 @@ impl Slot {
             .found
             .checksum
             .as_ref()
-            .or_else(|| self.learned_checksum.get())
+            .or_else(|| self.learned_checksum.get().map(Box::as_ref))
     }
 
     /// See [`second_algorithm`].
@@ -174,7 +174,7 @@ impl Slot {
         {
             return home.lock.clone();
         }
-        let of = self.object.group.as_ref();
+        let of = self.object.group.as_deref();
         beside(of.unwrap_or(&self.object.destination), LOCK)
     }
 
@@ -232,7 +232,7 @@ impl Slot {
         if self.object.blob.is_none() {
             return self.dir();
         }
-        locked(&self.parts).clone().ok_or_else(|| {
+        locked(&self.parts).as_deref().cloned().ok_or_else(|| {
             let absent = std::io::ErrorKind::NotFound.into();
             Error::of_path(&absent, "open the folder of part files", self.part_path())
         })
@@ -242,12 +242,12 @@ impl Slot {
     pub(crate) fn parts_dir_if_there(&self) -> Result<Option<Dir>> {
         match self.object.blob {
             None => self.dir_if_there(),
-            Some(_) => Ok(locked(&self.parts).clone()),
+            Some(_) => Ok(locked(&self.parts).as_deref().cloned()),
         }
     }
 
     pub(crate) fn set_parts(&self, parts: Option<Dir>) {
-        *locked(&self.parts) = parts;
+        *locked(&self.parts) = parts.map(Box::new);
     }
 
     /// What the record of its file says if that is not synced, see [`boot::mark`].
@@ -297,7 +297,7 @@ impl Slot {
         facts.preallocated = false;
         facts.generation += 1;
         facts.file_done = false;
-        facts.sums.clear();
+        facts.sums = ChunkSums::default();
         facts.location = Location::Part;
         facts.has_journal = false;
     }

@@ -35,12 +35,17 @@ use crate::model::{Catalog, CatalogObject, Inventory, ObjectIndex, SurveyedObjec
 const NOT_SYNCED: Verdict = Verdict::Stale(StaleReason::NotSynced);
 
 /// See [`super::Store::extend`].
-pub(crate) fn extend(inner: &Inner, catalog: Catalog, twins: &dyn FindTwins) -> Result<Inventory> {
+pub(crate) fn extend(
+    inner: &Inner,
+    mut catalog: Catalog,
+    twins: &dyn FindTwins,
+) -> Result<Inventory> {
     let _alone = locked(&inner.extending);
     check(inner, &catalog)?;
+    let objects: Vec<_> = catalog.objects.iter().map(|object| object.index).collect();
     let mut claims = Claims::new(inner);
     let mut manifests = inner.state().manifests.clone();
-    let slots = slots(inner, &mut manifests, &catalog)?;
+    let slots = slots(inner, &mut manifests, std::mem::take(&mut catalog.objects))?;
     let mut inspected = inspect_all(inner, &mut claims, slots)?;
     hub_cache::settle(inner, &mut inspected);
     for one in &mut inspected {
@@ -58,13 +63,19 @@ pub(crate) fn extend(inner: &Inner, catalog: Catalog, twins: &dyn FindTwins) -> 
     needs(&inspected).check(inner.disk.as_ref())?;
     let locks = claims.into_locks();
     Ok(inventory::enter(
-        inner, catalog, inspected, manifests, locks, &whole,
+        inner,
+        &objects,
+        catalog.chunks,
+        inspected,
+        manifests,
+        locks,
+        &whole,
     ))
 }
 
 /// See [`super::Store::survey`].
 pub(crate) fn survey(inner: &Inner, catalog: &Catalog) -> Result<Vec<SurveyedObject>> {
-    let slots = slots(inner, &mut HashMap::new(), catalog)?;
+    let slots = slots(inner, &mut HashMap::new(), catalog.objects.clone())?;
     let layouts = layouts(catalog);
     let mut found = Vec::new();
     for one in inspect_all(inner, &mut Claims::new(inner), slots)? {
@@ -125,10 +136,14 @@ fn check(inner: &Inner, catalog: &Catalog) -> Result<()> {
 type Manifests = HashMap<PathBuf, Arc<Mutex<Manifest>>>;
 
 /// Slots of the objects that are new, or that are to be inspected again.
-fn slots(inner: &Inner, manifests: &mut Manifests, catalog: &Catalog) -> Result<Vec<Arc<Slot>>> {
-    let mut slots = Vec::new();
+fn slots(
+    inner: &Inner,
+    manifests: &mut Manifests,
+    objects: Vec<CatalogObject>,
+) -> Result<Vec<Arc<Slot>>> {
+    let mut slots = Vec::with_capacity(objects.len());
     let mut reloaded = HashSet::new();
-    for object in &catalog.objects {
+    for object in objects {
         let known = {
             let state = inner.state();
             let slot = state.slots.get(&object.index).cloned();
@@ -151,22 +166,22 @@ fn slots(inner: &Inner, manifests: &mut Manifests, catalog: &Catalog) -> Result<
     Ok(slots)
 }
 
-fn new_slot(inner: &Inner, manifests: &mut Manifests, object: &CatalogObject) -> Result<Arc<Slot>> {
+fn new_slot(inner: &Inner, manifests: &mut Manifests, object: CatalogObject) -> Result<Arc<Slot>> {
     let manifest = match &object.group {
         None => None,
-        Some(group) => match manifests.get(group) {
+        Some(group) => match manifests.get(&**group) {
             Some(manifest) => Some(manifest.clone()),
             None => {
                 let apart = object.blob.as_ref().map(|blob| blob.records.as_path());
                 let manifest = Manifest::read(&inner.opened, group, apart)?;
                 let manifest = Arc::new(Mutex::new(manifest));
-                manifests.insert(group.clone(), manifest.clone());
+                manifests.insert(group.to_path_buf(), manifest.clone());
                 Some(manifest)
             }
         },
     };
     Ok(Arc::new(Slot::new(
-        Arc::new(object.clone()),
+        Arc::new(object),
         manifest,
         inner.options.durability,
     )))

@@ -226,7 +226,7 @@ impl Known {
             self.manifests.insert(group.clone(), manifest);
         }
         let manifest = self.manifests.get(group);
-        Ok(manifest.and_then(|it| it.get(&twin.path)).cloned())
+        Ok(manifest.and_then(|it| it.get(&twin.path)))
     }
 
     fn folder(&mut self, path: &Path) -> Result<Option<Dir>> {

@@ -75,14 +75,14 @@ impl Unsynced {
 pub(crate) fn sync(inner: &Inner, slot: &Slot) -> Result<()> {
     let mut failure = locked(&slot.sync_failure);
     if let Some(error) = &*failure {
-        return Err(error.clone());
+        return Err(Error::clone(error));
     }
     let synced = open_for_reading(slot).and_then(|handle| {
         let path = slot.part_path();
         let failed = |error| Error::of_path(&error, "sync the part file", &path);
         inner.disk.sync(handle.file()).map_err(failed)
     });
-    synced.inspect_err(|error| *failure = Some(error.clone()))
+    synced.inspect_err(|error| *failure = Some(Box::new(error.clone())))
 }
 
 impl Drop for Unsynced {

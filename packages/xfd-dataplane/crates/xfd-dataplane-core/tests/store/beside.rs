@@ -20,7 +20,7 @@ pub fn alone(place: &Place) -> Catalog {
 
 pub fn small(place: &Place, index: u32, path: &str) -> CatalogObject {
     let mut small = object(index, place.path(&format!("tree/{path}")), 2);
-    small.group = Some(place.path("tree"));
+    small.group = Some(place.path("tree").into());
     small
 }
 

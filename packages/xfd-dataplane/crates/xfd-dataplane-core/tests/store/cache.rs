@@ -158,7 +158,7 @@ fn a_large_cached_prefix_is_looked_through_in_a_moment() {
         .map(|index| {
             let name = format!("tree/{}/{index}", index % 50);
             let mut small = object(index, place.path(&name), 3);
-            small.group = Some(group.clone());
+            small.group = Some(group.clone().into());
             small
         })
         .collect();

@@ -19,7 +19,7 @@ const WAYS: [(&str, Option<&str>); 3] = [
 
 fn wanted(place: &Place, group: Option<&str>) -> CatalogObject {
     let mut made = object(0, place.path("p/q/a"), SIZE);
-    made.group = group.map(|group| place.path(group));
+    made.group = group.map(|group| place.path(group).into());
     // A list may say the time more finely than an answer about one object.
     if group.is_some() {
         made.found.last_modified_ns = made.found.last_modified_ns.map(|time| time + 123_456_789);

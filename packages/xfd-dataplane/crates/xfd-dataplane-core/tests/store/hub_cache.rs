@@ -50,12 +50,12 @@ fn blob_at(place: &Place, root: &str, index: u32, name: &str, size: usize) -> Ca
         algorithm,
         value: name.to_owned(),
     });
-    blob.group = Some(folder);
-    blob.blob = Some(BlobPlace {
+    blob.group = Some(folder.into());
+    blob.blob = Some(Box::new(BlobPlace {
         cache: place.path("hub"),
         repository: REPOSITORY.into(),
         records: place.path(root).join("records"),
-    });
+    }));
     blob
 }
 

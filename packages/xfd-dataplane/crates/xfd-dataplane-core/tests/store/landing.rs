@@ -113,7 +113,7 @@ fn empty_objects_and_marker_folders_need_no_fetch() {
     let store = store();
     let mut marker = object(1, place.path("tree/sub"), 0);
     marker.is_directory = true;
-    marker.group = Some(place.path("tree"));
+    marker.group = Some(place.path("tree").into());
     let empty = object(0, place.path("empty"), 0);
     let inventory = store.extend(cut(vec![empty, marker], 10)).unwrap();
     assert_eq!(inventory.landed, [1]);

@@ -30,7 +30,7 @@ fn the_manifest_costs_less_than_a_hundredth_of_small_files() {
     let objects = (0..100).map(|index| {
         let path = place.path(&format!("tree/part-{index:05}.bin"));
         let mut small = object(index, path, SIZE);
-        small.group = Some(place.path("tree"));
+        small.group = Some(place.path("tree").into());
         small.found.etag = Some(format!("\"{:032x}\"", u128::MAX - u128::from(index)));
         small
     });

@@ -137,7 +137,7 @@ fn a_prefix_with_folders_lands_where_a_link_leads() {
 
     // One of its folders, below a link that is not its own.
     let mut deeper = object(0, place.path("tree/deep/c"), 2);
-    deeper.group = Some(place.path("tree/deep"));
+    deeper.group = Some(place.path("tree/deep").into());
     assert_eq!(run(pack(vec![deeper]), b"cc").unwrap(), 0);
     assert_eq!(place.names("big/models/deep"), ["c"]);
 

@@ -13,7 +13,7 @@ fn group_of(place: &Place) -> Vec<CatalogObject> {
     let name = |index: usize| place.path(&format!("tree/{}/{index}", index % 2));
     let make = |(index, size): (usize, &usize)| {
         let mut small = object(u32::try_from(index).unwrap(), name(index), *size);
-        small.group = Some(place.path("tree"));
+        small.group = Some(place.path("tree").into());
         small
     };
     SIZES.iter().enumerate().map(make).collect()

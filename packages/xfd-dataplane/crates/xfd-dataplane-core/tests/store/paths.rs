@@ -9,7 +9,7 @@ use crate::support::{Place, cut, fetch, object, store};
 
 fn refused(destination: PathBuf, group: Option<PathBuf>) -> Kind {
     let mut wanted = object(0, destination, 4);
-    wanted.group = group;
+    wanted.group = group.map(Into::into);
     let store = store();
     let error = store.extend(cut(vec![wanted], 4)).unwrap_err();
     assert!(store.object(0).is_none() && error.path.is_some());
@@ -49,7 +49,7 @@ fn a_prefix_may_land_in_a_folder_that_a_link_names() {
     std::fs::create_dir(place.path("real")).unwrap();
     symlink(place.path("real"), place.path("tree")).unwrap();
     let mut wanted = object(0, place.path("tree/a"), 4);
-    wanted.group = Some(place.path("tree"));
+    wanted.group = Some(place.path("tree").into());
     fetch(cut(vec![wanted], 4), b"1234", 4);
     assert_eq!(place.names("real"), ["a"]);
 }
@@ -83,7 +83,7 @@ fn a_link_where_a_record_is_written_is_not_followed() {
     }
     fetch(cut(vec![object(0, place.path("a"), 4)], 4), b"1234", 4);
     let mut grouped = object(0, place.path("tree/b"), 4);
-    grouped.group = Some(place.path("tree"));
+    grouped.group = Some(place.path("tree").into());
     for etag in ["one", "two"] {
         grouped.found.etag = Some(etag.into());
         fetch(cut(vec![grouped.clone()], 4), b"1234", 4);

@@ -235,7 +235,7 @@ fn files_of_a_pack_are_hashed_when_they_land() {
         let one = |(index, name): (u32, &str)| {
             let bytes = texts[index as usize];
             let mut one = object(index, place.path(&format!("tree/{name}")), bytes.len());
-            one.group = Some(place.path("tree"));
+            one.group = Some(place.path("tree").into());
             one.pin = Some(checksum(
                 ChecksumAlgorithm::GitSha1,
                 if name == wrong { b"wrong" } else { bytes },

@@ -69,7 +69,7 @@ fn a_prefix_has_one_lock() {
     let place = Place::new();
     let small = |index: u32| {
         let mut small = object(index, place.path(&format!("tree/{index}")), 2);
-        small.group = Some(place.path("tree"));
+        small.group = Some(place.path("tree").into());
         small
     };
     let catalog = pack((0..3).map(small).collect());

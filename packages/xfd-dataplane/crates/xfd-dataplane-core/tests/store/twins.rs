@@ -102,7 +102,7 @@ fn small_files_of_a_prefix_are_taken_by_the_records_of_its_manifest() {
         let small = |index: ObjectIndex| {
             let mut made = object(index, group.join(NAMES[index as usize]), 100);
             made.found.key = format!("p/{}", NAMES[index as usize]);
-            made.group = Some(group.clone());
+            made.group = Some(group.clone().into());
             made
         };
         pack((0..3).map(small).collect())

@@ -26,7 +26,7 @@ pub(crate) fn release_idle(inner: &Inner, objects: &[ObjectIndex]) {
                 .iter()
                 .any(|(_, known)| Arc::ptr_eq(known, manifest))
             {
-                repositories.push((blob.clone(), manifest.clone()));
+                repositories.push((BlobPlace::clone(blob), manifest.clone()));
             }
         }
     }
