@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from xfd_scheduler.links.estimate import LinkEstimator
-from xfd_scheduler.policy import tree_layout
+from xfd_scheduler.policy import tree_layout, tree_shape
 from xfd_scheduler.policy.backfill import Backfill
-from xfd_scheduler.policy.reconsider import Reason
 from xfd_scheduler.policy.spread import Spread
 from xfd_scheduler.state import origin_budget
+from xfd_scheduler.state.bitset import positions
+from xfd_scheduler.state.swarm_state import SwarmState
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,14 @@ def _room_below_depth(self: Spread, chunk: int, wanting: int) -> int:
     return _room(self, chunk, wanting) & self.swarm.below_depth
 
 
-def _without_loads(self: Any, receivers: int) -> list[int]:
+def _without_loads(swarm: SwarmState, receivers: int) -> list[int]:
     """Nodes in the order of their numbers; fast ones first."""
-    members = self.swarm.members
-    return sorted(self._list(receivers), key=lambda node: members[node].speed_class)
+    return sorted(positions(receivers), key=lambda node: swarm.members[node].speed_class)
+
+
+def _sorted_again(swarm: SwarmState, order: Sequence[int]) -> list[int]:
+    """The next chunk of a run has an order of its own."""
+    return tree_shape.in_order(swarm, sum(1 << node for node in order))
 
 
 def _one_priority(
@@ -130,7 +135,7 @@ def _first_that_may(self: Any, nodes: Sequence[int], _: int, count: int) -> int 
 RULES = {
     "clock": Rule(
         "nodes that have promised least stand at the top of trees",
-        {"policy.tree_order:TreeOrder.sort": _without_loads},
+        {"policy.spread:in_order": _without_loads},
     ),
     "classes": Rule(
         "slow nodes are known, and treated apart",
@@ -161,7 +166,7 @@ RULES = {
     ),
     "narrow": Rule(
         "trees are narrow if all links are alike",
-        {"policy.tree_shape:fan_out": _wide, "policy.tree_order:fan_out": _wide},
+        {"policy.tree_shape:fan_out": _wide},
     ),
     "few-chunks": Rule(
         "few chunks make a deep tree, and links that are alike a narrow one",
@@ -172,10 +177,6 @@ RULES = {
         {"policy.commit:_priorities": _one_priority},
     ),
     "zones": Rule("a chunk enters each zone once", {"policy.relay_tree:by_zone": _one_group}),
-    "promises": Rule(
-        "a node with as many promises as it may have relays nothing",
-        {"policy.tree_shape:promise_limit": _is(math.inf)},
-    ),
     "wave-start": Rule(
         "a wave waits for half of the nodes, or for one that starves",
         {"policy.spread:MOST": math.inf},
@@ -186,18 +187,17 @@ RULES = {
     ),
     "runs": Rule("a wave launches a run of neighbours", {"policy.spread:run_limit": _is(1)}),
     "rotate": Rule(
-        "large swarms rotate one order within a run",
-        {"policy.tree_order:TreeOrder.may_rotate": _is(False)},
+        "the chunks of a run rotate one order", {"policy.spread:rotated": _sorted_again}
     ),
     "stride": Rule(
-        "large swarms rotate the order between waves", {"policy.tree_order:ROTATION_STRIDE": 0}
+        "nodes that are equal rotate between waves", {"policy.tree_shape:ROTATION_STRIDE": 0}
     ),
     "patience": Rule(
         "the first plans wait for nodes that start", {"policy.plan:waits_for_nodes": _is(False)}
     ),
     "prompt": Rule(
-        "fast nodes read that have caught up and are known",
-        {"policy.origin_readers:OriginReaders._prompt": lambda _, nodes: list(nodes)},
+        "fast nodes read that have caught up",
+        {"policy.origin_readers:fast_ones": lambda _, order: len(order)},
     ),
     "least-read": Rule(
         "of several candidates, the one that has read least reads",
@@ -224,7 +224,8 @@ RULES = {
         {"policy.sources:RELAY_LOAD": math.inf},
     ),
     "own-zone": Rule(
-        "single orders prefer sources in the own zone", {"policy.sources:OTHER_ZONE_LOAD": 1.0}
+        "single orders prefer sources in the own zone",
+        {"state.swarm_state:SwarmState.zone_mask": _is(0)},
     ),
     "node-window": Rule(
         "each node has a window of reads", {"links.windows:node_window": _is(10**9)}
@@ -250,21 +251,13 @@ RULES = {
         "an order is late sooner at a node that has nothing left to be ordered",
         {"policy.late_orders:LATE_IDLE_DIVISOR": 1},
     ),
-    "not-started": Rule(
-        "a node reads what a slow node has not started to read",
-        {"policy.reconsider:Reconsider._has_started": _is(True)},
-    ),
     "late": Rule(
         "reason late: an order that is far older than usual moves",
         {"policy.late_orders:LateOrders._by_chunk": lambda *_: {}},
     ),
-    "idle": Rule(
-        "reason idle: a node at its end leaves slower sources",
-        {"policy.reconsider:IDLE": Reason("idle", 99)},
-    ),
     "slow-source": Rule(
         "reason slow source: a node leaves a source two classes slower",
-        {"policy.reconsider:SLOW_SOURCE": Reason("slow source", 99)},
+        {"policy.reconsider:SLOW_SOURCE_CLASSES": 99},
     ),
     "take-over": Rule(
         "a faster node continues a slow node's read",

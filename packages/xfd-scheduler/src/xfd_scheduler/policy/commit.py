@@ -5,12 +5,11 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from xfd_api.ids import ChunkIndex, NodeId, OrderId
+from xfd_api.ids import ChunkIndex, OrderId
 from xfd_api.orders import Fetch
 from xfd_scheduler.state import origin_budget
 from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.keys import CHUNK_BITS, NO_SOURCE, ORIGIN, key_of
-from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.swarm_state import SwarmState
 from xfd_scheduler.state.transitions import add_fetch
 from xfd_scheduler.tuning import URGENCY_SLOTS_DIVISOR
@@ -55,7 +54,8 @@ def commit_tree(
         member = members[reader]
         member.origin_reads += count
         origin_budget.add_orders(swarm, member, count)
-        _add_fetches(swarm, member, chunks, None, inner[reader])
+        for chunk in chunks:
+            add_fetch(swarm, member, chunk, None, inner[reader])
     index = ChunkIndex(first)
     is_plain = not swarm.generations and all(swarm.pinned_crcs[chunk] is None for chunk in chunks)
     last = NO_SOURCE
@@ -76,7 +76,8 @@ def commit_tree(
             order = OrderId(node << CHUNK_BITS | first)
             member.pending_orders.append(Fetch(order, index, count, name, priority))
         else:
-            _add_fetches(swarm, member, chunks, name, priority)
+            for chunk in chunks:  # An order of a later generation has an id of its own.
+                add_fetch(swarm, member, chunk, name, priority)
     for chunk in chunks:
         swarm.tree_sources[chunk] = sources
         swarm.launch_number[chunk] = swarm.launch_count
@@ -105,14 +106,6 @@ def commit_queues(swarm: SwarmState, first: int, count: int, receivers: Sequence
         swarm.update_queue_flags(member)
 
 
-def _add_fetches(
-    swarm: SwarmState, member: Member, chunks: range, source: NodeId | None, priority: int
-) -> None:
-    """Adds each chunk by itself, because an order of a later generation has an id of its own."""
-    for chunk in chunks:
-        add_fetch(swarm, member, chunk, 1, source, priority)
-
-
 def _priorities(
     swarm: SwarmState,
     first: int,
@@ -126,17 +119,13 @@ def _priorities(
     """
     inside = set(parents)
     levels = dict.fromkeys(readers, 0)
-    deepest = 0
     for node, parent in zip(nodes, parents, strict=True):
         if node in inside:
-            levels[node] = deepest = levels[parent] + 1
-    deepest = max(deepest, max(levels.values())) + bool(nodes)
+            levels[node] = levels[parent] + 1
+    leaves = max(levels.values()) + 1
     ahead = swarm.settings.download_slots // URGENCY_SLOTS_DIVISOR
     by_level = [
-        swarm.order_priority(
-            first, swarm.launch_count - ahead * (deepest - level) // max(deepest, 1)
-        )
-        for level in range(deepest + 1)
+        swarm.order_priority(first, swarm.launch_count - ahead * (leaves - level) // leaves)
+        for level in range(leaves + 1)
     ]
-    by_level[0] = swarm.order_priority(first, swarm.launch_count - ahead)
-    return {node: by_level[level] for node, level in levels.items()}, by_level[-1]
+    return {node: by_level[level] for node, level in levels.items()}, by_level[leaves]

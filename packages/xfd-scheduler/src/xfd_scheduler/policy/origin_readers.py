@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xfd_scheduler.bounds import READER_CANDIDATES
-from xfd_scheduler.policy.tree_shape import by_zone, fan_out
+from xfd_scheduler.policy.tree_shape import by_zone, fan_out, fast_ones
 from xfd_scheduler.state import origin_budget
 from xfd_scheduler.state.swarm_state import SwarmState
-from xfd_scheduler.tuning import FIRST_ORIGIN_READS, MIN_SAMPLES
 
 
 class OriginReaders:
@@ -27,12 +26,9 @@ class OriginReaders:
         if self.settings.origin_policy == "once-per-zone":
             return self._one_each(groups, first, count)
         copies = min(self.settings.origin_copies, len(order))
-        if copies == 1:
-            reader = self._reader(order, first, count)
-            return None if reader is None else [reader]
-        readers = self._one_each(groups[:copies], first, count)
-        if readers is None:
-            return None
+        readers = self._one_each(groups[:copies] if copies > 1 else [order], first, count)
+        if readers is None or len(readers) == copies:
+            return readers
         rest = [node for node in order if node not in readers]
         while len(readers) < copies:
             reader = self._reader(rest, first, count)
@@ -61,48 +57,25 @@ class OriginReaders:
         return swarm.origin_load + added <= self.settings.origin_slots
 
     def _reader(self, order: Sequence[int], chunk: int, count: int) -> int | None:
-        """The node near the top of the tree that has read least, or else the one of all nodes."""
-        available = self.swarm.available
-        high = order[: min(READER_CANDIDATES, -(-len(order) // fan_out(self.swarm)))]
-        top = self._prompt([node for node in high if available >> node & 1])
-        reader = self._least_read(top, chunk, count)
-        if reader is None:
-            able = [node for node in order if available >> node & 1] or list(order[:1])
-            reader = self._least_read(self._prompt(able), chunk, count)
-        return reader
+        """The node near the top of the tree that has read least, or else the one of all nodes.
 
-    def _prompt(self, nodes: Sequence[int]) -> list[int]:
-        """The nodes that would read soon.
-
-        All nodes wait for what a node reads over a slow link, or while it catches up. So these are
-        the fastest nodes, without those that catch up, and without those of unknown speed that have
-        a few reads already.
+        All nodes wait for what a node reads over a slow link, or while it catches up. So only nodes
+        read that are as fast as the first of the order.
         """
-        classes_apply = self.swarm.links.classes_apply
-        members = [self.swarm.members[node] for node in nodes]
-        fastest = min((member.speed_class for member in members), default=0)
-        fast = [one for one in members if one.speed_class == fastest or not classes_apply]
-        able = [one for one in fast if not self.swarm.catching_up & one.bit] or fast
-        known = [
-            one
-            for one in able
-            if one.samples >= MIN_SAMPLES or one.origin_reads < FIRST_ORIGIN_READS
-        ]
-        return [one.index for one in (classes_apply and known) or able]
+        swarm = self.swarm
+        able = [node for node in order if swarm.available >> node & 1] or list(order[:1])
+        able = able[: fast_ones(swarm, able)] or able
+        top = min(READER_CANDIDATES, -(-len(order) // fan_out(swarm)))
+        reader = self._least_read(able[:top], chunk, count)
+        return self._least_read(able, chunk, count) if reader is None else reader
 
     def _least_read(self, nodes: Sequence[int], chunk: int, count: int) -> int | None:
         """The node that has read least and may read, but not the last reader of this chunk."""
         swarm = self.swarm
-        last = swarm.last_reader.get(chunk)
-        best: int | None = None
-        least = 0
-        for node in nodes:
-            member = swarm.members[node]
-            if best is not None and member.origin_reads >= least:
-                continue
-            if not origin_budget.may_read(swarm, member, count):
-                continue
-            if node == last and len(nodes) > 1:
-                continue
-            best, least = node, member.origin_reads
-        return best
+        last = swarm.last_reader.get(chunk) if len(nodes) > 1 else None
+        may = [
+            node
+            for node in nodes
+            if node != last and origin_budget.may_read(swarm, swarm.members[node], count)
+        ]
+        return min(may, key=lambda node: swarm.members[node].origin_reads, default=None)

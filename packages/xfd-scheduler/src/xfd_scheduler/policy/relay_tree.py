@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from xfd_scheduler.policy import tree_layout
 from xfd_scheduler.policy.tree_layout import FanOut
-from xfd_scheduler.policy.tree_shape import by_zone
+from xfd_scheduler.policy.tree_shape import by_zone, fast_ones
 from xfd_scheduler.state.swarm_state import SwarmState
 
 
@@ -31,7 +31,7 @@ def lay_out(
 ) -> tuple[list[int], list[int]]:
     """Places the nodes of `order`, which has no reader, below the readers.
 
-    In several zones a chunk enters each zone without a reader through one node, its gateway.
+    A chunk enters each zone without a reader through one node, its gateway.
 
     Returns:
         The nodes, each after its parent, and their parents.
@@ -40,8 +40,6 @@ def lay_out(
         return [], []
     sources = [node for node in readers if swarm.available >> node & 1]
     groups = by_zone(swarm, order)
-    if len(swarm.zones) < 2:
-        return list(order), _parents(swarm, sources, order, fan_out)
     roots: dict[str, list[int]] = {}
     for node in sources:
         roots.setdefault(swarm.members[node].zone, []).append(node)
@@ -75,18 +73,9 @@ def _parents(
 def _relay_parents(
     swarm: SwarmState, roots: Sequence[int], order: Sequence[int], fan_out: FanOut
 ) -> list[int]:
-    """Places fast nodes level by level, and the others below the node that promised least.
-
-    The others are slow or catch up, and are the last of `order`.
-    """
+    """Places fast nodes level by level, and the others below the node that promised least."""
     members = swarm.members
-    classes_apply = swarm.links.classes_apply
-    fast = len(order)
-    while fast and (
-        (classes_apply and members[order[fast - 1]].speed_class)
-        or swarm.catching_up >> order[fast - 1] & 1
-    ):
-        fast -= 1
+    fast = fast_ones(swarm, order)
     parents = tree_layout.breadth_first_parents(roots, order[:fast], fan_out)
     if fast == len(order):
         return parents

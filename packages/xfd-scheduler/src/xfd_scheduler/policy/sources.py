@@ -1,7 +1,6 @@
 """Chooses the source of a single order: the least loaded of a few nodes, or the origin.
 
-With zones, a source in the node's own zone is preferred. One in another zone is chosen if it is far
-less busy.
+Sources in the node's own zone come first.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from xfd_scheduler.state.keys import NO_SOURCE, ORIGIN, key_of, pair_of
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.relay_paths import is_fed
 from xfd_scheduler.state.swarm_state import SwarmState
-from xfd_scheduler.tuning import OTHER_ZONE_LOAD, RELAY_LOAD
+from xfd_scheduler.tuning import RELAY_LOAD
 
 
 class Sources:
@@ -43,14 +42,11 @@ class Sources:
             if source != NO_SOURCE:
                 return source
         is_patient = not attempts.may_read(self.settings.attempts)
-        zone = swarm.zone_mask(member)
         stays_inside = self.settings.origin_policy == "once-per-zone" and attempts == NO_ATTEMPTS
-        if zone and stays_inside and not (holding | pending) & zone:
-            return self._origin(member, now)
-        best = self.soonest(member, chunk, now, zone if zone and stays_inside else -1)
+        asked = (swarm.zone_mask(member) or -1) if stays_inside else -1
+        best = self.soonest(member, chunk, now, asked)
         if best != NO_SOURCE:
             return best
-        asked = zone if zone and stays_inside else -1
         if is_patient and (
             holding & asked
             or any(is_fed(swarm, node, chunk, member.index) for node in positions(pending & asked))
@@ -61,24 +57,25 @@ class Sources:
     def soonest(self, member: Member, chunk: int, now: float, among: int = -1) -> int:
         """The least loaded peer of a bit set that holds the chunk or will, or `NO_SOURCE`.
 
-        Relays count only if all holders are busy, and those of other zones if they are far less
-        busy. A few peers of each kind are compared.
+        Relays count only if all holders are busy, and nodes of other zones if none in the own zone
+        can send. A few peers of each kind are compared.
         """
         swarm = self.swarm
         zone = swarm.zone_mask(member)
-        parts = [(zone, 1.0), (~zone, OTHER_ZONE_LOAD)] if zone else [(-1, 1.0)]
-        best = NO_SOURCE
-        least = math.inf
-        for part, factor in parts:
+        for part in (zone, ~zone) if zone else (-1,):
             able = among & part & swarm.available
+            best = NO_SOURCE
+            least = math.inf
             for candidates in (swarm.holders[chunk] & able, swarm.pending[chunk] & able):
                 for node in self._few_of(candidates):
-                    load = factor * self._load(node)
+                    load = self._load(node)
                     if load < least and self._can_send(node, member, chunk, now):
                         best, least = node, load
-                if least <= factor * RELAY_LOAD:
+                if least <= RELAY_LOAD:
                     break
-        return best
+            if best != NO_SOURCE:
+                return best
+        return NO_SOURCE
 
     def _few_of(self, candidates: int) -> list[int]:
         """Some nodes of a bit set."""

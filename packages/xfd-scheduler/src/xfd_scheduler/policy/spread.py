@@ -11,8 +11,7 @@ from xfd_scheduler.policy.commit import commit_queues, commit_tree
 from xfd_scheduler.policy.limits import chunks_per_tree, run_limit
 from xfd_scheduler.policy.origin_readers import OriginReaders
 from xfd_scheduler.policy.relay_tree import lay_out, reachable
-from xfd_scheduler.policy.tree_order import TreeOrder
-from xfd_scheduler.policy.tree_shape import fan_out, fan_out_by_node
+from xfd_scheduler.policy.tree_shape import fan_out_by_node, in_order, rotated
 from xfd_scheduler.state import origin_budget
 from xfd_scheduler.state.bitset import positions, run_length
 from xfd_scheduler.state.swarm_state import SwarmState
@@ -27,7 +26,6 @@ class Spread:
         self._left = 0
         self._now = 0.0
         self._readers = OriginReaders(swarm)
-        self._order = TreeOrder(swarm)
         self._latest_priority = -(2**31)
 
     def launch(self, left: int, now: float) -> int:
@@ -104,18 +102,14 @@ class Spread:
         others are idle.
         """
         swarm = self.swarm
-        order: list[int] = []
-        booked: list[int] = []
-        launched = 0
-        turn = 0
         children = fan_out_by_node(swarm)
+        order = in_order(swarm, receivers)
+        if not receivers & swarm.available:
+            order = order[:1]
+            receivers = 1 << order[0]
+        launched = 0
         while launched < count:
             chunk = first + launched
-            order = self._order.rotate(order) if turn else self._order.sort(receivers)
-            turn = (turn + 1) % fan_out(swarm) if self._order.may_rotate(order) else 0
-            if not receivers & swarm.available:
-                order = order[:1]
-                receivers = 1 << order[0]
             together = min(chunks_per_tree(swarm), count - launched)
             readers = self._readers.choose(order, chunk, together)
             if readers is None and together > 1:
@@ -125,16 +119,16 @@ class Spread:
                 break
             reached = reachable(swarm, readers, order)
             if len(reached) < len(order):
+                if launched:
+                    break
                 order = reached
                 receivers = sum(1 << node for node in order)
-                turn = 0
-            if launched and len(order) != len(booked):
-                break
-            booked = order
             below = [node for node in order if node not in readers]
             nodes, parents = lay_out(swarm, readers, below, children)
             commit_tree(swarm, chunk, together, receivers, readers, nodes, parents, self._now)
             launched += together
             self._latest_priority = max(self._latest_priority, swarm.catalog.priorities[chunk])
-        commit_queues(swarm, first, launched, booked)
+            order = rotated(swarm, order)
+        if launched:
+            commit_queues(swarm, first, launched, order)
         return launched

@@ -54,37 +54,28 @@ def order_chunk(swarm: SwarmState, member: Member, chunk: int, source: int) -> N
         member.origin_reads += 1
     peer = None if source == ORIGIN else swarm.members[source].id
     launch = swarm.launch_number[chunk] if key in swarm.generations else swarm.launch_count
-    add_fetch(swarm, member, chunk, 1, peer, swarm.order_priority(chunk, launch))
+    add_fetch(swarm, member, chunk, peer, swarm.order_priority(chunk, launch))
 
 
 def add_fetch(
-    swarm: SwarmState,
-    member: Member,
-    first: int,
-    count: int,
-    source: NodeId | None,
-    priority: int,
+    swarm: SwarmState, member: Member, chunk: int, source: NodeId | None, priority: int
 ) -> None:
-    """Adds a run of orders to the member's pending ones, joined to the last run if it follows."""
-    for chunk in range(first, first + count):
-        if (crc := swarm.pinned_crcs[chunk]) is not None:
-            member.pending_pins[chunk] = crc
-    order = swarm.order_id(member.index, first)
+    """Adds an order to the member's pending ones, joined to the last run if it follows it."""
+    if (crc := swarm.pinned_crcs[chunk]) is not None:
+        member.pending_pins[chunk] = crc
+    order = swarm.order_id(member.index, chunk)
     orders = member.pending_orders
     if orders and type(last := orders[-1]) is Fetch:
         before = last.count
         if (
-            last.first_chunk + before == first
+            last.first_chunk + before == chunk
             and last.first_order + before == order
             and last.source == source
             and last.priority == priority
         ):
-            orders.pop()
-            orders.append(
-                Fetch(last.first_order, last.first_chunk, before + count, source, priority)
-            )
+            orders[-1] = Fetch(last.first_order, last.first_chunk, before + 1, source, priority)
             return
-    orders.append(Fetch(order, ChunkIndex(first), count, source, priority))
+    orders.append(Fetch(order, ChunkIndex(chunk), 1, source, priority))
 
 
 def promise(swarm: SwarmState, member: Member, source: int, count: int, size: int) -> None:
@@ -142,7 +133,7 @@ def move_order(swarm: SwarmState, member: Member, chunk: int, source: int) -> No
     promise(swarm, member, source, 1, swarm.catalog.sizes[chunk])
     peer = None if source == ORIGIN else swarm.members[source].id
     priority = swarm.order_priority(chunk, swarm.launch_number[chunk])
-    add_fetch(swarm, member, chunk, 1, peer, priority)
+    add_fetch(swarm, member, chunk, peer, priority)
     member.pending_orders.append(Cancel(old))
 
 
