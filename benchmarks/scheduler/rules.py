@@ -251,6 +251,14 @@ RULES = {
         "an order is late sooner at a node that has nothing left to be ordered",
         {"policy.late_orders:LATE_IDLE_DIVISOR": 1},
     ),
+    "not-started": Rule(
+        "a node reads what a slow node has not started to read",
+        {"policy.reconsider:Reconsider._has_started": _is(True)},
+    ),
+    "waited": Rule(
+        "a node that waits at its end takes a slow node's read over",
+        {"policy.reconsider:Reconsider._has_waited": _is(False)},
+    ),
     "late": Rule(
         "reason late: an order that is far older than usual moves",
         {"policy.late_orders:LateOrders._by_chunk": lambda *_: {}},

@@ -16,10 +16,10 @@ Evidence: off 256eq +3.5 (`runs`).
 """
 
 LARGE_SWARM_NODES = 256
-"""nodes. From this size on runs are longer, and the chunks of a run rotate one sorted order.
+"""nodes. From this size on runs are longer, and equal nodes change places between waves.
 
-Why: there are chunks enough, and sorting all nodes for each chunk would double the cost of a plan.
-Evidence: cost; off 256eq +3.5 (`turns`).
+Why: there are chunks enough. In small swarms the first waves would have other nodes at their top.
+Evidence: cost; with changed places in all swarms 8 nodes and 120 chunks 0.55 s instead of 0.53.
 """
 
 LARGE_SWARM_RUN_FACTOR = 2

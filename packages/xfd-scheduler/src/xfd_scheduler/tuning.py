@@ -50,8 +50,8 @@ MOST = 0.5
 """share. From this on it is most of something.
 
 A wave starts if most nodes that want the chunk have room. Classes order trees if fast nodes have
-most of the uplink. A node is busy if most of its slots have orders. The origin is slow if most
-reads are late.
+most of the uplink. A node is busy if most of its slots have orders. Its link is slow if orders for
+most of its slots are late, and the origin if most reads are.
 
 Why: the others would decide for the majority.
 Evidence: off 8half +0.5, quickO -0.7 (`wave-half`); off patient +2.2 (`suffice`); reads with few
@@ -268,13 +268,6 @@ Why: a relay passes the chunk on while it receives it, but its bytes come later 
 Evidence: 4, 8 and 16 are the same; off join3 +33.3 (`fill-relay`).
 """
 
-OTHER_ZONE_LOAD = 4.0
-"""ratio of loads. Above it, a source in another zone is chosen.
-
-Why: links between zones cost more and may be narrow.
-Evidence: no scenario exercises it.
-"""
-
 # -- Moved orders ----------------------------------------------------------------------------------
 
 TAKE_OVER_READ_S = 2.0
@@ -327,11 +320,4 @@ LATE_UNKNOWN_S = 60.0
 
 Why: nothing says what is usual.
 Evidence: not measured.
-"""
-
-FEW_LATE_DIVISOR = 4
-"""divisor of a node's download slots. Fewer late orders do not mean that its link is slow.
-
-Why: on a slow link nearly all streams are late.
-Evidence: off 0.0 (`slow-link`).
 """

@@ -7,9 +7,10 @@ one more request takes nothing from its other streams. Each move of an order dou
 on a link that is slower than anything known it ends after a few moves. Orders that wait for a relay
 depend on the order above.
 
-    few of a node's orders are late, all of       the sources' links are slow
-    them have one source, or others arrived
-    meanwhile at a node that is not slow
+    less than half as many orders are late as     the sources' links are slow
+    the node has slots, all of them have one
+    source, or others arrived meanwhile at a
+    node that is not slow
     otherwise                                     its own: other sources would not help
 
 A data plane breaks off a silent or starved stream by itself, and long before this. These are orders
@@ -27,7 +28,6 @@ from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.keys import ORIGIN, key_of, split_key
 from xfd_scheduler.state.swarm_state import SwarmState
 from xfd_scheduler.tuning import (
-    FEW_LATE_DIVISOR,
     LATE_IDLE_DIVISOR,
     LATE_MIN_AGE_S,
     LATE_PACE_FACTOR,
@@ -88,12 +88,12 @@ class LateOrders:
 
     def _by_chunk(self, late: dict[int, list[_Late]], now: float) -> dict[int, int]:
         """Leaves nodes out whose own links are slow."""
-        few = max(1, self.swarm.settings.download_slots // FEW_LATE_DIVISOR)
+        many = MOST * self.swarm.settings.download_slots
         reads = sum(order.source == ORIGIN for orders in late.values() for order in orders)
         self.origin_is_slow = reads > MOST * self.swarm.origin_window
         found: dict[int, int] = {}
         for node, orders in late.items():
-            is_of_many = len(orders) > few and len({order.source for order in orders}) > 1
+            is_of_many = len(orders) > many and len({order.source for order in orders}) > 1
             if is_of_many and not self._is_receiving(node, orders, now):
                 continue
             for order in orders:

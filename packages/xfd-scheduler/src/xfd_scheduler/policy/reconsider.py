@@ -1,23 +1,21 @@
 """Moves orders under way to other sources, if these would finish them sooner by enough.
 
 The first waves leave before anything is known of the links, links become slow, and streams starve.
-So this module asks of an order again who should send it, for one of three reasons:
+So this module asks of an order again who should send it, for one of two reasons:
 
     slow source   its source is two speed classes slower than its node
-    idle          its source is slower, and its node has nothing left to be ordered
     late          it runs far longer than usual, whatever is known of the links
 
-It examines all pending orders when speed classes change, and otherwise those of idle nodes, late
-ones, and chunks of which some node found no better source the last time. It goes through each
-chunk's tree from its top. A source is better if no node on its path to the chunk is slower than the
-node that asks. If there is none because a slow node at the top reads the chunk, a faster node
-continues the read. A moved order keeps its bytes, so next to nothing is transferred twice.
+It examines all pending orders when speed classes change, and otherwise those that are late, and
+chunks of which some node found no better source the last time. It goes through each chunk's tree
+from its top. A source is better if no node on its path to the chunk is slower than the node that
+asks. If there is none because a slow node at the top reads the chunk, a faster node continues the
+read. A moved order keeps its bytes, so next to nothing is transferred twice.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 
 from xfd_scheduler.links import windows
 from xfd_scheduler.policy.late_orders import LateOrders
@@ -31,24 +29,6 @@ from xfd_scheduler.state.resting import strike
 from xfd_scheduler.state.swarm_state import SwarmState
 from xfd_scheduler.state.transitions import move_order
 from xfd_scheduler.tuning import SLOW_SOURCE_CLASSES, TAKE_OVER_READ_S, UNSTARTED_READ_SLOTS
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why an order may have a better source.
-
-    Attributes:
-        name: for people.
-        classes: by how many speed classes its source is slower at least.
-    """
-
-    name: str
-    classes: int
-
-
-LATE = Reason("late", 0)
-IDLE = Reason("idle", 1)
-SLOW_SOURCE = Reason("slow source", SLOW_SOURCE_CLASSES)
 
 
 class Reconsider:
@@ -80,10 +60,16 @@ class Reconsider:
         if now < self._next or not swarm.pending_chunks:
             return
         self._next = now + windows.assumed_interval(swarm.settings, len(swarm.members))
+        idle = positions(swarm.starving & ~swarm.has_open_chunks)
+        self._idle_since = {
+            node: self._idle_since.get(node, now) for node in idle if swarm.members[node].queued
+        }
         late = self._ages.find(now)
-        chunks = self._chunks_below_slow_nodes(now)
+        has_changed = swarm.links.classes_changed
+        chunks = swarm.pending_chunks & (-1 if has_changed else self._stuck)
         for chunk in late:
             chunks |= 1 << chunk
+        swarm.links.classes_changed = False
         self._stuck = 0
         self._launches.clear()
         for chunk in sorted(positions(chunks), key=swarm.launch_number.__getitem__):
@@ -101,23 +87,6 @@ class Reconsider:
                         move_order(swarm, member, chunk, best)
         swarm.heard_again = 0
 
-    def _chunks_below_slow_nodes(self, now: float) -> int:
-        """Pending chunks that some node may wait for because of a slow node, as a bit set."""
-        swarm = self.swarm
-        idle = positions(swarm.starving & ~swarm.has_open_chunks)
-        self._idle_since = {
-            node: self._idle_since.get(node, now) for node in idle if swarm.members[node].queued
-        }
-        has_changed = swarm.links.classes_changed
-        swarm.links.classes_changed = False
-        if not any(member.speed_class for member in swarm.members.values()):
-            return 0
-        if has_changed:
-            return swarm.pending_chunks
-        nodes = sum(1 << node for node in self._idle_since)
-        waiting = [c for c in positions(swarm.pending_chunks) if nodes and swarm.pending[c] & nodes]
-        return self._stuck & swarm.pending_chunks | sum(1 << chunk for chunk in waiting)
-
     def _look_at_tree(self, chunk: int, late: int, now: float) -> None:
         """Examines the orders of one chunk's tree; the nodes above a node come before it."""
         swarm = self.swarm
@@ -134,57 +103,30 @@ class Reconsider:
             for node in reversed(path):
                 member = members[node]
                 source = swarm.source_of(node, chunk)
-                reason = LATE if late >> node & 1 else self._reason(member, source)
-                if reason is not None:
-                    self._ask_again(member, chunk, source, reason, now)
-                    source = swarm.source_of(node, chunk)
+                if late >> node & 1:
+                    self._is_late(member, chunk, source, now)
+                elif source != ORIGIN and self._is_slow(members[source], member):
+                    self._leave(member, chunk, members[source], now)
+                source = swarm.source_of(node, chunk)
                 worst[node] = max(worst.get(source, 0), member.speed_class)
 
-    def _reason(self, member: Member, source: int) -> Reason | None:
-        """Why the source is too slow for the node, or None."""
-        swarm = self.swarm
-        if source == ORIGIN:
-            return None
-        behind = swarm.members[source].speed_class - member.speed_class
-        if behind >= SLOW_SOURCE.classes and swarm.links.classes_apply:
-            return SLOW_SOURCE
-        return IDLE if behind >= IDLE.classes and member.index in self._idle_since else None
+    def _is_slow(self, source: Member, member: Member) -> bool:
+        """Whether the source is far slower than the node."""
+        behind = source.speed_class - member.speed_class
+        return behind >= SLOW_SOURCE_CLASSES and self.swarm.links.classes_apply
 
-    def _ask_again(
-        self, member: Member, chunk: int, source: int, reason: Reason, now: float
-    ) -> None:
-        """Moves the node's order to a better source, or lets a faster node read the chunk."""
+    def _leave(self, member: Member, chunk: int, slow: Member, now: float) -> None:
+        """Moves the order from a slow source to a better one, or continues the read itself."""
         swarm = self.swarm
-        among = ~swarm.members[source].bit if source != ORIGIN else -1
-        if reason is not LATE:
-            among = self._better(member, chunk, swarm.members[source])
-        best = self._sources.soonest(member, chunk, now, among)
+        best = self._sources.soonest(member, chunk, now, self._better(member, chunk, slow))
         if best != NO_SOURCE:
-            if reason is LATE and source != ORIGIN:
-                strike(swarm, swarm.members[source], member, 1, None, now)
             move_order(swarm, member, chunk, best)
-        elif reason is LATE:
-            if source == ORIGIN:
-                self._read_again(member, chunk, now)
-        else:
-            # Once a fast node has it, nodes that were examined before can receive it there.
-            self._stuck |= 1 << chunk
-            self._take_over(member, chunk, reason, now)
+            return
+        # Once a fast node has it, nodes that were examined before can receive it there.
+        self._stuck |= 1 << chunk
+        self._take_over(member, chunk, now)
 
-    def _better(self, member: Member, chunk: int, slow: Member) -> int:
-        """Nodes that have the chunk, or will without a slower node on their path; bit set."""
-        swarm = self.swarm
-        holding = swarm.holders[chunk]
-        among = 0
-        for node in positions((holding | swarm.pending[chunk]) & swarm.available):
-            known = swarm.members[node].speed_class if holding >> node & 1 else None
-            worst = self._worst.get(node, member.speed_class + 1) if known is None else known
-            if worst <= member.speed_class:
-                among |= 1 << node
-        zone = swarm.zone_mask(member)
-        return among & zone if zone & slow.bit else among
-
-    def _take_over(self, member: Member, chunk: int, reason: Reason, now: float) -> None:
+    def _take_over(self, member: Member, chunk: int, now: float) -> None:
         """The node continues what a slower node above it reads, if that is far from its end."""
         swarm = self.swarm
         slow = swarm.members[top_of(swarm, member.index, chunk)]
@@ -194,9 +136,10 @@ class Reconsider:
             return
         if not origin_budget.may_read(swarm, member, 1, given_up=1):
             return
-        if self._has_waited(member, chunk, now) or (
-            reason is SLOW_SOURCE
-            and (swarm.links.slowed & slow.bit or not self._has_started(slow.index, chunk))
+        if (
+            swarm.links.slowed & slow.bit
+            or self._has_waited(member, chunk, now)
+            or not self._has_started(slow.index, chunk)
         ):
             self._read(member, slow, chunk)
 
@@ -222,6 +165,32 @@ class Reconsider:
             self._launches[reader] = launches
         before = bisect_left(launches, swarm.launch_number[chunk])
         return before < UNSTARTED_READ_SLOTS * swarm.settings.download_slots
+
+    def _better(self, member: Member, chunk: int, slow: Member) -> int:
+        """Nodes that have the chunk, or will without a slower node on their path; bit set."""
+        swarm = self.swarm
+        holding = swarm.holders[chunk]
+        among = 0
+        for node in positions((holding | swarm.pending[chunk]) & swarm.available):
+            known = swarm.members[node].speed_class if holding >> node & 1 else None
+            worst = self._worst.get(node, member.speed_class + 1) if known is None else known
+            if worst <= member.speed_class:
+                among |= 1 << node
+        zone = swarm.zone_mask(member)
+        return among & zone if zone & slow.bit else among
+
+    def _is_late(self, member: Member, chunk: int, source: int, now: float) -> None:
+        """Moves the order to any other source; a late read is asked again if there is none."""
+        swarm = self.swarm
+        among = ~swarm.members[source].bit if source != ORIGIN else -1
+        best = self._sources.soonest(member, chunk, now, among)
+        if best == NO_SOURCE:
+            if source == ORIGIN:
+                self._read_again(member, chunk, now)
+            return
+        if source != ORIGIN:
+            strike(swarm, swarm.members[source], member, 1, None, now)
+        move_order(swarm, member, chunk, best)
 
     def _read_again(self, member: Member, chunk: int, now: float) -> None:
         """A child that is as fast reads the chunk in the node's place, or else the node again.
