@@ -10,6 +10,7 @@ mod fields;
 mod files;
 mod from_python;
 mod hub_cache;
+mod memory;
 mod node;
 mod read;
 mod to_python;
@@ -18,11 +19,6 @@ mod wait;
 mod write;
 
 use pyo3::prelude::*;
-
-/// Requests and answers are many small values of several threads. With small objects the system's
-/// allocator took a sixth of the time, and it gives the buffers of large ones from fresh pages.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The data plane's native part.
 #[pymodule]

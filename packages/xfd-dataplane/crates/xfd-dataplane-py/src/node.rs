@@ -16,7 +16,7 @@ use xfd_dataplane_core::node::Node as Core;
 use crate::read::Read;
 use crate::twins::TwinsOfPython;
 use crate::wait::{interruptible, slice};
-use crate::{errors, from_python, hub_cache, to_python};
+use crate::{errors, from_python, hub_cache, memory, to_python};
 
 const FORK_REMEDY: &str = "Start the process with multiprocessing.get_context(\"spawn\"), or open the \
                            data plane after the fork";
@@ -141,7 +141,10 @@ impl Node {
         stores: &Bound<'py, PyAny>,
         find_twins: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let catalog = from_python::catalog(catalog, &self.root, &self.hub_cache)?;
+        let given = catalog.clone().unbind();
+        let read =
+            |py: Python<'_>| from_python::catalog(given.bind(py), &self.root, &self.hub_cache);
+        let catalog = memory::made_apart(py, read)?;
         let stores = from_python::stores(stores)?;
         let core = Arc::clone(self.core(py)?);
         let twins = TwinsOfPython {
@@ -208,7 +211,10 @@ impl Node {
     /// See `xfd_api.ports.DataPlane.leave`.
     fn leave(&self, py: Python<'_>, swarm: &str) -> PyResult<()> {
         let core = self.core(py)?;
-        py.detach(|| core.leave(swarm));
+        py.detach(|| {
+            core.leave(swarm);
+            memory::give_back();
+        });
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! The async runtime of a node.
 
+use std::time::Duration;
+
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, Kind, Result};
@@ -11,6 +13,10 @@ use crate::error::{Error, Kind, Result};
 /// the first one's writes to the same file, and costs 7 % more processor time.
 const MAX_THREADS: usize = 4;
 
+/// How long a thread for blocking work waits for more of it. A hundred of them may have been at work,
+/// each with a heap of its own.
+const IDLE_THREAD: Duration = Duration::from_secs(1);
+
 /// A runtime for a machine with this number of cores.
 ///
 /// # Errors
@@ -19,6 +25,7 @@ pub(crate) fn start(cores: usize) -> Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads((cores / 2).clamp(1, MAX_THREADS))
         .thread_name("xfd")
+        .thread_keep_alive(IDLE_THREAD)
         .enable_all()
         .on_thread_start(block_sigpipe)
         .build()
