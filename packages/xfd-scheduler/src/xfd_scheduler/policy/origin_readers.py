@@ -57,25 +57,25 @@ class OriginReaders:
         return swarm.origin_load + added <= self.settings.origin_slots
 
     def _reader(self, order: Sequence[int], chunk: int, count: int) -> int | None:
-        """The node near the top of the tree that has read least, or else the one of all nodes.
+        """The node near the top of the tree that has read least, or else the one of all nodes."""
+        top = order[: min(READER_CANDIDATES, -(-len(order) // fan_out(self.swarm)))]
+        reader = self._least_read(self._able(top), chunk, count)
+        if reader is None:
+            reader = self._least_read(self._able(order) or order[:1], chunk, count)
+        return reader
 
-        All nodes wait for what a node reads over a slow link, or while it catches up. So only nodes
-        read that are as fast as the first of the order.
+    def _able(self, nodes: Sequence[int]) -> Sequence[int]:
+        """The fast ones of the nodes that may send to others, or else all of these.
+
+        All nodes wait for what a node reads over a slow link, or while it catches up.
         """
-        swarm = self.swarm
-        able = [node for node in order if swarm.available >> node & 1] or list(order[:1])
-        able = able[: fast_ones(swarm, able)] or able
-        top = min(READER_CANDIDATES, -(-len(order) // fan_out(swarm)))
-        reader = self._least_read(able[:top], chunk, count)
-        return self._least_read(able, chunk, count) if reader is None else reader
+        able = [node for node in nodes if self.swarm.available >> node & 1]
+        return able[: fast_ones(self.swarm, able)] or able
 
     def _least_read(self, nodes: Sequence[int], chunk: int, count: int) -> int | None:
         """The node that has read least and may read, but not the last reader of this chunk."""
         swarm = self.swarm
         last = swarm.last_reader.get(chunk) if len(nodes) > 1 else None
-        may = [
-            node
-            for node in nodes
-            if node != last and origin_budget.may_read(swarm, swarm.members[node], count)
-        ]
-        return min(may, key=lambda node: swarm.members[node].origin_reads, default=None)
+        least = sorted(nodes, key=lambda node: swarm.members[node].origin_reads)
+        may = (node for node in least if origin_budget.may_read(swarm, swarm.members[node], count))
+        return next((node for node in may if node != last), None)
