@@ -8,13 +8,15 @@
 
 use std::time::Duration;
 
-/// A stream that brings less than this in a tick gathers; what follows a request and is smaller
-/// never does.
+/// A stream that brings less than this in a tick gathers.
+const SLOW_BYTES: u64 = 128 * 1024;
+
+/// What follows a request and is smaller never gathers.
 pub const PIECE_BYTES: u64 = 64 * 1024;
 
 /// Between two reads of a slow stream. It is what each hop of a relay may add to the end of a
 /// distribution.
-pub const TICK: Duration = Duration::from_millis(16);
+pub const TICK: Duration = Duration::from_millis(32);
 
 /// The pace of one connection. Times are since any fixed moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,8 +45,8 @@ impl Pace {
         self.bytes += bytes;
         let took = now.saturating_sub(began);
         if took >= TICK {
-            let seconds = took.as_secs_f64() / TICK.as_secs_f64();
-            self.is_slow = (self.bytes as f64) < PIECE_BYTES as f64 * seconds;
+            let ticks = took.as_secs_f64() / TICK.as_secs_f64();
+            self.is_slow = (self.bytes as f64) < SLOW_BYTES as f64 * ticks;
             self.window_began = Some(now);
             self.bytes = 0;
         }
@@ -93,7 +95,7 @@ mod tests {
         pace.asked();
         assert!(!pace.came(500, 3_600_000 * MS));
         assert!(!pace.came(256 * 1024, 3_600_001 * MS));
-        assert!(!pace.came(256 * 1024, 3_600_017 * MS));
+        assert!(!pace.came(256 * 1024, 3_600_033 * MS));
     }
 
     #[test]
