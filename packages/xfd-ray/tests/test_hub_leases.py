@@ -9,6 +9,8 @@ from inprocess import LocalCluster, over, run_async
 
 from xfd_api.chunks import FoundObject
 from xfd_api.errors import (
+    AccessDeniedError,
+    CredentialsError,
     DestinationNotWritableError,
     HubOfflineError,
     MissingPackageError,
@@ -187,8 +189,10 @@ def test_a_call_without_a_checksum_does_not_stand_in_for_one_with_it(hub: HubSer
 
 
 @pytest.mark.parametrize("lacking", [{"n0"}, {"n0", "n1"}])
-@pytest.mark.parametrize("lack", [MissingPackageError, HubOfflineError])
-def test_a_node_without_the_package_or_the_repository_is_passed_over(
+@pytest.mark.parametrize(
+    "lack", [MissingPackageError, HubOfflineError, AccessDeniedError, CredentialsError]
+)
+def test_a_node_without_the_package_the_repository_or_the_rights_is_passed_over(
     hub: HubServer, lacking: set[str], lack: type[XfdError]
 ) -> None:
     @run_async

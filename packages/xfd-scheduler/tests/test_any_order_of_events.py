@@ -27,7 +27,13 @@ from hypothesis.stateful import (
 )
 from swarm_model import Model
 
-from xfd_api.errors import ChecksumMismatchError, DiskFullError, ObjectNotFoundError, PeerError
+from xfd_api.errors import (
+    AccessDeniedError,
+    ChecksumMismatchError,
+    DiskFullError,
+    ObjectNotFoundError,
+    PeerError,
+)
 from xfd_api.ids import NodeId
 from xfd_api.orders import Order
 from xfd_scheduler.events import Event, NodeTraits
@@ -171,16 +177,24 @@ class Swarm(RuleBasedStateMachine):
         bad=st.booleans(),
         wait=st.sampled_from([None, 0.1, 3.0]),
         seconds=st.sampled_from([0.1, 6.0]),
+        denied=st.booleans(),
     )
     def fails(
-        self, node: str, at_node: bool, final: int, bad: bool, wait: float | None, seconds: float
+        self,
+        node: str,
+        at_node: bool,
+        final: int,
+        bad: bool,
+        wait: float | None,
+        seconds: float,
+        denied: bool,
     ) -> None:
         for chunk, assignment in list(self.script.assignments[node].items())[:1]:
             fault = "node" if at_node else "origin" if assignment.source is None else "peer"
             bad_bytes = bad and fault == "peer"
             is_final = final == 0 and fault != "peer"
             error = {
-                "origin": ObjectNotFoundError("No such key"),
+                "origin": AccessDeniedError("403") if denied else ObjectNotFoundError("404"),
                 "peer": ChecksumMismatchError("Bad") if bad_bytes else PeerError("Reset"),
                 "node": DiskFullError("No room"),
             }[fault]

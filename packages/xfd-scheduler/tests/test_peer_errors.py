@@ -5,22 +5,22 @@ Each row is a world: it says how each order ends. The swarm runs in it until no 
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import pytest
+from failing_world import Failure, Seen, World, live
 
 from xfd_api.errors import (
     AccessDeniedError,
     ChecksumMismatchError,
+    CredentialsError,
     DiskFullError,
+    ObjectNotFoundError,
     OriginUnreachableError,
     PeerError,
     XfdError,
 )
-from xfd_api.reports import Fault
 from xfd_scheduler.bounds import PEER_ATTEMPTS_FACTOR, SHARED_ATTEMPTS_FACTOR
 from xfd_scheduler.scheduler import SchedulerSettings
 from xfd_scheduler.testing.script import Assignment, Script
@@ -28,74 +28,8 @@ from xfd_scheduler.testing.script import Assignment, Script
 Checked = Callable[[Script], Script]
 ATTEMPTS = SchedulerSettings().attempts
 
-
-@dataclass(frozen=True)
-class Failure:
-    fault: Fault
-    error: XfdError
-    final: bool = False
-    bad_bytes: bool = False
-    retry_after_s: float | None = None
-
-
-@dataclass
-class Seen:
-    """What a world knows when it decides: the script so far, and earlier orders."""
-
-    script: Script
-    had: dict[str, set[int]]
-    of_node: Counter[tuple[str, int]] = field(default_factory=Counter)
-    of_pair: Counter[tuple[str, str | None, int]] = field(default_factory=Counter)
-    random: random.Random = field(default_factory=lambda: random.Random(7))
-
-    def is_relay(self, assignment: Assignment) -> bool:
-        """Whether the order's source does not hold the chunk."""
-        return assignment.source is not None and assignment.chunk not in self.had[assignment.source]
-
-
-World = Callable[[Seen, str, Assignment], Failure | None]
-
 BROKE = Failure("peer", PeerError("The peer's body broke off"))
 DOWN = Failure("origin", OriginUnreachableError("No answer"))
-
-
-def live(
-    script: Script, world: World, held: dict[str, set[int]] | None = None, steps: int = 3000
-) -> Seen:
-    """Every order ends as the world says, until there is none left."""
-    seen = Seen(script, {str(node): set() for node in script.assignments})
-    for node, chunks in (held or {}).items():
-        seen.had[node] |= chunks
-    for _ in range(steps):
-        script.plan()
-        busy = [(node, dict(mine)) for node, mine in script.assignments.items() if mine]
-        for node, mine in busy:
-            for chunk, assignment in mine.items():
-                if script.assignments[node].get(chunk) is not assignment:
-                    continue  # Cancelled by what another report said.
-                failure = world(seen, node, assignment)
-                seen.of_node[node, chunk] += 1
-                seen.of_pair[node, assignment.source, chunk] += 1
-                if failure is None:
-                    seen.had[node].add(chunk)
-                    script.holds(node, chunk)
-                    continue
-                script.fails(
-                    node,
-                    chunk,
-                    failure.fault,
-                    error=failure.error,
-                    final=failure.final,
-                    bad_bytes=failure.bad_bytes,
-                    retry_after_s=failure.retry_after_s,
-                )
-            script.plan()
-        script.now += 0.05
-        if not busy:
-            if script.scheduler.next_wakeup() is None:
-                return seen
-            script.waits()
-    raise AssertionError(f"the swarm is still busy; {script.scheduler.failures()}")
 
 
 def of_peers(failure: Failure) -> World:
@@ -250,14 +184,19 @@ def test_an_origin_out_of_reach_fails_the_object_everywhere_with_its_error(
     assert reads <= SHARED_ATTEMPTS_FACTOR * ATTEMPTS
 
 
-def test_a_store_that_refuses_for_good_fails_it_at_once(checked: Checked) -> None:
-    denied = Failure("origin", AccessDeniedError("No"), final=True)
+@pytest.mark.parametrize(
+    ("error", "reads"), [(ObjectNotFoundError, 1), (AccessDeniedError, 3), (CredentialsError, 3)]
+)
+def test_a_store_that_refuses_for_good_fails_it_at_once(
+    error: type[XfdError], reads: int, checked: Checked
+) -> None:
+    refused = Failure("origin", error("No"), final=True)
     script = checked(Script.of_nodes(5, chunks=1))
-    seen = live(script, lambda _, __, assignment: denied if assignment.source is None else BROKE)
+    seen = live(script, lambda _, __, assignment: refused if assignment.source is None else BROKE)
     failures = script.scheduler.failures()
     assert len(failures) == 5
-    assert all(isinstance(error, AccessDeniedError) for error in failures.values())
-    assert sum(n for (_, source, __), n in seen.of_pair.items() if source is None) == 1
+    assert all(isinstance(each, error) for each in failures.values())
+    assert sum(n for (_, source, __), n in seen.of_pair.items() if source is None) == reads
 
 
 def test_a_node_that_cannot_reach_the_origin_receives_all_from_peers(checked: Checked) -> None:

@@ -154,6 +154,20 @@ Why: what only it has is read from the origin again, which costs less than furth
 Evidence: a peer that falls silent in each body, `nox -s faults -- -k test_peer`.
 """
 
+DENIALS_TO_REFUSE = 3
+"""nodes. The origin refuses an object to all once it denied it to so many nodes in a row.
+
+Why: a few nodes may lack credentials; each further one costs a request and its answer.
+Evidence: not measured; guards correctness.
+"""
+
+DENIED_SHARE_DIVISOR = 4
+"""divisor of the nodes. If this part of them was denied an object, reads under way do not matter.
+
+Why: keys that are revoked in the middle should fail a large swarm soon.
+Evidence: not measured; guards correctness.
+"""
+
 COMPLAINTS_TO_DISCARD = 2
 """nodes. Complaints of this many nodes about one chunk of a peer discard its copy.
 

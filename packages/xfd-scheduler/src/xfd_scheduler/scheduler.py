@@ -147,6 +147,7 @@ class Scheduler:
         times = [
             swarm.resting_chunks.next_due(),
             swarm.resting_peers.next_due(),
+            swarm.resting_readers.next_due(),
             self._planner.reconsider.next_look(),
         ]
         if swarm.open_chunks:

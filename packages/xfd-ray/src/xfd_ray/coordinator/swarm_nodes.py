@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 from xfd_api.errors import (
+    AccessDeniedError,
+    CredentialsError,
     HubOfflineError,
     MissingPackageError,
     NodeLostError,
@@ -22,6 +24,9 @@ from xfd_ray.worker_api import WorkerClient
 from xfd_scheduler.events import NodeTraits
 
 Answer = TypeVar("Answer")
+
+DENIED_NODES = 3
+"""The store refuses a lookup of so many nodes before the call fails."""
 
 
 class SwarmNodes:
@@ -129,14 +134,16 @@ class SwarmNodes:
         """Asks the first of these nodes that is up; if its worker is lost, the next one.
 
         A node that lacks an optional package is passed over too, and one that may not ask the hub
-        and lacks the repository.
+        and lacks the repository. The store may refuse a few nodes, with credentials of their own.
 
         Raises:
             NodeLostError: no node is left.
             MissingPackageError, HubOfflineError: every node lacks it.
+            AccessDeniedError, CredentialsError: the store refuses every node, or three of them.
             XfdError: why none takes a worker, or what `ask` raises.
         """
         lacking: dict[NodeId, XfdError] = {}
+        denied = 0
         while True:
             self._changed.clear()
             able = [node for node in nodes if node.id not in lacking]
@@ -152,6 +159,12 @@ class SwarmNodes:
                 except (MissingPackageError, HubOfflineError) as error:
                     lacking[up[0]] = error
                     continue
+                except (AccessDeniedError, CredentialsError) as error:
+                    lacking[up[0]] = error
+                    denied += 1
+                    if denied < DENIED_NODES:
+                        continue
+                    raise
             refusals = {node.id: self.refusal(node.id) for node in able}
             hopeful = [node for node in able if node.id in self.alive and refusals[node.id] is None]
             if not hopeful and lacking:

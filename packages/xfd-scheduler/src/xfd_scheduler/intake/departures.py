@@ -24,6 +24,7 @@ def remove_node(swarm: SwarmState, failures: Failures, node: NodeId) -> None:
         if split_key(key)[0] == member.index:
             swarm.resting_chunks.cancel(key)
     swarm.resting_peers.cancel(member.index)
+    swarm.resting_readers.cancel(member.index)
     swarm.remove_from_node_sets(member)
     for failure in [key for key in swarm.failures if key[0] == node]:
         del swarm.failures[failure]

@@ -1,6 +1,7 @@
 """What follows from a failure: which source rests or is banned, what is tried again or fails.
 
-    origin, final        the chunk's objects fail on every node that wants them
+    origin, final        the chunk's objects fail on every node that wants them; if it denied them
+                         to this node, once others were denied them too (`intake.denials`)
     origin, transient    the node tries again later; from the second time on another node reads
     origin, throttled    no node reads the origin until the reset that it names. The chunk is not to
                          blame, so this is no attempt, unless nothing was read between several
@@ -40,6 +41,7 @@ from xfd_scheduler.intake.copies import (
     reopen,
     reopen_children,
 )
+from xfd_scheduler.intake.denials import is_denial, leave_to_others
 from xfd_scheduler.intake.silence import fall_mute
 from xfd_scheduler.state import origin_budget
 from xfd_scheduler.state.attempts import Attempts
@@ -77,6 +79,8 @@ class Failures:
         abandon_order(swarm, member, chunk)
         error = event.error.at_node(member.id)
         if event.final and event.fault == "origin":
+            if is_denial(event.error) and leave_to_others(swarm, member, chunk, now):
+                return
             for item in swarm.catalog.objects_of[chunk]:
                 self.refuse(item, error)
             give_up_chunk(swarm, member, chunk)  # Its object may have landed from another source.

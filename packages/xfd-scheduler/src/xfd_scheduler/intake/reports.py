@@ -15,6 +15,7 @@ from xfd_api.reports import (
 )
 from xfd_api.wire_format import EventColumns, event_columns
 from xfd_scheduler.intake.copies import reopen
+from xfd_scheduler.intake.denials import was_read
 from xfd_scheduler.intake.failures import Failures
 from xfd_scheduler.intake.inventories import Inventories, land_objects
 from xfd_scheduler.links import windows
@@ -128,6 +129,8 @@ class Reports:
                 origin_reads += 1
                 if swarm.read_failures:
                     swarm.read_failures.pop(chunk, None)
+                if swarm.denials:
+                    was_read(swarm, chunk)
             elif (peer := members.get(source)) is not None:
                 peer.promised -= 1
                 if peer.strikes or peer.rest_count:
@@ -160,6 +163,7 @@ class Reports:
         if pin is None:
             if event.source is None:
                 swarm.read_failures.pop(chunk, None)
+                was_read(swarm, chunk)
                 self.failures.pin(chunk, event.crc)
             else:
                 swarm.unpinned_crcs.setdefault(chunk, {})[member.index] = event.crc

@@ -65,11 +65,12 @@ class OriginReaders:
         return reader
 
     def _able(self, nodes: Sequence[int]) -> Sequence[int]:
-        """The fast ones of the nodes that may send to others, or else all of these.
+        """The fast ones of the nodes that may read, and send to others, or else all of these.
 
         All nodes wait for what a node reads over a slow link, or while it catches up.
         """
-        able = [node for node in nodes if self.swarm.available >> node & 1]
+        may_read = self.swarm.available & ~self.swarm.denied
+        able = [node for node in nodes if may_read >> node & 1]
         return able[: fast_ones(self.swarm, able)] or able
 
     def _least_read(self, nodes: Sequence[int], chunk: int, count: int) -> int | None:

@@ -19,7 +19,9 @@ def may_read(swarm: SwarmState, member: Member, count: int, given_up: int = 0) -
 
     Nodes that want different chunks have equal shares of the window: none reads for the others.
     """
-    readers = len(swarm.members) - swarm.catching_up.bit_count()
+    if swarm.denied & member.bit:
+        return False
+    readers = len(swarm.members) - (swarm.catching_up | swarm.denied).bit_count()
     factor = READER_SHARE_FACTOR if swarm.want_sets == 1 else 1
     share = max(FIRST_ORIGIN_READS, factor * swarm.origin_window // max(1, readers))
     if member.origin_orders and member.origin_orders + count > min(member.origin_window, share):

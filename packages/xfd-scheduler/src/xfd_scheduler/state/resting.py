@@ -66,7 +66,9 @@ def _start_over(member: Member) -> None:
 
 
 def wake(swarm: SwarmState, now: float) -> None:
-    """Makes nodes whose rest is over available again."""
+    """Makes nodes whose rest is over available again, as sources and as readers."""
+    for index in swarm.resting_readers.pop_due(now):
+        swarm.denied &= ~(1 << index)
     for index in swarm.resting_peers.pop_due(now):
         if index not in swarm.members:
             continue

@@ -50,6 +50,7 @@ NODE_SETS = (
     "below_depth",
     "below_twice_depth",
     "catching_up",
+    "denied",
     "has_open_chunks",
     "heard_again",
     "mute",
@@ -99,6 +100,7 @@ class SwarmState:
     Attributes:
         banned: never a source again.
         silent: do not answer at the moment; heard_again: did not before the last plan.
+        denied: may not read the origin for a while, since it refused them.
         mute: failed several nodes in a row and rest for long, so that nobody waits for them.
         available: may be a source: neither banned, resting nor silent.
         catching_up: nodes that joined late and will soon have caught up. What is sent now shares
@@ -112,6 +114,7 @@ class SwarmState:
     Attributes:
         resting_peers: when a node may be a source again.
         resting_pairs: the same between two nodes, by `pair_of`.
+        resting_readers: when a node that the origin denied may read again.
         origin_rest_until: no node reads the origin before.
         resets_in_a_row: resets that the origin named since a chunk was read from it.
         origin_orders: pending orders that read it.
@@ -127,6 +130,7 @@ class SwarmState:
         failures: why an object cannot land on a node.
         refused: objects that the origin will never give, and why.
         suspected: objects whose chunks some node found to be bad as a whole.
+        denials: nodes to which the origin denied the object since a part of it was read; bit sets.
     """
 
     def __init__(self, settings: SchedulerSettings) -> None:
@@ -165,6 +169,7 @@ class SwarmState:
         self.silent = 0
         self.heard_again = 0
         self.mute = 0
+        self.denied = 0
         self.available = 0
         self.catching_up = 0
         self.has_open_chunks = 0
@@ -174,6 +179,7 @@ class SwarmState:
 
         self.resting_peers = Timers()
         self.resting_pairs: dict[int, float] = {}
+        self.resting_readers = Timers()
         self.origin_rest_until = 0.0
         self.resets_in_a_row = 0
         self.origin_orders = 0
@@ -186,6 +192,7 @@ class SwarmState:
         self.failures: dict[tuple[NodeId, ObjectIndex], XfdError] = {}
         self.refused: dict[ObjectIndex, XfdError] = {}
         self.suspected: set[ObjectIndex] = set()
+        self.denials: dict[ObjectIndex, int] = {}
 
     def grow(self, catalog: Catalog) -> None:
         """Adds objects and chunks that no node wants yet.

@@ -284,6 +284,13 @@ FAULTS = {
             "`OriginAnswerError`",
             STORES,
         ),
+        Fault(
+            "nodes-denied",
+            "Some nodes have wrong keys, or none",
+            "they receive from those that may read; three denials in a row fail the object",
+            "`xfd_origin_requests_total` counts the denials of each node",
+            "`nox -s integration -- tests/integration/test_cluster_rights.py`",
+        ),
     ),
     "Peers": (
         Fault(
