@@ -210,6 +210,11 @@ fn check_tar(data: &[u8], found: &BTreeMap<OsString, Found>) {
     for entry in entries {
         let Ok(mut entry) = entry else { return };
         let Ok(path) = entry.path() else { return };
+        // Of a version that is not "00" it leaves out the prefix, which GNU tar reads.
+        let magic = &entry.header().as_bytes()[257..265];
+        if magic.starts_with(b"ustar\0") && magic != b"ustar\x0000" {
+            return;
+        }
         // It takes more than what stands before a NUL.
         if path.as_os_str().as_bytes().contains(&0) {
             return;
@@ -249,14 +254,15 @@ pub(crate) fn zip(data: &[u8]) {
         return;
     };
     let mut archive = zip::ZipArchive::new(Cursor::new(data)).expect("what we read is a zip");
+    // Links move what comes after them, and the crate knows those of Unix only.
+    if found.values().any(|it| matches!(it, Found::Link(_))) {
+        return;
+    }
     let mut theirs: BTreeMap<OsString, Vec<u8>> = BTreeMap::new();
     for index in 0..archive.len() {
         let Ok(mut entry) = archive.by_index(index) else {
             return;
         };
-        if entry.is_symlink() {
-            return;
-        }
         let Some(path) = entry.enclosed_name() else {
             return;
         };

@@ -129,6 +129,21 @@ fn file(writer: &mut ZipWriter<Cursor<Vec<u8>>>, name: &str, content: &[u8]) {
 }
 
 #[test]
+fn a_link_is_one_wherever_it_was_made_as_for_unzip() {
+    let mut archive = made(|writer| {
+        file(writer, "a", b"content");
+        writer.add_symlink("link", "a", options()).unwrap();
+    });
+    check_like_unzip(&archive);
+    let is_entry = |at: &usize| archive[*at..].starts_with(b"PK\x01\x02");
+    let entries: Vec<usize> = (0..archive.len()).filter(is_entry).collect();
+    for at in entries {
+        archive[at + 5] = 0; // Made on DOS.
+    }
+    check_like_unzip(&archive);
+}
+
+#[test]
 fn a_dos_time_is_utc() {
     let place = Place::new();
     let time = DateTime::from_date_and_time(2024, 2, 29, 12, 34, 56).unwrap();
