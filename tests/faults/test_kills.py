@@ -31,10 +31,18 @@ def cluster(s3_server: S3Server) -> Iterator[RayCluster]:
         yield running
 
 
+def complete(cluster: RayCluster) -> None:
+    """Starts nodes in the place of those that were killed, with their disks."""
+    used = {node.root for node in cluster.nodes if node.alive}
+    for root in {node.root for node in cluster.nodes} - used:
+        cluster.add_node(root=root)
+
+
 @pytest.fixture
 def stage(
     cluster: RayCluster, bucket: str, s3_server: S3Server, rounds: int, seed: int
 ) -> Iterator[Stage]:
+    complete(cluster)
     with kill_rounds.stage_of(cluster, s3_server, bucket, rounds, seed) as made:
         yield made
 
@@ -75,11 +83,10 @@ def test_kills_of_coordinators(stage: Stage) -> None:
 
 def test_kills_of_raylets(stage: Stage) -> None:
     """The node is lost with its raylet. The next round has a new one with the same disk."""
-    seen = Seen(NODES)
+    seen = Seen(2 * NODES)  # And what no other node had.
     cluster = stage.cluster
     for chance, moment in stage.moments("raylet"):
-        while sum(node.alive for node in cluster.nodes) < NODES:
-            cluster.add_node(root=cluster.nodes[-1].root)
+        complete(cluster)
         places = [place for place, node in enumerate(cluster.nodes) if node.alive and place]
         place = chance.choice(places)
         victim = cluster.nodes[place]

@@ -30,4 +30,5 @@ def _starts_as(actor: str) -> bool:
     context = ray.get_runtime_context()
     if context.worker.mode != ray.WORKER_MODE:
         return False
-    return f".{context.get_task_function_name()}".endswith(f".{actor}.__init__")
+    named = getattr(context, "get_task_function_name", None)  # Old versions of Ray lack it.
+    return named is not None and f".{named()}".endswith(f".{actor}.__init__")
