@@ -81,24 +81,6 @@ def test_kills_of_coordinators(stage: Stage) -> None:
     figures.record("coordinator-killed", seen.figure())
 
 
-def test_kills_of_raylets(stage: Stage) -> None:
-    """The node is lost with its raylet. The next round has a new one with the same disk."""
-    seen = Seen(2 * NODES)  # And what no other node had.
-    cluster = stage.cluster
-    for chance, moment in stage.moments("raylet"):
-        complete(cluster)
-        places = [place for place, node in enumerate(cluster.nodes) if node.alive and place]
-        place = chance.choice(places)
-        victim = cluster.nodes[place]
-        report = killing(stage, seen, moment, partial(raylets, victim.root))
-        state_of = {node.node: node.state for node in report.nodes}
-        survivors = [node.id for node in cluster.nodes if node.alive and node is not victim]
-        assert {state_of[node] for node in survivors} == {"done"}
-        cluster.kill_node(place)
-        cluster.wait_dead(place)
-    figures.record("raylet-killed", seen.figure())
-
-
 def test_kills_of_drivers(stage: Stage) -> None:
     """The next driver comes at once, or when nothing is left of the first one's processes."""
     seen = Seen(NODES)
@@ -156,3 +138,24 @@ def killing_the_store(stage: Stage, moment: float, gone_s: float) -> Distributio
     until(lambda: bool(restarting), 10, "the store was not killed")
     restarting[0].join()
     return report
+
+
+def test_kills_of_raylets(stage: Stage) -> None:
+    """The node is lost with its raylet. The next round has a new one with the same disk.
+
+    The last test of the file: it leaves other nodes than it found.
+    """
+    seen = Seen(2 * NODES)  # And what no other node had.
+    cluster = stage.cluster
+    for chance, moment in stage.moments("raylet"):
+        complete(cluster)
+        places = [place for place, node in enumerate(cluster.nodes) if node.alive and place]
+        place = chance.choice(places)
+        victim = cluster.nodes[place]
+        report = killing(stage, seen, moment, partial(raylets, victim.root))
+        state_of = {node.node: node.state for node in report.nodes}
+        survivors = [node.id for node in cluster.nodes if node.alive and node is not victim]
+        assert {state_of[node] for node in survivors} == {"done"}
+        cluster.kill_node(place)
+        cluster.wait_dead(place)
+    figures.record("raylet-killed", seen.figure())
