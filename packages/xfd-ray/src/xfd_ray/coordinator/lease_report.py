@@ -14,6 +14,7 @@ from xfd_ray.coordinator.lower_bound import bound_with_source
 from xfd_ray.coordinator.node_progress import NodeProgress
 from xfd_ray.coordinator.rate_meter import observed_rates
 from xfd_ray.link_rates import LinkRates
+from xfd_scheduler.state.bitset import cells_of, has
 
 
 def report_of(
@@ -87,18 +88,17 @@ def _results(progress: LeaseProgress) -> tuple[tuple[ObjectResult, ...], dict[No
     size = progress.mask.bit_length()
     here = {name: _Here() for name in progress.nodes}
     landed = [
-        (_cells(node.landed & node.share.mask, size), here[name], not node.is_lost)
+        (cells_of(node.landed & node.share.mask, size), here[name], not node.is_lost)
         for name, node in progress.nodes.items()
     ]
-    cached = [_cells(node.cached, size) for node in progress.live]
+    cached = [cells_of(node.cached, size) for node in progress.live]
     origin_bytes = progress.origin_bytes_of()
     results = []
     for item in progress.objects.values():
         index = item.index
-        cell, bit = index >> 3, 1 << (index & 7)
         nodes_landed = 0
         for cells, of_node, is_live in landed:
-            if cells[cell] & bit:
+            if has(cells, index):
                 nodes_landed += is_live
                 of_node.objects += 1
                 of_node.files += not item.is_directory
@@ -111,18 +111,13 @@ def _results(progress: LeaseProgress) -> tuple[tuple[ObjectResult, ...], dict[No
                 size=item.size,
                 origin_bytes=origin_bytes.get(index, 0),
                 nodes_landed=nodes_landed,
-                nodes_cached=sum(cells[cell] & bit > 0 for cells in cached),
+                nodes_cached=sum(has(cells, index) for cells in cached),
                 error=progress.errors_of.get(index),
                 left_out=left_out,
                 left_out_count=left_out_count,
             )
         )
     return tuple(results), here
-
-
-def _cells(members: int, size: int) -> bytes:
-    """A bit set as bytes: a shift of a long integer copies it."""
-    return (members & (1 << size) - 1).to_bytes(size // 8 + 1, "little")
 
 
 def _node_result(

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from xfd_api.chunks import CatalogObject, Chunk
 from xfd_api.ids import ChunkIndex, ObjectIndex
 from xfd_ray.catalog_part import CatalogPart
-from xfd_scheduler.state.bitset import mask_of, positions
+from xfd_scheduler.state.bitset import cells_of, has, mask_of, positions
 
 Index = TypeVar("Index", bound=int)
 Item = TypeVar("Item")
@@ -35,9 +35,8 @@ class PartItems(Mapping[Index, Item], Generic[Index, Item]):
         self._firsts = sorted(wanted)
         self._items = [wanted[first][0] for first in self._firsts]
         self._places = [wanted[first][1] for first in self._firsts]
-        # A shift of a long integer copies it.
         self._cells = [
-            places.to_bytes(len(items) // 8 + 1, "little")
+            cells_of(places, len(items))
             for items, places in zip(self._items, self._places, strict=True)
         ]
         self._length = sum(places.bit_count() for places in self._places)
@@ -80,9 +79,8 @@ class PartItems(Mapping[Index, Item], Generic[Index, Item]):
         if part < 0:
             return None
         place = index - self._firsts[part]
-        cells = self._cells[part]
-        has = place >> 3 < len(cells) and cells[place >> 3] >> (place & 7) & 1
-        return (part, place) if has else None
+        is_there = place < len(self._items[part]) and has(self._cells[part], place)
+        return (part, place) if is_there else None
 
 
 class _Values(ValuesView[Item]):

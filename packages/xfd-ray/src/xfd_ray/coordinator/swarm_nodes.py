@@ -21,12 +21,14 @@ from xfd_ray.coordinator.restarts import Restarts
 from xfd_ray.loop.scheduling_loop import SchedulingLoop
 from xfd_ray.placement import NodeInfo
 from xfd_ray.worker_api import WorkerClient
+from xfd_scheduler.bounds import DENIALS_TO_REFUSE
 from xfd_scheduler.events import NodeTraits
+from xfd_scheduler.intake.denials import is_denial
 
 Answer = TypeVar("Answer")
 
-DENIED_NODES = 3
-"""The store refuses a lookup of so many nodes before the call fails."""
+_LACKS = (MissingPackageError, HubOfflineError, AccessDeniedError, CredentialsError)
+"""What one node may lack, and another may have."""
 
 
 class SwarmNodes:
@@ -143,7 +145,6 @@ class SwarmNodes:
             XfdError: why none takes a worker, or what `ask` raises.
         """
         lacking: dict[NodeId, XfdError] = {}
-        denied = 0
         while True:
             self._changed.clear()
             able = [node for node in nodes if node.id not in lacking]
@@ -156,13 +157,9 @@ class SwarmNodes:
                     if self._transport.member(up[0]) is worker:  # It may have been replaced.
                         self._loop.remove_node(up[0], error)
                     continue
-                except (MissingPackageError, HubOfflineError) as error:
+                except _LACKS as error:
                     lacking[up[0]] = error
-                    continue
-                except (AccessDeniedError, CredentialsError) as error:
-                    lacking[up[0]] = error
-                    denied += 1
-                    if denied < DENIED_NODES:
+                    if sum(map(is_denial, lacking.values())) < DENIALS_TO_REFUSE:
                         continue
                     raise
             refusals = {node.id: self.refusal(node.id) for node in able}

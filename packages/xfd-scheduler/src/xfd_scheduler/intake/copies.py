@@ -8,7 +8,7 @@ from xfd_scheduler.bounds import COMPLAINTS_TO_DISCARD
 from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.keys import key_of
 from xfd_scheduler.state.node import Member
-from xfd_scheduler.state.relay_paths import children_of
+from xfd_scheduler.state.relay_paths import children_of, subtree_of
 from xfd_scheduler.state.swarm_state import SwarmState
 from xfd_scheduler.state.transitions import (
     cancel_order,
@@ -88,6 +88,13 @@ def reopen_children(swarm: SwarmState, source: int, chunk: int) -> None:
 def reopen(swarm: SwarmState, member: Member, chunk: int) -> None:
     """Pending -> open; the order is cancelled."""
     cancel_order(swarm, member, chunk)
+    open_chunk(swarm, member, chunk)
+
+
+def ask_anew(swarm: SwarmState, member: Member, chunk: int) -> None:
+    """Opens a chunk whose order at a node is over, there and on all nodes below it."""
+    for node in positions(subtree_of(swarm, member.index, chunk) & ~member.bit):
+        reopen(swarm, swarm.members[node], chunk)
     open_chunk(swarm, member, chunk)
 
 

@@ -10,13 +10,11 @@ from __future__ import annotations
 from xfd_api.errors import AccessDeniedError, CredentialsError, XfdError
 from xfd_api.ids import ObjectIndex
 from xfd_scheduler.bounds import DENIALS_TO_REFUSE, DENIED_SHARE_DIVISOR
-from xfd_scheduler.intake.copies import reopen
+from xfd_scheduler.intake.copies import ask_anew
 from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.keys import ORIGIN
 from xfd_scheduler.state.node import Member
-from xfd_scheduler.state.relay_paths import subtree_of
 from xfd_scheduler.state.swarm_state import SwarmState
-from xfd_scheduler.state.transitions import open_chunk
 
 
 def is_denial(error: XfdError) -> bool:
@@ -39,14 +37,13 @@ def leave_to_others(swarm: SwarmState, member: Member, chunk: int, now: float) -
         return False
     swarm.denied |= member.bit
     swarm.resting_readers.set(member.index, now + swarm.settings.rest_ceiling_s)
-    for node in positions(subtree_of(swarm, member.index, chunk) & ~member.bit):
-        reopen(swarm, swarm.members[node], chunk)
-    open_chunk(swarm, member, chunk)
+    ask_anew(swarm, member, chunk)
     return True
 
 
 def was_read(swarm: SwarmState, chunk: int) -> None:
-    """A node has read the chunk: whoever is denied its objects is itself to blame."""
+    """A node has read the chunk: whoever could not, or is denied it, is itself to blame."""
+    swarm.read_failures.pop(chunk, None)
     for item in swarm.catalog.objects_of[chunk]:
         swarm.denials.pop(item, None)
 

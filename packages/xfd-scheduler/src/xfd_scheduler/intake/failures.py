@@ -34,6 +34,7 @@ from xfd_api.ids import ObjectIndex
 from xfd_api.reports import Fault, ObjectFailed, OrderFailed
 from xfd_scheduler.bounds import LONG_REST_S, SHARED_ATTEMPTS_FACTOR
 from xfd_scheduler.intake.copies import (
+    ask_anew,
     complain,
     discard,
     give_up_chunk,
@@ -45,7 +46,6 @@ from xfd_scheduler.intake.denials import is_denial, leave_to_others
 from xfd_scheduler.intake.silence import fall_mute
 from xfd_scheduler.state import origin_budget
 from xfd_scheduler.state.attempts import Attempts
-from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.keys import ORIGIN, key_of
 from xfd_scheduler.state.node import Member
 from xfd_scheduler.state.relay_paths import children_of, subtree_of
@@ -144,10 +144,7 @@ class Failures:
         if swarm.resets_in_a_row >= self.settings.attempts and not has_holder:
             self.fail_chunk(member, chunk, error)
             return
-        below = subtree_of(swarm, member.index, chunk) & ~member.bit
-        for node in positions(below):
-            reopen(swarm, swarm.members[node], chunk)
-        open_chunk(swarm, member, chunk)
+        ask_anew(swarm, member, chunk)
 
     def object_failed(self, member: Member, event: ObjectFailed) -> None:
         """An object cannot land on a node; perhaps its chunks were bad from their first read on."""

@@ -127,9 +127,7 @@ class Reports:
             size += sizes[chunk]
             if source == ORIGIN:
                 origin_reads += 1
-                if swarm.read_failures:
-                    swarm.read_failures.pop(chunk, None)
-                if swarm.denials:
+                if swarm.read_failures or swarm.denials:
                     was_read(swarm, chunk)
             elif (peer := members.get(source)) is not None:
                 peer.promised -= 1
@@ -162,7 +160,6 @@ class Reports:
         pin = swarm.pinned_crcs[chunk]
         if pin is None:
             if event.source is None:
-                swarm.read_failures.pop(chunk, None)
                 was_read(swarm, chunk)
                 self.failures.pin(chunk, event.crc)
             else:

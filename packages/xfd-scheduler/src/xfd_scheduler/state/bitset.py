@@ -34,6 +34,20 @@ def mask_of(members: Collection[int]) -> int:
     return int.from_bytes(cells, "little")
 
 
+def cells_of(mask: int, size: int) -> bytes:
+    """The members below `size`, for many calls of `has`: a shift of a long integer copies it."""
+    return (mask & (1 << size) - 1).to_bytes(size // 8 + 1, "little")
+
+
+def has(cells: bytes, member: int) -> bool:
+    """Whether a number below the size of `cells_of` is a member.
+
+    >>> [member for member in range(5) if has(cells_of(0b1010, 5), member)]
+    [1, 3]
+    """
+    return bool(cells[member >> 3] >> (member & 7) & 1)
+
+
 def run_length(mask: int, first: int, limit: int) -> int:
     """How many of `first`, `first + 1` ... are members without a gap, at most `limit`."""
     window = (mask >> first) & ((1 << limit) - 1)
