@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +71,27 @@ def test_what_nodes_keep_is_listed_pinned_and_removed(
     assert xfd(capsys, "rm", "cache-test", "--cluster")[0] == 0
     assert not (one.root / "cache-test").exists()
     assert xfd(capsys, "rm", "cache-test", "--cluster")[0] == 3
+
+
+@pytest.mark.parametrize("places", [(1,), (0, 1, 2)])
+def test_files_that_somebody_removes_during_a_run_are_there_for_the_next_driver(
+    driver: RayCluster, s3_server: S3Server, bucket: str, places: tuple[int, ...]
+) -> None:
+    body = bytes(range(256)) * 4 * 1024
+    s3_server.put(bucket, "big", body)
+    for name in ("a", "b"):
+        s3_server.put(bucket, f"p/{name}", b"small " + name.encode())
+    wanted = [
+        DownloadRequest(ObjectDownloadRequest("big", Path(bucket, "big"))),
+        DownloadRequest(PrefixDownloadRequest("p", Path(bucket, "p"))),
+    ]
+    store = ObjectStoreConfig.make_for_s3(bucket)
+    with distribution(wanted, store, deadline_s=60):
+        for place in places:
+            shutil.rmtree(driver.roots[place] / bucket)
+        report = download_distributed(wanted, store, deadline_s=60)
+    assert report.origin_bytes + report.peer_bytes == len(places) * (MIB + 14)
+    assert report.origin_bytes == (MIB + 14 if len(places) == 3 else 0)
+    for root in driver.roots:
+        assert (root / bucket / "big").read_bytes() == body
+        assert {path.name for path in (root / bucket / "p").iterdir()} == {"a", "b"}

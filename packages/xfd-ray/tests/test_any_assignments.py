@@ -67,13 +67,17 @@ class AnyOrder(RuleBasedStateMachine):
     def assign(self, node: NodeId, objects: tuple[ObjectIndex, ...]) -> None:
         model = self.models.setdefault(node, Model())
         (given,) = self.assignments.assign(node, ((PART, objects),))
-        assert set(given.new) == set(objects) - model.assigned
+        landed = set(objects) & model.landed
+        assert set(given.wanted) == (set(objects) - model.assigned) | landed
+        spans = {chunk.index: {it.object for it in chunk.spans} for chunk in CATALOG.chunks}
+        model.landed -= landed
+        model.inspected -= landed
+        model.held -= {chunk for chunk in CHUNKS if spans[chunk] & landed}
         known = set(objects) & model.inspected
         assert set(given.known) == known
-        spans = {chunk.index: {it.object for it in chunk.spans} for chunk in CATALOG.chunks}
         held = {chunk for chunk in model.held if spans[chunk] & known}
         assert {run.first_chunk for run in given.inventory.held} == held
-        assert set(given.inventory.landed) == known & model.landed
+        assert given.inventory.landed == ()
         assert {index for index, _ in given.inventory.elsewhere} == known & model.locked
         model.assigned |= set(objects)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from inprocess import LocalCluster, lease, over, run_async, until
@@ -25,7 +26,7 @@ from xfd_api.reports import (
 from xfd_api.testing import catalog_of
 from xfd_api.traffic import Traffic
 from xfd_ray.catalog_part import CatalogPart
-from xfd_ray.coordinator.assignments import Assignments
+from xfd_ray.coordinator.assignments import MAX_CUT_OBJECTS, Assignments
 from xfd_ray.coordinator.coordinator import Coordinator
 from xfd_ray.coordinator.lease import new_progress
 from xfd_ray.coordinator.lease_objects import LeaseObjects
@@ -56,6 +57,25 @@ def report(*events: NodeEvent, full: Inventory | None = None) -> NodeReport:
 
 
 FOUND = Inventory(held=(HeldRun(ChunkIndex(0), (1,)),))
+
+
+def join(
+    assignments: Assignments,
+    node: NodeId,
+    wanted: LeaseObjects,
+    landed: tuple[ObjectIndex, ...],
+    inventory: Inventory | None = None,
+) -> Inventory:
+    """What a lease learns that joins. The node looks again for what has landed, and finds that, or
+    this inventory.
+    """
+    (joined,) = assignments.assign(node, wanted.objects)
+    assert joined.wanted == landed
+    assert set(joined.known) == {BIG, SMALL}.difference(landed)
+    assert joined.inventory.landed == ()
+    found = Inventory(landed=landed) if inventory is None else inventory
+    assignments.took_inventory(node, landed, found)
+    return replace(joined.inventory, landed=found.landed, left_out=found.left_out)
 
 
 @pytest.mark.parametrize(
@@ -90,18 +110,17 @@ def test_a_lease_that_joins_starts_at_what_is_there_and_its_sums_add_up(
     assignments.took_inventory(A, (BIG, SMALL), first)
     assignments.reported(A, report(*before))
 
-    (joined,) = assignments.assign(A, wanted.objects)
-    assert (joined.new, joined.known) == ((), (BIG, SMALL))
+    landed = (SMALL,) if cached else ()
+    joined = join(assignments, A, wanted, landed)
     progress = new_progress(wanted, began=10.0)
     progress.add_node(A, 10.0)
-    progress.took_inventory(A, joined.known, joined.inventory, 10.0)
+    progress.took_inventory(A, (BIG, SMALL), joined, 10.0)
     assert summary_of(progress, 11.0, {}).done_bytes == cached + resumed
-    present = {run.first_chunk for run in joined.inventory.held}
-    landed = set(joined.inventory.landed)
+    present = {run.first_chunk for run in joined.held}
     for chunk in catalog.chunks:
         if chunk.index not in present and chunk.spans[0].object not in landed:
             progress.held(A, came(chunk.index), 12.0)
-    for index in {BIG, SMALL} - landed:
+    for index in {BIG, SMALL}.difference(landed):
         progress.landed(A, ObjectLanded(index), 13.0)
     made = report_of(progress, 14.0, retries=0, rates=None, traffic=Traffic())
     assert (made.cached_bytes, made.resumed_bytes) == (cached, resumed)
@@ -113,7 +132,7 @@ def test_an_inventory_that_is_on_its_way_is_not_anticipated() -> None:
     assignments = Assignments()
     list(assignments.assign(A, wanted.objects))
     (joined,) = assignments.assign(A, wanted.objects)
-    assert (joined.new, joined.known) == ((), ())
+    assert (joined.wanted, joined.known) == ((), ())
     assert joined.inventory == Inventory()
 
 
@@ -128,8 +147,8 @@ def test_objects_that_another_node_of_the_disk_writes_are_no_missing_ones() -> N
     progress = new_progress(wanted, began=10.0)
     for node in (B, A):
         progress.add_node(node, 10.0)
-        (joined,) = assignments.assign(node, wanted.objects)
-        progress.took_inventory(node, joined.known, joined.inventory, 10.0)
+        joined = join(assignments, node, wanted, (SMALL,) if node == A else ())
+        progress.took_inventory(node, (BIG, SMALL), joined, 10.0)
     assert progress.nodes[B].missing_bytes == 0
     assert progress.nodes[B].shared_bytes == 100
     for chunk in (0, 1, 2):
@@ -148,23 +167,48 @@ def test_after_a_gap_in_its_reports_a_node_has_what_its_full_inventory_names() -
     assignments.took_inventory(A, (BIG, SMALL), FOUND)
     full = Inventory(held=(HeldRun(ChunkIndex(1), (1, 1)),), landed=(SMALL,))
     assignments.reported(A, report(full=full))
-    (joined,) = assignments.assign(A, wanted.objects)
-    assert [run.first_chunk for run in joined.inventory.held] == [1, 2]
-    assert joined.inventory.landed == (SMALL,)
+    joined = join(assignments, A, wanted, (SMALL,))
+    assert [run.first_chunk for run in joined.held] == [1, 2]
 
 
-def test_a_lease_that_joins_learns_what_the_trees_of_landed_archives_lack() -> None:
+@pytest.mark.parametrize("gone", [(BIG,), (SMALL,), (BIG, SMALL)])
+def test_what_was_removed_since_it_landed_is_missing_for_a_lease_that_joins(
+    gone: tuple[ObjectIndex, ...],
+) -> None:
     _, wanted = swarm()
     assignments = Assignments()
     list(assignments.assign(A, wanted.objects))
-    found = Inventory(landed=(SMALL,), left_out=((SMALL, ("dev/null",), 1),))
-    assignments.took_inventory(A, (BIG, SMALL), found)
-    assignments.reported(A, report(ObjectLanded(BIG, ("run/pipe",), 1)))
-    (joined,) = assignments.assign(A, wanted.objects)
-    assert dict(entry[:2] for entry in joined.inventory.left_out) == {
-        BIG: ("run/pipe",),
-        SMALL: ("dev/null",),
-    }
+    every = (HeldRun(ChunkIndex(0), (1, 1, 1, 1)),)
+    assignments.took_inventory(A, (BIG, SMALL), Inventory(held=every, landed=(BIG, SMALL)))
+    left = tuple(index for index in (BIG, SMALL) if index not in gone)
+    joined = join(assignments, A, wanted, (BIG, SMALL), Inventory(landed=left))
+    progress = new_progress(wanted, began=10.0)
+    progress.add_node(A, 10.0)
+    progress.took_inventory(A, (BIG, SMALL), joined, 10.0)
+    size_of = {BIG: 3 * MIB, SMALL: 100}
+    assert progress.nodes[A].cached_bytes == sum(size_of[index] for index in left)
+    assert progress.nodes[A].missing_bytes == sum(size_of[index] for index in gone)
+    assert not progress.is_done
+    (third,) = assignments.assign(A, wanted.objects)
+    assert (third.wanted, third.known) == (left, gone)
+    assert third.inventory.held == ()
+
+
+def test_many_objects_are_looked_for_again_when_all_of_them_have_landed() -> None:
+    """Each node would need a catalog of its own to look for some of them."""
+    count = MAX_CUT_OBJECTS + 1
+    catalog = catalog_of(dict.fromkeys(map(str, range(count)), 1))
+    part = CatalogPart(catalog, ObjectStoreConfigByProfile({}))
+    every = tuple(map(ObjectIndex, range(count)))
+    assignments = Assignments()
+    list(assignments.assign(A, [(part, every)]))
+    assignments.took_inventory(A, every, Inventory(landed=every[1:]))
+    (joined,) = assignments.assign(A, [(part, every)])
+    assert (joined.wanted, joined.known) == ((), every)
+    assert joined.inventory.landed == every[1:]
+    assignments.reported(A, report(ObjectLanded(every[0])))
+    (joined,) = assignments.assign(A, [(part, every)])
+    assert (joined.wanted, joined.known) == (every, ())
 
 
 def test_what_failed_and_what_a_lost_node_had_is_assigned_again() -> None:
@@ -174,10 +218,10 @@ def test_what_failed_and_what_a_lost_node_had_is_assigned_again() -> None:
     assignments.took_inventory(A, (BIG, SMALL), Inventory(landed=(SMALL,)))
     assignments.failed(A, (BIG,))
     (again,) = assignments.assign(A, wanted.objects)
-    assert (again.new, again.known) == ((BIG,), (SMALL,))
+    assert (again.wanted, again.known) == ((BIG, SMALL), ())
     assignments.forget(A)
     (anew,) = assignments.assign(A, wanted.objects)
-    assert (anew.new, anew.known) == ((BIG, SMALL), ())
+    assert (anew.wanted, anew.known) == ((BIG, SMALL), ())
 
 
 @pytest.mark.parametrize("paused", [("n0", "n1"), ("n1",), ()])
@@ -224,3 +268,30 @@ async def test_a_node_that_failed_for_one_lease_is_asked_again_for_the_next() ->
     made = (await over(coordinator, "second")).report
     assert made is not None
     assert made.origin_bytes == MIB
+
+
+@pytest.mark.parametrize("where", [("n0",), ("n0", "n1")])
+def test_files_that_somebody_removes_under_a_lease_are_brought_again(
+    where: tuple[str, ...],
+) -> None:
+    @run_async
+    async def check() -> None:
+        cluster = LocalCluster(2, {"big": 4 * MIB, "small": 100})
+        coordinator = Coordinator(cluster, tick_s=0.05)
+        await coordinator.attach(lease("first", "big", "small"))
+        await over(coordinator, "first")
+        for plane in cluster.planes.values():
+            if plane.node in where:
+                (place,) = (each for each in plane.destinations() if each.endswith("big"))
+                plane.forget(place)
+        await coordinator.attach(lease("second", "big", "small"))
+        made = (await over(coordinator, "second")).report
+        assert made is not None
+        assert [node.state for node in made.nodes] == ["done", "done"]
+        assert made.missing_bytes == 4 * MIB
+        left = 2 - len(where)
+        assert made.cached_bytes == left * 4 * MIB + 200
+        assert made.origin_bytes == (0 if left else 4 * MIB)
+        assert made.origin_bytes + made.peer_bytes == len(where) * 4 * MIB
+
+    check()

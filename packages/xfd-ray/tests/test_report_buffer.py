@@ -2,9 +2,12 @@
 
 from xfd_api.ids import ChunkIndex, ObjectIndex, OrderId
 from xfd_api.reports import ChunkHeld, ChunkLost, HeldRun, Inventory, NodeCounters, ObjectLanded
+from xfd_api.testing import catalog_of
 from xfd_ray.worker.report_buffer import UNACKNOWLEDGED_REPORTS, ReportBuffer
 
 COUNTERS = NodeCounters()
+OBJECTS = (ObjectIndex(0), ObjectIndex(1))
+CATALOG = catalog_of({"a": 5, "b": 7})
 
 
 def held(chunk: int) -> ChunkHeld:
@@ -38,7 +41,8 @@ def test_lost_events_are_repeated_before_new_ones():
 def test_after_a_gap_a_report_carries_all_that_the_node_holds():
     reports = ReportBuffer()
     reports.add_inventory(
-        Inventory(held=(HeldRun(ChunkIndex(10), (None, 3)),), landed=(ObjectIndex(5),))
+        CATALOG,
+        Inventory(held=(HeldRun(ChunkIndex(10), (None, 3)),), landed=(ObjectIndex(5),)),
     )
     for chunk in range(UNACKNOWLEDGED_REPORTS + 5):
         reports.add([held(chunk)] if chunk < 2 else [])
@@ -49,6 +53,18 @@ def test_after_a_gap_a_report_carries_all_that_the_node_holds():
         held=(HeldRun(ChunkIndex(0), (7, 8)), HeldRun(ChunkIndex(10), (None, 3))),
         landed=(ObjectIndex(1), ObjectIndex(5)),
     )
+
+
+def test_a_full_report_has_nothing_of_what_a_later_inventory_lacks():
+    reports = ReportBuffer()
+    reports.add([held(0), held(1), held(2), *map(ObjectLanded, OBJECTS)])
+    reports.add_inventory(
+        CATALOG, Inventory(held=(HeldRun(ChunkIndex(1), (8,)),), landed=OBJECTS[1:])
+    )
+    for _ in range(UNACKNOWLEDGED_REPORTS + 2):
+        reports.next_report(0, COUNTERS)
+    report = reports.next_report(0, COUNTERS, again=True)
+    assert report.full == Inventory(held=(HeldRun(ChunkIndex(1), (8, 9)),), landed=OBJECTS[1:])
 
 
 def test_discarded_chunks_are_not_in_a_full_report():

@@ -23,6 +23,9 @@ from pathlib import Path
 # Ray asks for a token if the user's home happens to have one, and this process must agree with
 # the nodes. Set before Ray is imported, which reads it once.
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+# A process of Ray that starts others crashes now and then in gRPC's own threads, between fork and
+# exec. Ray Client's server then says that a driver's process could not be started.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 # A driver that has used Ray Data 2.60 asks the cluster for figures every ten seconds, in a thread.
 # If the driver disconnects meanwhile, as tests do, Ray ends the process.
 os.environ.setdefault("RAY_DATA_USAGE_DISABLED", "1")

@@ -145,13 +145,15 @@ class FakeDataPlane:
             error, self.extend_error = self.extend_error, None
             raise error
         self.snapshots += catalog.snapshots
+        here = self._swarm(swarm)
+        here.forget(i.index for i in catalog.objects if i.destination not in self._cache)
         cached = [item for item in catalog.objects if self._is_cached(item)]
         elsewhere = tuple(
             (item.index, self.busy[item.destination])
             for item in catalog.objects
             if item.destination in self.busy
         )
-        return replace(self._swarm(swarm).extend(catalog, cached), elsewhere=elsewhere)
+        return replace(here.extend(catalog, cached), elsewhere=elsewhere)
 
     def submit(self, swarm: SwarmId, orders: Sequence[Order]) -> None:
         """See `DataPlane`."""

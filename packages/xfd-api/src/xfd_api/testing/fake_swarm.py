@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -57,6 +57,14 @@ class FakeSwarm:
             landed=tuple(item.index for item in catalog.objects if item.index in self.landed),
             cached_bytes=sum(item.found.size for item in cached),
         )
+
+    def forget(self, objects: Iterable[ObjectIndex]) -> None:
+        """The files of these objects are not there any more, if they were."""
+        gone = self.landed.intersection(objects)
+        self.landed -= gone
+        for chunk in self.chunks.values():
+            if any(span.object in gone for span in chunk.spans):
+                self.held.pop(chunk.index, None)
 
     def submit(self, orders: Sequence[Order]) -> None:
         """Queues fetches, and carries out all other orders at once; `Pin` does nothing."""

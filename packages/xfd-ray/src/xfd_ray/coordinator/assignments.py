@@ -1,7 +1,8 @@
 """What each node of a swarm is to have, and what it is known to have by now. Pure.
 
 A lease that joins a running swarm learns from this what its nodes have already. A node is not asked
-twice for the same objects, so no second inventory would say it.
+twice for objects on their way, so no second inventory would say it. It looks again for those that
+have landed: somebody may have removed them since.
 """
 
 from __future__ import annotations
@@ -15,7 +16,11 @@ from xfd_api.reports import ChunkHeld, ChunkLost, HeldRun, Inventory, ObjectLand
 from xfd_api.wire_format import event_columns
 from xfd_ray.catalog_part import CatalogPart
 from xfd_ray.coordinator.lease_objects import ByPart
+from xfd_ray.coordinator.part_items import chunk_places_of
 from xfd_scheduler.state.bitset import mask_of, positions
+
+MAX_CUT_OBJECTS = 1000
+"""A part with more objects is not cut down for each node to those that have landed there."""
 
 
 @dataclass(slots=True)
@@ -41,13 +46,14 @@ class Assignment:
 
     Attributes:
         part: the part.
-        new: objects that the node was not assigned before.
-        known: objects of which the node has taken an inventory already.
+        wanted: objects that the node is to look for: those that it was not assigned before, and
+            those that have landed.
+        known: other objects of which the node has taken an inventory already.
         inventory: what the node has of `known`.
     """
 
     part: CatalogPart
-    new: tuple[ObjectIndex, ...]
+    wanted: tuple[ObjectIndex, ...]
     known: tuple[ObjectIndex, ...]
     inventory: Inventory
 
@@ -69,10 +75,14 @@ class Assignments:
         state = self._nodes.setdefault(node, _NodeState())
         for part, objects in share:
             requested = mask_of(objects)
-            new = _objects(requested & ~state.assigned)
+            landed = requested & state.landed
+            if landed != requested and len(part.catalog.objects) > MAX_CUT_OBJECTS:
+                landed = 0
+            wanted = _objects(requested & ~state.assigned | landed)
+            _forget(state, part, landed)
             known = _objects(requested & state.inspected)
             state.assigned |= requested
-            yield Assignment(part, new, known, _inventory_of(state, part, known))
+            yield Assignment(part, wanted, known, _inventory_of(state, part, known))
 
     def took_inventory(
         self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory
@@ -134,6 +144,15 @@ class Assignments:
     def forget(self, node: NodeId) -> None:
         """The node's worker is gone."""
         self._nodes.pop(node, None)
+
+
+def _forget(state: _NodeState, part: CatalogPart, objects: int) -> None:
+    """The next inventory says what the node has of these objects (bit set)."""
+    if objects:
+        state.inspected &= ~objects
+        state.landed &= ~objects
+        places = chunk_places_of(part, _objects(objects))
+        state.held &= ~(places << part.catalog.first_chunk)
 
 
 def _inventory_of(

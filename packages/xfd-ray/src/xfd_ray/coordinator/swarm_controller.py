@@ -327,8 +327,8 @@ class SwarmController:
                 progress.took_inventory(
                     node.id, assignment.known, assignment.inventory, self._clock()
                 )
-            if assignment.new:
-                self._loop.assign(node.id, assignment.part, assignment.new)
+            if assignment.wanted:
+                self._loop.assign(node.id, assignment.part, assignment.wanted)
         if share.links is not None:
             self._loop.link(node.id, share.links)
 

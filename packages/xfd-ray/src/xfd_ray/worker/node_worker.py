@@ -165,7 +165,7 @@ class NodeWorker:
         inventory = await self._in_thread(
             lambda: self._running_plane().extend(swarm, catalog, stores)
         )
-        state.reports.add_inventory(inventory)
+        state.reports.add_inventory(catalog, inventory)
         self._log.emit(log_events.WORKER_EXTENDED, swarm=swarm, landed=len(inventory.landed))
         return inventory
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from xfd_api.chunks import Catalog
 from xfd_api.ids import ChunkIndex, ObjectIndex
 from xfd_api.node_report import NodeReport, Stall
 from xfd_api.reports import (
@@ -44,8 +45,14 @@ class ReportBuffer:
         """Whether there are events since the last report."""
         return bool(self._new)
 
-    def add_inventory(self, inventory: Inventory) -> None:
-        """Adds chunks and objects that the node has without an event: those of an `extend`."""
+    def add_inventory(self, catalog: Catalog, inventory: Inventory) -> None:
+        """Adds chunks and objects that the node has without an event: those of an `extend`.
+
+        It may say of objects that had landed that they are gone.
+        """
+        if self._landed and len(inventory.landed) < len(catalog.objects):
+            self._landed.difference_update(item.index for item in catalog.objects)
+            self.discard([chunk.index for chunk in catalog.chunks])
         for run in inventory.held:
             for offset, crc in enumerate(run.crcs):
                 self._held[ChunkIndex(run.first_chunk + offset)] = crc

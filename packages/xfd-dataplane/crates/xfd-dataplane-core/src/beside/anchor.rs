@@ -40,6 +40,11 @@ impl Opened {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Closes all of them: others may have their names by now.
+    pub(crate) fn close(&self) {
+        self.folders().clear();
+    }
+
     fn kept(&self, path: &Path, anchor: Id) -> Option<Arc<OwnedFd>> {
         let folders = self.folders();
         let (id, fd) = folders.get(path)?;

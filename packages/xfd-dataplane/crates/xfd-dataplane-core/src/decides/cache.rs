@@ -189,6 +189,19 @@ pub fn verdict(wanted: Wanted<'_>, recorded: Option<Recorded<'_>>, seen: Seen<'_
     }
 }
 
+/// Whether what landed in this run is still on the disk as it was left.
+#[must_use]
+pub fn is_still_there(wanted: Wanted<'_>, recorded: Option<Recorded<'_>>, seen: Seen<'_>) -> bool {
+    let as_landed = Wanted {
+        pin: None,
+        ..wanted
+    };
+    recorded.is_some_and(|recorded| {
+        recorded.version == wanted.version
+            && verdict_on_disk(as_landed, recorded, seen) == Verdict::Valid
+    })
+}
+
 fn verdict_on_disk(wanted: Wanted<'_>, recorded: Recorded<'_>, seen: Seen<'_>) -> Verdict {
     let file = is_as_left(recorded.file, seen.file);
     let is_pinned = wanted.pin.is_none_or(|pin| recorded.pins.contains(pin));

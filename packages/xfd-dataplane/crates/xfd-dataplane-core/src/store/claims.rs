@@ -206,8 +206,14 @@ impl<'a> Claims<'a> {
             locked(manifest).settle()?;
         }
         let path = slot.lock_path();
-        if self.inner.state().locks.contains_key(&path) {
-            return Ok(Claim::Held);
+        let dir = slot.lock_dir()?;
+        {
+            let mut state = self.inner.state();
+            match state.locks.get(&path) {
+                Some(held) if held.is_found_in(&dir)? => return Ok(Claim::Held),
+                Some(_) => drop(state.locks.remove(&path)),
+                None => {}
+            }
         }
         if self.locks.contains_key(&path) {
             return Ok(Claim::New);
@@ -215,7 +221,7 @@ impl<'a> Claims<'a> {
         if let Some(owner) = self.theirs.get(&path) {
             return Ok(Claim::Theirs(owner.clone()));
         }
-        match try_lock(&slot.lock_dir()?, &path, &self.inner.options.node)? {
+        match try_lock(&dir, &path, &self.inner.options.node)? {
             LockAttempt::Ours(lock) => {
                 self.locks.insert(path, lock);
                 if let Some(manifest) = &slot.manifest {

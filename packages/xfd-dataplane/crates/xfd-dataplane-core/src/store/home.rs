@@ -44,6 +44,11 @@ impl Home {
         }
     }
 
+    /// Whether its folder is still the one that has its name.
+    pub(crate) fn is_there(&self) -> bool {
+        self.anchor.check_named(Path::new("")).is_ok()
+    }
+
     pub(crate) fn dir(&self) -> Result<Dir> {
         self.anchor.dir(Path::new(""))
     }

@@ -13,7 +13,7 @@ use super::record::Record;
 use super::recording;
 use super::slot::Slot;
 use crate::beside::{Anchor, Dir, Opened};
-use crate::decides::cache::{FileKind, OnDisk, Seen, Verdict, Wanted, verdict};
+use crate::decides::cache::{FileKind, OnDisk, Seen, Verdict, Wanted, is_still_there, verdict};
 use crate::error::{Error, Kind, Result};
 use crate::model::LeftOut;
 use crate::unpack::check_place;
@@ -21,6 +21,8 @@ use crate::unpack::check_place;
 /// What was found of one object.
 pub(crate) struct Inspection {
     pub(crate) verdict: Verdict,
+    /// What landed in this run is still there.
+    pub(crate) is_still_there: bool,
     /// The destination has the file that xfd left there.
     pub(crate) has_file: bool,
     /// The file at the destination is not believed because of its owner.
@@ -139,6 +141,7 @@ pub(crate) fn inspect(
     let has_file = record.as_ref().is_some_and(as_left);
     Ok(Inspection {
         verdict: found,
+        is_still_there: is_still_there(wanted, recorded, seen),
         is_foreign: file.is_some_and(|file| file.kind == FileKind::File && !file.is_ours),
         file_is_there: file.is_some(),
         blob: file

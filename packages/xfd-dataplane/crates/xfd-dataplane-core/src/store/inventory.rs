@@ -8,7 +8,7 @@ use super::checks::combine;
 use super::inner::Inner;
 use super::lock::DiskLock;
 use super::manifest::Manifest;
-use super::plan::{Inspected, Plan, apply};
+use super::plan::{Examined, Plan, apply};
 use super::slot::Location;
 use super::state::State;
 use super::twins;
@@ -22,17 +22,20 @@ pub(crate) fn enter(
     inner: &Inner,
     objects: &[ObjectIndex],
     new_chunks: Vec<Chunk>,
-    inspected: Vec<Inspected>,
+    examined: Examined,
     manifests: HashMap<PathBuf, Arc<Mutex<Manifest>>>,
     locks: HashMap<PathBuf, DiskLock>,
     whole: &[ObjectIndex],
 ) -> Inventory {
+    let Examined {
+        objects: inspected,
+        mut left_out,
+    } = examined;
     inspected.iter().for_each(apply);
     let mut state = inner.state();
     state.manifests.extend(manifests);
     state.locks.extend(locks);
     let mut owners: HashMap<ObjectIndex, Option<NodeId>> = HashMap::new();
-    let mut left_out = Vec::new();
     for one in inspected {
         let object = one.slot.object.index;
         state.ledger.add_object(object);

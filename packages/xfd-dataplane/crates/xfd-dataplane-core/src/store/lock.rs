@@ -38,7 +38,15 @@ pub(crate) enum LockAttempt {
 pub(crate) struct DiskLock {
     dir: Dir,
     path: PathBuf,
-    _file: File,
+    file: File,
+}
+
+impl DiskLock {
+    /// Whether another writer that looks into this folder finds the lock. It does not after
+    /// somebody removed the folder, or moved it away.
+    pub(crate) fn is_found_in(&self, dir: &Dir) -> Result<bool> {
+        is_named(dir, &self.path, &self.file)
+    }
 }
 
 impl Drop for DiskLock {
@@ -90,7 +98,7 @@ pub(crate) fn try_lock(dir: &Dir, path: &Path, node: &NodeId) -> Result<LockAtte
             return Ok(LockAttempt::Ours(DiskLock {
                 dir: dir.clone(),
                 path: path.to_owned(),
-                _file: file,
+                file,
             }));
         }
     }

@@ -94,8 +94,10 @@ impl Manifest {
         self.home.as_ref()
     }
 
-    /// Reads it again, since another writer of this disk may have changed it.
+    /// Reads it again, since another writer of this disk may have changed it, or somebody may have
+    /// removed its folder.
     pub(crate) fn reload(&mut self) -> Result<()> {
+        self.home.take_if(|home| !home.is_there());
         self.records.clear();
         self.in_other.clear();
         let mut homes = self.homes()?;

@@ -8,7 +8,7 @@ use super::recording;
 use super::room::Needs;
 use super::slot::{Location, Slot};
 use crate::decides::cache::Verdict;
-use crate::model::NodeId;
+use crate::model::{LeftOut, NodeId, ObjectIndex};
 
 /// What is to be done about one object.
 pub(crate) enum Plan {
@@ -40,6 +40,15 @@ pub(crate) struct Inspected {
     pub(crate) plan: Plan,
     /// It has no part file and no journal.
     pub(crate) is_blank: bool,
+}
+
+/// All objects of an inventory.
+#[derive(Default)]
+pub(crate) struct Examined {
+    /// Those that are new, or not as they were left.
+    pub(crate) objects: Vec<Inspected>,
+    /// What the trees of the others lack.
+    pub(crate) left_out: Vec<(ObjectIndex, LeftOut)>,
 }
 
 /// Bytes that are still to be written. An archive's tree is assumed to need as much as its last

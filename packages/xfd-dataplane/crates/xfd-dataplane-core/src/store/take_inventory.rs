@@ -21,7 +21,7 @@ use super::inspect::inspect;
 use super::inventory;
 use super::listing::Listing;
 use super::manifest::Manifest;
-use super::plan::{Inspected, Plan, needs, plan};
+use super::plan::{Examined, Inspected, Plan, needs, plan};
 use super::resume;
 use super::slot::{Slot, base};
 use super::twins::{self, FindTwins};
@@ -46,27 +46,28 @@ pub(crate) fn extend(
     let mut claims = Claims::new(inner);
     let mut manifests = inner.state().manifests.clone();
     let slots = slots(inner, &mut manifests, std::mem::take(&mut catalog.objects))?;
-    let mut inspected = inspect_all(inner, &mut claims, slots)?;
-    hub_cache::settle(inner, &mut inspected);
-    for one in &mut inspected {
+    let mut examined = inspect_all(inner, &mut claims, slots)?;
+    let inspected = &mut examined.objects;
+    hub_cache::settle(inner, inspected);
+    for one in &mut *inspected {
         claims.claim(one)?;
     }
-    hub_cache::claim_all(inner, &mut inspected)?;
+    hub_cache::claim_all(inner, inspected)?;
     let layouts = layouts(&catalog);
-    for one in &mut inspected {
+    for one in &mut *inspected {
         unsynced::put_back(one, layout_of(&layouts, one.slot.object.index))?;
     }
-    find_resumed(&layouts, &mut inspected)?;
+    find_resumed(&layouts, inspected)?;
     let layout_of = |object| layout_of(&layouts, object);
-    let whole = twins::take(inner, &mut inspected, layout_of, twins);
-    resume::verify(&mut inspected);
-    needs(&inspected).check(inner.disk.as_ref())?;
+    let whole = twins::take(inner, inspected, layout_of, twins);
+    resume::verify(inspected);
+    needs(inspected).check(inner.disk.as_ref())?;
     let locks = claims.into_locks();
     Ok(inventory::enter(
         inner,
         &objects,
         catalog.chunks,
-        inspected,
+        examined,
         manifests,
         locks,
         &whole,
@@ -78,7 +79,7 @@ pub(crate) fn survey(inner: &Inner, catalog: &Catalog) -> Result<Vec<SurveyedObj
     let slots = slots(inner, &mut HashMap::new(), catalog.objects.clone())?;
     let layouts = layouts(catalog);
     let mut found = Vec::new();
-    for one in inspect_all(inner, &mut Claims::new(inner), slots)? {
+    for one in inspect_all(inner, &mut Claims::new(inner), slots)?.objects {
         let object = &one.slot.object;
         let size = match object.is_directory {
             true => 0,
@@ -135,12 +136,15 @@ fn check(inner: &Inner, catalog: &Catalog) -> Result<()> {
 /// Manifests by their group's folder.
 type Manifests = HashMap<PathBuf, Arc<Mutex<Manifest>>>;
 
-/// Slots of the objects that are new, or that are to be inspected again.
+/// Slots of the objects that are new, or that are to be inspected again: another writer had them,
+/// or they have landed, and somebody may have removed them since.
 fn slots(
     inner: &Inner,
     manifests: &mut Manifests,
     objects: Vec<CatalogObject>,
 ) -> Result<Vec<Arc<Slot>>> {
+    // A folder may have been removed since, and made again by another program.
+    inner.opened.close();
     let mut slots = Vec::with_capacity(objects.len());
     let mut reloaded = HashSet::new();
     for object in objects {
@@ -151,7 +155,7 @@ fn slots(
         };
         match known {
             None => slots.push(new_slot(inner, manifests, object)?),
-            Some((_, ObjectState::Open | ObjectState::Landed)) => {}
+            Some((_, ObjectState::Open)) => {}
             Some((slot, _)) => {
                 // Another writer of this disk may have added lines since the manifest was read.
                 if let (Some(manifest), Some(group)) = (&slot.manifest, &object.group)
@@ -187,26 +191,30 @@ fn new_slot(inner: &Inner, manifests: &mut Manifests, object: CatalogObject) -> 
     )))
 }
 
-fn inspect_all(
-    inner: &Inner,
-    claims: &mut Claims<'_>,
-    slots: Vec<Arc<Slot>>,
-) -> Result<Vec<Inspected>> {
+fn inspect_all(inner: &Inner, claims: &mut Claims<'_>, slots: Vec<Arc<Slot>>) -> Result<Examined> {
     let mut listing = Listing::default();
-    let mut inspected = Vec::with_capacity(slots.len());
+    let mut examined = Examined::default();
     for slot in slots {
+        let index = slot.object.index;
+        let has_landed = inner.state().ledger.object(index) == Some(ObjectState::Landed);
         slot.set_anchor(claims.anchor(base(&slot.object))?);
         slot.set_parts(claims.found_parts(&slot)?);
         let lacks_file = listing.lacks_file(&slot);
         let inspection = inspect(&inner.opened, &slot, lacks_file, &mut claims.elsewhere)?;
-        inspected.push(Inspected {
+        if has_landed && (inspection.is_still_there || slot.object.is_directory) {
+            if !inspection.left_out.is_empty() {
+                examined.left_out.push((index, inspection.left_out));
+            }
+            continue;
+        }
+        examined.objects.push(Inspected {
             plan: plan(&slot, &inspection),
             slot,
             inspection,
             is_blank: false,
         });
     }
-    Ok(inspected)
+    Ok(examined)
 }
 
 /// Finds what an earlier run left of the objects that are to be fetched.

@@ -15,7 +15,7 @@ use crate::support::{
 use crate::users::{as_stranger, give_to_stranger, is_root, with_a_disk_at};
 
 const REPOSITORY: &str = "models--org--bert";
-const BYTES: &[u8] = b"0123456789abcdefghij";
+pub(crate) const BYTES: &[u8] = b"0123456789abcdefghij";
 
 fn name_of(bytes: &[u8], algorithm: ChecksumAlgorithm) -> String {
     let mut digest = WholeDigest::new(algorithm, bytes.len() as u64);
@@ -27,7 +27,7 @@ fn sha256(bytes: &[u8]) -> String {
     name_of(bytes, ChecksumAlgorithm::Sha256)
 }
 
-fn blobs(place: &Place) -> PathBuf {
+pub(crate) fn blobs(place: &Place) -> PathBuf {
     place.path("hub").join(REPOSITORY).join("blobs")
 }
 
@@ -59,7 +59,7 @@ fn blob_at(place: &Place, root: &str, index: u32, name: &str, size: usize) -> Ca
     blob
 }
 
-fn catalog(place: &Place) -> Catalog {
+pub(crate) fn catalog(place: &Place) -> Catalog {
     cut(
         vec![blob_at(place, "root", 0, &sha256(BYTES), BYTES.len())],
         10,

@@ -23,6 +23,7 @@ mod paths;
 mod pins;
 mod power_loss;
 mod readers;
+mod removed;
 mod resume;
 mod room;
 mod sharing;

@@ -83,13 +83,36 @@ fn an_object_with_a_tree_has_landed_when_both_are_there() {
     store.land_with_tree(0, || Ok(make_tree(&place))).unwrap();
     assert_eq!(store.ready(), [0; 0]);
     assert!(!store.awaits_tree(0));
+    let catalog = cut(vec![archive(&place, true)], 10);
+    let again = store.extend(catalog.clone()).unwrap();
+    assert_eq!(again.left_out, [(0, left_out())]);
+    assert_eq!((held(&again), again.landed), (vec![0], vec![0]));
     store.leave();
     assert_eq!(place.names(""), [".a.tar.xfd", "a.tar", "tree"]);
-    let inventory = crate::support::store()
-        .extend(cut(vec![archive(&place, true)], 10))
-        .unwrap();
+    let inventory = crate::support::store().extend(catalog).unwrap();
     assert_eq!(inventory.left_out, [(0, left_out())]);
     assert_eq!((held(&inventory), inventory.landed), (vec![0], vec![0]));
+}
+
+#[test]
+fn a_tree_that_somebody_breaks_is_made_again_while_its_swarm_goes_on() {
+    for keep_archive in [true, false] {
+        let place = Place::new();
+        let store = fetch(&place, keep_archive);
+        store.land(0).unwrap();
+        store.land_with_tree(0, || Ok(make_tree(&place))).unwrap();
+        let catalog = cut(vec![archive(&place, keep_archive)], 10);
+        assert_eq!(store.extend(catalog.clone()).unwrap().landed, [0]);
+        std::fs::remove_file(place.path("tree/sub/one")).unwrap();
+        let again = store.extend(catalog.clone()).unwrap();
+        assert_eq!(again.landed, [0; 0]);
+        assert_eq!(held(&again), [0], "its archive is still served");
+        store.land(0).unwrap();
+        assert!(store.awaits_tree(0));
+        store.land_with_tree(0, || Ok(make_tree(&place))).unwrap();
+        assert_eq!(store.extend(catalog).unwrap().landed, [0]);
+        store.leave();
+    }
 }
 
 #[test]
