@@ -417,6 +417,13 @@ FAULTS = {
             DRIVERS,
         ),
         Fault(
+            "files-removed",
+            "Somebody removes files of a running call, and another call wants them",
+            "the nodes look again; what is gone is fetched again, from peers that have it",
+            "`missing_bytes` of the second report",
+            "`nox -s integration -- tests/integration/test_cluster_cache.py`",
+        ),
+        Fault(
             "in-a-row",
             "Distributions in a row, with workers that stay",
             "no growth of memory, descriptors, files, actors",
