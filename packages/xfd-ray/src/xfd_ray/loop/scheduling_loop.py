@@ -14,7 +14,6 @@ the scheduler is a bug, after which the loop stops and reports it once.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +25,7 @@ from xfd_api.node_report import NodeReport
 from xfd_api.orders import Order, Release
 from xfd_api.reports import Inventory
 from xfd_ray.catalog_part import CatalogPart
+from xfd_ray.loop.inventories_together import InventoriesTogether
 from xfd_ray.loop.node_channel import NodeChannel
 from xfd_ray.loop.observer import LoopObserver
 from xfd_ray.loop.scheduler_driver import SchedulerDriver
@@ -48,9 +48,6 @@ from xfd_scheduler.scheduler import Scheduler
 
 INSPECT_AGAIN_S = (0.5, 1.0, 2.0, 4.0)
 """How long after each inventory a node inspects objects again that another process was writing."""
-
-INSPECT_TOGETHER_S = 0.25
-"""How long a node that lacks objects waits for the inventories of others at most."""
 
 
 @dataclass(slots=True)
@@ -93,8 +90,7 @@ class SchedulingLoop:
         self._driver = SchedulerDriver(scheduler, self._clock, self._send, self._stop_for_bug)
         self._handle = self._driver.handle
         self._released: set[ObjectIndex] = set()
-        self._inspecting = 0
-        self._all_inspected = asyncio.Event()
+        self._inventories = InventoriesTogether(self._handle)
 
     @property
     def nodes(self) -> tuple[NodeId, ...]:
@@ -184,7 +180,8 @@ class SchedulingLoop:
                 continue
             part = part.only(objects)
             try:
-                whole = await self._inspect(member.id, part)
+                with self._inventories.inspecting():
+                    whole = await self._transport.extend(member.id, part)
             except NodeLostError:
                 raise
             except XfdError as error:
@@ -195,9 +192,7 @@ class SchedulingLoop:
                 member.channel.send((Release(gone),))
                 objects = self._still_wanted(objects)
             inventory = inventory_of(part.catalog, whole, objects)
-            if len(inventory.landed) < len(objects):
-                await self._others_have_inspected()
-            self._handle(InventoryTaken(member.id, objects, inventory))
+            await self._inventories.take(InventoryTaken(member.id, objects, inventory))
             self._observer.took_inventory(member.id, objects, inventory, again=attempts > 0)
             busy = tuple(index for index, _ in inventory.elsewhere)
             if busy:
@@ -217,25 +212,6 @@ class SchedulingLoop:
 
     def _still_wanted(self, objects: tuple[ObjectIndex, ...]) -> tuple[ObjectIndex, ...]:
         return tuple(index for index in objects if index not in self._released)
-
-    async def _inspect(self, node: NodeId, part: CatalogPart) -> Inventory:
-        self._inspecting += 1
-        self._all_inspected.clear()
-        try:
-            return await self._transport.extend(node, part)
-        finally:
-            self._inspecting -= 1
-            if self._inspecting == 0:
-                self._all_inspected.set()
-
-    async def _others_have_inspected(self) -> None:
-        """Waits for inventories that other nodes are taking at this moment, but not for long.
-
-        A chunk that one node lacks need not leave the origin if another node turns out to have it.
-        """
-        if self._inspecting:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._all_inspected.wait(), INSPECT_TOGETHER_S)
 
     def _inspect_again(
         self, member: _Member, part: CatalogPart, objects: tuple[ObjectIndex, ...], attempts: int
