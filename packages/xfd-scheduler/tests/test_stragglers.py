@@ -303,6 +303,18 @@ def test_single_reads_that_starve_are_asked_again_although_they_are_many(
     assert [script.origin_reads[chunk] for chunk in starved] == [2, 2, 2]
 
 
+def test_the_first_chunks_that_arrive_do_not_make_the_others_late(checked: Checked) -> None:
+    """All chunks start at once, on links that they share; those of the quickest streams arrive."""
+    script = checked(Script.of_nodes(4, chunks=8, settings=READ_AT_ONCE))
+    time_passes(script, 6.0, lambda _, __, ___: True)
+    for node in script.assignments:
+        script.holds(node, 0, 1, seconds=6.0)
+    time_passes(script, 30.0, lambda _, __, ___: True)
+    assert not any(cancels(script, node) for node in script.assignments)
+    script.runs_to_the_end()
+    assert script.origin_reads == dict.fromkeys(range(8), 1)
+
+
 def test_an_order_that_waits_for_a_relay_is_not_slow(checked: Checked) -> None:
     """The order of the reader is, and only that one is moved."""
     script = checked(Script.of_nodes(5, chunks=1, settings=SETTINGS))

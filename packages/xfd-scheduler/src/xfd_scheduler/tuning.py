@@ -20,7 +20,8 @@ AHEAD = 2
 """multiples. What is ordered ahead, of what runs at once or until the next exchange.
 
 The depth of a queue, in slots; the orders that may name a source, per upload slot; the depth up to
-which a wave takes nodes, in depths. A node is starving below its depth over this.
+which a wave takes nodes, in depths. A node is starving below its depth over this. A node knows what
+is usual from so many chunks on, in slots.
 
 Why: as many orders follow as run. Nearly all nodes then share one tree.
 Evidence: promises double 8half +5.3, half at most 1.9; no nodes above their depth 8half +3.7, join3

@@ -3,9 +3,10 @@
 Nodes report the end of an order but no progress, so an order is judged by its age. It is late after
 several times the seconds that a chunk of its size usually takes to that node, plus the time that
 the node's queue takes. At a node that has nothing left to be ordered it is late sooner, because
-one more request takes nothing from its other streams. Each move of an order doubles its limit, so
-on a link that is slower than anything known it ends after a few moves. Orders that wait for a relay
-depend on the order above.
+one more request takes nothing from its other streams. That needs two queues' worth of chunks:
+the first that arrive are those of the quickest streams, and say little of the others. Each move of
+an order doubles its limit, so on a link that is slower than anything known it ends after a few
+moves. Orders that wait for a relay depend on the order above.
 
     less than half as many orders are late as     the sources' links are slow
     the node has slots, all of them have one
@@ -28,6 +29,7 @@ from xfd_scheduler.state.bitset import positions
 from xfd_scheduler.state.keys import ORIGIN, key_of, split_key
 from xfd_scheduler.state.swarm_state import SwarmState
 from xfd_scheduler.tuning import (
+    AHEAD,
     LATE_IDLE_DIVISOR,
     LATE_MIN_AGE_S,
     LATE_PACE_FACTOR,
@@ -123,6 +125,6 @@ class LateOrders:
         moves = swarm.generations.get(key_of(node, chunk), 0)
         limit_s = LATE_MIN_AGE_S + pace_s + queue_s
         is_idle = swarm.starving & ~swarm.has_open_chunks & member.bit
-        if is_idle and pace:  # Before a chunk has arrived, nothing says what is usual.
+        if is_idle and member.samples >= AHEAD * settings.download_slots:
             limit_s = max(LATE_MIN_AGE_S, limit_s / LATE_IDLE_DIVISOR)
         return limit_s * float(2**moves)
