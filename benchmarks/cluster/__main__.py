@@ -59,7 +59,8 @@ def _run(options: argparse.Namespace) -> int:
     known = [] if options.json is None else load(options.json)
     measured: list[Row] = []
     rounds_done: Counter[str] = Counter()
-    for shape, rows in measure(shapes, options.rounds, chosen, options.timeline):
+    rounds = measure(shapes, options.rounds, chosen, options.timeline, options.congestion)
+    for shape, rows in rounds:
         measured += rows
         if options.json is not None:
             # After each round, so that an interrupted benchmark keeps its rows.
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="show every order of xfd as text and picture",
     )
+    add("--congestion", metavar="NAME", help="TCP's congestion control, such as reno")
     add("--report", type=Path, metavar="FILE", help="tables and chart of this file; runs nothing")
     add("--list", action="store_true", help="print scenarios, contenders and goals")
     return parser

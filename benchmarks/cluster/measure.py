@@ -61,6 +61,7 @@ def measure(
     rounds: int,
     contenders: dict[str, list[str]],
     timelines: Path | None,
+    congestion: str | None = None,
 ) -> Iterator[tuple[Scenario, list[Row]]]:
     """The rows of each round; scenarios whose hosts are alike share a bed, one after the other."""
     for nodes, disks in dict.fromkeys((shape.nodes, shape.disks) for shape in shapes):
@@ -68,7 +69,9 @@ def measure(
         with ExitStack() as stack:
             logs = Path(tempfile.mkdtemp(prefix="xfd-bench-", dir="/var/tmp"))
             watch = stack.enter_context(ProcessWatch())
-            bed = stack.enter_context(Bed(nodes, alike[0].mbit, alike[0].s3_mbit, disks=disks))
+            bed = stack.enter_context(
+                Bed(nodes, alike[0].mbit, alike[0].s3_mbit, disks=disks, congestion=congestion)
+            )
             links = stack.enter_context(LinkLog(bed, logs / "links.jsonl"))
             rig = Rig(bed, logs, traced=timelines is not None)
             rig.start_s3()

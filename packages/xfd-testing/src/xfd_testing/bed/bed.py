@@ -64,15 +64,23 @@ class Bed:
 
     Args:
         disks: where the hosts' files are; a folder in memory is a disk quicker than any link.
+        congestion: TCP's congestion control on the hosts, such as "reno"; the machine's if None.
     """
 
     def __init__(
-        self, nodes: int, mbit: int, s3_mbit: int | None = None, *, disks: Path = DISK
+        self,
+        nodes: int,
+        mbit: int,
+        s3_mbit: int | None = None,
+        *,
+        disks: Path = DISK,
+        congestion: str | None = None,
     ) -> None:
         self.hosts = [f"n{place}" for place in range(nodes)]
         self.rates = dict.fromkeys(self.hosts, mbit)
         self.rates[S3_HOST] = mbit if s3_mbit is None else s3_mbit
         self._disks = disks
+        self._congestion = congestion
         self._folder = Path()
         self._guard: subprocess.Popen[bytes] | None = None
 
@@ -243,6 +251,9 @@ class Bed:
         _ip("-n", name, "addr", "add", f"{self.address(host)}/24", "dev", "eth0")
         for device in ("lo", "eth0"):
             _ip("-n", name, "link", "set", device, "up")
+        if self._congestion is not None:
+            setting = f"net.ipv4.tcp_congestion_control={self._congestion}"
+            _ip("netns", "exec", name, "sysctl", "-qw", setting)
         _ip("-n", BRIDGE, "link", "set", port, "master", "br0")
         _ip("-n", BRIDGE, "link", "set", port, "up")
         for folder in ("tmp", "data"):
