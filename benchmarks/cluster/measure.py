@@ -134,12 +134,13 @@ class Bench:
         wrong = self._rig.wrong_files(shape.name, what, outcome.hosts, unpacked=unpacked)
         if wrong:
             raise BedError(f"{name} left wrong files: {wrong[:5]}; logs in {self._rig.logs}")
-        if not shape.is_small:
-            # Small files stay until the bed is gone: ext4 passes over each inode that was freed in
-            # the last five minutes, at the cost of the next run that makes files.
-            for host in bed.hosts:
-                for path in bed.data(host).glob(f"{what}*"):
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+        # Small files stay until the bed is gone, without their records, by which the next run would
+        # take them: ext4 passes over each inode that was freed in the last five minutes, at the
+        # cost of the next run that makes files.
+        gone = f".{what}*" if shape.is_small else f"{what}*"
+        for host in bed.hosts:
+            for path in bed.data(host).glob(gone):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         return row
 
     def _row(self, shape: Scenario, name: str, place: int, outcome: Outcome) -> Row:
