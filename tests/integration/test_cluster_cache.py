@@ -1,4 +1,7 @@
-"""`xfd cache` on a real cluster: what nodes keep is listed, pinned, and removed on all of them."""
+"""What the nodes of a real cluster keep: `xfd cache` lists, pins and removes it on all of them.
+
+Files that somebody removes by hand are fetched again.
+"""
 
 from __future__ import annotations
 

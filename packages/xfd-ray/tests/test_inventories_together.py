@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from inprocess import LocalCluster, lease, over, run_async
@@ -39,10 +41,22 @@ class Planned:
         self.plans.append(self._handled)
         self._handled = []
 
-    async def inspect(self, name: str, answer: asyncio.Event, inventory: Inventory = EMPTY) -> None:
+    async def inspect(
+        self, name: str, answer: asyncio.Event | None = None, inventory: Inventory = EMPTY
+    ) -> None:
+        """A node takes an inventory, which is over at once or with its answer."""
         with self.together.inspecting():
-            await answer.wait()
+            if answer is not None:
+                await answer.wait()
         await self.together.take(InventoryTaken(NodeId(name), (OBJECT,), inventory))
+
+    @asynccontextmanager
+    async def slow_one(self) -> AsyncIterator[None]:
+        """Meanwhile another node takes an inventory that is never over."""
+        task = asyncio.create_task(self.inspect("slow", asyncio.Event()))
+        await asyncio.sleep(0)
+        yield
+        task.cancel()
 
 
 @run_async
@@ -64,14 +78,11 @@ async def test_the_plan_after_the_last_inventory_is_for_all_nodes():
 @run_async
 async def test_a_node_that_has_everything_waits_for_no_other():
     planned = Planned()
-    never, now = asyncio.Event(), asyncio.Event()
-    slow = asyncio.create_task(planned.inspect("slow", never))
-    now.set()
-    await planned.inspect("whole", now, WHOLE)
-    await asyncio.sleep(0)
+    async with planned.slow_one():
+        await planned.inspect("whole", inventory=WHOLE)
+        await asyncio.sleep(0)
 
-    assert planned.plans == [["whole"]]
-    slow.cancel()
+        assert planned.plans == [["whole"]]
 
 
 @pytest.fixture
@@ -83,22 +94,18 @@ def _short(monkeypatch):
 @run_async
 async def test_nobody_waits_for_long():
     planned = Planned()
-    never, now = asyncio.Event(), asyncio.Event()
-    slow = asyncio.create_task(planned.inspect("slow", never))
-    now.set()
-    await asyncio.gather(planned.inspect("n0", now), planned.inspect("n1", now))
+    async with planned.slow_one():
+        await asyncio.gather(planned.inspect("n0"), planned.inspect("n1"))
 
-    assert planned.plans == [["n0", "n1"]]
-    slow.cancel()
+        assert planned.plans == [["n0", "n1"]]
 
 
 @run_async
 async def test_a_node_that_is_lost_meanwhile_is_left_out():
     planned = Planned()
-    last, now = asyncio.Event(), asyncio.Event()
+    last = asyncio.Event()
     other = asyncio.create_task(planned.inspect("other", last))
-    now.set()
-    lost = asyncio.create_task(planned.inspect("lost", now))
+    lost = asyncio.create_task(planned.inspect("lost"))
     await asyncio.sleep(0)
     lost.cancel()
     last.set()

@@ -83,7 +83,8 @@ class DataPlane(Protocol):
         """Adds objects and chunks to the swarm's catalog, and takes inventory of them.
 
         `elsewhere` names objects that another process is writing on this disk. Call it again with
-        the same objects to take inventory again.
+        the same objects to take inventory again. Objects that have landed are looked at again too;
+        what somebody has removed or changed since is missing then.
 
         Raises:
             DiskFullError, DestinationNotWritableError, DestinationNotEmptyError: before any byte

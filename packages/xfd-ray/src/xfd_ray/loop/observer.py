@@ -22,7 +22,7 @@ class LoopObserver(Protocol):
     def took_inventory(
         self, node: NodeId, objects: Sequence[ObjectIndex], inventory: Inventory, *, again: bool
     ) -> None:
-        """The node inspected these objects; `again`: not for the first time."""
+        """The node inspected these objects; `again`: another process was writing them before."""
         ...
 
     def linked(self, node: NodeId, snapshots: Sequence[HubSnapshot]) -> None:

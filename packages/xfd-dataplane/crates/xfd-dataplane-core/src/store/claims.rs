@@ -175,7 +175,7 @@ impl<'a> Claims<'a> {
                 self.make_parts(&slot)?;
                 one.is_blank = self.listing.lacks_all(&slot);
                 let (opened, elsewhere) = (&self.inner.opened, &mut self.elsewhere);
-                one.inspection = inspect(opened, &slot, one.is_blank, elsewhere)?;
+                one.inspection = inspect(opened, &slot, one.is_blank, false, elsewhere)?;
                 one.plan = plan(&slot, &one.inspection);
                 hub_cache::settle(self.inner, std::slice::from_mut(one));
             }
@@ -206,6 +206,12 @@ impl<'a> Claims<'a> {
             locked(manifest).settle()?;
         }
         let path = slot.lock_path();
+        if self.locks.contains_key(&path) {
+            return Ok(Claim::New);
+        }
+        if let Some(owner) = self.theirs.get(&path) {
+            return Ok(Claim::Theirs(owner.clone()));
+        }
         let dir = slot.lock_dir()?;
         {
             let mut state = self.inner.state();
@@ -214,12 +220,6 @@ impl<'a> Claims<'a> {
                 Some(_) => drop(state.locks.remove(&path)),
                 None => {}
             }
-        }
-        if self.locks.contains_key(&path) {
-            return Ok(Claim::New);
-        }
-        if let Some(owner) = self.theirs.get(&path) {
-            return Ok(Claim::Theirs(owner.clone()));
         }
         match try_lock(&dir, &path, &self.inner.options.node)? {
             LockAttempt::Ours(lock) => {

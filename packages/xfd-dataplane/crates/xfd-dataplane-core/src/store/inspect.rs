@@ -21,7 +21,7 @@ use crate::unpack::check_place;
 /// What was found of one object.
 pub(crate) struct Inspection {
     pub(crate) verdict: Verdict,
-    /// What landed in this run is still there.
+    /// What landed in this run is still there. False for objects that did not.
     pub(crate) is_still_there: bool,
     /// The destination has the file that xfd left there.
     pub(crate) has_file: bool,
@@ -69,7 +69,8 @@ impl Inspection {
     }
 }
 
-/// Looks at an object's destination and tree. `lacks_file` says that no file is there.
+/// Looks at an object's destination and tree. `lacks_file` says that no file is there, `has_landed`
+/// that the object landed in this run.
 ///
 /// # Errors
 /// `Destination` if a folder is at a file's place, or the disk does not answer.
@@ -77,6 +78,7 @@ pub(crate) fn inspect(
     opened: &Arc<Opened>,
     slot: &Slot,
     lacks_file: bool,
+    has_landed: bool,
     elsewhere: &mut Elsewhere,
 ) -> Result<Inspection> {
     let object = &slot.object;
@@ -141,7 +143,7 @@ pub(crate) fn inspect(
     let has_file = record.as_ref().is_some_and(as_left);
     Ok(Inspection {
         verdict: found,
-        is_still_there: is_still_there(wanted, recorded, seen),
+        is_still_there: has_landed && is_still_there(wanted, recorded, seen),
         is_foreign: file.is_some_and(|file| file.kind == FileKind::File && !file.is_ours),
         file_is_there: file.is_some(),
         blob: file

@@ -137,8 +137,9 @@ impl Store {
     /// Adds to the catalog and takes an inventory of it: locks, cache verdicts, journals, room on
     /// the disk. Blocking. On an error the catalog is as before.
     ///
-    /// Known objects that were locked by another writer, released or failed are inspected again.
-    /// Any other known object or chunk stays as it is. [`Store::ready`] then has the objects that
+    /// Known objects that were locked by another writer, released or failed are inspected again, and
+    /// those that have landed: what somebody has removed or changed since is missing. An object that
+    /// is being fetched stays as it is. [`Store::ready`] then has the objects that
     /// are whole and have not landed.
     ///
     /// # Errors

@@ -200,8 +200,9 @@ fn inspect_all(inner: &Inner, claims: &mut Claims<'_>, slots: Vec<Arc<Slot>>) ->
         slot.set_anchor(claims.anchor(base(&slot.object))?);
         slot.set_parts(claims.found_parts(&slot)?);
         let lacks_file = listing.lacks_file(&slot);
-        let inspection = inspect(&inner.opened, &slot, lacks_file, &mut claims.elsewhere)?;
-        if has_landed && (inspection.is_still_there || slot.object.is_directory) {
+        let (opened, elsewhere) = (&inner.opened, &mut claims.elsewhere);
+        let inspection = inspect(opened, &slot, lacks_file, has_landed, elsewhere)?;
+        if inspection.is_still_there || has_landed && slot.object.is_directory {
             if !inspection.left_out.is_empty() {
                 examined.left_out.push((index, inspection.left_out));
             }

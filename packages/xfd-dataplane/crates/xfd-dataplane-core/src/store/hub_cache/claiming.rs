@@ -49,7 +49,13 @@ pub(crate) fn claim_all(inner: &Inner, inspected: &mut [Inspected]) -> Result<()
         };
         // Its last holder may have put it there since it was looked for.
         if !one.inspection.file_is_there && slot.dir()?.look(&slot.object.destination)?.is_some() {
-            one.inspection = inspect(&inner.opened, &slot, false, &mut Elsewhere::default())?;
+            one.inspection = inspect(
+                &inner.opened,
+                &slot,
+                false,
+                false,
+                &mut Elsewhere::default(),
+            )?;
             one.plan = plan(&slot, &one.inspection);
             settle(inner, std::slice::from_mut(one));
         }
