@@ -147,7 +147,7 @@ def rust(session: nox.Session) -> None:
         env[f"XFD_TEST_{server.upper()}"] = str(Path(session.bin) / server)
     with session.chdir(CRATES):
         session.run("cargo", "test", *CHECKED, *session.posargs, external=True, env=env)
-    if not session.posargs:  # What threads share without a lock, in every order: some seconds.
+    if not session.posargs:  # What threads share, in one order after another: some seconds.
         with session.chdir(CRATES / "crates" / "xfd-dataplane-models"):
             session.run("cargo", "test", "--locked", external=True, env=env)
 

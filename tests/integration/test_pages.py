@@ -37,6 +37,7 @@ HERE = [
 SHOWN = {
     "docs/ARCHITECTURE.md": 1,
     "docs/BENCHMARKS.md": 7,
+    "docs/RELIABILITY.md": 1,
     "docs/how-to/air-gap.md": 2,
     "docs/how-to/conda-environment.md": 1,
     "docs/monitoring.md": 3,

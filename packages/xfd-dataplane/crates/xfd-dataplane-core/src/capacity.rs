@@ -5,9 +5,11 @@
 //! capacity shrank while it waited. Nothing is taken away: after it shrank, new takers wait until
 //! what is in use fits again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::Notify;
+
+use crate::threads::{Mutex, MutexGuard, locked};
 
 /// A capacity; clones share it.
 #[derive(Clone, Debug)]
@@ -95,7 +97,7 @@ impl Capacity {
     }
 
     fn now(&self) -> MutexGuard<'_, Use> {
-        self.0.use_.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0.use_)
     }
 }
 

@@ -29,7 +29,6 @@ pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 pub mod limits;
-mod locked;
 pub mod log;
 pub mod model;
 pub mod node;
@@ -39,6 +38,7 @@ pub mod server;
 pub mod source;
 pub mod stats;
 pub mod store;
+mod threads;
 mod ticks;
 pub mod tls;
 pub mod unpack;

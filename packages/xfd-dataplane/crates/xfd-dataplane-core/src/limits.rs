@@ -1,7 +1,7 @@
 //! What a node may use at once: rates, and bytes in flight.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -11,6 +11,7 @@ pub use crate::capacity::Share;
 use crate::decides::bucket::Bucket;
 use crate::decides::flow::{Drip, Flow};
 use crate::model::NodeSettings;
+use crate::threads::{Mutex, MutexGuard, locked};
 
 /// Bytes that a body in flight is counted with: what its socket's buffer may grow to.
 pub const BODY_BYTES: u64 = 512 * 1024;
@@ -68,7 +69,7 @@ impl Rate {
     }
 
     fn bucket(&self) -> MutexGuard<'_, Option<Bucket>> {
-        self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.bucket)
     }
 }
 

@@ -10,14 +10,16 @@
 
 use std::collections::VecDeque;
 use std::fmt::{Debug, Write as _};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
+
+use crate::threads::{Mutex, MutexGuard, locked};
 
 /// The most events in the ring.
 const CAPACITY: usize = 4096;
@@ -109,7 +111,7 @@ pub fn drain() -> Vec<LogEvent> {
 }
 
 fn ring() -> MutexGuard<'static, Ring> {
-    RING.lock().unwrap_or_else(PoisonError::into_inner)
+    locked(&RING)
 }
 
 fn now() -> f64 {

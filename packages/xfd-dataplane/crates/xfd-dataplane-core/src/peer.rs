@@ -1,7 +1,7 @@
 //! Receives chunks from peers: one GET a chunk over kept HTTP/1 connections, never by a proxy.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use crate::decides::retry::retry_after_of;
 use crate::error::{Error, Kind, Result};
 use crate::model::{ChunkIndex, NodeId, NodeSettings, Secret, SwarmId};
 use crate::paced::Paced;
+use crate::threads::{Mutex, locked};
 use crate::ticks::Ticks;
 use crate::tls::{PeerTls, Stream};
 use crate::wire::{self, CHECK_HEADER, CLIENT_IDLE, CRC_HEADER, UPLOAD_QUEUE_WAIT};
@@ -123,7 +124,7 @@ impl Peers {
     }
 
     fn kept(&self, line: &str) -> Option<Sender> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = locked(&self.idle);
         let senders = idle.get_mut(line)?;
         senders.retain(is_of_use);
         senders.pop().map(|(sender, _)| sender)
@@ -131,7 +132,7 @@ impl Peers {
 
     /// Forgets connections that are over, those of swarms that were left among them.
     fn tidy(&self) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = locked(&self.idle);
         idle.retain(|_, senders| {
             senders.retain(is_of_use);
             !senders.is_empty()
@@ -277,7 +278,7 @@ impl PeerBody {
         let Some((sender, line)) = self.back.take() else {
             return;
         };
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = locked(&self.idle);
         let senders = idle.entry(line).or_default();
         if senders.len() < IDLE_PER_PEER {
             senders.push((sender, Instant::now()));

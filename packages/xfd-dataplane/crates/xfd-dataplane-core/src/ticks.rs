@@ -3,10 +3,11 @@
 //! A timer for each connection would wake the thread for each; and the runtime wakes itself once
 //! more for every timer that is due sooner than those before it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::decides::pace::TICK;
+use crate::threads::{Mutex, MutexGuard, locked};
 
 /// A clock that ticks while anybody waits for it; clones share it.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +60,6 @@ impl Ticks {
     }
 
     fn clock(&self) -> MutexGuard<'_, Clock> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }

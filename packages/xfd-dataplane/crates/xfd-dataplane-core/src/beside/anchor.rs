@@ -7,13 +7,14 @@ use std::fs;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{AtFlags, Mode, OFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 use super::beneath::Beneath;
 use crate::error::{Error, Kind, Result, is_absent};
+use crate::threads::{Mutex, MutexGuard, locked};
 
 /// Folders that are kept open: the files of one mostly follow each other. Few, since a process may
 /// have 1,024 descriptors.
@@ -37,7 +38,7 @@ impl Opened {
     }
 
     fn folders(&self) -> MutexGuard<'_, HashMap<PathBuf, (Id, Arc<OwnedFd>)>> {
-        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.folders)
     }
 
     /// Closes all of them: others may have their names by now.

@@ -1,10 +1,10 @@
 //! Events of one swarm, waiting to be polled.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
-use crate::locked::locked;
 use crate::model::NodeEvent;
+use crate::threads::{Condvar, Mutex, locked};
 
 /// Events in their order; each is handed out once.
 #[derive(Debug, Default)]

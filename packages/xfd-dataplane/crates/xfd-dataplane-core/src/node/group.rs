@@ -1,10 +1,8 @@
 //! Tasks that have to end before something else may start.
 
-use std::sync::Mutex;
-
 use tokio::sync::mpsc;
 
-use crate::locked::locked;
+use crate::threads::{Mutex, locked};
 
 /// Tasks that are running, each with a guard.
 #[derive(Debug)]

@@ -54,7 +54,7 @@ mod trees;
 mod unpacking;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -68,7 +68,6 @@ use self::registry::SwarmRegistry;
 use self::slots::Slots;
 use self::swarm::NodeSwarm;
 use crate::error::{Error, Kind, Result};
-use crate::locked::locked;
 use crate::model::{
     Catalog, FoundObject, Inventory, Lookup, NodeEvent, NodeId, NodeSettings, Order, Stall, Stores,
     SurveyedObject, SwarmTicket,
@@ -77,6 +76,7 @@ use crate::server;
 use crate::source::ConnectOptions;
 use crate::stats::Counters;
 use crate::store::{Disk, FindTwins, NoTwins, StatVfs};
+use crate::threads::{Mutex, locked};
 use crate::tls::PeerTls;
 
 /// How long leaving a swarm waits for tasks that cannot be cancelled.

@@ -1,10 +1,9 @@
 //! The peers of a swarm, and the orders that the node gives itself to repair a chunk.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 
-use crate::locked::locked;
 use crate::model::{NodeId, OrderId};
+use crate::threads::{Mutex, locked};
 
 /// Orders from this number on are the node's own. They are not reported.
 pub(crate) const FIRST_REPAIR_ORDER: OrderId = 1 << 63;

@@ -3,13 +3,12 @@
 //! Fetches note the source that they ask and the failures that they meet; each note replaces the
 //! last one.
 
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::decides::silence::SILENT_AFTER;
 use crate::error::{Error, Result};
-use crate::locked::locked;
 use crate::model::{Source, Stall};
+use crate::threads::{Mutex, locked};
 
 /// How often it is looked whether the node is silent.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);

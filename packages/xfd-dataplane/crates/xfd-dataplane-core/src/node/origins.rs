@@ -4,8 +4,8 @@
 //! An origin that names the reset of its rate limit gets no request before. Lookups wait for it;
 //! orders go back to the scheduler, which then paces all nodes.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
@@ -15,9 +15,9 @@ use crate::decides::concurrency::ConcurrencyLimit;
 use crate::decides::retry::{Retry, RetryPolicy, is_for_all_nodes, jitter_of};
 use crate::decides::stalled::{self, TypicalPace};
 use crate::error::{Error, Kind, Result};
-use crate::locked::locked;
 use crate::model::{NodeSettings, StoreConfig, Stores};
 use crate::source::{ConnectOptions, Origin, connect};
+use crate::threads::{Mutex, MutexGuard, locked};
 
 /// Requests under way at once for each slot of the node: a slot may fetch a pack, of which each
 /// small object is a request.

@@ -1,15 +1,15 @@
 //! The swarms that a node is in.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rustls::ServerConfig;
 
 use super::swarm::NodeSwarm;
-use crate::locked::locked;
 use crate::model::SwarmId;
 use crate::server::{Served, Swarms};
 use crate::stats::Counters;
+use crate::threads::{Mutex, locked};
 
 /// Swarms by id, for calls and peers, and by number, for orders in the queue.
 ///

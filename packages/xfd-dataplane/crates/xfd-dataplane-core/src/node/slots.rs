@@ -4,12 +4,11 @@
 //! the function that starts an order is given to it when the node is made.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::oneshot;
 
 use crate::decides::queue::{OrderKey, Queue, QueuedOrder, Step};
-use crate::locked::locked;
+use crate::threads::{Mutex, MutexGuard, locked};
 
 /// Starts an order that has a slot. False if there is nothing to start.
 type Start = Box<dyn Fn(QueuedOrder) -> bool + Send + Sync>;

@@ -1,7 +1,7 @@
 //! One swarm on this node: its secrets, its store, its orders, its events.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -16,13 +16,13 @@ use super::trees::Trees;
 use crate::decides::checksums::Checksums;
 use crate::decides::queue::QueuedOrder;
 use crate::decides::stalled::TypicalPace;
-use crate::locked::locked;
 use crate::model::{
     ChunkIndex, Durability, ObjectIndex, OrderId, Secret, Source, Stores, SwarmTicket,
 };
 use crate::server::Served;
 use crate::stats::Stats;
 use crate::store::{Disk, Store, StoreOptions};
+use crate::threads::{Mutex, MutexGuard, locked};
 use crate::tls::PeerTls;
 
 pub(crate) struct NodeSwarm {

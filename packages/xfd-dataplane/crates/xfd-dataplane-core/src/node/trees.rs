@@ -12,11 +12,11 @@
 
 use std::collections::HashMap;
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
-use crate::locked::locked;
 use crate::model::ObjectIndex;
+use crate::threads::{Mutex, locked};
 use crate::unpack::Staged;
 
 #[derive(Default)]

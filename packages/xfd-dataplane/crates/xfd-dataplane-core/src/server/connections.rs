@@ -14,13 +14,14 @@
 //! makes room; while none rests, a new peer is asked to come back.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use super::strangers::{Neighbour, Strangers};
 use crate::capacity::Capacity;
+use crate::threads::{Mutex, MutexGuard, locked};
 
 /// Connections that have not shown a token. A peer shows its token within a round trip, so it is
 /// pushed out only by this many newcomers of its own address within that time.
@@ -110,7 +111,7 @@ impl Connections {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.table)
     }
 }
 
@@ -178,7 +179,7 @@ impl Place {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 }
 

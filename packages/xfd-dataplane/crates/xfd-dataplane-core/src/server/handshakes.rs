@@ -6,10 +6,11 @@
 //! stranger's time.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::strangers::Neighbour;
+
+use crate::threads::{Mutex, MutexGuard, locked};
 
 /// Handshakes that an address may have begun at once: a peer opens no more than this.
 const BURST: f64 = 64.0;
@@ -67,7 +68,7 @@ impl Handshakes {
     }
 
     fn budgets(&self) -> MutexGuard<'_, HashMap<Neighbour, Budget>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }
 

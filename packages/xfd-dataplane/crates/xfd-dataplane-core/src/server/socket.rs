@@ -17,7 +17,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ use tokio::time::Sleep;
 
 use crate::limits::PIECE_BYTES;
 use crate::store::FileSpan;
+use crate::threads::{Mutex, MutexGuard, locked};
 use crate::tls::Stream;
 
 /// What stands for bytes that are in a file; never sent, never read.
@@ -70,7 +71,7 @@ impl Outgoing {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }
 

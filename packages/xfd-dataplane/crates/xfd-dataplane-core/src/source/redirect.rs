@@ -7,12 +7,12 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use url::{Host, Url};
 
 use super::proxies::is_proxied;
 use crate::error::{Error, Kind, Result};
+use crate::threads::{Mutex, MutexGuard, locked};
 
 /// How far inside an address lies, the innermost last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,7 +107,7 @@ impl Zones {
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, Zone>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }
 

@@ -17,8 +17,8 @@ use super::plan::{Inspected, Plan, plan};
 use super::slot::{Slot, base};
 use crate::beside::{Anchor, Dir};
 use crate::error::{Error, Kind, Result};
-use crate::locked::locked;
 use crate::model::NodeId;
+use crate::threads::locked;
 
 /// Dropped without [`Claims::into_locks`], it gives its locks back.
 pub(crate) struct Claims<'a> {

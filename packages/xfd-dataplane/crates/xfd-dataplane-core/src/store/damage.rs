@@ -1,5 +1,6 @@
 //! Held chunks that are read again, and what follows if one of them is bad.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::blob_place;
@@ -11,8 +12,8 @@ use super::recording;
 use super::slot::{Location, Slot};
 use crate::decides::ledger::{ChunkState, ObjectState};
 use crate::error::{Error, Result};
-use crate::locked::locked;
 use crate::model::{Chunk, ChunkIndex};
+use crate::threads::locked;
 
 /// Reads a held chunk again. False if it is not what it should be; it is lost then.
 pub(crate) fn verify(inner: &Inner, chunk: ChunkIndex) -> Result<bool> {
@@ -64,6 +65,8 @@ pub(crate) fn discard(inner: &Inner, chunk: ChunkIndex) -> Vec<ChunkIndex> {
 fn forget(inner: &Inner, chunk: ChunkIndex) -> Vec<ChunkIndex> {
     let mut reopened = Vec::new();
     let mut taken_back = Vec::new();
+    let slots = slots_by_object(inner, chunk);
+    let _alone: Vec<_> = slots.iter().map(|slot| slot.placing()).collect();
     let lost = {
         let mut state = inner.state();
         for object in state.ledger.objects_of(chunk) {
@@ -87,11 +90,14 @@ fn forget(inner: &Inner, chunk: ChunkIndex) -> Vec<ChunkIndex> {
             if let Some(known) = state.chunks.get(chunk) {
                 for span in &known.spans {
                     if let Some(slot) = state.slots.get(&span.object) {
+                        slot.forget_chunk(span.offset);
                         taken_back.push((slot.clone(), *span));
                     }
                 }
             }
         }
+        // At once: from here on the chunks may be written again.
+        reopened.iter().for_each(|slot| slot.start_over());
         lost
     };
     for (slot, span) in taken_back {
@@ -104,9 +110,16 @@ fn forget(inner: &Inner, chunk: ChunkIndex) -> Vec<ChunkIndex> {
     lost
 }
 
+/// The slots of a chunk's objects, in the order of these.
+fn slots_by_object(inner: &Inner, chunk: ChunkIndex) -> Vec<Arc<Slot>> {
+    let state = inner.state();
+    let objects = BTreeSet::from_iter(state.ledger.objects_of(chunk));
+    let slots = objects.iter().map(|object| state.slots.get(object));
+    slots.flatten().cloned().collect()
+}
+
 /// A landed object is written again: its record goes, and it needs the lock again.
 fn reopen(inner: &Inner, slot: &Slot) {
-    slot.drop_part();
     if let Err(error) = recording::write(slot, None) {
         tracing::warn!(%error, "record_not_removed");
     }

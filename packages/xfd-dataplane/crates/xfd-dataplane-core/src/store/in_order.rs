@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::damage;
 use super::inner::Inner;
@@ -15,6 +15,7 @@ use crate::crc::Crc64;
 use crate::decides::ledger::{ChunkState, ObjectState};
 use crate::error::{Error, Kind};
 use crate::model::{ChunkIndex, ObjectIndex};
+use crate::threads::wait_for_change;
 
 /// Blocking reader of the verified in-order prefix.
 pub struct InOrderReader {
@@ -73,10 +74,7 @@ impl InOrderReader {
                     damage::verify(&self.inner, chunk).map_err(io::Error::other)?;
                     state = self.inner.state();
                 }
-                _ => {
-                    let waited = self.inner.changed.wait(state);
-                    state = waited.unwrap_or_else(PoisonError::into_inner);
-                }
+                _ => state = wait_for_change(&self.inner.changed, state),
             }
         }
     }

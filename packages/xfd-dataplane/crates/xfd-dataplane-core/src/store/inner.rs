@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use tokio::sync::Notify;
 
@@ -11,7 +11,7 @@ use super::disk::Disk;
 use super::options::StoreOptions;
 use super::state::State;
 use crate::beside::Opened;
-use crate::locked::locked;
+use crate::threads::{Condvar, Mutex, MutexGuard, locked};
 
 pub(crate) struct Inner {
     pub(crate) options: StoreOptions,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::checks::combine;
 use super::inner::Inner;
@@ -15,6 +15,7 @@ use super::twins;
 use crate::crc::crc64;
 use crate::decides::ledger::{ChunkState, ObjectState};
 use crate::model::{Chunk, HeldRun, Inventory, NodeId, ObjectIndex};
+use crate::threads::Mutex;
 
 /// The last step of [`super::take_inventory::extend`]. It cannot fail. `whole` has landed then,
 /// unless it turns out wrong.
@@ -28,9 +29,15 @@ pub(crate) fn enter(
     whole: &[ObjectIndex],
 ) -> Inventory {
     let Examined {
-        objects: inspected,
+        objects: mut inspected,
         mut left_out,
     } = examined;
+    let mut slots: Vec<_> = inspected.iter().map(|one| one.slot.clone()).collect();
+    slots.sort_unstable_by_key(|slot| slot.object.index);
+    let alone: Vec<_> = slots.iter().map(|slot| slot.placing()).collect();
+    // Open objects are not inspected. One that is open now had landed, and was lost since.
+    let is_open = |object| inner.state().ledger.object(object) == Some(ObjectState::Open);
+    inspected.retain(|one| !is_open(one.slot.object.index));
     inspected.iter().for_each(apply);
     let mut state = inner.state();
     state.manifests.extend(manifests);
@@ -81,6 +88,7 @@ pub(crate) fn enter(
     }
     state.resumed.clear();
     drop(state);
+    drop(alone);
     twins::land(inner, whole);
     let state = inner.state();
     let mut inventory = inventory(&state, objects.iter().copied(), &chunks, &owners);

@@ -22,6 +22,7 @@ use super::inner::Inner;
 use super::naming;
 use super::opening::open_for_reading;
 use super::part::Handle;
+use super::postponed::lacks_chunks;
 use super::record::Record;
 use super::recording;
 use super::slot::{Location, Slot, replaced};
@@ -29,8 +30,8 @@ use super::whole_object;
 use super::write_behind;
 use crate::decides::cache::FileKind;
 use crate::error::{Error, Kind, Result};
-use crate::locked::locked;
 use crate::model::{Durability, ObjectIndex};
+use crate::threads::{locked, scope};
 
 /// From this many files on, the whole file system is synced once instead of each file. That writes
 /// out the data of all other programs too, so it is not worth it for fewer.
@@ -42,6 +43,8 @@ const SYNCS_AT_ONCE: usize = 8;
 /// A part file that is right, with the record to be written.
 struct Ready {
     slot: Arc<Slot>,
+    /// Its generation when the landing started.
+    started: u32,
     record: Option<Record>,
 }
 
@@ -49,12 +52,17 @@ struct Ready {
 pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIndex, Result<()>)> {
     let mut outcomes: BTreeMap<ObjectIndex, Result<()>> = BTreeMap::new();
     let mut ready = Vec::new();
-    for object in objects {
+    let started: Vec<_> = objects.iter().map(|it| start(inner, *it)).collect();
+    for (object, started) in objects.iter().zip(&started) {
         match whole_object::check(inner, *object) {
             Ok(Some(slot)) if slot.facts().location == Location::Destination => {
-                outcomes.insert(*object, land_cached(inner, &slot));
+                outcomes.insert(*object, land_cached(inner, &slot, *started));
             }
-            Ok(Some(slot)) => ready.push(Ready { slot, record: None }),
+            Ok(Some(slot)) => ready.push(Ready {
+                slot,
+                started: *started,
+                record: None,
+            }),
             Ok(None) => drop(outcomes.insert(*object, Ok(()))),
             Err(error) => drop(outcomes.insert(*object, Err(error))),
         }
@@ -110,12 +118,7 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
         }
         synced
     });
-    // An archive keeps the name of its part file until its tree is made: see [`super::land_tree`].
-    ready = keep(ready, &mut |one| match &one.slot.object.unpack {
-        Some(_) => Ok(()),
-        None => whole_object::check_still_whole(inner, &one.slot)
-            .and_then(|()| naming::rename(&one.slot)),
-    });
+    ready = keep(ready, &mut |one| place(inner, one));
     if sync {
         let mut synced = BTreeSet::new();
         for one in &ready {
@@ -124,19 +127,63 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
             }
         }
     }
-    for one in ready {
-        one.slot.facts().file_done = true;
-        if one.slot.object.unpack.is_none() {
-            naming::set_landed(inner, &one.slot);
-        }
-        outcomes.insert(one.slot.object.index, Ok(()));
-    }
+    outcomes.extend(ready.iter().map(|one| (one.slot.object.index, Ok(()))));
     hub_cache::release_idle(inner, objects);
+    for (object, started) in objects.iter().zip(started) {
+        if let Some(Err(error)) = outcomes.get_mut(object)
+            && let Err(reason) = check_same(inner, *object, started)
+        {
+            // Its files were taken away; whatever else was found follows from that.
+            *error = reason;
+        }
+    }
     outcomes.into_iter().collect()
 }
 
+/// A landing starts, once the file that was there before has been given up: its generation.
+fn start(inner: &Inner, object: ObjectIndex) -> u32 {
+    let slot = inner.state().slots.get(&object).cloned();
+    slot.map_or(0, |slot| {
+        drop(slot.placing());
+        slot.facts().generation
+    })
+}
+
+/// Whether an object is wanted and whole as it was when its landing started.
+///
+/// # Errors
+/// `Cancelled`: it is not wanted any more, or was fetched again since or is to be.
+fn check_same(inner: &Inner, object: ObjectIndex, started: u32) -> Result<()> {
+    let state = inner.state();
+    whole_object::check_wanted(&state, object)?;
+    let slot = state.slots.get(&object);
+    match slot.is_some_and(|slot| slot.facts().generation == started) {
+        true => Ok(()),
+        false => Err(lacks_chunks()),
+    }
+}
+
+/// Gives a file its name, unless a chunk was lost or the object was given up since it was checked.
+fn place(inner: &Inner, one: &Ready) -> Result<()> {
+    let slot = &one.slot;
+    let _alone = slot.placing();
+    check_same(inner, slot.object.index, one.started)?;
+    // An archive keeps the name of its part file until its tree is made: see [`super::land_tree`].
+    let is_last = slot.object.unpack.is_none();
+    if is_last {
+        naming::rename(slot)?;
+    }
+    slot.facts().file_done = true;
+    if is_last {
+        naming::set_landed(inner, slot);
+    }
+    Ok(())
+}
+
 /// A cached file turned out to be the one that its pin names: adds the pin to its record.
-fn land_cached(inner: &Inner, slot: &Slot) -> Result<()> {
+fn land_cached(inner: &Inner, slot: &Slot, started: u32) -> Result<()> {
+    let _alone = slot.placing();
+    check_same(inner, slot.object.index, started)?;
     let record = recording::read(slot)?;
     let record = record.map(|record| record.with_pin(slot.object.pin.as_ref()));
     recording::write(slot, record)?;
@@ -154,7 +201,7 @@ fn land_cached(inner: &Inner, slot: &Slot) -> Result<()> {
 fn sync_each(inner: &Inner, ready: &[Ready]) -> Vec<Result<()>> {
     let sync = |one: &Ready| write_behind::sync(inner, &one.slot);
     let share = ready.len().div_ceil(SYNCS_AT_ONCE).max(1);
-    std::thread::scope(|scope| {
+    scope(|scope| {
         scope.spawn(|| recording::sync_all(ready.iter().map(|one| one.slot.as_ref())));
         if let [one] = ready {
             return vec![sync(one)];

@@ -50,7 +50,9 @@ pub(crate) fn land_with_tree(
     object: ObjectIndex,
     put_in_place: impl FnOnce() -> Result<Summary>,
 ) -> Result<()> {
-    let (slot, unpack) = ready(inner, object)?;
+    let (slot, _) = ready(inner, object)?;
+    let _alone = slot.placing();
+    let (_, unpack) = ready(inner, object)?;
     let _active = inner.options.stats.active_landings.active();
     let before = recording::read(&slot)?;
     let was_ours = slot.facts().tree_is_ours;

@@ -82,6 +82,7 @@ pub(crate) fn lease(
                 summing: SpanSums::new(&slots).take_current(),
             },
             Err(error) => {
+                let error = why_not(inner, index, error);
                 let mut state = inner.state();
                 state.ledger.give_back(index);
                 state.abort(index);
@@ -132,8 +133,14 @@ impl Lease {
     /// pack's objects follow each other.
     ///
     /// # Errors
-    /// `Internal` for more bytes than the chunk has; `DiskFull` and others from the disk.
-    pub fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
+    /// `Internal` for more bytes than the chunk has; `Cancelled` if the disk refuses them and the
+    /// chunk is no longer wanted; `DiskFull` and others from the disk.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.write_on(bytes);
+        written.map_err(|error| why_not(&self.inner, self.chunk.index, error))
+    }
+
+    fn write_on(&mut self, mut bytes: &[u8]) -> Result<()> {
         if bytes.len() as u64 > self.chunk.size - self.position {
             return Err(Error::new(
                 Kind::Internal,
@@ -205,7 +212,16 @@ impl Lease {
     /// - `Cancelled` if the chunk is no longer wanted.
     /// - `Internal` if bytes are missing, or the part file was started over since the lease.
     /// - What the disk said of the journal.
-    pub fn commit(mut self, expected: Option<u64>) -> Result<Committed> {
+    pub fn commit(self, expected: Option<u64>) -> Result<Committed> {
+        let (inner, chunk) = (self.inner.clone(), self.chunk.index);
+        let committed = self.commit_it(expected);
+        committed.map_err(|error| match error.kind {
+            Kind::ChecksumMismatch => error,
+            _ => why_not(&inner, chunk, error),
+        })
+    }
+
+    fn commit_it(mut self, expected: Option<u64>) -> Result<Committed> {
         // A chunk that is wrong starts over.
         self.is_resumable = false;
         self.pass_complete_spans()?;
@@ -259,9 +275,7 @@ impl Lease {
                 self.target.forget_in_journal(&self.chunk);
                 Err(self.mismatch(crc, should))
             }
-            Err(CommitRefusal::Unwanted) => {
-                Err(Error::new(Kind::Cancelled, "The chunk is no longer wanted"))
-            }
+            Err(CommitRefusal::Unwanted) => Err(unwanted()),
         }
     }
 
@@ -329,6 +343,19 @@ impl Drop for Lease {
         drop(state);
         self.progress.end(Outcome::Aborted);
     }
+}
+
+/// Why a chunk is not written: if it is not wanted any more, its files were taken away, and whatever
+/// else was found follows from that.
+fn why_not(inner: &Inner, chunk: ChunkIndex, error: Error) -> Error {
+    match inner.state().ledger.is_wanted(chunk) {
+        true => error,
+        false => unwanted(),
+    }
+}
+
+fn unwanted() -> Error {
+    Error::new(Kind::Cancelled, "The chunk is no longer wanted")
 }
 
 fn replaced() -> Error {

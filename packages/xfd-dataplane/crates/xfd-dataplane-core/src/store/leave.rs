@@ -9,25 +9,26 @@ use super::recording;
 use super::slot::Slot;
 use super::state::State;
 use crate::decides::ledger::{ChunkState, ObjectState};
-use crate::locked::locked;
 use crate::model::ObjectIndex;
+use crate::threads::locked;
 
 /// See [`super::Store::fail`].
 pub(crate) fn fail(inner: &Inner, object: ObjectIndex) -> bool {
-    let slot = {
+    let slot = inner.state().slots.get(&object).cloned();
+    let _alone = slot.as_ref().map(|slot| slot.placing());
+    {
         let mut state = inner.state();
         if let Some(ObjectState::Landed | ObjectState::Failed) = state.ledger.object(object) {
             return false;
         }
         state.ledger.set_object(object, ObjectState::Failed);
         forget_chunks(&mut state, object);
-        state.slots.get(&object).cloned()
-    };
+    }
     inner.changed.notify_all();
-    if let Some(slot) = slot {
+    if let Some(slot) = &slot {
         locked(&slot.blob_lock).take();
         slot.drop_part();
-        if let Err(error) = recording::take_line_back(&slot) {
+        if let Err(error) = recording::take_line_back(slot) {
             tracing::warn!(%error, "record_not_removed");
         }
     }

@@ -106,11 +106,11 @@ pub use twins::{FindTwins, NoTwins, Twin};
 pub use write_behind::Unsynced;
 
 use crate::error::Result;
-use crate::locked::locked;
 use crate::model::{
     Catalog, CatalogObject, Checksum, ChecksumAlgorithm, Chunk, ChunkIndex, Inventory, ObjectIndex,
     SurveyedObject,
 };
+use crate::threads::locked;
 use inner::Inner;
 
 /// What one swarm has on one node's disk. Cheap to clone.
@@ -318,7 +318,8 @@ impl Store {
     }
 
     /// Lands an object of which all chunks are held: compares the combined checksum with the
-    /// store's, syncs, records, renames. Does nothing if it has landed. Blocking.
+    /// store's, syncs, records, renames. Does nothing if it has landed. One thread at a time lands an
+    /// object. Blocking.
     ///
     /// An object with a tree is only compared and synced; [`Store::land_with_tree`] does the rest.
     ///

@@ -8,7 +8,7 @@ use super::inner::Inner;
 use super::slot::{Location, Slot, replaced};
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Result};
-use crate::locked::locked;
+use crate::threads::locked;
 
 /// How long a whole blob waits for another tool's lock. Then it gets its place without: it is the
 /// right blob, whichever of the two comes last.

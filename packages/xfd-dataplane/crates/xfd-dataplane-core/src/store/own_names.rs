@@ -11,7 +11,7 @@ use super::record;
 use super::slot::Slot;
 use crate::beside::Dir;
 use crate::error::{Error, Kind, Result};
-use crate::locked::locked;
+use crate::threads::locked;
 
 /// Suffix of a record that is being written.
 const NEW_RECORD: &str = ".xfd.new";

@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::journal::Journal;
-use crate::locked::locked;
+use crate::threads::{Mutex, locked};
 
 /// A part file that is being written, and its journal.
 #[derive(Debug)]

@@ -23,8 +23,8 @@ use super::state::State;
 use crate::decides::ledger::{ChunkState, ObjectState};
 use crate::digest::WholeDigest;
 use crate::error::{Error, Result};
-use crate::locked::locked;
 use crate::model::{Checksum, ChunkIndex, ObjectIndex, Span};
+use crate::threads::locked;
 
 /// Why a thread stops to hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

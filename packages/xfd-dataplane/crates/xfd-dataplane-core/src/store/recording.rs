@@ -10,7 +10,7 @@ use super::record::{self, Record};
 use super::slot::Slot;
 use crate::beside::Dir;
 use crate::error::{Error, Result};
-use crate::locked::locked;
+use crate::threads::locked;
 
 /// What an earlier run recorded of an object. Blocking.
 pub(crate) fn read(slot: &Slot) -> Result<Option<Record>> {
@@ -93,11 +93,6 @@ pub(crate) fn forget(slot: &Slot) {
 /// A chunk of an object is missing again: takes it back in the journal, or in the record of a small
 /// file, which has no journal.
 pub(crate) fn take_chunk_back(slot: &Slot, offset: u64, length: u64) {
-    {
-        let mut facts = slot.facts();
-        facts.sums.remove(offset);
-        facts.file_done = false;
-    }
     let path = slot.journal_path();
     let in_journal = |dir: Option<Dir>| match dir {
         Some(dir) if dir.look(&path)?.is_some() => Journal::open(&dir, &path, &slot.version, false)

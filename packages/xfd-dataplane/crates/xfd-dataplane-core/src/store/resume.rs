@@ -1,7 +1,6 @@
 //! The chunks that an earlier run left of an object that it did not finish.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 
 use rustix::fs::OFlags;
 
@@ -14,7 +13,7 @@ use super::recording;
 use super::slot::Slot;
 use crate::decides::cache::{FileKind, OnDisk};
 use crate::error::Result;
-use crate::locked::locked;
+use crate::threads::{Mutex, locked, scope};
 
 /// Up to this many bytes are verified while the inventory is taken. If there are more, each chunk
 /// is verified when it is first needed.
@@ -105,7 +104,7 @@ pub(crate) fn verify(inspected: &mut [Inspected]) {
         .collect();
     let threads = THREADS.min(work.len());
     let work = Mutex::new(work);
-    std::thread::scope(|scope| {
+    scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use crc_fast::CrcAlgorithm;
 
@@ -18,8 +18,8 @@ use super::paths::{JOURNAL, LOCK, PART, beside, dot_name};
 use crate::beside::{Anchor, Dir, Opened};
 use crate::decides::cache::ObjectVersion;
 use crate::error::{Error, Kind, Result};
-use crate::locked::locked;
 use crate::model::{CatalogObject, Checksum, Durability, Unpack};
+use crate::threads::{Mutex, MutexGuard, locked};
 
 /// Where an object's bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(crate) struct Facts {
     pub(crate) part: Option<(u64, u64)>,
     /// The part file has its size and blocks.
     pub(crate) preallocated: bool,
-    /// How often the part file was started over.
+    /// How often the part file was started over, or a chunk of it was lost.
     pub(crate) generation: u32,
     /// Bytes committed since the last sync of its part file started.
     pub(crate) unsynced: u64,
@@ -73,6 +73,8 @@ pub(crate) struct Slot {
     /// Held while its bytes are synced. The first failure of a sync, see [`super::write_behind`].
     pub(crate) sync_failure: Mutex<Option<Box<Error>>>,
     facts: Mutex<Facts>,
+    /// See [`Slot::placing`].
+    placing: Mutex<()>,
     /// Of a pinned object that is fetched.
     pub(crate) hashing: Mutex<Option<Box<Hashing>>>,
     /// A thread hashes what has arrived.
@@ -117,6 +119,7 @@ impl Slot {
                 is_syncing: false,
                 unpinned_digest: None,
             }),
+            placing: Mutex::default(),
             hashing: Mutex::default(),
             is_hashing: AtomicBool::new(false),
             learned_checksum: OnceLock::new(),
@@ -141,6 +144,13 @@ impl Slot {
 
     pub(crate) fn facts(&self) -> MutexGuard<'_, Facts> {
         locked(&self.facts)
+    }
+
+    /// Held while its file gets its name, and while its file is given up: one comes after the other,
+    /// with what the ledger says of it. It comes before the lock of the ledger; who holds several
+    /// takes them in the order of their objects.
+    pub(crate) fn placing(&self) -> MutexGuard<'_, ()> {
+        locked(&self.placing)
     }
 
     pub(crate) fn part_path(&self) -> PathBuf {
@@ -290,8 +300,13 @@ impl Slot {
 
     /// Starts over when there is no part file and no journal.
     pub(crate) fn forget_part(&self) {
-        *locked(&self.part) = Weak::new();
         *locked(&self.sync_failure) = None;
+        self.start_over();
+    }
+
+    /// The same for an object whose file has its name, and so no sync under way.
+    pub(crate) fn start_over(&self) {
+        *locked(&self.part) = Weak::new();
         let mut facts = self.facts();
         facts.part = None;
         facts.preallocated = false;
@@ -300,6 +315,14 @@ impl Slot {
         facts.sums = ChunkSums::default();
         facts.location = Location::Part;
         facts.has_journal = false;
+    }
+
+    /// The chunk that starts there was lost.
+    pub(crate) fn forget_chunk(&self, offset: u64) {
+        let mut facts = self.facts();
+        facts.sums.remove(offset);
+        facts.file_done = false;
+        facts.generation += 1;
     }
 
     /// The part file has got its name and is not opened as a part file any more.

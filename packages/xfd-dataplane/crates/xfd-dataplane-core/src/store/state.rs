@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::chunk_progress::{ChunkProgress, Outcome};
 use super::lock::DiskLock;
@@ -12,6 +12,7 @@ use super::resumable::Resumable;
 use super::slot::Slot;
 use crate::decides::ledger::{ChunkState, Ledger};
 use crate::model::{Chunk, ChunkIndex, ObjectIndex};
+use crate::threads::Mutex;
 
 #[derive(Default)]
 pub(crate) struct State {

@@ -12,7 +12,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::claims::Claims;
 use super::hub_cache;
@@ -29,8 +29,8 @@ use super::unsynced;
 use crate::decides::cache::{StaleReason, Verdict};
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
-use crate::locked::locked;
 use crate::model::{Catalog, CatalogObject, Inventory, ObjectIndex, SurveyedObject};
+use crate::threads::{Mutex, locked};
 
 const NOT_SYNCED: Verdict = Verdict::Stale(StaleReason::NotSynced);
 
@@ -157,6 +157,8 @@ fn slots(
             None => slots.push(new_slot(inner, manifests, object)?),
             Some((_, ObjectState::Open)) => {}
             Some((slot, _)) => {
+                // If it is being given up, its files go first.
+                drop(slot.placing());
                 // Another writer of this disk may have added lines since the manifest was read.
                 if let (Some(manifest), Some(group)) = (&slot.manifest, &object.group)
                     && reloaded.insert(group.clone())

@@ -12,6 +12,7 @@ use super::opening::open_for_reading;
 use super::pins;
 use super::postponed::{damaged, lacks_chunks, unwanted};
 use super::slot::{Location, Slot};
+use super::state::State;
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Checksum, ObjectIndex};
@@ -25,12 +26,11 @@ pub(crate) fn check(inner: &Inner, object: ObjectIndex) -> Result<Option<Arc<Slo
     let slot = {
         let state = inner.state();
         let slot = state.slots.get(&object).cloned();
-        match (slot, state.ledger.object(object)) {
-            (Some(_), Some(ObjectState::Landed)) => return Ok(None),
-            (Some(slot), Some(ObjectState::Open)) if state.ledger.is_whole(object) => slot,
-            (Some(_), Some(ObjectState::Open)) => return Err(lacks_chunks()),
-            _ => return Err(unwanted()),
+        if state.ledger.object(object) == Some(ObjectState::Landed) {
+            return Ok(None);
         }
+        check_wanted(&state, object)?;
+        slot.ok_or_else(unwanted)?
     };
     let (is_done, location) = {
         let facts = slot.facts();
@@ -114,11 +114,13 @@ fn differs_from_pin(slot: &Slot, pin: &Checksum, found: String, agrees: bool) ->
         .with_path(&slot.object.destination)
 }
 
-/// Looks once more right before the rename, since checks and syncs take their time.
-pub(crate) fn check_still_whole(inner: &Inner, slot: &Slot) -> Result<()> {
-    let state = inner.state();
-    match state.ledger.object(slot.object.index) {
-        Some(ObjectState::Open) if state.ledger.is_whole(slot.object.index) => Ok(()),
+/// Whether an object may land.
+///
+/// # Errors
+/// `Cancelled` if it is not wanted or lacks chunks.
+pub(crate) fn check_wanted(state: &State, object: ObjectIndex) -> Result<()> {
+    match state.ledger.object(object) {
+        Some(ObjectState::Open) if state.ledger.is_whole(object) => Ok(()),
         Some(ObjectState::Open) => Err(lacks_chunks()),
         _ => Err(unwanted()),
     }

@@ -12,8 +12,8 @@ use super::inner::Inner;
 use super::opening::open_for_reading;
 use super::slot::Slot;
 use crate::error::{Error, Result};
-use crate::locked::locked;
 use crate::model::{ChunkIndex, Durability};
+use crate::threads::locked;
 use crate::writeback;
 
 /// Bytes of one object for each sync: few syncs, and a short last one.

@@ -18,8 +18,8 @@ mod reader;
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use rustix::fs::Timespec;
 
@@ -31,6 +31,7 @@ use super::tree::{Tree, finish, write_failed};
 use crate::decides::archive::{EntryKind, Filter, Place};
 use crate::error::{Error, Kind, Result};
 use crate::model::TreeEntry;
+use crate::threads::{Mutex, locked};
 
 /// Longest target of a symbolic link that Linux takes, in bytes.
 const MAX_TARGET: u64 = 4096;
@@ -255,10 +256,7 @@ impl Worker<'_, '_> {
                 break;
             }
             size += read as u64;
-            self.filter
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .grow(read as u64)?;
+            locked(self.filter).grow(read as u64)?;
             (&file)
                 .write_all(&buffer[..read])
                 .map_err(|e| write_failed(&self.maker, &job.path, e))?;

@@ -7,14 +7,14 @@
 //! ```
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::watch;
 
 use super::super::web::Place;
 use crate::error::{Error, Result};
-use crate::locked::locked;
+use crate::threads::{Mutex, MutexGuard, locked};
 
 /// Most files whose address is kept. Small files are read once, and large ones for a while.
 const MAX_KEPT: usize = 1024;

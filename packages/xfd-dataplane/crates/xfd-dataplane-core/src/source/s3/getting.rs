@@ -1,6 +1,6 @@
 //! GETs: through the SDK, or in the pattern of one that went through it ([`super::direct`]).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use aws_sdk_s3::config::ConfigBag;
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
@@ -21,6 +21,7 @@ use super::checksum::find_checksum;
 use super::customer_key::CustomerKey;
 use super::direct::{self, Pattern};
 use crate::error::Result;
+use crate::threads::{Mutex, locked};
 
 /// Status and headers of an answer that the SDK has read.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +40,7 @@ impl Intercept for Seen {
         _config: &mut ConfigBag,
     ) -> std::result::Result<(), BoxError> {
         let response = context.response();
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = locked(&self.0);
         *seen = (response.status().as_u16(), response.headers().clone());
         Ok(())
     }
@@ -115,7 +116,7 @@ impl S3Origin {
                     let uri = request.uri();
                     let pattern = || Pattern::of(uri, &bucket, &key, region.as_deref()?);
                     shortcuts.try_out(&bucket, pattern);
-                    let mut address = address.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut address = locked(&address);
                     uri.clone_into(&mut address);
                 };
                 let request = request.customize().mutate_request(look);
@@ -123,12 +124,12 @@ impl S3Origin {
             })
             .await?;
         self.shortcuts.prove(bucket, || {
-            let address = address.lock().unwrap_or_else(PoisonError::into_inner);
+            let address = locked(&address);
             Pattern::of(&address, bucket, get.key, &self.region_of(bucket)?)
         });
         let body = std::mem::replace(&mut answer.body, SdkBody::empty().into());
         let (status, headers) = {
-            let mut seen = seen.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut seen = locked(&seen.0);
             std::mem::take(&mut *seen)
         };
         self.body_of(get, object, status, &headers, body.into_inner())

@@ -1,6 +1,6 @@
 //! The list of a prefix, sent by the SDK and read by [`super::page`].
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::ConfigBag;
@@ -20,6 +20,7 @@ use super::page::{NoPage, Page};
 use super::pages::{Ask, Pages};
 use crate::error::{Error, Kind, Result};
 use crate::model::FoundObject;
+use crate::threads::{Mutex, locked};
 
 impl S3Origin {
     pub(super) async fn list_prefix(&self, bucket: &str, prefix: &str) -> Result<Vec<FoundObject>> {
@@ -114,7 +115,7 @@ struct Answer(Arc<Mutex<Option<Result<Page>>>>);
 
 impl Answer {
     fn take(&self) -> Option<Result<Page>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        locked(&self.0).take()
     }
 }
 
@@ -135,7 +136,7 @@ impl Intercept for Answer {
             && let Some(body) = response.body().bytes()
         {
             let page = Page::read(body).map_err(|error| error_of(error, body));
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(page);
+            *locked(&self.0) = Some(page);
         }
         Ok(())
     }

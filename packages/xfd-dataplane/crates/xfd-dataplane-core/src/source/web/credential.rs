@@ -3,13 +3,13 @@
 //! A file is read again after a minute, and after an answer that refuses what it held: a user who
 //! logs in, or corrects a password, need not start the node's worker anew.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::access::can_be_sent;
 use crate::error::{Error, Kind, Result};
-use crate::locked::locked;
 use crate::model::Secret;
+use crate::threads::{Mutex, locked};
 
 /// How long what a file held is used.
 const KEPT_FOR: Duration = Duration::from_secs(60);

@@ -1,9 +1,7 @@
 //! Blobs that are there without a record: their names say what they should be.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 
-use crate::locked::locked;
 use crate::model::{Checksum, ChecksumAlgorithm};
 use crate::store::blob_place::Stamp;
 use crate::store::boot;
@@ -14,6 +12,7 @@ use crate::store::plan::{Inspected, Plan};
 use crate::store::record::Record;
 use crate::store::recording;
 use crate::store::slot::Slot;
+use crate::threads::{Mutex, locked, scope};
 
 /// Threads that read blobs.
 const THREADS: usize = 4;
@@ -51,7 +50,7 @@ pub(crate) fn settle(inner: &Inner, inspected: &mut [Inspected]) {
     let threads = THREADS.min(work.len());
     let work = Mutex::new(work);
     let right = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
+    scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {

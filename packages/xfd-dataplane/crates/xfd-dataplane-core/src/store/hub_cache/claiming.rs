@@ -9,13 +9,13 @@ use std::cmp::Reverse;
 
 use super::by_name::settle;
 use crate::error::Result;
-use crate::locked::locked;
 use crate::store::blob_lock::{Attempt, attempt};
 use crate::store::blob_place::make_locks;
 use crate::store::elsewhere::Elsewhere;
 use crate::store::inner::Inner;
 use crate::store::inspect::inspect;
 use crate::store::plan::{Inspected, Plan, plan};
+use crate::threads::locked;
 
 /// Locks of one inventory that are held while their blobs are fetched.
 const HELD_AT_MOST: usize = 64;

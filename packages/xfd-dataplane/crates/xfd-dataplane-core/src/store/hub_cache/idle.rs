@@ -1,14 +1,14 @@
 //! Gives locks back when nothing of a repository is left to do.
 
 use std::fs;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::decides::ledger::ObjectState;
-use crate::locked::locked;
 use crate::model::{BlobPlace, ObjectIndex};
 use crate::store::blob_place::{lock_path, parts_folders};
 use crate::store::inner::Inner;
 use crate::store::manifest::Manifest;
+use crate::threads::{Mutex, locked};
 
 /// Objects have landed or were given up: gives back the locks of repositories that have no open
 /// object, and removes their folders of part files if these are empty. Other tools need not wait

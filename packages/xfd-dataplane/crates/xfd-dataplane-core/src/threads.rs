@@ -1,0 +1,23 @@
+//! Locks that stay usable after a panic, and threads.
+//!
+//! The modules take them from here: the models of `xfd-dataplane-models` put others in their place,
+//! which try one order of threads after another.
+
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+pub(crate) use std::thread::scope;
+
+use std::sync::PoisonError;
+
+/// Locks a mutex, also one that a panic elsewhere has poisoned: what the mutexes of this crate
+/// guard is consistent between any two statements.
+pub(crate) fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits for news, with the lock given back meanwhile.
+pub(crate) fn wait_for_change<'a, T>(
+    changed: &Condvar,
+    guard: MutexGuard<'a, T>,
+) -> MutexGuard<'a, T> {
+    changed.wait(guard).unwrap_or_else(PoisonError::into_inner)
+}
