@@ -23,6 +23,8 @@ from statistics import mean
 
 ROOT = Path(__file__).parents[2]
 SOURCES = "packages/xfd-scheduler/src/xfd_scheduler"
+API = "packages/xfd-api/src/xfd_api"
+"""Goes with the scheduler of its revision: reports are made by one and read by the other."""
 KEPT = ROOT / "build" / "scheduler-table"
 NOTICEABLE = 0.005
 """A smaller change is printed as equal."""
@@ -40,7 +42,7 @@ def main() -> None:
         print(json.dumps(_measure_here(parsed.only, parsed.seeds)))
         return
     old = figures(_checked_out(parsed.old), parsed.only, parsed.seeds, parsed.processes)
-    new = figures(ROOT / SOURCES, parsed.only, parsed.seeds, parsed.processes)
+    new = figures([ROOT / SOURCES, ROOT / API], parsed.only, parsed.seeds, parsed.processes)
     print(f"| scenario | {parsed.old} | now | change % |\n|---|---|---|---|")
     for name in new:
         print(row(name, old[name], new[name]), flush=True)
@@ -62,19 +64,19 @@ def row(name: str, old: Sequence[float], new: Sequence[float]) -> str:
 
 
 def figures(
-    sources: Path, only: Sequence[str], seeds: Sequence[int], processes: int = 2
+    sources: Sequence[Path], only: Sequence[str], seeds: Sequence[int], processes: int = 2
 ) -> Figures:
-    """Figures of the scheduler in the folder `sources`, in new processes."""
+    """Figures of the scheduler in the folders `sources`, in new processes."""
     from benchmarks.scheduler.scenarios import SCENARIOS
 
     names = [name for name in SCENARIOS if name in only or not only]
-    kept = KEPT / f"{digest(sources)}.json"
+    kept = KEPT / f"{'-'.join(digest(folder) for folder in sources)}.json"
     known: dict[str, dict[str, float]] = json.loads(kept.read_text()) if kept.exists() else {}
     missing = [
         name for name in names if any(str(seed) not in known.get(name, {}) for seed in seeds)
     ]
     shares = [share for share in (missing[part::processes] for part in range(processes)) if share]
-    path = os.pathsep.join([str(sources.parent), str(ROOT), *sys.path])
+    path = os.pathsep.join([*(str(folder.parent) for folder in sources), str(ROOT), *sys.path])
     running = [
         subprocess.Popen(
             [
@@ -96,7 +98,7 @@ def figures(
     for process in running:
         output, _ = process.communicate()
         if process.returncode:
-            raise SystemExit(f"a measurement of {sources} ended with {process.returncode}")
+            raise SystemExit(f"a measurement of {sources[0]} ended with {process.returncode}")
         for name, values in json.loads(output).items():
             known.setdefault(name, {}).update(
                 {str(seed): value for seed, value in zip(seeds, values, strict=True)}
@@ -120,20 +122,21 @@ def _measure_here(only: Sequence[str], seeds: Sequence[int]) -> Figures:
     }
 
 
-def _checked_out(revision: str) -> Path:
-    """The scheduler's sources at a revision, in a folder of their own."""
+def _checked_out(revision: str) -> list[Path]:
+    """The scheduler's sources at a revision, and those of what it imports, in a folder each."""
     git = ["git", "-C", str(ROOT)]
-    tree = subprocess.run(
-        [*git, "rev-parse", f"{revision}:{SOURCES}"], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    folder = KEPT / tree
-    if not folder.exists():
-        folder.mkdir(parents=True)
-        archive = subprocess.run([*git, "archive", tree], check=True, capture_output=True).stdout
-        target = folder / "xfd_scheduler"
-        target.mkdir()
-        subprocess.run(["tar", "-x", "-C", str(target)], input=archive, check=True)
-    return folder / "xfd_scheduler"
+    found = []
+    for sources in (SOURCES, API):
+        tree = subprocess.run(
+            [*git, "rev-parse", f"{revision}:{sources}"], check=True, capture_output=True, text=True
+        ).stdout.strip()
+        target = KEPT / tree / Path(sources).name
+        if not target.exists():
+            archive = subprocess.run([*git, "archive", tree], check=True, capture_output=True)
+            target.mkdir(parents=True)
+            subprocess.run(["tar", "-x", "-C", str(target)], input=archive.stdout, check=True)
+        found.append(target)
+    return found
 
 
 def digest(sources: Path, other: bytes = b"") -> str:

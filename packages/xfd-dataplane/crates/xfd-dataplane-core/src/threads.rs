@@ -1,7 +1,8 @@
 //! Locks that stay usable after a panic, and threads.
 //!
-//! The modules take them from here: the models of `xfd-dataplane-models` put others in their place,
-//! which try one order of threads after another.
+//! What the models of `xfd-dataplane-models` run (the store, the slots of a node, the places of a
+//! server) takes them from here. The models put others in their place, which try one order of
+//! threads after another.
 
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 pub(crate) use std::thread::scope;

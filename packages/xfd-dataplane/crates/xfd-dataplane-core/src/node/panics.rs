@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::error::{Error, Kind, Result};
 
 /// Runs a function; a panic in it becomes an `Internal` error. What it works on has to stay usable:
-/// see [`crate::locked`].
+/// see [`crate::threads::locked`].
 pub(crate) fn catch<T>(what: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(error_of(what, panic.as_ref())))
 }

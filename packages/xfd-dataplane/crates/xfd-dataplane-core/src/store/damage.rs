@@ -31,14 +31,16 @@ pub(crate) fn verify(inner: &Inner, chunk: ChunkIndex) -> Result<bool> {
     let crc = read
         .as_ref()
         .map(|sums| combine(sums.iter().map(|part| (part.crc, part.length))));
-    if let (Some(sums), Some(crc)) = (read, crc)
-        && inner.state().ledger.confirm(chunk, crc)
-    {
-        for ((span, slot), sums) in known.spans.iter().zip(&slots).zip(sums) {
-            slot.facts().sums.insert(span.offset, sums);
+    if let (Some(sums), Some(crc)) = (read, crc) {
+        let mut state = inner.state();
+        if state.ledger.confirm(chunk, crc) {
+            for ((span, slot), sums) in known.spans.iter().zip(&slots).zip(sums) {
+                slot.facts().sums.insert(span.offset, sums);
+            }
+            drop(state);
+            inner.changed.notify_all();
+            return Ok(true);
         }
-        inner.changed.notify_all();
-        return Ok(true);
     }
     lose(inner, chunk);
     Ok(false)
@@ -63,49 +65,40 @@ pub(crate) fn discard(inner: &Inner, chunk: ChunkIndex) -> Vec<ChunkIndex> {
 }
 
 fn forget(inner: &Inner, chunk: ChunkIndex) -> Vec<ChunkIndex> {
-    let mut reopened = Vec::new();
-    let mut taken_back = Vec::new();
     let slots = slots_by_object(inner, chunk);
     let _alone: Vec<_> = slots.iter().map(|slot| slot.placing()).collect();
+    let named = named(inner, chunk, &slots);
+    let locked_by_others: Vec<_> = named.iter().filter(|slot| !has_lock(inner, slot)).collect();
+    let mut taken_back = Vec::new();
     let lost = {
         let mut state = inner.state();
-        for object in state.ledger.objects_of(chunk) {
-            let slot = state.slots.get(&object).cloned();
-            let is_named = match state.ledger.object(object) {
-                Some(ObjectState::Landed) => true,
-                // A cached file that is hashed or unpacked is written again as a whole too.
-                Some(ObjectState::Open) => {
-                    let location = slot.as_ref().map(|slot| slot.facts().location);
-                    location == Some(Location::Destination)
-                }
-                _ => false,
-            };
-            if is_named && matches!(state.ledger.chunk(chunk), Some(ChunkState::Held { .. })) {
-                state.ledger.set_object(object, ObjectState::Landed);
-                reopened.extend(slot);
-            }
+        for slot in &named {
+            let object = slot.object.index;
+            state.ledger.set_object(object, ObjectState::Landed);
         }
+        // More chunks than this one only of an object that has none in common with others.
         let lost = state.ledger.lose(chunk);
         for chunk in &lost {
             if let Some(known) = state.chunks.get(chunk) {
                 for span in &known.spans {
                     if let Some(slot) = state.slots.get(&span.object) {
+                        // From here on others may write it again.
                         slot.forget_chunk(span.offset);
                         taken_back.push((slot.clone(), *span));
                     }
                 }
             }
         }
-        // At once: from here on the chunks may be written again.
-        reopened.iter().for_each(|slot| slot.start_over());
+        for slot in locked_by_others {
+            let object = slot.object.index;
+            state.ledger.set_object(object, ObjectState::LockedByOther);
+        }
         lost
     };
     for (slot, span) in taken_back {
         recording::take_chunk_back(&slot, span.offset, span.length);
     }
-    for slot in reopened {
-        reopen(inner, &slot);
-    }
+    named.iter().for_each(|slot| take_record_back(slot));
     inner.changed.notify_all();
     lost
 }
@@ -118,17 +111,25 @@ fn slots_by_object(inner: &Inner, chunk: ChunkIndex) -> Vec<Arc<Slot>> {
     slots.flatten().cloned().collect()
 }
 
-/// A landed object is written again: its record goes, and it needs the lock again.
-fn reopen(inner: &Inner, slot: &Slot) {
-    if let Err(error) = recording::write(slot, None) {
-        tracing::warn!(%error, "record_not_removed");
+/// Those of a held chunk's objects whose file has its name: it is written again as a whole. That
+/// may be a cached file that is hashed or unpacked.
+fn named(inner: &Inner, chunk: ChunkIndex, slots: &[Arc<Slot>]) -> Vec<Arc<Slot>> {
+    let state = inner.state();
+    if !matches!(state.ledger.chunk(chunk), Some(ChunkState::Held { .. })) {
+        return Vec::new();
     }
-    if let Err(error) = outdate(slot) {
-        tracing::warn!(%error, "file_not_touched");
-    }
-    let path = slot.lock_path();
-    if inner.state().locks.contains_key(&path) {
-        return;
+    let is_named = |slot: &&Arc<Slot>| match state.ledger.object(slot.object.index) {
+        Some(ObjectState::Landed) => true,
+        Some(ObjectState::Open) => slot.facts().location == Location::Destination,
+        _ => false,
+    };
+    slots.iter().filter(is_named).cloned().collect()
+}
+
+/// Whether this store has the lock of an object that has landed, or can take it now.
+fn has_lock(inner: &Inner, slot: &Slot) -> bool {
+    if inner.state().locks.contains_key(&slot.lock_path()) {
+        return true;
     }
     let settled = match &slot.manifest {
         _ if slot.object.blob.is_some() => Ok(()),
@@ -146,13 +147,19 @@ fn reopen(inner: &Inner, slot: &Slot) {
     match attempt {
         Ok(LockAttempt::Ours(lock)) => {
             inner.state().locks.insert(path, lock);
+            true
         }
-        Ok(LockAttempt::Theirs(_)) | Err(_) => {
-            let mut state = inner.state();
-            state
-                .ledger
-                .set_object(slot.object.index, ObjectState::LockedByOther);
-        }
+        Ok(LockAttempt::Theirs(_)) | Err(_) => false,
+    }
+}
+
+/// Nothing says any more that the file of a landed object is right.
+fn take_record_back(slot: &Slot) {
+    if let Err(error) = recording::write(slot, None) {
+        tracing::warn!(%error, "record_not_removed");
+    }
+    if let Err(error) = outdate(slot) {
+        tracing::warn!(%error, "file_not_touched");
     }
 }
 

@@ -11,6 +11,8 @@ use super::disk::Disk;
 use super::options::StoreOptions;
 use super::state::State;
 use crate::beside::Opened;
+use crate::decides::ledger::ObjectState;
+use crate::model::ObjectIndex;
 use crate::threads::{Condvar, Mutex, MutexGuard, locked};
 
 pub(crate) struct Inner {
@@ -42,6 +44,11 @@ impl Inner {
             known_blobs: Mutex::default(),
             extending: Mutex::default(),
         }
+    }
+
+    /// Whether an object is wanted and has not landed.
+    pub(crate) fn is_open(&self, object: ObjectIndex) -> bool {
+        self.state().ledger.object(object) == Some(ObjectState::Open)
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

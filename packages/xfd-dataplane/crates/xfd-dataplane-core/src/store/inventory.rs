@@ -1,6 +1,6 @@
 //! Enters what was found into the ledger, and says what a node has of a catalog.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use super::checks::combine;
 use super::inner::Inner;
 use super::lock::DiskLock;
 use super::manifest::Manifest;
-use super::plan::{Examined, Plan, apply};
-use super::slot::Location;
+use super::plan::{Examined, Inspected, Plan, apply};
+use super::slot::{Location, Slot};
 use super::state::State;
 use super::twins;
 use crate::crc::crc64;
@@ -32,12 +32,15 @@ pub(crate) fn enter(
         objects: mut inspected,
         mut left_out,
     } = examined;
-    let mut slots: Vec<_> = inspected.iter().map(|one| one.slot.clone()).collect();
-    slots.sort_unstable_by_key(|slot| slot.object.index);
-    let alone: Vec<_> = slots.iter().map(|slot| slot.placing()).collect();
+    let slots = slots_to_enter(&inner.state(), &inspected);
+    let alone: Vec<_> = slots.values().map(|slot| slot.placing()).collect();
     // Open objects are not inspected. One that is open now had landed, and was lost since.
-    let is_open = |object| inner.state().ledger.object(object) == Some(ObjectState::Open);
-    inspected.retain(|one| !is_open(one.slot.object.index));
+    {
+        let state = inner.state();
+        let is_open =
+            |slot: &Slot| state.ledger.object(slot.object.index) == Some(ObjectState::Open);
+        inspected.retain(|one| !is_open(&one.slot));
+    }
     inspected.iter().for_each(apply);
     let mut state = inner.state();
     state.manifests.extend(manifests);
@@ -98,7 +101,24 @@ pub(crate) fn enter(
     inventory
 }
 
-/// A known object is fetched again: chunks that its journal does not name are missing.
+/// The slots of what was inspected, and of objects that share chunks with known ones of these, by
+/// object.
+fn slots_to_enter(state: &State, inspected: &[Inspected]) -> BTreeMap<ObjectIndex, Arc<Slot>> {
+    let mut slots = BTreeMap::new();
+    for one in inspected {
+        let chunks = state.ledger.chunks_of(one.slot.object.index).iter();
+        for object in chunks.flat_map(|chunk| state.ledger.objects_of(*chunk)) {
+            if let Some(slot) = state.slots.get(&object) {
+                slots.insert(object, slot.clone());
+            }
+        }
+        slots.insert(one.slot.object.index, one.slot.clone());
+    }
+    slots
+}
+
+/// A known object is fetched again: chunks that its journal does not name are missing, also for
+/// the open objects that share them.
 fn forget_lost_chunks(state: &mut State, object: ObjectIndex) {
     for chunk in state.ledger.chunks_of(object).to_vec() {
         let Some(known) = state.chunks.get(&chunk) else {
@@ -110,7 +130,15 @@ fn forget_lost_chunks(state: &mut State, object: ObjectIndex) {
                 || state.resumed.contains_key(&(object, span.offset))
         });
         if known.size > 0 && !is_here {
+            let spans = known.spans.clone();
             state.ledger.forget(chunk);
+            for span in spans {
+                if state.ledger.object(span.object) == Some(ObjectState::Open)
+                    && let Some(slot) = state.slots.get(&span.object)
+                {
+                    slot.forget_chunk(span.offset);
+                }
+            }
         }
     }
 }

@@ -22,6 +22,7 @@ use super::inner::Inner;
 use super::naming;
 use super::opening::open_for_reading;
 use super::part::Handle;
+use super::placing;
 use super::postponed::lacks_chunks;
 use super::record::Record;
 use super::recording;
@@ -52,7 +53,10 @@ struct Ready {
 pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIndex, Result<()>)> {
     let mut outcomes: BTreeMap<ObjectIndex, Result<()>> = BTreeMap::new();
     let mut ready = Vec::new();
-    let started: Vec<_> = objects.iter().map(|it| start(inner, *it)).collect();
+    let started: Vec<_> = objects
+        .iter()
+        .map(|it| placing::start(inner, *it))
+        .collect();
     for (object, started) in objects.iter().zip(&started) {
         match whole_object::check(inner, *object) {
             Ok(Some(slot)) if slot.facts().location == Location::Destination => {
@@ -118,7 +122,9 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
         }
         synced
     });
-    ready = keep(ready, &mut |one| place(inner, one));
+    ready = keep(ready, &mut |one| {
+        placing::place(inner, &one.slot, one.started)
+    });
     if sync {
         let mut synced = BTreeSet::new();
         for one in &ready {
@@ -127,63 +133,23 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
             }
         }
     }
+    ready = keep(ready, &mut |one| {
+        placing::end(inner, &one.slot, one.started)
+    });
     outcomes.extend(ready.iter().map(|one| (one.slot.object.index, Ok(()))));
     hub_cache::release_idle(inner, objects);
     for (object, started) in objects.iter().zip(started) {
-        if let Some(Err(error)) = outcomes.get_mut(object)
-            && let Err(reason) = check_same(inner, *object, started)
-        {
-            // Its files were taken away; whatever else was found follows from that.
-            *error = reason;
+        if let Some(Err(error)) = outcomes.get_mut(object) {
+            *error = placing::why_not(inner, *object, started, error.clone());
         }
     }
     outcomes.into_iter().collect()
 }
 
-/// A landing starts, once the file that was there before has been given up: its generation.
-fn start(inner: &Inner, object: ObjectIndex) -> u32 {
-    let slot = inner.state().slots.get(&object).cloned();
-    slot.map_or(0, |slot| {
-        drop(slot.placing());
-        slot.facts().generation
-    })
-}
-
-/// Whether an object is wanted and whole as it was when its landing started.
-///
-/// # Errors
-/// `Cancelled`: it is not wanted any more, or was fetched again since or is to be.
-fn check_same(inner: &Inner, object: ObjectIndex, started: u32) -> Result<()> {
-    let state = inner.state();
-    whole_object::check_wanted(&state, object)?;
-    let slot = state.slots.get(&object);
-    match slot.is_some_and(|slot| slot.facts().generation == started) {
-        true => Ok(()),
-        false => Err(lacks_chunks()),
-    }
-}
-
-/// Gives a file its name, unless a chunk was lost or the object was given up since it was checked.
-fn place(inner: &Inner, one: &Ready) -> Result<()> {
-    let slot = &one.slot;
-    let _alone = slot.placing();
-    check_same(inner, slot.object.index, one.started)?;
-    // An archive keeps the name of its part file until its tree is made: see [`super::land_tree`].
-    let is_last = slot.object.unpack.is_none();
-    if is_last {
-        naming::rename(slot)?;
-    }
-    slot.facts().file_done = true;
-    if is_last {
-        naming::set_landed(inner, slot);
-    }
-    Ok(())
-}
-
 /// A cached file turned out to be the one that its pin names: adds the pin to its record.
 fn land_cached(inner: &Inner, slot: &Slot, started: u32) -> Result<()> {
     let _alone = slot.placing();
-    check_same(inner, slot.object.index, started)?;
+    placing::check_same(inner, slot.object.index, started)?;
     let record = recording::read(slot)?;
     let record = record.map(|record| record.with_pin(slot.object.pin.as_ref()));
     recording::write(slot, record)?;
@@ -238,7 +204,14 @@ fn measure(one: &mut Ready) -> Result<u64> {
     let path = slot.part_path();
     let failed = |error| Error::of_path(&error, "finish the part file", &path);
     let (id, found) = slot.parts_dir()?.identity(&path).map_err(failed)?;
-    let was_replaced = slot.facts().part.is_some_and(|part| part != id);
+    let (was_replaced, parts) = {
+        let mut facts = slot.facts();
+        if facts.generation != one.started {
+            return Err(lacks_chunks());
+        }
+        let was_replaced = facts.part.replace(id).is_some_and(|part| part != id);
+        (was_replaced, Vec::from_iter(facts.sums.values().copied()))
+    };
     if found.kind != FileKind::File || !found.is_ours || was_replaced {
         return Err(replaced(&path));
     }
@@ -252,12 +225,10 @@ fn measure(one: &mut Ready) -> Result<u64> {
         )
         .with_path(path));
     }
-    let parts: Vec<_> = slot.facts().sums.values().copied().collect();
     let at = Some((found.size, found.mtime_ns));
     let record = recording::made(slot, at, &parts);
     let record = record.with_pin(slot.object.pin.as_ref());
     one.record = Some(record.of_blob(slot.object.blob.is_some(), Some(id.1)));
-    slot.facts().part = Some(id);
     Ok(id.0)
 }
 

@@ -52,6 +52,7 @@ pub(crate) fn land_with_tree(
 ) -> Result<()> {
     let (slot, _) = ready(inner, object)?;
     let _alone = slot.placing();
+    // Again: from now on no chunk is lost.
     let (_, unpack) = ready(inner, object)?;
     let _active = inner.options.stats.active_landings.active();
     let before = recording::read(&slot)?;

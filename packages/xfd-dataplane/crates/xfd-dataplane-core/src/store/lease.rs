@@ -133,14 +133,15 @@ impl Lease {
     /// pack's objects follow each other.
     ///
     /// # Errors
-    /// `Internal` for more bytes than the chunk has; `Cancelled` if the disk refuses them and the
-    /// chunk is no longer wanted; `DiskFull` and others from the disk.
+    /// `Cancelled` if the chunk is no longer wanted and they cannot be written; `Internal` for more
+    /// bytes than the chunk has; `DiskFull` and others from the disk.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = self.write_on(bytes);
+        let written = self.put(bytes);
         written.map_err(|error| why_not(&self.inner, self.chunk.index, error))
     }
 
-    fn write_on(&mut self, mut bytes: &[u8]) -> Result<()> {
+    /// The same; an error may say what follows from the chunk being unwanted.
+    fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
         if bytes.len() as u64 > self.chunk.size - self.position {
             return Err(Error::new(
                 Kind::Internal,
@@ -214,14 +215,15 @@ impl Lease {
     /// - What the disk said of the journal.
     pub fn commit(self, expected: Option<u64>) -> Result<Committed> {
         let (inner, chunk) = (self.inner.clone(), self.chunk.index);
-        let committed = self.commit_it(expected);
+        let committed = self.hold(expected);
         committed.map_err(|error| match error.kind {
             Kind::ChecksumMismatch => error,
             _ => why_not(&inner, chunk, error),
         })
     }
 
-    fn commit_it(mut self, expected: Option<u64>) -> Result<Committed> {
+    /// The same; an error may say what follows from the chunk being unwanted.
+    fn hold(mut self, expected: Option<u64>) -> Result<Committed> {
         // A chunk that is wrong starts over.
         self.is_resumable = false;
         self.pass_complete_spans()?;

@@ -18,7 +18,11 @@ pub(crate) fn fail(inner: &Inner, object: ObjectIndex) -> bool {
     let _alone = slot.as_ref().map(|slot| slot.placing());
     {
         let mut state = inner.state();
-        if let Some(ObjectState::Landed | ObjectState::Failed) = state.ledger.object(object) {
+        let is_over = |it| {
+            use ObjectState::{Failed, Landed, Released};
+            matches!(it, Landed | Failed | Released)
+        };
+        if state.ledger.object(object).is_some_and(is_over) {
             return false;
         }
         state.ledger.set_object(object, ObjectState::Failed);
@@ -38,17 +42,18 @@ pub(crate) fn fail(inner: &Inner, object: ObjectIndex) -> bool {
 
 /// See [`super::Store::release`].
 pub(crate) fn release(inner: &Inner, objects: &[ObjectIndex]) {
-    let mut state = inner.state();
     for object in objects {
+        let Some(slot) = inner.state().slots.get(object).cloned() else {
+            continue;
+        };
+        let _alone = slot.placing();
+        let mut state = inner.state();
         if state.ledger.object(*object) == Some(ObjectState::Open) {
             state.ledger.set_object(*object, ObjectState::Released);
             abort_unwanted(&mut state, *object);
-            if let Some(slot) = state.slots.get(object) {
-                locked(&slot.blob_lock).take();
-            }
+            locked(&slot.blob_lock).take();
         }
     }
-    drop(state);
     inner.changed.notify_all();
     hub_cache::release_idle(inner, objects);
 }

@@ -14,7 +14,8 @@
 //!
 //! Blobs of a hub cache have their files elsewhere, see [`hub_cache`].
 //!
-//! One mutex guards the ledger ([`crate::decides::ledger`]); no file is touched under it.
+//! One mutex guards the ledger ([`crate::decides::ledger`]); no file is touched under it. A mutex of
+//! each object guards what happens to its file as a whole ([`placing`]).
 //!
 //! Chunks of an earlier run are read again when the store is extended, or, if they are many, when
 //! they are first served, unpacked or landed. A chunk that has changed on the disk is missing
@@ -24,7 +25,7 @@
 //!   mod (Store) ─► take_inventory ─► claims, resume, inventory ─► plan ─► inspect, elsewhere
 //!               ─► twins: objects that are elsewhere on this node
 //!               ─► lease ─► target, resumable       reader, in_order ─► damage
-//!               ─► land ─► whole_object, naming; land_tree
+//!               ─► land ─► whole_object, placing ─► naming; land_tree
 //!                        └─► pins ─► hashing     postponed: why an object does not land now
 //!   all of them ─► inner (one mutex) ─► state ─► slot ─► manifest, part
 //!   hub_cache: folders, locks and names of blobs
@@ -69,6 +70,7 @@ mod own_names;
 mod part;
 mod paths;
 mod pins;
+mod placing;
 mod plan;
 mod postponed;
 mod reader;
@@ -218,7 +220,8 @@ impl Store {
     ///
     /// # Errors
     /// The outer result says why the chunk cannot be leased. The inner one has what the disk said:
-    /// `DiskFull`, `DestinationNotWritable` or `Destination`.
+    /// `DiskFull`, `DestinationNotWritable` or `Destination`, or `Cancelled` if the chunk is no
+    /// longer wanted.
     pub fn lease(&self, chunk: ChunkIndex) -> std::result::Result<Result<Lease>, Refusal> {
         lease::lease(&self.inner, chunk)
     }
@@ -362,7 +365,7 @@ impl Store {
     }
 
     /// Gives an object up: removes its part file and aborts its readers. False if it has landed or
-    /// failed already.
+    /// failed already, or was released.
     pub fn fail(&self, object: ObjectIndex) -> bool {
         leave::fail(&self.inner, object)
     }

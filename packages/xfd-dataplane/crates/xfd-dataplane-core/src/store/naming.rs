@@ -72,7 +72,7 @@ pub(crate) fn sync_folder_of(slot: &Slot) {
     }
 }
 
-/// Marks an object as landed, unless it was given up meanwhile.
+/// Marks an object as landed, unless it was released meanwhile.
 pub(crate) fn set_landed(inner: &Inner, slot: &Slot) {
     let object = slot.object.index;
     let mut state = inner.state();

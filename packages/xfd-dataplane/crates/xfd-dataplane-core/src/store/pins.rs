@@ -157,16 +157,19 @@ fn advance(
             return Ok(Stop::Missing);
         }
         let read = read(&mut hashing.digest, slot, *span)?;
-        let confirmed = read.filter(|sums| inner.state().ledger.confirm(*chunk, sums.crc));
+        let confirmed = read.filter(|sums| {
+            let mut state = inner.state();
+            let is_right = state.ledger.confirm(*chunk, sums.crc);
+            let mut facts = slot.facts();
+            if is_right && facts.sums.get(span.offset).is_none() {
+                facts.sums.insert(span.offset, *sums);
+            }
+            is_right
+        });
         let Some(sums) = confirmed else {
             damage::lose(inner, *chunk);
             return Ok(Stop::Damaged);
         };
-        let mut facts = slot.facts();
-        if facts.sums.get(span.offset).is_none() {
-            facts.sums.insert(span.offset, sums);
-        }
-        drop(facts);
         hashing.hashed.push((*chunk, sums.crc));
     }
     Ok(Stop::End)

@@ -146,9 +146,10 @@ impl Slot {
         locked(&self.facts)
     }
 
-    /// Held while its file gets its name, and while its file is given up: one comes after the other,
-    /// with what the ledger says of it. It comes before the lock of the ledger; who holds several
-    /// takes them in the order of their objects.
+    /// Held while its file gets its name, is given up, is opened again, or is entered by an
+    /// inventory: one comes after the other, with what the ledger says of it. It is taken before
+    /// the lock of the ledger, and several in the order of their objects. Files are touched under
+    /// it, so it may take as long as a tree is removed.
     pub(crate) fn placing(&self) -> MutexGuard<'_, ()> {
         locked(&self.placing)
     }
@@ -302,10 +303,16 @@ impl Slot {
     pub(crate) fn forget_part(&self) {
         *locked(&self.sync_failure) = None;
         self.start_over();
+        self.facts().has_journal = false;
     }
 
-    /// The same for an object whose file has its name, and so no sync under way.
+    /// Starts over where the file has its name. What an earlier run may have left of a part file
+    /// and a journal stays until they are made anew, so this does not wait for the disk.
     pub(crate) fn start_over(&self) {
+        // A sync that is under way is of the file that has its name.
+        if let Ok(mut failure) = self.sync_failure.try_lock() {
+            *failure = None;
+        }
         *locked(&self.part) = Weak::new();
         let mut facts = self.facts();
         facts.part = None;
@@ -314,11 +321,15 @@ impl Slot {
         facts.file_done = false;
         facts.sums = ChunkSums::default();
         facts.location = Location::Part;
-        facts.has_journal = false;
+        facts.has_journal = true;
     }
 
-    /// The chunk that starts there was lost.
+    /// The chunk that starts there was lost. A file that has its name already is written again as a
+    /// whole.
     pub(crate) fn forget_chunk(&self, offset: u64) {
+        if self.facts().location == Location::Destination {
+            self.start_over();
+        }
         let mut facts = self.facts();
         facts.sums.remove(offset);
         facts.file_done = false;

@@ -55,7 +55,11 @@ pub(crate) fn extend(
     hub_cache::claim_all(inner, inspected)?;
     let layouts = layouts(&catalog);
     for one in &mut *inspected {
-        unsynced::put_back(one, layout_of(&layouts, one.slot.object.index))?;
+        let slot = one.slot.clone();
+        let _alone = slot.placing();
+        if !inner.is_open(slot.object.index) {
+            unsynced::put_back(one, layout_of(&layouts, slot.object.index))?;
+        }
     }
     find_resumed(&layouts, inspected)?;
     let layout_of = |object| layout_of(&layouts, object);
@@ -148,17 +152,16 @@ fn slots(
     let mut slots = Vec::with_capacity(objects.len());
     let mut reloaded = HashSet::new();
     for object in objects {
-        let known = {
-            let state = inner.state();
-            let slot = state.slots.get(&object.index).cloned();
-            slot.zip(state.ledger.object(object.index))
-        };
+        let slot = inner.state().slots.get(&object.index).cloned();
+        if let Some(slot) = &slot {
+            // If it is being given up or opened again, that ends first.
+            drop(slot.placing());
+        }
+        let known = slot.zip(inner.state().ledger.object(object.index));
         match known {
             None => slots.push(new_slot(inner, manifests, object)?),
             Some((_, ObjectState::Open)) => {}
             Some((slot, _)) => {
-                // If it is being given up, its files go first.
-                drop(slot.placing());
                 // Another writer of this disk may have added lines since the manifest was read.
                 if let (Some(manifest), Some(group)) = (&slot.manifest, &object.group)
                     && reloaded.insert(group.clone())

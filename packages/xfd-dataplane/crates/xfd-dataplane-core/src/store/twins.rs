@@ -80,6 +80,10 @@ pub(crate) fn take<'a>(
     let mut whole = Vec::new();
     for one in inspected.iter_mut().filter(|one| is_missing(one)) {
         let slot = one.slot.clone();
+        let _alone = slot.placing();
+        if inner.is_open(slot.object.index) {
+            continue;
+        }
         for twin in found.remove(&slot.object.index).unwrap_or_default() {
             match take_one(inner, one, layout_of(twin.object), &twin, &mut known) {
                 Ok(Some(chunks)) => {

@@ -136,6 +136,7 @@ fn check_error(error: &Error) {
     assert!(is_expected, "{:?}: {error}", error.kind);
 }
 
+/// One time in two, another call wants the same right after that.
 fn disturb(how: Disturbance, scene: &Scene, store: &Store) {
     let chunk: ChunkIndex = thread_rng().gen_range(CHUNKS[0]..=CHUNKS[3]);
     let object: ObjectIndex = thread_rng().gen_range(OBJECTS[0]..=OBJECTS[2]);
@@ -146,6 +147,9 @@ fn disturb(how: Disturbance, scene: &Scene, store: &Store) {
         Disturbance::Release => store.release(&[object]),
         Disturbance::Extend => drop(store.extend(scene.catalog.clone()).expect("an inventory")),
         Disturbance::Leave => {}
+    }
+    if thread_rng().gen_ratio(1, 2) {
+        drop(store.extend(scene.catalog.clone()).expect("an inventory"));
     }
 }
 
@@ -166,7 +170,8 @@ fn lie(scene: &Scene, store: &Store, chunk: ChunkIndex) {
     store.discard(chunk);
 }
 
-/// Reads the big object as one that unpacks does. What it is given is right, unless a chunk is bad.
+/// Reads the big object as one that unpacks does. What it is given may be of a chunk that is given
+/// up at that moment. If it is given the end, all was right, unless a chunk is bad.
 fn read(store: &Store, is_right: bool) {
     let Some(mut reader) = store.in_order(BIG) else {
         return;
@@ -178,7 +183,6 @@ fn read(store: &Store, is_right: bool) {
             return;
         }
         bytes.extend_from_slice(&buffer[..read]);
-        assert!(!is_right || content(BIG).starts_with(&bytes), "{bytes:?}");
     }
 }
 
