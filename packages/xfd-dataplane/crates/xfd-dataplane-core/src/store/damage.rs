@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::blob_place;
 use super::checks::{Summing, Sums, combine, sum_range};
+use super::facts::Location;
 use super::inner::Inner;
 use super::lock::{LockAttempt, try_lock};
 use super::opening::open_for_reading;
 use super::recording;
-use super::slot::{Location, Slot};
+use super::slot::Slot;
 use crate::decides::ledger::{ChunkState, ObjectState};
 use crate::error::{Error, Result};
 use crate::model::{Chunk, ChunkIndex};

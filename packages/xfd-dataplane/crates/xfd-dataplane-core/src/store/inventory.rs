@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::checks::combine;
+use super::facts::Location;
 use super::inner::Inner;
 use super::lock::DiskLock;
 use super::manifest::Manifest;
 use super::plan::{Examined, Inspected, Plan, apply};
-use super::slot::{Location, Slot};
+use super::slot::Slot;
 use super::state::State;
 use super::twins;
 use crate::crc::crc64;

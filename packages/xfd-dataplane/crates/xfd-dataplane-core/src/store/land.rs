@@ -17,6 +17,7 @@ use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::facts::Location;
 use super::hub_cache;
 use super::inner::Inner;
 use super::naming;
@@ -26,7 +27,7 @@ use super::placing;
 use super::postponed::lacks_chunks;
 use super::record::Record;
 use super::recording;
-use super::slot::{Location, Slot, replaced};
+use super::slot::{Slot, replaced};
 use super::whole_object;
 use super::write_behind;
 use crate::decides::cache::FileKind;

@@ -14,11 +14,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::facts::Location;
 use super::inner::Inner;
 use super::naming;
 use super::record::{Record, RecordedTree};
 use super::recording;
-use super::slot::{Location, Slot};
+use super::slot::Slot;
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Durability, ObjectIndex, Unpack};

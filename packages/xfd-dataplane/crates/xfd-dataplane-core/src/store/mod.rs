@@ -43,6 +43,7 @@ mod claims;
 mod damage;
 mod disk;
 mod elsewhere;
+mod facts;
 mod file_span;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;

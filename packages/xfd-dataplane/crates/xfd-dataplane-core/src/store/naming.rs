@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::blob_lock::{Attempt, BlobLock, attempt};
 use super::blob_place::make_locks;
+use super::facts::Location;
 use super::inner::Inner;
-use super::slot::{Location, Slot, replaced};
+use super::slot::{Slot, replaced};
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Result};
 use crate::threads::locked;

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use rustix::fs::OFlags;
 
 use super::disk::preallocate;
+use super::facts::Location;
 use super::journal::Journal;
 use super::part::{Handle, Part};
-use super::slot::{Location, Slot, replaced};
+use super::slot::{Slot, replaced};
 use crate::beside::Dir;
 use crate::error::{Error, Result, is_absent};
 

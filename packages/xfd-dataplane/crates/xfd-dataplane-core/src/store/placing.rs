@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::ObjectIndex;
 
 /// A landing starts, once what happens to the object's file now is over: its generation, see
-/// [`super::slot::Facts::generation`].
+/// [`super::facts::Facts::generation`].
 pub(crate) fn start(inner: &Inner, object: ObjectIndex) -> u32 {
     let slot = inner.state().slots.get(&object).cloned();
     slot.map_or(0, |slot| {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::checks::Sums;
+use super::facts::Location;
 use super::inspect::Inspection;
 use super::recording;
 use super::room::Needs;
-use super::slot::{Location, Slot};
+use super::slot::Slot;
 use crate::decides::cache::Verdict;
 use crate::model::{LeftOut, NodeId, ObjectIndex};
 

@@ -10,7 +10,7 @@ use super::blob_lock::BlobLock;
 use super::blob_place;
 use super::boot;
 use super::checks::second_algorithm;
-use super::chunk_sums::ChunkSums;
+use super::facts::{Facts, Location};
 use super::hashing::Hashing;
 use super::manifest::Manifest;
 use super::part::Part;
@@ -20,41 +20,6 @@ use crate::decides::cache::ObjectVersion;
 use crate::error::{Error, Kind, Result};
 use crate::model::{CatalogObject, Checksum, Durability, Unpack};
 use crate::threads::{Mutex, MutexGuard, locked};
-
-/// Where an object's bytes are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Location {
-    /// In the part file, if there are any.
-    Part,
-    /// At the destination.
-    Destination,
-}
-
-/// What changes about an object while it is fetched.
-#[derive(Debug)]
-pub(crate) struct Facts {
-    pub(crate) location: Location,
-    pub(crate) sums: ChunkSums,
-    /// Its file has passed all checks and is synced. Unless a tree is to come, it is at its
-    /// destination.
-    pub(crate) file_done: bool,
-    /// The tree at its tree's destination was made by xfd.
-    pub(crate) tree_is_ours: bool,
-    /// It may have a journal; files of a pack have none.
-    pub(crate) has_journal: bool,
-    /// Device and inode of the part file that was opened last.
-    pub(crate) part: Option<(u64, u64)>,
-    /// The part file has its size and blocks.
-    pub(crate) preallocated: bool,
-    /// How often the part file was started over, or a chunk of it was lost.
-    pub(crate) generation: u32,
-    /// Bytes committed since the last sync of its part file started.
-    pub(crate) unsynced: u64,
-    /// A sync of the part file is under way.
-    pub(crate) is_syncing: bool,
-    /// The checksum that differed from the pin when the object was read last.
-    pub(crate) unpinned_digest: Option<String>,
-}
 
 /// One object of the catalog, on this disk. There may be a hundred thousand: what few of them have
 /// is boxed.
@@ -106,19 +71,7 @@ impl Slot {
             durability,
             part: Mutex::default(),
             sync_failure: Mutex::default(),
-            facts: Mutex::new(Facts {
-                location: Location::Part,
-                sums: ChunkSums::default(),
-                file_done: false,
-                tree_is_ours: false,
-                has_journal: true,
-                part: None,
-                preallocated: false,
-                generation: 0,
-                unsynced: 0,
-                is_syncing: false,
-                unpinned_digest: None,
-            }),
+            facts: Mutex::default(),
             placing: Mutex::default(),
             hashing: Mutex::default(),
             is_hashing: AtomicBool::new(false),
@@ -314,14 +267,7 @@ impl Slot {
             *failure = None;
         }
         *locked(&self.part) = Weak::new();
-        let mut facts = self.facts();
-        facts.part = None;
-        facts.preallocated = false;
-        facts.generation += 1;
-        facts.file_done = false;
-        facts.sums = ChunkSums::default();
-        facts.location = Location::Part;
-        facts.has_journal = true;
+        self.facts().start_over();
     }
 
     /// The chunk that starts there was lost. A file that has its name already is written again as a

@@ -35,7 +35,7 @@ pub(crate) enum Target {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
     No,
-    /// The part file of this generation, see [`super::slot::Facts::generation`].
+    /// The part file of this generation, see [`super::facts::Facts::generation`].
     Generation(u32),
 }
 

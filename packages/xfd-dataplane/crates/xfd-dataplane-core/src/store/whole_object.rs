@@ -7,11 +7,12 @@ use rustix::fs::OFlags;
 
 use super::checks::{self, Sums};
 use super::damage;
+use super::facts::Location;
 use super::inner::Inner;
 use super::opening::open_for_reading;
 use super::pins;
 use super::postponed::{damaged, lacks_chunks, unwanted};
-use super::slot::{Location, Slot};
+use super::slot::Slot;
 use super::state::State;
 use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
