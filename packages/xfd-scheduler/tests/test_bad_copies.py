@@ -7,10 +7,11 @@ from collections.abc import Callable
 from xfd_api.errors import (
     ChecksumMismatchError,
 )
-from xfd_api.ids import OrderId
+from xfd_api.ids import ChunkIndex, NodeId, OrderId
 from xfd_api.orders import Discard, Fetch
+from xfd_api.reports import ChunkHeld
 from xfd_scheduler.scheduler import SchedulerSettings
-from xfd_scheduler.testing.script import Assignment, Script
+from xfd_scheduler.testing.script import MIB, Assignment, Script, crc_of
 
 Checked = Callable[[Script], Script]
 NO_ASSIGNMENT = Assignment(OrderId(0), 0, None)
@@ -45,6 +46,25 @@ def test_two_complaints_discard_the_chunk(checked: Checked) -> None:
     assert given_to(script, "bad", Discard) == [Discard((0,))]
     script.runs_to_the_end()
     assert script.origin_reads == {0: 1}
+
+
+def test_a_chunk_whose_report_met_its_discard_on_the_way_is_fetched_again(
+    checked: Checked,
+) -> None:
+    script = checked(Script.of_nodes(3, chunks=1))
+    script.plan()
+    bad = script.reader(0)
+    order = script.assignments[NodeId(bad)][0].order
+    for node in {"n0", "n1", "n2"} - {bad}:
+        script.fails(node, 0, "peer", error=ChecksumMismatchError("Bad"), bad_bytes=True)
+    script.plan()
+    assert given_to(script, bad, Discard) == [Discard((0,))]
+    script.assignments[NodeId(bad)].clear()
+    script.reports(bad, ChunkHeld(order, ChunkIndex(0), crc_of(0), None, 8 * MIB, 0.1, 0.1))
+    script.loses(bad, 0)
+    script.plan()
+    assert script.assignments[NodeId(bad)]
+    script.runs_to_the_end()
 
 
 def test_a_report_that_differs_from_the_pin_is_bad_bytes(checked: Checked) -> None:

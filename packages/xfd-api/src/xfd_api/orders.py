@@ -57,7 +57,10 @@ class MeetPeers:
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """Drop these chunks, which turned out to be bad; fetch them again only when ordered."""
+    """Drop these chunks, which turned out to be bad; fetch them again only when ordered.
+
+    Those that the node has by then are reported as lost.
+    """
 
     chunks: tuple[ChunkIndex, ...]
 

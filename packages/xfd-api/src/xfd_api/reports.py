@@ -127,11 +127,13 @@ class OrderFailed:
 
 @dataclass(frozen=True, slots=True)
 class ChunkLost:
-    """A chunk that the node reported as held is missing again, without an order to discard it.
+    """A chunk that the node reported as held is missing again.
 
-    It is damaged on the disk, or differs from a checksum that was pinned later. The node requests
-    it again itself, and does not report the end of that request. An order for the chunk is carried
-    out and reported as usual, by the node's own request if one is running.
+    It was to be discarded: then a report that it is held may have met the order on its way, and
+    this one follows it. Or it is damaged on the disk, or differs from a checksum that was pinned
+    later. Then the node requests it again itself, and does not report the end of that request. An
+    order for the chunk is carried out and reported as usual, by the node's own request if one is
+    running.
     """
 
     chunk: ChunkIndex

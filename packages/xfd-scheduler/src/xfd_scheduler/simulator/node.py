@@ -11,9 +11,9 @@ import heapq
 from collections import deque
 from dataclasses import dataclass
 
-from xfd_api.ids import NodeId
+from xfd_api.ids import ChunkIndex, NodeId
 from xfd_api.orders import Cancel, Discard, Fetch, Order
-from xfd_api.reports import NodeEvent
+from xfd_api.reports import ChunkLost, NodeEvent
 
 PLACES_PER_SLOT = 4
 """Orders that may wait for their source, for each download slot; as in the data plane."""
@@ -105,7 +105,9 @@ class SimNode:
                         stopped.append(task)
                 self.cancelled.update(ids)
             elif isinstance(order, Discard):
-                self.held.difference_update(order.chunks)
+                lost = self.held.intersection(order.chunks)
+                self.held -= lost
+                self.events.extend(ChunkLost(ChunkIndex(chunk)) for chunk in sorted(lost))
         return stopped
 
     def has_other_order(self, chunk: int) -> bool:

@@ -18,12 +18,22 @@ const MAX_PEERS_TRIED: usize = 4;
 
 /// Reports that chunks are held no longer, and orders them again.
 pub(crate) fn refetch(swarm: &NodeSwarm, chunks: &[ChunkIndex]) {
+    report_lost(swarm, chunks);
+    for chunk in chunks {
+        let peers = swarm.neighbours.sample(&swarm.node.id, MAX_PEERS_TRIED);
+        order_from_next(swarm, *chunk, peers);
+    }
+}
+
+/// Reports that chunks are held no longer.
+pub(crate) fn report_lost(swarm: &NodeSwarm, chunks: &[ChunkIndex]) {
+    if chunks.is_empty() {
+        return;
+    }
     // Otherwise a chunk could be reported lost before it was reported held.
     swarm.let_chunks_report();
     for chunk in chunks {
         swarm.events.push(NodeEvent::ChunkLost { chunk: *chunk });
-        let peers = swarm.neighbours.sample(&swarm.node.id, MAX_PEERS_TRIED);
-        order_from_next(swarm, *chunk, peers);
     }
 }
 

@@ -36,14 +36,12 @@ pub(crate) fn submit(swarm: &NodeSwarm, orders: Vec<Order>) {
             }
             Order::MeetPeers { addresses } => swarm.neighbours.meet(addresses),
             Order::Discard { chunks } => {
-                let mut lost = Vec::new();
-                for chunk in &chunks {
-                    lost.extend(discard(swarm, *chunk));
-                }
-                lost.retain(|chunk| !chunks.contains(chunk));
-                if !lost.is_empty() {
-                    self_repair::refetch(swarm, &lost);
-                }
+                let lost = chunks.iter().flat_map(|chunk| discard(swarm, *chunk));
+                let (named, others): (Vec<_>, Vec<_>) =
+                    lost.partition(|chunk| chunks.contains(chunk));
+                // That they are held may be in a report that is on its way.
+                self_repair::report_lost(swarm, &named);
+                self_repair::refetch(swarm, &others);
             }
             Order::Release { objects } => release(swarm, &objects),
         }

@@ -57,6 +57,23 @@ fn a_peer_gives_again_what_is_lost() {
     assert_eq!(lost(&bad.events), [0]);
 }
 
+/// That it is held may be in a report that is on its way: the scheduler learns that this is over.
+#[test]
+fn what_is_discarded_by_order_is_reported_lost_and_fetched_by_order_only() {
+    let (origin, found, bytes) = one_object(2 * MIB);
+    let (mut bad, asked) = with_a_bad_chunk(&found, origin);
+    let chunks = vec![0, 1];
+    bad.submit(vec![Order::Discard { chunks }]);
+    bad.until("what it held is lost", |events| lost(events) == [0]);
+    bad.submit(vec![fetch(1, 1..2, Source::Origin)]);
+    bad.until("the other chunk is held", |events| held(events) == [0, 1]);
+    assert_eq!(asked.asked().len(), 2);
+    bad.submit(vec![fetch(2, 0..1, Source::Origin)]);
+    bad.until_landed(1);
+    assert_eq!(lost(&bad.events), [0]);
+    assert_eq!(std::fs::read(bad.path("big")).unwrap(), bytes);
+}
+
 #[test]
 fn the_origin_gives_again_what_no_peer_has() {
     let (origin, found, bytes) = one_object(2 * MIB);
