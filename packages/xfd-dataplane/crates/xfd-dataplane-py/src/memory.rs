@@ -1,8 +1,9 @@
 //! The allocator of the extension.
 
 use std::panic::resume_unwind;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
@@ -14,18 +15,50 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Longer than the runtime keeps a thread without work. Each thread has a heap of its own.
 const THREADS_HAVE_ENDED: Duration = Duration::from_secs(3);
 
+/// When memory is given back next. While it is known, one thread waits for that.
+static NEXT: Mutex<Option<Instant>> = Mutex::new(None);
+
 /// Gives what is free back to the system, now and once the threads of the work have ended.
 ///
 /// The allocator does so by itself a second after memory became free, but only when something is
 /// allocated. An idle node would keep what its last swarm took, and the next swarm would add to it.
 pub(crate) fn give_back() {
     collect();
-    let later = || {
-        std::thread::sleep(THREADS_HAVE_ENDED);
-        collect();
-    };
-    // Without a thread more memory stays until the next time.
-    drop(Builder::new().name("xfd-memory".into()).spawn(later));
+    let is_waited_for = next()
+        .replace(Instant::now() + THREADS_HAVE_ENDED)
+        .is_some();
+    if is_waited_for {
+        return;
+    }
+    let waiting = Builder::new().name("xfd-memory".into());
+    if waiting.spawn(collect_later).is_err() {
+        // Without a thread more memory stays until the next time.
+        *next() = None;
+    }
+}
+
+/// Waits until no swarm was left for a while.
+fn collect_later() {
+    loop {
+        let left = {
+            let mut next = next();
+            let left = next.map(|at| at.saturating_duration_since(Instant::now()));
+            let left = left.filter(|left| !left.is_zero());
+            if left.is_none() {
+                *next = None;
+            }
+            left
+        };
+        match left {
+            Some(left) => thread::sleep(left),
+            None => break,
+        }
+    }
+    collect();
+}
+
+fn next() -> MutexGuard<'static, Option<Instant>> {
+    NEXT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn collect() {
