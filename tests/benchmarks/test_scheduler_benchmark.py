@@ -15,7 +15,7 @@ from benchmarks.scheduler.ablation import FIRST, LAST, PAGE
 from benchmarks.scheduler.goals import PER_SECOND, RATIO, WEAK_SPOTS, Goal
 from benchmarks.scheduler.rules import RULES, switch_off
 from benchmarks.scheduler.scenarios import GOAL_SEEDS, SCENARIOS, TUNING_SEEDS
-from benchmarks.scheduler.table import SOURCES, figures, row
+from benchmarks.scheduler.table import API, SOURCES, figures, row
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,7 +52,7 @@ def test_goals_have_seeds_of_their_own() -> None:
 
 
 def test_a_table_marks_what_a_change_costs() -> None:
-    measured = figures(ROOT / SOURCES, ["patient"], [1], processes=1)
+    measured = figures([ROOT / SOURCES, ROOT / API], ["patient"], [1], processes=1)
     assert 1.18 < measured["patient"][0] < 1.3
     assert row("patient", [1.2], [1.2]).endswith("| = |")
     assert row("patient", [1.0], [1.04]).endswith("| **+4.0** |")

@@ -9,7 +9,7 @@ from xfd_api.errors import (
 )
 from xfd_api.ids import ChunkIndex, NodeId, OrderId
 from xfd_api.orders import Discard, Fetch
-from xfd_api.reports import ChunkHeld
+from xfd_api.reports import ChunkHeld, ChunkLost
 from xfd_scheduler.scheduler import SchedulerSettings
 from xfd_scheduler.testing.script import MIB, Assignment, Script, crc_of
 
@@ -19,6 +19,10 @@ NO_ASSIGNMENT = Assignment(OrderId(0), 0, None)
 
 def given_to(script: Script, node: str, kind: type) -> list[object]:
     return [order for name, order in script.orders if name == node and isinstance(order, kind)]
+
+
+def held(order: OrderId, source: NodeId | None = None) -> ChunkHeld:
+    return ChunkHeld(order, ChunkIndex(0), crc_of(0), source, 8 * MIB, 0.1, 0.1)
 
 
 def test_bad_bytes_ban_the_source_and_a_second_complaint_discards_its_copy(served: Script) -> None:
@@ -60,11 +64,25 @@ def test_a_chunk_whose_report_met_its_discard_on_the_way_is_fetched_again(
     script.plan()
     assert given_to(script, bad, Discard) == [Discard((0,))]
     script.assignments[NodeId(bad)].clear()
-    script.reports(bad, ChunkHeld(order, ChunkIndex(0), crc_of(0), None, 8 * MIB, 0.1, 0.1))
+    script.reports(bad, held(order))
     script.loses(bad, 0)
     script.plan()
     assert script.assignments[NodeId(bad)]
     script.runs_to_the_end()
+
+
+def test_a_chunk_that_was_lost_before_it_was_held_is_held(checked: Checked) -> None:
+    script = checked(Script.of_nodes(3, chunks=1))
+    script.plan()
+    reader = script.reader(0)
+    script.holds(reader, 0)
+    child = next(node for node in ("n0", "n1") if node != reader)
+    order = script.assignments[NodeId(child)].pop(0)
+    script.reports(child, ChunkLost(ChunkIndex(0)), held(order.order, order.source))
+    script.plan()
+    assert not script.assignments[NodeId(child)]
+    script.runs_to_the_end()
+    assert script.origin_reads == {0: 1}
 
 
 def test_a_report_that_differs_from_the_pin_is_bad_bytes(checked: Checked) -> None:

@@ -246,8 +246,7 @@ class NodeWorker:
             if isinstance(order, Discard):
                 state.reports.discard(order.chunks)
         log_orders(self._log, swarm, orders)
-        # The data plane only queues orders, which takes no time. In threads they could overtake
-        # each other.
+        # The data plane queues what takes time. In threads orders could overtake each other.
         try:
             self._running_plane().submit(swarm, orders)
         except XfdError as error:

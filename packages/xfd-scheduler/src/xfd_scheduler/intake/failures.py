@@ -173,7 +173,7 @@ class Failures:
                 discard(swarm, peer, chunks)
 
     def chunk_lost(self, member: Member, chunk: int, now: float) -> None:
-        """A copy is gone. The node fetches it again, and nodes that wait for it there wait on.
+        """A copy is gone. The node is to fetch it again, and nodes that wait for it there wait on.
 
         If it was the only copy, this node reads it. If it does not want it, the others ask others.
         """

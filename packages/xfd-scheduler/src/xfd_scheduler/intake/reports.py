@@ -87,6 +87,8 @@ class Reports:
         Nearly every event of a run is of this kind, so this loop is the cost of a report. It does
         what `_add_chunk` does, for the case that nothing is out of the ordinary.
         """
+        if any(isinstance(event, ChunkLost) for event in events.others):
+            return list(events)  # A chunk may be lost before it is held, or after that.
         swarm = self.swarm
         pending, holders, sizes = swarm.pending, swarm.holders, swarm.catalog.sizes
         tree_sources, pins = swarm.tree_sources, swarm.pinned_crcs

@@ -1,4 +1,5 @@
-//! Takes orders in, one after the other. Only fetches take time; they are queued.
+//! Takes orders in, one after the other. Fetches are queued; to drop or release an object waits for
+//! what happens to its file now.
 
 use std::collections::HashSet;
 

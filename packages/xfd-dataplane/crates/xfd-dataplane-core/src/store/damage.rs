@@ -68,7 +68,9 @@ pub(crate) fn discard(inner: &Inner, chunk: ChunkIndex) -> Vec<ChunkIndex> {
 fn forget(inner: &Inner, chunk: ChunkIndex) -> Vec<ChunkIndex> {
     let slots = slots_by_object(inner, chunk);
     let _alone: Vec<_> = slots.iter().map(|slot| slot.placing()).collect();
-    let named = named(inner, chunk, &slots);
+    let Some(named) = named(inner, chunk, &slots) else {
+        return Vec::new();
+    };
     let locked_by_others: Vec<_> = named.iter().filter(|slot| !has_lock(inner, slot)).collect();
     let mut taken_back = Vec::new();
     let lost = {
@@ -113,18 +115,18 @@ fn slots_by_object(inner: &Inner, chunk: ChunkIndex) -> Vec<Arc<Slot>> {
 }
 
 /// Those of a held chunk's objects whose file has its name: it is written again as a whole. That
-/// may be a cached file that is hashed or unpacked.
-fn named(inner: &Inner, chunk: ChunkIndex, slots: &[Arc<Slot>]) -> Vec<Arc<Slot>> {
+/// may be a cached file that is hashed or unpacked. None if the chunk is not held.
+fn named(inner: &Inner, chunk: ChunkIndex, slots: &[Arc<Slot>]) -> Option<Vec<Arc<Slot>>> {
     let state = inner.state();
     if !matches!(state.ledger.chunk(chunk), Some(ChunkState::Held { .. })) {
-        return Vec::new();
+        return None;
     }
     let is_named = |slot: &&Arc<Slot>| match state.ledger.object(slot.object.index) {
         Some(ObjectState::Landed) => true,
         Some(ObjectState::Open) => slot.facts().location == Location::Destination,
         _ => false,
     };
-    slots.iter().filter(is_named).cloned().collect()
+    Some(slots.iter().filter(is_named).cloned().collect())
 }
 
 /// Whether this store has the lock of an object that has landed, or can take it now.

@@ -68,7 +68,7 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
                 started: *started,
                 record: None,
             }),
-            Ok(None) => drop(outcomes.insert(*object, Ok(()))),
+            Ok(None) => drop(outcomes.insert(*object, end_again(inner, *object, *started))),
             Err(error) => drop(outcomes.insert(*object, Err(error))),
         }
     }
@@ -147,6 +147,21 @@ pub(crate) fn land_many(inner: &Inner, objects: &[ObjectIndex]) -> Vec<(ObjectIn
     outcomes.into_iter().collect()
 }
 
+/// The file of an object is done. If it has its name, and an earlier landing did not come to its end
+/// or is about to, the object has landed too.
+fn end_again(inner: &Inner, object: ObjectIndex, started: u32) -> Result<()> {
+    let slot = inner.state().slots.get(&object).cloned();
+    match slot {
+        Some(slot) if inner.is_open(object) && slot.object.unpack.is_none() => {
+            if inner.options.durability == Durability::Object {
+                naming::sync_folder_of(&slot);
+            }
+            placing::end(inner, &slot, started)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A cached file turned out to be the one that its pin names: adds the pin to its record.
 fn land_cached(inner: &Inner, slot: &Slot, started: u32) -> Result<()> {
     let _alone = slot.placing();
@@ -210,7 +225,10 @@ fn measure(one: &mut Ready) -> Result<u64> {
         if facts.generation != one.started {
             return Err(lacks_chunks());
         }
-        let was_replaced = facts.part.replace(id).is_some_and(|part| part != id);
+        let was_replaced = facts.part.is_some_and(|part| part != id);
+        if !was_replaced {
+            facts.part = Some(id);
+        }
         (was_replaced, Vec::from_iter(facts.sums.values().copied()))
     };
     if found.kind != FileKind::File || !found.is_ours || was_replaced {

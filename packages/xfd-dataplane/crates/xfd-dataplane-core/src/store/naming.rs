@@ -73,7 +73,7 @@ pub(crate) fn sync_folder_of(slot: &Slot) {
     }
 }
 
-/// Marks an object as landed, unless it was released meanwhile.
+/// Marks an open object as landed.
 pub(crate) fn set_landed(inner: &Inner, slot: &Slot) {
     let object = slot.object.index;
     let mut state = inner.state();

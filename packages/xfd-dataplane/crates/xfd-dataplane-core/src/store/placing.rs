@@ -2,7 +2,7 @@
 //! with.
 //!
 //! Whatever happens to the file of an object happens under [`Slot::placing`], one after the other:
-//! it gets its name, is given up, is opened again, or is entered by an inventory.
+//! it gets its name, is given up or released, is opened again, or is entered by an inventory.
 
 use super::inner::Inner;
 use super::naming;
@@ -52,7 +52,7 @@ pub(crate) fn place(inner: &Inner, slot: &Slot, started: u32) -> Result<()> {
     let _alone = slot.placing();
     let same = check_same(inner, slot.object.index, started);
     same.inspect_err(|_| {
-        // It says that a file is right which is to be written again.
+        // It says that a file is right which may be written again.
         if let Err(error) = recording::take_line_back(slot) {
             tracing::warn!(%error, "record_not_removed");
         }

@@ -113,6 +113,8 @@ pub(crate) fn apply(one: &Inspected) {
         }
         Plan::Landed { has_file: false } => facts.file_done = true,
         Plan::Fetch(resumed) => {
+            facts.location = Location::Part;
+            facts.file_done = false;
             facts.part = None;
             facts.sums = resumed
                 .iter()

@@ -99,8 +99,8 @@ impl Slot {
         locked(&self.facts)
     }
 
-    /// Held while its file gets its name, is given up, is opened again, or is entered by an
-    /// inventory: one comes after the other, with what the ledger says of it. It is taken before
+    /// Held while its file gets its name, is given up or released, is opened again, or is entered by
+    /// an inventory: one comes after the other, with what the ledger says of it. It is taken before
     /// the lock of the ledger, and several in the order of their objects. Files are touched under
     /// it, so it may take as long as a tree is removed.
     pub(crate) fn placing(&self) -> MutexGuard<'_, ()> {
@@ -260,7 +260,7 @@ impl Slot {
     }
 
     /// Starts over where the file has its name. What an earlier run may have left of a part file
-    /// and a journal stays until they are made anew, so this does not wait for the disk.
+    /// and a journal stays until they are made anew, so this does not wait for a sync.
     pub(crate) fn start_over(&self) {
         // A sync that is under way is of the file that has its name.
         if let Ok(mut failure) = self.sync_failure.try_lock() {
