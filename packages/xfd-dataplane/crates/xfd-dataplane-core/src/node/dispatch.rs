@@ -24,14 +24,15 @@ use super::{report, self_repair};
 use crate::decides::queue::QueuedOrder;
 use crate::model::Fault;
 
-/// Starts an order that has a slot. False if it has nothing to fetch: its swarm was left, it was
-/// cancelled, or it follows another order for the same chunk.
+/// Starts an order that has a slot. False if its slot is to be given back, as its swarm was left.
 pub(crate) fn start(swarms: &SwarmRegistry, order: QueuedOrder) -> bool {
     let Some(swarm) = swarms.get_by_number(order.key.0) else {
         return false;
     };
-    let begin = swarm.orders().begin(&order, &swarm.left);
-    let (Begin::Fetch(stop), Some(guard)) = (begin, swarm.fetching.enter()) else {
+    let Begin::Fetch(stop) = swarm.begin(&order) else {
+        return true;
+    };
+    let Some(guard) = swarm.fetching.enter() else {
         return false;
     };
     swarm.node.runtime.clone().spawn(async move {

@@ -91,13 +91,9 @@ impl Lane {
         self.body.as_ref()?;
         let slots = &swarm.node.slots;
         let next = slots.follow(ended, self.rest.pop_front()?)?;
-        let begin = swarm.orders().begin(&next, &swarm.left);
-        match begin {
+        match swarm.begin(&next) {
             Begin::Fetch(stop) => Some((next, stop)),
-            Begin::Follow | Begin::Gone => {
-                slots.done(next.key);
-                None
-            }
+            Begin::Follow | Begin::Gone => None,
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::decides::queue::{OrderKey, Queue, QueuedOrder, Step};
 use crate::threads::{Mutex, MutexGuard, locked};
 
-/// Starts an order that has a slot. False if there is nothing to start.
+/// Starts an order that has a slot. False if its slot is to be given back.
 type Start = Box<dyn Fn(QueuedOrder) -> bool + Send + Sync>;
 
 pub(crate) struct Slots {

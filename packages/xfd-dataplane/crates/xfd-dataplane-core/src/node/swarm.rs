@@ -11,7 +11,7 @@ use super::events::Events;
 use super::group::TaskGroup;
 use super::neighbours::Neighbours;
 use super::obstacles::Obstacles;
-use super::orders::Orders;
+use super::orders::{Begin, Orders};
 use super::trees::Trees;
 use crate::decides::checksums::Checksums;
 use crate::decides::queue::QueuedOrder;
@@ -189,6 +189,18 @@ impl NodeSwarm {
                 arrival: None,
             });
         }
+    }
+
+    /// An order has a slot. If it was cancelled, or follows another order for its chunk, it gives
+    /// the slot back here: the end of that other order queues it again, and the queue ignores an
+    /// order that has a slot still.
+    pub(crate) fn begin(&self, order: &QueuedOrder) -> Begin {
+        let mut orders = self.orders();
+        let begin = orders.begin(order, &self.left);
+        if !matches!(begin, Begin::Fetch(_)) {
+            self.node.slots.done(order.key);
+        }
+        begin
     }
 
     /// The objects that have bytes in a chunk.
