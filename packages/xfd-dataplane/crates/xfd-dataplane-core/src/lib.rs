@@ -34,6 +34,7 @@ pub mod model;
 pub mod node;
 mod paced;
 pub mod peer;
+mod primitives;
 pub mod server;
 pub mod source;
 pub mod stats;

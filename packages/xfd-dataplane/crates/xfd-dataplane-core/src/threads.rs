@@ -1,13 +1,12 @@
 //! Locks that stay usable after a panic, and threads.
 //!
 //! What the models of `xfd-dataplane-models` run (the store, the slots of a node, the places of a
-//! server) takes them from here. The models put others in their place, which try one order of
-//! threads after another.
-
-pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
-pub(crate) use std::thread::scope;
+//! server) takes them from here. The models put others in place of [`crate::primitives`], which try
+//! one order of threads after another.
 
 use std::sync::PoisonError;
+
+pub(crate) use crate::primitives::{Condvar, Mutex, MutexGuard, scope};
 
 /// Locks a mutex, also one that a panic elsewhere has poisoned: what the mutexes of this crate
 /// guard is consistent between any two statements.

@@ -18,13 +18,15 @@ mod decides;
 mod digest;
 #[path = "../../xfd-dataplane-core/src/error.rs"]
 mod error;
-mod threads;
 #[path = "../../xfd-dataplane-core/src/model/mod.rs"]
 mod model;
+mod primitives;
 #[path = "../../xfd-dataplane-core/src/stats.rs"]
 mod stats;
 #[path = "../../xfd-dataplane-core/src/store/mod.rs"]
 mod store;
+#[path = "../../xfd-dataplane-core/src/threads.rs"]
+mod threads;
 #[path = "../../xfd-dataplane-core/src/unpack/mod.rs"]
 mod unpack;
 #[path = "../../xfd-dataplane-core/src/writeback.rs"]

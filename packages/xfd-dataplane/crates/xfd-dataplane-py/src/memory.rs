@@ -39,22 +39,21 @@ pub(crate) fn give_back() {
 
 /// Waits until no swarm was left for a while.
 fn collect_later() {
-    loop {
-        let left = {
-            let mut next = next();
-            let left = next.map(|at| at.saturating_duration_since(Instant::now()));
-            let left = left.filter(|left| !left.is_zero());
-            if left.is_none() {
-                *next = None;
-            }
-            left
-        };
-        match left {
-            Some(left) => thread::sleep(left),
-            None => break,
-        }
+    while let Some(left) = time_left() {
+        thread::sleep(left);
     }
     collect();
+}
+
+/// How long to wait still; None once that is over, and the next one who leaves starts a thread.
+fn time_left() -> Option<Duration> {
+    let mut next = next();
+    let left = next.map(|at| at.saturating_duration_since(Instant::now()));
+    let left = left.filter(|left| !left.is_zero());
+    if left.is_none() {
+        *next = None;
+    }
+    left
 }
 
 fn next() -> MutexGuard<'static, Option<Instant>> {

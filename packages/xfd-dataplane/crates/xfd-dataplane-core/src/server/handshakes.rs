@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::strangers::Neighbour;
-
 use crate::threads::{Mutex, MutexGuard, locked};
 
 /// Handshakes that an address may have begun at once: a peer opens no more than this.

@@ -11,7 +11,6 @@ use super::disk::Disk;
 use super::options::StoreOptions;
 use super::state::State;
 use crate::beside::Opened;
-use crate::decides::ledger::ObjectState;
 use crate::model::ObjectIndex;
 use crate::threads::{Condvar, Mutex, MutexGuard, locked};
 
@@ -46,9 +45,9 @@ impl Inner {
         }
     }
 
-    /// Whether an object is wanted and has not landed.
+    /// See [`State::is_open`].
     pub(crate) fn is_open(&self, object: ObjectIndex) -> bool {
-        self.state().ledger.object(object) == Some(ObjectState::Open)
+        self.state().is_open(object)
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

@@ -1,6 +1,6 @@
 //! Enters what was found into the ledger, and says what a node has of a catalog.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -38,9 +38,7 @@ pub(crate) fn enter(
     // Open objects are not inspected. One that is open now had landed, and was lost since.
     {
         let state = inner.state();
-        let is_open =
-            |slot: &Slot| state.ledger.object(slot.object.index) == Some(ObjectState::Open);
-        inspected.retain(|one| !is_open(&one.slot));
+        inspected.retain(|one| !state.is_open(one.slot.object.index));
     }
     inspected.iter().for_each(apply);
     let mut state = inner.state();
@@ -105,24 +103,23 @@ pub(crate) fn enter(
 /// The slots of what was inspected, and of objects that share chunks with known ones of these, by
 /// object.
 fn slots_to_enter(state: &State, inspected: &[Inspected]) -> BTreeMap<ObjectIndex, Arc<Slot>> {
-    let mut slots = BTreeMap::new();
-    for one in inspected {
-        let chunks = state.ledger.chunks_of(one.slot.object.index).iter();
-        for object in chunks.flat_map(|chunk| state.ledger.objects_of(*chunk)) {
-            if let Some(slot) = state.slots.get(&object) {
-                slots.insert(object, slot.clone());
-            }
-        }
-        slots.insert(one.slot.object.index, one.slot.clone());
-    }
-    slots
+    let chunks_of = |one: &Inspected| state.ledger.chunks_of(one.slot.object.index);
+    // Each once: a pack has thousands of objects.
+    let chunks: BTreeSet<_> = inspected.iter().flat_map(chunks_of).collect();
+    let sharing = chunks
+        .into_iter()
+        .flat_map(|chunk| state.ledger.objects_of(*chunk))
+        .filter_map(|object| Some((object, state.slots.get(&object)?.clone())));
+    let own = inspected.iter().map(|one| &one.slot);
+    let own = own.map(|slot| (slot.object.index, slot.clone()));
+    sharing.chain(own).collect()
 }
 
 /// A known object is fetched again: chunks that its journal does not name are missing, also for
 /// the open objects that share them.
 fn forget_lost_chunks(state: &mut State, object: ObjectIndex) {
     for chunk in state.ledger.chunks_of(object).to_vec() {
-        let Some(known) = state.chunks.get(&chunk) else {
+        let Some(known) = state.chunks.get(&chunk).cloned() else {
             continue;
         };
         let is_here = known.spans.iter().all(|span| {
@@ -130,11 +127,9 @@ fn forget_lost_chunks(state: &mut State, object: ObjectIndex) {
                 || span.object != object
                 || state.resumed.contains_key(&(object, span.offset))
         });
-        if known.size > 0 && !is_here {
-            let spans = known.spans.clone();
-            state.ledger.forget(chunk);
-            for span in spans {
-                if state.ledger.object(span.object) == Some(ObjectState::Open)
+        if known.size > 0 && !is_here && state.ledger.forget(chunk) {
+            for span in &known.spans {
+                if state.is_open(span.object)
                     && let Some(slot) = state.slots.get(&span.object)
                 {
                     slot.forget_chunk(span.offset);

@@ -17,10 +17,10 @@ use std::sync::Arc;
 use super::facts::Location;
 use super::inner::Inner;
 use super::naming;
+use super::postponed::unwanted;
 use super::record::{Record, RecordedTree};
 use super::recording;
 use super::slot::Slot;
-use crate::decides::ledger::ObjectState;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Durability, ObjectIndex, Unpack};
 use crate::unpack::Summary;
@@ -91,11 +91,8 @@ pub(crate) fn ready(inner: &Inner, object: ObjectIndex) -> Result<(Arc<Slot>, Un
             format!("Object {object} has no tree"),
         ));
     };
-    if state.ledger.object(object) != Some(ObjectState::Open) {
-        return Err(Error::new(
-            Kind::Cancelled,
-            "The object is no longer wanted",
-        ));
+    if !state.is_open(object) {
+        return Err(unwanted());
     }
     if !state.ledger.is_whole(object) || !slot.facts().file_done {
         return Err(Error::new(Kind::Cancelled, "The archive is not whole"));

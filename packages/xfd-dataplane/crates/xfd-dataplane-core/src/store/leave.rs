@@ -18,11 +18,9 @@ pub(crate) fn fail(inner: &Inner, object: ObjectIndex) -> bool {
     let _alone = slot.as_ref().map(|slot| slot.placing());
     {
         let mut state = inner.state();
-        let is_over = |it| {
-            use ObjectState::{Failed, Landed, Released};
-            matches!(it, Landed | Failed | Released)
-        };
-        if state.ledger.object(object).is_some_and(is_over) {
+        if let Some(ObjectState::Landed | ObjectState::Failed | ObjectState::Released) =
+            state.ledger.object(object)
+        {
             return false;
         }
         state.ledger.set_object(object, ObjectState::Failed);
@@ -48,7 +46,7 @@ pub(crate) fn release(inner: &Inner, objects: &[ObjectIndex]) {
         };
         let _alone = slot.placing();
         let mut state = inner.state();
-        if state.ledger.object(*object) == Some(ObjectState::Open) {
+        if state.is_open(*object) {
             state.ledger.set_object(*object, ObjectState::Released);
             abort_unwanted(&mut state, *object);
             locked(&slot.blob_lock).take();

@@ -77,7 +77,7 @@ pub(crate) fn sync_folder_of(slot: &Slot) {
 pub(crate) fn set_landed(inner: &Inner, slot: &Slot) {
     let object = slot.object.index;
     let mut state = inner.state();
-    if state.ledger.object(object) == Some(ObjectState::Open) {
+    if state.is_open(object) {
         state.ledger.set_object(object, ObjectState::Landed);
         inner.options.stats.objects_landed.add(1);
     }

@@ -10,7 +10,7 @@ use super::lock::DiskLock;
 use super::manifest::Manifest;
 use super::resumable::Resumable;
 use super::slot::Slot;
-use crate::decides::ledger::{ChunkState, Ledger};
+use crate::decides::ledger::{ChunkState, Ledger, ObjectState};
 use crate::model::{Chunk, ChunkIndex, ObjectIndex};
 use crate::threads::Mutex;
 
@@ -34,6 +34,11 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Whether an object is wanted and has not landed.
+    pub(crate) fn is_open(&self, object: ObjectIndex) -> bool {
+        self.ledger.object(object) == Some(ObjectState::Open)
+    }
+
     pub(crate) fn expect(&mut self, chunk: ChunkIndex) {
         if self.ledger.is_wanted(chunk) {
             self.ledger.set_expected(chunk, true);

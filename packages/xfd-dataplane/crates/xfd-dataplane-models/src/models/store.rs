@@ -30,8 +30,8 @@ pub enum Disturbance {
     Leave,
 }
 
-/// Two writers and a reader that unpacks, and what disturbs them: all of them end, the reader has
-/// seen right bytes only, and who goes on afterwards, with this store or the next one of the
+/// Two writers and a reader that unpacks, and what disturbs them: all of them end, a reader that
+/// comes to the end has read right bytes, and who goes on afterwards, with this store or the next one of the
 /// folder, lands all objects.
 pub fn nothing_is_lost_by(disturbance: Disturbance) {
     in_orders(move || {
